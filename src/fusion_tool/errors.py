@@ -1,0 +1,91 @@
+"""The errors a caller meets, as one tree.
+
+    FusionError
+    ├── ConfigError          wrong or missing configuration; names the field
+    ├── PanelFailed          fewer than `min_answers` seats gave a usable answer; holds every seat's reason
+    ├── BudgetExceeded       a limit would be passed before the first call; holds kind, value and limit
+    ├── SandboxUnavailable   `bash = "sandbox"` was required and the sandbox does not work here
+    ├── BlockedAddress       a page's address is not one that may be fetched
+    └── RecursionRefused     a fusion was started inside a fusion
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, get_args
+
+Reason: TypeAlias = Literal[
+    "rate_limited",
+    "timeout",
+    "upstream_error",
+    "auth",
+    "model_unavailable",
+    "context_overflow",
+    "refused",
+    "empty",
+    "truncated",
+    "tool_loop",
+    "invalid_output",
+    "budget",
+    "straggler",
+    "cancelled",
+]
+"""Why a seat, the judge or the synthesizer gave no usable answer: a closed set."""
+
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
+
+class FusionError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigError(FusionError):
+    """The configuration is wrong or incomplete.
+
+    Args:
+        message: One line that names the cause and the cure.
+        field: Dotted path of the offending field, `None` where no single field is at fault.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message if field is None else f"{field}: {message}")
+        self.field = field
+
+
+class PanelFailed(FusionError):  # noqa: N818 - the public name is part of the contract
+    """Fewer than `limits.min_answers` seats answered.
+
+    Args:
+        failed_models: One row a failed seat: `seat`, `model`, `reason`, `message`, `status_code`.
+        usage: The bill so far, as the dict form of `Usage`; nothing paid for is hidden by the failure.
+    """
+
+    def __init__(self, failed_models: Sequence[dict[str, Any]], usage: dict[str, Any] | None = None) -> None:
+        rows = "; ".join(f"{row['seat']} {row['reason']}: {row['message']}" for row in failed_models)
+        super().__init__(f"no usable answer from the panel ({rows or 'no seat ran'})")
+        self.failed_models = list(failed_models)
+        self.usage = usage
+
+
+class BudgetExceeded(FusionError):  # noqa: N818 - the public name is part of the contract
+    """A limit would be passed before the first model call.
+
+    Args:
+        kind: `"usd"`, `"tokens"` or `"seconds"`.
+        value: What the cheapest possible run needs, in the kind's unit.
+        limit: What was allowed, in the same unit.
+    """
+
+    def __init__(self, kind: str, value: float, limit: float) -> None:
+        super().__init__(f"limits.{kind}: the run needs at least {value:g}, the limit is {limit:g}")
+        self.kind, self.value, self.limit = kind, value, limit
+
+
+class SandboxUnavailable(FusionError):  # noqa: N818 - the public name is part of the contract
+    """The sandboxed shell was required and does not work on this machine."""
+
+
+class BlockedAddress(FusionError):  # noqa: N818 - the public name is part of the contract
+    """An address that must not be fetched: private, loopback, excluded, or not plain http(s)."""
+
+
+class RecursionRefused(FusionError):  # noqa: N818 - the public name is part of the contract
+    """A fusion was started from inside a fusion's own seat."""

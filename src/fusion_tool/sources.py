@@ -1,0 +1,72 @@
+"""Sources: what a seat retrieved, and the ids by which answers cite it.
+
+An id is a short hash of the source's canonical URL, so that it is the same in every seat, process and
+resumed run without anything being shared.
+"""
+
+import hashlib
+from typing import Literal, TypeAlias
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypedDict
+
+Kind: TypeAlias = Literal["page", "result", "document", "command"]
+"""`page` was read, `result` is a search snippet, `document` the user's own file, `command` a shell's output."""
+
+_TRACKING = ("utm_", "fbclid", "gclid", "mc_cid", "mc_eid")
+_ID_LENGTH = 8
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Found(TypedDict):
+    """One retrieved source with the text that was seen; plain JSON, as it stands in the graph's state."""
+
+    id: str
+    url: str
+    title: str
+    kind: Kind
+    text: str
+
+
+class Source(BaseModel):
+    """A source as the result lists it.
+
+    `retrieved_by` holds the labels of the seats that saw it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    url: str
+    title: str
+    kind: Kind
+    retrieved_by: list[str]
+
+
+def canonical_url(url: str) -> str:
+    """The form of `url` under which two spellings of one address are the same source.
+
+    Scheme and host in lower case, default port, fragment, tracking parameters and a trailing slash
+    dropped; parameters keep their order.
+    """
+    parts = urlsplit(url.strip())
+    host = (parts.hostname or "").rstrip(".")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if port is not None and port != _DEFAULT_PORTS.get(parts.scheme):
+        host = f"{host}:{port}"
+    query = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not k.startswith(_TRACKING)]
+    return urlunsplit((parts.scheme.lower(), host, parts.path.rstrip("/"), urlencode(query), ""))
+
+
+def source_id(url: str) -> str:
+    """The id of the source at `url`: the first 8 hex digits of the SHA-256 of its canonical form."""
+    return hashlib.sha256(canonical_url(url).encode()).hexdigest()[:_ID_LENGTH]
+
+
+def found(url: str, *, title: str, kind: Kind, text: str) -> Found:
+    """A `Found` with its id worked out."""
+    return Found(id=source_id(url), url=url, title=title, kind=kind, text=text)
