@@ -1,12 +1,12 @@
 """The errors a caller meets, as one tree.
 
-    FusionError
-    ├── ConfigError          wrong or missing configuration; names the field
-    ├── PanelFailed          fewer than `min_answers` seats gave a usable answer; holds every seat's reason
-    ├── BudgetExceeded       a limit would be passed before the first call; holds kind, value and limit
-    ├── SandboxUnavailable   `bash = "sandbox"` was required and the sandbox does not work here
-    ├── BlockedAddress       a page's address is not one that may be fetched
-    └── RecursionRefused     a fusion was started inside a fusion
+FusionError
+├── ConfigError          wrong or missing configuration; names the field
+├── PanelFailed          fewer than `min_answers` seats gave a usable answer; holds every seat's reason
+├── BudgetExceeded       a limit would be passed before the first call; holds kind, value and limit
+├── SandboxUnavailable   `bash = "sandbox"` was required and the sandbox does not work here
+├── BlockedAddress       a page's address is not one that may be fetched
+└── RecursionRefused     a fusion was started inside a fusion
 """
 
 from collections.abc import Sequence
@@ -37,8 +37,10 @@ class FusionError(Exception):
     """Base of every error that this package raises on purpose."""
 
 
-class ConfigError(FusionError):
+class ConfigError(FusionError, ValueError):
     """The configuration is wrong or incomplete.
+
+    It is a `ValueError` too, so that pydantic reports one raised by a nested model at its place in the whole.
 
     Args:
         message: One line that names the cause and the cure.
@@ -47,7 +49,7 @@ class ConfigError(FusionError):
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message if field is None else f"{field}: {message}")
-        self.field = field
+        self.message, self.field = message, field
 
 
 class PanelFailed(FusionError):  # noqa: N818 - the public name is part of the contract

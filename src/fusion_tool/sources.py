@@ -5,6 +5,7 @@ resumed run without anything being shared.
 """
 
 import hashlib
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -70,3 +71,24 @@ def source_id(url: str) -> str:
 def found(url: str, *, title: str, kind: Kind, text: str) -> Found:
     """A `Found` with its id worked out."""
     return Found(id=source_id(url), url=url, title=title, kind=kind, text=text)
+
+
+_RANK: dict[Kind, int] = {"page": 3, "document": 2, "command": 1, "result": 0}
+
+
+def merged(finds: Iterable[Found]) -> dict[str, Found]:
+    """Sources by id, in order of first retrieval.
+
+    What was found under one id more than once keeps its best kind (a page that was read beats its snippet)
+    and every text that was seen, since a citation may rest on any of them.
+    """
+    by_id: dict[str, Found] = {}
+    for one in finds:
+        old = by_id.get(one["id"])
+        if old is None:
+            by_id[one["id"]] = one
+            continue
+        best = max(old, one, key=lambda each: _RANK[each["kind"]])
+        text = old["text"] if one["text"] in old["text"] else f"{old['text']}\n\n{one['text']}"
+        by_id[one["id"]] = Found(id=best["id"], url=best["url"], title=best["title"], kind=best["kind"], text=text)
+    return by_id

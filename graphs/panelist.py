@@ -1,0 +1,58 @@
+"""One seat alone, to see what a model does with its tools before a panel depends on it.
+
+START -> route -> panelist -> audit -> END
+
+The context is the panel's `FusionConfig`; its first panelist is asked, by the same node that the panel runs.
+`record` holds everything the seat leaves: its answer, what it found, each failure with its reason, the bill;
+`audit` counts how many of its citations its own sources carry. A seat that fails is a record too, not an error.
+"""
+
+from functools import partial
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
+from typing_extensions import TypedDict
+
+from fusion_tool import FusionConfig, nodes
+from fusion_tool.briefing import own_records, seat_audit
+from fusion_tool.state import FusionInput, FusionState, SeatRecord, SeatTask
+from fusion_tool.wiring import Wiring
+
+
+class SeatOutput(TypedDict):
+    """What the seat left, and its citations by verdict: `supported`, `weak`, `mismatch`, `unknown`."""
+
+    record: SeatRecord
+    audit: dict[str, int]
+
+
+class SeatState(FusionState, SeatOutput):
+    """The panel's state, of which `record` and `audit` come out."""
+
+
+def to_the_seat(state: SeatState) -> Send:
+    """The first seat of the plan."""
+    task = SeatTask(
+        question=state["question"], context=state["context"], run=state["run"], wave=1, seat=state["plan"]["seats"][0]
+    )
+    return Send("panelist", task)
+
+
+async def audit(state: SeatState) -> SeatOutput:
+    """Hold the seat's citations against what it retrieved; no model is asked."""
+    (record,) = own_records(state)
+    return {"record": record, "audit": seat_audit(record)}
+
+
+wiring = Wiring()
+graph = (
+    StateGraph(SeatState, context_schema=FusionConfig, input_schema=FusionInput, output_schema=SeatOutput)
+    .add_node("route", partial(nodes.route, wiring=wiring))
+    .add_node("panelist", partial(nodes.panelist, wiring=wiring), input_schema=SeatTask)
+    .add_node("audit", audit)
+    .add_edge(START, "route")
+    .add_conditional_edges("route", to_the_seat, ["panelist"])
+    .add_edge("panelist", "audit")
+    .add_edge("audit", END)
+    .compile(name="panelist")
+)

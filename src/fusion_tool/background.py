@@ -1,0 +1,60 @@
+"""The one background event loop on which all synchronous faces run.
+
+They work in notebooks, from threads and many times over, because no caller's loop is ever entered.
+"""
+
+import asyncio
+import contextvars
+import os
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+_owner = 0
+
+
+def run_sync(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on the background loop and wait for it, with the caller's context variables.
+
+    KeyboardInterrupt in the waiting thread cancels the work before it is raised on.
+    """
+    outcome: Future[T] = Future()
+    started: list[asyncio.Task[T]] = []
+    context = contextvars.copy_context()
+    loop = _background_loop()
+
+    def start() -> None:
+        task = loop.create_task(work, context=context)
+        started.append(task)
+        task.add_done_callback(lambda done: _hand_over(done, outcome))
+
+    loop.call_soon_threadsafe(start)
+    try:
+        return outcome.result()
+    except BaseException:
+        if not outcome.done():
+            loop.call_soon_threadsafe(lambda: [task.cancel() for task in started])
+        raise
+
+
+def _hand_over(task: "asyncio.Task[T]", outcome: "Future[T]") -> None:
+    if task.cancelled():
+        outcome.cancel()
+    elif (error := task.exception()) is not None:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(task.result())
+
+
+def _background_loop() -> asyncio.AbstractEventLoop:
+    global _loop, _owner
+    with _lock:
+        if _loop is None or _owner != os.getpid():  # a forked child has the variable but not the thread
+            _loop, _owner = asyncio.new_event_loop(), os.getpid()
+            threading.Thread(target=_loop.run_forever, name="fusion-tool", daemon=True).start()
+        return _loop

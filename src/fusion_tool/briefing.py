@@ -1,0 +1,93 @@
+"""What the judge and the synthesizer are shown of the panel: anonymous, shuffled, fenced, with each answer's audit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fusion_tool.analysis import shuffled
+from fusion_tool.grounding.audit import audit
+from fusion_tool.grounding.citations import cited_ids, renumber
+from fusion_tool.prompts import fence
+from fusion_tool.sources import Found, merged
+from fusion_tool.state import FusionState, SeatRecord
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """The usable answers of a run.
+
+    Args:
+        records: They, in the panel's order.
+        letters: Each answer's letter and the label of its seat.
+        nonce: The token of the run's fences.
+    """
+
+    records: Sequence[SeatRecord]
+    letters: Mapping[str, str]
+    nonce: str
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What each letter stands for: the model's name, or the seat's label where two seats share a model."""
+        models = [record["model"] for record in self.records]
+        by_seat = {record["seat"]: record for record in self.records}
+        return {
+            letter: seat if models.count(by_seat[seat]["model"]) > 1 else by_seat[seat]["model"]
+            for letter, seat in self.letters.items()
+        }
+
+    @property
+    def sources(self) -> dict[str, Found]:
+        """Everything that these seats retrieved, by id."""
+        return merged(found for record in self.records for found in record["found"])
+
+    def answers(self) -> str:
+        """The answers as text, in the letters' order."""
+        by_seat = {record["seat"]: record for record in self.records}
+        return "\n\n".join(self._answer(letter, by_seat[seat]) for letter, seat in self.letters.items())
+
+    def plain_answers(self) -> str:
+        """The answers for a model with little context: letters and texts without citations, in one fence."""
+        by_seat = {record["seat"]: record for record in self.records}
+        texts = {letter: renumber(by_seat[seat]["content"], {}).text for letter, seat in self.letters.items()}
+        lines = [f"Answer {letter}:\n{text}" for letter, text in texts.items()]
+        return fence("\n\n".join(lines), label="answers", nonce=self.nonce)
+
+    def notes(self) -> list[Found]:
+        """The answers' cited lines, each as a note that stands for the source it cites."""
+        lines = [line for record in self.records for line in record["content"].splitlines()]
+        return [
+            Found(
+                id=cited[0],
+                url=self.sources[cited[0]]["url"],
+                title="",
+                kind="result",
+                text=renumber(line, {}).text.lstrip("- "),
+            )
+            for line in dict.fromkeys(lines)
+            if (cited := [key for key in cited_ids(line) if key in self.sources])
+        ]
+
+    def _answer(self, letter: str, record: SeatRecord) -> str:
+        counts = seat_audit(record)
+        told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()).replace("unknown", "invented")
+        cut = " This answer was cut off." if any(f["reason"] == "truncated" for f in record["failures"]) else ""
+        body = fence(record["content"], label=f"answer {letter}", nonce=self.nonce)
+        return f"## Answer {letter}\n\nIts citations: {told}.{cut}\n\n{body}"
+
+
+def briefing(state: FusionState) -> Briefing:
+    """The briefing on this run's usable answers."""
+    run = state["run"]
+    records = [record for record in own_records(state) if record["answered"]]
+    return Briefing(records, shuffled([record["seat"] for record in records], nonce=run["nonce"]), run["nonce"])
+
+
+def own_records(state: FusionState) -> list[SeatRecord]:
+    """This run's records in the panel's order."""
+    mine = [record for record in state["records"] if record["run_id"] == state["run"]["id"]]
+    return sorted(mine, key=lambda record: (record["wave"], record["index"]))
+
+
+def seat_audit(record: SeatRecord) -> dict[str, int]:
+    """The counts of the audit of one seat's own citations against what it retrieved."""
+    return audit(record["content"], merged(record["found"])).counts

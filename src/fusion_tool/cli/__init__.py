@@ -1,0 +1,1 @@
+"""The command line. `main` holds the commands; what a command needs is imported when it runs."""

@@ -1,0 +1,117 @@
+"""`fusion-tool ask`: its options. What they mean stands in `choices`, what happens in `asking`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from fusion_tool.cli.logs import Verbosity
+
+_PANEL, _TOOLS, _LIMITS, _OUTPUT = "Panel", "Tools and sources", "Limits", "Output"
+
+
+def _preset_names() -> list[str]:
+    from fusion_tool.presets import preset_names
+
+    return list(preset_names())
+
+
+def ask(  # noqa: PLR0913 - each is an option of the command line
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to find out; - reads standard input.")],
+    *,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="A panel by name; 'fusion-tool presets' lists them. Default: budget.",
+            rich_help_panel=_PANEL,
+            autocompletion=_preset_names,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Settings over the preset's.", rich_help_panel=_PANEL)
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PROVIDER:MODEL", help="A seat of the panel; repeat it.", rich_help_panel=_PANEL),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(metavar="PROVIDER:MODEL", help="Compares the answers.", rich_help_panel=_PANEL),
+    ] = None,
+    synthesizer: Annotated[
+        str | None, typer.Option(metavar="PROVIDER:MODEL", help="Writes the answer.", rich_help_panel=_PANEL)
+    ] = None,
+    strategy: Annotated[
+        Literal["panel", "solo"] | None, typer.Option(help="All seats, or the first alone.", rich_help_panel=_PANEL)
+    ] = None,
+    docs: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Your texts, to be searched.", rich_help_panel=_TOOLS)
+    ] = None,
+    context: Annotated[str, typer.Option(help="What you already know.", rich_help_panel=_TOOLS)] = "",
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PROVIDER",
+            help="duckduckgo, searxng, tavily, exa or brave; repeated ones are asked in order.",
+            rich_help_panel=_TOOLS,
+        ),
+    ] = None,
+    no_search: Annotated[bool, typer.Option("--no-search", help="No web tools.", rich_help_panel=_TOOLS)] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DOMAIN", help="Keep this site out as well; repeat it.", rich_help_panel=_TOOLS),
+    ] = None,
+    bash: Annotated[
+        Literal["auto", "sandbox", "off"] | None,
+        typer.Option(help="The sandboxed shell: where it works, required, or none.", rich_help_panel=_TOOLS),
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Time for the whole run.", rich_help_panel=_LIMITS)
+    ] = None,
+    quorum: Annotated[
+        int | None, typer.Option(metavar="N", help="Close the panel after N answers.", rich_help_panel=_LIMITS)
+    ] = None,
+    grace: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Time for late seats after the quorum.", rich_help_panel=_LIMITS),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The whole result as JSON on stdout.", rich_help_panel=_OUTPUT)
+    ] = False,
+    events: Annotated[
+        bool, typer.Option("--events", help="Every event as a JSON line on stdout.", rich_help_panel=_OUTPUT)
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Nothing but the answer and its sources.", rich_help_panel=_OUTPUT)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_OUTPUT)
+    ] = False,
+    verbose: Verbosity = 0,
+) -> None:
+    """Ask a panel one question: the answer and its sources on stdout, progress and the bill on stderr."""
+    from fusion_tool.cli.asking import Manner, carry_out
+    from fusion_tool.cli.choices import Choices
+
+    if as_json and events:
+        raise typer.BadParameter("choose one of --json and --events", param_hint="--json")
+    if search and no_search:
+        raise typer.BadParameter("choose one of --search and --no-search", param_hint="--search")
+    choices = Choices(
+        preset=preset,
+        config=config,
+        models=tuple(model or ()),
+        judge=judge,
+        synthesizer=synthesizer,
+        strategy=strategy,
+        documents=docs,
+        search=tuple(search or ()),
+        no_search=no_search,
+        exclude=tuple(exclude or ()),
+        bash=bash,
+        seconds=max_seconds,
+        quorum=quorum,
+        grace_seconds=grace,
+    )
+    manner = Manner(as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose)
+    raise typer.Exit(carry_out(question, context, choices, manner))

@@ -1,0 +1,117 @@
+"""Carrying out one question: configuration, run, output, and its end whatever it is."""
+
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, cast
+
+from fusion_tool.cli import consoles
+from fusion_tool.cli.choices import Choices
+from fusion_tool.cli.failures import Interrupted, exit_status, report
+from fusion_tool.cli.logs import log_to_stderr
+from fusion_tool.cli.outputs import Answer, Events, Json, Output
+from fusion_tool.cli.progress import shown
+from fusion_tool.cli.progress.board import Board
+from fusion_tool.cli.report import cost, print_report
+from fusion_tool.cli.signals import run_until_signalled
+from fusion_tool.config import FusionConfig
+from fusion_tool.errors import ConfigError, PanelFailed
+from fusion_tool.result import FusionResult
+
+_MOST_BYTES = 1 << 20
+_LOCAL = (
+    "The embedded model shows the machinery, not the quality: it has 135 million parameters and misattributes. "
+    "Read the verdict beside each citation, and trust no answer of it."
+)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a run is shown."""
+
+    as_json: bool = False
+    events: bool = False
+    quiet: bool = False
+    debug: bool = False
+    verbosity: int = 0
+
+    def output(self) -> Output:
+        """What goes to stdout."""
+        if self.as_json:
+            return Json()
+        return Events() if self.events else Answer()
+
+
+def carry_out(question: str, context: str, choices: Choices, manner: Manner) -> int:
+    """Ask, show, and say how it ended.
+
+    Returns:
+        The exit status.
+    """
+    log_to_stderr(manner.verbosity, quiet=manner.quiet)
+    output, board = manner.output(), Board()
+    try:
+        config = choices.configuration()
+        run_until_signalled(_ask(_read(question), _clean(context), config, manner, output, board))
+    except BrokenPipeError:
+        raise  # whoever read stdout has left; typer ends quietly
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop before the user
+        told = choices.blamed(error) if isinstance(error, ConfigError) else error
+        output.failed(told)
+        report(told.with_traceback(error.__traceback__), debug=manner.debug)
+        if not manner.quiet and (bill := _spent(error, board)):
+            sys.stderr.write(f"{bill}\n")
+        return exit_status(error)
+    return 0
+
+
+async def _ask(  # noqa: PLR0913, PLR0917 - a run and all that watches it
+    question: str, context: str, config: FusionConfig, manner: Manner, output: Output, board: Board
+) -> None:
+    from fusion_tool import astream
+
+    console = consoles.stderr()
+    notice = _LOCAL if not manner.quiet and _is_local(config) else None
+    if notice:
+        console.print(notice, style="yellow")
+    same_terminal = isinstance(output, Answer) and sys.stdout.isatty()
+    result: dict[str, Any] = {}
+    with shown(board, console, quiet=manner.quiet, until_answer=same_terminal):
+        async with aclosing(cast("AsyncGenerator[Any, None]", astream(question, config, context=context))) as events:
+            async for event in events:
+                board.observe(event)
+                if event["type"] == "run.completed":
+                    result = event["result"]
+                else:
+                    output.observe(event)
+    output.observe({"type": "run.completed", **_last(event), "result": result})
+    if isinstance(output, Answer) and not manner.quiet:
+        print_report(FusionResult.model_validate(result), console)
+    if notice:
+        console.print(notice, style="yellow")
+
+
+def _spent(error: BaseException, board: Board) -> str | None:
+    if isinstance(error, PanelFailed) and error.usage is not None:
+        return f"spent: {cost(error.usage['cost_usd'], error.usage['unpriced_calls'])}"
+    return board.spent if isinstance(error, Interrupted | KeyboardInterrupt) else None
+
+
+def _read(question: str) -> str:
+    if question != "-":
+        return _clean(question)
+    piped = sys.stdin.buffer.read(_MOST_BYTES + 1)
+    if len(piped) > _MOST_BYTES:
+        raise ConfigError("standard input holds more than 1 MB; put material into a folder (--docs)", field="question")
+    return piped.decode("utf-8", "replace")
+
+
+def _clean(text: str) -> str:
+    """`text` without the halves of characters that Python makes of arguments that are not UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _is_local(config: FusionConfig) -> bool:
+    seats = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
+    return any(seat.model_name.startswith("local:") for seat in seats)

@@ -1,0 +1,106 @@
+"""From the command line's flags to a `FusionConfig`: a flag over the file, the file over the preset."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fusion_tool.config import FusionConfig
+from fusion_tool.errors import ConfigError
+from fusion_tool.presets import preset as preset_by_name
+from fusion_tool.settings import load_file, resolve
+
+_FLAGS = {
+    "preset": ("--preset", "preset"),
+    "config": ("--config", "config"),
+    "panel": ("--model", "models"),
+    "judge": ("--judge", "judge"),
+    "synthesizer": ("--synthesizer", "synthesizer"),
+    "strategy": ("--strategy", "strategy"),
+    "documents": ("--docs", "documents"),
+    "search": ("--search", "search"),
+    "excluded_domains": ("--exclude", "exclude"),
+    "bash": ("--bash", "bash"),
+    "limits.seconds": ("--max-seconds", "seconds"),
+    "limits.quorum": ("--quorum", "quorum"),
+    "limits.grace_seconds": ("--grace", "grace_seconds"),
+}
+"""Which flag sets which field, and under which name of `Choices`."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What was chosen by flags; `None` and empty are what was not."""
+
+    preset: str | None = None
+    config: Path | None = None
+    models: tuple[str, ...] = ()
+    judge: str | None = None
+    synthesizer: str | None = None
+    strategy: str | None = None
+    documents: Path | None = None
+    search: tuple[str, ...] = ()
+    no_search: bool = False
+    exclude: tuple[str, ...] = ()
+    bash: str | None = None
+    seconds: float | None = None
+    quorum: int | None = None
+    grace_seconds: float | None = None
+
+    def configuration(self) -> FusionConfig:
+        """The run's configuration.
+
+        Raises:
+            ConfigError: As `fusion_tool.settings.resolve`.
+        """
+        base = self._base()
+        overrides = self._overrides()
+        if base is None and self.models:  # a panel by flags needs no preset, hence no preset's key
+            return FusionConfig(**overrides, excluded_domains=self.exclude)
+        base = base or resolve()
+        return resolve(base, **overrides, excluded_domains=(*base.excluded_domains, *self.exclude))
+
+    def blamed(self, error: ConfigError) -> ConfigError:
+        """`error` in the command line's words, where a flag caused it."""
+        parts = (error.field or "").split(".")
+        for field in (".".join(parts[:2]), parts[0]):
+            flag, name = _FLAGS.get(field, ("", ""))
+            if name and getattr(self, name) not in (None, ()):
+                return ConfigError(error.message, field=flag)
+        return error
+
+    def _base(self) -> FusionConfig | None:
+        if self.config is None:
+            return preset_by_name(self.preset) if self.preset is not None else None
+        return load_file(self.config) if self.preset is None else _file_over(self.preset, self.config)
+
+    def _overrides(self) -> dict[str, Any]:
+        limits = {name: getattr(self, name) for name in ("seconds", "quorum", "grace_seconds")}
+        given = {
+            "panel": [{"model": name} for name in self.models] or None,
+            "judge": None if self.judge is None else {"model": self.judge},
+            "synthesizer": None if self.synthesizer is None else {"model": self.synthesizer},
+            "strategy": self.strategy,
+            "documents": self.documents,
+            "search": {"providers": self.search} if self.search else None,
+            "bash": self.bash,
+            "limits": {name: value for name, value in limits.items() if value is not None} or None,
+        }
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return chosen | ({"search": None} if self.no_search else {})
+
+
+def _file_over(preset: str, path: Path) -> FusionConfig:
+    """The file's settings over `preset`, which takes the place of the preset that the file names."""
+    base = preset_by_name(preset)
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return load_file(path)  # it says what is wrong
+    if documents := table.get("documents"):
+        table["documents"] = path.parent / str(documents)
+    table.pop("preset", None)
+    try:
+        return resolve(base, **table)
+    except ConfigError as error:
+        raise ConfigError(f"{error.message} (in {path})", field=error.field) from None

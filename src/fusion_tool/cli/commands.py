@@ -1,0 +1,42 @@
+"""The group of commands: every error that reaches it becomes one line on stderr and an exit status."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from typer.core import TyperGroup
+
+from fusion_tool.cli.failures import exit_status, report
+
+
+class Commands(TyperGroup):
+    """A group that prints no traceback and no box, unless `--debug` is among the arguments."""
+
+    def main(  # noqa: D102 - as the base's
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        given = list(sys.argv[1:] if args is None else args)
+        try:
+            status = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)  # noqa: FBT003
+        except Exception as error:  # noqa: BLE001 - the last stop before the user
+            status = _ended_by(error, debug="--debug" in given)
+        if not standalone_mode:
+            return status
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _ended_by(error: Exception, *, debug: bool) -> int:
+    # By attribute: typer raises click's exceptions, or those of its own copy of click, depending on its version.
+    if hasattr(error, "format_message"):
+        if message := error.format_message():  # empty where help was shown for want of arguments
+            path = error.ctx.command_path if getattr(error, "ctx", None) else "fusion-tool"
+            report(f"{message.rstrip('.')} (see {path} --help)")
+        return int(getattr(error, "exit_code", 2))
+    report(error, debug=debug)
+    return exit_status(error)

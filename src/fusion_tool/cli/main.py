@@ -1,0 +1,57 @@
+"""`fusion-tool`: the commands, and what ends them all alike."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from fusion_tool.cli.ask import ask
+from fusion_tool.cli.commands import Commands
+from fusion_tool.cli.doctor import doctor
+from fusion_tool.cli.examples import ASK_EXAMPLES, EXAMPLES
+from fusion_tool.cli.init import init
+from fusion_tool.cli.logs import Verbosity, log_to_stderr
+from fusion_tool.cli.model import model
+from fusion_tool.cli.presets import presets
+
+app = typer.Typer(
+    name="fusion-tool",
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A panel of language models researches your question; one grounded, cited answer comes back.",
+    epilog=EXAMPLES,
+)
+app.command(epilog=ASK_EXAMPLES)(ask)
+app.command()(presets)
+app.command()(doctor)
+app.command()(init)
+app.add_typer(model)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from fusion_tool.version import version
+
+        typer.echo(f"fusion-tool {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    verbose: Verbosity = 0,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    if verbose:
+        log_to_stderr(verbose)
+
+
+def run() -> None:
+    """The entry point of `fusion-tool`."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal in an old encoding shows `?` instead of failing
+            stream.reconfigure(errors="replace")
+    app(prog_name="fusion-tool")

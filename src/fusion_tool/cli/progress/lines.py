@@ -1,0 +1,70 @@
+"""Plain lines where stderr is no terminal: one an event, and a sign of life in between."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from fusion_tool.cli.progress.board import Board
+from fusion_tool.cli.text import dollars, line, seconds
+
+_SILENCE = 15.0
+"""Seconds after which a run that says nothing gives a sign of life."""
+
+
+@contextmanager
+def plain_lines(board: Board, console: Console) -> Iterator[None]:
+    """Write a line for each event that is news; to be entered on the run's event loop."""
+
+    def write(text: str) -> None:
+        console.print(Text(f"[{board.elapsed:6.1f} s] {text}"), soft_wrap=True)
+
+    def still_working() -> None:
+        nonlocal timer
+        write(f"working: {', '.join(board.working) or 'starting'}")
+        timer = loop.call_later(_SILENCE, still_working)
+
+    def listen(event: Any) -> None:
+        nonlocal timer
+        text = news(event, board)
+        if text is not None:
+            write(text)
+            timer.cancel()
+            timer = loop.call_later(_SILENCE, still_working)
+
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(_SILENCE, still_working)
+    board.listeners.append(listen)
+    try:
+        yield
+    finally:
+        timer.cancel()
+        board.listeners.remove(listen)
+
+
+def news(event: Any, board: Board) -> str | None:
+    """The event in one line, `None` where there is nothing to say."""
+    seat = line(str(event.get("seat", "")), 32)
+    match event["type"]:
+        case "plan.chosen":
+            return line(f"{event['reason']}: {', '.join(event['seats'])}")
+        case "wave.started" if event["wave"] > 1:
+            return f"wave {event['wave']}: {line(', '.join(event['seats']))}"
+        case "panelist.started":
+            return f"{seat}: asked ({line(event['model'], 64)})"
+        case "panelist.tool":
+            return f"{seat}: {line(event['tool'], 32)} {line(event['query'], 80)!r}, {event['found']} found"
+        case "panelist.answered":
+            return f"{seat}: answered in {seconds(event['seconds'])}, cost {dollars(event['cost_usd'])}"
+        case "panelist.failed":
+            return f"{seat}: failed, {line(event['reason'] + ': ' + event['message'])}"
+        case "panel.closed":
+            return f"the panel has closed: {event['answered']} answered, {event['failed']} failed"
+        case "judge.completed":
+            return f"compared: {board.compared}"
+        case "synthesis.delta" if board.written == len(event["text"]):  # the first of its attempt
+            return "the answer is being written" if board.attempt == 1 else "the answer is being written anew"
+    return None

@@ -1,0 +1,119 @@
+"""Open a folder's index and search it."""
+
+import asyncio
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from urllib.parse import quote
+
+from fusion_tool.documents import store
+from fusion_tool.documents.folder import readable_folder
+from fusion_tool.documents.lock import exclusively
+from fusion_tool.documents.query import match_expression
+from fusion_tool.documents.refresh import refresh
+from fusion_tool.documents.store import Hit, Skipped
+from fusion_tool.errors import ConfigError
+from fusion_tool.sources import Found, found
+
+_CANDIDATES = 200  # chunks looked at; enough that one long document cannot crowd out the others
+_GAP = "\n[...]\n"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentIndex:
+    """A folder's documents, ready to be searched from any thread and any event loop.
+
+    Args:
+        folder: The folder, a real path.
+        path: The index file.
+        skipped: The documents that were left out, and why.
+    """
+
+    folder: Path
+    path: Path
+    skipped: tuple[Skipped, ...] = ()
+
+    async def search(self, query: str, limit: int = 6, *, max_chars: int = 1600) -> list[Found]:
+        """The documents that match `query` best, best first.
+
+        A document is one source, so it comes once, with its best chunks (of 60 to 120 words each) in
+        the order of the text. For a small context ask for few documents and `max_chars` of about 600,
+        which is one chunk.
+
+        Args:
+            query: Words in any form; FTS5's own syntax has no meaning here.
+            limit: How many documents at most.
+            max_chars: The length of one document's excerpt at most, in characters.
+        """
+        expression = match_expression(query)
+        if expression is None or limit < 1 or max_chars < 1:
+            return []
+        try:
+            hits = await asyncio.to_thread(store.matching, self.path, expression, _CANDIDATES)
+        except sqlite3.DatabaseError:  # the file was damaged or taken away since it was opened
+            await _refreshed(self.folder, self.path, None)
+            hits = await asyncio.to_thread(store.matching, self.path, expression, _CANDIDATES)
+        documents: dict[str, list[Hit]] = {}
+        for hit in hits:
+            documents.setdefault(hit.key, []).append(hit)
+        return [self._found(chunks, max_chars) for chunks in list(documents.values())[:limit]]
+
+    def _found(self, hits: list[Hit], max_chars: int) -> Found:
+        url = f"doc:{quote(os.fsencode(self.folder.name))}/{hits[0].key}"
+        return found(url, title=hits[0].title, kind="document", text=_excerpt(hits, max_chars))
+
+
+async def open_index(
+    folder: Path, *, cache_dir: Path | None = None, on_progress: Callable[[int, int], None] | None = None
+) -> DocumentIndex:
+    """Index the `.md`, `.txt`, `.html`, `.htm` and `.pdf` files below `folder`, or what changed of them.
+
+    Hidden files, links that leave the folder and files above 32 MB stay out. Safe while other threads
+    and processes do the same: one works, the others wait for it and then find nothing to do.
+
+    Args:
+        folder: The user's folder.
+        cache_dir: Where index files are kept; the user's cache folder by default.
+        on_progress: Called with the number of changed documents done and their total.
+
+    Raises:
+        ConfigError: The folder is missing or unreadable, or the cache folder cannot be written.
+    """
+    root = await asyncio.to_thread(readable_folder, folder)
+    if cache_dir is None:
+        from platformdirs import user_cache_path
+
+        cache_dir = user_cache_path("fusion-tool")
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
+    path = cache_dir / "documents" / f"{name}.sqlite"
+    try:
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        skipped = await _refreshed(root, path, on_progress)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise ConfigError(f"cannot write the index {str(path)!r} ({error})", field="documents") from error
+    return DocumentIndex(root, path, tuple(skipped))
+
+
+async def _refreshed(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> list[Skipped]:
+    async with exclusively(path.with_suffix(".lock")):
+        return await refresh(root, path, on_progress)
+
+
+def _excerpt(hits: list[Hit], max_chars: int) -> str:
+    """The best chunks that fit into `max_chars`, in the order of the text; the best one is cut if it must be."""
+    best, *others = hits
+    chosen, left = [best], max_chars - len(best.text)
+    if left < 0:
+        return best.text[:max_chars].rsplit(maxsplit=1)[0]
+    for hit in others:
+        if (needed := len(hit.text) + len(_GAP)) <= left:
+            chosen.append(hit)
+            left -= needed
+    chosen.sort(key=attrgetter("place"))
+    runs = groupby(enumerate(chosen), key=lambda numbered: numbered[1].place - numbered[0])
+    return _GAP.join("\n".join(hit.text for _, hit in run) for _, run in runs)

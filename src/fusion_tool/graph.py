@@ -1,0 +1,52 @@
+"""The graph, as its drawing shows it.
+
+START -> route -> fan_out -> panelist (one Send a seat) -> judge -> synthesize -> ground -> END
+"""
+
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from fusion_tool import nodes
+from fusion_tool.config import FusionConfig
+from fusion_tool.state import FusionInput, FusionOutput, FusionState, SeatTask
+from fusion_tool.wiring import Wiring
+
+
+def build_graph(
+    config: FusionConfig | None = None, *, panel_tools: Sequence[Any] = (), checkpointer: Any = None
+) -> CompiledStateGraph[FusionState, FusionConfig, FusionInput, FusionOutput]:
+    """The compiled graph; asynchronous only (`ainvoke`, `astream`).
+
+    Args:
+        config: What a run without a `FusionConfig` as its context uses. `None`: the preset `budget`, where
+            `OPENROUTER_API_KEY` is set.
+        panel_tools: LangChain tools, or providers' server tools as dicts, that every seat gets besides its own.
+        checkpointer: Any LangGraph checkpointer; as a subgraph the graph uses its parent's.
+
+    Returns:
+        A graph that takes `{"question": ..., "context": ...}` or `{"messages": [...]}` and returns
+        `{"result": ...}`, a `FusionResult` as a dict, and the answer as a message where messages came in.
+    """
+    wiring = Wiring(config, tuple(panel_tools))
+    graph = StateGraph(FusionState, context_schema=FusionConfig, input_schema=FusionInput, output_schema=FusionOutput)
+
+    def bound(node: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
+        return partial(node, wiring=wiring)
+
+    graph.add_node("route", bound(nodes.route))
+    graph.add_node("fan_out", bound(nodes.fan_out), destinations=("panelist",))
+    graph.add_node("panelist", bound(nodes.panelist), input_schema=SeatTask)
+    graph.add_node("judge", bound(nodes.judge))
+    graph.add_node("synthesize", bound(nodes.synthesize))
+    graph.add_node("ground", bound(nodes.ground))
+    graph.add_edge(START, "route")
+    graph.add_edge("route", "fan_out")
+    graph.add_edge("panelist", "judge")
+    graph.add_edge("judge", "synthesize")
+    graph.add_edge("synthesize", "ground")
+    graph.add_edge("ground", END)
+    return graph.compile(name="fusion", checkpointer=checkpointer)

@@ -1,0 +1,107 @@
+"""Citations by id become citations by number.
+
+A number in brackets that is not glued to a word is always one of ours in the renumbered text: our own get
+a space before them where they would be glued, and a bare `[3]` of the model's becomes `(3)`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fusion_tool.grounding.grammar import Token, tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Renumbered:
+    """A text whose citations are numbers.
+
+    Args:
+        text: The text with `[1] [2]`.
+        numbers: The number of each cited id, from 1 in order of first appearance.
+        dropped: Ids that were cited and never retrieved, in order of first appearance, without repeats.
+    """
+
+    text: str
+    numbers: dict[str, int]
+    dropped: list[str]
+
+
+@dataclass(slots=True)
+class Numbering:
+    """Writes tokens with numbers for ids; the state between two tokens of one text.
+
+    Args:
+        known: The retrieved ids.
+    """
+
+    known: frozenset[str]
+    numbers: dict[str, int] = field(default_factory=dict)
+    dropped: list[str] = field(default_factory=list)
+    _gap: str = ""
+    _removed: bool = False
+    _last: str = "\n"
+
+    def write(self, token: Token) -> str:
+        """What `token` adds to the output; blanks wait until it is known that no dropped citation follows."""
+        if token.kind == "space":
+            self._space(token.raw)
+            return ""
+        if token.kind == "citation":
+            cited = self._cite(token.ids)
+            if not cited:
+                self._removed = True
+                return ""
+            return self._put(f"({cited})" if token.wrapped else cited, apart=True)
+        return self._put(_unbracket(token.raw) if token.kind == "number" else token.raw)
+
+    def close(self) -> str:
+        """The blanks that were held back at the end of the text."""
+        return "" if self._removed else self._gap
+
+    def _space(self, blanks: str) -> None:
+        if not self._removed:
+            self._gap += blanks
+        elif self._last != "\n":
+            self._gap, self._removed = blanks, False
+
+    def _cite(self, ids: tuple[str, ...]) -> str:
+        for found in ids:
+            if found in self.known:
+                self.numbers.setdefault(found, len(self.numbers) + 1)
+            elif found not in self.dropped:
+                self.dropped.append(found)
+        return " ".join(f"[{self.numbers[found]}]" for found in dict.fromkeys(ids) if found in self.known)
+
+    def _put(self, text: str, *, apart: bool = False) -> str:
+        gap = self._gap
+        if self._removed and self._last != "\n" and not (text[0].isalnum() or apart):
+            gap = ""
+        if apart and not gap and (self._last.isalnum() or self._last in "_])"):
+            gap = " "
+        self._gap, self._removed, self._last = "", False, text[-1]
+        return gap + text
+
+
+def _unbracket(raw: str) -> str:
+    """`[3]` as `(3)`, and `[3](address)` as `[(3)](address)`, which still is a link."""
+    digits, _, target = raw[1:].partition("]")
+    return f"[({digits})]{target}" if target else f"({digits})"
+
+
+def renumber(text: str, known: Mapping[str, object]) -> Renumbered:
+    """Number the citations of `text` and drop those of sources that were never retrieved.
+
+    Args:
+        text: Markdown with citations as `[1a2b3c4d]`; see `grammar` for every accepted form.
+        known: The retrieved sources by id; only the keys matter.
+
+    Returns:
+        The text, the numbers given and the ids dropped. A dropped citation takes the blanks before it along.
+    """
+    numbering = Numbering(frozenset(known))
+    written = [numbering.write(token) for token in tokens(text, numbering.known)]
+    return Renumbered("".join(written) + numbering.close(), numbering.numbers, numbering.dropped)
+
+
+def cited_ids(text: str) -> list[str]:
+    """The ids cited in `text`, known or not, in order of first appearance, without repeats."""
+    return list(dict.fromkeys(found for token in tokens(text) for found in token.ids))

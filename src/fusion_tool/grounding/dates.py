@@ -1,0 +1,147 @@
+"""The dates of a text, each as precise as it is written."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
+_MONTH = (
+    r"(?P<{0}>january|february|march|april|may|june|july|august|september|october|november|december"
+    r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)\b\.?"
+)
+_YEAR = r"(?P<{0}>1[0-9]{{3}}|20[0-9]{{2}}|2100)"
+_COUNTED = (
+    r"°|%|km|kg|m\b|MW|GW|dollars|euros|people|percent|per cent|million|billion|tonnes|units|users|metres|meters"
+    r"|feet|miles|tokens|employees|workers|students|species|pages|seats|homes|hectares|acres|vehicles|times"
+)
+"""What makes the four digits before it a number and no year."""
+_DAY = r"(?P<{0}>3[01]|[12][0-9]|0?[1-9])(?:st|nd|rd|th)?"
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A date; a part that the text does not give is `None`.
+
+    Args:
+        year: 1000 to 2100, or the first year of a decade.
+        month: 1 to 12.
+        day: 1 to 31.
+        quarter: 1 to 4.
+        decade: The date is a whole decade.
+        start: Offset of the first character in the text.
+        end: Offset behind the last character.
+    """
+
+    year: int | None
+    month: int | None
+    day: int | None
+    quarter: int | None
+    decade: bool
+    start: int
+    end: int
+
+
+class Span(Protocol):
+    """A part of a text."""
+
+    @property
+    def start(self) -> int:
+        """Offset of the first character."""
+
+    @property
+    def end(self) -> int:
+        """Offset behind the last character."""
+
+
+_FORMS = [
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        r"\b(?P<year>[12][0-9]{3})-(?P<number>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12][0-9]|3[01])\b",
+        r"\b(?P<day>3[01]|[12][0-9]|0?[1-9])[./](?P<number>1[0-2]|0?[1-9])[./](?P<year>[12][0-9]{3})\b",
+        r"\b(?P<number>1[0-2]|0?[1-9])/(?P<day>3[01]|[12][0-9]|0?[1-9])/(?P<year>[12][0-9]{3})\b",
+        rf"\b{_DAY.format('day')}\s+(?:of\s+)?{_MONTH.format('month')},?(?:\s+{_YEAR.format('year')}\b)?",
+        rf"\b{_MONTH.format('month')}\s+{_DAY.format('day')}\b(?:,?\s+{_YEAR.format('year')}\b)?",
+        rf"\b{_MONTH.format('month')},?\s+(?:of\s+)?{_YEAR.format('year')}\b",
+        rf"\bQ(?P<quarter>[1-4])\s+(?:of\s+)?{_YEAR.format('year')}\b",
+        r"\b(?P<ordinal>first|second|third|fourth)\s+quarter(?:\s+of)?\s+" + _YEAR.format("year") + r"\b",
+        r"\b(?P<decade>[12][0-9]{2}0)s\b",
+        rf"\b(?:in|since|until|by|during|last|this|from|of|early|late|mid)[\s-]{_MONTH.format('month')}(?!\w)",
+        rf"(?<![\w$€£¥.,])(?:mid-|early-|late-)?{_YEAR.format('year')}(?![\w%]|[.,]\d|\s?(?:{_COUNTED}))",
+    )
+]
+_DIGIT = re.compile(r"\d")
+_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
+
+
+def dates(text: str) -> list[Date]:
+    """The dates of `text` in order of their place; overlapping readings keep the fullest."""
+    taken: list[Date] = []
+    for form in _FORMS if _DIGIT.search(text) else _FORMS[-2:-1]:
+        for match in form.finditer(text):
+            if not any(match.start() < other.end and other.start < match.end() for other in taken):
+                taken.append(_read(match))
+    return sorted(taken, key=lambda date: date.start)
+
+
+def blanked(text: str, found: Iterable[Span]) -> str:
+    """`text` with what was found overwritten by blanks, so that it is not read as something else, too."""
+    for part in found:
+        text = text[: part.start] + " " * (part.end - part.start) + text[part.end :]
+    return text
+
+
+def _read(match: re.Match[str]) -> Date:
+    part = {name: value for name, value in match.groupdict().items() if value}
+    month = int(part["number"]) if "number" in part else None
+    if "month" in part:
+        month = next(i for i, name in enumerate(_MONTHS, 1) if name[:3] == part["month"][:3].lower())
+    quarter = _ORDINALS.get(part.get("ordinal", "").lower()) or int(part.get("quarter", 0)) or None
+    year = part.get("year") or part.get("decade")
+    return Date(
+        year=int(year) if year else None,
+        month=month,
+        day=int(part["day"]) if "day" in part else None,
+        quarter=quarter,
+        decade="decade" in part,
+        start=match.start(),
+        end=match.end(),
+    )
+
+
+def conflicts(claim: Date, source: Date) -> bool:
+    """Whether the two cannot be the same date."""
+    if claim.year and source.year:
+        if claim.decade or source.decade:
+            if claim.year // 10 != source.year // 10:
+                return True
+        elif claim.year != source.year:
+            return True
+    pairs = ((claim.month, source.month), (claim.day, source.day), (_quarter(claim), _quarter(source)))
+    return any(mine and theirs and mine != theirs for mine, theirs in pairs)
+
+
+def carried(claim: Date, source: Date) -> bool:
+    """Whether `source` gives everything that `claim` states; the year may stand elsewhere in the text."""
+    if conflicts(claim, source) or (claim.year and not source.year and not claim.month):
+        return False
+    parts = ((claim.month, source.month), (claim.day, source.day), (claim.quarter, _quarter(source)))
+    exact = not (claim.year and source.decade and not claim.decade)
+    return exact and all(theirs or not mine for mine, theirs in parts)
+
+
+def _quarter(date: Date) -> int | None:
+    return date.quarter or ((date.month + 2) // 3 if date.month else None)

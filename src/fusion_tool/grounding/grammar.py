@@ -1,0 +1,189 @@
+"""Where citations stand in markdown: a scanner that reads text whole or in pieces with one result.
+
+What counts as a citation, decided once for the whole package:
+
+- An id is eight hex digits. In one pair of brackets (ASCII, lenticular `【】` or full-width) stand one or more
+  ids, which may wear marks (`^ # @ :` and quotes), labels (`source:`, `see`) and places (`p. 3`, `†L4`).
+  Neighbouring brackets are one citation: `[1a2b3c4d][5e6f7a8b]`, `[1a2b3c4d], [5e6f7a8b]`, `([1a2b3c4d])`.
+- A link whose text is ids, `[1a2b3c4d](https://…)`, is a citation: the retrieved address wins over the
+  one that the model wrote. Other links are text.
+- Code is left alone: fenced blocks at any indent (an unclosed one runs to the end), and inline code that
+  closes on its own line. Indented blocks are not code: in answers they are nested lists.
+- `[3]` is a number the model wrote, no citation of ours; glued to a word (`a[3]`) it is an index, text.
+- A backslash before a bracket makes it text; a calendar date such as `[20240131]` is no unknown id.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import regex
+
+Kind: TypeAlias = Literal["text", "space", "citation", "number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the text; the `raw` of all tokens, joined, is the text.
+
+    Args:
+        kind: `space` is blanks within a line, `number` a bare `[3]` with its link target if it has one.
+        raw: The piece as it was written.
+        start: Its offset in the whole text, in characters.
+        ids: The cited ids in lower case, in order, repeats kept; empty unless `kind` is `citation`.
+        wrapped: The citation stands in parentheses of its own.
+    """
+
+    kind: Kind
+    raw: str
+    start: int
+    ids: tuple[str, ...] = ()
+    wrapped: bool = False
+
+
+_LABEL = r"(?:sources?|src|refs?|references?|cites?|citations?|docs?|documents?|see|from|and|ids?|pages?|pp?|lines?)"
+_BREAK = r"[ \t,;|&:^#@`\"'\u2019.†*/\u2013-]"
+_TARGET = r"(?: \( [^()\s]* \) )"
+_BRACKET = rf"""
+    [\[【\uff3b] (?:{_BREAK}|(?i:{_LABEL})(?={_BREAK}))*
+    (?P<id>(?i:[0-9a-f]{{8}}))
+    (?: {_BREAK}+ (?: (?P<id>(?i:[0-9a-f]{{8}})) | (?i:{_LABEL}) | L?[0-9]{{1,4}} (?![0-9a-zA-Z]) ) )*
+    {_BREAK}* [\]】\uff3d] {_TARGET}?
+"""
+_JOIN = r"[ \t]*[,;]?[ \t]*"
+_CLUSTER = rf"{_BRACKET} (?: {_JOIN} {_BRACKET} )*"
+_WRAPPED = rf"""
+    (?: (?P<paren>\() [ \t]* (?: (?i:{_LABEL}) [ \t:]+ )? {_CLUSTER} [ \t]* \)
+      | \[ [ \t]* (?: (?i:{_LABEL}) [ \t:]+ )? {_CLUSTER} [ \t]* \] {_TARGET}? )
+"""
+
+
+def _compile(pattern: str) -> "regex.Pattern[str]":
+    return regex.compile(pattern, regex.VERBOSE)
+
+
+_CITATIONS = (_compile(_WRAPPED), _compile(_CLUSTER))
+_CONTINUES = _compile(rf"{_JOIN} {_BRACKET} | {_TARGET}")
+_NUMBER = _compile(rf"\[ [0-9]{{1,3}} \] {_TARGET}?")
+_GROWING = (*_CITATIONS, _NUMBER)
+_TICKS = _compile(r"`+")
+_FENCE = _compile(r"[ \t>]* (?P<mark>`{3,}|~{3,}) [^`\n]* \n")
+_TEXT = _compile(r"\\. | \n | [^ \t\n`\\(\[【\uff3b]+ | .")
+_SPACE = _compile(r"[ \t]+")
+_DATE = _compile(r"(?:19|20)[0-9]{2} (?:0[1-9]|1[0-2]) (?:0[1-9]|[12][0-9]|3[01])")
+
+
+class _Unfinished(Exception):  # noqa: N818 - a signal, not an error
+    """The text so far may still become something else."""
+
+
+class Scanner:
+    """Reads a text given in pieces and yields its tokens as soon as they are certain.
+
+    Cutting the text elsewhere may cut `text` and `space` tokens elsewhere, and changes nothing else.
+
+    Args:
+        known: Ids that may be cited; used only to tell an unknown id from a date.
+    """
+
+    def __init__(self, known: frozenset[str] = frozenset()) -> None:
+        self._known = known
+        self._held = ""
+        self._offset = 0
+        self._before = "\n"
+        self._fence = ""
+        self._final = False
+
+    def feed(self, piece: str) -> Iterator[Token]:
+        """The tokens that `piece` makes certain."""
+        self._held += piece
+        position = 0
+        try:
+            while position < len(self._held):
+                token = self._fenced(position) if self._fence else self._next(position)
+                position += len(token.raw)
+                self._before = token.raw[-1]
+                yield token
+        except _Unfinished:
+            pass
+        self._offset += position
+        self._held = self._held[position:]
+
+    def close(self) -> Iterator[Token]:
+        """The tokens that were held back; nothing may be fed afterwards."""
+        self._final = True
+        return self.feed("")
+
+    def _next(self, at: int) -> Token:
+        if self._before == "\n" and (fence := self._match(_FENCE, at)):
+            self._fence = fence["mark"]
+            return self._token("text", at, fence.end())
+        if space := _SPACE.match(self._held, at):
+            return self._token("space", at, space.end())
+        if self._held[at] == "`":
+            return self._token("text", at, self._inline(at))
+        if self._held[at] in "([【\uff3b" and (token := self._citation(at) or self._number(at)):
+            return token
+        if self._held[at] == "\\" and at + 1 == len(self._held) and not self._final:
+            raise _Unfinished
+        text = _TEXT.match(self._held, at)
+        return self._token("text", at, text.end() if text else at + 1)
+
+    def _inline(self, at: int) -> int:
+        """The end of the inline code that opens at `at`; of the backticks alone if nothing closes them."""
+        stop = self._held.find("\n", at)
+        runs = _TICKS.finditer(self._held, at, stop if stop >= 0 else len(self._held))
+        opening = next(runs)
+        closing = next((run for run in runs if len(run[0]) == len(opening[0])), None)
+        end = int((closing or opening).end())
+        if not self._final and stop < 0 and (closing is None or end == len(self._held)):
+            raise _Unfinished
+        return end
+
+    def _citation(self, at: int) -> Token | None:
+        for pattern in _CITATIONS:
+            if (match := self._match(pattern, at)) is None:
+                continue
+            ids = tuple(found.lower() for found in match.captures("id"))
+            if all(found not in self._known and _DATE.fullmatch(found) for found in ids):
+                return None
+            wrapped = "paren" in match.groupdict() and match["paren"] is not None
+            return self._token("citation", at, match.end(), ids, wrapped=wrapped)
+        return None
+
+    def _number(self, at: int) -> Token | None:
+        if self._before.isalnum() or self._before in "_])":
+            return None
+        match = self._match(_NUMBER, at)
+        return self._token("number", at, match.end()) if match else None
+
+    def _fenced(self, at: int) -> Token:
+        """The rest of the line inside a fenced block; its last line may close the fence."""
+        end = self._held.find("\n", at) + 1
+        if self._before == "\n":
+            mark = self._fence[0]
+            closing = _compile(rf"[ \t>]* {mark}{{{len(self._fence)},}} [ \t]*")
+            line = self._held[at:end].rstrip("\n") if end else self._held[at:]
+            if not end and not self._final and closing.fullmatch(line, partial=True):
+                raise _Unfinished
+            if end and closing.fullmatch(line):
+                self._fence = ""
+        return self._token("text", at, end or len(self._held))
+
+    def _match(self, pattern: "regex.Pattern[str]", at: int) -> "regex.Match[str] | None":
+        match = pattern.match(self._held, at, partial=not self._final)
+        if match and not self._final:
+            more = pattern in _GROWING and _CONTINUES.fullmatch(self._held, match.end(), partial=True)
+            if match.partial or match.end() == len(self._held) or more:
+                raise _Unfinished
+        return match
+
+    def _token(self, kind: Kind, start: int, end: int, ids: tuple[str, ...] = (), *, wrapped: bool = False) -> Token:
+        return Token(kind, self._held[start:end], self._offset + start, ids, wrapped)
+
+
+def tokens(text: str, known: frozenset[str] = frozenset()) -> Iterator[Token]:
+    """All tokens of `text`, in order."""
+    scanner = Scanner(known)
+    yield from scanner.feed(text)
+    yield from scanner.close()

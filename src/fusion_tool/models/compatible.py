@@ -1,0 +1,71 @@
+"""`ChatOpenAI` for OpenAI-compatible servers, with what it drops put back: reasoning, cost, provider, citations.
+
+Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage.cost`, `provider`,
+`annotations`) as in its API reference, "Chat completion" and "Usage accounting".
+"""
+
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_openai import ChatOpenAI
+
+
+class CompatibleChat(ChatOpenAI):
+    """A chat model behind any OpenAI-compatible endpoint."""
+
+    usage_accounting: bool = False
+    """Ask for OpenRouter's own cost figure; other servers may refuse the field."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "openai-compatible"
+
+    def _get_request_payload(self, input_: Any, *, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        payload = super()._get_request_payload(input_, stop=stop, **kwargs)
+        # ChatOpenAI renames it to what only OpenAI's newest models know.
+        if (limit := payload.pop("max_completion_tokens", None)) is not None:
+            payload["max_tokens"] = limit
+        extra = dict(payload.get("extra_body") or {})
+        # Seen by ChatOpenAI it would go through the client's own parser, which raises where a reply was cut off.
+        if (wanted := payload.pop("response_format", None)) is not None:
+            extra["response_format"] = wanted
+        if self.usage_accounting:
+            extra["usage"] = {"include": True}
+        return payload | ({"extra_body": extra} if extra else {})
+
+    def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
+        result = super()._create_chat_result(response, generation_info)
+        body = response if isinstance(response, dict) else response.model_dump(warnings=False)
+        for generation, choice in zip(result.generations, body.get("choices") or (), strict=False):
+            if isinstance(generation.message, AIMessage):
+                _keep_extras(generation.message, choice.get("message") or {})
+                _keep_totals(generation.message, body)
+        return result
+
+    def _convert_chunk_to_generation_chunk(
+        self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
+    ) -> ChatGenerationChunk | None:
+        generation = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
+        if generation is not None and isinstance(generation.message, AIMessageChunk):
+            for choice in chunk.get("choices") or ():
+                _keep_extras(generation.message, choice.get("delta") or {})
+            if chunk.get("usage"):  # once, at the end: strings of several chunks would be joined
+                _keep_totals(generation.message, chunk)
+        return generation
+
+
+def _keep_extras(message: AIMessage | AIMessageChunk, raw: dict[str, Any]) -> None:
+    reasoning = raw.get("reasoning") or raw.get("reasoning_content")
+    if isinstance(reasoning, str) and reasoning:
+        message.additional_kwargs["reasoning_content"] = reasoning
+    if raw.get("annotations"):
+        message.additional_kwargs["annotations"] = raw["annotations"]
+
+
+def _keep_totals(message: AIMessage | AIMessageChunk, body: dict[str, Any]) -> None:
+    cost = (body.get("usage") or {}).get("cost")
+    if isinstance(cost, int | float):
+        message.response_metadata["cost_usd"] = float(cost)
+    if isinstance(body.get("provider"), str):
+        message.response_metadata["provider"] = body["provider"]

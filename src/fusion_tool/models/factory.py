@@ -1,0 +1,170 @@
+"""From a `Panelist` to a chat model."""
+
+import importlib.util
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+
+from fusion_tool.config import Panelist
+from fusion_tool.errors import ConfigError
+from fusion_tool.models.clients import http_client, model_cache
+
+OPENROUTER_URL = "https://openrouter.ai/api/v1"
+_KEYS = {
+    "openrouter": "OPENROUTER_API_KEY",
+    "openai": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "google_genai": "GOOGLE_API_KEY",
+    "mistralai": "MISTRAL_API_KEY",
+    "groq": "GROQ_API_KEY",
+    "xai": "XAI_API_KEY",
+    "deepseek": "DEEPSEEK_API_KEY",
+    "cohere": "COHERE_API_KEY",
+    "fireworks": "FIREWORKS_API_KEY",
+    "together": "TOGETHER_API_KEY",
+    "perplexity": "PPLX_API_KEY",
+}
+"""The variable that holds each provider's key, where it is a plain key."""
+
+_OWN = ("openrouter", "ollama", "local")
+_NO_KEY = "none"
+"""OpenAI's client wants some key; a server without keys ignores it."""
+
+
+async def chat_model(panelist: Panelist) -> BaseChatModel:
+    """The chat model of a panelist; built once an event loop.
+
+    Raises:
+        ConfigError: The provider is unknown, its package is not installed, or its key is missing.
+    """
+    if not isinstance(panelist.model, str):
+        return panelist.model  # type: ignore[no-any-return]
+    cache = await model_cache()
+    key = (panelist.model_copy(update={"seat": None, "fallbacks": ()}), os.environ.get(_key_name(panelist) or ""))
+    if key not in cache:
+        cache[key] = await _build(panelist)
+    return cache[key]  # type: ignore[no-any-return]
+
+
+def check_models(panelists: Iterable[tuple[str, Panelist]]) -> None:
+    """Fail before any call where a model could not be made.
+
+    Args:
+        panelists: Each with the field that names it in an error, such as `"panel.0"`.
+
+    Raises:
+        ConfigError: Unknown provider, package not installed, missing key, local model not installed.
+    """
+    for field, panelist in panelists:
+        for name in (panelist.model, *panelist.fallbacks):
+            if isinstance(name, str):
+                _check(field, fallback_of(panelist, name))
+
+
+def fallback_of(panelist: Panelist, model: str) -> Panelist:
+    """`panelist` with another model; an endpoint of its own stays behind with the model that it served."""
+    if model == panelist.model:
+        return panelist
+    return panelist.model_copy(
+        update={"model": model, "fallbacks": (), "base_url": None, "api_key_env": None, "max_input_tokens": None}
+    )
+
+
+def _key_name(panelist: Panelist) -> str | None:
+    """The variable that holds the key for the panelist's endpoint; a key goes to its own provider alone."""
+    if panelist.api_key_env or panelist.base_url:
+        return panelist.api_key_env
+    return _KEYS.get(panelist.model.partition(":")[0])
+
+
+def _check(field: str, panelist: Panelist) -> None:
+    provider, _, name = panelist.model.partition(":")
+    if panelist.base_url is None and provider not in _OWN:
+        _check_package(field, provider)
+    if panelist.base_url is None and not name:
+        raise ConfigError(f"'{panelist.model}' names no model; write 'provider:model'", field=f"{field}.model")
+    variable = _key_name(panelist)
+    if variable and not os.environ.get(variable):
+        raise ConfigError(f"'{panelist.model}' needs a key: set {variable}", field=f"{field}.model")
+    if provider == "local" and panelist.base_url is None:
+        from fusion_tool.models.local import check_installed
+
+        check_installed(name)
+
+
+def _check_package(field: str, provider: str) -> None:
+    from langchain.chat_models.base import _BUILTIN_PROVIDERS  # the list that init_chat_model reads
+
+    if provider not in _BUILTIN_PROVIDERS:
+        raise ConfigError(
+            f"no provider '{provider}'; there are {', '.join(sorted({*_OWN, *_BUILTIN_PROVIDERS}))}, "
+            "and any OpenAI-compatible server by base_url",
+            field=f"{field}.model",
+        )
+    package = _BUILTIN_PROVIDERS[provider][0].split(".")[0]
+    if importlib.util.find_spec(package) is None:
+        raise ConfigError(
+            f"'{provider}' needs a package: pip install {package.replace('_', '-')}", field=f"{field}.model"
+        )
+
+
+async def _build(panelist: Panelist) -> BaseChatModel:
+    provider, _, name = panelist.model.partition(":")
+    if panelist.base_url is not None:
+        return await _compatible(panelist, name or provider, base_url=panelist.base_url)
+    match provider:
+        case "openrouter":
+            url = os.environ.get("OPENROUTER_BASE_URL") or OPENROUTER_URL
+            return await _compatible(panelist, name, base_url=url, usage_accounting=True)
+        case "ollama":
+            from fusion_tool.models.ollama import endpoint
+
+            return await _compatible(panelist, name, base_url=f"{endpoint()}/v1")
+        case "local":
+            from fusion_tool.models.local import PROFILE, serve
+
+            return await _compatible(panelist, name, base_url=await serve(name), profile=PROFILE)
+        case _:
+            return await _foreign(panelist, provider, name)
+
+
+async def _compatible(panelist: Panelist, name: str, *, base_url: str, **extra: Any) -> BaseChatModel:
+    from fusion_tool.models.compatible import CompatibleChat
+
+    variable = _key_name(panelist)
+    reasoning = {"extra_body": {"reasoning": {"effort": panelist.reasoning}}} if panelist.reasoning else {}
+    return CompatibleChat(
+        model=name,
+        base_url=base_url,
+        api_key=os.environ.get(variable or "", "") or _NO_KEY,
+        http_async_client=await http_client(),
+        use_responses_api=False,
+        max_retries=0,  # retries are ours: they know the run's deadline
+        stream_usage=True,
+        default_headers={"OpenAI-Organization": "", "OpenAI-Project": ""},  # not another provider's business
+        **_sampling(panelist),
+        **reasoning,
+        **extra,
+    )
+
+
+async def _foreign(panelist: Panelist, provider: str, name: str) -> BaseChatModel:
+    from langchain.chat_models import init_chat_model
+
+    options = _sampling(panelist)
+    if panelist.reasoning:
+        if provider != "openai":
+            raise ConfigError(f"'reasoning' is for openai and openrouter models, not {provider}", field="reasoning")
+        options["reasoning_effort"] = panelist.reasoning
+    if provider == "openai":
+        options |= {"http_async_client": await http_client(), "max_retries": 0, "stream_usage": True}
+    if panelist.api_key_env:
+        options["api_key"] = os.environ[panelist.api_key_env]
+    return init_chat_model(name, model_provider=provider, **options)  # type: ignore[no-any-return]
+
+
+def _sampling(panelist: Panelist) -> dict[str, Any]:
+    values = {name: getattr(panelist, name) for name in ("temperature", "seed", "max_tokens")}
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,103 @@
+"""From a provider's exception to one of the closed set of reasons. The one place where this is decided."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from fusion_tool.errors import Reason
+
+_BY_STATUS: dict[int, Reason] = {
+    401: "auth",
+    402: "budget",
+    403: "auth",
+    404: "model_unavailable",
+    408: "timeout",
+    410: "model_unavailable",
+    413: "context_overflow",
+    429: "rate_limited",
+}
+_BY_TYPE: dict[str, Reason] = {
+    "ContextOverflowError": "context_overflow",
+    "ModelAuthenticationError": "auth",
+    "ModelPermissionDeniedError": "auth",
+    "ModelNotFoundError": "model_unavailable",
+    "ModelRateLimitError": "rate_limited",
+    "ModelTimeoutError": "timeout",
+    "TimeoutError": "timeout",
+    "TimeoutException": "timeout",
+    "ConnectError": "upstream_error",
+    "CancelledError": "cancelled",
+}
+"""By class name along the exception's ancestry, so that no provider's package needs to be imported."""
+
+_OVERFLOW = re.compile(
+    r"context.{0,12}(length|window|limit)|maximum context|too many (input )?tokens|prompt is too long"
+    r"|input (is )?too long|exceeds?.{0,40}(context|token)|reduce the length",
+    re.IGNORECASE,
+)
+_WITHDRAWN = re.compile(
+    r"no longer available|deprecated|decommissioned|not a valid model|does not exist|model not found"
+    r"|no endpoints found",
+    re.IGNORECASE,
+)
+_FILTERED = re.compile(r"content.?(filter|policy|management)|safety|moderation|flagged", re.IGNORECASE)
+_SECRET = re.compile(r"\b(?:Bearer\s+\S+|(?:sk|pk|rk|gsk|tvly|xai|hf|AIza|key)[-_]?[A-Za-z0-9_\-]{12,})")
+_MESSAGE_LENGTH = 300
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a call gave nothing usable: a reason of the closed set, one scrubbed line, the HTTP status if any."""
+
+    reason: Reason
+    message: str
+    status_code: int | None = None
+
+    @property
+    def may_be_charged(self) -> bool:
+        """Whether tokens may have been spent: not where the provider answered with an error status."""
+        return self.status_code is None and self.reason != "model_unavailable"
+
+
+def fault_of(error: BaseException) -> Fault:
+    """The fault that `error` stands for."""
+    status = _status(error)
+    message = _one_line(error)
+    return Fault(_reason(error, status, message), message, status)
+
+
+def scrub(text: str) -> str:
+    """`text` with anything that looks like a key replaced."""
+    return _SECRET.sub("[secret]", text)
+
+
+def _reason(error: BaseException, status: int | None, message: str) -> Reason:
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if status in (400, 413, 422, None) and _OVERFLOW.search(message):
+        return "context_overflow"
+    if status in (400, 403, 404, 410, 422) and _WITHDRAWN.search(message):
+        return "model_unavailable"
+    if status in (400, 403) and _FILTERED.search(message):
+        return "refused"
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return next((reason for name, reason in _BY_TYPE.items() if name in names), "upstream_error")
+
+
+def _status(error: BaseException) -> int | None:
+    for value in (getattr(error, "status_code", None), _code_in_body(getattr(error, "body", None))):
+        if isinstance(value, int):
+            return value
+    return None
+
+
+def _code_in_body(body: Any) -> Any:
+    """The status that OpenRouter puts into an error object which arrives inside a stream of status 200."""
+    return body.get("code") if isinstance(body, dict) else None
+
+
+def _one_line(error: BaseException) -> str:
+    body = getattr(error, "body", None)
+    said = body.get("message") if isinstance(body, dict) else None
+    text = str(said or error) or type(error).__name__
+    return scrub(" ".join(text.split()))[:_MESSAGE_LENGTH]

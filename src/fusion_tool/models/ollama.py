@@ -1,0 +1,68 @@
+"""Ollama: where it listens, what it offers, and a panel out of that.
+
+Protocol: Ollama's API reference, "List local models" (`GET /api/tags`).
+"""
+
+import os
+import re
+
+import httpx
+
+from fusion_tool.config import FusionConfig
+from fusion_tool.errors import ConfigError
+
+_DEFAULT = "http://127.0.0.1:11434"
+_PANEL = 3
+_NO_CHAT = re.compile(r"embed|bge-|minilm|rerank|guard", re.IGNORECASE)
+_FAMILY = re.compile(r"[a-z]+")
+
+
+def endpoint() -> str:
+    """Ollama's address, from `OLLAMA_HOST` as Ollama itself reads it: scheme and port may be left out."""
+    host = os.environ.get("OLLAMA_HOST", "").strip().rstrip("/")
+    if not host:
+        return _DEFAULT
+    url = host if "://" in host else f"http://{host}"
+    bare = url.split("://", 1)[1]
+    url = url if re.search(r":\d+$", bare) else f"{url}:11434"
+    return url.replace("//0.0.0.0:", "//127.0.0.1:")
+
+
+def installed_models() -> list[str]:
+    """The chat models that a running Ollama offers, largest first.
+
+    Raises:
+        ConfigError: No Ollama answers there.
+    """
+    try:
+        answer = httpx.get(f"{endpoint()}/api/tags", timeout=3.0).raise_for_status().json()
+        rows = sorted(answer["models"], key=lambda row: -int(row.get("size") or 0))
+        return [str(row["name"]) for row in rows if not _NO_CHAT.search(str(row["name"]))]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        raise ConfigError(f"no Ollama answers at {endpoint()}: start it (ollama serve)", field="preset") from None
+
+
+def installed_panel() -> FusionConfig:
+    """A panel of up to three installed models: of different families first, the largest of each.
+
+    Raises:
+        ConfigError: No Ollama answers, or it has no chat model.
+    """
+    models = installed_models()
+    if not models:
+        raise ConfigError("Ollama has no chat model: install one (ollama pull qwen3:8b)", field="preset")
+    families: dict[str, str] = {}
+    for model in models:
+        families.setdefault(_family(model), model)
+    first = list(families.values())
+    chosen = (first + [model for model in models if model not in first])[:_PANEL]
+    judge = {"model": f"ollama:{chosen[0]}"}
+    return FusionConfig.model_validate(
+        {"panel": [{"model": f"ollama:{model}"} for model in chosen], "judge": judge, "synthesizer": judge}
+    )
+
+
+def _family(model: str) -> str:
+    """The leading letters of a model's name: `qwen3:8b` and `qwen2.5:14b` are of one family."""
+    match = _FAMILY.search(model.rsplit("/", 1)[-1].lower())
+    return match[0] if match else model

@@ -1,0 +1,129 @@
+"""`ground`: check every citation against its source and put the result together. No model is asked."""
+
+import time
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langgraph.runtime import Runtime
+
+from fusion_tool.briefing import briefing, own_records, seat_audit
+from fusion_tool.config import FusionConfig
+from fusion_tool.grounding.audit import audit
+from fusion_tool.grounding.citations import renumber
+from fusion_tool.result import (
+    PARTIAL,
+    Analysis,
+    AuditCounts,
+    Citation,
+    Degradation,
+    FailedModel,
+    FusionResult,
+    PlanResult,
+    Response,
+    Timing,
+)
+from fusion_tool.sources import Found, Source, merged
+from fusion_tool.state import FusionState, SeatRecord, StageRecord
+from fusion_tool.usage import Call, Usage
+from fusion_tool.version import version
+from fusion_tool.wiring import Progress, Wiring
+
+
+async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> dict[str, Any]:
+    """The run's `FusionResult`, and the answer as a message where messages came in."""
+    run, records = state["run"], own_records(state)
+    labels = wiring.settings(runtime, run).seat_labels
+    stages = [stage for stage in (state["judgement"], state["synthesis"]) if stage]
+    answer, citations = _cited(str(stages[-1]["output"]), briefing(state).sources)
+    degraded = _degraded(records, stages)
+    plan = state["plan"]
+    result = FusionResult(
+        status="partial" if PARTIAL & set(degraded) else "ok",
+        answer=answer,
+        citations=citations,
+        sources=_sources(records),
+        analysis=_analysis(state["judgement"]),
+        responses=[_response(record) for record in records if record["answered"]],
+        failed_models=[FailedModel(seat=r["seat"], **failure) for r in records for failure in r["failures"]],
+        degraded=degraded,
+        dropped=sum(record["dropped"] for record in records),
+        plan=PlanResult.model_validate({**plan, "seats": [labels[seat] for seat in plan["seats"]]}),
+        usage=Usage.of(Call.model_validate(call) for stage in [*records, *stages] for call in stage["calls"]),
+        timing=_timing(state, records),
+        run_id=run["id"],
+        question=state["question"],
+        created_at=run["created_at"],
+        version=version(),
+    ).model_dump(mode="json")
+    Progress(runtime, run).emit("run.completed", status=result["status"], result=result)
+    update: dict[str, Any] = {"result": result}
+    if state.get("messages"):
+        update["messages"] = [AIMessage(answer)]
+    return update
+
+
+def _cited(raw: str, sources: dict[str, Found]) -> tuple[str, list[Citation]]:
+    """The answer with numbered citations, and what stands behind each number."""
+    numbered, support = renumber(raw, sources), audit(raw, sources).support
+    citations = [
+        Citation(
+            number=number,
+            source_id=key,
+            url=sources[key]["url"],
+            title=sources[key]["title"],
+            support=support.get(key, "weak"),
+        )
+        for key, number in numbered.numbers.items()
+    ]
+    return numbered.text, citations
+
+
+def _sources(records: list[SeatRecord]) -> list[Source]:
+    seen_by: dict[str, list[str]] = {}
+    for record in records:
+        for one in record["found"]:
+            seats = seen_by.setdefault(one["id"], [])
+            if record["seat"] not in seats:
+                seats.append(record["seat"])
+    return [
+        Source(id=key, url=one["url"], title=one["title"], kind=one["kind"], retrieved_by=seen_by[key])
+        for key, one in merged(found for record in records for found in record["found"]).items()
+    ]
+
+
+def _response(record: SeatRecord) -> Response:
+    return Response(
+        seat=record["seat"],
+        model=record["model"],
+        content=record["content"],
+        sources=list(merged(record["found"])),
+        tool_calls=record["tool_calls"],
+        seconds=record["seconds"],
+        wave=record["wave"],
+        audit=AuditCounts(**seat_audit(record)),
+    )
+
+
+def _degraded(records: list[SeatRecord], stages: list[StageRecord]) -> list[Degradation]:
+    lost = [record for record in records if not record["answered"]]
+    cut = [record for record in records if any(f["reason"] == "truncated" for f in record["failures"])]
+    marks: list[Any] = []
+    if lost or [record for record in cut if record["answered"] and record["model"] == record["failures"][-1]["model"]]:
+        marks.append("panel_reduced")
+    if any(record["failures"][-1]["reason"] == "straggler" for record in lost):
+        marks.append("straggler_cut")
+    return list(dict.fromkeys([*marks, *(mark for stage in stages for mark in stage["degraded"])]))
+
+
+def _analysis(judgement: StageRecord | None) -> Analysis | None:
+    return Analysis.model_validate(judgement["output"]) if judgement and judgement["output"] else None
+
+
+def _timing(state: FusionState, records: list[SeatRecord]) -> Timing:
+    judgement, synthesis = state["judgement"], state["synthesis"]
+    return Timing(
+        total_seconds=round(time.time() - state["run"]["started"], 3),
+        panel_seconds=max((record["seconds"] for record in records), default=None),
+        judge_seconds=judgement["seconds"] if judgement and judgement["calls"] else None,
+        synthesis_seconds=synthesis["seconds"] if synthesis and synthesis["calls"] else None,
+    )

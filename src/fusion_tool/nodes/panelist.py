@@ -1,0 +1,103 @@
+"""`panelist`: one seat. Its model, then its fallbacks, until one gives a usable answer or the gate closes."""
+
+import time
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from fusion_tool.config import FusionConfig, Panelist
+from fusion_tool.gate import LateSeat, gate_of
+from fusion_tool.models import CallFailed
+from fusion_tool.models.factory import fallback_of
+from fusion_tool.models.faults import Fault, fault_of
+from fusion_tool.panel_tools import Kit, open_kit, with_exclusions
+from fusion_tool.recursion import seat_at_work
+from fusion_tool.seat import Answer, Notebook, answer
+from fusion_tool.state import Failure, FusionState, SeatRecord, SeatTask
+from fusion_tool.usage import Usage
+from fusion_tool.wiring import Progress, Wiring, deadline
+
+
+async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> FusionState:
+    """Work one seat. Whatever goes wrong becomes its record, never an exception of the graph's."""
+    config = wiring.settings(runtime, task["run"])
+    seat, label = config.panel[task["seat"]], config.seat_labels[task["seat"]]
+    progress = Progress(runtime, task["run"])
+    progress.emit("panelist.started", seat=label, model=seat.model_name, wave=task["wave"])
+    gate = gate_of(_gate_key(task, runtime), quorum=config.limits.quorum, grace_seconds=config.limits.grace_seconds)
+    book = Notebook(seat=label, deadline=deadline(task["run"], config, "panelist"), progress=progress)
+    failures: list[Failure] = []
+    started, given, name = time.monotonic(), None, seat.model_name
+    try:
+        async with gate.admit():
+            with seat_at_work():
+                kit = await open_kit(config, task["run"], with_exclusions(wiring.panel_tools, config))
+                given, name = await _first_usable(seat, task, kit, book, failures)
+    except LateSeat:
+        failures.append(_failure(name, Fault("straggler", "late: the panel had closed")))
+    if given is not None:
+        gate.answered()
+    record = SeatRecord(
+        run_id=task["run"]["id"],
+        wave=task["wave"],
+        index=task["seat"],
+        seat=label,
+        model=name,
+        answered=given is not None,
+        content=given.text if given else "",
+        found=book.found,
+        tool_calls=book.tool_calls,
+        dropped=book.dropped,
+        seconds=round(time.monotonic() - started, 3),
+        failures=failures,
+        calls=[row.model_dump() for row in book.rows],
+    )
+    _tell(progress, record, book)
+    return {"records": [record]}
+
+
+async def _first_usable(
+    seat: Panelist, task: SeatTask, kit: Kit, book: Notebook, failures: list[Failure]
+) -> tuple[Answer | None, str]:
+    """The first full answer of the seat's models; a cut-off one where no model gives more."""
+    kept: tuple[Answer, str] | None = None
+    for model in (seat.model, *seat.fallbacks):
+        one = fallback_of(seat, model)
+        try:
+            given = await answer(one, task["question"], task["context"], kit=kit, book=book)
+        except Exception as error:  # noqa: BLE001 - no seat may end the run, whatever its model or tools raise
+            fault = error.fault if isinstance(error, CallFailed) else fault_of(error)
+            failures.append(_failure(one.model_name, fault))
+            continue
+        if not given.truncated:
+            return given, one.model_name
+        failures.append(_failure(one.model_name, Fault("truncated", "cut off at its token limit")))
+        kept = kept or (given, one.model_name)
+    return kept or (None, seat.model_name)
+
+
+def _failure(model: str, fault: Fault) -> Failure:
+    return Failure(model=model, reason=fault.reason, message=fault.message, status_code=fault.status_code)
+
+
+def _gate_key(task: SeatTask, runtime: Runtime[Any]) -> str:
+    # The checkpoint's id is the same for all seats of one superstep and for no other, with or without a
+    # checkpointer; a resumed run's seats meet at a new gate.
+    info = runtime.execution_info
+    return f"{task['run']['id']}/{task['wave']}/{info.checkpoint_id if info else ''}"
+
+
+def _tell(progress: Progress, record: SeatRecord, book: Notebook) -> None:
+    if record["answered"]:
+        progress.emit(
+            "panelist.answered",
+            seat=record["seat"],
+            model=record["model"],
+            seconds=record["seconds"],
+            cost_usd=Usage.of(book.rows).cost_usd,
+        )
+    else:
+        last = record["failures"][-1]
+        progress.emit(
+            "panelist.failed", seat=record["seat"], model=last["model"], reason=last["reason"], message=last["message"]
+        )

@@ -1,0 +1,112 @@
+"""`route`: read the question, settle the configuration, choose strategy and seats."""
+
+import secrets
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from langchain_core.messages import AnyMessage, HumanMessage
+from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
+
+from fusion_tool.config import FusionConfig
+from fusion_tool.errors import ConfigError
+from fusion_tool.models import check_models
+from fusion_tool.panel_tools import check_tools, with_exclusions
+from fusion_tool.recursion import refuse_inside_seat
+from fusion_tool.state import FusionState, Plan, Run
+from fusion_tool.wiring import Progress, Wiring
+
+_LONGEST_QUESTION = 100_000
+
+
+async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> dict[str, Any]:
+    """Start a run, and reset what an earlier one on the same thread left.
+
+    Raises:
+        ConfigError: No question, no usable configuration, or a model or tool of it cannot work.
+        RecursionRefused: The caller is a seat of another run.
+        SandboxUnavailable: The shell is required and does not work here.
+    """
+    refuse_inside_seat()
+    question, context = _read(state)
+    config = wiring.settings(runtime)
+    check_models(_roles(config))
+    with_exclusions(wiring.panel_tools, config)
+    shell = await check_tools(config)
+    run = Run(
+        id=uuid.uuid4().hex,
+        started=time.time(),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        nonce=secrets.token_hex(6),
+        config=_stored(config),
+    )
+    plan = _plan(config, shell)
+    progress = Progress(runtime, run)
+    progress.emit("run.started", question=question)
+    seats = [config.seat_labels[seat] for seat in plan["seats"]]
+    progress.emit("plan.chosen", strategy=plan["strategy"], seats=seats, reason=plan["reason"])
+    return {
+        "question": question,
+        "context": context,
+        "run": run,
+        "plan": plan,
+        "wave": 0,
+        "records": Overwrite([]),
+        "judgement": None,
+        "synthesis": None,
+        "result": None,
+    }
+
+
+def _plan(config: FusionConfig, shell: str) -> Plan:
+    seats = list(range(len(config.panel)))
+    if config.strategy == "solo":
+        return Plan(strategy="solo", seats=seats[:1], reason="strategy solo: the first seat alone", bash=shell)
+    reason = f"strategy panel: all {len(seats)} configured seats"
+    return Plan(strategy="panel", seats=seats, reason=reason, bash=shell)
+
+
+def _read(state: FusionState) -> tuple[str, str]:
+    """The question and what is known about it; of messages the last human one is the question."""
+    question, context = state.get("question") or "", state.get("context") or ""
+    messages = state.get("messages") or []
+    last = next((i for i in reversed(range(len(messages))) if isinstance(messages[i], HumanMessage)), None)
+    # `question` stands in the state from an earlier run on this thread; newer messages win over it.
+    if last is not None and (not question or _answered_before(state)):
+        question = str(messages[last].text)
+        context = _packed(messages[:last])
+    if not question.strip():
+        raise ConfigError("is empty; ask something", field="question")
+    if len(question) > _LONGEST_QUESTION:
+        raise ConfigError(
+            f"has {len(question):,} characters, at most {_LONGEST_QUESTION:,} are taken; put material into "
+            "a documents folder or the context",
+            field="question",
+        )
+    return question.strip(), context
+
+
+def _answered_before(state: FusionState) -> bool:
+    return state.get("result") is not None
+
+
+def _packed(messages: list[AnyMessage]) -> str:
+    return "\n\n".join(f"{message.type}: {message.text}" for message in messages if message.text)
+
+
+def _roles(config: FusionConfig) -> list[tuple[str, Any]]:
+    seats = [(f"panel.{i}", seat) for i, seat in enumerate(config.panel)]
+    if config.strategy == "solo":
+        return seats[:1]
+    return [*seats, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)]
+
+
+def _stored(config: FusionConfig) -> dict[str, Any]:
+    """The configuration as JSON; a model given as an object is stored by its name."""
+
+    def by_name(value: Any) -> str:
+        return str(getattr(value, "model_name", None) or type(value).__name__)
+
+    return config.model_dump(mode="json", fallback=by_name)

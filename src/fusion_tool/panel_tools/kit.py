@@ -1,0 +1,112 @@
+"""What the seats of one run share: the tools, the folder's index, and everything that was already looked up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
+
+from langchain_core.tools import BaseTool
+
+from fusion_tool.config import FusionConfig
+from fusion_tool.documents import DocumentIndex, open_index
+from fusion_tool.panel_tools.single_flight import SingleFlight
+from fusion_tool.prompts import fence
+from fusion_tool.sandbox import probe
+from fusion_tool.sources import Found
+from fusion_tool.state import Run
+from fusion_tool.web import FetchPolicy
+
+_kits: WeakValueDictionary[str, "Kit"] = WeakValueDictionary()
+
+
+@dataclass(frozen=True, eq=False)
+class Kit:
+    """A run's tools and what they need.
+
+    Args:
+        config: The run's configuration.
+        nonce: The token of the run's fences.
+        tools: What a seat may call: LangChain tools, and providers' own server tools as dicts.
+        once: Does identical searches, fetches and indexing once for all seats.
+    """
+
+    config: FusionConfig
+    nonce: str
+    tools: tuple[BaseTool | dict[str, Any], ...]
+    once: SingleFlight = field(default_factory=SingleFlight)
+
+    async def documents(self) -> DocumentIndex:
+        """The index of the user's folder.
+
+        Raises:
+            ConfigError: The folder cannot be read.
+        """
+        folder = self.config.documents
+        if folder is None:
+            raise LookupError("no documents folder is configured")
+        return await self.once(("index", folder), lambda: open_index(folder))
+
+    def fetch_policy(self) -> FetchPolicy:
+        """What a fetch of this run may reach."""
+        return FetchPolicy(
+            excluded_domains=self.config.excluded_domains,
+            blocked_fragments=self.config.blocked_fragments,
+            allowed_private_hosts=self.config.fetch.allowed_private_hosts,
+        )
+
+    def shown(self, found: Sequence[Found]) -> str:
+        """The sources as a model sees them: each with its id, fenced."""
+        return "\n\n".join(
+            fence(one["text"], label=f"source [{one['id']}] {one['title']} {one['url']}", nonce=self.nonce)
+            for one in found
+        )
+
+
+class SeatLog(Protocol):
+    """Where a tool writes down what it brought; the seat's notebook is one."""
+
+    def note(self, tool: str, query: str, found: list[Found], dropped: int = 0) -> None:
+        """Write down one tool call: what it was asked, what it found, how much the exclusions dropped."""
+
+
+@dataclass(frozen=True)
+class SeatContext:
+    """What a tool call receives through the runtime: the run's kit, and its seat's log."""
+
+    kit: Kit
+    log: SeatLog
+
+
+async def open_kit(config: FusionConfig, run: Run, own_tools: Sequence[Any] = ()) -> Kit:
+    """The kit of `run`, the same for all seats of one process.
+
+    Args:
+        config: The run's configuration.
+        run: The run.
+        own_tools: The caller's tools, after the package's own.
+    """
+    known = _kits.get(run["id"])
+    if known is not None:
+        return known
+    tools = await _tools(config)
+    return _kits.setdefault(run["id"], Kit(config=config, nonce=run["nonce"], tools=(*tools, *own_tools)))
+
+
+async def _tools(config: FusionConfig) -> list[BaseTool]:
+    chosen: list[BaseTool] = []
+    if config.max_tool_calls == 0:
+        return chosen
+    if config.search is not None:
+        from fusion_tool.panel_tools.fetch_page import fetch_page
+        from fusion_tool.panel_tools.web_search import web_search
+
+        chosen += [web_search, fetch_page]
+    if config.documents is not None:
+        from fusion_tool.panel_tools.search_documents import search_documents
+
+        chosen.append(search_documents)
+    if config.bash != "off" and (await probe()).works:
+        from fusion_tool.panel_tools.bash import bash
+
+        chosen.append(bash)
+    return chosen

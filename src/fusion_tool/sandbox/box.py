@@ -1,0 +1,103 @@
+"""One started sandbox: its two processes, its output, and its certain end."""
+
+import asyncio
+import json
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+_START_SECONDS = 10
+_CHUNK = 65_536
+
+
+@dataclass(slots=True)
+class Box:
+    """A running sandbox, which owns its descriptors.
+
+    Attributes:
+        process: Bubblewrap on the host's side; it ends when the command does.
+        output: Read end of the command's standard output and error, non-blocking.
+        status: Read end of bubblewrap's reports, non-blocking.
+        handles: Process descriptors of bubblewrap and of the sandbox's first process: unlike ids they never
+            come to mean another process.
+        reports: What bubblewrap has reported so far, a JSON object a line: `child-pid`, then `exit-code`.
+    """
+
+    process: asyncio.subprocess.Process
+    output: int
+    status: int
+    handles: list[int] = field(default_factory=list)
+    reports: bytearray = field(default_factory=bytearray)
+
+    async def opened(self) -> "Box":
+        """Wait until bubblewrap has made the sandbox's first process, or has failed to."""
+        self._hold(self.process.pid)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_START_SECONDS):
+                while self.init is None and await self._listen():
+                    pass
+        if self.init is not None:
+            self._hold(self.init)
+        return self
+
+    @property
+    def init(self) -> int | None:
+        """Process id of the sandbox's first process, `None` where bubblewrap failed before it existed."""
+        return self._reported("child-pid")
+
+    @property
+    def exit_code(self) -> int | None:
+        """The command's exit status, `None` where it did not end by itself; known after `destroy`."""
+        return self._reported("exit-code")
+
+    async def destroy(self) -> None:
+        """Kill whatever still runs, and return when nothing does.
+
+        The kernel ends every process of a process namespace before the namespace's first process is gone, so
+        that waiting for this one waits for daemons too.
+        """
+        for handle in self.handles:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        await self.process.wait()
+        for handle in self.handles:
+            await readable(handle)
+        while await self._listen():
+            pass
+
+    def close(self) -> None:
+        """Close the descriptors; after `destroy`."""
+        for descriptor in (*self.handles, self.output, self.status):
+            os.close(descriptor)
+
+    def _hold(self, pid: int) -> None:
+        with suppress(ProcessLookupError):
+            self.handles.append(os.pidfd_open(pid))
+
+    async def _listen(self) -> bytes:
+        await readable(self.status)
+        heard = os.read(self.status, _CHUNK)
+        self.reports += heard
+        return heard
+
+    def _reported(self, name: str) -> int | None:
+        whole_lines = self.reports[: self.reports.rfind(b"\n") + 1].splitlines()
+        values = (json.loads(line).get(name) for line in whole_lines)
+        return next((value for value in values if isinstance(value, int)), None)
+
+
+async def readable(descriptor: int) -> None:
+    """Return when a pipe has something to read or has ended, or when a process descriptor's process has."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(descriptor, _settle, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(descriptor)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,139 @@
+"""A seat with tools: LangChain's agent loop under a tool budget.
+
+The middleware below is what keeps the loop honest: each model call is measured and billed, the tools are taken
+away when their budget is spent and the answer asked for, repeated calls are answered from what is known, and a
+tool that fails tells the model, not the graph.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langgraph.prebuilt.tool_node import ToolCallRequest
+
+from fusion_tool.config import Panelist
+from fusion_tool.models import Account, CallFailed, Reply, measured
+from fusion_tool.models.clients import model_cache
+from fusion_tool.models.faults import Fault, scrub
+from fusion_tool.panel_tools import Kit, SeatContext, screened
+from fusion_tool.seat.notebook import Answer, Notebook
+
+_ANSWER_NOW = "Your tool calls are spent. Answer the question now from what you have found, citing source ids."
+_EXTRA_TURNS = 3
+"""Model calls beyond the tool budget, for malformed tool calls and the answer itself."""
+_MOST_AGENTS = 64
+
+
+@dataclass(frozen=True)
+class _Turn(SeatContext):
+    """One seat's state in the loop."""
+
+    account: Account
+    book: Notebook
+    budget: int
+    known: dict[str, ToolMessage] = field(default_factory=dict)
+    replies: list[Reply] = field(default_factory=list)
+
+
+async def answer_with_tools(
+    model: BaseChatModel, messages: Sequence[BaseMessage], *, panelist: Panelist, kit: Kit, book: Notebook
+) -> Answer:
+    """Let `model` use the kit's tools, then answer.
+
+    Raises:
+        CallFailed: It gave no usable answer.
+    """
+    agent = await _agent(model, kit)
+    turn = _Turn(
+        kit=kit,
+        log=book,
+        account=book.account(panelist.model_name),
+        book=book,
+        budget=book.tool_calls + kit.config.max_tool_calls,
+    )
+    steps = 4 * (kit.config.max_tool_calls + _EXTRA_TURNS) + 10
+    await agent.ainvoke({"messages": list(messages)}, {"recursion_limit": steps, "tags": ["nostream"]}, context=turn)
+    last = turn.replies[-1]
+    if not last.text:
+        raise CallFailed(Fault("tool_loop", "the model went on calling tools instead of answering"))
+    return Answer(last.text, last.truncated)
+
+
+async def _agent(model: BaseChatModel, kit: Kit) -> Any:
+    """The compiled agent for this model and these tools; compiling one costs more than running it."""
+    cache = await model_cache()
+    key = ("agent", id(model), *map(id, kit.tools))
+    if key not in cache:
+        agents = [known for known in cache if isinstance(known, tuple) and known[0] == "agent"]
+        if len(agents) >= _MOST_AGENTS:
+            del cache[agents[0]]
+        agent = create_agent(model, list(kit.tools), middleware=[_SeatLoop()], context_schema=_Turn)
+        cache[key] = (agent, model, kit.tools)  # held, so that no id is used twice
+    return cache[key][0]
+
+
+class _SeatLoop(AgentMiddleware[Any, Any]):
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any]:
+        turn: _Turn = request.runtime.context
+        if turn.book.tool_calls >= turn.budget:
+            request = request.override(
+                tools=[], tool_choice=None, messages=[*request.messages, HumanMessage(_ANSWER_NOW)]
+            )
+        while True:
+            if len(turn.replies) >= turn.kit.config.max_tool_calls + _EXTRA_TURNS:
+                raise CallFailed(Fault("tool_loop", "the model went on calling tools instead of answering"))
+            reply = await measured(
+                lambda request=request: _send(handler, request),  # type: ignore[misc]
+                account=turn.account,
+                deadline=turn.book.deadline,
+            )
+            turn.replies.append(reply)
+            message = reply.message
+            if message.tool_calls or not message.invalid_tool_calls:
+                return ModelResponse(result=[message])
+            request = request.override(messages=[*request.messages, message, *_complaints(message)])
+
+    async def awrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]
+    ) -> Any:
+        turn: Any = request.runtime.context  # a _Turn
+        call = request.tool_call
+        key = json.dumps([call["name"], call["args"]], sort_keys=True, default=str)
+        if (known := turn.known.get(key)) is not None:
+            return ToolMessage(str(known.text), tool_call_id=str(call["id"]), name=call["name"])
+        if turn.book.tool_calls >= turn.budget:
+            return _error(call, "no tool calls are left; answer now")
+        before = turn.book.tool_calls
+        try:
+            message = await handler(request)
+        except Exception as error:  # noqa: BLE001 - whatever a tool raises is news for the model
+            message = _error(call, scrub(f"{call['name']} failed: {error or type(error).__name__}"))
+        if turn.book.tool_calls == before:  # the caller's own tools do not write into the seat's log
+            message, dropped = screened(message, turn.kit)
+            turn.book.note(call["name"], json.dumps(call["args"], default=str), [], dropped)
+        if isinstance(message, ToolMessage):
+            turn.known[key] = message
+        return message
+
+
+async def _send(handler: Callable[[Any], Awaitable[ModelResponse[Any]]], request: ModelRequest[Any]) -> AIMessage:
+    response = await handler(request)
+    return next(message for message in response.result if isinstance(message, AIMessage))
+
+
+def _complaints(message: AIMessage) -> list[ToolMessage]:
+    return [
+        _error(call, f"the arguments are not valid JSON: {call.get('error') or 'unreadable'}")
+        for call in message.invalid_tool_calls
+    ]
+
+
+def _error(call: Any, text: str) -> ToolMessage:
+    return ToolMessage(text, tool_call_id=str(call["id"]), name=call["name"] or "", status="error")

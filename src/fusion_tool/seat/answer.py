@@ -1,0 +1,68 @@
+"""One model's answer for a seat: with tools where it can call them, else over evidence gathered first."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+
+from fusion_tool import claims
+from fusion_tool.config import Panelist
+from fusion_tool.models import CallFailed, ask, chat_model, traits_of
+from fusion_tool.models.faults import Fault
+from fusion_tool.panel_tools import Kit, gather
+from fusion_tool.prompts import render, section
+from fusion_tool.seat.agent import answer_with_tools
+from fusion_tool.seat.notebook import Answer, Notebook
+
+_EVIDENCE, _EVIDENCE_SMALL = 8, 3
+"""Sources handed to a model that cannot look for itself."""
+_EXCERPT_SMALL = 330
+"""Characters of each source for a model with little context."""
+
+
+async def answer(panelist: Panelist, question: str, context: str, *, kit: Kit, book: Notebook) -> Answer:
+    """Ask `panelist` the question.
+
+    Raises:
+        CallFailed: It gave no usable answer; what it cost stands in `book`.
+    """
+    model = await chat_model(panelist)
+    traits = traits_of(panelist, model)
+    if traits.small:
+        return await _from_claims(model, panelist, question, kit=kit, book=book)
+    system = render("panelist", nonce=kit.nonce, today=datetime.now(UTC).date().isoformat())
+    if traits.tools and kit.tools:
+        hint = render("panelist_tools", max_tool_calls=kit.config.max_tool_calls)
+        asked = render("question", question=question, context=section("What is already known", context), evidence="")
+        messages: list[BaseMessage] = [SystemMessage(f"{system}\n\n{hint}"), HumanMessage(asked)]
+        return await answer_with_tools(model, messages, panelist=panelist, kit=kit, book=book)
+    found = await gather(question, _EVIDENCE, kit=kit, log=book)
+    asked = render(
+        "question",
+        question=question,
+        context=section("What is already known", context),
+        evidence=section("Evidence", kit.shown(found)),
+    )
+    reply = await ask(
+        model,
+        [SystemMessage(system), HumanMessage(asked)],
+        account=book.account(panelist.model_name),
+        deadline=book.deadline,
+    )
+    return Answer(reply.text, reply.truncated)
+
+
+async def _from_claims(model: Any, panelist: Panelist, question: str, *, kit: Kit, book: Notebook) -> Answer:
+    """A small model's answer: a short prompt, and claims over the sources that were found."""
+    found = await gather(question, _EVIDENCE_SMALL, kit=kit, log=book, excerpt=_EXCERPT_SMALL)
+    account = book.account(panelist.model_name)
+    if not found:
+        reply = await ask(model, [HumanMessage(question)], account=account, deadline=book.deadline)
+        return Answer(reply.text, reply.truncated)
+    bound = model.bind(response_format=claims.response_format(len(found)))
+    prompt = claims.messages(question, found, nonce=kit.nonce)
+    reply = await ask(bound, prompt, account=account, deadline=book.deadline)
+    text = claims.as_text(reply.text, found)
+    if text is None:
+        raise CallFailed(Fault("invalid_output", "no claim could be read from the reply"))
+    return Answer(text)

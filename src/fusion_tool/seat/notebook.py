@@ -1,0 +1,46 @@
+"""What a seat keeps while it works: its bill, what it found, how many tools it used."""
+
+from dataclasses import dataclass, field
+
+from fusion_tool.models import Account
+from fusion_tool.sources import Found
+from fusion_tool.usage import Call
+from fusion_tool.wiring import Progress
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A seat's usable text, citations by id; `truncated` where it was cut off at its token limit."""
+
+    text: str
+    truncated: bool = False
+
+
+@dataclass
+class Notebook:
+    """One seat's notes, over all the models it tries; they outlive its cancellation.
+
+    Args:
+        seat: The seat's label.
+        deadline: When the seat must be done, on `time.monotonic`'s clock.
+        progress: Where its events go.
+    """
+
+    seat: str
+    deadline: float
+    progress: Progress
+    rows: list[Call] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+    tool_calls: int = 0
+    dropped: int = 0
+
+    def account(self, model: str) -> Account:
+        """The account of this seat's calls of `model`."""
+        return Account("panelist", model, self.seat, self.rows)
+
+    def note(self, tool: str, query: str, found: list[Found], dropped: int = 0) -> None:
+        """Write down one tool call and what it brought."""
+        self.tool_calls += 1
+        self.dropped += dropped
+        self.found += found
+        self.progress.emit("panelist.tool", seat=self.seat, tool=tool, query=query[:200], found=len(found))

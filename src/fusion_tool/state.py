@@ -1,0 +1,120 @@
+"""The graph's state: plain dicts and lists, so that any checkpointer, the Agent Server and Studio take it."""
+
+from typing import Annotated, Any
+
+from langchain_core.messages import AnyMessage
+from langgraph.graph import add_messages
+from typing_extensions import TypedDict
+
+from fusion_tool.sources import Found
+
+
+class Run(TypedDict):
+    """What `route` fixes for the whole run.
+
+    `started` is Unix time in seconds, `nonce` the token of this run's fences, `config` the configuration as
+    JSON (it holds no secrets).
+    """
+
+    id: str
+    started: float
+    created_at: str
+    nonce: str
+    config: dict[str, Any]
+
+
+class Plan(TypedDict):
+    """Strategy and seats (indices into the configuration's panel), with the reason and what the shell is."""
+
+    strategy: str
+    seats: list[int]
+    reason: str
+    bash: str
+
+
+class Failure(TypedDict):
+    """One model of a seat that gave no usable answer."""
+
+    model: str
+    reason: str
+    message: str
+    status_code: int | None
+
+
+class SeatRecord(TypedDict):
+    """What became of one seat in one wave.
+
+    `index` is its place in the panel, `seat` its label; `answered` says whether `content` is usable.
+    """
+
+    run_id: str
+    wave: int
+    index: int
+    seat: str
+    model: str
+    answered: bool
+    content: str
+    found: list[Found]
+    tool_calls: int
+    dropped: int
+    seconds: float
+    failures: list[Failure]
+    calls: list[dict[str, Any]]
+
+
+class StageRecord(TypedDict):
+    """What the judge or the synthesizer made: its product, its calls, its seconds, and what was lost.
+
+    `output` is the analysis (a dict) or the raw text of the answer; `None` where there is none.
+    """
+
+    output: Any
+    calls: list[dict[str, Any]]
+    seconds: float
+    degraded: list[str]
+
+
+def merge_records(old: list[SeatRecord], new: list[SeatRecord]) -> list[SeatRecord]:
+    """Records by (run, wave, seat); a later one replaces an earlier one, so that a resumed seat counts once."""
+    merged = {(r["run_id"], r["wave"], r["seat"]): r for r in [*old, *new]}
+    return list(merged.values())
+
+
+class FusionInput(TypedDict, total=False):
+    """Either `question` (and what the caller already knows, `context`) or `messages`."""
+
+    question: str
+    context: str
+    messages: list[AnyMessage]
+
+
+class FusionOutput(TypedDict, total=False):
+    """`result` is a `FusionResult` as a dict; `messages` gains the answer where messages came in."""
+
+    result: dict[str, Any]
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+class FusionState(TypedDict, total=False):
+    """Everything between `route` and the end."""
+
+    question: str
+    context: str
+    messages: Annotated[list[AnyMessage], add_messages]
+    run: Run
+    plan: Plan
+    wave: int
+    records: Annotated[list[SeatRecord], merge_records]
+    judgement: StageRecord | None
+    synthesis: StageRecord | None
+    result: dict[str, Any] | None
+
+
+class SeatTask(TypedDict):
+    """What one `Send` carries to one seat."""
+
+    question: str
+    context: str
+    run: Run
+    wave: int
+    seat: int

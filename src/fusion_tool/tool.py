@@ -1,0 +1,112 @@
+"""`FusionTool`: the panel as a LangChain tool that a coding or chat agent calls."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from langchain.tools import ToolRuntime
+from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
+from langchain_core.messages import ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool
+from pydantic import PrivateAttr
+
+from fusion_tool.background import run_sync
+from fusion_tool.config import FusionConfig
+from fusion_tool.errors import FusionError
+from fusion_tool.graph import build_graph
+from fusion_tool.result import FusionResult
+from fusion_tool.settings import ConfigLike, resolve
+from fusion_tool.summary import summary
+
+_DESCRIPTION = (
+    "Research a question in depth: a panel of independent models searches the web, reads pages and compares "
+    "findings; returns one short answer with checked citations and the points that stay disputed. Use it for "
+    "deep-dives where being wrong is costly: comparisons, fact-finding over several sources, contested or current "
+    "topics, design decisions that need evidence. It takes from ten seconds to some minutes and costs several model "
+    "calls. Do not use it for small talk, quick lookups, editing files, running a task step by step, or anything "
+    "answerable from the conversation."
+)
+
+
+class FusionTool(BaseTool):
+    """The tool `fusion_research`.
+
+    Args:
+        config: A preset's name, a `FusionConfig`, or the path of a TOML file. `None`: the preset `budget`, where
+            `OPENROUTER_API_KEY` is set.
+        panel_tools: LangChain tools that every seat gets besides its own.
+        overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge.
+
+    Called with a ToolCall it returns a `ToolMessage`: the answer within `summary_tokens`, and the whole
+    `FusionResult` as a dict in `artifact`; a failed run has `status="error"` and says what to change. Called with
+    plain arguments it returns the text, and a failed run raises.
+
+    Raises:
+        ConfigError: The configuration is wrong, or there is none and no key either.
+    """
+
+    name: str = "fusion_research"
+    description: str = _DESCRIPTION
+    response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+
+    _config: FusionConfig = PrivateAttr()
+    _graph: Any = PrivateAttr()
+
+    def __init__(self, config: ConfigLike = None, /, *, panel_tools: Sequence[Any] = (), **overrides: Any) -> None:
+        tool_fields = {name: overrides.pop(name) for name in list(overrides) if name in BaseTool.model_fields}
+        super().__init__(**tool_fields)
+        self._config = resolve(config, **overrides)
+        self._graph = build_graph(self._config, panel_tools=panel_tools)
+
+    @property
+    def config(self) -> FusionConfig:
+        """The configuration that every call runs with."""
+        return self._config
+
+    async def _arun(
+        self,
+        question: Annotated[str, "One self-contained question: name what, which, when; the panel sees nothing else."],
+        context: Annotated[str, "What is already known and should not be searched again; may be empty."] = "",
+        run_manager: AsyncCallbackManagerForToolRun | None = None,
+        runtime: ToolRuntime = None,  # type: ignore[assignment] # an Optional would never be injected
+    ) -> tuple[str, dict[str, Any]]:
+        """Ask the panel."""
+        del runtime
+        callbacks = run_manager.get_child() if run_manager else None
+        state = await self._graph.ainvoke(
+            {"question": question, "context": context},
+            RunnableConfig(run_name="fusion", callbacks=callbacks),
+            context=self._config,
+        )
+        result = FusionResult.model_validate(state["result"])
+        return summary(result, self._config.summary_tokens), state["result"]
+
+    def _run(
+        self,
+        question: Annotated[str, "One self-contained question: name what, which, when; the panel sees nothing else."],
+        context: Annotated[str, "What is already known and should not be searched again; may be empty."] = "",
+        run_manager: CallbackManagerForToolRun | None = None,
+        runtime: ToolRuntime = None,  # type: ignore[assignment] # as above
+    ) -> tuple[str, dict[str, Any]]:
+        """Ask the panel."""
+        del run_manager  # a synchronous manager has no asynchronous children
+        return run_sync(self._arun(question, context, runtime=runtime))
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
+        """As every LangChain tool's; a failed ToolCall becomes a message with `status="error"`."""
+        try:
+            return await super().ainvoke(input, config, **kwargs)
+        except FusionError as error:
+            return self._failed(input, error)
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
+        """The same, synchronously."""
+        try:
+            return super().invoke(input, config, **kwargs)
+        except FusionError as error:
+            return self._failed(input, error)
+
+    def _failed(self, call: Any, error: FusionError) -> ToolMessage:
+        if not (isinstance(call, dict) and call.get("type") == "tool_call"):
+            raise error
+        return ToolMessage(f"{type(error).__name__}: {error}", tool_call_id=call["id"], name=self.name, status="error")

@@ -1,0 +1,63 @@
+"""The bill: one row a model call, and their sum. Unknown is `None`, never 0."""
+
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+CostSource: TypeAlias = Literal["provider", "list_price", "unpriced"]
+"""Where a row's cost comes from: the provider's own figure, the published price list, or nowhere."""
+
+Stage: TypeAlias = Literal["panelist", "judge", "synthesizer"]
+
+
+class Call(BaseModel):
+    """One model call.
+
+    Tokens are counts, `cost_usd` is US dollars, `seconds` is wall time; each is `None` where unknown.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Stage
+    seat: str | None
+    model: str
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    cost_usd: float | None = None
+    cost_source: CostSource = "unpriced"
+    seconds: float | None = None
+
+
+class Usage(BaseModel):
+    """All calls of a run and their sums.
+
+    `cost_usd` sums the priced calls and is `None` where none is priced; `unpriced_calls` says how many the
+    sum leaves out. The token sums follow the same rule.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    calls: list[Call]
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    unpriced_calls: int
+
+    @classmethod
+    def of(cls, calls: Iterable[Call]) -> "Usage":
+        """The bill over `calls`, in the order given."""
+        rows = list(calls)
+        return cls(
+            calls=rows,
+            input_tokens=_sum(row.input_tokens for row in rows),
+            output_tokens=_sum(row.output_tokens for row in rows),
+            cost_usd=_sum(row.cost_usd for row in rows),
+            unpriced_calls=sum(row.cost_usd is None for row in rows),
+        )
+
+
+def _sum(values: "Iterable[int | None] | Iterable[float | None]") -> int | float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

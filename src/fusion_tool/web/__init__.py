@@ -1,0 +1,28 @@
+"""The web, as the panel sees it: searching, and reading pages behind an address guard.
+
+Importing this package is cheap: httpx, ddgs and the guard are loaded by the first call that needs them.
+"""
+
+from fusion_tool.web.errors import ExcludedDomain, FetchFailed, PageWithheld, SearchFailed
+from fusion_tool.web.exclusion import blocked_by, is_excluded
+from fusion_tool.web.fetch import fetch_page
+from fusion_tool.web.page import Page
+from fusion_tool.web.policy import FetchPolicy
+from fusion_tool.web.search import PROVIDERS, Provider, SearchOutcome, SearchResult, web_search
+
+__all__ = [
+    "PROVIDERS",
+    "ExcludedDomain",
+    "FetchFailed",
+    "FetchPolicy",
+    "Page",
+    "PageWithheld",
+    "Provider",
+    "SearchFailed",
+    "SearchOutcome",
+    "SearchResult",
+    "blocked_by",
+    "fetch_page",
+    "is_excluded",
+    "web_search",
+]

@@ -1,0 +1,46 @@
+"""Exa, by key: https://docs.exa.ai/reference/search."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fusion_tool.web.search.http import api_key, request_json, rows
+from fusion_tool.web.search.result import SearchResult, normalised
+
+_URL = "https://api.exa.ai"
+_MOST = 100
+
+
+async def search(
+    query: str,
+    *,
+    limit: int,
+    excluded_domains: Sequence[str] = (),
+    timeout: float = 15.0,  # noqa: ASYNC109 - passed on to httpx
+    base_url: str | None = None,
+) -> list[SearchResult]:
+    """Search with Exa, taking its highlights as snippets.
+
+    Raises:
+        ProviderFailed: No key in `EXA_API_KEY`, or no usable answer.
+    """
+    answer = await request_json(
+        "POST",
+        f"{base_url or _URL}/search",
+        timeout=timeout,
+        headers={"x-api-key": api_key("EXA_API_KEY")},
+        body={
+            "query": query,
+            "numResults": min(limit, _MOST),
+            "type": "auto",
+            "contents": {"highlights": True},
+            **({"excludeDomains": list(excluded_domains)} if excluded_domains else {}),
+        },
+        refused="the key in EXA_API_KEY was refused",
+    )
+    return normalised(rows(answer, "results"), title="title", url="url", snippet=_snippet)
+
+
+def _snippet(row: Mapping[str, Any]) -> str:
+    """The highlights, else the text, of a hit."""
+    highlights = row.get("highlights")
+    return " ... ".join(map(str, highlights)) if isinstance(highlights, list) else str(row.get("text") or "")

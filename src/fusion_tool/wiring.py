@@ -1,0 +1,65 @@
+"""What the nodes share that is not state: the graph's own configuration, the caller's tools, progress, deadlines."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from langgraph.runtime import DEFAULT_RUNTIME, Runtime
+
+from fusion_tool.config import FusionConfig
+from fusion_tool.settings import resolve
+from fusion_tool.state import Run
+
+_SHARES = {"panelist": 0.6, "judge": 0.75, "synthesizer": 1.0}
+"""How much of the run's seconds may be gone when a stage ends, so that a run that started can finish."""
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What `build_graph` was given; every node is bound to it."""
+
+    config: FusionConfig | None = None
+    panel_tools: Sequence[Any] = ()
+
+    def settings(self, runtime: Runtime[FusionConfig], run: Run | None = None) -> FusionConfig:
+        """The run's configuration: the caller's context, else the graph's own, else what the run stored.
+
+        As a subgraph the graph receives its parent's context; one that is not a `FusionConfig` is not ours.
+
+        Raises:
+            ConfigError: None is given and no default applies.
+        """
+        context: object = runtime.context
+        if isinstance(context, FusionConfig):
+            return context
+        if self.config is not None:
+            return self.config
+        return FusionConfig.model_validate(run["config"]) if run else resolve()
+
+
+class Progress:
+    """Sends the run's events into the graph's custom stream."""
+
+    def __init__(self, runtime: Runtime[Any], run: Run) -> None:
+        self._write: Callable[[Any], None] = runtime.stream_writer
+        self._run = run
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody listens; where nobody does the synthesizer need not stream."""
+        return self._write is not DEFAULT_RUNTIME.stream_writer
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        """Send one event of `fusion_tool.events`."""
+        t = round(time.time() - self._run["started"], 3)
+        self._write({"type": kind, "run_id": self._run["id"], "t": t, **fields})
+
+
+def deadline(run: Run, config: FusionConfig, stage: Literal["panelist", "judge", "synthesizer"]) -> float:
+    """When `stage` must end, on `time.monotonic`'s clock."""
+    share = 1.0 if config.strategy == "solo" else _SHARES[stage]
+    end = time.monotonic() + run["started"] + config.limits.seconds * share - time.time()
+    if stage == "panelist" and config.limits.seat_seconds is not None:
+        end = min(end, time.monotonic() + config.limits.seat_seconds)
+    return end

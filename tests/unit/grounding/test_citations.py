@@ -1,0 +1,208 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusion_tool.grounding.citations import cited_ids, renumber
+
+A, B, UNKNOWN = "1a2b3c4d", "5e6f7a8b", "deadbee0"
+KNOWN = {A: None, B: None}
+SAFE = st.text(alphabet="abcXYZ .,\n-é漢'\"!*_#|(", max_size=20)
+CITATIONS = st.sampled_from([f"[{A}]", f"[{B}]", f"[{UNKNOWN}]", f"[{A}, {UNKNOWN}]", f"([{B}])", f"[{A}][{B}]"])
+TEXTS = st.lists(st.tuples(SAFE, CITATIONS | st.just("")), max_size=8).map(
+    lambda parts: "".join(text + citation for text, citation in parts)
+)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"[{A}]",
+        f"[{A.upper()}]",
+        f"[^{A}]",
+        f"[#{A}]",
+        f"[@{A}]",
+        f"[`{A}`]",
+        f"[ {A} ]",
+        f"[source: {A}]",
+        f"[Source {A}]",
+        f"[id:{A}]",
+        f"[see {A}]",
+        f"[ref. {A}]",
+        f"[{A}, p. 3]",
+        f"[{A}†L10-L20]",
+        f"【{A}】",
+        f"【{A}†source】",
+        f"\uff3b{A}\uff3d",
+        f"[[{A}]]",
+        f"[Sources: [{A}]]",
+        f"[{A}](https://example.org/page)",
+        f"[[{A}]](https://example.org/page)",
+        f"[{A}, {A}]",
+        f"[{A}][{A}]",
+    ],
+)
+def test_every_form_of_a_citation_becomes_a_number(written):
+    result = renumber(f"Claim {written}.", KNOWN)
+    assert (result.text, result.numbers, result.dropped) == ("Claim [1].", {A: 1}, [])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"[{A}, {B}]",
+        f"[{A}; {B}]",
+        f"[{A} {B}]",
+        f"[{A} and {B}]",
+        f"[{A}|{B}]",
+        f"[^{A}, ^{B}]",
+        f"[sources: {A}, {B}]",
+        f"[source: {A}, source: {B}]",
+        f"[{A}][{B}]",
+        f"[{A}] [{B}]",
+        f"[{A}], [{B}]",
+        f"[[{A}], [{B}]]",
+        f"[{A}, {UNKNOWN}, {B}]",
+    ],
+)
+def test_several_ids_become_several_numbers(written):
+    assert renumber(f"Claim {written}.", KNOWN).text == "Claim [1] [2]."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"Glued[{A}].", "Glued [1]."),
+        (f"Stop.[{A}] Next", "Stop.[1] Next"),
+        (f"As shown ([{A}]).", "As shown ([1])."),
+        (f"As shown (source: [{A}]; [{B}]).", "As shown ([1] [2])."),
+        (f"A list:\n- one [{B}]\n- two [{A}]", "A list:\n- one [1]\n- two [2]"),
+        (f"| cell [{A}] | next |", "| cell [1] | next |"),
+        (f"First [{B}], then [{A}], then [{B}].", "First [1], then [2], then [1]."),
+        (f"(an aside [{A}] in parentheses)", "(an aside [1] in parentheses)"),
+    ],
+)
+def test_numbers_stand_where_the_ids_stood(text, expected):
+    assert renumber(text, KNOWN).text == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"Claim [{UNKNOWN}].", "Claim."),
+        (f"Claim [{UNKNOWN}] goes on", "Claim goes on"),
+        (f"Claim  [{UNKNOWN}], and", "Claim, and"),
+        (f"Claim ([{UNKNOWN}]).", "Claim."),
+        (f"Claim (see [{UNKNOWN}]) goes on.", "Claim goes on."),
+        (f"Claim [{UNKNOWN}][{A}].", "Claim [1]."),
+        (f"Claim [{A}, {UNKNOWN}].", "Claim [1]."),
+        (f"[{UNKNOWN}] Claim", "Claim"),
+        (f"- [{UNKNOWN}] Claim", "- Claim"),
+        (f"  [{UNKNOWN}] Claim", "  Claim"),
+        (f"one [{UNKNOWN}]two", "one two"),
+        (f"Claim [{UNKNOWN}]", "Claim"),
+        (f"Claim [{UNKNOWN}]\nNext", "Claim\nNext"),
+        (f"| cell [{UNKNOWN}] | next |", "| cell | next |"),
+    ],
+)
+def test_an_id_never_retrieved_goes_with_the_blank_before_it(text, expected):
+    result = renumber(text, KNOWN)
+    assert result.text == expected
+    assert result.dropped == [UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "No citation at all.",
+        f"`[{A}]` stays",
+        f"``a ` [{A}]`` stays",
+        f"```\n[{A}]\n```",
+        f"~~~py\nx[{A}]\n~~~",
+        f"- item\n    ```\n    [{A}]\n    ```",
+        f"```\nnever closed [{UNKNOWN}]",
+        f"````\n```\n[{A}]\n````",
+        f"\\[{A}]",
+        "a[0] and matrix[12]",
+        "x[1][2]",
+        "[a link](https://example.org/?q=1)",
+        "![image](x.png)",
+        "- [ ] open\n- [x] done",
+        "the range [0, 1] and [2024]",
+        "[20240131]",
+        "[cafe] [1a2b3c4] [1a2b3c4d5] [the 1a2b3c4d]",
+        "[^3] and [^note]",
+        f"{A} without brackets",
+        f"[{A}\n]",
+    ],
+)
+def test_what_is_no_citation_is_left_alone(text):
+    result = renumber(text, KNOWN)
+    assert (result.text, result.numbers, result.dropped) == (text, {}, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("As in [3].", "As in (3)."),
+        (f"Mine [3] and ours [{A}].", "Mine (3) and ours [1]."),
+        ("[3]: https://example.org", "(3): https://example.org"),
+        ("a [3](https://example.org) link", "a [(3)](https://example.org) link"),
+    ],
+)
+def test_a_number_of_the_models_own_cannot_pass_for_ours(text, expected):
+    assert renumber(text, KNOWN).text == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"5` tall [{A}]", "5` tall [1]"),
+        (f"`open\n[{A}]` b", "`open\n[1]` b"),
+        (f"```\ncode\n```\n[{A}]", "```\ncode\n```\n[1]"),
+        (f"text ``` inline ``` [{A}]", "text ``` inline ``` [1]"),
+    ],
+)
+def test_text_beside_code_is_still_text(text, expected):
+    assert renumber(text, KNOWN).text == expected
+
+
+def test_a_known_id_that_looks_like_a_date_is_cited():
+    assert renumber("On [20240131].", {"20240131": None}).text == "On [1]."
+
+
+def test_ids_are_found_known_or_not():
+    assert cited_ids(f"a [{B}] b [{A}, {UNKNOWN}] c [{B}]") == [B, A, UNKNOWN]
+
+
+@given(text=TEXTS)
+def test_numbers_run_from_one_in_order_of_first_appearance(text):
+    result = renumber(text, KNOWN)
+    written = [int(number) for number in re.findall(r"\[(\d+)\]", result.text)]
+    assert list(dict.fromkeys(written)) == list(range(1, len(result.numbers) + 1))
+    assert [name for name in cited_ids(text) if name in KNOWN] == list(result.numbers)
+    assert [name for name in cited_ids(text) if name not in KNOWN] == result.dropped
+
+
+@given(text=TEXTS)
+def test_numbers_put_back_as_ids_renumber_to_the_same(text):
+    once = renumber(text, KNOWN)
+    by_number = {number: name for name, number in once.numbers.items()}
+    restored = re.sub(r"\[(\d+)\]", lambda match: f"[{by_number[int(match[1])]}]", once.text)
+    again = renumber(restored, KNOWN)
+    assert (again.text, again.numbers) == (once.text, once.numbers)
+
+
+@given(text=st.text(alphabet="abc .\n(){}<>*_#|\\`~!?-é漢0123456789", max_size=80))
+def test_text_without_brackets_is_unchanged(text):
+    assert renumber(text, KNOWN).text == text
+
+
+@given(text=TEXTS)
+def test_nothing_but_citations_and_blanks_is_lost(text):
+    def bare(written):
+        return re.sub(r"\[[^\]]*\]|[\s(),;]", "", written)
+
+    assert bare(renumber(text, KNOWN).text) == bare(text)

@@ -1,0 +1,45 @@
+"""The memory of a whole sandbox, seen from outside."""
+
+import mmap
+import os
+
+from fusion_tool.sandbox.memory import held
+
+_MIB = 1024 * 1024
+
+
+def test_private_and_shared_memory_of_a_process_count():
+    before = held(os.getpid())
+    private = bytearray(b"x") * (20 * _MIB)
+    shared = mmap.mmap(-1, 20 * _MIB)
+    shared.write(b"x" * (20 * _MIB))
+    grown = held(os.getpid()) - before
+    shared.close()
+    assert len(private) == 20 * _MIB
+    assert 39 * _MIB < grown < 60 * _MIB
+
+
+def test_descendants_count():
+    ready, go = os.pipe(), os.pipe()
+    before = held(os.getpid())
+    child = os.fork()
+    if child == 0:
+        block = bytearray(b"x") * (30 * _MIB)
+        os.write(ready[1], b"x")
+        os.read(go[0], 1)
+        os._exit(len(block) == 0)
+    os.read(ready[0], 1)
+    grown = held(os.getpid()) - before
+    os.write(go[1], b"x")
+    assert os.waitpid(child, 0)[1] == 0
+    for descriptor in (*ready, *go):
+        os.close(descriptor)
+    assert grown > 30 * _MIB
+
+
+def test_a_process_that_has_ended_holds_nothing():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert held(child) == 0
