@@ -84,7 +84,7 @@ async def test_a_configuration_as_the_parents_context_wins_over_the_graphs_own(p
 
 async def test_without_any_configuration_the_error_names_both_cures(monkeypatch):
     monkeypatch.delenv("OPENROUTER_API_KEY", raising=False)
-    with pytest.raises(ConfigError, match="OPENROUTER_API_KEY.*'local'"):
+    with pytest.raises(ConfigError, match=r"OPENROUTER_API_KEY.*'local'"):
         await embedded(build_graph()).ainvoke({"messages": [HumanMessage(MOON)]}, context=Tenant("acme"))
 
 
@@ -129,7 +129,7 @@ def message(text: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("first", [question, message])
 @pytest.mark.parametrize("second", [question, message])
-async def test_a_second_question_on_a_thread_is_answered_by_itself(panel, scripted, first, second):
+async def test_a_second_question_on_a_thread_is_answered_by_itself(panel, first, second):
     graph = build_graph(panel, checkpointer=MemorySaver())
     await graph.ainvoke(first(MARS), on("t"))
     state = await graph.ainvoke(second(MOON), on("t"))

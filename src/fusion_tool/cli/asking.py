@@ -1,10 +1,9 @@
 """Carrying out one question: configuration, run, output, and its end whatever it is."""
 
 import sys
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fusion_tool.cli import consoles
 from fusion_tool.cli.choices import Choices
@@ -18,6 +17,9 @@ from fusion_tool.cli.signals import run_until_signalled
 from fusion_tool.config import FusionConfig
 from fusion_tool.errors import ConfigError, PanelFailed
 from fusion_tool.result import FusionResult
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 _MOST_BYTES = 1 << 20
 _LOCAL = (
@@ -69,25 +71,25 @@ def carry_out(question: str, context: str, choices: Choices, manner: Manner) -> 
 async def _ask(  # noqa: PLR0913, PLR0917 - a run and all that watches it
     question: str, context: str, config: FusionConfig, manner: Manner, output: Output, board: Board
 ) -> None:
-    from fusion_tool import astream
+    from fusion_tool.run import astream
 
     console = consoles.stderr()
     notice = _LOCAL if not manner.quiet and _is_local(config) else None
     if notice:
         console.print(notice, style="yellow")
     same_terminal = isinstance(output, Answer) and sys.stdout.isatty()
-    result: dict[str, Any] = {}
+    last: Any = None
     with shown(board, console, quiet=manner.quiet, until_answer=same_terminal):
         async with aclosing(cast("AsyncGenerator[Any, None]", astream(question, config, context=context))) as events:
             async for event in events:
                 board.observe(event)
                 if event["type"] == "run.completed":
-                    result = event["result"]
+                    last = event  # shown once the table is gone from the terminal
                 else:
                     output.observe(event)
-    output.observe({"type": "run.completed", **_last(event), "result": result})
+    output.observe(last)
     if isinstance(output, Answer) and not manner.quiet:
-        print_report(FusionResult.model_validate(result), console)
+        print_report(FusionResult.model_validate(last["result"]), console)
     if notice:
         console.print(notice, style="yellow")
 

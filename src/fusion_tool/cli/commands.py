@@ -35,8 +35,8 @@ def _ended_by(error: Exception, *, debug: bool) -> int:
     # By attribute: typer raises click's exceptions, or those of its own copy of click, depending on its version.
     if hasattr(error, "format_message"):
         if message := error.format_message():  # empty where help was shown for want of arguments
-            path = error.ctx.command_path if getattr(error, "ctx", None) else "fusion-tool"
-            report(f"{message.rstrip('.')} (see {path} --help)")
+            context = getattr(error, "ctx", None)
+            report(f"{message.rstrip('.')} (see {context.command_path if context else 'fusion-tool'} --help)")
         return int(getattr(error, "exit_code", 2))
     report(error, debug=debug)
     return exit_status(error)

@@ -20,8 +20,8 @@ def print_report(result: FusionResult, console: Console) -> None:
     if result.analysis is not None:
         for text in _analysis(result.analysis):
             console.print(text)
-    for text in _losses(result):
-        console.print(text, style="yellow")
+    for loss in _losses(result):
+        console.print(loss, style="yellow")
     console.print(_bill(result))
     console.print(_time(result))
 

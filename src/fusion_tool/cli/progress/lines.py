@@ -18,34 +18,38 @@ _SILENCE = 15.0
 @contextmanager
 def plain_lines(board: Board, console: Console) -> Iterator[None]:
     """Write a line for each event that is news; to be entered on the run's event loop."""
-
-    def write(text: str) -> None:
-        console.print(Text(f"[{board.elapsed:6.1f} s] {text}"), soft_wrap=True)
-
-    def still_working() -> None:
-        nonlocal timer
-        write(f"working: {', '.join(board.working) or 'starting'}")
-        timer = loop.call_later(_SILENCE, still_working)
-
-    def listen(event: Any) -> None:
-        nonlocal timer
-        text = news(event, board)
-        if text is not None:
-            write(text)
-            timer.cancel()
-            timer = loop.call_later(_SILENCE, still_working)
-
-    loop = asyncio.get_running_loop()
-    timer = loop.call_later(_SILENCE, still_working)
-    board.listeners.append(listen)
+    lines = _Lines(board, console)
+    board.listeners.append(lines.listen)
     try:
         yield
     finally:
-        timer.cancel()
-        board.listeners.remove(listen)
+        board.listeners.remove(lines.listen)
+        lines.timer.cancel()
 
 
-def news(event: Any, board: Board) -> str | None:
+class _Lines:
+    def __init__(self, board: Board, console: Console) -> None:
+        self._board, self._console = board, console
+        self.timer = self._wound()
+
+    def listen(self, event: Any) -> None:
+        text = news(event, self._board)
+        if text is not None:
+            self.timer.cancel()
+            self._write(text)
+
+    def _still_working(self) -> None:
+        self._write(f"working: {', '.join(self._board.working) or 'starting'}")
+
+    def _write(self, text: str) -> None:
+        self._console.print(Text(f"[{self._board.elapsed:6.1f} s] {text}"), soft_wrap=True)
+        self.timer = self._wound()
+
+    def _wound(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(_SILENCE, self._still_working)
+
+
+def news(event: Any, board: Board) -> str | None:  # noqa: PLR0911 - one line an event
     """The event in one line, `None` where there is nothing to say."""
     seat = line(str(event.get("seat", "")), 32)
     match event["type"]:

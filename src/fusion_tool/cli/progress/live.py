@@ -1,5 +1,6 @@
 """The live table on a terminal."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,7 +30,11 @@ def live_table(board: Board, console: Console, *, until_answer: bool) -> Iterato
     """Show the table until the context ends or, with `until_answer`, the answer begins."""
     spinner = Spinner("dots", style="cyan")
     live = Live(
-        get_renderable=lambda: table(board, spinner), console=console, refresh_per_second=_A_SECOND, transient=True
+        get_renderable=lambda: table(board, spinner),
+        console=console,
+        refresh_per_second=_A_SECOND,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # a pipe gets what is written to it, and the table does not mind
     )
 
     def listen(event: Any) -> None:
