@@ -70,7 +70,7 @@ class Briefing:
     def _answer(self, letter: str, record: SeatRecord) -> str:
         counts = seat_audit(record)
         told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()).replace("unknown", "invented")
-        cut = " This answer was cut off." if any(f["reason"] == "truncated" for f in record["failures"]) else ""
+        cut = " This answer was cut off." if record["truncated"] else ""
         body = fence(record["content"], label=f"answer {letter}", nonce=self.nonce)
         return f"## Answer {letter}\n\nIts citations: {told}.{cut}\n\n{body}"
 

@@ -44,7 +44,8 @@ class Failure(TypedDict):
 class SeatRecord(TypedDict):
     """What became of one seat in one wave.
 
-    `index` is its place in the panel, `seat` its label; `answered` says whether `content` is usable.
+    `index` is its place in the panel, `seat` its label; `answered` says whether `content` is usable, `truncated`
+    whether it was cut off at the model's token limit.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class SeatRecord(TypedDict):
     seat: str
     model: str
     answered: bool
+    truncated: bool
     content: str
     found: list[Found]
     tool_calls: int

@@ -1,4 +1,4 @@
-"""What `--help` teaches by example. Typer makes one line of a paragraph, so a blank line ends each."""
+"""What `--help` teaches by example."""
 
 _ROWS = [
     ("ask a panel (needs OPENROUTER_API_KEY)", 'fusion-tool ask "Which moon has the thickest atmosphere?"'),
@@ -20,7 +20,7 @@ _EXITS = (
 
 
 def _paragraphs(rows: list[tuple[str, str]]) -> str:
-    return "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n\n{command}" for why, command in rows)])
+    return "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n{command}" for why, command in rows)])
 
 
 EXAMPLES = _paragraphs(_ROWS)

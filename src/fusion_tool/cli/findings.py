@@ -9,7 +9,7 @@ from fusion_tool.cli import consoles
 from fusion_tool.cli.checks import Check
 from fusion_tool.cli.text import line
 
-_MARKS = {True: Text("works", "green"), False: Text("missing", "yellow")}
+_MARKS = {True: Text("works", "green"), False: Text("no", "yellow")}
 
 
 def print_findings(found: Iterable[Check]) -> None:

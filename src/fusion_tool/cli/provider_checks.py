@@ -37,8 +37,8 @@ def _key(key: str | None, status: int | str) -> Check:
 
 def _network(url: str, status: int | str) -> Check:
     if isinstance(status, str):
-        detail = f"offline: {url} is out of reach ({status}); local models and documents work without"
-        return Check("network", ok=False, detail=detail, cure=f"curl -I {url}/models")
+        detail = f"offline: {url} is out of reach ({status}) - behind a proxy, set HTTPS_PROXY"
+        return Check("network", ok=False, detail=detail)
     return Check("network", ok=True, detail=f"{url} answers")
 
 

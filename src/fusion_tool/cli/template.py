@@ -19,8 +19,8 @@ from fusion_tool.settings import DEFAULT_PRESET
 _HEAD = """\
 # fusion-tool's configuration. A flag of the command line overrides this file, and this file overrides the preset.
 # Keys never stand here: they are environment variables, such as OPENROUTER_API_KEY.
-# A line that begins with '#' and no space is a setting: take the '#' away. It shows the default or, where there is
-# none, an example.
+# A line that begins with '#' and no space is a setting: take the '#' away, and that of the [table]
+# above it. It shows the default or, where there is none, an example.
 
 # The preset that everything below overrides:
 {presets}

@@ -106,9 +106,8 @@ def _response(record: SeatRecord) -> Response:
 
 def _degraded(records: list[SeatRecord], stages: list[StageRecord]) -> list[Degradation]:
     lost = [record for record in records if not record["answered"]]
-    cut = [record for record in records if any(f["reason"] == "truncated" for f in record["failures"])]
     marks: list[Any] = []
-    if lost or [record for record in cut if record["answered"] and record["model"] == record["failures"][-1]["model"]]:
+    if lost or any(record["truncated"] for record in records):
         marks.append("panel_reduced")
     if any(record["failures"][-1]["reason"] == "straggler" for record in lost):
         marks.append("straggler_cut")

@@ -44,6 +44,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
         seat=label,
         model=name,
         answered=given is not None,
+        truncated=given is not None and given.truncated,
         content=given.text if given else "",
         found=book.found,
         tool_calls=book.tool_calls,

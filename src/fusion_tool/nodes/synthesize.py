@@ -129,10 +129,12 @@ def _prompt(state: FusionState, brief: Briefing) -> list[BaseMessage]:
     judgement = state["judgement"]
     analysis = judgement["output"] if judgement else None
     compared = "There is none." if analysis is None else json.dumps(analysis, ensure_ascii=False, indent=1)
+    context = state["context"]
+    known = fence(context, label="context", nonce=brief.nonce) if context else ""
     material = render(
         "synthesizer_material",
         question=state["question"],
-        context=section("What the asker already knows", state["context"]),
+        context=section("What the asker already knows", known),
         answers=brief.answers(),
         analysis=fence(compared, label="comparison", nonce=brief.nonce),
     )

@@ -1,12 +1,14 @@
 """`bash`: a command in a sandbox without network, for calculation and text work; never on the host."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from langchain.tools import ToolRuntime, tool
 
 from fusion_tool import sandbox
-from fusion_tool.panel_tools.kit import SeatContext
 from fusion_tool.sources import Found, found
+
+if TYPE_CHECKING:
+    from fusion_tool.panel_tools.kit import SeatContext
 
 
 @tool(response_format="content_and_artifact")

@@ -10,7 +10,7 @@ from fusion_tool.config import Panelist
 from fusion_tool.models import CallFailed, ask, chat_model, traits_of
 from fusion_tool.models.faults import Fault
 from fusion_tool.panel_tools import Kit, gather
-from fusion_tool.prompts import render, section
+from fusion_tool.prompts import fence, render, section
 from fusion_tool.seat.agent import answer_with_tools
 from fusion_tool.seat.notebook import Answer, Notebook
 
@@ -30,26 +30,35 @@ async def answer(panelist: Panelist, question: str, context: str, *, kit: Kit, b
     traits = traits_of(panelist, model)
     if traits.small:
         return await _from_claims(model, panelist, question, kit=kit, book=book)
-    system = render("panelist", nonce=kit.nonce, today=datetime.now(UTC).date().isoformat())
+    known = fence(context, label="context", nonce=kit.nonce) if context else ""
     if traits.tools and kit.tools:
-        hint = render("panelist_tools", max_tool_calls=kit.config.max_tool_calls)
-        asked = render("question", question=question, context=section("What is already known", context), evidence="")
-        messages: list[BaseMessage] = [SystemMessage(f"{system}\n\n{hint}"), HumanMessage(asked)]
-        return await answer_with_tools(model, messages, panelist=panelist, kit=kit, book=book)
+        try:
+            asked = _prompt(question, known, "", kit, render("panelist_tools", calls=kit.config.max_tool_calls))
+            return await answer_with_tools(model, asked, panelist=panelist, kit=kit, book=book)
+        except CallFailed as failed:
+            if not _refuses_tools(failed.fault):
+                raise
     found = await gather(question, _EVIDENCE, kit=kit, log=book)
+    asked = _prompt(question, known, kit.shown(found), kit)
+    reply = await ask(model, asked, account=book.account(panelist.model_name), deadline=book.deadline)
+    return Answer(reply.text, reply.truncated)
+
+
+def _prompt(question: str, known: str, evidence: str, kit: Kit, hint: str = "") -> list[BaseMessage]:
+    system = render("panelist", nonce=kit.nonce, today=datetime.now(UTC).date().isoformat())
     asked = render(
         "question",
         question=question,
-        context=section("What is already known", context),
-        evidence=section("Evidence", kit.shown(found)),
+        context=section("What is already known", known),
+        evidence=section("Evidence", evidence),
     )
-    reply = await ask(
-        model,
-        [SystemMessage(system), HumanMessage(asked)],
-        account=book.account(panelist.model_name),
-        deadline=book.deadline,
-    )
-    return Answer(reply.text, reply.truncated)
+    return [SystemMessage(f"{system}\n\n{hint}".strip()), HumanMessage(asked)]
+
+
+def _refuses_tools(fault: Fault) -> bool:
+    """Whether the endpoint objects to tools, not to the question."""
+    said = fault.message.lower()
+    return fault.status_code in (400, 404, 422, 501) and ("tool" in said or "function" in said)
 
 
 async def _from_claims(model: Any, panelist: Panelist, question: str, *, kit: Kit, book: Notebook) -> Answer:
