@@ -123,15 +123,24 @@ class Limits(_Settings):
 
 
 class Search(_Settings):
-    """Web search: the providers, asked in order until one answers."""
+    """Web search: the providers, asked in order until one answers.
+
+    `cache_seconds` keeps results across runs for that long; `None` keeps none.
+    """
 
     providers: tuple[SearchProvider, ...] = Field(default=("duckduckgo",), min_length=1)
+    cache_seconds: int | None = Field(default=None, ge=1)
 
 
 class Fetch(_Settings):
-    """Page reading. `allowed_private_hosts` opens named hosts (`"wiki.corp"`, `"127.0.0.1:8080"`) for intranets."""
+    """Page reading.
+
+    `allowed_private_hosts` opens named hosts (`"wiki.corp"`, `"127.0.0.1:8080"`) for intranets. `cache_seconds` keeps
+    pages across runs for that long, but those served with `no-store`; `None` keeps none.
+    """
 
     allowed_private_hosts: tuple[str, ...] = ()
+    cache_seconds: int | None = Field(default=None, ge=1)
 
 
 class FusionConfig(_Settings):

@@ -22,6 +22,7 @@ def print_report(result: FusionResult, console: Console) -> None:
             console.print(text)
     for loss in _losses(result):
         console.print(loss, style="yellow")
+    console.print()
     console.print(_bill(result))
     console.print(_time(result))
 
@@ -44,7 +45,7 @@ def _work(given: Response) -> str:
 
 
 def _analysis(analysis: Analysis) -> Iterable[Text]:
-    yield Text(f"\nAgreed on {len(analysis.consensus)} points; disputed: {len(analysis.contradictions) or 'nothing'}")
+    yield Text(f"\nAgreed points: {len(analysis.consensus)}; disputed: {len(analysis.contradictions) or 'none'}")
     for dispute in analysis.contradictions:
         yield Text(f"  {line(dispute.topic)}", "bold")
         for one in dispute.stances:
@@ -55,7 +56,7 @@ def _analysis(analysis: Analysis) -> Iterable[Text]:
 
 def _losses(result: FusionResult) -> Iterable[str]:
     if result.degraded:
-        yield f"\nThis result is {result.status}; what was lost: {', '.join(result.degraded)}"
+        yield f"\nDegraded (status {result.status}): {', '.join(result.degraded)}"
     if result.dropped:
         yield f"Kept out by exclusions: {result.dropped}"
     if result.plan.bash.startswith("none"):

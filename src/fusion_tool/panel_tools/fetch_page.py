@@ -1,5 +1,6 @@
 """`fetch_page`: read one page."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from langchain.tools import ToolRuntime, tool
@@ -7,6 +8,7 @@ from langchain_core.tools import ToolException
 
 from fusion_tool import web
 from fusion_tool.errors import BlockedAddress
+from fusion_tool.panel_tools.keeping import kept
 from fusion_tool.panel_tools.kit import Kit, SeatContext
 from fusion_tool.sources import Found, canonical_url, found
 
@@ -35,11 +37,21 @@ async def fetch_page(
 
 
 async def read_page(kit: Kit, url: str, offset: int = 0) -> web.Page:
-    """One window of a page's text, fetched once a run.
+    """One window of a page's text; the page itself is fetched once a run.
 
     Raises:
         BlockedAddress: It may not be fetched.
         FetchFailed: It could not be.
     """
-    key = ("page", canonical_url(url), offset)
-    return await kit.once(key, lambda: web.fetch_page(url, policy=kit.fetch_policy(), offset=offset))
+    address, policy = canonical_url(url), kit.fetch_policy()
+
+    async def fetch() -> dict[str, Any]:
+        return asdict(await web.fetch_text(url, policy=policy))
+
+    async def fetch_or_remember() -> web.PageText:
+        key = ("page", address, policy.excluded_domains, policy.blocked_fragments, policy.allowed_private_hosts)
+        seconds = kit.config.fetch.cache_seconds
+        return web.PageText(**await kept(key, fetch, seconds=seconds, worth_keeping=lambda page: page["cacheable"]))
+
+    page = await kit.once(("page", address), fetch_or_remember)
+    return page.page(offset, tokens=policy.page_tokens)

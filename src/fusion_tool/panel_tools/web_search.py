@@ -1,11 +1,13 @@
 """`web_search`: find pages."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from langchain.tools import ToolRuntime, tool
 from langchain_core.tools import ToolException
 
 from fusion_tool import web
+from fusion_tool.panel_tools.keeping import kept
 from fusion_tool.panel_tools.kit import Kit, SeatContext
 from fusion_tool.sources import Found, found
 
@@ -33,17 +35,28 @@ async def find_results(kit: Kit, query: str) -> tuple[list[Found], int]:
     Raises:
         SearchFailed: No provider gave any.
     """
-    search = kit.config.search
+    search, config = kit.config.search, kit.config
     if search is None:
         return [], 0
-    outcome = await kit.once(
-        ("search", query.casefold().strip()),
-        lambda: web.web_search(
-            query,
-            providers=search.providers,
-            excluded_domains=kit.config.excluded_domains,
-            blocked_fragments=kit.config.blocked_fragments,
-        ),
-    )
-    results = [found(r.url, title=r.title, kind="result", text=f"{r.title}\n{r.snippet}") for r in outcome.results]
-    return results, outcome.dropped
+    asked = query.casefold().strip()
+
+    async def look() -> dict[str, Any]:
+        return asdict(
+            await web.web_search(
+                query,
+                providers=search.providers,
+                excluded_domains=config.excluded_domains,
+                blocked_fragments=config.blocked_fragments,
+            )
+        )
+
+    async def look_or_remember() -> dict[str, Any]:
+        key = ("search", asked, search.providers, config.excluded_domains, config.blocked_fragments)
+        return await kept(key, look, seconds=search.cache_seconds)
+
+    outcome = await kit.once(("search", asked), look_or_remember)
+    results = [
+        found(one["url"], title=one["title"], kind="result", text=f"{one['title']}\n{one['snippet']}")
+        for one in outcome["results"]
+    ]
+    return results, outcome["dropped"]

@@ -5,8 +5,8 @@ Importing this package is cheap: httpx, ddgs and the guard are loaded by the fir
 
 from fusion_tool.web.errors import ExcludedDomain, FetchFailed, PageWithheld, SearchFailed
 from fusion_tool.web.exclusion import blocked_by, is_excluded
-from fusion_tool.web.fetch import fetch_page
-from fusion_tool.web.page import Page
+from fusion_tool.web.fetch import fetch_page, fetch_text
+from fusion_tool.web.page import Page, PageText
 from fusion_tool.web.policy import FetchPolicy
 from fusion_tool.web.search import PROVIDERS, Provider, SearchOutcome, SearchResult, web_search
 
@@ -16,6 +16,7 @@ __all__ = [
     "FetchFailed",
     "FetchPolicy",
     "Page",
+    "PageText",
     "PageWithheld",
     "Provider",
     "SearchFailed",
@@ -23,6 +24,7 @@ __all__ = [
     "SearchResult",
     "blocked_by",
     "fetch_page",
+    "fetch_text",
     "is_excluded",
     "web_search",
 ]

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 # Browsers read a host behind any number of slashes after http and https, none among them.
 _SCHEME = re.compile(r"https?:[/\\]*|[a-z][a-z0-9+.-]*:[/\\]+|[/\\]+", re.IGNORECASE)
 _AUTHORITY_END = re.compile(r"[/?#]")
+_EDGES = re.compile(r"^[\s\[\]]+|[\s\[\]]+$")
 _DOTS = re.compile(r"[.\u3002\uff0e\uff61]+")
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _UNSEEN = _INVISIBLE | dict.fromkeys(c for c in range(0x3001) if chr(c).isspace())
@@ -66,7 +67,7 @@ def canonical_host(host: str) -> str:
     """The one spelling of `host`: decoded, lower case, A-labels, no brackets, no trailing dot."""
     for _ in range(_DECODINGS):
         host = unquote(host)
-    host = unicodedata.normalize("NFKC", host.translate(_INVISIBLE)).strip().strip("[]")
+    host = _EDGES.sub("", unicodedata.normalize("NFKC", host.translate(_INVISIBLE)))
     try:
         return str(ip_address(host.rstrip(".")))
     except ValueError:

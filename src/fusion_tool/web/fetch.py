@@ -9,7 +9,7 @@ from fusion_tool.web.content import readable_type, sniffed_type
 from fusion_tool.web.errors import FetchFailed, PageWithheld, one_line
 from fusion_tool.web.exclusion import blocked_by
 from fusion_tool.web.guard import blocked, check_address, environment_proxy, guarded_client
-from fusion_tool.web.page import Page, window
+from fusion_tool.web.page import Page, PageText
 from fusion_tool.web.policy import FetchPolicy
 
 if TYPE_CHECKING:
@@ -42,7 +42,18 @@ class _Redirect:
 
 
 async def fetch_page(url: str, *, policy: FetchPolicy, offset: int = 0) -> Page:
-    """Fetch `url` and give one window of its text.
+    """Fetch `url` and give one window of its text; `fetch_text` says how, and what is raised.
+
+    Args:
+        url: An http or https address.
+        policy: What may be reached and what it may cost.
+        offset: Where the window starts, in characters of the whole text.
+    """
+    return (await fetch_text(url, policy=policy)).page(offset, tokens=policy.page_tokens)
+
+
+async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:
+    """Fetch `url` and give its whole text.
 
     The name is resolved once, every address it has must be public, and the connection goes to the address
     that was checked; each redirect hop is held to the same rules. The environment's proxies are not used
@@ -52,7 +63,6 @@ async def fetch_page(url: str, *, policy: FetchPolicy, offset: int = 0) -> Page:
     Args:
         url: An http or https address.
         policy: What may be reached and what it may cost.
-        offset: Where the window starts, in characters of the whole text.
 
     Raises:
         BlockedAddress: The address, or a hop's, must not be fetched (`ExcludedDomain` where the caller
@@ -71,8 +81,7 @@ async def fetch_page(url: str, *, policy: FetchPolicy, offset: int = 0) -> Page:
         raise FetchFailed("empty page")
     if blocked_by(f"{download.url} {title} {text}", policy.blocked_fragments):
         raise PageWithheld("the page contains a blocked fragment")
-    part, next_offset = window(text, offset=offset, tokens=policy.page_tokens)
-    return Page(download.url, title, part, next_offset, len(text), download.cacheable)
+    return PageText(download.url, title, text, download.cacheable)
 
 
 async def _follow(url: str, policy: FetchPolicy) -> _Download:

@@ -28,6 +28,32 @@ class Page:
     cacheable: bool
 
 
+@dataclass(frozen=True)
+class PageText:
+    """A whole page.
+
+    Args:
+        url: The address after redirects.
+        title: The page's title; empty where it has none.
+        text: All of it.
+        cacheable: False where a response on the way said `Cache-Control: no-store`.
+    """
+
+    url: str
+    title: str
+    text: str
+    cacheable: bool
+
+    def page(self, offset: int, *, tokens: int) -> Page:
+        """The window from `offset` on, at most `tokens` long.
+
+        Raises:
+            FetchFailed: `offset` is not inside the text.
+        """
+        part, next_offset = window(self.text, offset=offset, tokens=tokens)
+        return Page(self.url, self.title, part, next_offset, len(self.text), self.cacheable)
+
+
 def window(text: str, *, offset: int, tokens: int) -> tuple[str, int | None]:
     """The part of `text` from `offset` on that fits `tokens`, and the offset at which to read on.
 

@@ -11,7 +11,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from fusion_tool.cli.progress.board import Board, Seat, State
+from fusion_tool.cli.progress.board import Board, State
 from fusion_tool.cli.text import dollars, line, seconds
 
 _STYLES: dict[State, str] = {
@@ -52,21 +52,22 @@ def live_table(board: Board, console: Console, *, until_answer: bool) -> Iterato
 def table(board: Board, spinner: Spinner) -> Table:
     """The run at this moment: a row a seat, then the judge and the synthesis."""
     grid = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("seat", "state", "model"):
-        grid.add_column(name, no_wrap=name != "model")
+    for name in ("seat", "state"):
+        grid.add_column(name, no_wrap=True)
     for name in ("tools", "time", "cost"):
         grid.add_column(name, justify="right", no_wrap=True)
-    grid.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
+    grid.add_column()
     for seat in board.seats.values():
         took = seat.seconds
         if seat.state == "working" and seat.started is not None:
             took = board.elapsed - seat.started
         cost = dollars(seat.cost_usd) if seat.state in ("answered", "failed") else ""
         tools = str(seat.tools or "")
-        grid.add_row(*_head(seat), tools, seconds(took) if took is not None else "", cost, Text(seat.note, "dim"))
-    grid.add_row("judge", _state(board.judge), "", "", "", "", Text(board.compared, "dim"))
+        time = "" if took is None else seconds(took)
+        grid.add_row(Text(line(seat.label, 32)), _state(seat.state), tools, time, cost, _note(seat.note or seat.model))
+    grid.add_row("judge", _state(board.judge), "", "", "", _note(board.compared))
     written = f"{board.written} characters" if board.written else ""
-    grid.add_row("synthesis", _state(board.writing), "", "", "", "", Text(written, "dim"))
+    grid.add_row("synthesis", _state(board.writing), "", "", "", _note(written))
     whole = Table.grid()
     whole.add_row(grid)
     spinner.update(text=Text(f" {board.elapsed:.0f} s", "dim"))
@@ -74,9 +75,10 @@ def table(board: Board, spinner: Spinner) -> Table:
     return whole
 
 
-def _head(seat: Seat) -> tuple[Text, Text, Text]:
-    return Text(line(seat.label, 32)), _state(seat.state), Text(line(seat.model, 48), "dim")
-
-
 def _state(state: State) -> Text:
     return Text(state, _STYLES[state])
+
+
+def _note(text: str) -> Text:
+    # The column gives way to the others on a narrow terminal, and its text is cut instead of wrapped.
+    return Text(line(text), "dim", no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,59 @@
+"""Searches and pages kept across runs, for whoever sets `cache_seconds`; in one SQLite file of the user's."""
+
+import asyncio
+import hashlib
+import json
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Any
+
+from platformdirs import user_cache_path
+
+_log = logging.getLogger(__name__)
+
+
+async def kept(
+    key: tuple[Any, ...],
+    job: Callable[[], Awaitable[dict[str, Any]]],
+    *,
+    seconds: int | None,
+    worth_keeping: Callable[[dict[str, Any]], bool] = lambda _value: True,
+) -> dict[str, Any]:
+    """What `job()` returned within the last `seconds`, in this run or an earlier one, else what it returns now.
+
+    A cache that is locked, corrupt or read-only costs one warning, never the answer.
+
+    Args:
+        key: JSON values that name the job and everything its outcome depends on.
+        job: Makes the value, JSON too.
+        seconds: Time to live; `None` keeps nothing.
+        worth_keeping: Whether a new value may be kept.
+    """
+    if seconds is None:
+        return await job()
+    full = (("fusion-tool",), hashlib.sha256(json.dumps(key).encode()).hexdigest())
+    try:
+        cache = await asyncio.to_thread(_cache)
+        if (hit := (await cache.aget([full])).get(full)) is not None:
+            return hit  # type: ignore[no-any-return]
+    except (sqlite3.Error, OSError) as error:
+        _log.warning("the cache of searches and pages is left out: %s", error)
+        return await job()
+    value = await job()
+    if worth_keeping(value):
+        try:
+            await cache.aset({full: (value, seconds)})
+        except sqlite3.Error as error:
+            _log.warning("a search or page was not kept: %s", error)
+    return value
+
+
+@lru_cache(maxsize=1)
+def _cache() -> Any:
+    from langgraph.cache.sqlite import SqliteCache
+
+    path = user_cache_path("fusion-tool") / "tools.sqlite"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return SqliteCache(path=str(path))

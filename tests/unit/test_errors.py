@@ -1,0 +1,68 @@
+"""One tree of errors; each says in one line what is wrong."""
+
+import pickle
+
+import pytest
+
+from fusion_tool import errors
+from fusion_tool.errors import BudgetExceeded, ConfigError, FusionError, PanelFailed
+
+ROW = {"seat": "a", "model": "x:a", "reason": "auth", "message": "no key", "status_code": 401}
+
+
+def test_every_error_is_a_fusion_error():
+    kinds = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+    assert len(kinds) == 7
+    assert all(issubclass(kind, FusionError) for kind in kinds)
+
+
+def test_the_reasons_are_a_closed_set():
+    assert errors.REASONS == (
+        "rate_limited",
+        "timeout",
+        "upstream_error",
+        "auth",
+        "model_unavailable",
+        "context_overflow",
+        "refused",
+        "empty",
+        "truncated",
+        "tool_loop",
+        "invalid_output",
+        "budget",
+        "straggler",
+        "cancelled",
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConfigError("is empty"), "is empty"),
+        (ConfigError("is empty", field="question"), "question: is empty"),
+        (PanelFailed([ROW]), "no usable answer from the panel (a auth: no key)"),
+        (PanelFailed([ROW, {**ROW, "seat": "b"}]), "no usable answer from the panel (a auth: no key; b auth: no key)"),
+        (PanelFailed([]), "no usable answer from the panel (no seat ran)"),
+        (BudgetExceeded("usd", 0.5, 0.1), "limits.usd: the run needs at least 0.5, the limit is 0.1"),
+    ],
+)
+def test_an_error_is_one_line(error, text):
+    assert str(error) == text
+
+
+def test_errors_carry_what_a_program_needs():
+    assert ConfigError("m", field="a.b").field == "a.b"
+    assert isinstance(ConfigError("m"), ValueError)
+    failed = PanelFailed([ROW], {"cost_usd": 0.1})
+    assert (failed.failed_models, failed.usage) == ([ROW], {"cost_usd": 0.1})
+    exceeded = BudgetExceeded("tokens", 20, 10)
+    assert (exceeded.kind, exceeded.value, exceeded.limit) == ("tokens", 20, 10)
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigError("m", field="f"), PanelFailed([ROW], {"cost_usd": 1}), BudgetExceeded("usd", 2, 1)]
+)
+def test_errors_survive_being_pickled(error):
+    """Process pools and the Agent Server hand errors over this way."""
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))

@@ -1,0 +1,54 @@
+"""List prices: known, unknown, and what providers report that cannot be."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusion_tool.pricing import cost_of, is_priced
+
+
+@pytest.mark.parametrize("model", ["local:smollm2-135m", "ollama:qwen3:8b", "openrouter:openai/gpt-oss-120b:free"])
+def test_what_costs_nothing_costs_nothing(model):
+    assert cost_of(model, input_tokens=None, output_tokens=None) == (0.0, "list_price")
+    assert is_priced(model)
+
+
+@pytest.mark.parametrize("model", ["vllm:llama", "openrouter:no/such-model", "gpt-5", "nope:gpt-5", ":", "x:", ""])
+def test_an_unknown_model_is_unpriced_and_never_free(model):
+    assert cost_of(model, input_tokens=1000, output_tokens=1000) == (None, "unpriced")
+    assert not is_priced(model)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "openai:gpt-5.5",
+        "anthropic:claude-opus-4-8",
+        "google_genai:gemini-3-flash-preview",
+        "xai:grok-4",
+        "mistralai:mistral-large-latest",
+        "openrouter:anthropic/claude-opus-4.8",
+    ],
+)
+def test_langchains_names_of_providers_are_found_in_the_price_list(model):
+    cost, source = cost_of(model, input_tokens=1_000_000, output_tokens=0)
+    assert source == "list_price"
+    assert 0 < cost < 100
+
+
+@pytest.mark.parametrize("counts", [(None, 5), (5, None), (None, None)])
+def test_tokens_that_nobody_reported_have_no_price(counts):
+    assert cost_of("openai:gpt-5.5", input_tokens=counts[0], output_tokens=counts[1]) == (None, "unpriced")
+
+
+def test_cached_tokens_are_cheaper():
+    plain, _ = cost_of("openai:gpt-5.5", input_tokens=10_000, output_tokens=10)
+    cached, _ = cost_of("openai:gpt-5.5", input_tokens=10_000, output_tokens=10, cached_tokens=9_000)
+    assert cached < plain
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.none() | st.integers(0, 10**6))
+def test_no_count_that_a_provider_may_report_raises(prompt, completion, cached):
+    cost, source = cost_of("openai:gpt-5.5", input_tokens=prompt, output_tokens=completion, cached_tokens=cached)
+    assert (cost is None) == (source == "unpriced")
+    assert cost is None or cost >= 0
