@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 _FUNCTION = "report_comparison"
 _SHORT_LIST = 2
-_SENTENCE = "^[A-Z][a-z]{1,11}( [A-Za-z0-9%$'-]{1,12}){2,12}\\.$"
+_SENTENCE = "^[A-Z][a-z]{1,11}( [A-Za-z0-9%$'-]{1,12}){1,12}\\.$"
 """Bounds for a model whose every token counts, and which fills a string without a pattern with anything."""
 
 

@@ -27,7 +27,7 @@ from langchain_core.messages.tool import tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import ConfigDict, Field, PrivateAttr
+from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.result import Analysis
@@ -57,7 +57,7 @@ class ScriptedChat(BaseChatModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    replies: Sequence[Scripted] = Field(min_length=1)
+    replies: Sequence[SkipValidation[Scripted]] = Field(min_length=1)
     model_name: str = "scripted"
     usage: UsageMetadata | None = _USAGE
     cost_usd: float | None = None

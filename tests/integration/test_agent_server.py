@@ -5,24 +5,17 @@ Blocking calls in asynchronous code raise there, so that every run here also sho
 
 import importlib.util
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from fusion_tool import FusionConfig, FusionResult
+from fusion_tool import FusionConfig
 from fusion_tool.sandbox import probe
+from tests.integration.dev_server import ROOT, dev_server, run
+from tests.integration.panel import kinds
 from tests.scripted_server import Reply, Request, ScriptedServer, ToolCall, faults
 from tests.scripted_server.web import Hit, WebServer
 
@@ -34,7 +27,6 @@ pytestmark = [
     ),
 ]
 
-ROOT = Path(__file__).parents[2]
 MARS, MOON = "What does Mars weigh?", "What does the Moon weigh?"
 ANALYSIS = {
     "consensus": ["It is heavy."],
@@ -54,48 +46,8 @@ def internet() -> Iterator[WebServer]:
 
 @pytest.fixture(scope="module")
 def served(internet: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a development server, which keeps its files out of the project's folder."""
-    folder = tmp_path_factory.mktemp("agent-server")
-    for name in ("langgraph.json", "graphs", "src"):
-        (folder / name).symlink_to(ROOT / name)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = ("--no-browser", "--no-reload", "--port", str(port))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "langgraph_cli", "dev", *options],
-            cwd=folder,
-            env=environment(folder) | {"SEARXNG_URL": internet.root},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        wait_until_ready(process, f"http://127.0.0.1:{port}/ok", folder / "log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def environment(home: Path) -> dict[str, str]:
-    """Neither a key nor a way out of this machine: everything but loopback goes to a proxy that is not there."""
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}
-    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
-    quiet = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGGRAPH_NO_VERSION_CHECK": "true", "LANGSMITH_TRACING": "false"}
-    return {**kept, **nowhere, **quiet, "no_proxy": "127.0.0.1", "HOME": str(home)}
-
-
-def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, attempts: int = 600) -> None:
-    for _ in range(attempts):
-        with suppress(httpx.TransportError):
-            if httpx.get(url, trust_env=False).is_success:
-                return
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(0.1)  # the pause between two attempts, cut short where the server has died
-            break
-    pytest.fail(f"langgraph dev did not start:\n{log.read_text()[-4000:]}")
+    with dev_server(tmp_path_factory.mktemp("agent-server"), SEARXNG_URL=internet.root) as address:
+        yield address
 
 
 @pytest.fixture
@@ -125,47 +77,6 @@ def asked(request: Request) -> str:
     return " and ".join(question for question in (MARS, MOON) if question in request.prompt)
 
 
-@dataclass
-class Streamed:
-    """What one run sent: its progress, the nodes in the order they finished, its last state or its error."""
-
-    events: list[dict[str, Any]] = field(default_factory=list)
-    nodes: list[str] = field(default_factory=list)
-    state: dict[str, Any] = field(default_factory=dict)
-    error: dict[str, Any] | None = None
-
-    @property
-    def kinds(self) -> list[str]:
-        return [event["type"] for event in self.events]
-
-    @property
-    def result(self) -> FusionResult:
-        assert self.error is None, self.error
-        return FusionResult.model_validate(self.state["result"])
-
-
-async def run(
-    client: LangGraphClient, graph: str, given: Any, context: dict[str, Any] | None, thread: str | None = None
-) -> Streamed:
-    """Run `graph` as an assistant whose context is `context`."""
-    assistant = await client.assistants.create(graph, context=context)
-    streamed = Streamed()
-    stream = client.runs.stream(
-        thread, assistant["assistant_id"], input=given, stream_mode=["custom", "updates", "values"]
-    )
-    async for part in stream:
-        match part.event:
-            case "custom":
-                streamed.events.append(part.data)
-            case "updates":
-                streamed.nodes += part.data
-            case "values":
-                streamed.state = part.data
-            case "error":
-                streamed.error = part.data
-    return streamed
-
-
 async def test_a_run_streams_its_progress_and_ends_with_the_result(client, panel):
     streamed = await run(client, "fusion", {"question": MOON}, panel)
     result = streamed.result
@@ -174,9 +85,10 @@ async def test_a_run_streams_its_progress_and_ends_with_the_result(client, panel
     assert result.analysis is not None
     assert result.analysis.consensus == ANALYSIS["consensus"]
     assert streamed.nodes == ["route", "fan_out", "panelist", "panelist", "judge", "synthesize", "ground"]
-    assert streamed.kinds[:3] == ["run.started", "plan.chosen", "wave.started"]
-    assert sorted(streamed.kinds[3:7]) == ["panelist.answered"] * 2 + ["panelist.started"] * 2
-    assert streamed.kinds[7:9] == ["panel.closed", "judge.completed"]
+    order = kinds(streamed.events)
+    assert order[:3] == ["run.started", "plan.chosen", "wave.started"]
+    assert sorted(order[3:7]) == ["panelist.answered"] * 2 + ["panelist.started"] * 2
+    assert order[7:9] == ["panel.closed", "judge.completed"]
     assert "".join(e["text"] for e in streamed.events if e["type"] == "synthesis.delta") == result.answer
     assert streamed.events[-1]["result"] == streamed.state["result"]
     assert {event["run_id"] for event in streamed.events} == {result.run_id}
@@ -220,11 +132,10 @@ async def test_every_tool_works_where_blocking_calls_raise(client, scripted, int
         "documents": str(tmp_path),
     }
     streamed = await run(client, "panelist", {"question": MOON}, context)
-    assert streamed.error is None
-    record = streamed.state["record"]
-    kinds = ["result", "page", "document", *(["command"] if (await probe()).works else [])]
+    record = streamed.record
+    retrieved = ["result", "page", "document", *(["command"] if (await probe()).works else [])]
     assert record["failures"] == []
-    assert [source["kind"] for source in record["found"]] == kinds
+    assert [source["kind"] for source in record["found"]] == retrieved
 
 
 def next_call(request: Request, wanted: list[ToolCall]) -> Reply | str:
@@ -236,7 +147,7 @@ def next_call(request: Request, wanted: list[ToolCall]) -> Reply | str:
 
 async def test_a_seat_alone_shows_its_whole_record(client, panel):
     streamed = await run(client, "panelist", {"question": MOON}, panel)
-    record = streamed.state["record"]
+    record = streamed.record
     assert streamed.nodes == ["route", "panelist", "audit"]
     assert (record["seat"], record["answered"], record["content"]) == ("one", True, f"one says: {MOON}")
     assert [call["model"] for call in record["calls"]] == ["one"]
@@ -246,26 +157,21 @@ async def test_a_seat_alone_shows_its_whole_record(client, panel):
 async def test_a_seat_that_fails_alone_is_a_record_with_the_reason(client, panel, scripted):
     scripted.reply("one", faults.unauthorized())
     streamed = await run(client, "panelist", {"question": MOON}, panel)
-    assert streamed.error is None
-    assert not streamed.state["record"]["answered"]
-    assert [failure["reason"] for failure in streamed.state["record"]["failures"]] == ["auth"]
+    assert not streamed.record["answered"]
+    assert [failure["reason"] for failure in streamed.record["failures"]] == ["auth"]
 
 
 @pytest.mark.parametrize("graph", ["fusion", "panelist"])
 async def test_without_key_and_context_the_error_names_both_cures(client, graph):
     streamed = await run(client, graph, {"question": MOON}, None)
-    assert streamed.error is not None
-    assert streamed.error["error"] == "ConfigError"
-    assert "OPENROUTER_API_KEY" in streamed.error["message"]
-    assert "'local'" in streamed.error["message"]
+    assert streamed.complaint.startswith("ConfigError: no model provider is configured: set OPENROUTER_API_KEY")
+    assert "'local'" in streamed.complaint
 
 
 async def test_a_failed_panel_says_why(client, panel, scripted):
     scripted.otherwise(faults.unauthorized())
     streamed = await run(client, "fusion", {"question": MOON}, panel)
-    assert streamed.error is not None
-    assert streamed.error["error"] == "PanelFailed"
-    assert "one auth:" in streamed.error["message"]
+    assert streamed.complaint.startswith("PanelFailed: no usable answer from the panel (one auth: ")
 
 
 @pytest.mark.parametrize(("graph", "returned"), [("fusion", {"result", "messages"}), ("panelist", {"record", "audit"})])

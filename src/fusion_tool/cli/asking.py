@@ -75,14 +75,14 @@ async def _ask(  # noqa: PLR0913, PLR0917 - a run and all that watches it
 
     console = consoles.stderr()
     notice = _LOCAL if not manner.quiet and _is_local(config) else None
-    if notice:
-        console.print(notice, style="yellow")
     same_terminal = isinstance(output, Answer) and sys.stdout.isatty()
     last: Any = None
     with shown(board, console, quiet=manner.quiet, until_answer=same_terminal):
         async with aclosing(cast("AsyncGenerator[Any, None]", astream(question, config, context=context))) as events:
             async for event in events:
                 board.observe(event)
+                if notice and event["type"] == "run.started":
+                    console.print(notice, style="yellow", soft_wrap=True)
                 if event["type"] == "run.completed":
                     last = event  # shown once the table is gone from the terminal
                 else:
@@ -91,7 +91,7 @@ async def _ask(  # noqa: PLR0913, PLR0917 - a run and all that watches it
     if isinstance(output, Answer) and not manner.quiet:
         print_report(FusionResult.model_validate(last["result"]), console)
     if notice:
-        console.print(notice, style="yellow")
+        console.print(notice, style="yellow", soft_wrap=True)
 
 
 def _spent(error: BaseException, board: Board) -> str | None:

@@ -14,6 +14,7 @@ _FLAGS = {
     "preset": ("--preset", "preset"),
     "config": ("--config", "config"),
     "panel": ("--model", "models"),
+    "model": ("--model", "models"),
     "judge": ("--judge", "judge"),
     "synthesizer": ("--synthesizer", "synthesizer"),
     "strategy": ("--strategy", "strategy"),

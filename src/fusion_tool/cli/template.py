@@ -7,7 +7,6 @@ import inspect
 import json
 import re
 import textwrap
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -28,6 +27,7 @@ preset = "{default}"
 """
 _EXAMPLES: dict[str, Any] = {
     "documents": "notes",
+    "cache_seconds": 3600,
     "seat_seconds": 90.0,
     "quorum": 2,
     "seat": "first",
@@ -95,8 +95,3 @@ def _prose(text: str) -> str:
     # A table's summary is Python's prose: double backticks are of no use in a file for people.
     plain = text.replace("`", "'").strip()
     return "".join(f"{row}\n" for row in textwrap.wrap(plain, _WIDTH, initial_indent="# ", subsequent_indent="# "))
-
-
-def names(text: str) -> Iterator[str]:
-    """Every setting that a template names, tables included, in order."""
-    yield from re.findall(r"^#?(?:\[{1,2})?(\w+)(?:\]{1,2}$| = )", text, re.MULTILINE)

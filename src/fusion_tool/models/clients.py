@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -9,8 +10,54 @@ import httpx
 
 _CONNECT_SECONDS = 10.0
 """Only connecting has a timeout here; how long an answer may take is the run's deadline's business."""
+_POOL = 32
+"""Connections of one pool. Each request looks at all connections of its pool, so that one pool for everybody
+spends more time on that than on HTTP once some hundred calls are in flight."""
+_UNKNOWN_FILES = 2048
 
 _lifetimes: WeakKeyDictionary[asyncio.AbstractEventLoop, "_Lifetime"] = WeakKeyDictionary()
+
+
+class PooledClient(httpx.AsyncClient):
+    """A client that spreads its requests over as many pools as are needed.
+
+    The first pool with room takes a request, so that few calls at a time keep using the same warm connections.
+    Where every connection is busy, requests wait. Proxies and CAs come from the environment, as in any client.
+
+    Args:
+        connections: How many may be open at once, over all pools.
+    """
+
+    def __init__(self, *, connections: int) -> None:
+        self._options: dict[str, Any] = {
+            "timeout": httpx.Timeout(None, connect=_CONNECT_SECONDS),
+            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=_POOL, keepalive_expiry=30),
+            "verify": httpx.create_ssl_context(),  # made once: reading the CAs takes longer than a hundred calls
+        }
+        super().__init__(**self._options)
+        self._room = asyncio.Semaphore(connections)
+        self._pools: list[httpx.AsyncClient] = []
+        self._busy: list[int] = []
+        self._opened = AsyncExitStack()
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """As `httpx.AsyncClient.send`; a streamed response counts as under way until its headers are here."""
+        async with self._room:
+            pool = next((i for i, busy in enumerate(self._busy) if busy < _POOL), len(self._busy))
+            if pool == len(self._busy):
+                self._pools.append(httpx.AsyncClient(**self._options))
+                self._opened.push_async_callback(self._pools[pool].aclose)
+                self._busy.append(0)
+            self._busy[pool] += 1
+            try:
+                return await self._pools[pool].send(request, **options)
+            finally:
+                self._busy[pool] -= 1
+
+    async def aclose(self) -> None:
+        """Close all pools."""
+        await self._opened.aclose()
+        await super().aclose()
 
 
 class _Lifetime:
@@ -43,6 +90,18 @@ async def _lifetime() -> _Lifetime:
 async def _open_client() -> AsyncGenerator[httpx.AsyncClient]:
     # An asynchronous generator is closed by its loop's shutdown (`asyncio.run` does that), which is the one
     # moment at which a per-loop client can still be closed cleanly.
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=30)
-    async with httpx.AsyncClient(timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS), limits=limits) as client:
+    client = PooledClient(connections=_most_files() // 2)
+    try:
         yield client
+    finally:
+        await client.aclose()
+
+
+def _most_files() -> int:
+    """How many files, sockets among them, this process may have open."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return _UNKNOWN_FILES
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _UNKNOWN_FILES if soft == resource.RLIM_INFINITY else soft

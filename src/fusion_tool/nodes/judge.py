@@ -134,7 +134,8 @@ def _prompt(hearing: _Hearing, *, small: bool) -> list[BaseMessage]:
     brief, question = hearing.brief, hearing.question
     if small:
         asked = render("small_judge_answers", question=question, answers=brief.plain_answers())
-        return [SystemMessage(render("small_judge")), HumanMessage(asked)]
+        example = HumanMessage(render("small_judge_example_question")), AIMessage(render("small_judge_example_answer"))
+        return [SystemMessage(render("small_judge")), *example, HumanMessage(asked)]
     asked = render("judge_answers", question=question, answers=brief.answers())
     system = render("judge", nonce=brief.nonce, shape=shape(hearing.letters))
     return [SystemMessage(system), HumanMessage(asked)]

@@ -1,0 +1,110 @@
+"""`langgraph dev` as a subprocess, and one run of it as a client sees it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langgraph_sdk.client import LangGraphClient
+
+from fusion_tool import FusionResult
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def dev_server(folder: Path, **environment: str) -> Iterator[str]:
+    """The address of a development server of this project, which leaves its own files in `folder`."""
+    for name in ("langgraph.json", "graphs", "src"):
+        (folder / name).symlink_to(ROOT / name)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ("--no-browser", "--no-reload", "--port", str(port))
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "langgraph_cli", "dev", *options],
+            cwd=folder,
+            env=_offline(folder) | environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_ready(process, f"http://127.0.0.1:{port}/ok", folder / "log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _offline(home: Path) -> dict[str, str]:
+    """Neither a key nor a way out of this machine: everything but loopback goes to a proxy that is not there."""
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
+    quiet = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGGRAPH_NO_VERSION_CHECK": "true", "LANGSMITH_TRACING": "false"}
+    return {**kept, **nowhere, **quiet, "no_proxy": "127.0.0.1", "HOME": str(home)}
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, attempts: int = 600) -> None:
+    for _ in range(attempts):
+        with suppress(httpx.TransportError):
+            if httpx.get(url, trust_env=False).is_success:
+                return
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)  # the pause between two attempts, cut short where the server has died
+            break
+    pytest.fail(f"langgraph dev did not start:\n{log.read_text()[-4000:]}")
+
+
+@dataclass
+class Streamed:
+    """What one run sent: its progress, the nodes in the order they finished, its last state or its error."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    nodes: list[str] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+
+    @property
+    def result(self) -> FusionResult:
+        assert self.error is None, self.error
+        return FusionResult.model_validate(self.state["result"])
+
+    @property
+    def record(self) -> dict[str, Any]:
+        assert self.error is None, self.error
+        return self.state["record"]
+
+    @property
+    def complaint(self) -> str:
+        assert self.error is not None, "the run succeeded"
+        return f"{self.error['error']}: {self.error['message']}"
+
+
+async def run(
+    client: LangGraphClient, graph: str, given: Any, context: dict[str, Any] | None, thread: str | None = None
+) -> Streamed:
+    """Run `graph` as an assistant whose context is `context`."""
+    assistant = await client.assistants.create(graph, context=context)
+    streamed = Streamed()
+    modes = ["custom", "updates", "values"]
+    async for part in client.runs.stream(thread, assistant["assistant_id"], input=given, stream_mode=modes):
+        match part.event:
+            case "custom":
+                streamed.events.append(part.data)
+            case "updates":
+                streamed.nodes += part.data
+            case "values":
+                streamed.state = part.data
+            case "error":
+                streamed.error = part.data
+    return streamed

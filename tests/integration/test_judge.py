@@ -1,0 +1,229 @@
+"""The comparison: how it is asked for, what garbage costs, and what the judge never learns."""
+
+import json
+
+import pytest
+
+from fusion_tool import afuse
+from fusion_tool.sources import source_id
+from tests.integration.panel import ANALYSIS, JUDGE, QUESTION, WRITER, cite, fenced, nonce, panel, text, verdict
+from tests.scripted_server import Reply, ToolCall, faults
+
+pytestmark = pytest.mark.loopback
+
+SEATS = ("test/one", "test/two", "test/three")
+
+
+@pytest.fixture(autouse=True)
+def written(provider):
+    provider.reply(WRITER, "It was built in 1861.")
+    provider.reply(JUDGE, verdict())
+
+
+async def test_it_is_asked_for_a_schema_that_knows_only_the_answers_letters(provider):
+    await afuse(QUESTION, panel(*SEATS))
+    (request,) = provider.calls(JUDGE)
+    wanted = request.body["response_format"]
+    assert (wanted["type"], wanted["json_schema"]["strict"]) == ("json_schema", True)
+    assert '"enum": ["A", "B", "C"]' in json.dumps(wanted)
+    assert "tools" not in request.body
+
+
+async def test_the_panels_names_are_put_back_everywhere(provider):
+    provider.reply("test/one", "ONE")
+    provider.reply("test/two", "TWO")
+    analysis = (await afuse(QUESTION, panel("test/one", "test/two"))).analysis
+    (request,) = provider.calls(JUDGE)
+    of = {letter: f"openrouter:test/{said.lower()}" for letter, said in zip("AB", fenced(request), strict=True)}
+    assert [(s.model, s.stance) for s in analysis.contradictions[0].stances] == [(of["A"], "1861"), (of["B"], "1871")]
+    assert analysis.partial_coverage[0].models == [of["A"]]
+    assert analysis.unique_insights[0].model_dump() == {
+        "model": of["B"],
+        "insight": f"{of['B']} alone names the owner.",
+    }
+    assert (analysis.consensus, analysis.blind_spots) == (["The mill is old."], ["Who built it."])
+
+
+MODES = [
+    pytest.param([], ["response_format"], id="a schema"),
+    pytest.param(["response_format"], ["response_format", "tools"], id="a function where it refuses the schema"),
+    pytest.param(["response_format", "tools"], ["response_format", "tools", "prose"], id="prose where it refuses both"),
+]
+
+
+@pytest.mark.parametrize(("refused", "asked"), MODES)
+async def test_it_is_asked_in_the_strictest_way_that_its_endpoint_takes(provider, refused, asked):
+    provider.refuse(JUDGE, *refused)
+    function = Reply(tool_calls=[ToolCall("report_comparison", ANALYSIS)])
+    prose = f"Here is the comparison:\n```json\n{verdict()}\n```\nI hope it helps."
+    provider.reply(JUDGE, lambda request: function if request.tools else prose)
+    result = await afuse(QUESTION, panel(*SEATS))
+    modes = [next((m for m in ("response_format", "tools") if m in r.body), "prose") for r in provider.calls(JUDGE)]
+    assert modes == asked
+    assert (result.status, result.analysis.consensus) == ("ok", ["The mill is old."])
+
+
+async def test_a_forced_function_call_names_the_function(provider):
+    provider.refuse(JUDGE, "response_format")
+    provider.reply(JUDGE, Reply(tool_calls=[ToolCall("report_comparison", ANALYSIS)]))
+    await afuse(QUESTION, panel(*SEATS))
+    assert provider.calls(JUDGE)[-1].body["tool_choice"] == {
+        "type": "function",
+        "function": {"name": "report_comparison"},
+    }
+
+
+TOLERATED = [
+    pytest.param(f"```json\n{verdict()}\n```", id="in a code fence"),
+    pytest.param(f"Sure!\n\n{verdict()}\n\nAnything else?", id="prose around it"),
+    pytest.param(verdict()[:-1] + ",}", id="a trailing comma"),
+    pytest.param(f"<think>{{hm}}</think>{verdict()}", id="reasoning before it"),
+    pytest.param(json.dumps({"consensus": ["The mill is old."]}), id="the other lists left out"),
+    pytest.param(json.dumps(ANALYSIS | {"confidence": 0.9}), id="a field of its own"),
+    pytest.param(verdict()[: verdict().index("partial_coverage") - 2], id="cut off after a list"),
+]
+
+
+@pytest.mark.parametrize("reply", TOLERATED)
+async def test_a_reply_that_can_be_read_is_read_without_asking_again(provider, reply):
+    provider.reply(JUDGE, reply)
+    result = await afuse(QUESTION, panel(*SEATS))
+    assert result.analysis.consensus == ["The mill is old."]
+    assert (provider.counts[JUDGE], result.degraded) == (1, [])
+
+
+GARBAGE = [
+    pytest.param("They mostly agree.", "no JSON object", id="prose"),
+    pytest.param("[]", "no JSON object", id="a list"),
+    pytest.param('{"verdict": "A wins"}', "no JSON object", id="another shape"),
+    pytest.param('{"contradictions": [{"subject": "year"}]}', "contradictions", id="rows without their fields"),
+]
+
+
+@pytest.mark.parametrize(("garbage", "complaint"), GARBAGE)
+async def test_garbage_is_sent_back_once_with_what_is_wrong_with_it(provider, garbage, complaint):
+    provider.reply(JUDGE, garbage, verdict())
+    result = await afuse(QUESTION, panel(*SEATS))
+    first, second = provider.calls(JUDGE)
+    assert [message["role"] for message in second.messages] == ["system", "user", "assistant", "user"]
+    assert second.messages[2]["content"] == garbage
+    assert complaint in second.last
+    assert '"unique_insights"' in second.last
+    assert second.messages[:2] == first.messages
+    assert (result.status, result.analysis.consensus) == ("ok", ["The mill is old."])
+    assert [row.stage for row in result.usage.calls].count("judge") == 2
+
+
+async def test_garbage_twice_goes_to_the_fallback(provider):
+    provider.reply(JUDGE, "They agree.")
+    provider.reply("test/second-judge", verdict())
+    judge = {"model": f"openrouter:{JUDGE}", "fallbacks": ["openrouter:test/second-judge"]}
+    result = await afuse(QUESTION, panel(*SEATS, judge=judge))
+    assert (provider.counts[JUDGE], provider.counts["test/second-judge"]) == (2, 1)
+    assert (result.status, result.degraded) == ("ok", [])
+    assert result.analysis.consensus == ["The mill is old."]
+
+
+LOST = [
+    pytest.param("They agree.", id="garbage to the end"),
+    pytest.param(faults.unauthorized(), id="401"),
+    pytest.param(faults.withdrawn(JUDGE), id="withdrawn"),
+    pytest.param(faults.context_overflow(), id="too long"),
+    pytest.param(Reply(""), id="empty"),
+    pytest.param(Reply("", refusal="No."), id="refused"),
+    pytest.param(faults.html(), id="HTML"),
+]
+
+
+@pytest.mark.parametrize("reply", LOST)
+async def test_no_analysis_still_leaves_an_answer(provider, reply):
+    provider.reply(JUDGE, reply)
+    result = await afuse(QUESTION, panel(*SEATS))
+    assert (result.status, result.degraded) == ("partial", ["analysis_unavailable"])
+    assert (result.answer, result.analysis) == ("It was built in 1861.", None)
+    assert len(result.responses) == 3
+    assert "There is none." in provider.calls(WRITER)[0].prompt
+
+
+async def test_half_a_point_is_no_point(provider):
+    """A reply that was cut off in the middle of a sentence must not hand the sentence's half on as consensus."""
+    reply = verdict(consensus=["The mill is old.", "The mill was built in 1861."])
+    provider.reply(JUDGE, Reply(reply[: reply.index("1861")], finish_reason="length"))
+    result = await afuse(QUESTION, panel(*SEATS))
+    assert "The mill was built in" not in (result.analysis.consensus if result.analysis else [])
+
+
+async def test_it_learns_neither_models_nor_seats(provider):
+    config = panel("secretlab/alpha-9", "secretlab/beta-9")
+    seats = [config.panel[0].model_copy(update={"seat": "lefthand"}), config.panel[1]]
+    await afuse(QUESTION, config.model_copy(update={"panel": tuple(seats)}))
+    provider.reply("secretlab/alpha-9", "1861.")
+    (request,) = provider.calls(JUDGE)
+    shown = request.prompt.replace("The scripted answer of secretlab/alpha-9.", "").replace(
+        "The scripted answer of secretlab/beta-9.", ""
+    )
+    for name in ("secretlab", "alpha-9", "beta-9", "lefthand", "openrouter"):
+        assert name not in shown
+
+
+async def test_the_answers_order_does_not_follow_the_panels(provider):
+    """Six answers keep the panel's order once in 720 runs, twice in a row once in half a million."""
+    models = [f"test/m{n}" for n in range(6)]
+    for model in models:
+        provider.reply(model, model)
+    for _ in range(2):
+        await afuse(QUESTION, panel(*models))
+    orders = [fenced(request) for request in provider.calls(JUDGE)]
+    assert [sorted(order) for order in orders] == [models, models]
+    assert orders != [models, models]
+
+
+async def test_reordering_the_panel_reorders_nothing_for_the_judge(provider, monkeypatch):
+    monkeypatch.setattr("secrets.token_hex", lambda _: "0123456789ab")
+    for model in SEATS:
+        provider.reply(model, model)
+    await afuse(QUESTION, panel(*SEATS))
+    await afuse(QUESTION, panel(*reversed(SEATS)))
+    first, second = provider.calls(JUDGE)
+    assert fenced(first) == fenced(second)
+
+
+async def test_every_run_has_fences_of_its_own(provider):
+    for _ in range(2):
+        await afuse(QUESTION, panel(*SEATS))
+    first, second = (nonce(request) for request in provider.calls(JUDGE))
+    assert first != second
+    assert len(first) >= 12
+
+
+async def test_it_is_told_how_each_answers_citations_hold(provider, internet):
+    internet.page("/mill", text("The Alder mill was built in 1861."))
+    url = internet.url("/mill")
+    read = Reply(tool_calls=[ToolCall("fetch_page", {"url": url})])
+    provider.reply("test/one", read, f"The Alder mill was built in 1861 {cite(url)}.")
+    provider.reply("test/two", "The Alder mill was built in 1871 [deadbeef].")
+    result = await afuse(QUESTION, panel("test/one", "test/two", internet=internet))
+    (request,) = provider.calls(JUDGE)
+    assert "1 supported, 0 weak, 0 mismatch, 0 invented" in request.prompt
+    assert "0 supported, 0 weak, 0 mismatch, 1 invented" in request.prompt
+    audits = {one.seat: one.audit.model_dump(exclude_defaults=True) for one in result.responses}
+    assert audits == {"one": {"supported": 1}, "two": {"unknown": 1}}
+    assert [one.id for one in result.sources] == [source_id(url)]
+
+
+async def test_it_has_no_tools(provider, internet):
+    await afuse(QUESTION, panel(*SEATS, internet=internet))
+    assert [request.tools for model in (JUDGE, WRITER) for request in provider.calls(model)] == [[], []]
+
+
+async def test_an_answer_that_was_cut_off_is_shown_as_one(provider):
+    provider.reply("test/one", Reply("The mill was", finish_reason="length"))
+    await afuse(QUESTION, panel(*SEATS))
+    assert provider.calls(JUDGE)[0].prompt.count("This answer was cut off.") == 1
+
+
+async def test_by_default_the_panels_first_model_judges_and_writes(provider):
+    provider.reply("test/one", "1861.", verdict(), "It was 1861.")
+    result = await afuse(QUESTION, panel("test/one", "test/two", judge=None, synthesizer=None))
+    assert provider.counts == {"test/one": 3, "test/two": 1}
+    assert (result.answer, result.status) == ("It was 1861.", "ok")

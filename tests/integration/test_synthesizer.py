@@ -1,0 +1,126 @@
+"""Who writes the answer, and who does when that fails."""
+
+import pytest
+
+from fusion_tool import afuse
+from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, fenced, panel, reads, text, verdict
+from tests.scripted_server import Cut, Reply, faults
+
+pytestmark = pytest.mark.loopback
+
+SEATS = ("test/one", "test/two")
+
+
+@pytest.fixture(autouse=True)
+def judged(provider):
+    provider.reply(JUDGE, verdict())
+    provider.reply(WRITER, "It was built in 1861.")
+
+
+def writer(*fallbacks: str) -> dict:
+    return {"model": f"openrouter:{WRITER}", "fallbacks": [f"openrouter:{name}" for name in fallbacks]}
+
+
+async def test_it_sees_the_raw_answers_the_comparison_and_the_question(provider):
+    provider.reply("test/one", "ONE says 1861.")
+    provider.reply("test/two", "TWO says 1871.")
+    await afuse(QUESTION, panel(*SEATS))
+    (request,) = provider.calls(WRITER)
+    *answers, analysis = fenced(request)
+    assert sorted(answers) == ["ONE says 1861.", "TWO says 1871."]
+    assert '"stance": "1861"' in analysis
+    assert QUESTION in request.prompt
+
+
+async def test_what_the_comparison_calls_an_answer_is_what_the_answer_is_called(provider):
+    """A comparison by names that stand over no answer tells the writer nothing about which answer said what."""
+    await afuse(QUESTION, panel(*SEATS))
+    (request,) = provider.calls(WRITER)
+    compared = fenced(request)[-1]
+    assert '"model": "A"' in compared
+    assert "openrouter:test" not in compared
+
+
+LOST = [
+    pytest.param(faults.unauthorized(), id="401"),
+    pytest.param(faults.context_overflow(), id="too long"),
+    pytest.param(Reply(""), id="empty"),
+    pytest.param(Reply("<think>What now?"), id="reasoning without an end"),
+    pytest.param(Reply("", refusal="No."), id="refused"),
+    pytest.param(faults.html(), id="HTML"),
+]
+
+
+@pytest.mark.parametrize("reply", LOST)
+async def test_its_fallback_writes_where_it_fails(provider, reply):
+    provider.reply(WRITER, reply)
+    provider.reply("test/second", "The second writer says 1861.")
+    result = await afuse(QUESTION, panel(*SEATS, synthesizer=writer("test/first-down", "test/second")))
+    assert result.answer == "The scripted answer of test/first-down."
+    assert (result.status, result.degraded) == ("ok", [])
+    assert "test/second" not in provider.counts
+
+
+async def test_then_the_judges_model_writes(provider):
+    provider.reply(WRITER, faults.unauthorized())
+    provider.reply("test/second", faults.unauthorized())
+    provider.reply(JUDGE, verdict(), "The judge writes 1861.")
+    result = await afuse(QUESTION, panel(*SEATS, synthesizer=writer("test/second")))
+    assert (result.answer, result.status, result.degraded) == ("The judge writes 1861.", "ok", [])
+    assert [row.model for row in result.usage.calls if row.stage == "synthesizer"] == [f"openrouter:{JUDGE}"]
+
+
+async def test_at_last_the_panels_best_supported_answer_stands_in(provider, internet):
+    internet.page("/mill", text("The Alder mill was built in 1861."))
+    url = internet.url("/mill")
+    provider.reply("test/one", reads(url), f"The Alder mill was built in 1999 {cite(url)}. " + "More words. " * 20)
+    provider.reply("test/two", reads(url), f"The Alder mill was built in 1861 {cite(url)}.")
+    provider.reply("test/three", "The Alder mill was built in 1871 [deadbeef]. " + "More words. " * 20)
+    provider.reply(WRITER, faults.unauthorized())
+    provider.reply(JUDGE, verdict(), faults.unauthorized())
+    result = await afuse(QUESTION, panel("test/one", "test/two", "test/three", internet=internet))
+    assert result.answer == "The Alder mill was built in 1861 [1]."
+    assert [one.support for one in result.citations] == ["supported"]
+    assert (result.status, result.degraded) == ("partial", ["synthesis_unavailable"])
+    assert result.analysis is not None
+
+
+async def test_a_writer_that_was_cut_off_makes_way_for_one_that_was_not(provider):
+    provider.reply(WRITER, Reply("It was built in", finish_reason="length"))
+    result = await afuse(QUESTION, panel(*SEATS, synthesizer=writer("test/second")))
+    assert (result.answer, result.status) == ("The scripted answer of test/second.", "ok")
+
+
+async def test_a_cut_off_answer_is_kept_where_no_other_comes_and_is_seen_as_such(provider):
+    provider.reply(WRITER, Reply("It was built in", finish_reason="length"))
+    provider.reply(JUDGE, verdict(), faults.unauthorized())
+    result = await afuse(QUESTION, panel(*SEATS))
+    assert result.answer == "It was built in"
+    assert (result.status, result.degraded) == ("partial", ["synthesis_unavailable"])
+
+
+async def test_both_stages_may_be_lost_and_an_answer_remains(provider):
+    provider.reply(WRITER, faults.unauthorized())
+    provider.reply(JUDGE, faults.unauthorized())
+    result = await afuse(QUESTION, panel(*SEATS))
+    assert result.answer.startswith("The scripted answer of test/")
+    assert (result.status, result.degraded) == ("partial", ["analysis_unavailable", "synthesis_unavailable"])
+
+
+async def test_nobody_is_asked_twice(provider):
+    """The judge's model is the writer's too: one failure is enough."""
+    provider.reply(JUDGE, verdict(), faults.unauthorized())
+    result = await afuse(QUESTION, panel(*SEATS, synthesizer=f"openrouter:{JUDGE}"))
+    assert provider.counts[JUDGE] == 2
+    assert result.degraded == ["synthesis_unavailable"]
+
+
+async def test_an_answer_that_broke_off_is_no_answer(provider):
+    provider.reply(WRITER, Cut(Reply("It was built in 1861, or so they say in town."), after=2))
+    result = await afuse(QUESTION, panel(*SEATS, synthesizer=writer("test/second"), limits={"seconds": 8}))
+    assert result.answer == "The scripted answer of test/second."
+
+
+async def test_where_nobody_listens_nothing_is_streamed(provider):
+    await afuse(QUESTION, panel(*SEATS))
+    assert not [request for request in provider.requests if request.stream]

@@ -1,0 +1,76 @@
+"""The command as a process: streams apart, signals, a reader that leaves, and what its start costs."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.scripted_server import Gate, Hang, Reply, ScriptedServer
+from tests.unit.cli.support import PANEL, QUESTION, SENTENCE, STAGES, process
+
+_BARE = ("--no-search", "--bash", "off")
+
+
+@pytest.mark.loopback
+@pytest.mark.usefixtures("openrouter")
+def test_a_pipe_gets_the_answer_and_nothing_else() -> None:
+    running = process("ask", QUESTION, *PANEL, *STAGES, *_BARE)
+    out, told = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert out == f"{SENTENCE}.\n\nSources: the answer cites none.\n"
+    assert "Bill" in told
+    assert "\x1b" not in out + told
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_cancels_the_run_and_says_what_was_spent(
+    openrouter: ScriptedServer, number: signal.Signals, status: int
+) -> None:
+    openrouter.reply("v/a", Reply("Titan.", cost=0.25))
+    openrouter.reply("v/b", Hang())
+    running = process("ask", QUESTION, *PANEL, *STAGES, *_BARE, "--json")
+    assert running.stderr is not None
+    told = []
+    for line in running.stderr:  # until a has answered, while b hangs
+        told.append(line)
+        if "a: answered" in line:
+            break
+    openrouter.wait_until(lambda: bool(openrouter.calls("v/b")), timeout=30)
+    running.send_signal(number)
+    out, rest = running.communicate(timeout=60)
+    assert running.returncode == status
+    assert json.loads(out)["status"] == "failed"
+    assert "spent so far: $0.2500 by 1 answered seats" in rest
+    assert "Traceback" not in rest
+    openrouter.wait_until(lambda: [gone.model for gone in openrouter.disconnects] == ["v/b"], timeout=30)
+
+
+@pytest.mark.loopback
+def test_a_reader_that_leaves_ends_the_run_quietly(openrouter: ScriptedServer) -> None:
+    gate = Gate()
+    openrouter.reply("v/a", Reply("Titan.", gate=gate))
+    running = process("ask", QUESTION, "--model", "openrouter:v/a", *_BARE, "--events", "--quiet")
+    assert running.stdout is not None
+    assert running.stderr is not None
+    running.stdout.readline()
+    running.stdout.close()
+    gate.open()
+    assert running.wait(timeout=60) != 0
+    assert running.stderr.read() == ""
+    running.stderr.close()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["ask", "--help"], ["model", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom fusion_tool.cli.main import app\n"
+        f"try: app({arguments!r}, prog_name='fusion-tool')\n"
+        "except SystemExit: pass\n"
+        "heavy = {'langchain', 'langchain_core', 'langgraph', 'openai', 'httpx', 'asyncio'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stderr.strip() == "[]"

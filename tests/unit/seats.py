@@ -1,0 +1,35 @@
+"""Records of seats, as the graph's state holds them."""
+
+from fusion_tool.sources import found
+from fusion_tool.state import FusionState, Run, SeatRecord
+
+MILL = found("https://example.org/mill", title="The mill", kind="page", text="The mill was built in 1861.")
+FIRE = found("https://example.org/fire", title="The fire", kind="page", text="The mill burned down in 1904.")
+RUN = Run(id="run-1", started=0.0, created_at="2026-01-01T00:00:00+00:00", nonce="00ff17ab42cd", config={})
+
+
+def record(index, content="", *, model="x:m", found=(), **fields) -> SeatRecord:
+    """One seat's record; answered where there is content."""
+    return SeatRecord(
+        run_id="run-1",
+        wave=1,
+        index=index,
+        seat=f"seat-{index}",
+        model=model,
+        answered=bool(content),
+        content=content,
+        found=list(found),
+        tool_calls=0,
+        dropped=0,
+        seconds=1.0,
+        failures=[],
+        calls=[],
+    ) | SeatRecord(**fields)
+
+
+def failure(reason, model="x:m"):
+    return {"model": model, "reason": reason, "message": reason, "status_code": None}
+
+
+def state(*records: SeatRecord) -> FusionState:
+    return FusionState(run=RUN, records=list(records))

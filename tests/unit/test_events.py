@@ -1,0 +1,54 @@
+"""The events are a closed set, and every node that emits one fills it in."""
+
+import ast
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+import fusion_tool
+from fusion_tool import events
+
+COMMON = {"type", "run_id", "t"}
+KINDS = {get_args(get_type_hints(kind)["type"])[0]: kind for kind in get_args(events.Event)}
+
+
+def emitted():
+    """Each `emit(kind, field=...)` of the package: file and line, kind, fields."""
+    package = Path(fusion_tool.__file__).parent
+    for file in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "emit":
+                (kind,) = node.args
+                fields = {keyword.arg for keyword in node.keywords}
+                yield pytest.param(kind.value, fields, id=f"{file.name}:{node.lineno}")
+
+
+def test_the_kinds_are_those_of_the_contract():
+    assert list(KINDS) == [
+        "run.started",
+        "plan.chosen",
+        "wave.started",
+        "panelist.started",
+        "panelist.tool",
+        "panelist.answered",
+        "panelist.failed",
+        "panel.closed",
+        "judge.completed",
+        "synthesis.delta",
+        "run.completed",
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_every_event_says_what_run_and_when(kind):
+    assert kind.__required_keys__ >= COMMON
+
+
+@pytest.mark.parametrize(("kind", "fields"), list(emitted()))
+def test_what_is_emitted_has_the_events_fields(kind, fields):
+    assert fields == KINDS[kind].__required_keys__ - COMMON
+
+
+def test_every_kind_is_emitted_somewhere():
+    assert {param.values[0] for param in emitted()} == set(KINDS)
