@@ -108,6 +108,8 @@ class Limits(_Settings):
     """What a run may take.
 
     Args:
+        usd: US dollars of model calls; no call is made that could pass it.
+        tokens: Tokens of model calls, prompts and answers together; likewise.
         seconds: Deadline of the whole run.
         seat_seconds: Deadline of one seat; by default what the run's own leaves to the panel.
         quorum: Usable answers after which the panel closes; `None` waits for every seat.
@@ -115,6 +117,8 @@ class Limits(_Settings):
         min_answers: Usable answers below which the run fails.
     """
 
+    usd: Positive | None = None
+    tokens: int | None = Field(default=None, ge=1)
     seconds: Positive = 180.0
     seat_seconds: Positive | None = None
     quorum: int | None = Field(default=None, ge=1, le=8)
@@ -159,6 +163,7 @@ class FusionConfig(_Settings):
         max_tool_calls: Tool calls a seat may make before it must answer.
         excluded_domains: Sites that no search, fetch or redirect may touch, with their subdomains.
         blocked_fragments: Pages and results that contain one of these texts are dropped.
+        allow_unpriced: Let models without a known price run under `limits.usd`; their cost is then not counted.
         summary_tokens: Upper bound of what the tool hands back to the calling agent, in tokens.
     """
 
@@ -174,6 +179,7 @@ class FusionConfig(_Settings):
     max_tool_calls: int = Field(default=4, ge=0, le=64)
     excluded_domains: tuple[str, ...] = ()
     blocked_fragments: tuple[str, ...] = ()
+    allow_unpriced: bool = False
     summary_tokens: int = Field(default=1500, ge=100)
 
     @field_validator("search", mode="before")

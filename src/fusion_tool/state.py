@@ -45,7 +45,7 @@ class SeatRecord(TypedDict):
     """What became of one seat in one wave.
 
     `index` is its place in the panel, `seat` its label; `answered` says whether `content` is usable, `truncated`
-    whether it was cut off at the model's token limit.
+    whether it was cut off at the model's token limit; `spent` is dollars and tokens that count against the limits.
     """
 
     run_id: str
@@ -62,16 +62,18 @@ class SeatRecord(TypedDict):
     seconds: float
     failures: list[Failure]
     calls: list[dict[str, Any]]
+    spent: tuple[float, int]
 
 
 class StageRecord(TypedDict):
-    """What the judge or the synthesizer made: its product, its calls, its seconds, and what was lost.
+    """What the judge or the synthesizer made: its product, its calls, what they count against the limits, its seconds, and what was lost.
 
     `output` is the analysis (a dict) or the raw text of the answer; `None` where there is none.
     """
 
     output: Any
     calls: list[dict[str, Any]]
+    spent: tuple[float, int]
     seconds: float
     degraded: list[str]
 
@@ -113,10 +115,11 @@ class FusionState(TypedDict, total=False):
 
 
 class SeatTask(TypedDict):
-    """What one `Send` carries to one seat."""
+    """What one `Send` carries to one seat: `seat` is its place in the panel, `seats` how many were sent out."""
 
     question: str
     context: str
     run: Run
     wave: int
     seat: int
+    seats: int

@@ -3,16 +3,15 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from langgraph.runtime import DEFAULT_RUNTIME, Runtime
 
+from fusion_tool.budget import Ledger, Spent, Tab, shares
 from fusion_tool.config import FusionConfig
 from fusion_tool.settings import resolve
-from fusion_tool.state import Run
-
-_SHARES = {"panelist": 0.6, "judge": 0.75, "synthesizer": 1.0}
-"""How much of the run's seconds may be gone when a stage ends, so that a run that started can finish."""
+from fusion_tool.state import Run, SeatRecord, StageRecord
+from fusion_tool.usage import Stage
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,26 @@ class Progress:
         self._write({"type": kind, "run_id": self._run["id"], "t": t, **fields})
 
 
-def deadline(run: Run, config: FusionConfig, stage: Literal["panelist", "judge", "synthesizer"]) -> float:
+def deadline(run: Run, config: FusionConfig, stage: Stage) -> float:
     """When `stage` must end, on `time.monotonic`'s clock."""
-    share = 1.0 if config.strategy == "solo" else _SHARES[stage]
+    share = shares(config.strategy)[stage]
     end = time.monotonic() + run["started"] + config.limits.seconds * share - time.time()
     if stage == "panelist" and config.limits.seat_seconds is not None:
         end = min(end, time.monotonic() + config.limits.seat_seconds)
     return end
+
+
+def ledger_after(config: FusionConfig, earlier: Sequence[SeatRecord | StageRecord]) -> Ledger:
+    """The run's limits with what earlier stages spent, or may have spent, taken off."""
+    return Ledger(
+        usd=config.limits.usd,
+        tokens=config.limits.tokens,
+        strategy=config.strategy,
+        spent=sum((Spent(*record["spent"]) for record in earlier), Spent()),
+    )
+
+
+def limits_reached(tab: Tab, until: float) -> list[str]:
+    """Which limit a stage that failed had run into, as marks of `degraded`."""
+    marks = ["budget_exhausted"] if tab.refused else []
+    return [*marks, "deadline_reached"] if time.monotonic() >= until else marks

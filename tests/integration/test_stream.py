@@ -93,7 +93,7 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+@pytest.mark.parametrize("size", [1, 7])
 @pytest.mark.parametrize(("said", "expected"), ANSWERS)
 async def test_the_joined_deltas_are_the_answer(provider, internet, mill, said, expected, size):
     provider.reply(WRITER, Reply(said.replace("{id}", cite(mill)), chunk_size=size))
@@ -158,7 +158,7 @@ async def test_a_streamed_answers_cost_is_known_too(provider):
 async def test_a_server_that_cannot_count_while_it_streams_is_asked_again_without(provider):
     provider.refuse(WRITER, "stream_options")
     events = await events_of(panel(*SEATS))
-    assert deltas(events) == "The scripted answer of test/writer." or deltas(events) == "It was built in 1861."
+    assert deltas(events) == "It was built in 1861."
     assert [bool(request.body.get("stream_options")) for request in provider.calls(WRITER)] == [True, False]
 
 

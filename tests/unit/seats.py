@@ -17,6 +17,7 @@ def record(index, content="", *, model="x:m", found=(), **fields) -> SeatRecord:
         seat=f"seat-{index}",
         model=model,
         answered=bool(content),
+        truncated=False,
         content=content,
         found=list(found),
         tool_calls=0,
@@ -25,10 +26,6 @@ def record(index, content="", *, model="x:m", found=(), **fields) -> SeatRecord:
         failures=[],
         calls=[],
     ) | SeatRecord(**fields)
-
-
-def failure(reason, model="x:m"):
-    return {"model": model, "reason": reason, "message": reason, "status_code": None}
 
 
 def state(*records: SeatRecord) -> FusionState:

@@ -3,7 +3,7 @@
 import re
 
 from fusion_tool.briefing import briefing, own_records, seat_audit
-from tests.unit.seats import FIRE, MILL, RUN, failure, record, state
+from tests.unit.seats import FIRE, MILL, RUN, record, state
 
 CITED = f"The mill was built in 1861 [{MILL['id']}]."
 PANEL = state(
@@ -46,7 +46,7 @@ def test_the_audit_of_each_answer_is_told():
 
 
 def test_an_answer_that_was_cut_off_is_told():
-    whole, cut = record(0, "a"), record(1, "b", failures=[failure("truncated")])
+    whole, cut = record(0, "a"), record(1, "b", truncated=True)
     assert briefing(state(whole, cut)).answers().count("was cut off") == 1
 
 

@@ -44,10 +44,9 @@ def test_no_claim_is_none(said):
     assert claims.as_text(said, BOTH) is None
 
 
-@given(st.recursive(st.none() | st.integers(0, 3) | st.text(max_size=4), lambda v: st.lists(v, max_size=3)))
-def test_whatever_the_reply_holds_nothing_raises(value):
-    text = claims.as_text(json.dumps({"claims": value}), BOTH)
-    assert text is None
+@given(st.text() | st.integers() | st.booleans() | st.lists(st.none() | st.text() | st.integers()))
+def test_whatever_a_reply_holds_nothing_raises(value):
+    assert claims.as_text(json.dumps({"claims": value}), BOTH) is None
 
 
 def test_the_prompt_numbers_the_sources_inside_a_fence():

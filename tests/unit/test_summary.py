@@ -1,14 +1,24 @@
 """The summary for a calling agent: within its bound, and honest about what it leaves out."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fusion_tool.result import PARTIAL
 from fusion_tool.summary import summary
 from tests.unit.results import analysis, bill, citation, result, results
 
 
+WORST = result(
+    answer="word " * 5000,
+    analysis=analysis(agreed=10, topics=["a disputed topic with a long name"] * 9),
+    degraded=["panel_reduced", "straggler_cut", "answers_packed", *sorted(PARTIAL)],
+    usage=bill(0.5, None),
+)
+
+
 @given(results, st.integers(100, 3000))
+@example(WORST, 100)
 def test_it_stays_within_its_bound(any_result, tokens):
     assert len(summary(any_result, tokens)) <= 4 * tokens
 

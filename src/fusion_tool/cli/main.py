@@ -1,6 +1,8 @@
 """`fusion-tool`: the commands, and what ends them all alike."""
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -51,7 +53,8 @@ def _options(
 
 def run() -> None:
     """The entry point of `fusion-tool`."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal in an old encoding shows `?` instead of failing
-            stream.reconfigure(errors="replace")
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+        getattr(sys, name).reconfigure(errors="replace")  # an old encoding shows `?` instead of failing
     app(prog_name="fusion-tool")

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from fusion_tool.budget import OverBudget, Tab
 from fusion_tool.models.faults import Fault, fault_of
 from fusion_tool.models.retry import with_retries
 from fusion_tool.models.text import AnswerStream, answer_text
@@ -22,12 +23,23 @@ _QUIET = RunnableConfig(tags=["nostream"])
 
 @dataclass(frozen=True)
 class Account:
-    """On whose account calls go: the stage, the model as configured, the seat's label, and the bill's rows."""
+    """On whose account calls go.
+
+    Args:
+        stage: Which part of the run they belong to.
+        model: The model as configured.
+        tab: What the run's limits leave for them.
+        rows: The bill; each call adds its row.
+        seat: The seat's label.
+        max_tokens: The model's own bound of an answer.
+    """
 
     stage: Stage
     model: str
+    tab: Tab
+    rows: list[Call]
     seat: str | None = None
-    rows: list[Call] = field(default_factory=list)
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,33 +79,57 @@ async def ask(
     Raises:
         CallFailed: Error, time over, refusal, or nothing in it.
     """
-    if on_delta:
-        return await measured(lambda: _streamed(model, messages, on_delta), account=account, deadline=deadline)
-    return await measured(lambda: model.ainvoke(messages, _QUIET), account=account, deadline=deadline)
+
+    def send(max_tokens: int | None) -> Awaitable[AIMessage]:
+        asked = model if max_tokens is None else model.bind(max_tokens=max_tokens)
+        return _streamed(asked, messages, on_delta) if on_delta else asked.ainvoke(messages, _QUIET)
+
+    return await measured(send, size=size_of(messages), account=account, deadline=deadline)
 
 
-async def measured(send: Callable[[], Awaitable[AIMessage]], *, account: Account, deadline: float) -> Reply:
-    """What `send()` answers: retried, timed, billed and checked as `ask` says, whoever makes the request.
+async def measured(
+    send: Callable[[int | None], Awaitable[AIMessage]], *, size: int, account: Account, deadline: float
+) -> Reply:
+    """What `send(max_tokens)` answers: reserved, retried, timed, billed and checked, whoever makes the request.
+
+    Args:
+        send: Makes one attempt; `max_tokens` is what the limits let it answer, `None` where there are none.
+        size: Length of the prompt in bytes.
+        account: As for `ask`.
+        deadline: As for `ask`.
 
     Raises:
-        CallFailed: Error, time over, refusal, or nothing in it.
+        CallFailed: Error, time over, no budget, refusal, or nothing in it.
     """
     started = time.monotonic()
+    try:
+        held = account.tab.hold(account.model, size, account.max_tokens)
+    except OverBudget as error:
+        raise CallFailed(Fault("budget", str(error))) from error
+    row: Call | None = None
     message: AIMessage | None = None
     fault: Fault | None = Fault("cancelled", "the call was cancelled")
     try:
         async with asyncio.timeout(deadline - started):
-            message = await with_retries(send, deadline=deadline)
+            message = await with_retries(lambda: send(held.max_tokens), deadline=deadline)
         fault = unusable(message)
     except Exception as error:
         fault = error.fault if isinstance(error, CallFailed) else fault_of(error)
         raise CallFailed(fault) from error
     finally:
         if message or fault is None or fault.may_be_charged:
-            account.rows.append(bill_row(message, account, time.monotonic() - started))
+            row = bill_row(message, account, time.monotonic() - started)
+            account.rows.append(row)
+        account.tab.settle(held, row)
     if fault:
         raise CallFailed(fault)
     return Reply(answer_text(str(message.text)), message, finish_reason(message) == "length")
+
+
+def size_of(messages: Sequence[BaseMessage]) -> int:
+    """The prompt's length in bytes, with what frames each message."""
+    texts = (f"{message.type}{message.content}{getattr(message, 'tool_calls', '')}" for message in messages)
+    return sum(len(text.encode(errors="replace")) for text in texts)
 
 
 def unusable(message: AIMessage) -> Fault | None:

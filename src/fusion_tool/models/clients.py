@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import httpx
+import httpx2
 
 _CONNECT_SECONDS = 10.0
 """Only connecting has a timeout here; how long an answer may take is the run's deadline's business."""
@@ -18,7 +18,7 @@ _UNKNOWN_FILES = 2048
 _lifetimes: WeakKeyDictionary[asyncio.AbstractEventLoop, "_Lifetime"] = WeakKeyDictionary()
 
 
-class PooledClient(httpx.AsyncClient):
+class PooledClient(httpx2.AsyncClient):
     """A client that spreads its requests over as many pools as are needed.
 
     The first pool with room takes a request, so that few calls at a time keep using the same warm connections.
@@ -30,22 +30,22 @@ class PooledClient(httpx.AsyncClient):
 
     def __init__(self, *, connections: int) -> None:
         self._options: dict[str, Any] = {
-            "timeout": httpx.Timeout(None, connect=_CONNECT_SECONDS),
-            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=_POOL, keepalive_expiry=30),
-            "verify": httpx.create_ssl_context(),  # made once: reading the CAs takes longer than a hundred calls
+            "timeout": httpx2.Timeout(None, connect=_CONNECT_SECONDS),
+            "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=_POOL, keepalive_expiry=30),
+            "verify": httpx2.create_ssl_context(),  # made once: reading the CAs takes longer than a hundred calls
         }
         super().__init__(**self._options)
         self._room = asyncio.Semaphore(connections)
-        self._pools: list[httpx.AsyncClient] = []
+        self._pools: list[httpx2.AsyncClient] = []
         self._busy: list[int] = []
         self._opened = AsyncExitStack()
 
-    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """As `httpx.AsyncClient.send`; a streamed response counts as under way until its headers are here."""
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """As `httpx2.AsyncClient.send`; a streamed response counts as under way until its headers are here."""
         async with self._room:
             pool = next((i for i, busy in enumerate(self._busy) if busy < _POOL), len(self._busy))
             if pool == len(self._busy):
-                self._pools.append(httpx.AsyncClient(**self._options))
+                self._pools.append(httpx2.AsyncClient(**self._options))
                 self._opened.push_async_callback(self._pools[pool].aclose)
                 self._busy.append(0)
             self._busy[pool] += 1
@@ -63,12 +63,12 @@ class PooledClient(httpx.AsyncClient):
 class _Lifetime:
     """What lives as long as one loop: the client, and the chat models built on it."""
 
-    def __init__(self, client: httpx.AsyncClient, holder: AsyncGenerator[httpx.AsyncClient]) -> None:
+    def __init__(self, client: httpx2.AsyncClient, holder: AsyncGenerator[httpx2.AsyncClient]) -> None:
         self.client, self.holder = client, holder
         self.models: dict[Any, Any] = {}
 
 
-async def http_client() -> httpx.AsyncClient:
+async def http_client() -> httpx2.AsyncClient:
     """The running loop's client. Proxies and CAs come from the environment, as httpx users expect."""
     return (await _lifetime()).client
 
@@ -87,7 +87,7 @@ async def _lifetime() -> _Lifetime:
     return known
 
 
-async def _open_client() -> AsyncGenerator[httpx.AsyncClient]:
+async def _open_client() -> AsyncGenerator[httpx2.AsyncClient]:
     # An asynchronous generator is closed by its loop's shutdown (`asyncio.run` does that), which is the one
     # moment at which a per-loop client can still be closed cleanly.
     client = PooledClient(connections=_most_files() // 2)

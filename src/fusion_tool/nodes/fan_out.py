@@ -20,7 +20,9 @@ async def fan_out(
     sends = [
         Send(
             "panelist",
-            SeatTask(question=state["question"], context=state["context"], run=run, wave=wave, seat=seat),
+            SeatTask(
+                question=state["question"], context=state["context"], run=run, wave=wave, seat=seat, seats=len(seats)
+            ),
         )
         for seat in seats
     ]

@@ -111,6 +111,8 @@ def _degraded(records: list[SeatRecord], stages: list[StageRecord]) -> list[Degr
         marks.append("panel_reduced")
     if any(record["failures"][-1]["reason"] == "straggler" for record in lost):
         marks.append("straggler_cut")
+    if any(failure["reason"] == "budget" and failure["status_code"] is None for r in lost for failure in r["failures"]):
+        marks.append("budget_exhausted")
     return list(dict.fromkeys([*marks, *(mark for stage in stages for mark in stage["degraded"])]))
 
 

@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime
 
 from fusion_tool.analysis import InvalidAnalysis, named, parse, reply_modes, shape
 from fusion_tool.briefing import Briefing, briefing, own_records
+from fusion_tool.budget import Tab
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.errors import PanelFailed
 from fusion_tool.models import Account, CallFailed, Reply, ask, chat_model, traits_of
@@ -20,7 +21,7 @@ from fusion_tool.prompts import render
 from fusion_tool.result import Analysis
 from fusion_tool.state import FusionState, SeatRecord, StageRecord
 from fusion_tool.usage import Call, Usage
-from fusion_tool.wiring import Progress, Wiring, deadline
+from fusion_tool.wiring import Progress, Wiring, deadline, ledger_after, limits_reached
 
 _log = logging.getLogger(__name__)
 
@@ -38,24 +39,23 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     if answered < config.limits.min_answers:
         raise _panel_failed(records)
     if config.strategy == "solo" or answered == 1:  # nothing to compare
-        return {"judgement": StageRecord(output=None, calls=[], seconds=0.0, degraded=[])}
+        return {"judgement": StageRecord(output=None, calls=[], spent=(0.0, 0), seconds=0.0, degraded=[])}
     started = time.monotonic()
-    hearing = _Hearing(state["question"], brief, deadline(state["run"], config, "judge"))
+    tab = Tab(ledger_after(config, records), "judge")
+    hearing = _Hearing(state["question"], brief, deadline(state["run"], config, "judge"), tab)
     analysis = await _compare(hearing, config.judge_or_default)
     progress.emit(
         "judge.completed",
         consensus=len(analysis.consensus) if analysis else None,
         contradictions=len(analysis.contradictions) if analysis else None,
     )
-    degraded = [] if analysis else ["analysis_unavailable"]
-    if analysis is None and time.monotonic() >= hearing.deadline:
-        degraded.append("deadline_reached")
     return {
         "judgement": StageRecord(
             output=named(analysis, brief.names).model_dump() if analysis else None,
             calls=[row.model_dump() for row in hearing.rows],
+            spent=tab.spent,
             seconds=round(time.monotonic() - started, 3),
-            degraded=degraded,
+            degraded=[] if analysis else ["analysis_unavailable", *limits_reached(tab, hearing.deadline)],
         )
     }
 
@@ -67,6 +67,7 @@ class _Hearing:
     question: str
     brief: Briefing
     deadline: float
+    tab: Tab
     rows: list[Call] = field(default_factory=list)
 
     @property
@@ -93,7 +94,7 @@ async def _analysis_by(one: Panelist, hearing: _Hearing) -> Analysis:
     """
     model = await chat_model(one)
     traits = traits_of(one, model)
-    account = Account("judge", one.model_name, rows=hearing.rows)
+    account = Account("judge", one.model_name, hearing.tab, hearing.rows, max_tokens=one.max_tokens)
     prompt = _prompt(hearing, small=traits.small)
     modes = reply_modes(model, hearing.letters, schema_taken=traits.json_schema, tools=traits.tools, small=traits.small)
     reply, mode = await _reply(modes, prompt, account, hearing.deadline)

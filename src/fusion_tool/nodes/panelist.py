@@ -5,6 +5,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from fusion_tool.budget import Tab
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.gate import LateSeat, gate_of
 from fusion_tool.models import CallFailed
@@ -25,13 +26,14 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
     progress = Progress(runtime, task["run"])
     progress.emit("panelist.started", seat=label, model=seat.model_name, wave=task["wave"])
     gate = gate_of(_gate_key(task, runtime), quorum=config.limits.quorum, grace_seconds=config.limits.grace_seconds)
-    book = Notebook(seat=label, deadline=deadline(task["run"], config, "panelist"), progress=progress)
+    kit = await open_kit(config, task["run"], with_exclusions(wiring.panel_tools, config))
+    tab = Tab(kit.ledger, "panelist", 1 / task["seats"])
+    book = Notebook(label, deadline(task["run"], config, "panelist"), progress, tab)
     failures: list[Failure] = []
     started, given, name = time.monotonic(), None, seat.model_name
     try:
         async with gate.admit():
             with seat_at_work():
-                kit = await open_kit(config, task["run"], with_exclusions(wiring.panel_tools, config))
                 given, name = await _first_usable(seat, task, kit, book, failures)
     except LateSeat:
         failures.append(_failure(name, Fault("straggler", "late: the panel had closed")))
@@ -52,6 +54,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
         seconds=round(time.monotonic() - started, 3),
         failures=failures,
         calls=[row.model_dump() for row in book.rows],
+        spent=tab.spent,
     )
     _tell(progress, record, book)
     return {"records": [record]}

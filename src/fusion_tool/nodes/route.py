@@ -10,6 +10,7 @@ from langchain_core.messages import AnyMessage, HumanMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
+from fusion_tool.affordable import check_limits
 from fusion_tool.config import FusionConfig
 from fusion_tool.errors import ConfigError
 from fusion_tool.models import check_models
@@ -25,6 +26,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     """Start a run, and reset what an earlier one on the same thread left.
 
     Raises:
+        BudgetExceeded: The limits do not let the panel begin.
         ConfigError: No question, no usable configuration, or a model or tool of it cannot work.
         RecursionRefused: The caller is a seat of another run.
         SandboxUnavailable: The shell is required and does not work here.
@@ -32,7 +34,9 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     refuse_inside_seat()
     question, context = _read(state)
     config = wiring.settings(runtime)
-    check_models(_roles(config))
+    roles = _roles(config)
+    check_models(roles)
+    check_limits(config, roles, question + context)
     with_exclusions(wiring.panel_tools, config)
     shell = await check_tools(config)
     run = Run(

@@ -11,7 +11,8 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langgraph.runtime import Runtime
 
 from fusion_tool import claims
-from fusion_tool.briefing import Briefing, briefing, seat_audit
+from fusion_tool.briefing import Briefing, briefing, own_records, seat_audit
+from fusion_tool.budget import Tab
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.grounding.stream import CitationStream
 from fusion_tool.models import Account, CallFailed, ask, chat_model, traits_of
@@ -20,7 +21,7 @@ from fusion_tool.models.faults import Fault, scrub
 from fusion_tool.prompts import fence, render, section
 from fusion_tool.state import FusionState, SeatRecord, StageRecord
 from fusion_tool.usage import Call
-from fusion_tool.wiring import Progress, Wiring, deadline
+from fusion_tool.wiring import Progress, Wiring, deadline, ledger_after, limits_reached
 
 _log = logging.getLogger(__name__)
 
@@ -30,12 +31,16 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, wiri
     config, brief = wiring.settings(runtime, state["run"]), briefing(state)
     progress, started, rows = Progress(runtime, state["run"]), time.monotonic(), list[Call]()
     until = deadline(state["run"], config, "synthesizer")
+    tab = Tab(
+        ledger_after(config, [*own_records(state), *([state["judgement"]] if state["judgement"] else [])]),
+        "synthesizer",
+    )
     text, kept, attempt = None, None, 0
     candidates = [] if config.strategy == "solo" else list(_candidates(config))
     for attempt, one in enumerate(candidates, start=1):
         deltas = _Deltas(progress, brief, attempt)
         try:
-            account = Account("synthesizer", one.model_name, rows=rows)
+            account = Account("synthesizer", one.model_name, tab, rows, max_tokens=one.max_tokens)
             written, truncated = await _write(state, one, account, until, deltas)
         except Exception as error:  # noqa: BLE001 - the panel's answers are paid for; no synthesizer may lose them
             _log.warning("the synthesizer %s gave no answer: %s", one.model_name, scrub(str(error)))
@@ -49,11 +54,12 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, wiri
         text = kept or max(brief.records, key=_standing)["content"]
         _Deltas(progress, brief, attempt + 1).whole(text)
         if candidates:
-            degraded = ["synthesis_unavailable", *(["deadline_reached"] if time.monotonic() >= until else [])]
+            degraded = ["synthesis_unavailable", *limits_reached(tab, until)]
     return {
         "synthesis": StageRecord(
             output=text,
             calls=[row.model_dump() for row in rows],
+            spent=tab.spent,
             seconds=round(time.monotonic() - started, 3),
             degraded=degraded,
         )

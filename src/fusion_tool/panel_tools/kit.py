@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 from langchain_core.tools import BaseTool
 
+from fusion_tool.budget import Ledger
 from fusion_tool.config import FusionConfig
 from fusion_tool.documents import DocumentIndex, open_index
 from fusion_tool.panel_tools.single_flight import SingleFlight
@@ -27,12 +28,14 @@ class Kit:
         config: The run's configuration.
         nonce: The token of the run's fences.
         tools: What a seat may call: LangChain tools, and providers' own server tools as dicts.
+        ledger: The run's limits, as its seats together draw on them.
         once: Does identical searches, fetches and indexing once for all seats.
     """
 
     config: FusionConfig
     nonce: str
     tools: tuple[BaseTool | dict[str, Any], ...]
+    ledger: Ledger
     once: SingleFlight = field(default_factory=SingleFlight)
 
     async def documents(self) -> DocumentIndex:
@@ -89,7 +92,9 @@ async def open_kit(config: FusionConfig, run: Run, own_tools: Sequence[Any] = ()
     if known is not None:
         return known
     tools = await _tools(config)
-    return _kits.setdefault(run["id"], Kit(config=config, nonce=run["nonce"], tools=(*tools, *own_tools)))
+    ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens, strategy=config.strategy)
+    kit = Kit(config=config, nonce=run["nonce"], tools=(*tools, *own_tools), ledger=ledger)
+    return _kits.setdefault(run["id"], kit)
 
 
 async def _tools(config: FusionConfig) -> list[BaseTool]:

@@ -17,7 +17,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langgraph.prebuilt.tool_node import ToolCallRequest
 
 from fusion_tool.config import Panelist
-from fusion_tool.models import Account, CallFailed, Reply, measured
+from fusion_tool.models import Account, CallFailed, Reply, measured, size_of
 from fusion_tool.models.clients import model_cache
 from fusion_tool.models.faults import Fault, scrub
 from fusion_tool.panel_tools import Kit, SeatContext, screened
@@ -27,6 +27,8 @@ _ANSWER_NOW = "Your tool calls are spent. Answer the question now from what you 
 _EXTRA_TURNS = 3
 """Model calls beyond the tool budget, for malformed tool calls and the answer itself."""
 _MOST_AGENTS = 64
+_TOOLS_SIZE = 6000
+"""Bytes of the system message and the tools' schemas, from above, as a budget reserves them."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ async def answer_with_tools(
     turn = _Turn(
         kit=kit,
         log=book,
-        account=book.account(panelist.model_name),
+        account=book.account(panelist),
         book=book,
         budget=book.tool_calls + kit.config.max_tool_calls,
     )
@@ -90,7 +92,8 @@ class _SeatLoop(AgentMiddleware[Any, Any]):
             if len(turn.replies) >= turn.kit.config.max_tool_calls + _EXTRA_TURNS:
                 raise CallFailed(Fault("tool_loop", "the model went on calling tools instead of answering"))
             reply = await measured(
-                lambda request=request: _send(handler, request),  # type: ignore[misc]
+                lambda cap, request=request: _send(handler, request, cap),  # type: ignore[misc]
+                size=size_of(request.messages) + (_TOOLS_SIZE if request.tools else 0),
                 account=turn.account,
                 deadline=turn.book.deadline,
             )
@@ -123,7 +126,11 @@ class _SeatLoop(AgentMiddleware[Any, Any]):
         return message
 
 
-async def _send(handler: Callable[[Any], Awaitable[ModelResponse[Any]]], request: ModelRequest[Any]) -> AIMessage:
+async def _send(
+    handler: Callable[[Any], Awaitable[ModelResponse[Any]]], request: ModelRequest[Any], max_tokens: int | None
+) -> AIMessage:
+    if max_tokens is not None:
+        request = request.override(model_settings={**request.model_settings, "max_tokens": max_tokens})
     response = await handler(request)
     return next(message for message in response.result if isinstance(message, AIMessage))
 

@@ -40,7 +40,7 @@ async def answer(panelist: Panelist, question: str, context: str, *, kit: Kit, b
                 raise
     found = await gather(question, _EVIDENCE, kit=kit, log=book)
     asked = _prompt(question, known, kit.shown(found), kit)
-    reply = await ask(model, asked, account=book.account(panelist.model_name), deadline=book.deadline)
+    reply = await ask(model, asked, account=book.account(panelist), deadline=book.deadline)
     return Answer(reply.text, reply.truncated)
 
 
@@ -64,7 +64,7 @@ def _refuses_tools(fault: Fault) -> bool:
 async def _from_claims(model: Any, panelist: Panelist, question: str, *, kit: Kit, book: Notebook) -> Answer:
     """A small model's answer: a short prompt, and claims over the sources that were found."""
     found = await gather(question, _EVIDENCE_SMALL, kit=kit, log=book, excerpt=_EXCERPT_SMALL)
-    account = book.account(panelist.model_name)
+    account = book.account(panelist)
     if not found:
         reply = await ask(model, [HumanMessage(question)], account=account, deadline=book.deadline)
         return Answer(reply.text, reply.truncated)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from fusion_tool.budget import Tab
+from fusion_tool.config import Panelist
 from fusion_tool.models import Account
 from fusion_tool.sources import Found
 from fusion_tool.usage import Call
@@ -24,19 +26,21 @@ class Notebook:
         seat: The seat's label.
         deadline: When the seat must be done, on `time.monotonic`'s clock.
         progress: Where its events go.
+        tab: What the run's limits leave for it.
     """
 
     seat: str
     deadline: float
     progress: Progress
+    tab: Tab
     rows: list[Call] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     tool_calls: int = 0
     dropped: int = 0
 
-    def account(self, model: str) -> Account:
-        """The account of this seat's calls of `model`."""
-        return Account("panelist", model, self.seat, self.rows)
+    def account(self, panelist: Panelist) -> Account:
+        """The account of this seat's calls of one model."""
+        return Account("panelist", panelist.model_name, self.tab, self.rows, self.seat, panelist.max_tokens)
 
     def note(self, tool: str, query: str, found: list[Found], dropped: int = 0) -> None:
         """Write down one tool call and what it brought."""

@@ -126,6 +126,16 @@ def test_what_a_model_says_cannot_steer_the_terminal(openrouter: ScriptedServer)
     assert done.stdout.startswith("[bold]red[/bold] [2J]0;owned gnorw :smile:\n")
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_judge_that_returns_prose_costs_the_analysis_alone(openrouter: ScriptedServer, quiet: bool) -> None:
+    openrouter.reply("v/judge", "They agree, I would say.")
+    done = ask(QUESTION, *PANEL, *STAGES, *(["--quiet"] if quiet else []))
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"{SENTENCE}.")
+    assert ("warning: the judge openrouter:v/judge gave no analysis" in done.stderr) != quiet
+    assert ("Degraded (status partial): analysis_unavailable" in done.stderr) != quiet
+
+
 def test_a_key_never_shows(openrouter: ScriptedServer) -> None:
     openrouter.reply("v/a", Reply(""))
     done = ask(QUESTION, *PANEL, *STAGES, "-vv")

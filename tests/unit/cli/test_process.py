@@ -63,6 +63,13 @@ def test_a_reader_that_leaves_ends_the_run_quietly(openrouter: ScriptedServer) -
     running.stderr.close()
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_closed_stream_is_no_error(closed: str) -> None:
+    command = f'"{sys.executable}" -m fusion_tool --version {closed}'
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["ask", "--help"], ["model", "--help"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (

@@ -1,0 +1,33 @@
+"""Panelists that the scripted server answers, and calls of them."""
+
+import time
+
+from langchain_core.messages import HumanMessage
+
+from fusion_tool.budget import Ledger
+from fusion_tool.config import Panelist
+from fusion_tool.models import Account, ask, chat_model
+
+USER = [HumanMessage("When was the mill built?")]
+
+
+def panelist(server, model="vendor/a", **settings):
+    """A model of the scripted server, behind a plain `base_url`."""
+    return Panelist(model=f"scripted:{model}", base_url=server.url, **settings)
+
+
+def account(model="scripted:vendor/a"):
+    """An account without limits; its rows are the bill."""
+    return Account(stage="panelist", model=model, seat="a", ledger=Ledger(usd=None, tokens=None), rows=[])
+
+
+async def asked(one, *, seconds=5.0, on=None, on_delta=None, bound=None):
+    """One call of a panelist's model."""
+    model = await chat_model(one)
+    return await ask(
+        model.bind(**bound) if bound else model,
+        USER,
+        account=on or account(one.model_name),
+        deadline=time.monotonic() + seconds,
+        on_delta=on_delta,
+    )

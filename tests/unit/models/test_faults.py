@@ -1,0 +1,187 @@
+"""From whatever a provider does to one of the closed set of reasons."""
+
+import asyncio
+from typing import get_args
+
+import httpx
+import openai
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusion_tool.errors import REASONS
+from fusion_tool.models import CallFailed
+from fusion_tool.models.faults import fault_of, scrub
+from tests.scripted_server import Cut, Hang, Interrupted, Raw, Reply, faults
+from tests.unit.models.models import account, asked, panelist
+
+REQUEST = httpx.Request("POST", "https://provider.example/v1")
+BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+
+
+class ProviderError(Exception):
+    """An error as any provider's package may raise it."""
+
+    def __init__(self, message="wrong", status_code=None, body=None):
+        super().__init__(message)
+        self.status_code, self.body = status_code, body
+
+
+async def fate(one, *, stream, seconds=5.0):
+    """The fault of a call that fails, and the bill's rows that it left."""
+    bill = account(one.model_name)
+    with pytest.raises(CallFailed) as caught:
+        await asked(one, seconds=seconds, on=bill, on_delta=(lambda _: None) if stream else None)
+    return caught.value.fault, bill.rows
+
+
+@BOTH
+@pytest.mark.loopback
+@pytest.mark.parametrize(
+    ("says", "reason", "status"),
+    [
+        (faults.rate_limited(), "rate_limited", 429),
+        (faults.server_error(), "upstream_error", 500),
+        (faults.bad_gateway(), "upstream_error", 502),
+        (faults.overloaded(), "upstream_error", 503),
+        (faults.html(503), "upstream_error", 503),
+        (faults.unauthorized(), "auth", 401),
+        (faults.http_error(403, "Not allowed"), "auth", 403),
+        (faults.no_credit(), "budget", 402),
+        (faults.flagged(), "refused", 403),
+        (faults.withdrawn("vendor/a"), "model_unavailable", 404),
+        (faults.http_error(400, "vendor/a is not a valid model ID"), "model_unavailable", 400),
+        (faults.http_error(410, "gone"), "model_unavailable", 410),
+        (faults.http_error(408, "too slow"), "timeout", 408),
+        (faults.http_error(413, "request entity too large"), "context_overflow", 413),
+        *(
+            (faults.context_overflow(vendor), "context_overflow", 400)
+            for vendor in get_args(faults.Vendor)
+        ),
+        (Raw(b"teapot", status=418), "upstream_error", 418),
+        (Cut(after=0), "upstream_error", None),
+        (Cut(), "upstream_error", None),
+        (faults.garbage(), "upstream_error", None),
+        (faults.html(), "upstream_error", None),
+        (Interrupted(code="server_error"), "upstream_error", None),
+        (Interrupted(code=502), "upstream_error", 502),
+        (Interrupted(code=429), "rate_limited", 429),
+        (Reply(""), "empty", None),
+        (Reply("<think>never closed"), "empty", None),
+        (faults.no_choices(), "empty", None),
+        (Reply(refusal="I can't help with that."), "refused", None),
+        (Reply("x", finish_reason="content_filter"), "refused", None),
+        (Reply("", finish_reason="length"), "truncated", None),
+        (Reply("x", finish_reason="error"), "upstream_error", None),
+    ],
+    ids=lambda value: None if isinstance(value, int | str | None) else type(value).__name__,
+)
+async def test_what_each_failure_of_a_provider_is(scripted, pauses, says, reason, status, stream):
+    scripted.otherwise(says)
+    fault, _ = await fate(panelist(scripted), stream=stream)
+    assert (fault.reason, fault.status_code) == (reason, status)
+    assert fault.message
+    assert "\n" not in fault.message
+    assert not [word for word in ("{'", "list index", "object has no") if word in fault.message]
+
+
+@BOTH
+@pytest.mark.loopback
+async def test_time_over_is_a_timeout_and_leaves_the_wire(scripted, stream):
+    scripted.otherwise(Hang())
+    fault, rows = await fate(panelist(scripted), stream=stream, seconds=0.2)
+    assert fault.reason == "timeout"
+    assert fault.message != "TimeoutError"
+    assert [(row.input_tokens, row.cost_usd) for row in rows] == [(None, None)]
+    await scripted.until(lambda: scripted.disconnects)
+
+
+@BOTH
+@pytest.mark.loopback
+@pytest.mark.parametrize(
+    ("says", "rows"),
+    [
+        (faults.rate_limited(), 0),
+        (faults.unauthorized(), 0),
+        (faults.withdrawn("vendor/a"), 0),
+        (Cut(), 1),
+        (faults.garbage(), 1),
+        (Reply(""), 1),
+        (Interrupted(code=502), 1),
+        (Interrupted(code="server_error"), 1),
+    ],
+)
+async def test_only_what_was_turned_away_is_surely_free(scripted, pauses, says, rows, stream):
+    scripted.otherwise(says)
+    _, bill = await fate(panelist(scripted), stream=stream)
+    assert len(bill) == rows
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TimeoutError(), "timeout"),
+        (openai.APITimeoutError(REQUEST), "timeout"),
+        (httpx.ReadTimeout("slow", request=REQUEST), "timeout"),
+        (httpx.ConnectTimeout("slow", request=REQUEST), "timeout"),
+        (httpx.ConnectError("no route", request=REQUEST), "upstream_error"),
+        (openai.APIConnectionError(request=REQUEST), "upstream_error"),
+        (asyncio.CancelledError(), "cancelled"),
+        (KeyError("x"), "upstream_error"),
+        (ProviderError(status_code=429), "rate_limited"),
+        (ProviderError("maximum context length is 10"), "context_overflow"),
+        (ProviderError("too many input tokens", 422), "context_overflow"),
+        (ProviderError("the model was decommissioned", 400), "model_unavailable"),
+        (ProviderError("content management policy", 400), "refused"),
+        (ProviderError("blocked for safety", 500), "upstream_error"),
+        (ProviderError("wrong", None, {"code": 402}), "budget"),
+        (ProviderError("wrong", None, {"code": "402"}), "upstream_error"),
+        (ProviderError("wrong", 529), "upstream_error"),
+    ],
+)
+def test_an_exceptions_reason(error, reason):
+    assert fault_of(error).reason == reason
+
+
+@pytest.mark.parametrize(
+    "name", ["ModelRateLimitError", "ModelTimeoutError", "ModelAuthenticationError", "ModelNotFoundError"]
+)
+def test_langchains_own_errors_are_known(name):
+    from langchain_core import exceptions
+
+    expected = {"Rate": "rate_limited", "Time": "timeout", "Auth": "auth", "NotF": "model_unavailable"}
+    error = getattr(exceptions, name)("it failed")
+    assert fault_of(error).reason == expected[name.removeprefix("Model")[:4]]
+
+
+@given(st.text(), st.none() | st.integers(100, 599), st.none() | st.dictionaries(st.text(max_size=7), st.integers()))
+def test_every_error_has_a_reason_of_the_closed_set_and_one_short_line(message, status, body):
+    fault = fault_of(ProviderError(message, status, body))
+    assert fault.reason in REASONS
+    assert 0 < len(fault.message) <= 300
+    assert len(fault.message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "sk-proj-abcdefghijklmnop1234",
+        "sk-or-v1-0123456789abcdef0123456789abcdef",
+        "sk-ant-api03-abcdefghijklmnop",
+        "tvly-dev-abcdefghijkl123",
+        "gsk_abcdefghijklmnop1234",
+        "AIzaSyA1234567890abcdefghijk",
+        "xai-abcdefghijklmnopqrst",
+        "hf_abcdefghijklmnopqrst",
+        "Bearer abc.def.ghi",
+    ],
+)
+def test_no_message_repeats_a_key(secret):
+    told = fault_of(ProviderError(f"Incorrect API key provided: {secret}.", 401)).message
+    assert secret.split()[-1][:14] not in told
+    assert "[secret]" in told
+
+
+@pytest.mark.parametrize("harmless", ["a risk-based-approach", "the keyboard", "skip this", "hf", "monkey_business_ok"])
+def test_ordinary_words_stay(harmless):
+    assert scrub(harmless) == harmless
