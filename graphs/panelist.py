@@ -13,10 +13,10 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 from typing_extensions import TypedDict
 
-from fusion_tool import FusionConfig, nodes
+from fusion_tool import nodes
 from fusion_tool.briefing import own_records, seat_audit
 from fusion_tool.state import FusionInput, FusionState, SeatRecord, SeatTask
-from fusion_tool.wiring import Wiring
+from fusion_tool.wiring import RunContext, Wiring
 
 
 class SeatOutput(TypedDict):
@@ -32,9 +32,7 @@ class SeatState(FusionState, SeatOutput):
 
 def to_the_seat(state: SeatState) -> Send:
     """The first seat of the plan."""
-    task = SeatTask(
-        question=state["question"], context=state["context"], run=state["run"], wave=1, seat=state["plan"]["seats"][0]
-    )
+    task = SeatTask(run=state["run"], wave=1, seat=state["plan"]["seats"][0], seats=1, worked=0.0)
     return Send("panelist", task)
 
 
@@ -46,7 +44,7 @@ async def audit(state: SeatState) -> SeatOutput:
 
 wiring = Wiring()
 graph = (
-    StateGraph(SeatState, context_schema=FusionConfig, input_schema=FusionInput, output_schema=SeatOutput)
+    StateGraph(SeatState, context_schema=RunContext, input_schema=FusionInput, output_schema=SeatOutput)
     .add_node("route", partial(nodes.route, wiring=wiring))
     .add_node("panelist", partial(nodes.panelist, wiring=wiring), input_schema=SeatTask)
     .add_node("audit", audit)

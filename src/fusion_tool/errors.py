@@ -33,7 +33,7 @@ Reason: TypeAlias = Literal[
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
-class FusionError(Exception):
+class FusionError(RuntimeError):
     """Base of every error that this package raises on purpose."""
 
 

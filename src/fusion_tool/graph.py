@@ -13,7 +13,7 @@ from langgraph.graph.state import CompiledStateGraph
 from fusion_tool import nodes
 from fusion_tool.config import FusionConfig
 from fusion_tool.state import FusionInput, FusionOutput, FusionState, SeatTask
-from fusion_tool.wiring import Wiring
+from fusion_tool.wiring import RunContext, Wiring
 
 
 def build_graph(
@@ -32,7 +32,8 @@ def build_graph(
         `{"result": ...}`, a `FusionResult` as a dict, and the answer as a message where messages came in.
     """
     wiring = Wiring(config, tuple(panel_tools))
-    graph = StateGraph(FusionState, context_schema=FusionConfig, input_schema=FusionInput, output_schema=FusionOutput)
+    schema: type[FusionConfig] = RunContext
+    graph = StateGraph(FusionState, context_schema=schema, input_schema=FusionInput, output_schema=FusionOutput)
 
     def bound(node: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
         return partial(node, wiring=wiring)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from langchain_core.messages import AnyMessage
+from langgraph.channels import EphemeralValue
 from langgraph.graph import add_messages
 from typing_extensions import TypedDict
 
@@ -10,13 +11,16 @@ from fusion_tool.sources import Found
 
 
 class Run(TypedDict):
-    """What `route` fixes for the whole run.
+    """What `route` fixes for the whole run; `from_messages` says whether the question came as a message.
 
     `started` is Unix time in seconds, `nonce` the token of this run's fences, `config` the configuration as
     JSON (it holds no secrets).
     """
 
     id: str
+    question: str
+    context: str
+    from_messages: bool
     started: float
     created_at: str
     nonce: str
@@ -62,7 +66,7 @@ class SeatRecord(TypedDict):
     seconds: float
     failures: list[Failure]
     calls: list[dict[str, Any]]
-    spent: tuple[float, int]
+    spent: list[float]
 
 
 class StageRecord(TypedDict):
@@ -73,7 +77,7 @@ class StageRecord(TypedDict):
 
     output: Any
     calls: list[dict[str, Any]]
-    spent: tuple[float, int]
+    spent: list[float]
     seconds: float
     degraded: list[str]
 
@@ -100,10 +104,14 @@ class FusionOutput(TypedDict, total=False):
 
 
 class FusionState(TypedDict, total=False):
-    """Everything between `route` and the end."""
+    """Everything between `route` and the end.
 
-    question: str
-    context: str
+    `question` and `context` are what came in, gone once `route` has read them, so that a thread's next run
+    never sees them; `run` keeps them.
+    """
+
+    question: Annotated[str, EphemeralValue]
+    context: Annotated[str, EphemeralValue]
     messages: Annotated[list[AnyMessage], add_messages]
     run: Run
     plan: Plan
@@ -115,11 +123,13 @@ class FusionState(TypedDict, total=False):
 
 
 class SeatTask(TypedDict):
-    """What one `Send` carries to one seat: `seat` is its place in the panel, `seats` how many were sent out."""
+    """What one `Send` carries to one seat.
 
-    question: str
-    context: str
+    `seat` is its place in the panel, `seats` how many were sent out, `worked` the seconds that earlier waves took.
+    """
+
     run: Run
     wave: int
     seat: int
     seats: int
+    worked: float

@@ -14,6 +14,16 @@ from fusion_tool.state import Run, SeatRecord, StageRecord
 from fusion_tool.usage import Stage
 
 
+class RunContext(FusionConfig, title="FusionConfig"):
+    """A graph's context; Agent Server sends an empty one where there is none, which is none."""
+
+    def __new__(cls, **values: Any) -> FusionConfig | None:  # type: ignore[misc]  # noqa: D102 - no method of its own
+        return FusionConfig(**values) if values else None
+
+
+RunContext.__doc__ = FusionConfig.__doc__  # the description that Studio shows
+
+
 @dataclass(frozen=True)
 class Wiring:
     """What `build_graph` was given; every node is bound to it."""
@@ -55,13 +65,27 @@ class Progress:
         self._write({"type": kind, "run_id": self._run["id"], "t": t, **fields})
 
 
-def deadline(run: Run, config: FusionConfig, stage: Stage) -> float:
-    """When `stage` must end, on `time.monotonic`'s clock."""
-    share = shares(config.strategy)[stage]
-    end = time.monotonic() + run["started"] + config.limits.seconds * share - time.time()
+def deadline(config: FusionConfig, stage: Stage, worked: float) -> float:
+    """When a stage that begins now must end, on `time.monotonic`'s clock.
+
+    Counted is time at work, not since the start, so that a run that was paused or resumed keeps what it had left.
+
+    Args:
+        config: The run's configuration.
+        stage: It may use up to its share of `limits.seconds`.
+        worked: Seconds that earlier stages took.
+    """
+    left = config.limits.seconds * shares(config.strategy)[stage] - worked
     if stage == "panelist" and config.limits.seat_seconds is not None:
-        end = min(end, time.monotonic() + config.limits.seat_seconds)
-    return end
+        left = min(left, config.limits.seat_seconds)
+    return time.monotonic() + left
+
+
+def seconds_worked(records: Sequence[SeatRecord], judgement: StageRecord | None = None) -> float:
+    """What a run's stages took so far: its waves one after the other, the seats of each side by side."""
+    waves = {record["wave"] for record in records}
+    panel = sum(max(r["seconds"] for r in records if r["wave"] == wave) for wave in waves)
+    return panel + (judgement["seconds"] if judgement else 0.0)
 
 
 def ledger_after(config: FusionConfig, earlier: Sequence[SeatRecord | StageRecord]) -> Ledger:
@@ -70,7 +94,7 @@ def ledger_after(config: FusionConfig, earlier: Sequence[SeatRecord | StageRecor
         usd=config.limits.usd,
         tokens=config.limits.tokens,
         strategy=config.strategy,
-        spent=sum((Spent(*record["spent"]) for record in earlier), Spent()),
+        spent=sum((Spent(record["spent"][0], int(record["spent"][1])) for record in earlier), Spent()),
     )
 
 

@@ -82,6 +82,21 @@ async def test_a_tool_that_raises_does_not_end_a_seat(provider, error, told):
     assert "Traceback" not in said
 
 
+async def test_blocks_go_to_the_provider_as_the_protocol_has_them(provider):
+    """OpenAI takes a text or a list of objects; every MCP tool answers in blocks."""
+
+    @tool
+    def blocks() -> list:
+        """Answer in blocks."""
+        return [{"type": "text", "text": "In 1861."}, {"type": "text", "text": "In 1904."}]
+
+    provider.reply(SEAT, call("blocks"), "1861.")
+    await ask(blocks)
+    content = provider.calls(SEAT)[-1].messages[-1]["content"]
+    assert isinstance(content, str) or [(part["type"], type(part["text"])) for part in content] == [("text", str)] * 2
+    assert fenced(provider.calls(SEAT)[-1]) == ["In 1861.", "In 1904."]
+
+
 async def test_a_repeated_call_does_not_run_it_twice(provider):
     ran = []
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -57,4 +58,6 @@ def run() -> None:
         if getattr(sys, name) is None:  # closed by the caller
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
         getattr(sys, name).reconfigure(errors="replace")  # an old encoding shows `?` instead of failing
+    if not sys.warnoptions:  # Python's warnings are for programmers: a run cut short leaves coroutines unawaited
+        warnings.simplefilter("ignore")
     app(prog_name="fusion-tool")

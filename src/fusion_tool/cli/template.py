@@ -27,6 +27,8 @@ preset = "{default}"
 """
 _EXAMPLES: dict[str, Any] = {
     "documents": "notes",
+    "usd": 0.5,
+    "tokens": 200000,
     "cache_seconds": 3600,
     "seat_seconds": 90.0,
     "quorum": 2,
@@ -40,6 +42,9 @@ _EXAMPLES: dict[str, Any] = {
     "api_key_env": "MY_SERVER_KEY",
 }
 """For settings without a default."""
+
+_A_NUMBER = 1
+"""For one that has no example of its own yet: `init` must not fail for that."""
 
 _OFF = {"search": "Without the web tools: search = false, in place of this table."}
 _ARGUMENT = re.compile(r"^    (\w+): (.+(?:\n        .+)*)", re.MULTILINE)
@@ -83,7 +88,7 @@ def _shown(name: str, value: Any) -> str:
     if value is None and name in ("judge", "synthesizer"):
         role: Panelist = getattr(preset(DEFAULT_PRESET), name)
         return f"{{ model = {json.dumps(role.model_name)} }}"
-    return json.dumps(_EXAMPLES[name] if value is None else value)
+    return json.dumps(_EXAMPLES.get(name, _A_NUMBER) if value is None else value)
 
 
 def _documented(owner: type[BaseModel]) -> dict[str, str]:

@@ -5,9 +5,10 @@ from typing import Literal
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 
+from fusion_tool.briefing import own_records
 from fusion_tool.config import FusionConfig
 from fusion_tool.state import FusionState, SeatTask
-from fusion_tool.wiring import Progress, Wiring
+from fusion_tool.wiring import Progress, Wiring, seconds_worked
 
 
 async def fan_out(
@@ -17,13 +18,8 @@ async def fan_out(
     run, wave, seats = state["run"], state["wave"] + 1, state["plan"]["seats"]
     labels = wiring.settings(runtime, run).seat_labels
     Progress(runtime, run).emit("wave.started", wave=wave, seats=[labels[seat] for seat in seats])
+    worked = seconds_worked(own_records(state))
     sends = [
-        Send(
-            "panelist",
-            SeatTask(
-                question=state["question"], context=state["context"], run=run, wave=wave, seat=seat, seats=len(seats)
-            ),
-        )
-        for seat in seats
+        Send("panelist", SeatTask(run=run, wave=wave, seat=seat, seats=len(seats), worked=worked)) for seat in seats
     ]
     return Command(update={"wave": wave}, goto=sends)

@@ -51,13 +51,13 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: 
         usage=Usage.of(Call.model_validate(call) for stage in [*records, *stages] for call in stage["calls"]),
         timing=_timing(state, records),
         run_id=run["id"],
-        question=state["question"],
+        question=run["question"],
         created_at=run["created_at"],
         version=version(),
     ).model_dump(mode="json")
     Progress(runtime, run).emit("run.completed", status=result["status"], result=result)
     update: dict[str, Any] = {"result": result}
-    if state.get("messages"):
+    if run["from_messages"]:
         update["messages"] = [AIMessage(answer)]
     return update
 

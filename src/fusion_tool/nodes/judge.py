@@ -21,7 +21,7 @@ from fusion_tool.prompts import render
 from fusion_tool.result import Analysis
 from fusion_tool.state import FusionState, SeatRecord, StageRecord
 from fusion_tool.usage import Call, Usage
-from fusion_tool.wiring import Progress, Wiring, deadline, ledger_after, limits_reached
+from fusion_tool.wiring import Progress, Wiring, deadline, ledger_after, limits_reached, seconds_worked
 
 _log = logging.getLogger(__name__)
 
@@ -39,10 +39,11 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     if answered < config.limits.min_answers:
         raise _panel_failed(records)
     if config.strategy == "solo" or answered == 1:  # nothing to compare
-        return {"judgement": StageRecord(output=None, calls=[], spent=(0.0, 0), seconds=0.0, degraded=[])}
+        return {"judgement": StageRecord(output=None, calls=[], spent=[0.0, 0], seconds=0.0, degraded=[])}
     started = time.monotonic()
     tab = Tab(ledger_after(config, records), "judge")
-    hearing = _Hearing(state["question"], brief, deadline(state["run"], config, "judge"), tab)
+    until = deadline(config, "judge", seconds_worked(records))
+    hearing = _Hearing(state["run"]["question"], brief, until, tab)
     analysis = await _compare(hearing, config.judge_or_default)
     progress.emit(
         "judge.completed",
@@ -53,7 +54,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
         "judgement": StageRecord(
             output=named(analysis, brief.names).model_dump() if analysis else None,
             calls=[row.model_dump() for row in hearing.rows],
-            spent=tab.spent,
+            spent=list(tab.spent),
             seconds=round(time.monotonic() - started, 3),
             degraded=[] if analysis else ["analysis_unavailable", *limits_reached(tab, hearing.deadline)],
         )

@@ -28,7 +28,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
     gate = gate_of(_gate_key(task, runtime), quorum=config.limits.quorum, grace_seconds=config.limits.grace_seconds)
     kit = await open_kit(config, task["run"], with_exclusions(wiring.panel_tools, config))
     tab = Tab(kit.ledger, "panelist", 1 / task["seats"])
-    book = Notebook(label, deadline(task["run"], config, "panelist"), progress, tab)
+    book = Notebook(label, deadline(config, "panelist", task["worked"]), progress, tab)
     failures: list[Failure] = []
     started, given, name = time.monotonic(), None, seat.model_name
     try:
@@ -54,7 +54,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
         seconds=round(time.monotonic() - started, 3),
         failures=failures,
         calls=[row.model_dump() for row in book.rows],
-        spent=tab.spent,
+        spent=list(tab.spent),
     )
     _tell(progress, record, book)
     return {"records": [record]}
@@ -68,7 +68,7 @@ async def _first_usable(
     for model in (seat.model, *seat.fallbacks):
         one = fallback_of(seat, model)
         try:
-            given = await answer(one, task["question"], task["context"], kit=kit, book=book)
+            given = await answer(one, task["run"]["question"], task["run"]["context"], kit=kit, book=book)
         except Exception as error:  # noqa: BLE001 - no seat may end the run, whatever its model or tools raise
             fault = error.fault if isinstance(error, CallFailed) else fault_of(error)
             failures.append(_failure(one.model_name, fault))

@@ -32,7 +32,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
         SandboxUnavailable: The shell is required and does not work here.
     """
     refuse_inside_seat()
-    question, context = _read(state)
+    question, context, from_messages = _read(state)
     config = wiring.settings(runtime)
     roles = _roles(config)
     check_models(roles)
@@ -41,6 +41,9 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     shell = await check_tools(config)
     run = Run(
         id=uuid.uuid4().hex,
+        question=question,
+        context=context,
+        from_messages=from_messages,
         started=time.time(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         nonce=secrets.token_hex(6),
@@ -52,8 +55,6 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     seats = [config.seat_labels[seat] for seat in plan["seats"]]
     progress.emit("plan.chosen", strategy=plan["strategy"], seats=seats, reason=plan["reason"])
     return {
-        "question": question,
-        "context": context,
         "run": run,
         "plan": plan,
         "wave": 0,
@@ -72,15 +73,15 @@ def _plan(config: FusionConfig, shell: str) -> Plan:
     return Plan(strategy="panel", seats=seats, reason=reason, bash=shell)
 
 
-def _read(state: FusionState) -> tuple[str, str]:
-    """The question and what is known about it; of messages the last human one is the question."""
+def _read(state: FusionState) -> tuple[str, str, bool]:
+    """The question, what is known about it, and whether it came as a message: the last human one."""
     question, context = state.get("question") or "", state.get("context") or ""
     messages = state.get("messages") or []
     last = next((i for i in reversed(range(len(messages))) if isinstance(messages[i], HumanMessage)), None)
-    # `question` stands in the state from an earlier run on this thread; newer messages win over it.
-    if last is not None and (not question or _answered_before(state)):
+    from_messages = last is not None and not question
+    if last is not None and not question:
         question = str(messages[last].text)
-        context = _packed(messages[:last])
+        context = "\n\n".join(part for part in (context, _packed(messages[:last])) if part)
     if not question.strip():
         raise ConfigError("is empty; ask something", field="question")
     if len(question) > _LONGEST_QUESTION:
@@ -89,11 +90,7 @@ def _read(state: FusionState) -> tuple[str, str]:
             "a documents folder or the context",
             field="question",
         )
-    return question.strip(), context
-
-
-def _answered_before(state: FusionState) -> bool:
-    return state.get("result") is not None
+    return question.strip(), context, from_messages
 
 
 def _packed(messages: list[AnyMessage]) -> str:

@@ -21,7 +21,7 @@ from fusion_tool.models.faults import Fault, scrub
 from fusion_tool.prompts import fence, render, section
 from fusion_tool.state import FusionState, SeatRecord, StageRecord
 from fusion_tool.usage import Call
-from fusion_tool.wiring import Progress, Wiring, deadline, ledger_after, limits_reached
+from fusion_tool.wiring import Progress, Wiring, deadline, ledger_after, limits_reached, seconds_worked
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, wiri
     """The answer's raw text: by the synthesizer, its fallbacks, the judge's model, else the best panel answer."""
     config, brief = wiring.settings(runtime, state["run"]), briefing(state)
     progress, started, rows = Progress(runtime, state["run"]), time.monotonic(), list[Call]()
-    until = deadline(state["run"], config, "synthesizer")
+    until = deadline(config, "synthesizer", seconds_worked(own_records(state), state["judgement"]))
     tab = Tab(
         ledger_after(config, [*own_records(state), *([state["judgement"]] if state["judgement"] else [])]),
         "synthesizer",
@@ -59,7 +59,7 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, wiri
         "synthesis": StageRecord(
             output=text,
             calls=[row.model_dump() for row in rows],
-            spent=tab.spent,
+            spent=list(tab.spent),
             seconds=round(time.monotonic() - started, 3),
             degraded=degraded,
         )
@@ -105,7 +105,7 @@ async def _write(
     model = await chat_model(one)
     traits = traits_of(one, model)
     if traits.small:
-        text = await _write_claims(model, state["question"], deltas.brief, account, until)
+        text = await _write_claims(model, state["run"]["question"], deltas.brief, account, until)
         deltas.whole(text)
         return text, False
     prompt = _prompt(state, deltas.brief)
@@ -135,11 +135,11 @@ def _prompt(state: FusionState, brief: Briefing) -> list[BaseMessage]:
     judgement = state["judgement"]
     analysis = judgement["output"] if judgement else None
     compared = "There is none." if analysis is None else json.dumps(analysis, ensure_ascii=False, indent=1)
-    context = state["context"]
+    context = state["run"]["context"]
     known = fence(context, label="context", nonce=brief.nonce) if context else ""
     material = render(
         "synthesizer_material",
-        question=state["question"],
+        question=state["run"]["question"],
         context=section("What the asker already knows", known),
         answers=brief.answers(),
         analysis=fence(compared, label="comparison", nonce=brief.nonce),

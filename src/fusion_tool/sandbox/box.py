@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -24,7 +25,7 @@ class Box:
         reports: What bubblewrap has reported so far, a JSON object a line: `child-pid`, then `exit-code`.
     """
 
-    process: asyncio.subprocess.Process
+    process: subprocess.Popen[bytes]
     output: int
     status: int
     handles: list[int] = field(default_factory=list)
@@ -60,9 +61,9 @@ class Box:
         for handle in self.handles:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
-        await self.process.wait()
         for handle in self.handles:
             await readable(handle)
+        self.process.wait()  # it has ended; this takes its exit status
         while await self._listen():
             pass
 

@@ -45,7 +45,7 @@ async def execute(bwrap: Path, command: str, files: Mapping[str, Path | bytes], 
 async def _first_end(box: Box, text: bytearray, limits: ShellLimits, deadline: float) -> str:
     """Collect output until the command ends or is to be ended; tells which of the four it was."""
     ends = {
-        asyncio.ensure_future(box.process.wait()): "exit",
+        asyncio.ensure_future(readable(box.handles[0])): "exit",
         asyncio.ensure_future(_overflow(box.output, text, limits.output_bytes)): "output",
     }
     if box.init is not None:

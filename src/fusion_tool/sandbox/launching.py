@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +65,18 @@ async def _launch(bwrap: Path, command: str, files: Mapping[str, Path | bytes], 
         )
         executable = os.open(bwrap, os.O_PATH | os.O_CLOEXEC)
         theirs.callback(os.close, executable)
-        process = await asyncio.create_subprocess_exec(
-            f"/proc/self/fd/{executable}",
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output_end,
-            stderr=output_end,
-            env={},  # the sandbox's first process keeps its environment where the command can read it
-            pass_fds=(executable, seccomp, status_end, *inside.values()),
-            start_new_session=True,
-            **_dropped(),
+        process: subprocess.Popen[bytes] = await asyncio.to_thread(
+            partial[Any](
+                subprocess.Popen,  # uvloop's own subprocesses cannot change their user
+                [f"/proc/self/fd/{executable}", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output_end,
+                stderr=output_end,
+                env={},  # the sandbox's first process keeps its environment where the command can read it
+                pass_fds=(executable, seccomp, status_end, *inside.values()),
+                start_new_session=True,
+                **_dropped(),
+            )
         )
         ours.pop_all()  # the box closes them
     return await Box(process, output, status).opened()

@@ -16,8 +16,8 @@ _BARE = ("--no-search", "--bash", "off")
 @pytest.mark.loopback
 @pytest.mark.usefixtures("openrouter")
 def test_a_pipe_gets_the_answer_and_nothing_else() -> None:
-    running = process("ask", QUESTION, *PANEL, *STAGES, *_BARE)
-    out, told = running.communicate(timeout=60)
+    with process("ask", QUESTION, *PANEL, *STAGES, *_BARE) as running:
+        out, told = running.communicate(timeout=60)
     assert running.returncode == 0
     assert out == f"{SENTENCE}.\n\nSources: the answer cites none.\n"
     assert "Bill" in told
@@ -31,16 +31,12 @@ def test_a_signal_cancels_the_run_and_says_what_was_spent(
 ) -> None:
     openrouter.reply("v/a", Reply("Titan.", cost=0.25))
     openrouter.reply("v/b", Hang())
-    running = process("ask", QUESTION, *PANEL, *STAGES, *_BARE, "--json")
-    assert running.stderr is not None
-    told = []
-    for line in running.stderr:  # until a has answered, while b hangs
-        told.append(line)
-        if "a: answered" in line:
-            break
-    openrouter.wait_until(lambda: bool(openrouter.calls("v/b")), timeout=30)
-    running.send_signal(number)
-    out, rest = running.communicate(timeout=60)
+    with process("ask", QUESTION, *PANEL, *STAGES, *_BARE, "--json") as running:
+        assert running.stderr is not None
+        assert any("a: answered" in line for line in running.stderr)  # read no further: b hangs
+        openrouter.wait_until(lambda: bool(openrouter.calls("v/b")), timeout=30)
+        running.send_signal(number)
+        out, rest = running.communicate(timeout=60)
     assert running.returncode == status
     assert json.loads(out)["status"] == "failed"
     assert "spent so far: $0.2500 by 1 answered seats" in rest
@@ -52,15 +48,14 @@ def test_a_signal_cancels_the_run_and_says_what_was_spent(
 def test_a_reader_that_leaves_ends_the_run_quietly(openrouter: ScriptedServer) -> None:
     gate = Gate()
     openrouter.reply("v/a", Reply("Titan.", gate=gate))
-    running = process("ask", QUESTION, "--model", "openrouter:v/a", *_BARE, "--events", "--quiet")
-    assert running.stdout is not None
-    assert running.stderr is not None
-    running.stdout.readline()
-    running.stdout.close()
-    gate.open()
-    assert running.wait(timeout=60) != 0
-    assert running.stderr.read() == ""
-    running.stderr.close()
+    with process("ask", QUESTION, "--model", "openrouter:v/a", *_BARE, "--events", "--quiet") as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.readline()
+        running.stdout.close()
+        gate.open()
+        assert running.wait(timeout=60) != 0
+        assert running.stderr.read() == ""
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-"])
