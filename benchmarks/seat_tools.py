@@ -29,9 +29,7 @@ def lookup(word: str) -> str:
 
 
 def fusion(url: str) -> Callable[[], Awaitable[None]]:
-    config = FusionConfig(
-        panel=(Panelist(model=RESEARCHER, base_url=url),), strategy="solo", search=None, bash="off"
-    )
+    config = FusionConfig(panel=(Panelist(model=RESEARCHER, base_url=url),), strategy="solo", search=None, bash="off")
     graph = build_graph(config, panel_tools=[lookup])
 
     async def run() -> None:
@@ -45,7 +43,10 @@ def fusion(url: str) -> Callable[[], Awaitable[None]]:
 
 def plain(url: str) -> Callable[[], Awaitable[None]]:
     client = AsyncOpenAI(base_url=url, api_key="none", max_retries=0)
-    spec: Any = {"type": "function", "function": {"name": "lookup", "parameters": lookup.tool_call_schema.model_json_schema()}}
+    spec: Any = {
+        "type": "function",
+        "function": {"name": "lookup", "parameters": lookup.tool_call_schema.model_json_schema()},
+    }
 
     async def run() -> None:
         messages: list[Any] = [{"role": "user", "content": QUESTION}]

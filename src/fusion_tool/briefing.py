@@ -1,14 +1,22 @@
 """What the judge and the synthesizer are shown of the panel: anonymous, shuffled, fenced, with each answer's audit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fusion_tool.analysis import shuffled
+from fusion_tool.config import Panelist
 from fusion_tool.grounding.audit import audit
 from fusion_tool.grounding.citations import cited_ids, renumber
+from fusion_tool.models.traits import Traits
+from fusion_tool.packing import pack
 from fusion_tool.prompts import fence
 from fusion_tool.sources import Found, merged
 from fusion_tool.state import FusionState, SeatRecord
+
+_CHARACTERS_A_TOKEN = 3
+"""Fewer than English has, so that a prompt that is measured to fit does fit."""
+_ANSWER_TOKENS = 4096
+_LEAST_ROOM = 300
 
 
 @dataclass(frozen=True)
@@ -19,11 +27,29 @@ class Briefing:
         records: They, in the panel's order.
         letters: Each answer's letter and the label of its seat.
         nonce: The token of the run's fences.
+        packed: Whether answers were cut to fit a model's window.
     """
 
     records: Sequence[SeatRecord]
     letters: Mapping[str, str]
     nonce: str
+    packed: bool = False
+
+    def within(self, room: int | None) -> "Briefing":
+        """This briefing with its answers cut, fairly, to `room` characters together; `None` is room enough."""
+        contents = [record["content"] for record in self.records]
+        if room is None or sum(map(len, contents)) <= room:
+            return self
+        cut = [
+            SeatRecord(**{**record, "content": content})
+            for record, content in zip(self.records, pack(contents, room), strict=True)
+        ]
+        return replace(self, records=cut, packed=True)
+
+    @property
+    def size(self) -> int:
+        """Characters of the answers together."""
+        return sum(len(record["content"]) for record in self.records)
 
     @property
     def names(self) -> dict[str, str]:
@@ -91,3 +117,11 @@ def own_records(state: FusionState) -> list[SeatRecord]:
 def seat_audit(record: SeatRecord) -> dict[str, int]:
     """The counts of the audit of one seat's own citations against what it retrieved."""
     return audit(record["content"], merged(record["found"])).counts
+
+
+def room_for(traits: Traits, panelist: Panelist, others: int) -> int | None:
+    """Characters of answers that fit a model's window beside `others` characters; `None` where it is not known."""
+    if traits.max_input_tokens is None:
+        return None
+    tokens = traits.max_input_tokens - min(panelist.max_tokens or _ANSWER_TOKENS, traits.max_input_tokens // 2)
+    return max(_LEAST_ROOM, tokens * _CHARACTERS_A_TOKEN - others)

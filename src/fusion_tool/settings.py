@@ -38,8 +38,12 @@ def resolve(config: ConfigLike = None, /, **overrides: Any) -> FusionConfig:
     return FusionConfig(**values)
 
 
-def load_file(path: Path) -> FusionConfig:
-    """The configuration in a TOML file; its `preset` key, if any, is what the other keys override.
+def load_file(path: Path, *, preset: str | None = None) -> FusionConfig:
+    """The configuration in a TOML file.
+
+    Args:
+        path: The file; `documents` in it is relative to its folder.
+        preset: What its keys override; by default what its own `preset` key names, if it has one.
 
     Raises:
         ConfigError: The file cannot be read, is not TOML, or holds an unknown or mistyped field.
@@ -52,7 +56,8 @@ def load_file(path: Path) -> FusionConfig:
         raise ConfigError(f"{path} is not valid TOML: {error}", field="config") from None
     if documents := table.get("documents"):
         table["documents"] = path.parent / str(documents)
-    name = table.pop("preset", None)
+    named = table.pop("preset", None)
+    name = preset or named
     try:
         return resolve(str(name), **table) if name is not None else FusionConfig(**table)
     except ConfigError as error:

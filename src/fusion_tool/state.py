@@ -70,9 +70,10 @@ class SeatRecord(TypedDict):
 
 
 class StageRecord(TypedDict):
-    """What the judge or the synthesizer made: its product, its calls, what they count against the limits, its seconds, and what was lost.
+    """What the judge or the synthesizer made: its product, its calls, its seconds, and what was lost.
 
-    `output` is the analysis (a dict) or the raw text of the answer; `None` where there is none.
+    `spent` is dollars and tokens that count against the limits; `output` is the analysis (a dict) or the raw text of
+    the answer, `None` where there is none.
     """
 
     output: Any

@@ -53,7 +53,9 @@ async def test_results_of_an_excluded_site_are_dropped_and_counted(provider, int
     assert (result.dropped, [source.title for source in result.sources]) == (1, ["OPEN"])
 
 
-@pytest.mark.parametrize("spelling", [CANARY, CANARY.upper(), CANARY.replace(" ", "\n "), "canary\u200b GUID 26b5c67b-86dd"])
+@pytest.mark.parametrize(
+    "spelling", [CANARY, CANARY.upper(), CANARY.replace(" ", "\n "), "canary\u200b GUID 26b5c67b-86dd"]
+)
 @pytest.mark.parametrize("field", ["title", "content"])
 async def test_results_with_a_blocked_text_are_dropped_and_counted(provider, internet, ask, field, spelling):
     hit = {"url": "https://one.example/a", "title": "SECRET", "content": "SECRET"} | {field: f"SECRET {spelling}"}
@@ -231,9 +233,7 @@ async def test_evidence_gathered_first_is_screened_and_counted_too(internet):
         *(Hit(internet.url(path), "A title") for path in ("/canary", "/hop", "/open")),
     )
     model = ScriptedChat(replies=["Done."], profile={"tool_calling": False})
-    config = panel(
-        SEAT, internet=internet, strategy="solo", excluded_domains=[EXCLUDED], blocked_fragments=[CANARY]
-    )
+    config = panel(SEAT, internet=internet, strategy="solo", excluded_domains=[EXCLUDED], blocked_fragments=[CANARY])
     result = await afuse(QUESTION, config, panel=[{"model": model}])
     shown = model.prompts[0][-1].text
     assert "OPEN" in shown

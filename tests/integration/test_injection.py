@@ -30,11 +30,12 @@ def outside(request) -> str:
     return re.sub(rf"<<<{token} begin .*?\n{token} end>>>", "", request.prompt, flags=re.DOTALL)
 
 
-def balanced(request) -> bool:
-    """Every fence that opens closes before the next one opens."""
+def sealed(request) -> bool:
+    """The token stands where the prompt's own fences begin and end, where it is introduced, and nowhere else."""
     token = nonce(request)
-    marks = re.findall(rf"<<<{token} begin |{token} end>>>", request.prompt)
-    return [mark.startswith("<<<") for mark in marks] == [True, False] * (len(marks) // 2)
+    marks = re.findall(rf"^<<<{token} begin |^{token} end>>>$", request.prompt, flags=re.MULTILINE)
+    in_turn = [mark.startswith("<<<") for mark in marks] == [True, False] * (len(marks) // 2)
+    return in_turn and request.prompt.count(token) == len(marks) + 1
 
 
 # Pages know no nonce ----------------------------------------------------------------------------------------------
@@ -57,7 +58,7 @@ async def test_a_hostile_page_stays_inside_its_fence(provider, internet, hostile
     provider.reply(SEAT, searches(), reads(internet.url("/page")), "1861.")
     await afuse(QUESTION, panel(SEAT, internet=internet, strategy="solo"))
     request = provider.calls(SEAT)[-1]
-    assert balanced(request)
+    assert sealed(request)
     assert ORDER not in outside(request)
     assert any(ORDER in inside for inside in fenced(request))
 
@@ -68,7 +69,7 @@ async def test_a_hostile_title_stays_on_the_fences_first_line(provider, internet
     provider.reply(SEAT, reads(internet.url("/page")), "1861.")
     await afuse(QUESTION, panel(SEAT, internet=internet, strategy="solo"))
     request = provider.calls(SEAT)[-1]
-    assert balanced(request)
+    assert sealed(request)
     assert ORDER not in outside(request)
 
 
@@ -145,7 +146,7 @@ async def test_a_hostile_answer_cannot_close_its_fence(provider, template):
     await afuse(QUESTION, panel("test/one", "test/two"))
     for model, fences in ((JUDGE, 2), (WRITER, 3)):
         (request,) = provider.calls(model)
-        assert balanced(request)
+        assert sealed(request)
         assert len(fenced(request)) == fences
         assert ORDER not in outside(request)
         assert any(ORDER in inside for inside in fenced(request))
@@ -154,13 +155,14 @@ async def test_a_hostile_answer_cannot_close_its_fence(provider, template):
 @pytest.mark.parametrize("template", ANSWERS)
 async def test_a_hostile_judge_cannot_close_its_fence(provider, template):
     """What it was told to say by an answer reaches the writer as data."""
+
     def said(request):
         return analysis(consensus=[hostile(template)(request)])
 
     provider.reply(JUDGE, said)
     await afuse(QUESTION, panel("test/one", "test/two"))
     (request,) = provider.calls(WRITER)
-    assert balanced(request)
+    assert sealed(request)
     assert ORDER not in outside(request)
 
 

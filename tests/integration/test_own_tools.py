@@ -64,7 +64,6 @@ FAILURES = [
     pytest.param(ToolException("closed on Sundays"), "closed on Sundays", id="a tool's own error"),
     pytest.param(KeyError(), "KeyError", id="an error without words"),
     pytest.param(TimeoutError(), "TimeoutError", id="a timeout of its own"),
-    pytest.param(asyncio.CancelledError(), "", id="a cancellation of its own"),
 ]
 
 
@@ -80,6 +79,19 @@ async def test_a_tool_that_raises_does_not_end_a_seat(provider, error, told):
     (said,) = provider.calls(SEAT)[-1].tool_results
     assert told in said
     assert "Traceback" not in said
+
+
+async def test_a_cancellation_that_a_tool_lets_slip_stays_in_its_seat(provider):
+    """Task groups of other libraries leak them; it is not the caller who left."""
+
+    @tool
+    async def slips() -> str:
+        """Cancel itself."""
+        raise asyncio.CancelledError
+
+    provider.reply("test/one", call("slips"), "1861.")
+    result = await afuse(QUESTION, panel("test/one", "test/two"), panel_tools=[slips])
+    assert "two" in [one.seat for one in result.responses]
 
 
 async def test_blocks_go_to_the_provider_as_the_protocol_has_them(provider):

@@ -1,5 +1,6 @@
 """The judge sees letters, its reply is read with tolerance, and the reader sees names."""
 
+import contextlib
 import json
 
 import pytest
@@ -12,9 +13,7 @@ from fusion_tool.result import Analysis
 
 WHOLE = {
     "consensus": ["The mill was built in 1861."],
-    "contradictions": [
-        {"topic": "cost", "stances": [{"model": "A", "stance": "£5"}, {"model": "B", "stance": "£6"}]}
-    ],
+    "contradictions": [{"topic": "cost", "stances": [{"model": "A", "stance": "£5"}, {"model": "B", "stance": "£6"}]}],
     "partial_coverage": [{"models": ["A", "C"], "point": "It burned down."}],
     "unique_insights": [{"model": "B", "insight": "It had two wheels."}],
     "blind_spots": ["Who owned it."],
@@ -126,10 +125,8 @@ def test_items_of_the_wrong_shape_are_told_by_their_field(field, items):
 
 @given(st.text() | st.dictionaries(st.sampled_from([*WHOLE, "x"]), st.none() | st.text() | st.lists(st.integers())))
 def test_whatever_a_judge_says_is_an_analysis_or_invalid(reply):
-    try:
+    with contextlib.suppress(InvalidAnalysis):
         assert isinstance(parse(reply), Analysis)
-    except InvalidAnalysis as error:
-        assert str(error)
 
 
 NAMES = {"A": "vendor/one", "B": "vendor/two", "C": "three-2"}

@@ -36,9 +36,23 @@ def test_claims_become_cited_lines(said, text):
 
 @pytest.mark.parametrize(
     "said",
-    ["", "no claims", "{}", "[]", "7", '{"claims": []}', '{"claims": null}', '{"claims": "x"}', '{"claims": 5}']
-    + ['{"claims": true}', '{"claims": {"text": "x", "source": 1}}', '{"claims": [5]}', '{"claims": [{"text": "x"}]}']
-    + ['{"claims": [{"text": "x", "source": "one"}]}', reply(("Nine.", 9))],
+    [
+        "",
+        "no claims",
+        "{}",
+        "[]",
+        "7",
+        '{"claims": []}',
+        '{"claims": null}',
+        '{"claims": "x"}',
+        '{"claims": 5}',
+        '{"claims": true}',
+        '{"claims": {"text": "x", "source": 1}}',
+        '{"claims": [5]}',
+        '{"claims": [{"text": "x"}]}',
+        '{"claims": [{"text": "x", "source": "one"}]}',
+        reply(("Nine.", 9)),
+    ],
 )
 def test_no_claim_is_none(said):
     assert claims.as_text(said, BOTH) is None

@@ -8,7 +8,6 @@ from fusion_tool.result import PARTIAL
 from fusion_tool.summary import summary
 from tests.unit.results import analysis, bill, citation, result, results
 
-
 WORST = result(
     answer="word " * 5000,
     analysis=analysis(agreed=10, topics=["a disputed topic with a long name"] * 9),

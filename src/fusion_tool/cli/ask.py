@@ -65,6 +65,18 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         Literal["auto", "sandbox", "off"] | None,
         typer.Option(help="The sandboxed shell: where it works, required, or none.", rich_help_panel=_TOOLS),
     ] = None,
+    max_usd: Annotated[
+        float | None,
+        typer.Option(metavar="USD", help="No model call that could pass it is made.", rich_help_panel=_LIMITS),
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Likewise, prompts and answers together.", rich_help_panel=_LIMITS),
+    ] = None,
+    allow_unpriced: Annotated[
+        bool,
+        typer.Option("--allow-unpriced", help="Let unpriced models run under --max-usd.", rich_help_panel=_LIMITS),
+    ] = False,
     max_seconds: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Time for the whole run.", rich_help_panel=_LIMITS)
     ] = None,
@@ -109,6 +121,9 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         no_search=no_search,
         exclude=tuple(exclude or ()),
         bash=bash,
+        usd=max_usd,
+        tokens=max_tokens,
+        allow_unpriced=allow_unpriced,
         seconds=max_seconds,
         quorum=quorum,
         grace_seconds=grace,

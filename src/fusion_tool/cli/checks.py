@@ -46,10 +46,11 @@ async def examine() -> list[Check]:
 
 def _other_providers() -> list[Check]:
     """The providers whose key is set; those without are many, and nobody misses them."""
-    from fusion_tool.models.factory import _KEYS, check_models
+    from fusion_tool.models.endpoints import KEYS
+    from fusion_tool.models.factory import check_models
 
     found = []
-    for provider, variable in _KEYS.items():
+    for provider, variable in KEYS.items():
         if provider == "openrouter" or not os.environ.get(variable):
             continue
         try:

@@ -1,6 +1,5 @@
 """From the command line's flags to a `FusionConfig`: a flag over the file, the file over the preset."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ _FLAGS = {
     "search": ("--search", "search"),
     "excluded_domains": ("--exclude", "exclude"),
     "bash": ("--bash", "bash"),
+    "limits.usd": ("--max-usd", "usd"),
+    "limits.tokens": ("--max-tokens", "tokens"),
     "limits.seconds": ("--max-seconds", "seconds"),
     "limits.quorum": ("--quorum", "quorum"),
     "limits.grace_seconds": ("--grace", "grace_seconds"),
@@ -44,6 +45,9 @@ class Choices:
     no_search: bool = False
     exclude: tuple[str, ...] = ()
     bash: str | None = None
+    usd: float | None = None
+    tokens: int | None = None
+    allow_unpriced: bool = False
     seconds: float | None = None
     quorum: int | None = None
     grace_seconds: float | None = None
@@ -73,10 +77,10 @@ class Choices:
     def _base(self) -> FusionConfig | None:
         if self.config is None:
             return preset_by_name(self.preset) if self.preset is not None else None
-        return load_file(self.config) if self.preset is None else _file_over(self.preset, self.config)
+        return load_file(self.config, preset=self.preset)
 
     def _overrides(self) -> dict[str, Any]:
-        limits = {name: getattr(self, name) for name in ("seconds", "quorum", "grace_seconds")}
+        limits = {name: getattr(self, name) for name in ("usd", "tokens", "seconds", "quorum", "grace_seconds")}
         given = {
             "panel": [{"model": name} for name in self.models] or None,
             "judge": None if self.judge is None else {"model": self.judge},
@@ -85,23 +89,8 @@ class Choices:
             "documents": self.documents,
             "search": {"providers": self.search} if self.search else None,
             "bash": self.bash,
+            "allow_unpriced": self.allow_unpriced or None,
             "limits": {name: value for name, value in limits.items() if value is not None} or None,
         }
         chosen = {name: value for name, value in given.items() if value is not None}
         return chosen | ({"search": None} if self.no_search else {})
-
-
-def _file_over(preset: str, path: Path) -> FusionConfig:
-    """The file's settings over `preset`, which takes the place of the preset that the file names."""
-    base = preset_by_name(preset)
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return load_file(path)  # it says what is wrong
-    if documents := table.get("documents"):
-        table["documents"] = path.parent / str(documents)
-    table.pop("preset", None)
-    try:
-        return resolve(base, **table)
-    except ConfigError as error:
-        raise ConfigError(f"{error.message} (in {path})", field=error.field) from None

@@ -7,7 +7,7 @@ import os
 from http import HTTPStatus
 
 from fusion_tool.cli.checks import Check
-from fusion_tool.models.factory import OPENROUTER_URL
+from fusion_tool.models.endpoints import OPENROUTER_URL
 from fusion_tool.settings import DEFAULT_KEY
 
 _KEYS_PAGE = "https://openrouter.ai/keys"

@@ -11,6 +11,8 @@ from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from fusion_tool.budget import OverBudget, Tab
+from fusion_tool.config import Panelist
+from fusion_tool.models import withdrawn
 from fusion_tool.models.faults import Fault, fault_of
 from fusion_tool.models.retry import with_retries
 from fusion_tool.models.text import AnswerStream, answer_text
@@ -27,19 +29,22 @@ class Account:
 
     Args:
         stage: Which part of the run they belong to.
-        model: The model as configured.
+        panelist: Who is called.
         tab: What the run's limits leave for them.
         rows: The bill; each call adds its row.
         seat: The seat's label.
-        max_tokens: The model's own bound of an answer.
     """
 
     stage: Stage
-    model: str
+    panelist: Panelist
     tab: Tab
     rows: list[Call]
     seat: str | None = None
-    max_tokens: int | None = None
+
+    @property
+    def model(self) -> str:
+        """The model as configured."""
+        return self.panelist.model_name
 
 
 @dataclass(frozen=True)
@@ -102,8 +107,10 @@ async def measured(
         CallFailed: Error, time over, no budget, refusal, or nothing in it.
     """
     started = time.monotonic()
+    if known := withdrawn.recall(account.panelist):
+        raise CallFailed(known)
     try:
-        held = account.tab.hold(account.model, size, account.max_tokens)
+        held = account.tab.hold(account.model, size, account.panelist.max_tokens)
     except OverBudget as error:
         raise CallFailed(Fault("budget", str(error))) from error
     row: Call | None = None
@@ -115,6 +122,7 @@ async def measured(
         fault = unusable(message)
     except Exception as error:
         fault = error.fault if isinstance(error, CallFailed) else fault_of(error)
+        withdrawn.remember(account.panelist, fault)
         raise CallFailed(fault) from error
     finally:
         if message or fault is None or fault.may_be_charged:

@@ -10,23 +10,7 @@ from langchain_core.language_models import BaseChatModel
 from fusion_tool.config import Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.clients import http_client, model_cache
-
-OPENROUTER_URL = "https://openrouter.ai/api/v1"
-_KEYS = {
-    "openrouter": "OPENROUTER_API_KEY",
-    "openai": "OPENAI_API_KEY",
-    "anthropic": "ANTHROPIC_API_KEY",
-    "google_genai": "GOOGLE_API_KEY",
-    "mistralai": "MISTRAL_API_KEY",
-    "groq": "GROQ_API_KEY",
-    "xai": "XAI_API_KEY",
-    "deepseek": "DEEPSEEK_API_KEY",
-    "cohere": "COHERE_API_KEY",
-    "fireworks": "FIREWORKS_API_KEY",
-    "together": "TOGETHER_API_KEY",
-    "perplexity": "PPLX_API_KEY",
-}
-"""The variable that holds each provider's key, where it is a plain key."""
+from fusion_tool.models.endpoints import endpoint_of, key_name
 
 _OWN = ("openrouter", "ollama", "local")
 _NO_KEY = "none"
@@ -42,7 +26,8 @@ async def chat_model(panelist: Panelist) -> BaseChatModel:
     if not isinstance(panelist.model, str):
         return panelist.model  # type: ignore[no-any-return]
     cache = await model_cache()
-    key = (panelist.model_copy(update={"seat": None, "fallbacks": ()}), os.environ.get(_key_name(panelist) or ""))
+    same = panelist.model_copy(update={"seat": None, "fallbacks": ()})
+    key = (same, endpoint_of(panelist), os.environ.get(key_name(panelist) or ""))
     if key not in cache:
         cache[key] = await _build(panelist)
     return cache[key]  # type: ignore[no-any-return]
@@ -72,26 +57,19 @@ def fallback_of(panelist: Panelist, model: str) -> Panelist:
     )
 
 
-def _key_name(panelist: Panelist) -> str | None:
-    """The variable that holds the key for the panelist's endpoint; a key goes to its own provider alone."""
-    if panelist.api_key_env or panelist.base_url:
-        return panelist.api_key_env
-    return _KEYS.get(panelist.model.partition(":")[0])
-
-
 def _check(field: str, panelist: Panelist) -> None:
     provider, _, name = panelist.model.partition(":")
     if panelist.base_url is None and provider not in _OWN:
         _check_package(field, provider)
     if panelist.base_url is None and not name:
         raise ConfigError(f"'{panelist.model}' names no model; write 'provider:model'", field=f"{field}.model")
-    variable = _key_name(panelist)
+    variable = key_name(panelist)
     if variable and not os.environ.get(variable):
         raise ConfigError(f"'{panelist.model}' needs a key: set {variable}", field=f"{field}.model")
     if provider == "local" and panelist.base_url is None:
         from fusion_tool.models.local import check_installed
 
-        check_installed(name)
+        check_installed(name, f"{field}.model")
 
 
 def _check_package(field: str, provider: str) -> None:
@@ -112,28 +90,20 @@ def _check_package(field: str, provider: str) -> None:
 
 async def _build(panelist: Panelist) -> BaseChatModel:
     provider, _, name = panelist.model.partition(":")
-    if panelist.base_url is not None:
-        return await _compatible(panelist, name or provider, base_url=panelist.base_url)
-    match provider:
-        case "openrouter":
-            url = os.environ.get("OPENROUTER_BASE_URL") or OPENROUTER_URL
-            return await _compatible(panelist, name, base_url=url, usage_accounting=True)
-        case "ollama":
-            from fusion_tool.models.ollama import endpoint
+    if (url := endpoint_of(panelist)) is not None:
+        theirs = provider == "openrouter" and panelist.base_url is None
+        return await _compatible(panelist, name or provider, base_url=url, usage_accounting=theirs)
+    if provider == "local":
+        from fusion_tool.models.local import PROFILE, serve
 
-            return await _compatible(panelist, name, base_url=f"{endpoint()}/v1")
-        case "local":
-            from fusion_tool.models.local import PROFILE, serve
-
-            return await _compatible(panelist, name, base_url=await serve(name), profile=PROFILE)
-        case _:
-            return await _foreign(panelist, provider, name)
+        return await _compatible(panelist, name, base_url=await serve(name), profile=PROFILE)
+    return await _foreign(panelist, provider, name)
 
 
 async def _compatible(panelist: Panelist, name: str, *, base_url: str, **extra: Any) -> BaseChatModel:
     from fusion_tool.models.compatible import CompatibleChat
 
-    variable = _key_name(panelist)
+    variable = key_name(panelist)
     reasoning = {"extra_body": {"reasoning": {"effort": panelist.reasoning}}} if panelist.reasoning else {}
     return CompatibleChat(
         model=name,

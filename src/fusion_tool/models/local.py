@@ -24,7 +24,7 @@ _lock = threading.Lock()
 _servers: dict[str, Any] = {}
 
 
-def check_installed(name: str) -> None:
+def check_installed(name: str, field: str = "model") -> None:
     """Fail with the cure where the model cannot run.
 
     Raises:
@@ -33,11 +33,11 @@ def check_installed(name: str) -> None:
     import importlib.util
 
     if name not in MODELS:
-        raise ConfigError(f"no local model '{name}'; there is {', '.join(MODELS)}", field="model")
+        raise ConfigError(f"no local model '{name}'; there is {', '.join(MODELS)}", field=field)
     if importlib.util.find_spec("xllamacpp") is None:
-        raise ConfigError("the local model needs an extra: pip install 'fusion-tool[local]'", field="model")
+        raise ConfigError("the local model needs an extra: pip install 'fusion-tool[local]'", field=field)
     if not is_installed(name):
-        raise ConfigError(f"'{name}' is not installed: run fusion-tool model install", field="model")
+        raise ConfigError(f"'{name}' is not installed: run fusion-tool model install", field=field)
 
 
 async def serve(name: str) -> str:

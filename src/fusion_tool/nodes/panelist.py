@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 from fusion_tool.budget import Tab
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.gate import LateSeat, gate_of
-from fusion_tool.models import CallFailed
+from fusion_tool.models.call import CallFailed
 from fusion_tool.models.factory import fallback_of
 from fusion_tool.models.faults import Fault, fault_of
 from fusion_tool.panel_tools import Kit, open_kit, with_exclusions

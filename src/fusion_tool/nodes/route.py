@@ -13,7 +13,7 @@ from langgraph.types import Overwrite
 from fusion_tool.affordable import check_limits
 from fusion_tool.config import FusionConfig
 from fusion_tool.errors import ConfigError
-from fusion_tool.models import check_models
+from fusion_tool.models.factory import check_models
 from fusion_tool.panel_tools import check_tools, with_exclusions
 from fusion_tool.recursion import refuse_inside_seat
 from fusion_tool.state import FusionState, Plan, Run

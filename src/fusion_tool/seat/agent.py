@@ -17,7 +17,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langgraph.prebuilt.tool_node import ToolCallRequest
 
 from fusion_tool.config import Panelist
-from fusion_tool.models import Account, CallFailed, Reply, measured, size_of
+from fusion_tool.models.call import Account, CallFailed, Reply, measured, size_of
 from fusion_tool.models.clients import model_cache
 from fusion_tool.models.faults import Fault, scrub
 from fusion_tool.panel_tools import Kit, SeatContext, screened

@@ -7,8 +7,10 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from fusion_tool import claims
 from fusion_tool.config import Panelist
-from fusion_tool.models import CallFailed, ask, chat_model, traits_of
+from fusion_tool.models.call import CallFailed, ask
+from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
+from fusion_tool.models.traits import traits_of
 from fusion_tool.panel_tools import Kit, gather
 from fusion_tool.prompts import fence, render, section
 from fusion_tool.seat.agent import answer_with_tools

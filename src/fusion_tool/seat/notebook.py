@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from fusion_tool.budget import Tab
 from fusion_tool.config import Panelist
-from fusion_tool.models import Account
+from fusion_tool.models.call import Account
 from fusion_tool.sources import Found
 from fusion_tool.usage import Call
 from fusion_tool.wiring import Progress
@@ -40,7 +40,7 @@ class Notebook:
 
     def account(self, panelist: Panelist) -> Account:
         """The account of this seat's calls of one model."""
-        return Account("panelist", panelist.model_name, self.tab, self.rows, self.seat, panelist.max_tokens)
+        return Account("panelist", panelist, self.tab, self.rows, self.seat)
 
     def note(self, tool: str, query: str, found: list[Found], dropped: int = 0) -> None:
         """Write down one tool call and what it brought."""

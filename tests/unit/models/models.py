@@ -4,9 +4,10 @@ import time
 
 from langchain_core.messages import HumanMessage
 
-from fusion_tool.budget import Ledger
+from fusion_tool.budget import Ledger, Tab
 from fusion_tool.config import Panelist
-from fusion_tool.models import Account, ask, chat_model
+from fusion_tool.models.call import Account, ask
+from fusion_tool.models.factory import chat_model
 
 USER = [HumanMessage("When was the mill built?")]
 
@@ -16,9 +17,9 @@ def panelist(server, model="vendor/a", **settings):
     return Panelist(model=f"scripted:{model}", base_url=server.url, **settings)
 
 
-def account(model="scripted:vendor/a"):
-    """An account without limits; its rows are the bill."""
-    return Account(stage="panelist", model=model, seat="a", ledger=Ledger(usd=None, tokens=None), rows=[])
+def account(one):
+    """A panelist's account without limits; its rows are the bill."""
+    return Account("panelist", one, tab=Tab(Ledger(usd=None, tokens=None), "panelist"), rows=[], seat="a")
 
 
 async def asked(one, *, seconds=5.0, on=None, on_delta=None, bound=None):
@@ -27,7 +28,7 @@ async def asked(one, *, seconds=5.0, on=None, on_delta=None, bound=None):
     return await ask(
         model.bind(**bound) if bound else model,
         USER,
-        account=on or account(one.model_name),
+        account=on or account(one),
         deadline=time.monotonic() + seconds,
         on_delta=on_delta,
     )

@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from fusion_tool.config import Panelist
-from fusion_tool.models import CallFailed
+from fusion_tool.models.call import CallFailed
 from tests.scripted_server import Reply, ToolCall, Usage, cited, faults
 from tests.unit.models.models import account, asked, panelist
 
@@ -26,7 +26,7 @@ FULL = Reply(
 
 
 async def answer(one, *, stream, **options):
-    bill, deltas = account(one.model_name), []
+    bill, deltas = account(one), []
     reply = await asked(one, on=bill, on_delta=deltas.append if stream else None, **options)
     assert "".join(deltas) == (reply.text if stream else "")
     return reply, bill.rows

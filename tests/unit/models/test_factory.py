@@ -7,8 +7,7 @@ from langchain_core.language_models import FakeListChatModel
 
 from fusion_tool.config import Panelist
 from fusion_tool.errors import ConfigError
-from fusion_tool.models import chat_model, check_models
-from fusion_tool.models.factory import fallback_of
+from fusion_tool.models.factory import chat_model, check_models, fallback_of
 from tests.scripted_server import ScriptedServer
 from tests.unit.models.models import asked, panelist
 
@@ -136,7 +135,7 @@ async def test_settings_reach_the_wire(scripted, monkeypatch):
 @pytest.mark.loopback
 async def test_what_was_not_set_is_not_sent(scripted):
     await asked(panelist(scripted))
-    unasked = {"temperature", "seed", "max_tokens", "reasoning", "usage", "stream", "n", "top_p"}
+    unasked = {"temperature", "seed", "max_tokens", "reasoning", "usage", "n", "top_p"}
     assert not unasked & {name for name, value in scripted.requests[-1].body.items() if value is not None}
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tool.errors import REASONS
-from fusion_tool.models import CallFailed
+from fusion_tool.models.call import CallFailed
 from fusion_tool.models.faults import fault_of, scrub
 from tests.scripted_server import Cut, Hang, Interrupted, Raw, Reply, faults
 from tests.unit.models.models import account, asked, panelist
@@ -29,7 +29,7 @@ class ProviderError(Exception):
 
 async def fate(one, *, stream, seconds=5.0):
     """The fault of a call that fails, and the bill's rows that it left."""
-    bill = account(one.model_name)
+    bill = account(one)
     with pytest.raises(CallFailed) as caught:
         await asked(one, seconds=seconds, on=bill, on_delta=(lambda _: None) if stream else None)
     return caught.value.fault, bill.rows
@@ -37,49 +37,46 @@ async def fate(one, *, stream, seconds=5.0):
 
 @BOTH
 @pytest.mark.loopback
+@pytest.mark.usefixtures("pauses")
 @pytest.mark.parametrize(
-    ("says", "reason", "status"),
+    ("says", "fate_of"),
     [
-        (faults.rate_limited(), "rate_limited", 429),
-        (faults.server_error(), "upstream_error", 500),
-        (faults.bad_gateway(), "upstream_error", 502),
-        (faults.overloaded(), "upstream_error", 503),
-        (faults.html(503), "upstream_error", 503),
-        (faults.unauthorized(), "auth", 401),
-        (faults.http_error(403, "Not allowed"), "auth", 403),
-        (faults.no_credit(), "budget", 402),
-        (faults.flagged(), "refused", 403),
-        (faults.withdrawn("vendor/a"), "model_unavailable", 404),
-        (faults.http_error(400, "vendor/a is not a valid model ID"), "model_unavailable", 400),
-        (faults.http_error(410, "gone"), "model_unavailable", 410),
-        (faults.http_error(408, "too slow"), "timeout", 408),
-        (faults.http_error(413, "request entity too large"), "context_overflow", 413),
-        *(
-            (faults.context_overflow(vendor), "context_overflow", 400)
-            for vendor in get_args(faults.Vendor)
-        ),
-        (Raw(b"teapot", status=418), "upstream_error", 418),
-        (Cut(after=0), "upstream_error", None),
-        (Cut(), "upstream_error", None),
-        (faults.garbage(), "upstream_error", None),
-        (faults.html(), "upstream_error", None),
-        (Interrupted(code="server_error"), "upstream_error", None),
-        (Interrupted(code=502), "upstream_error", 502),
-        (Interrupted(code=429), "rate_limited", 429),
-        (Reply(""), "empty", None),
-        (Reply("<think>never closed"), "empty", None),
-        (faults.no_choices(), "empty", None),
-        (Reply(refusal="I can't help with that."), "refused", None),
-        (Reply("x", finish_reason="content_filter"), "refused", None),
-        (Reply("", finish_reason="length"), "truncated", None),
-        (Reply("x", finish_reason="error"), "upstream_error", None),
+        (faults.rate_limited(), ("rate_limited", 429)),
+        (faults.server_error(), ("upstream_error", 500)),
+        (faults.bad_gateway(), ("upstream_error", 502)),
+        (faults.overloaded(), ("upstream_error", 503)),
+        (faults.html(503), ("upstream_error", 503)),
+        (faults.unauthorized(), ("auth", 401)),
+        (faults.http_error(403, "Not allowed"), ("auth", 403)),
+        (faults.no_credit(), ("budget", 402)),
+        (faults.flagged(), ("refused", 403)),
+        (faults.withdrawn("vendor/a"), ("model_unavailable", 404)),
+        (faults.http_error(400, "vendor/a is not a valid model ID"), ("model_unavailable", 400)),
+        (faults.http_error(410, "gone"), ("model_unavailable", 410)),
+        (faults.http_error(408, "too slow"), ("timeout", 408)),
+        (faults.http_error(413, "request entity too large"), ("context_overflow", 413)),
+        *((faults.context_overflow(vendor), ("context_overflow", 400)) for vendor in get_args(faults.Vendor)),
+        (Raw(b"teapot", status=418), ("upstream_error", 418)),
+        (Cut(after=0), ("upstream_error", None)),
+        (Cut(), ("upstream_error", None)),
+        (faults.garbage(), ("upstream_error", None)),
+        (faults.html(), ("upstream_error", None)),
+        (Interrupted(code="server_error"), ("upstream_error", None)),
+        (Interrupted(code=502), ("upstream_error", 502)),
+        (Interrupted(code=429), ("rate_limited", 429)),
+        (Reply(""), ("empty", None)),
+        (Reply("<think>never closed"), ("empty", None)),
+        (faults.no_choices(), ("empty", None)),
+        (Reply(refusal="I can't help with that."), ("refused", None)),
+        (Reply("x", finish_reason="content_filter"), ("refused", None)),
+        (Reply("", finish_reason="length"), ("truncated", None)),
+        (Reply("x", finish_reason="error"), ("upstream_error", None)),
     ],
-    ids=lambda value: None if isinstance(value, int | str | None) else type(value).__name__,
 )
-async def test_what_each_failure_of_a_provider_is(scripted, pauses, says, reason, status, stream):
+async def test_what_each_failure_of_a_provider_is(scripted, says, fate_of, stream):
     scripted.otherwise(says)
     fault, _ = await fate(panelist(scripted), stream=stream)
-    assert (fault.reason, fault.status_code) == (reason, status)
+    assert (fault.reason, fault.status_code) == fate_of
     assert fault.message
     assert "\n" not in fault.message
     assert not [word for word in ("{'", "list index", "object has no") if word in fault.message]
@@ -98,6 +95,7 @@ async def test_time_over_is_a_timeout_and_leaves_the_wire(scripted, stream):
 
 @BOTH
 @pytest.mark.loopback
+@pytest.mark.usefixtures("pauses")
 @pytest.mark.parametrize(
     ("says", "rows"),
     [
@@ -111,7 +109,7 @@ async def test_time_over_is_a_timeout_and_leaves_the_wire(scripted, stream):
         (Interrupted(code="server_error"), 1),
     ],
 )
-async def test_only_what_was_turned_away_is_surely_free(scripted, pauses, says, rows, stream):
+async def test_only_what_was_turned_away_is_surely_free(scripted, says, rows, stream):
     scripted.otherwise(says)
     _, bill = await fate(panelist(scripted), stream=stream)
     assert len(bill) == rows

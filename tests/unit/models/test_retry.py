@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from fusion_tool.models import CallFailed
+from fusion_tool.models.call import CallFailed
 from fusion_tool.models.retry import retry_after, with_retries
 from tests.scripted_server import Cut, faults
 from tests.unit.models.models import account, asked, panelist
@@ -58,7 +58,8 @@ async def test_a_lasting_failure_is_raised_at_once(pauses, status):
     assert (provider.calls, pauses) == (1, [])
 
 
-async def test_the_last_failure_is_raised_as_it_is(pauses):
+@pytest.mark.usefixtures("pauses")
+async def test_the_last_failure_is_raised_as_it_is():
     provider = Provider(*(ProviderError(status) for status in (429, 500, 502, 503, 504)))
     with pytest.raises(ProviderError, match="status 503"):
         await with_retries(provider.send, deadline=soon())
@@ -79,7 +80,8 @@ async def test_a_pause_past_the_deadline_is_not_made(pauses, asked_for):
     assert (provider.calls, pauses) == (1, [])
 
 
-async def test_no_attempt_starts_after_the_deadline(pauses):
+@pytest.mark.usefixtures("pauses")
+async def test_no_attempt_starts_after_the_deadline():
     provider = Provider(ProviderError(500))
     with pytest.raises(ProviderError):
         await with_retries(provider.send, deadline=time.monotonic() - 1)
@@ -88,7 +90,16 @@ async def test_no_attempt_starts_after_the_deadline(pauses):
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("3", 3.0), ("0.5", 0.5), ("0", 0.0), ("-3", 0.0), ("soon", None), ("", None), ("Wed, 99 Foo", None), (None, None)],
+    [
+        ("3", 3.0),
+        ("0.5", 0.5),
+        ("0", 0.0),
+        ("-3", 0.0),
+        ("soon", None),
+        ("", None),
+        ("Wed, 99 Foo", None),
+        (None, None),
+    ],
 )
 def test_the_header_is_read(value, seconds):
     assert retry_after(ProviderError(429, value)) == seconds
@@ -116,8 +127,9 @@ def test_errors_without_headers_ask_for_nothing(error):
 )
 async def test_a_real_provider_in_trouble_twice_then_fine(scripted, pauses, trouble, stream):
     scripted.reply("vendor/a", trouble, trouble, "In 1861.")
-    bill, deltas = account(), []
-    reply = await asked(panelist(scripted), on=bill, on_delta=deltas.append if stream else None)
+    one, deltas = panelist(scripted), []
+    bill = account(one)
+    reply = await asked(one, on=bill, on_delta=deltas.append if stream else None)
     assert reply.text == "In 1861."
     assert scripted.counts == {"vendor/a": 3}
     assert len(bill.rows) == 1

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from fusion_tool.models.text import AnswerStream, answer_text, without_reasoning
 
 pieces = st.lists(
-    st.sampled_from(["<think>", "</think>", "<th", "ink>", "<", "/think>", " ", "\n", "word", "<b>"]) | st.text(max_size=3)
+    st.sampled_from(["<think>", "</think>", "<th", "ink>", "<", "/think>", " ", "\n", "word", "<b>"])
+    | st.text(max_size=3)
 )
 
 

@@ -1,0 +1,107 @@
+"""One judge's comparison: asked in the strictest way its endpoint takes, told once what was wrong."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import Runnable
+
+from fusion_tool.analysis import InvalidAnalysis, parse, reply_modes, shape
+from fusion_tool.briefing import Briefing, room_for
+from fusion_tool.budget import Tab
+from fusion_tool.config import Panelist
+from fusion_tool.models.call import Account, CallFailed, Reply, ask
+from fusion_tool.models.factory import chat_model
+from fusion_tool.models.traits import Traits, traits_of
+from fusion_tool.prompts import render
+from fusion_tool.result import Analysis
+from fusion_tool.usage import Call
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What every judge needs: the question, the answers, until when, and the bill."""
+
+    question: str
+    brief: Briefing
+    deadline: float
+    tab: Tab
+    rows: list[Call] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An analysis, still with letters, and whether the answers were cut to fit the judge's window."""
+
+    analysis: Analysis
+    packed: bool
+
+
+async def compare(hearing: Hearing, one: Panelist) -> Finding:
+    """The comparison by `one`.
+
+    A window that is known is kept to; one that turns out too small gets half the material, once.
+
+    Raises:
+        CallFailed: It gave no reply.
+        InvalidAnalysis: Neither of two replies holds an analysis.
+    """
+    model = await chat_model(one)
+    traits = traits_of(one, model)
+    account = Account("judge", one, hearing.tab, hearing.rows)
+    others = len(str(_prompt(hearing.question, Briefing((), {}, hearing.brief.nonce), traits)))
+    brief = hearing.brief.within(room_for(traits, one, others))
+    try:
+        return await _compare_once(model, traits, hearing, brief, account)
+    except CallFailed as failed:
+        if failed.fault.reason != "context_overflow":
+            raise
+        return await _compare_once(model, traits, hearing, brief.within(brief.size // 2), account)
+
+
+async def _compare_once(model: Any, traits: Traits, hearing: Hearing, brief: Briefing, account: Account) -> Finding:
+    prompt, letters = _prompt(hearing.question, brief, traits), list(brief.letters)
+    modes = reply_modes(model, letters, schema_taken=traits.json_schema, tools=traits.tools, small=traits.small)
+    reply, mode = await _reply(modes, prompt, account, hearing.deadline)
+    try:
+        return Finding(_parsed(reply), brief.packed)
+    except InvalidAnalysis as error:
+        said = AIMessage(reply.text or str(reply.message.tool_calls))
+        correction = HumanMessage(render("judge_retry", error=error, shape=shape(letters)))
+        retried = await ask(mode, [*prompt, said, correction], account=account, deadline=hearing.deadline)
+        return Finding(_parsed(retried), brief.packed)
+
+
+async def _reply(
+    modes: list[Any], prompt: list[BaseMessage], account: Account, until: float
+) -> tuple[Reply, Runnable[Any, AIMessage]]:
+    """The first reply in a mode that the model's endpoint takes: JSON schema, function call, prose."""
+    for mode in modes[:-1]:
+        try:
+            return await ask(mode, prompt, account=account, deadline=until), mode
+        except CallFailed as failed:
+            if not _refuses_mode(failed):
+                raise
+    return await ask(modes[-1], prompt, account=account, deadline=until), modes[-1]
+
+
+def _refuses_mode(failed: CallFailed) -> bool:
+    """Whether the endpoint objects to the way of asking, not to the question."""
+    said = failed.fault.message.lower()
+    words = ("response_format", "schema", "json", "tool", "function", "support", "parameter")
+    return failed.fault.status_code in (400, 404, 415, 422, 501) and any(word in said for word in words)
+
+
+def _parsed(reply: Reply) -> Analysis:
+    calls = reply.message.tool_calls
+    return parse(calls[0]["args"] if calls else reply.text)
+
+
+def _prompt(question: str, brief: Briefing, traits: Traits) -> list[BaseMessage]:
+    if traits.small:
+        asked = render("small_judge_answers", question=question, answers=brief.plain_answers())
+        example = HumanMessage(render("small_judge_example_question")), AIMessage(render("small_judge_example_answer"))
+        return [SystemMessage(render("small_judge")), *example, HumanMessage(asked)]
+    asked = render("judge_answers", question=question, answers=brief.answers())
+    system = render("judge", nonce=brief.nonce, shape=shape(list(brief.letters)))
+    return [SystemMessage(system), HumanMessage(asked)]

@@ -1,0 +1,32 @@
+"""The shape of the source: small files, each with an idea of its own."""
+
+import statistics
+from pathlib import Path
+
+import pytest
+
+import fusion_tool
+
+PACKAGE = Path(fusion_tool.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_file_is_small_and_says_what_it_is(file):
+    text = file.read_text("utf-8")
+    assert len(text.splitlines()) <= 300
+    assert text.startswith('"""')
+    assert file.stem not in {"utils", "util", "helpers", "misc", "common"}
+
+
+def test_the_median_is_smaller_still():
+    assert statistics.median(len(file.read_text("utf-8").splitlines()) for file in FILES) <= 120
+
+
+def test_no_file_defers_annotations():
+    """LangGraph reads the nodes' annotations, pydantic its models'."""
+    assert not [file for file in FILES if "from __future__ import annotations" in file.read_text("utf-8")]
+
+
+def test_type_checkers_see_the_types():
+    assert (PACKAGE / "py.typed").is_file()
