@@ -18,7 +18,7 @@ from provider import ANSWER, CRITICAL_PATH, JUDGE, SEATS, WRITER, provider
 from fusion_tool import FusionConfig, Limits, Panelist, afuse, astream
 
 QUESTION = "How were the region's sites spread, and what is still open?"
-ALONE, ROUNDS, AT_ONCE, CROWD = 21, 5, 100, 1000
+ALONE, ROUNDS, AT_ONCE, CROWD = 15, 3, 100, 1000
 Run = Callable[[], Awaitable[object]]
 
 

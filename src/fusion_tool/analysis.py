@@ -19,9 +19,6 @@ from fusion_tool.result import Analysis, Contradiction, PartialCoverage, Stance,
 T = TypeVar("T")
 
 _FUNCTION = "report_comparison"
-_SHORT_LIST = 2
-_SENTENCE = "^[A-Z][a-z]{1,11}( [A-Za-z0-9%$'-]{1,12}){1,12}\\.$"
-"""Bounds for a model whose every token counts, and which fills a string without a pattern with anything."""
 
 
 class InvalidAnalysis(ValueError):  # noqa: N818 - it names what the reply is
@@ -35,18 +32,18 @@ def shuffled(seats: Sequence[str], *, nonce: str) -> dict[str, str]:
     return dict(zip(ascii_uppercase, order, strict=False))
 
 
-def schema(letters: Sequence[str], *, bounded: bool = False) -> dict[str, Any]:
+def schema(letters: Sequence[str], *, statements: Sequence[str] = ()) -> dict[str, Any]:
     """The JSON schema of a judge's reply.
 
     Args:
         letters: The answers' letters; a stance may name no other.
-        bounded: Bound every array and string, for small models whose server enforces the grammar.
+        statements: For a small model whose server enforces the grammar: it may only sort these, not write its own.
     """
-    text = {"type": "string"} | ({"pattern": _SENTENCE} if bounded else {})
+    text = {"type": "string"} | ({"enum": list(statements)} if statements else {})
     letter = {"type": "string", "enum": list(letters)}
 
     def many(item: dict[str, Any]) -> dict[str, Any]:
-        return {"type": "array", "items": item} | ({"maxItems": _SHORT_LIST} if bounded else {})
+        return {"type": "array", "items": item} | ({"maxItems": 1} if statements else {})
 
     def fields(**properties: Any) -> dict[str, Any]:
         return {
@@ -71,7 +68,7 @@ def shape(letters: Sequence[str]) -> str:
 
 
 def reply_modes(
-    model: Any, letters: Sequence[str], *, schema_taken: bool | None, tools: bool, small: bool
+    model: Any, letters: Sequence[str], *, schema_taken: bool | None, tools: bool, statements: Sequence[str] = ()
 ) -> list[Any]:
     """`model`, bound in each way of getting a structured reply that it may know, the strictest first.
 
@@ -80,17 +77,17 @@ def reply_modes(
         letters: The answers' letters.
         schema_taken: Whether its endpoint takes OpenAI's `response_format`; `None`: try and see.
         tools: Whether it can call functions.
-        small: Bound the schema, for a server that enforces its grammar on a small model.
+        statements: As for `schema`.
 
     Returns:
         At least one runnable; the last one asks in prose.
     """
-    wanted = schema(letters, bounded=small)
+    wanted = schema(letters, statements=statements)
     modes: list[Any] = []
     if schema_taken is not False:
         json_schema = {"name": _FUNCTION, "strict": True, "schema": wanted}
         modes.append(model.bind(response_format={"type": "json_schema", "json_schema": json_schema}))
-    if tools and not small:
+    if tools and not statements:
         about = "Hand in the comparison."
         function = {"name": _FUNCTION, "description": about, "parameters": wanted}
         modes.append(model.bind_tools([{"type": "function", "function": function}], tool_choice=_FUNCTION))

@@ -78,6 +78,11 @@ class Briefing:
         lines = [f"Answer {letter}:\n{text}" for letter, text in texts.items()]
         return fence("\n\n".join(lines), label="answers", nonce=self.nonce)
 
+    def statements(self) -> list[str]:
+        """The answers' lines without their citations, each once."""
+        texts = [renumber(record["content"], {}).text for record in self.records]
+        return list(dict.fromkeys(line.strip("- ") for text in texts for line in text.splitlines() if line.strip("- ")))
+
     def notes(self) -> list[Found]:
         """The answers' cited lines, each as a note that stands for the source it cites."""
         lines = [line for record in self.records for line in record["content"].splitlines()]

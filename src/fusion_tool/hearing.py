@@ -61,7 +61,8 @@ async def compare(hearing: Hearing, one: Panelist) -> Finding:
 
 async def _compare_once(model: Any, traits: Traits, hearing: Hearing, brief: Briefing, account: Account) -> Finding:
     prompt, letters = _prompt(hearing.question, brief, traits), list(brief.letters)
-    modes = reply_modes(model, letters, schema_taken=traits.json_schema, tools=traits.tools, small=traits.small)
+    statements = brief.statements() if traits.small else ()
+    modes = reply_modes(model, letters, schema_taken=traits.json_schema, tools=traits.tools, statements=statements)
     reply, mode = await _reply(modes, prompt, account, hearing.deadline)
     try:
         return Finding(_parsed(reply), brief.packed)

@@ -53,7 +53,7 @@ def test_a_nodes_commands_are_its_drawn_edges(drawing, node):
 def test_it_has_a_name_and_the_configuration_as_its_context():
     graph = build_graph()
     assert graph.get_name() == "fusion"
-    assert graph.context_schema is FusionConfig
+    assert issubclass(graph.context_schema, FusionConfig)
 
 
 def test_it_is_asynchronous_only():

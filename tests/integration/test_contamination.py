@@ -39,7 +39,7 @@ HITS = [
     "https://excluded.example./a",
     "https://user@excluded.example/a",
     "https://exclude%64.example/a",
-    "https://ｅxcluded.example/a",
+    "https://\uff45xcluded.example/a",
 ]
 
 

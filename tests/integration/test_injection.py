@@ -64,8 +64,8 @@ async def test_a_hostile_page_stays_inside_its_fence(provider, internet, hostile
 
 
 async def test_a_hostile_title_stays_on_the_fences_first_line(provider, internet):
-    page = f"<html><head><title>Mill\n\n{ORDER}\n</title></head><body><p>{'The mill was built in 1861. ' * 20}</p></body></html>"
-    internet.page("/page", Page(page))
+    head = f"<head><title>Mill\n\n{ORDER}\n</title></head>"
+    internet.page("/page", Page(f"<html>{head}<body><p>{'The mill was built in 1861. ' * 20}</p></body></html>"))
     provider.reply(SEAT, reads(internet.url("/page")), "1861.")
     await afuse(QUESTION, panel(SEAT, internet=internet, strategy="solo"))
     request = provider.calls(SEAT)[-1]

@@ -4,7 +4,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import MemorySaver
 
-from fusion_tool import FusionResult, PanelFailed, afuse, build_graph
+from fusion_tool import FusionResult, PanelFailed, Panelist, afuse, build_graph
 from fusion_tool.testing import ScriptedChat
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
 from tests.scripted_server import Cut, Interrupted, Raw, Reply, Usage, faults
@@ -250,7 +250,5 @@ async def test_two_runs_of_one_graph_have_nothing_in_common(checkpointer):
 
 def panel_of(*models):
     """Seats of the scripted OpenRouter, and models as objects, side by side."""
-    from fusion_tool import Panelist
-
     named = [f"openrouter:{model}" if isinstance(model, str) else model for model in models]
     return tuple(Panelist(model=model) for model in named)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fusion_tool import PanelFailed, afuse
+from fusion_tool import PanelFailed, Panelist, afuse
 from fusion_tool.sources import source_id
 from fusion_tool.testing import ScriptedChat
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, fenced, panel, reads, searches, text, verdict
@@ -199,13 +199,13 @@ async def test_an_empty_answer_after_tools_is_no_answer(provider, internet, ask)
     assert failure.value.usage["calls"]
 
 
-async def test_each_model_call_of_the_loop_is_a_row_of_the_bill(provider, internet, ask):
+async def test_each_model_call_of_the_loop_is_a_row_of_the_bill(provider, ask):
     provider.reply(SEAT, searches(cost=0.125), Reply("1861.", cost=0.25))
     result = await ask()
     assert [row.cost_usd for row in result.usage.calls] == [0.125, 0.25]
 
 
-async def test_what_a_seat_found_before_its_fallback_is_kept(provider, internet, ask):
+async def test_what_a_seat_found_before_its_fallback_is_kept(provider, internet):
     provider.reply(SEAT, reads(internet.url("/0")), faults.unauthorized())
     provider.reply("test/second", f"Built in 1861 {cite(internet.url('/0'))}.")
     seat = {"model": f"openrouter:{SEAT}", "fallbacks": ["openrouter:test/second"]}
@@ -218,7 +218,7 @@ async def test_what_a_seat_found_before_its_fallback_is_kept(provider, internet,
 # A model without tools ------------------------------------------------------------------------------------------
 
 
-async def test_a_model_that_cannot_call_tools_gets_the_evidence_first(provider, internet):
+async def test_a_model_that_cannot_call_tools_gets_the_evidence_first(internet):
     model = ScriptedChat(
         replies=[f"Built in 1861 {cite(internet.url('/0'))}."], model_name="plain", profile={"tool_calling": False}
     )
@@ -250,49 +250,7 @@ async def test_a_model_whose_provider_refuses_tools_gets_the_evidence_first(prov
     assert MILL in provider.calls(SEAT)[-1].prompt
 
 
-# Seats side by side ---------------------------------------------------------------------------------------------
-
-
-async def test_three_seats_that_overlap_by_half_fetch_every_page_once(provider, internet):
-    """Ten pages a seat, 30 fetches, 20 different ones."""
-    wanted = [[*range(5 * n, 5 * n + 10)] for n in range(3)]
-    assert len({n for pages in wanted for n in pages}) == 20
-    for n in range(20):
-        internet.page(f"/{n}", text(f"Page {n}."))
-    for model, pages in zip(("test/one", "test/two", "test/three"), wanted, strict=True):
-        provider.reply(model, reads(*(internet.url(f"/{n}") for n in pages)), "Read.")
-    config = panel("test/one", "test/two", "test/three", internet=internet, max_tool_calls=10)
-    result = await afuse(QUESTION, config)
-    visits = {path: count for path, count in internet.counts.items() if path != "/search"}
-    assert sum(visits.values()) == len(visits) == 20
-    assert [one.tool_calls for one in result.responses] == [10, 10, 10]
-    assert [len(one.sources) for one in result.responses] == [10, 10, 10]
-
-
-async def test_three_seats_that_search_for_the_same_ask_once(provider, internet):
-    for model in ("test/one", "test/two", "test/three"):
-        provider.reply(model, searches(), "Found.")
-    await afuse(QUESTION, panel("test/one", "test/two", "test/three", internet=internet))
-    assert internet.queries == [QUESTION]
-
-
-async def test_spellings_of_one_address_are_one_page(provider, internet):
-    url = internet.url("/0")
-    for model, spelling in zip(("test/one", "test/two"), (f"{url}#top", f"{url}?utm_source=x"), strict=True):
-        provider.reply(model, reads(spelling), "Read.")
-    result = await afuse(QUESTION, panel("test/one", "test/two", internet=internet))
-    assert sum(count for path, count in internet.counts.items() if path == "/0") == 1
-    assert [source.retrieved_by for source in result.sources] == [["one", "two"]]
-
-
-async def test_another_run_looks_again(provider, internet, ask):
-    provider.reply(SEAT, reads(internet.url("/0")), "1861.", reads(internet.url("/0")), "1861.")
-    await ask()
-    await ask()
-    assert internet.counts["/0"] == 2
-
-
-async def test_no_tools_at_all_is_a_panel_from_memory(provider, internet):
+async def test_no_tools_at_all_is_a_panel_from_memory(provider):
     result = await afuse(QUESTION, panel("test/one", "test/two"))
     assert not [request for request in provider.requests if request.tools]
     assert (result.sources, result.citations) == ([], [])
@@ -304,6 +262,4 @@ async def test_no_tool_calls_allowed_offers_no_tools(provider, ask):
 
 
 def panel_with(*seats):
-    from fusion_tool import Panelist
-
     return tuple(Panelist.model_validate(seat) for seat in seats)

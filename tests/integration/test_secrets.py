@@ -124,7 +124,7 @@ async def test_a_models_own_fields_are_in_no_checkpoint():
     assert isinstance(states[0]["run"]["config"]["panel"][0]["model"], str)
 
 
-async def test_a_checkpoint_of_a_named_model_holds_no_key(provider):
+async def test_a_checkpoint_of_a_named_model_holds_no_key():
     graph = build_graph(panel(*SEATS), checkpointer=MemorySaver())
     on = {"configurable": {"thread_id": "t"}}
     await graph.ainvoke({"question": QUESTION}, on)

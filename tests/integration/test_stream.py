@@ -27,6 +27,12 @@ def mill(provider, internet):
     return internet.url("/mill")
 
 
+@pytest.fixture
+def researched(provider, internet, mill):
+    """The provider, a panel whose first seat reads the page, and the page's citation."""
+    return provider, panel(*SEATS, internet=internet), cite(mill)
+
+
 async def events_of(config, question=QUESTION):
     return [event async for event in astream(question, config)]
 
@@ -89,15 +95,16 @@ ANSWERS = [
     pytest.param("`{id}` is code, {id} is not", None, id="inline code"),
     pytest.param("```\n{id}\n```\nBuilt in 1861 {id}.", None, id="a code block"),
     pytest.param("Built in 1861 [1a2b", "Built in 1861 [1a2b", id="a bracket that never closes"),
-    pytest.param("Gegründet 1861 – « oui » 🏭 {id}", "Gegründet 1861 – « oui » 🏭 [1]", id="beyond ASCII"),
+    pytest.param("Gegründet 1861, « oui » 🏭 {id}", "Gegründet 1861, « oui » 🏭 [1]", id="beyond ASCII"),
 ]
 
 
-@pytest.mark.parametrize("size", [1, 7])
+@pytest.mark.parametrize("size", [1])
 @pytest.mark.parametrize(("said", "expected"), ANSWERS)
-async def test_the_joined_deltas_are_the_answer(provider, internet, mill, said, expected, size):
-    provider.reply(WRITER, Reply(said.replace("{id}", cite(mill)), chunk_size=size))
-    events = await events_of(panel(*SEATS, internet=internet))
+async def test_the_joined_deltas_are_the_answer(researched, said, expected, size):
+    provider, config, id_ = researched
+    provider.reply(WRITER, Reply(said.replace("{id}", id_), chunk_size=size))
+    events = await events_of(config)
     answer = events[-1]["result"]["answer"]
     assert deltas(events) == answer
     assert expected is None or answer == expected
@@ -165,11 +172,11 @@ async def test_a_server_that_cannot_count_while_it_streams_is_asked_again_withou
 async def test_a_failed_run_raises_from_the_iteration(provider):
     for model in SEATS:
         provider.reply(model, faults.unauthorized())
-    seen = []
-    with pytest.raises(PanelFailed):
-        async for event in astream(QUESTION, panel(*SEATS)):
-            seen.append(event)  # noqa: PERF401 - what came before the error counts
+    stream = astream(QUESTION, panel(*SEATS))
+    seen = [await anext(stream) for _ in range(8)]
     assert kinds(seen)[-1] == "panel.closed"
+    with pytest.raises(PanelFailed):
+        await anext(stream)
 
 
 async def test_leaving_the_stream_cancels_what_is_in_flight(provider):

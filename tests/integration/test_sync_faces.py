@@ -140,7 +140,7 @@ def test_no_thread_is_left_behind_by_each_run():
     assert threading.active_count() == before
 
 
-async def test_a_run_in_the_background_does_not_hold_up_the_callers_loop(provider):
+async def test_a_run_in_the_background_does_not_hold_up_the_callers_loop():
     """A synchronous face called in a thread leaves the caller's loop free."""
     ticks = 0
 

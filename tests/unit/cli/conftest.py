@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_tool.models.factory import _KEYS
+from fusion_tool.models.endpoints import KEYS
 from fusion_tool.panel_tools.check import NEEDS
 from tests.scripted_server import ScriptedServer
 from tests.unit.cli.support import script_panel
@@ -17,7 +17,7 @@ _NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 @pytest.fixture(autouse=True)
 def _bare(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     home = tmp_path_factory.mktemp("home")
-    for variable in (*_KEYS.values(), *NEEDS.values(), "FORCE_COLOR", "COLUMNS"):
+    for variable in (*KEYS.values(), *NEEDS.values(), "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(home))

@@ -1,8 +1,16 @@
-"""No test of these waits: pauses between attempts are written down instead."""
+"""No test of these waits: pauses between attempts are written down instead, and certificates are not read."""
 
 import asyncio
+import ssl
 
+import httpx2
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_certificates(monkeypatch):
+    """Reading the CAs for each test's loop takes longer than the test; nothing here speaks TLS."""
+    monkeypatch.setattr(httpx2, "create_ssl_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ def test_a_fallback_keeps_the_sampling_and_leaves_the_endpoint():
     [
         ({"model": "nope:m"}, "judge.model", "no provider 'nope'"),
         ({"model": "openrouter:"}, "judge.model", "names no model"),
-        ({"model": "local:nope"}, "model", "no local model 'nope'"),
+        ({"model": "local:nope"}, "judge.model", "no local model 'nope'"),
         ({"model": "mistralai:m"}, "judge.model", "pip install langchain-mistralai"),
         ({"model": "openrouter:m", "fallbacks": ("nope:m",)}, "judge.model", "no provider 'nope'"),
         ({"model": "m", "base_url": "http://h/v1", "api_key_env": "ABSENT_KEY"}, "judge.model", "set ABSENT_KEY"),
