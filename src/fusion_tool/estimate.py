@@ -131,7 +131,9 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
         rows=rows,
         expected=expected,
         worst=_capped(_sum(row.worst for row in rows), config.limits, 1.0),
-        unpriced=[name for name in dict.fromkeys(name for _, one in roles for name in _models(one)) if not is_priced(name)],
+        unpriced=[
+            name for name in dict.fromkeys(name for _, one in roles for name in _models(one)) if not is_priced(name)
+        ],
         versus=[Versus(model=name, expected=one, ratio=_ratio(expected.usd, one.usd)) for name, one in alone],
         refused=_refused(config, roles, question + context),
     )
@@ -225,11 +227,13 @@ def _reserved(stage: Stage, one: Panelist, prompts: Sequence[int]) -> Amount:
 
 
 def _capped(worst: Amount, limits: Limits, share: float) -> Amount:
-    """`worst`, or what the limits leave to the share; a bound on tokens bounds the answers first."""
-    usd = worst.usd if limits.usd is None or worst.usd is None else min(worst.usd, limits.usd * share)
+    """`worst`, where a limit leaves this share of the run less: that."""
     room = math.inf if limits.tokens is None else limits.tokens * share
-    asked = int(min(worst.input_tokens, room))
-    return Amount(input_tokens=asked, output_tokens=int(min(worst.output_tokens, room - asked)), usd=usd)
+    return Amount(
+        input_tokens=int(min(worst.input_tokens, room)),
+        output_tokens=int(min(worst.output_tokens, room)),
+        usd=worst.usd if limits.usd is None or worst.usd is None else min(worst.usd, limits.usd * share),
+    )
 
 
 def _priced(model: str, asked: int, answered: int) -> Amount:
@@ -246,3 +250,33 @@ def _sum(amounts: Iterable[Amount]) -> Amount:
         output_tokens=sum(row.output_tokens for row in rows),
         usd=sum(known) if known else None,
     )
+
+
+def _models(one: Panelist) -> tuple[str, ...]:
+    return one.model_name, *one.fallbacks
+
+
+def _at_most(tokens: int, max_tokens: int | None) -> int:
+    return tokens if max_tokens is None else min(tokens, max_tokens)
+
+
+def _answer_bytes(one: Panelist) -> int:
+    """What the longest answer that a limit lets `one` give becomes in a later prompt."""
+    longest = Tab(Ledger(usd=math.inf, tokens=None), "panelist").hold(one.model_name, 0, one.max_tokens).max_tokens
+    return WORST_BYTES_A_TOKEN * (longest or 0)
+
+
+def _answers_bytes(config: FusionConfig) -> int:
+    return sum(_answer_bytes(seat) + _HEADING_BYTES for seat in config.panel)
+
+
+def _ratio(whole: float | None, alone: float | None) -> float | None:
+    return None if whole is None or not alone else whole / alone
+
+
+def _refused(config: FusionConfig, roles: Iterable[tuple[str, Panelist]], asked: str) -> str | None:
+    try:
+        check_limits(config, roles, asked)
+    except (BudgetExceeded, ConfigError) as error:
+        return str(error)
+    return None

@@ -11,6 +11,7 @@ import typer
 from fusion_tool.cli.ask import ask
 from fusion_tool.cli.commands import Commands
 from fusion_tool.cli.doctor import doctor
+from fusion_tool.cli.estimate import estimate
 from fusion_tool.cli.examples import ASK_EXAMPLES, EXAMPLES
 from fusion_tool.cli.init import init
 from fusion_tool.cli.logs import Verbosity, log_to_stderr
@@ -28,6 +29,7 @@ app = typer.Typer(
     epilog=EXAMPLES,
 )
 app.command(epilog=ASK_EXAMPLES)(ask)
+app.command()(estimate)
 app.command()(presets)
 app.command()(doctor)
 app.command()(init)
