@@ -21,6 +21,11 @@ T = TypeVar("T")
 _FUNCTION = "report_comparison"
 
 
+_LETTER = re.compile(r"\b[A-H]\b")
+_ONE_LETTER = re.compile(r"(?:answer\s+)?[(\[]?([A-H])[)\].:]?", re.IGNORECASE)
+_LETTERS = re.compile(r"\b[Aa]nswers?\s+([A-H]\b(?:(?:,\s*|,?\s+(?:and|or)\s+|\s*&\s*)[A-H]\b)*)")
+
+
 class InvalidAnalysis(ValueError):  # noqa: N818 - it names what the reply is
     """A judge's reply that holds no analysis; the message tells the judge what is wrong."""
 
@@ -42,8 +47,8 @@ def schema(letters: Sequence[str], *, statements: Sequence[str] = ()) -> dict[st
     text = {"type": "string"} | ({"enum": list(statements)} if statements else {})
     letter = {"type": "string", "enum": list(letters)}
 
-    def many(item: dict[str, Any]) -> dict[str, Any]:
-        return {"type": "array", "items": item} | ({"maxItems": 1} if statements else {})
+    def many(item: dict[str, Any], most: int = 1) -> dict[str, Any]:
+        return {"type": "array", "items": item} | ({"maxItems": most} if statements else {})
 
     def fields(**properties: Any) -> dict[str, Any]:
         return {
@@ -55,7 +60,7 @@ def schema(letters: Sequence[str], *, statements: Sequence[str] = ()) -> dict[st
 
     return fields(
         consensus=many(text),
-        contradictions=many(fields(topic=text, stances=many(fields(model=letter, stance=text)))),
+        contradictions=many(fields(topic=text, stances=many(fields(model=letter, stance=text), most=2))),
         partial_coverage=many(fields(models=many(letter), point=text)),
         unique_insights=many(fields(model=letter, insight=text)),
         blind_spots=many(text),
@@ -116,28 +121,35 @@ def _items(value: Mapping[str, Any], field: str, kind: type[T]) -> list[T]:
     """The valid items of one list; a reply that was cut off loses its last item, not the whole analysis.
 
     Raises:
-        InvalidAnalysis: There are items, and none is valid.
+        InvalidAnalysis: There are items, and none is valid (but one alone, which may have been cut off).
     """
     rows, adapter = value.get(field) or [], TypeAdapter(kind)
     valid, complaint = [], ""
-    for row in rows if isinstance(rows, list) else [rows]:
+    rows = rows if isinstance(rows, list) else [rows]
+    for row in rows:
         try:
             valid.append(adapter.validate_python(row))
         except ValidationError as error:
             complaint = error.errors(include_url=False)[0]["msg"]
-    if complaint and not valid:
+    if complaint and not valid and not _unfinished(rows):
         raise InvalidAnalysis(f"{field}: {complaint}")
     return valid
+
+
+def _unfinished(rows: list[Any]) -> bool:
+    """Whether the only item is an object that stops short of its last field, as a cut-off reply leaves it."""
+    return len(rows) == 1 and isinstance(rows[0], Mapping) and "error" not in rows[0]
 
 
 def named(analysis: Analysis, names: Mapping[str, str]) -> Analysis:
     """`analysis` with each letter replaced by the name it stands for, in the texts too ("Answer B says ...")."""
 
     def name(letter: str) -> str:
-        return names.get(letter.removeprefix("Answer ").strip().upper(), letter)
+        match = _ONE_LETTER.fullmatch(letter.strip())
+        return names.get(match[1].upper(), letter) if match else letter
 
     def text(value: str) -> str:
-        return re.sub(r"\b[Aa]nswer ([A-H])\b", lambda match: names.get(match[1], match[0]), value)
+        return _LETTERS.sub(lambda match: _LETTER.sub(lambda one: names.get(one[0].upper(), one[0]), match[1]), value)
 
     return Analysis(
         consensus=[text(point) for point in analysis.consensus],

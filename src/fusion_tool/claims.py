@@ -70,7 +70,8 @@ def as_text(reply: str, found: Sequence[Found]) -> str | None:
 
     value = json_repair.loads(reply)
     rows = value.get("claims") if isinstance(value, dict) else None
-    whole = [claim for row in rows or [] if (claim := _whole(row)) and 1 <= claim.source <= len(found)]
+    listed = rows if isinstance(rows, list) else []
+    whole = [claim for row in listed if (claim := _whole(row)) and 1 <= claim.source <= len(found)]
     lines = [f"- {' '.join(claim.text.split())} [{found[claim.source - 1]['id']}]" for claim in whole]
     return "\n".join(dict.fromkeys(lines)) or None
 

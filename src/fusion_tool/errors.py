@@ -66,6 +66,9 @@ class PanelFailed(FusionError):  # noqa: N818 - the public name is part of the c
         self.failed_models = list(failed_models)
         self.usage = usage
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.failed_models, self.usage)
+
 
 class BudgetExceeded(FusionError):  # noqa: N818 - the public name is part of the contract
     """A limit would be passed before the first model call.
@@ -79,6 +82,9 @@ class BudgetExceeded(FusionError):  # noqa: N818 - the public name is part of th
     def __init__(self, kind: str, value: float, limit: float) -> None:
         super().__init__(f"limits.{kind}: the run needs at least {value:g}, the limit is {limit:g}")
         self.kind, self.value, self.limit = kind, value, limit
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, self.value, self.limit)
 
 
 class SandboxUnavailable(FusionError):  # noqa: N818 - the public name is part of the contract

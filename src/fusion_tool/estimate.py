@@ -43,11 +43,9 @@ TOOLS_BYTES = 6000
 
 ASSUMPTIONS = (
     f"every seat makes all its tool calls, one a turn; each adds {RESULT_TOKENS:,} tokens to the prompts after it",
-    f"a turn that calls a tool writes {TURN_TOKENS:,} tokens, an answer {ANSWER_TOKENS:,}, "
-    f"a comparison {ANALYSIS_TOKENS:,}, reasoning included",
+    f"a tool turn writes {TURN_TOKENS:,} tokens, an answer {ANSWER_TOKENS:,}, a comparison {ANALYSIS_TOKENS:,}",
     f"{BYTES_A_TOKEN} bytes of prompt a token; no cache discount; no fallback is needed; search fees not counted",
-    "worst: every call that may be charged, fallbacks included, each reserved as under a limit; "
-    "a limit bounds it from above",
+    "at worst: every call that may be charged, all fallbacks among them, each as long as a limit lets it be",
 )
 """What the figures rest on, for people."""
 
@@ -157,8 +155,9 @@ def _sizes(config: FusionConfig, asked: int) -> _Sizes:
     judge = render("judge", nonce=_NONCE, shape=shape(["A", "B"])) + render("judge_answers", question="", answers="")
     material = render("synthesizer_material", question="", context="", answers="", analysis="")
     writer = render("synthesizer", nonce=_NONCE, today=_DATE) + material
-    roles = len("systemhuman")  # each message is framed by its role
-    return _Sizes(*(len(text.encode()) + roles + asked for text in (system + user, judge, writer)), turns)
+    framed = asked + len("systemhuman")  # each message is framed by its role
+    sizes = [len(text.encode()) + framed for text in (system + user, judge, writer)]
+    return _Sizes(sizes[0], sizes[1], sizes[2], turns)
 
 
 def _seat(one: Panelist, label: str, sizes: _Sizes, config: FusionConfig, seats: int) -> Row:

@@ -37,8 +37,12 @@ def cost_of(
         return None, "unpriced"
     from genai_prices import Usage, calc_price
 
-    tokens = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached_tokens or 0)
-    price = calc_price(tokens, model_ref=name, provider_id=_PRICE_LIST_IDS.get(provider, provider))
+    cached = min(cached_tokens or 0, input_tokens)  # some providers count cached tokens apart
+    tokens = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached)
+    try:
+        price = calc_price(tokens, model_ref=name, provider_id=_PRICE_LIST_IDS.get(provider, provider))
+    except (LookupError, ValueError):  # counts that cannot be: the answer is paid for, its price unknown
+        return None, "unpriced"
     return float(price.total_price), "list_price"
 
 

@@ -54,8 +54,8 @@ def load_file(path: Path, *, preset: str | None = None) -> FusionConfig:
         raise ConfigError(f"cannot read {path}: {error.strerror}", field="config") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", field="config") from None
-    if documents := table.get("documents"):
-        table["documents"] = path.parent / str(documents)
+    if isinstance(documents := table.get("documents"), str):
+        table["documents"] = path.parent / documents
     named = table.pop("preset", None)
     name = preset or named
     try:

@@ -51,21 +51,26 @@ def canonical_url(url: str) -> str:
     Scheme and host in lower case, default port, fragment, tracking parameters and a trailing slash
     dropped; parameters keep their order.
     """
-    parts = urlsplit(url.strip())
-    host = (parts.hostname or "").rstrip(".")
     try:
+        parts = urlsplit(url.strip())
         port = parts.port
-    except ValueError:
-        port = None
-    if port is not None and port != _DEFAULT_PORTS.get(parts.scheme):
+    except ValueError:  # not an address that could be fetched; its own text tells it apart
+        return url.strip()
+    if parts.scheme not in _DEFAULT_PORTS:  # documents and commands: every character counts
+        return url.strip()
+    host = (parts.hostname or "").rstrip(".")
+    host = f"[{host}]" if ":" in host else host
+    if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
         host = f"{host}:{port}"
-    query = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not k.startswith(_TRACKING)]
-    return urlunsplit((parts.scheme.lower(), host, parts.path.rstrip("/"), urlencode(query), ""))
+    # Queries in old encodings are not UTF-8; what cannot be decoded must still be told apart.
+    pairs = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
+    query = urlencode([(k, v) for k, v in pairs if not k.startswith(_TRACKING)], errors="surrogateescape")
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), query, ""))
 
 
 def source_id(url: str) -> str:
     """The id of the source at `url`: the first 8 hex digits of the SHA-256 of its canonical form."""
-    return hashlib.sha256(canonical_url(url).encode()).hexdigest()[:_ID_LENGTH]
+    return hashlib.sha256(canonical_url(url).encode(errors="surrogatepass")).hexdigest()[:_ID_LENGTH]
 
 
 def found(url: str, *, title: str, kind: Kind, text: str) -> Found:

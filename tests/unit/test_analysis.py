@@ -184,7 +184,9 @@ def test_the_schema_is_strict_and_names_the_letters():
     assert json.loads(shape(["A", "B"])) == wanted
 
 
-def test_a_small_models_schema_bounds_every_list_and_text():
+def test_a_small_model_may_only_sort_statements():
+    said = ["The mill was built in 1861.", "It burned down."]
+
     def walk(node):
         if node["type"] == "array":
             assert node["maxItems"] <= 2
@@ -194,20 +196,20 @@ def test_a_small_models_schema_bounds_every_list_and_text():
             for inner in node["properties"].values():
                 walk(inner)
         else:
-            assert node.get("pattern") or node.get("enum")
+            assert node["enum"] in (["A"], said)
 
-    walk(schema(["A"], bounded=True))
+    walk(schema(["A"], statements=said))
 
 
 @pytest.mark.parametrize(
     ("options", "count"),
     [
-        ({"schema_taken": True, "tools": True, "small": False}, 3),
-        ({"schema_taken": None, "tools": True, "small": False}, 3),
-        ({"schema_taken": False, "tools": True, "small": False}, 2),
-        ({"schema_taken": None, "tools": False, "small": False}, 2),
-        ({"schema_taken": True, "tools": True, "small": True}, 2),
-        ({"schema_taken": False, "tools": False, "small": False}, 1),
+        ({"schema_taken": True, "tools": True}, 3),
+        ({"schema_taken": None, "tools": True}, 3),
+        ({"schema_taken": False, "tools": True}, 2),
+        ({"schema_taken": None, "tools": False}, 2),
+        ({"schema_taken": True, "tools": True, "statements": ["x"]}, 2),
+        ({"schema_taken": False, "tools": False}, 1),
     ],
 )
 def test_the_ways_of_asking_end_with_prose(options, count):
@@ -222,4 +224,4 @@ def test_the_ways_of_asking_end_with_prose(options, count):
     if options["schema_taken"] is not False:
         asked = modes[0].kwargs["response_format"]["json_schema"]
         assert asked["strict"] is True
-        assert asked["schema"] == schema(["A", "B"], bounded=options["small"])
+        assert asked["schema"] == schema(["A", "B"], statements=options.get("statements", ()))

@@ -71,28 +71,29 @@ def _show(bill: "Estimate") -> None:
     from rich.table import Table
 
     from fusion_tool.cli import consoles
-    from fusion_tool.cli.text import line
+    from fusion_tool.cli.text import UNKNOWN, dollars, line
 
     console = consoles.stdout()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("", "model", "expected: in", "out", "cost", "at worst: in", "out", "cost"):
-        table.add_column(name, justify="left" if name in ("", "model") else "right", overflow="fold")
+    for column in ("", "model", "expected: in", "out", "cost", "at worst: in", "out", "cost"):
+        table.add_column(column, justify="left" if column in ("", "model") else "right", overflow="fold")
     for row in bill.rows:
         name = row.seat or _STAGES[row.stage]
         table.add_row(line(name, 64), line(row.model), *_cells(row.expected), *_cells(row.worst))
     more = " + unknown" if bill.unpriced else ""
     table.add_row("total", "", *_cells(bill.expected, more), *_cells(bill.worst, more), style="bold")
-    for one in bill.versus:
-        told = "times the price: unknown" if one.ratio is None else f"the panel costs {one.ratio:.1f} times as much"
-        table.add_row("alone", line(one.model), *_cells(one.expected), told)
     console.print(table)
+    for versus in bill.versus:
+        ratio = UNKNOWN if versus.ratio is None else f"{versus.ratio:.1f} times that"
+        alone = f"{line(versus.model)} alone: {dollars(versus.expected.usd)}"
+        console.print(f"\n{alone} expected; this run: {ratio}", soft_wrap=True)
     if bill.unpriced:
         console.print(f"\nWithout a known price: {', '.join(map(line, bill.unpriced))}", soft_wrap=True)
     if bill.refused:
         console.print(f"\nThis run would be refused: {line(bill.refused, 500)}", style="yellow", soft_wrap=True)
     console.print("\nAssumed:")
-    for one in bill.assumptions:
-        console.print(f"- {one}", soft_wrap=True)
+    for assumption in bill.assumptions:
+        console.print(f"- {assumption}", soft_wrap=True)
 
 
 def _cells(amount: "Amount", more: str = "") -> tuple[str, str, str]:

@@ -7,8 +7,11 @@ Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
+
+_EMPTY = {"finish_reason": "stop", "model_provider": "openai"}
+"""How an answer without choices is told on: as one that says nothing."""
 
 
 class CompatibleChat(ChatOpenAI):
@@ -16,6 +19,9 @@ class CompatibleChat(ChatOpenAI):
 
     usage_accounting: bool = False
     """Ask for OpenRouter's own cost figure; other servers may refuse the field."""
+
+    openai_proxy: str | None = None
+    """Not read from `OPENAI_PROXY`: the shared client has the environment's proxies already."""
 
     @property
     def _llm_type(self) -> str:
@@ -35,8 +41,10 @@ class CompatibleChat(ChatOpenAI):
         return payload | ({"extra_body": extra} if extra else {})
 
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
-        result = super()._create_chat_result(response, generation_info)
         body = response if isinstance(response, dict) else response.model_dump(warnings=False)
+        if not body.get("error") and body.get("choices") == []:
+            return ChatResult(generations=[ChatGeneration(message=AIMessage("", response_metadata=_EMPTY))])
+        result = super()._create_chat_result(response, generation_info)
         for generation, choice in zip(result.generations, body.get("choices") or (), strict=False):
             if isinstance(generation.message, AIMessage):
                 _keep_extras(generation.message, choice.get("message") or {})
@@ -59,6 +67,8 @@ def _keep_extras(message: AIMessage | AIMessageChunk, raw: dict[str, Any]) -> No
     reasoning = raw.get("reasoning") or raw.get("reasoning_content")
     if isinstance(reasoning, str) and reasoning:
         message.additional_kwargs["reasoning_content"] = reasoning
+    if raw.get("refusal"):
+        message.additional_kwargs["refusal"] = raw["refusal"]
     if raw.get("annotations"):
         message.additional_kwargs["annotations"] = raw["annotations"]
 

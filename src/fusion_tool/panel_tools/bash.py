@@ -21,6 +21,6 @@ async def bash(
     result = await sandbox.run(command)
     ending = "timed out" if result.timed_out else f"exit status {result.exit_code}"
     text = f"$ {command}\n{result.output}\n({ending}{', output cut' if result.truncated else ''})"
-    source = found(f"command:{command}", title=command.splitlines()[0][:80], kind="command", text=text)
+    source = found(f"command:{command}", title=command.strip().partition("\n")[0][:80], kind="command", text=text)
     seat.log.note("bash", command, [source])
     return seat.kit.shown([source]), [source]

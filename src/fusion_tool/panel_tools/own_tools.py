@@ -20,7 +20,7 @@ _HONOURS_EXCLUSIONS = re.compile(r"^web_search_\d+$")
 
 def screened(message: Any, kit: Kit) -> tuple[Any, int]:
     """A tool's message, fenced, without the blocks that the exclusions forbid; and how many those were."""
-    if not isinstance(message, ToolMessage) or message.status == "error":
+    if not isinstance(message, ToolMessage):
         return message, 0
     blocks = message.content if isinstance(message.content, list) else [message.content]
     kept: list[str | dict[str, Any]] = []
@@ -59,10 +59,10 @@ def with_exclusions(tools: Iterable[Any], config: FusionConfig) -> list[Any]:
 
 
 def _restricted(tool: dict[str, Any], config: FusionConfig) -> dict[str, Any]:
-    kind = str(tool.get("type", ""))
+    kind = str(tool.get("type") or " ".join(tool)).lower()  # Google's have no type but their one key
     if _HONOURS_EXCLUSIONS.match(kind) and not config.blocked_fragments:
         return {**tool, "blocked_domains": [*tool.get("blocked_domains", []), *config.excluded_domains]}
-    if "search" in kind or "fetch" in kind:
+    if any(word in kind for word in ("search", "fetch", "url_context", "urlcontext")):
         raise ConfigError(
             f"the provider's own '{kind}' cannot honour excluded_domains and blocked_fragments; "
             "use the package's web_search, or drop the exclusions",

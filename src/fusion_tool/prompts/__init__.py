@@ -19,11 +19,11 @@ def fence(text: str, *, label: str, nonce: str) -> str:
     Args:
         text: Untrusted text.
         label: What it is, such as `answer A`.
-        nonce: The run's random token; occurrences in the text are removed, so that it cannot close the fence.
+        nonce: The run's random token; occurrences in the text are replaced, so that it cannot close the fence.
     """
-    inside = text.replace(nonce, "")
-    # A label is outside text too where it carries a page's title.
-    label = " ".join(label.replace(nonce, "").split())
+    # Replaced, not removed: what stood around a removed token could form it anew. A label is outside text too,
+    # where it carries a page's title.
+    inside, label = text.replace(nonce, "-"), " ".join(label.replace(nonce, "-").split())
     return f"<<<{nonce} begin {label}\n{inside}\n{nonce} end>>>"
 
 

@@ -1,0 +1,58 @@
+"""`estimate`: the bill in advance, without key, network or spending."""
+
+import json
+
+import pytest
+
+from tests.unit.cli.support import QUESTION, fusion
+
+PANEL = ("--model", "openrouter:openai/gpt-5.4-mini", "--model", "nobody:nothing", "--no-search", "--bash", "off")
+
+
+def test_every_stage_is_shown_with_what_it_rests_on():
+    shown = fusion("estimate", QUESTION)
+    assert shown.exit_code == 0
+    for text in ("gemini-3-flash-preview", "judge", "synthesis", "total", "at worst", "Assumed:", "tokens"):
+        assert text in shown.output
+
+
+def test_as_json():
+    bill = json.loads(fusion("estimate", QUESTION, "--json", "--max-usd", "0.5", "--versus", "foo:bar").output)
+    assert [row["stage"] for row in bill["rows"]] == ["panelist"] * 3 + ["judge", "synthesizer"]
+    assert bill["worst"]["usd"] == pytest.approx(0.5)
+    assert bill["versus"][0]["expected"]["usd"] is None
+    assert bill["refused"] is None
+
+
+def test_flags_choose_as_they_do_for_ask():
+    flags = ("--judge", "openrouter:openai/gpt-5.5", "--synthesizer", "openrouter:openai/gpt-5.4-mini")
+    bill = json.loads(fusion("estimate", QUESTION, *PANEL, *flags, "--json").output)
+    assert [row["model"] for row in bill["rows"]] == [PANEL[1], PANEL[3], flags[1], flags[3]]
+
+
+def test_the_unpriced_are_named_and_never_free():
+    shown = fusion("estimate", QUESTION, *PANEL).output
+    assert "+ unknown" in shown
+    assert "Without a known price: nobody:nothing" in shown
+
+
+def test_the_price_of_one_model_alone():
+    shown = fusion("estimate", QUESTION, "--versus", "openrouter:openai/gpt-5.4-mini").output
+    assert "openrouter:openai/gpt-5.4-mini alone: $" in shown
+    assert "times that" in shown
+
+
+def test_a_run_that_would_not_begin_says_so():
+    assert "would be refused: limits.usd" in fusion("estimate", QUESTION, "--max-usd", "0.0001").output
+
+
+def test_a_wrong_flag_is_named():
+    failed = fusion("estimate", QUESTION, "--max-usd", "-1")
+    assert failed.exit_code == 2
+    assert "--max-usd" in failed.output
+
+
+def test_the_question_may_be_piped():
+    piped = fusion("estimate", "-", "--json", stdin="word " * 4000)
+    given = fusion("estimate", "-", "--json", stdin="word")
+    assert json.loads(piped.output)["expected"]["input_tokens"] > json.loads(given.output)["expected"]["input_tokens"]

@@ -1,0 +1,173 @@
+"""The bill in advance: expected by what is assumed, at worst what a limit would let be reserved."""
+
+import pytest
+
+from fusion_tool import FusionConfig, afuse, budget, estimate
+from fusion_tool.estimate import estimate as estimated
+from fusion_tool.pricing import cost_of
+from fusion_tool.testing import ScriptedChat
+
+QUESTION = "Which moon has the thickest atmosphere? Größer als 1 bar."
+PRICED, CHEAP, UNPRICED, FREE = (
+    "openrouter:openai/gpt-5.4-mini",
+    "openrouter:google/gemini-3.1-flash-lite",
+    "nobody:nothing",
+    "local:smollm2",
+)
+PLAIN = {"search": None, "bash": "off"}
+
+
+def config(*models, **fields):
+    return FusionConfig(**({"panel": models} | PLAIN | fields))
+
+
+def test_a_seat_without_tools_makes_one_call():
+    bill = estimated(config(PRICED, CHEAP), QUESTION)
+    assert [(row.stage, row.seat) for row in bill.rows] == [
+        ("panelist", "gpt-5.4-mini"),
+        ("panelist", "gemini-3.1-flash-lite"),
+        ("judge", None),
+        ("synthesizer", None),
+    ]
+    assert [row.expected.output_tokens for row in bill.rows] == [
+        estimate.ANSWER_TOKENS,
+        estimate.ANSWER_TOKENS,
+        estimate.ANALYSIS_TOKENS,
+        estimate.ANSWER_TOKENS,
+    ]
+
+
+@pytest.mark.parametrize("fields", [PLAIN, {}, {"max_tool_calls": 9}, {"limits": {"usd": 0.2, "tokens": 90_000}}])
+def test_the_rows_add_up_and_nothing_is_expected_beyond_the_worst(fields):
+    bill = estimated(FusionConfig(panel=(PRICED, CHEAP), **fields), QUESTION)
+    for field in ("input_tokens", "output_tokens", "usd"):
+        expected = [getattr(row.expected, field) for row in bill.rows]
+        assert getattr(bill.expected, field) == pytest.approx(sum(expected))
+        assert getattr(bill.worst, field) <= sum(getattr(row.worst, field) for row in bill.rows) + 1e-12
+    if "limits" not in fields:
+        for row in bill.rows:
+            assert row.expected.input_tokens <= row.worst.input_tokens
+            assert row.expected.output_tokens <= row.worst.output_tokens
+            assert row.expected.usd <= row.worst.usd
+
+
+def test_every_row_is_priced_by_the_list():
+    for row in estimated(config(PRICED, CHEAP), QUESTION).rows:
+        tokens = row.expected.input_tokens, row.expected.output_tokens
+        assert row.expected.usd == cost_of(row.model, input_tokens=tokens[0], output_tokens=tokens[1])[0]
+
+
+def test_tools_cost_turns():
+    few, more = (estimated(FusionConfig(panel=(PRICED,), max_tool_calls=n), QUESTION).rows[0] for n in (1, 4))
+    none = estimated(FusionConfig(panel=(PRICED,), max_tool_calls=0), QUESTION).rows[0]
+    assert none.expected.usd < few.expected.usd < more.expected.usd
+    assert none.worst.usd < few.worst.usd < more.worst.usd
+
+
+@pytest.mark.parametrize(
+    ("fields", "stages"),
+    [
+        ({"strategy": "solo"}, ["panelist"]),
+        ({}, ["panelist", "panelist", "judge", "synthesizer"]),
+        ({"panel": (PRICED,)}, ["panelist", "synthesizer"]),
+    ],
+)
+def test_only_the_stages_that_call_somebody_are_listed(fields, stages):
+    bill = estimated(FusionConfig(**({"panel": (PRICED, CHEAP)} | PLAIN | fields)), QUESTION)
+    assert [row.stage for row in bill.rows] == stages
+
+
+def test_an_unpriced_model_is_unknown_and_a_free_one_is_not():
+    bill = estimated(config(UNPRICED, FREE, judge=PRICED, synthesizer=FREE), QUESTION)
+    assert [row.expected.usd for row in bill.rows[:2]] == [None, 0.0]
+    assert [row.worst.usd for row in bill.rows[:2]] == [None, 0.0]
+    assert bill.unpriced == [UNPRICED]
+    assert bill.expected.usd == bill.rows[2].expected.usd
+    assert estimated(config(UNPRICED), QUESTION).expected.usd is None
+
+
+def test_an_unpriced_fallback_makes_the_worst_unknown_and_not_the_expected():
+    row = estimated(config({"model": PRICED, "fallbacks": [UNPRICED]}), QUESTION).rows[0]
+    assert row.expected.usd is not None
+    assert row.worst.usd is None
+
+
+def test_fallbacks_are_in_the_worst_case_alone():
+    alone, backed = (
+        estimated(config({"model": PRICED, "fallbacks": names}), QUESTION).rows[0] for names in ([], [PRICED])
+    )
+    assert backed.expected == alone.expected
+    assert backed.worst.usd == pytest.approx(2 * alone.worst.usd)
+
+
+def test_max_tokens_bounds_both():
+    row = estimated(config({"model": PRICED, "max_tokens": 300}), QUESTION).rows[0]
+    assert (row.expected.output_tokens, row.worst.output_tokens) == (300, 300)
+
+
+def test_a_limit_bounds_the_worst_case_by_the_shares_that_a_run_keeps():
+    limits = {"usd": 0.01, "tokens": 20_000}
+    bill = estimated(config(PRICED, PRICED, limits=limits), QUESTION)
+    assert [row.worst.usd for row in bill.rows] == pytest.approx([0.003, 0.003, 0.0075, 0.01])
+    assert bill.worst.usd == pytest.approx(0.01)
+    assert bill.worst.input_tokens <= 20_000
+    assert bill.refused is None
+
+
+@pytest.mark.parametrize(
+    ("models", "limits", "why"),
+    [
+        ((PRICED,), {"usd": 1e-7}, "limits.usd"),
+        ((PRICED,), {"tokens": 10}, "limits.tokens"),
+        ((UNPRICED,), {"usd": 1.0}, "no known price"),
+    ],
+)
+def test_a_run_that_would_be_refused_says_why(models, limits, why):
+    assert why in estimated(config(*models, limits=limits), QUESTION).refused
+
+
+def test_one_model_alone_and_how_many_times_that_the_panel_costs():
+    bill = estimated(config(PRICED, CHEAP), QUESTION, versus=[PRICED, UNPRICED, FREE])
+    first, unknown, free = bill.versus
+    assert first.expected == bill.rows[0].expected
+    assert first.ratio == pytest.approx(bill.expected.usd / first.expected.usd)
+    assert (unknown.expected.usd, unknown.ratio) == (None, None)
+    assert (free.expected.usd, free.ratio) == (0.0, None)
+
+
+def scripted(model, text="An answer."):
+    return ScriptedChat(replies=[text], model_name=model)
+
+
+@pytest.mark.parametrize("max_tokens", [None, 700])
+async def test_a_run_under_a_limit_reserves_what_was_estimated(monkeypatch, max_tokens):
+    """A seat's one call: to the token. What others wrote before it: never more."""
+    held = []
+    hold = budget.Ledger.hold
+
+    def spy(self, tab, *args):
+        held.append((tab.stage, hold(self, tab, *args)))
+        return held[-1][1]
+
+    monkeypatch.setattr(budget.Ledger, "hold", spy)
+    seats = [{"model": scripted(name), "max_tokens": max_tokens} for name in (PRICED, CHEAP)]
+    asked = config(*seats, limits={"usd": 1000.0}, judge=scripted(PRICED, "not JSON"), synthesizer=scripted(PRICED))
+    await afuse(QUESTION, asked)
+    panelists, judges, writers = (
+        [one for stage, one in held if stage == wanted] for wanted in ("panelist", "judge", "synthesizer")
+    )
+    monkeypatch.undo()  # estimates hold too
+    rows = estimated(asked, QUESTION).rows
+    assert sorted(one.usd for one in panelists) == pytest.approx(sorted(row.worst.usd for row in rows[:2]))
+    assert sorted(one.tokens for one in panelists) == sorted(
+        row.worst.input_tokens + row.worst.output_tokens for row in rows[:2]
+    )
+    assert len(judges) == 2  # the second time with what was wrong
+    assert 0 < sum(one.usd for one in judges) <= rows[2].worst.usd
+    assert 0 < sum(one.usd for one in writers) <= rows[3].worst.usd
+
+
+def test_the_seats_loop_is_assumed_as_it_is():
+    from fusion_tool.seat import agent
+
+    assert (estimate.EXTRA_TURNS, estimate.TOOLS_BYTES) == (agent._EXTRA_TURNS, agent._TOOLS_SIZE)
