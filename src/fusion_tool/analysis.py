@@ -9,18 +9,23 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
-from typing import Any, TypeVar
+from typing import Any
 
 import json_repair
 from pydantic import TypeAdapter, ValidationError
 
 from fusion_tool.result import Analysis, Contradiction, PartialCoverage, Stance, UniqueInsight
 
-T = TypeVar("T")
-
 _FUNCTION = "report_comparison"
 
 
+_KINDS: dict[str, Any] = {
+    "consensus": str,
+    "contradictions": Contradiction,
+    "partial_coverage": PartialCoverage,
+    "unique_insights": UniqueInsight,
+    "blind_spots": str,
+}
 _LETTER = re.compile(r"\b[A-H]\b")
 _ONE_LETTER = re.compile(r"(?:answer\s+)?[(\[]?([A-H])[)\].:]?", re.IGNORECASE)
 _LETTERS = re.compile(r"\b[Aa]nswers?\s+([A-H]\b(?:(?:,\s*|,?\s+(?:and|or)\s+|\s*&\s*)[A-H]\b)*)")
@@ -105,40 +110,29 @@ def parse(reply: str | Mapping[str, Any]) -> Analysis:
     Raises:
         InvalidAnalysis: There is none.
     """
-    value = reply if isinstance(reply, Mapping) else _object_in(reply)
+    value, mended = (reply, False) if isinstance(reply, Mapping) else _object_in(reply)
     if not value or not (set(value) & set(Analysis.model_fields)):
         raise InvalidAnalysis("no JSON object with the fields " + ", ".join(Analysis.model_fields))
-    return Analysis(
-        consensus=_items(value, "consensus", str),
-        contradictions=_items(value, "contradictions", Contradiction),
-        partial_coverage=_items(value, "partial_coverage", PartialCoverage),
-        unique_insights=_items(value, "unique_insights", UniqueInsight),
-        blind_spots=_items(value, "blind_spots", str),
-    )
+    lists = {field: _items(value.get(field), kind) for field, kind in _KINDS.items()}
+    for field, (valid, complaint) in lists.items():
+        if complaint and not valid and not mended:
+            raise InvalidAnalysis(f"{field}: {complaint}")
+    return Analysis.model_validate({field: valid for field, (valid, _) in lists.items()})
 
 
-def _items(value: Mapping[str, Any], field: str, kind: type[T]) -> list[T]:
-    """The valid items of one list; a reply that was cut off loses its last item, not the whole analysis.
+def _items(rows: Any, kind: Any) -> tuple[list[Any], str]:
+    """The valid items of one list, and what is wrong with the last invalid one.
 
-    Raises:
-        InvalidAnalysis: There are items, and none is valid (but one alone, which may have been cut off).
+    A reply that errs in one item loses that item, not the whole analysis.
     """
-    rows, adapter = value.get(field) or [], TypeAdapter(kind)
+    adapter = TypeAdapter(kind)
     valid, complaint = [], ""
-    rows = rows if isinstance(rows, list) else [rows]
-    for row in rows:
+    for row in rows if isinstance(rows, list) else [rows] if rows else []:
         try:
             valid.append(adapter.validate_python(row))
         except ValidationError as error:
             complaint = error.errors(include_url=False)[0]["msg"]
-    if complaint and not valid and not _unfinished(rows):
-        raise InvalidAnalysis(f"{field}: {complaint}")
-    return valid
-
-
-def _unfinished(rows: list[Any]) -> bool:
-    """Whether the only item is an object that stops short of its last field, as a cut-off reply leaves it."""
-    return len(rows) == 1 and isinstance(rows[0], Mapping) and "error" not in rows[0]
+    return valid, complaint
 
 
 def named(analysis: Analysis, names: Mapping[str, str]) -> Analysis:
@@ -149,7 +143,11 @@ def named(analysis: Analysis, names: Mapping[str, str]) -> Analysis:
         return names.get(match[1].upper(), letter) if match else letter
 
     def text(value: str) -> str:
-        return _LETTERS.sub(lambda match: _LETTER.sub(lambda one: names.get(one[0].upper(), one[0]), match[1]), value)
+        return _LETTERS.sub(restored, value)
+
+    def restored(match: re.Match[str]) -> str:
+        known = all(letter in names for letter in _LETTER.findall(match[1]))
+        return _LETTER.sub(lambda letter: names[letter[0]], match[1]) if known else match[0]
 
     return Analysis(
         consensus=[text(point) for point in analysis.consensus],
@@ -171,12 +169,13 @@ def named(analysis: Analysis, names: Mapping[str, str]) -> Analysis:
     )
 
 
-def _object_in(reply: str) -> dict[str, Any]:
+def _object_in(reply: str) -> tuple[dict[str, Any], bool]:
+    """The JSON object in a reply, and whether it had to be mended: then its last item may be half of one."""
     begin = reply.find("{")
     if begin < 0:
-        return {}
+        return {}, False
     try:
-        value = json.loads(reply[begin : reply.rfind("}") + 1])
+        value, mended = json.loads(reply[begin : reply.rfind("}") + 1]), False
     except json.JSONDecodeError:
-        value = json_repair.loads(reply[begin:])
-    return value if isinstance(value, dict) else {}
+        value, mended = json_repair.loads(reply[begin:]), True
+    return (value, mended) if isinstance(value, dict) else ({}, mended)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from fusion_tool.analysis import shuffled
 from fusion_tool.config import Panelist
@@ -121,7 +122,15 @@ def own_records(state: FusionState) -> list[SeatRecord]:
 
 def seat_audit(record: SeatRecord) -> dict[str, int]:
     """The counts of the audit of one seat's own citations against what it retrieved."""
-    return audit(record["content"], merged(record["found"])).counts
+    seen = tuple((one["id"], one["title"], one["text"]) for one in merged(record["found"]).values())
+    return dict(_counts(record["content"], seen))
+
+
+@lru_cache(maxsize=64)
+def _counts(content: str, seen: tuple[tuple[str, str, str], ...]) -> dict[str, int]:
+    """Judge, synthesizer and `ground` each want the same audit of the same answer."""
+    sources = {key: Found(id=key, url="", title=title, kind="result", text=text) for key, title, text in seen}
+    return audit(content, sources).counts
 
 
 def room_for(traits: Traits, panelist: Panelist, others: int) -> int | None:

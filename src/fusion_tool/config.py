@@ -21,6 +21,8 @@ from pydantic import (
 from fusion_tool.errors import ConfigError
 
 Positive = Annotated[float, Field(gt=0)]
+_PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp", "scripted"})
+"""What may stand before a colon in the name of a model at a `base_url` and is not part of the name."""
 SearchProvider = Literal["duckduckgo", "searxng", "tavily", "exa", "brave"]
 
 
@@ -102,6 +104,18 @@ class Panelist(_Settings):
             return self.model
         own = getattr(self.model, "model_name", None) or getattr(self.model, "model", None)
         return str(own or type(self.model).__name__)
+
+    @property
+    def served_name(self) -> str:
+        """The model's name at its endpoint: without the provider; Ollama's `qwen3:8b` at a `base_url` is whole."""
+        provider, _, name = self.model_name.partition(":")
+        has_tag = self.base_url is not None and "/" not in name and provider not in _PREFIXES
+        return self.model_name if has_tag or not name else name
+
+    @property
+    def short_name(self) -> str:
+        """The served name without its vendor."""
+        return self.served_name.rsplit("/", 1)[-1]
 
 
 class Limits(_Settings):
@@ -214,8 +228,7 @@ class FusionConfig(_Settings):
         taken = {seat.seat for seat in self.panel if seat.seat}
         labels = []
         for seat in self.panel:
-            short = seat.model_name.partition(":")[2] or seat.model_name
-            base, label, n = short.rsplit("/", 1)[-1], seat.seat, 1
+            base, label, n = seat.short_name, seat.seat, 1
             while label is None:
                 candidate = base if n == 1 else f"{base}-{n}"
                 n, label = n + 1, None if candidate in taken else candidate

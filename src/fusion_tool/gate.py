@@ -17,13 +17,21 @@ class LateSeat(Exception):  # noqa: N818 - it is the seat's fate, told to the pa
 
 
 class Gate:
-    """Closes `grace_seconds` after the `quorum`-th usable answer; with no quorum it stays open."""
+    """Closes `grace_seconds` after the `quorum`-th usable answer; with no quorum it stays open.
 
-    def __init__(self, *, quorum: int | None, grace_seconds: float) -> None:
+    Args:
+        quorum: Usable answers that close it.
+        grace_seconds: How long it stays open after them.
+        answers: Usable answers that were there before it, of a run that is resumed.
+    """
+
+    def __init__(self, *, quorum: int | None, grace_seconds: float, answers: int = 0) -> None:
         self._missing = quorum
         self._grace = grace_seconds
         self._inside: set[asyncio.Timeout] = set()
         self._closes_at: float | None = None
+        for _ in range(answers):
+            self.answered()
 
     def answered(self) -> None:
         """Count one usable answer."""
@@ -56,9 +64,9 @@ class Gate:
             raise
 
 
-def gate_of(key: str, *, quorum: int | None, grace_seconds: float) -> Gate:
+def gate_of(key: str, *, quorum: int | None, grace_seconds: float, answers: int = 0) -> Gate:
     """The gate of `key`, shared by all who hold it; it goes with the last of them."""
     gate = _gates.get(key)
     if gate is None:
-        gate = _gates[key] = Gate(quorum=quorum, grace_seconds=grace_seconds)
+        gate = _gates[key] = Gate(quorum=quorum, grace_seconds=grace_seconds, answers=answers)
     return gate

@@ -95,7 +95,14 @@ def _refuses_mode(failed: CallFailed) -> bool:
 
 def _parsed(reply: Reply) -> Analysis:
     calls = reply.message.tool_calls
-    return parse(calls[0]["args"] if calls else reply.text)
+    if calls:
+        return parse(calls[0]["args"])
+    return parse(_whole_items(reply.text) if reply.truncated else reply.text)
+
+
+def _whole_items(text: str) -> str:
+    """A cut-off reply up to its last finished item; half a sentence is nobody's finding."""
+    return text[: max(text.rfind(mark) for mark in ('",', "},", "],", '"]', "}]")) + 1]
 
 
 def _prompt(question: str, brief: Briefing, traits: Traits) -> list[BaseMessage]:

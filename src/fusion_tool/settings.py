@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from fusion_tool.config import FusionConfig
 from fusion_tool.errors import ConfigError
-from fusion_tool.presets import preset, preset_names
+from fusion_tool.presets import preset as preset_by_name
+from fusion_tool.presets import preset_names
 
 ConfigLike: TypeAlias = FusionConfig | str | Path | None
 """A config, a preset's name, or the path of a TOML file; `None` is the default preset."""
@@ -59,7 +60,7 @@ def load_file(path: Path, *, preset: str | None = None) -> FusionConfig:
     named = table.pop("preset", None)
     name = preset or named
     try:
-        return resolve(str(name), **table) if name is not None else FusionConfig(**table)
+        return resolve(preset_by_name(str(name)), **table) if name is not None else FusionConfig(**table)
     except ConfigError as error:
         raise ConfigError(f"{error.message} (in {path})", field=error.field) from None
 
@@ -73,7 +74,7 @@ def _base(config: ConfigLike) -> FusionConfig:
                 f"no model provider is configured: set {DEFAULT_KEY}, or choose the preset 'local', "
                 "which needs no key (fusion-tool model install, then --preset local)"
             )
-        return preset(DEFAULT_PRESET)
+        return preset_by_name(DEFAULT_PRESET)
     if isinstance(config, Path) or config.endswith(".toml"):
         return load_file(Path(config))
     if config not in preset_names():
@@ -81,7 +82,7 @@ def _base(config: ConfigLike) -> FusionConfig:
             f"no preset '{config}'; there are {', '.join(preset_names())}; a file's name ends in .toml",
             field="preset",
         )
-    return preset(config)
+    return preset_by_name(config)
 
 
 def _merged(old: Any, new: Any) -> Any:

@@ -72,8 +72,8 @@ class SeatRecord(TypedDict):
 class StageRecord(TypedDict):
     """What the judge or the synthesizer made: its product, its calls, its seconds, and what was lost.
 
-    `spent` is dollars and tokens that count against the limits; `output` is the analysis (a dict) or the raw text of
-    the answer, `None` where there is none.
+    `spent` is dollars and tokens that count against the limits; `output` is the analysis (a dict, still
+    with letters for the answers) or the raw text of the answer, `None` where there is none.
     """
 
     output: Any

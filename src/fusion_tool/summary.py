@@ -5,6 +5,8 @@ from fusion_tool.result import FusionResult
 _CHARACTERS_A_TOKEN = 4
 """The usual rule of thumb; the bound is kept on the safe side by counting the sources too."""
 
+_ELSEWHERE = "\n\n[cut to fit; the whole answer is in the artifact]"
+
 
 def summary(result: FusionResult, tokens: int) -> str:
     """The answer with numbered citations, a `Sources` list and a closing line.
@@ -15,12 +17,12 @@ def summary(result: FusionResult, tokens: int) -> str:
             and says so; then sources are left out from the end.
     """
     room = tokens * _CHARACTERS_A_TOKEN
-    closing = _closing(result)
+    closing = _cut(_closing(result), room // 4, "...)")
     listed = [f"[{c.number}] {c.title} - {c.url}{_doubt(c.support)}" for c in result.citations]
-    while listed and sum(map(len, listed)) + len(closing) > room // 2:
+    while listed and sum(len(line) + 1 for line in listed) + len(closing) > room // 2:
         listed.pop()
     sources = "\n\nSources\n" + "\n".join(listed) if listed else ""
-    answer = _cut(result.answer, room - len(sources) - len(closing) - 2)
+    answer = _cut(result.answer, room - len(sources) - len(closing) - 2, _ELSEWHERE)
     return f"{answer}{sources}\n\n{closing}"
 
 
@@ -43,8 +45,8 @@ def _closing(result: FusionResult) -> str:
     return f"({', '.join([*parts, cost, f'{result.timing.total_seconds:.1f} s'])})"
 
 
-def _cut(text: str, room: int) -> str:
+def _cut(text: str, room: int, mark: str) -> str:
     if len(text) <= room:
         return text
-    mark = "\n\n[cut to fit; the whole answer is in the artifact]"
+    mark = mark[: max(0, room)]
     return text[: max(0, room - len(mark))].rsplit(" ", 1)[0] + mark

@@ -17,6 +17,7 @@ from fusion_tool.graph import build_graph
 from fusion_tool.result import FusionResult
 from fusion_tool.settings import ConfigLike, resolve
 from fusion_tool.summary import summary
+from fusion_tool.wiring import UNWATCHED
 
 _DESCRIPTION = (
     "Research a question in depth: a panel of independent models searches the web, reads pages and compares "
@@ -75,7 +76,7 @@ class FusionTool(BaseTool):
         callbacks = run_manager.get_child() if run_manager else None
         state = await self._graph.ainvoke(
             {"question": question, "context": context},
-            RunnableConfig(run_name="fusion", callbacks=callbacks),
+            RunnableConfig(run_name="fusion", callbacks=callbacks, configurable={UNWATCHED: True}),
             context=self._config,
         )
         result = FusionResult.model_validate(state["result"])

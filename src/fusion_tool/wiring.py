@@ -5,13 +5,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langgraph.runtime import DEFAULT_RUNTIME, Runtime
+from langgraph.config import get_config
+from langgraph.runtime import Runtime
 
 from fusion_tool.budget import Ledger, Spent, Tab, shares
 from fusion_tool.config import FusionConfig
 from fusion_tool.settings import resolve
 from fusion_tool.state import Run, SeatRecord, StageRecord
 from fusion_tool.usage import Stage
+
+UNWATCHED = "fusion_unwatched"
+"""Key of a run's `configurable` that says that nobody reads its stream: LangGraph's own writer does not tell."""
 
 
 class RunContext(FusionConfig, title="FusionConfig"):
@@ -57,7 +61,7 @@ class Progress:
     @property
     def is_watched(self) -> bool:
         """Whether anybody listens; where nobody does the synthesizer need not stream."""
-        return self._write is not DEFAULT_RUNTIME.stream_writer
+        return bool(get_config().get("configurable", {}).get(UNWATCHED) is None)
 
     def emit(self, kind: str, **fields: Any) -> None:
         """Send one event of `fusion_tool.events`."""

@@ -144,7 +144,7 @@ LOST = [
     pytest.param(Reply("x", finish_reason="content_filter"), "refused", None, id="filtered"),
     pytest.param(faults.html(), "upstream_error", None, id="HTML"),
     pytest.param(faults.garbage(), "upstream_error", None, id="half a JSON object"),
-    pytest.param(faults.no_choices(), "upstream_error", None, id="no choices"),
+    pytest.param(faults.no_choices(), "empty", None, id="no choices"),
     pytest.param(Interrupted(code=400), "upstream_error", 400, id="an error under status 200"),
     pytest.param(Raw(b"", status=400), "upstream_error", 400, id="a bare 400"),
 ]

@@ -7,7 +7,7 @@ import typer
 
 from fusion_tool.cli.logs import Verbosity
 
-_PANEL, _TOOLS, _LIMITS, _OUTPUT = "Panel", "Tools and sources", "Limits", "Output"
+_PANEL, _TOOLS, _LIMITS, _KEEPING, _OUTPUT = "Panel", "Tools and sources", "Limits", "Keeping", "Output"
 
 
 def _preset_names() -> list[str]:
@@ -17,7 +17,9 @@ def _preset_names() -> list[str]:
 
 
 def ask(  # noqa: PLR0913 - each is an option of the command line
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to find out; - reads standard input.")],
+    question: Annotated[
+        str | None, typer.Argument(metavar="QUESTION", help="What to find out; - reads standard input.")
+    ] = None,
     *,
     preset: Annotated[
         str | None,
@@ -87,6 +89,20 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         float | None,
         typer.Option(metavar="SECONDS", help="Time for late seats after the quorum.", rich_help_panel=_LIMITS),
     ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN_ID",
+            help="Instead of a question: finish this run, as it was set up, without paying twice for what is done.",
+            rich_help_panel=_KEEPING,
+        ),
+    ] = None,
+    no_keep: Annotated[
+        bool,
+        typer.Option(
+            "--no-keep", help="Keep nothing of this run; else 'fusion-tool runs' lists it.", rich_help_panel=_KEEPING
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="The whole result as JSON on stdout.", rich_help_panel=_OUTPUT)
     ] = False,
@@ -102,9 +118,13 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
     verbose: Verbosity = 0,
 ) -> None:
     """Ask a panel one question: the answer and its sources on stdout, progress and the bill on stderr."""
-    from fusion_tool.cli.asking import Manner, carry_out
+    from fusion_tool.cli.asking import Errand, Manner, carry_out
     from fusion_tool.cli.choices import Choices
 
+    if (question is None) == (resume is None):
+        raise typer.BadParameter("give a question, or a run with --resume", param_hint="QUESTION")
+    if resume is not None and (context or no_keep):
+        raise typer.BadParameter("a resumed run has its context, and is kept", param_hint="--resume")
     if as_json and events:
         raise typer.BadParameter("choose one of --json and --events", param_hint="--json")
     if search and no_search:
@@ -129,4 +149,4 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         grace_seconds=grace,
     )
     manner = Manner(as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose)
-    raise typer.Exit(carry_out(question, context, choices, manner))
+    raise typer.Exit(carry_out(Errand(question, context, resume, keep=not no_keep), choices, manner))

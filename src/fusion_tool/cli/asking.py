@@ -15,7 +15,7 @@ from fusion_tool.cli.progress.board import Board
 from fusion_tool.cli.report import cost, print_report
 from fusion_tool.cli.signals import run_until_signalled
 from fusion_tool.config import FusionConfig
-from fusion_tool.errors import ConfigError, PanelFailed
+from fusion_tool.errors import ConfigError, FusionError, PanelFailed
 from fusion_tool.result import FusionResult
 
 if TYPE_CHECKING:
@@ -26,6 +26,16 @@ _LOCAL = (
     "The embedded model shows the machinery, not the quality: it has 135 million parameters and misattributes. "
     "Read the verdict beside each citation, and trust no answer of it."
 )
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What is to be done: a question, or a kept run to be finished."""
+
+    question: str | None
+    context: str = ""
+    resume: str | None = None
+    keep: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ class Manner:
         return Events() if self.events else Answer()
 
 
-def carry_out(question: str, context: str, choices: Choices, manner: Manner) -> int:
+def carry_out(errand: Errand, choices: Choices, manner: Manner) -> int:
     """Ask, show, and say how it ended.
 
     Returns:
@@ -54,31 +64,30 @@ def carry_out(question: str, context: str, choices: Choices, manner: Manner) -> 
     log_to_stderr(manner.verbosity, quiet=manner.quiet)
     output, board = manner.output(), Board()
     try:
-        config = choices.configuration()
-        run_until_signalled(_ask(_read(question), _clean(context), config, manner, output, board))
+        config = None if errand.resume and choices == Choices() else choices.configuration()
+        run_until_signalled(_ask(_told(errand), config, manner, output, board))
     except BrokenPipeError:
         raise  # whoever read stdout has left; typer ends quietly
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop before the user
         told = choices.blamed(error) if isinstance(error, ConfigError) else error
         output.failed(told)
         report(told.with_traceback(error.__traceback__), debug=manner.debug)
-        if not manner.quiet and (bill := _spent(error, board)):
-            sys.stderr.write(f"{bill}\n")
+        if not manner.quiet:
+            sys.stderr.writelines(f"{line}\n" for line in (_spent(error, board), _cure(error, errand, board)) if line)
         return exit_status(error)
     return 0
 
 
-async def _ask(  # noqa: PLR0913, PLR0917 - a run and all that watches it
-    question: str, context: str, config: FusionConfig, manner: Manner, output: Output, board: Board
-) -> None:
+async def _ask(call: dict[str, Any], config: FusionConfig | None, manner: Manner, output: Output, board: Board) -> None:
     from fusion_tool.run import astream
 
     console = consoles.stderr()
-    notice = _LOCAL if not manner.quiet and _is_local(config) else None
+    notice = _LOCAL if not manner.quiet and config is not None and _is_local(config) else None
     same_terminal = isinstance(output, Answer) and sys.stdout.isatty()
     last: Any = None
     with shown(board, console, quiet=manner.quiet, until_answer=same_terminal):
-        async with aclosing(cast("AsyncGenerator[Any, None]", astream(question, config, context=context))) as events:
+        question = call.pop("question", None)
+        async with aclosing(cast("AsyncGenerator[Any, None]", astream(question, config, **call))) as events:
             async for event in events:
                 board.observe(event)
                 if notice and event["type"] == "run.started":
@@ -98,6 +107,20 @@ def _spent(error: BaseException, board: Board) -> str | None:
     if isinstance(error, PanelFailed) and error.usage is not None:
         return f"spent: {cost(error.usage['cost_usd'], error.usage['unpriced_calls'])}"
     return board.spent if isinstance(error, Interrupted | KeyboardInterrupt) else None
+
+
+def _cure(error: BaseException, errand: Errand, board: Board) -> str | None:
+    """How the run goes on, where it can."""
+    kept = board.run_id if errand.keep else None
+    is_final = isinstance(error, FusionError)
+    return f"resume with: fusion-tool ask --resume {kept}" if kept and not is_final else None
+
+
+def _told(errand: Errand) -> dict[str, Any]:
+    """What `astream` is called with."""
+    if errand.resume is not None:
+        return {"resume": errand.resume}
+    return {"question": _read(errand.question or ""), "context": _clean(errand.context), "keep": errand.keep}
 
 
 def _read(question: str) -> str:

@@ -17,6 +17,7 @@ from fusion_tool.cli.init import init
 from fusion_tool.cli.logs import Verbosity, log_to_stderr
 from fusion_tool.cli.model import model
 from fusion_tool.cli.presets import presets
+from fusion_tool.cli.runs import runs
 
 app = typer.Typer(
     name="fusion-tool",
@@ -34,6 +35,7 @@ app.command()(presets)
 app.command()(doctor)
 app.command()(init)
 app.add_typer(model)
+app.add_typer(runs)
 
 
 def _version(asked: bool) -> None:

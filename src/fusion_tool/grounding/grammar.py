@@ -68,7 +68,8 @@ _NUMBER = _compile(rf"\[ [0-9]{{1,3}} \] {_TARGET}?")
 _GROWING = (*_CITATIONS, _NUMBER)
 _TICKS = _compile(r"`+")
 _FENCE = _compile(r"[ \t>]* (?P<mark>`{3,}|~{3,}) [^`\n]* \n")
-_TEXT = _compile(r"\\. | \n | [^ \t\n`\\(\[【\uff3b]+ | .")
+_WORD = r"[^ \t\n`\\(\[【\uff3b]+"
+_TEXT = _compile(rf"\\. | \n | {_WORD} (?: [ \t]+ {_WORD} )* | .")
 _SPACE = _compile(r"[ \t]+")
 _DATE = _compile(r"(?:19|20)[0-9]{2} (?:0[1-9]|1[0-2]) (?:0[1-9]|[12][0-9]|3[01])")
 

@@ -4,10 +4,13 @@ Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage
 `annotations`) as in its API reference, "Chat completion" and "Usage accounting".
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+from langchain_core.language_models.base import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 
 _EMPTY = {"finish_reason": "stop", "model_provider": "openai"}
@@ -40,8 +43,15 @@ class CompatibleChat(ChatOpenAI):
             extra["usage"] = {"include": True}
         return payload | ({"extra_body": extra} if extra else {})
 
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
+        """ChatOpenAI raises on other providers' server tools, `{"type": "openrouter:web_search"}` say."""
+        bound = super().bind_tools([one for one in tools if not _is_server_tool(one)], **kwargs)
+        native = [one for one in tools if _is_server_tool(one)]
+        offered = [*bound.kwargs.get("tools", []), *native]  # type: ignore[attr-defined]
+        return self.bind(**{**bound.kwargs, "tools": offered})  # type: ignore[attr-defined]
+
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
-        body = response if isinstance(response, dict) else response.model_dump(warnings=False)
+        body = response if isinstance(response, dict) else _as_dict(response)
         if not body.get("error") and body.get("choices") == []:
             return ChatResult(generations=[ChatGeneration(message=AIMessage("", response_metadata=_EMPTY))])
         result = super()._create_chat_result(response, generation_info)
@@ -61,6 +71,15 @@ class CompatibleChat(ChatOpenAI):
             if chunk.get("usage"):  # once, at the end: strings of several chunks would be joined
                 _keep_totals(generation.message, chunk)
         return generation
+
+
+def _is_server_tool(tool: Any) -> bool:
+    return isinstance(tool, dict) and tool.get("type", "function") != "function"
+
+
+def _as_dict(response: Any) -> dict[str, Any]:
+    """The reply's body; nothing where the server sent no JSON object, which ChatOpenAI then complains about."""
+    return response.model_dump(warnings=False) if hasattr(response, "model_dump") else {}
 
 
 def _keep_extras(message: AIMessage | AIMessageChunk, raw: dict[str, Any]) -> None:

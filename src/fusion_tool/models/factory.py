@@ -1,8 +1,10 @@
 """From a `Panelist` to a chat model."""
 
+import asyncio
 import importlib.util
 import os
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -92,7 +94,7 @@ async def _build(panelist: Panelist) -> BaseChatModel:
     provider, _, name = panelist.model.partition(":")
     if (url := endpoint_of(panelist)) is not None:
         theirs = provider == "openrouter" and panelist.base_url is None
-        return await _compatible(panelist, name or provider, base_url=url, usage_accounting=theirs)
+        return await _compatible(panelist, panelist.served_name, base_url=url, usage_accounting=theirs)
     if provider == "local":
         from fusion_tool.models.local import PROFILE, serve
 
@@ -101,6 +103,8 @@ async def _build(panelist: Panelist) -> BaseChatModel:
 
 
 async def _compatible(panelist: Panelist, name: str, *, base_url: str, **extra: Any) -> BaseChatModel:
+    # In a thread: the first import takes a second, which the other seats would wait for.
+    await asyncio.to_thread(import_module, "fusion_tool.models.compatible")
     from fusion_tool.models.compatible import CompatibleChat
 
     variable = key_name(panelist)

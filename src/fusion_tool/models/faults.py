@@ -1,5 +1,6 @@
 """From a provider's exception to one of the closed set of reasons. The one place where this is decided."""
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,7 @@ _WITHDRAWN = re.compile(
 _FILTERED = re.compile(r"content.?(filter|policy|management)|safety|moderation|flagged", re.IGNORECASE)
 _SECRET = re.compile(r"\b(?:Bearer\s+\S+|(?:sk|pk|rk|gsk|tvly|xai|hf|AIza|key)[-_]?[A-Za-z0-9_\-]{12,})")
 _MESSAGE_LENGTH = 300
+_SHORTEST_KEY = 8
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ def fault_of(error: BaseException) -> Fault:
 
 
 def scrub(text: str) -> str:
-    """`text` with anything that looks like a key replaced."""
+    """`text` with every secret of the environment, and anything that looks like a key, replaced."""
+    for name, value in os.environ.items():
+        if len(value) >= _SHORTEST_KEY and name.endswith(("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")):
+            text = text.replace(value, "[secret]")
     return _SECRET.sub("[secret]", text)
 
 

@@ -5,6 +5,7 @@ Protocol: Ollama's API reference, "List local models" (`GET /api/tags`).
 
 import os
 import re
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -22,10 +23,15 @@ def endpoint() -> str:
     host = os.environ.get("OLLAMA_HOST", "").strip().rstrip("/")
     if not host:
         return _DEFAULT
-    url = host if "://" in host else f"http://{host}"
-    bare = url.split("://", 1)[1]
-    url = url if re.search(r":\d+$", bare) else f"{url}:11434"
-    return url.replace("//0.0.0.0:", "//127.0.0.1:")
+    parts = urlsplit(host if "://" in host else f"http://{host}")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ConfigError(f"OLLAMA_HOST is '{host}', which is no address", field="model") from None
+    usual = {"http": 80, "https": 443} if "://" in host else {}
+    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    name = "127.0.0.1" if name == "0.0.0.0" else name  # noqa: S104 - where it listens is not where to call it
+    return f"{parts.scheme}://{name}:{port or usual.get(parts.scheme, 11434)}{parts.path}"
 
 
 def installed_models() -> list[str]:

@@ -1,7 +1,5 @@
 """What of a model's message is its answer: leaked reasoning stripped, in one piece or in a stream of deltas."""
 
-import re
-
 _OPEN, _CLOSE = "<think>", "</think>"
 
 
@@ -44,8 +42,3 @@ def answer_text(content: str) -> str:
     """The answer in a whole message's text."""
     stream = AnswerStream()
     return stream.feed(content) + stream.close()
-
-
-def without_reasoning(content: str) -> str:
-    """`content` without any `<think>` block, wherever it stands; for replies that are parsed, not read."""
-    return re.sub(r"<think>.*?(</think>|\Z)", "", content, flags=re.DOTALL).strip()

@@ -1,11 +1,13 @@
 """`ground`: check every citation against its source and put the result together. No model is asked."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 
+from fusion_tool.analysis import named
 from fusion_tool.briefing import briefing, own_records, seat_audit
 from fusion_tool.config import FusionConfig
 from fusion_tool.grounding.audit import audit
@@ -34,7 +36,8 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: 
     run, records = state["run"], own_records(state)
     labels = wiring.settings(runtime, run).seat_labels
     stages = [stage for stage in (state["judgement"], state["synthesis"]) if stage]
-    answer, citations = _cited(str(stages[-1]["output"]), briefing(state).sources)
+    brief = briefing(state)
+    answer, citations = _cited(str(stages[-1]["output"]), brief.sources)
     degraded = _degraded(records, stages)
     plan = state["plan"]
     result = FusionResult(
@@ -42,7 +45,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: 
         answer=answer,
         citations=citations,
         sources=_sources(records),
-        analysis=_analysis(state["judgement"]),
+        analysis=_analysis(state["judgement"], brief.names),
         responses=[_response(record) for record in records if record["answered"]],
         failed_models=[FailedModel(seat=r["seat"], **failure) for r in records for failure in r["failures"]],
         degraded=degraded,
@@ -116,8 +119,10 @@ def _degraded(records: list[SeatRecord], stages: list[StageRecord]) -> list[Degr
     return list(dict.fromkeys([*marks, *(mark for stage in stages for mark in stage["degraded"])]))
 
 
-def _analysis(judgement: StageRecord | None) -> Analysis | None:
-    return Analysis.model_validate(judgement["output"]) if judgement and judgement["output"] else None
+def _analysis(judgement: StageRecord | None, names: Mapping[str, str]) -> Analysis | None:
+    """The analysis with the panel's own names in place of the letters that judge and synthesizer saw."""
+    output = judgement["output"] if judgement else None
+    return named(Analysis.model_validate(output), names) if output else None
 
 
 def _timing(state: FusionState, records: list[SeatRecord]) -> Timing:

@@ -5,7 +5,6 @@ import time
 
 from langgraph.runtime import Runtime
 
-from fusion_tool.analysis import named
 from fusion_tool.briefing import briefing, own_records
 from fusion_tool.budget import Tab
 from fusion_tool.config import FusionConfig, Panelist
@@ -37,7 +36,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     until = deadline(config, "judge", seconds_worked(records))
     hearing = Hearing(state["run"]["question"], brief, until, Tab(ledger_after(config, records), "judge"))
     finding = await _first_finding(hearing, config.judge_or_default)
-    analysis = named(finding.analysis, brief.names) if finding else None
+    analysis = finding.analysis if finding else None
     progress.emit(
         "judge.completed",
         consensus=len(analysis.consensus) if analysis else None,

@@ -7,6 +7,7 @@ from langgraph.runtime import Runtime
 
 from fusion_tool.budget import Tab
 from fusion_tool.config import FusionConfig, Panelist
+from fusion_tool.earlier import earlier
 from fusion_tool.gate import LateSeat, gate_of
 from fusion_tool.models.call import CallFailed
 from fusion_tool.models.factory import fallback_of
@@ -15,7 +16,7 @@ from fusion_tool.panel_tools import Kit, open_kit, with_exclusions
 from fusion_tool.recursion import seat_at_work
 from fusion_tool.seat import Answer, Notebook, answer
 from fusion_tool.state import Failure, FusionState, SeatRecord, SeatTask
-from fusion_tool.usage import Usage
+from fusion_tool.usage import Call, Usage
 from fusion_tool.wiring import Progress, Wiring, deadline
 
 
@@ -25,10 +26,18 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
     seat, label = config.panel[task["seat"]], config.seat_labels[task["seat"]]
     progress = Progress(runtime, task["run"])
     progress.emit("panelist.started", seat=label, model=seat.model_name, wave=task["wave"])
-    gate = gate_of(_gate_key(task, runtime), quorum=config.limits.quorum, grace_seconds=config.limits.grace_seconds)
+    before = await earlier(runtime)
+    gate = gate_of(
+        _gate_key(task, runtime),
+        quorum=config.limits.quorum,
+        grace_seconds=config.limits.grace_seconds,
+        answers=sum(record["answered"] for record in before.records),
+    )
     kit = await open_kit(config, task["run"], with_exclusions(wiring.panel_tools, config))
     tab = Tab(kit.ledger, "panelist", 1 / task["seats"])
     book = Notebook(label, deadline(config, "panelist", task["worked"]), progress, tab)
+    # What a seat had spent when its process died nobody wrote down: a row each time, its cost unknown.
+    book.rows += [Call(stage="panelist", seat=label, model=seat.model_name)] * before.begun
     failures: list[Failure] = []
     started, given, name = time.monotonic(), None, seat.model_name
     try:
@@ -56,7 +65,8 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
         calls=[row.model_dump() for row in book.rows],
         spent=list(tab.spent),
     )
-    _tell(progress, record, book)
+    event = ending(record)
+    progress.emit(event.pop("type"), **event)
     return {"records": [record]}
 
 
@@ -91,17 +101,16 @@ def _gate_key(task: SeatTask, runtime: Runtime[Any]) -> str:
     return f"{task['run']['id']}/{task['wave']}/{info.checkpoint_id if info else ''}"
 
 
-def _tell(progress: Progress, record: SeatRecord, book: Notebook) -> None:
+def ending(record: SeatRecord) -> dict[str, Any]:
+    """The event that tells how a seat ended, without its run and time."""
     if record["answered"]:
-        progress.emit(
-            "panelist.answered",
-            seat=record["seat"],
-            model=record["model"],
-            seconds=record["seconds"],
-            cost_usd=Usage.of(book.rows).cost_usd,
-        )
-    else:
-        last = record["failures"][-1]
-        progress.emit(
-            "panelist.failed", seat=record["seat"], model=last["model"], reason=last["reason"], message=last["message"]
-        )
+        return {
+            "type": "panelist.answered",
+            "seat": record["seat"],
+            "model": record["model"],
+            "seconds": record["seconds"],
+            "cost_usd": Usage.of(map(Call.model_validate, record["calls"])).cost_usd,
+        }
+    last = record["failures"][-1]
+    told = {"model": last["model"], "reason": last["reason"], "message": last["message"]}
+    return {"type": "panelist.failed", "seat": record["seat"], **told}

@@ -3,6 +3,7 @@
 import secrets
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from fusion_tool.models.factory import check_models
 from fusion_tool.panel_tools import check_tools, with_exclusions
 from fusion_tool.recursion import refuse_inside_seat
 from fusion_tool.state import FusionState, Plan, Run
+from fusion_tool.stored import stored
 from fusion_tool.wiring import Progress, Wiring
 
 _LONGEST_QUESTION = 100_000
@@ -34,20 +36,17 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     refuse_inside_seat()
     question, context, from_messages = _read(state)
     config = wiring.settings(runtime)
-    roles = _roles(config)
-    check_models(roles)
-    check_limits(config, roles, question + context)
-    with_exclusions(wiring.panel_tools, config)
-    shell = await check_tools(config)
+    shell = await check(config, wiring.panel_tools)
+    check_limits(config, _roles(config), question + context)
     run = Run(
-        id=uuid.uuid4().hex,
+        id=_run_id(state, runtime),
         question=question,
         context=context,
         from_messages=from_messages,
         started=time.time(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         nonce=secrets.token_hex(6),
-        config=_stored(config),
+        config=stored(config),
     )
     plan = _plan(config, shell)
     progress = Progress(runtime, run)
@@ -65,12 +64,36 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     }
 
 
+async def check(config: FusionConfig, panel_tools: Sequence[Any]) -> str:
+    """Whether everything that a run needs can work here, before anything is paid for.
+
+    Returns:
+        What the shell is.
+
+    Raises:
+        ConfigError: A model or tool cannot work.
+        SandboxUnavailable: The shell is required and does not work here.
+    """
+    check_models(_roles(config))
+    with_exclusions(panel_tools, config)
+    return await check_tools(config)
+
+
 def _plan(config: FusionConfig, shell: str) -> Plan:
     seats = list(range(len(config.panel)))
     if config.strategy == "solo":
         return Plan(strategy="solo", seats=seats[:1], reason="strategy solo: the first seat alone", bash=shell)
     reason = f"strategy panel: all {len(seats)} configured seats"
     return Plan(strategy="panel", seats=seats, reason=reason, bash=shell)
+
+
+def _run_id(state: FusionState, runtime: Runtime[FusionConfig]) -> str:
+    """The id that the caller gave the run, as `RunnableConfig.run_id`; one of its own where it had none, or again."""
+    given = runtime.execution_info.run_id if runtime.execution_info else None
+    before = state.get("run")
+    if given is None or (before and before["id"] == uuid.UUID(given).hex):
+        return uuid.uuid4().hex
+    return uuid.UUID(given).hex
 
 
 def _read(state: FusionState) -> tuple[str, str, bool]:
@@ -102,12 +125,3 @@ def _roles(config: FusionConfig) -> list[tuple[str, Any]]:
     if config.strategy == "solo":
         return seats[:1]
     return [*seats, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)]
-
-
-def _stored(config: FusionConfig) -> dict[str, Any]:
-    """The configuration as JSON; a model given as an object is stored by its name."""
-
-    def by_name(value: Any) -> str:
-        return str(getattr(value, "model_name", None) or type(value).__name__)
-
-    return config.model_dump(mode="json", fallback=by_name)

@@ -70,7 +70,8 @@ async def _first_written(task: Task, candidates: list[Panelist]) -> tuple[Writte
 
 
 def _best_panel_answer(task: Task, attempt: int) -> Written:
-    best = max(task.brief.records, key=_standing)["content"]
+    records = task.brief.records
+    best = (records[0] if len(records) == 1 else max(records, key=_standing))["content"]
     Deltas(task, attempt).whole(best)
     return Written(best)
 

@@ -28,6 +28,7 @@ async def gather(question: str, limit: int, *, kit: Kit, log: SeatLog, excerpt: 
     config = kit.config
     gathered: list[Found] = []
     if config.documents is not None:
+        log.begin()
         gathered = await find_documents(kit, question, limit)
         log.note("search_documents", question, gathered)
     if config.search is not None and len(gathered) < limit:
@@ -54,6 +55,7 @@ def _words(text: str) -> set[str]:
 
 
 async def _from_web(question: str, limit: int, *, kit: Kit, log: SeatLog) -> list[Found]:
+    log.begin()
     try:
         results, dropped = await find_results(kit, question)
     except web.SearchFailed as error:
@@ -65,10 +67,11 @@ async def _from_web(question: str, limit: int, *, kit: Kit, log: SeatLog) -> lis
 
 
 async def _page(url: str, *, kit: Kit, log: SeatLog) -> Found | None:
+    log.begin()
     try:
         page = await read_page(kit, url)
-    except (BlockedAddress, web.FetchFailed):
-        log.note("fetch_page", url, [])
+    except (BlockedAddress, web.FetchFailed) as error:
+        log.note("fetch_page", url, [], int(isinstance(error, (web.ExcludedDomain, web.PageWithheld))))
         return None
     source = found(page.url, title=page.title, kind="page", text=page.text)
     log.note("fetch_page", url, [source])

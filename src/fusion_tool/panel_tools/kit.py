@@ -36,7 +36,12 @@ class Kit:
     nonce: str
     tools: tuple[BaseTool | dict[str, Any], ...]
     ledger: Ledger
+    builtin: int = 0
     once: SingleFlight = field(default_factory=SingleFlight)
+
+    def is_own(self, tool: Any) -> bool:
+        """Whether `tool` is the caller's, not the package's."""
+        return not any(tool is one for one in self.tools[: self.builtin])
 
     async def documents(self) -> DocumentIndex:
         """The index of the user's folder.
@@ -68,6 +73,9 @@ class Kit:
 class SeatLog(Protocol):
     """Where a tool writes down what it brought; the seat's notebook is one."""
 
+    def begin(self) -> None:
+        """Count one tool call, before it is made."""
+
     def note(self, tool: str, query: str, found: list[Found], dropped: int = 0) -> None:
         """Write down one tool call: what it was asked, what it found, how much the exclusions dropped."""
 
@@ -93,7 +101,7 @@ async def open_kit(config: FusionConfig, run: Run, own_tools: Sequence[Any] = ()
         return known
     tools = await _tools(config)
     ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens, strategy=config.strategy)
-    kit = Kit(config=config, nonce=run["nonce"], tools=(*tools, *own_tools), ledger=ledger)
+    kit = Kit(config=config, nonce=run["nonce"], tools=(*tools, *own_tools), builtin=len(tools), ledger=ledger)
     return _kits.setdefault(run["id"], kit)
 
 

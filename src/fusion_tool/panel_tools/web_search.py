@@ -24,7 +24,7 @@ async def web_search(
         results, dropped = await find_results(kit, query)
     except web.SearchFailed as error:
         log.note("web_search", query, [], error.dropped)
-        raise ToolException(f"search failed: {error}") from error
+        raise ToolException(str(error)) from error
     log.note("web_search", query, results, dropped)
     return kit.shown(results), results
 

@@ -5,7 +5,9 @@ away when their budget is spent and the answer asked for, repeated calls are ans
 tool that fails tells the model, not the graph.
 """
 
+import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,7 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.tools import ToolException
 from langgraph.prebuilt.tool_node import ToolCallRequest
 
 from fusion_tool.config import Panelist
@@ -113,12 +116,17 @@ class _SeatLoop(AgentMiddleware[Any, Any]):
             return ToolMessage(str(known.text), tool_call_id=str(call["id"]), name=call["name"])
         if turn.book.tool_calls >= turn.budget:
             return _error(call, "no tool calls are left; answer now")
-        before = turn.book.tool_calls
+        turn.book.begin()
         try:
-            message = await handler(request)
-        except Exception as error:  # noqa: BLE001 - whatever a tool raises is news for the model
-            message = _error(call, scrub(f"{call['name']} failed: {error or type(error).__name__}"))
-        if turn.book.tool_calls == before:  # the caller's own tools do not write into the seat's log
+            async with asyncio.timeout(turn.book.deadline - time.monotonic()) as scope:
+                message = await handler(request)
+        except ToolException as error:
+            message = _error(call, scrub(str(error) or f"{call['name']} failed"))
+        except Exception as error:
+            if scope.expired():
+                raise CallFailed(Fault("timeout", f"{call['name']} took longer than the seat has")) from error
+            message = _error(call, scrub(f"{call['name']} failed: {str(error) or type(error).__name__}"))
+        if turn.kit.is_own(request.tool):  # they do not write into the seat's log
             message, dropped = screened(message, turn.kit)
             turn.book.note(call["name"], json.dumps(call["args"], default=str), [], dropped)
         if isinstance(message, ToolMessage):

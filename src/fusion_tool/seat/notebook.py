@@ -42,9 +42,12 @@ class Notebook:
         """The account of this seat's calls of one model."""
         return Account("panelist", panelist, self.tab, self.rows, self.seat)
 
-    def note(self, tool: str, query: str, found: list[Found], dropped: int = 0) -> None:
-        """Write down one tool call and what it brought."""
+    def begin(self) -> None:
+        """Count a tool call before it is made, so that calls side by side cannot pass the budget."""
         self.tool_calls += 1
+
+    def note(self, tool: str, query: str, found: list[Found], dropped: int = 0) -> None:
+        """Write down what one tool call brought."""
         self.dropped += dropped
         self.found += found
         self.progress.emit("panelist.tool", seat=self.seat, tool=tool, query=query[:200], found=len(found))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fusion_tool.models.text import AnswerStream, answer_text, without_reasoning
+from fusion_tool.models.text import AnswerStream, answer_text
 
 pieces = st.lists(
     st.sampled_from(["<think>", "</think>", "<th", "ink>", "<", "/think>", " ", "\n", "word", "<b>"])
@@ -72,16 +72,3 @@ def test_what_is_certain_is_passed_on_at_once():
         "",
     ]
     assert stream.close() == ""
-
-
-@pytest.mark.parametrize(
-    ("content", "left"),
-    [
-        ('<think>{}</think>{"a": 1}', '{"a": 1}'),
-        ('Sure. <think>{}</think>{"a": 1}', 'Sure. {"a": 1}'),
-        ("x<think>never closed", "x"),
-        ("plain", "plain"),
-    ],
-)
-def test_a_reply_that_is_parsed_has_no_reasoning_anywhere(content, left):
-    assert without_reasoning(content) == left

@@ -33,6 +33,7 @@ class Board:
         judge: State of the comparison, and what came out of it in `compared`.
         writing: State of the synthesis; `attempt` counts its writers, `written` the characters of the last.
         listeners: Called with each event once it is folded in.
+        run_id: The run's, `None` before its first event.
     """
 
     seats: dict[str, Seat] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Board:
     attempt: int = 0
     written: int = 0
     listeners: list[Callable[[Any], None]] = field(default_factory=list)
+    run_id: str | None = None
     _origin: float = field(default_factory=time.monotonic)
 
     @property
@@ -68,7 +70,7 @@ class Board:
 
     def observe(self, event: Any) -> None:
         """Fold one event in."""
-        self._origin = time.monotonic() - float(event["t"])
+        self._origin, self.run_id = time.monotonic() - float(event["t"]), event.get("run_id")
         self._fold(event)
         for listener in self.listeners:
             listener(event)

@@ -1,0 +1,139 @@
+"""What is kept: which runs, how far each came, and for how long."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fusion_tool.errors import ConfigError
+from fusion_tool.runs.file import default_path, opened
+from fusion_tool.runs.lock import Busy, working_on
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+KEEP_DAYS = 30.0
+"""How long after its last step a run is kept, where nobody deletes it."""
+_DAY_SECONDS = 86_400
+_UUID_EPOCH = 0x01B21DD213814000
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """One run.
+
+    Args:
+        id: What resumes it.
+        question: What was asked.
+        at: When its last step ended.
+        status: `failed` is one whose panel gave too few answers, which no resuming mends.
+        stage: The step that is missing next, `None` where none is.
+    """
+
+    id: str
+    question: str
+    at: datetime
+    status: Literal["finished", "unfinished", "failed"]
+    stage: str | None
+
+
+async def kept_runs(path: Path | None = None) -> list[KeptRun]:
+    """The runs in `path`, the latest first; by default those of the user's data folder.
+
+    Raises:
+        ConfigError: The file is none of runs.
+    """
+    path = path or default_path()
+    if not path.exists():
+        return []
+    from fusion_tool.graph import build_graph
+
+    async with opened(path) as saver:
+        graph = build_graph(checkpointer=saver)
+        return [await _seen(graph, run_id) for run_id in await run_ids(saver)]
+
+
+async def delete_runs(*run_ids_: str, older_than_days: float | None = None, path: Path | None = None) -> Sequence[str]:
+    """Delete runs by id, and those whose last step is longer ago.
+
+    Args:
+        run_ids_: They.
+        older_than_days: Days since the last step; those at work are left alone.
+        path: Where they are kept; by default in the user's data folder.
+
+    Returns:
+        The ids of the deleted ones.
+
+    Raises:
+        ConfigError: There is no such run, or it is being worked on.
+    """
+    path = path or default_path()
+    if not path.exists() and not run_ids_:
+        return []
+    async with opened(path) as saver:
+        known = set(await run_ids(saver))
+        for run_id in run_ids_:
+            if run_id not in known:
+                raise ConfigError(f"no run {run_id!r} is kept in {path}; 'fusion-tool runs' lists them", field="runs")
+        for run_id in run_ids_:
+            with working_on(run_id, path):
+                await saver.adelete_thread(run_id)
+        old = [] if older_than_days is None else await prune(saver, path, older_than_days)
+    return [*run_ids_, *old]
+
+
+async def prune(saver: "AsyncSqliteSaver", path: Path, days: float = KEEP_DAYS) -> list[str]:
+    """Delete the runs whose last step is more than `days` ago, but for those at work."""
+    deleted = []
+    for run_id in await run_ids(saver, before=time.time() - days * _DAY_SECONDS):
+        try:
+            with working_on(run_id, path):
+                await saver.adelete_thread(run_id)
+        except Busy:
+            continue
+        deleted.append(run_id)
+    return deleted
+
+
+async def run_ids(saver: "AsyncSqliteSaver", before: float | None = None) -> list[str]:
+    """The ids of the kept runs, the latest first; `before`, Unix time, only those whose last step lies before it."""
+    query = "SELECT thread_id FROM checkpoints GROUP BY thread_id"
+    limit = "" if before is None else " HAVING max(checkpoint_id) < :limit"
+    values = {} if before is None else {"limit": _first_id_at(before)}
+    async with saver.conn.execute(f"{query}{limit} ORDER BY max(checkpoint_id) DESC", values) as rows:
+        return [row[0] async for row in rows]
+
+
+async def keep_only_the_end(saver: "AsyncSqliteSaver", run_id: str) -> None:
+    """Delete the steps before a finished run's last: each of them holds everything that was read until then."""
+    async with saver.lock:
+        await saver.conn.execute("DELETE FROM writes WHERE thread_id = ?", (run_id,))
+        await saver.conn.execute(
+            "DELETE FROM checkpoints WHERE thread_id = :id AND checkpoint_id <"
+            " (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = :id)",
+            {"id": run_id},
+        )
+        await saver.conn.commit()
+
+
+async def _seen(graph: Any, run_id: str) -> KeptRun:
+    state = await graph.aget_state({"configurable": {"thread_id": run_id}})
+    failed = any(str(task.error).startswith("PanelFailed") for task in state.tasks)
+    return KeptRun(
+        id=run_id,
+        question=state.values["run"]["question"] if "run" in state.values else "",
+        at=datetime.fromisoformat(state.created_at).astimezone(UTC),
+        status="failed" if failed else "unfinished" if state.next else "finished",
+        stage=state.next[0] if state.next else None,
+    )
+
+
+def _first_id_at(unix: float) -> str:
+    """What the ids of checkpoints made at `unix` sort after: UUIDs version 6, whose text begins with their time.
+
+    Source: RFC 9562, section 5.6.
+    """
+    ticks = int(unix * 10_000_000) + _UUID_EPOCH
+    return f"{ticks >> 28:08x}-{ticks >> 12 & 0xFFFF:04x}-6{ticks & 0xFFF:03x}"

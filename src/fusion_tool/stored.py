@@ -1,0 +1,63 @@
+"""A run's configuration as it is stored beside the run: JSON without secrets, and back."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fusion_tool.config import FusionConfig, Panelist
+from fusion_tool.errors import ConfigError
+
+_OBJECT = "<"
+"""How the stored name of a model begins that was given as an object: no model's name does."""
+
+
+def stored(config: FusionConfig) -> dict[str, Any]:
+    """`config` as JSON.
+
+    Of a model that was given as an object only the name is kept: its fields may hold keys and headers.
+    """
+    named = {"panel": tuple(map(_by_name, config.panel))} | {
+        role: _by_name(given) for role in ("judge", "synthesizer") if (given := getattr(config, role)) is not None
+    }
+    return config.model_copy(update=named).model_dump(mode="json")
+
+
+def restored(kept: dict[str, Any]) -> FusionConfig:
+    """The configuration that `stored` made `kept` of.
+
+    Raises:
+        ConfigError: A model was given as an object, or this version of the package knows the configuration no more.
+    """
+    roles = [(f"panel.{i}", seat) for i, seat in enumerate(kept["panel"])]
+    for field, role in (*roles, ("judge", kept["judge"]), ("synthesizer", kept["synthesizer"])):
+        if role and role["model"].startswith(_OBJECT):
+            raise ConfigError(
+                f"the run got {role['model']} as an object, which cannot be stored; give its configuration again",
+                field=f"{field}.model",
+            )
+    return FusionConfig(**kept)
+
+
+def refuse_other(config: FusionConfig, kept: dict[str, Any]) -> None:
+    """Refuse a configuration that is not the stored one.
+
+    Raises:
+        ConfigError: It differs; names the first field that does.
+    """
+    for field, before, now in _differences(kept, stored(config)):
+        raise ConfigError(f"the run was started with {before!r}, not {now!r}; leave it out, or ask anew", field=field)
+
+
+def _by_name(panelist: Panelist) -> Panelist:
+    if isinstance(panelist.model, str):
+        return panelist
+    return panelist.model_copy(update={"model": f"{_OBJECT}{type(panelist.model).__name__} {panelist.model_name}>"})
+
+
+def _differences(before: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        before, now = dict(enumerate(before)), dict(enumerate(now))
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in dict.fromkeys([*before, *now]):
+            yield from _differences(before.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+    elif before != now:
+        yield path, before, now

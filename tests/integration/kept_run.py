@@ -1,0 +1,27 @@
+"""A run in a process of its own, so that a test can kill it: `python -m tests.integration.kept_run FILE CONFIG [NODE]`.
+
+With NODE it kills itself where that node would begin.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from fusion_tool import FusionConfig, afuse, nodes
+from tests.integration.panel import QUESTION
+
+
+async def _dies(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(file, config, node=None):
+    if node:
+        setattr(nodes, node, _dies)
+    asyncio.run(afuse(QUESTION, FusionConfig.model_validate_json(config), keep=Path(file)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
