@@ -4,6 +4,8 @@ PYTHON ?= python3
 UV := .uv/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
+# The machine's own Python and its certificates, as pip uses them (the variable's older name for older uv).
+UV_ENV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
 QUESTION ?= How long does the battery of the Kestrel handheld really last?
 
 .DEFAULT_GOAL := help
@@ -19,7 +21,7 @@ $(UV):
 	.uv/bin/python -m pip install --quiet "uv>=0.8"
 
 $(READY): pyproject.toml uv.lock | $(UV)
-	UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet --all-extras --python $(PYTHON)
+	$(UV_ENV) $(UV) sync --frozen --quiet --all-extras --python $(PYTHON)
 	@touch $(READY)
 
 demo: $(READY) ## run a panel of a tiny local model over examples/corpus: no key, no network
