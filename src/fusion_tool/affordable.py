@@ -9,6 +9,8 @@ from fusion_tool.pricing import is_priced
 
 _PROMPT_BYTES = 2000
 """A seat's own instructions, from above."""
+_TOOLS_BYTES = 6000
+"""Its tools' schemas, as its loop reserves them."""
 
 
 def check_limits(config: FusionConfig, roles: Iterable[tuple[str, Panelist]], question: str) -> None:
@@ -26,7 +28,10 @@ def check_limits(config: FusionConfig, roles: Iterable[tuple[str, Panelist]], qu
     limits = config.limits
     if limits.usd is not None and not config.allow_unpriced:
         _refuse_unpriced(roles)
+    tools = config.search is not None or config.documents is not None or config.bash != "off"
     size = _PROMPT_BYTES + len(question.encode(errors="replace"))
+    if tools and config.max_tool_calls:
+        size += _TOOLS_BYTES
     seats = config.panel[:1] if config.strategy == "solo" else config.panel
     share = shares(config.strategy)["panelist"]
     for kind, limit in (("usd", limits.usd), ("tokens", limits.tokens)):

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 _MARK = " [cut]"
+_LONGEST_WORD = 40
+"""Where the last white space lies further back, the text has words of another kind: Chinese, an address, a table."""
 
 
 def pack(texts: Sequence[str], room: int) -> list[str]:
@@ -36,4 +38,5 @@ def _cut(text: str, length: int) -> str:
     if len(text) <= length:
         return text
     kept = text[: max(0, length - len(_MARK))]
-    return (kept.rsplit(None, 1)[0] if " " in kept.strip() else kept) + _MARK[: max(1, length)]
+    words = kept.rsplit(None, 1)[0] if kept.strip() else kept
+    return (words if len(kept) - len(words) <= _LONGEST_WORD else kept) + _MARK[: max(1, length)]

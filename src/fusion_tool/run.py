@@ -11,6 +11,7 @@ from fusion_tool.events import Event
 from fusion_tool.result import FusionResult
 from fusion_tool.runs import Work, default_path, new_work, plain_work, resumed_work
 from fusion_tool.settings import ConfigLike, resolve
+from fusion_tool.wiring import UNWATCHED
 
 
 async def afuse(  # noqa: PLR0913 - keyword options, each with a default
@@ -114,8 +115,9 @@ def _work(  # noqa: PLR0913, PLR0917 - what `afuse` was called with
 
 
 async def _invoke(work: Work) -> dict[str, Any]:
+    unwatched = {**work.config, "configurable": {**work.config.get("configurable", {}), UNWATCHED: True}}
     state: dict[str, Any] = await work.graph.ainvoke(
-        work.input, work.config, context=work.settings, durability=_durability(work)
+        work.input, unwatched, context=work.settings, durability=_durability(work)
     )
     return state
 

@@ -17,6 +17,8 @@ from fusion_tool.usage import Stage
 UNWATCHED = "fusion_unwatched"
 """Key of a run's `configurable` that says that nobody reads its stream: LangGraph's own writer does not tell."""
 
+_FIRST_PART = 0.7
+
 
 class RunContext(FusionConfig, title="FusionConfig"):
     """A graph's context; Agent Server sends an empty one where there is none, which is none."""
@@ -83,6 +85,15 @@ def deadline(config: FusionConfig, stage: Stage, worked: float) -> float:
     if stage == "panelist" and config.limits.seat_seconds is not None:
         left = min(left, config.limits.seat_seconds)
     return time.monotonic() + left
+
+
+def fair_part(until: float, models: int) -> float:
+    """When the first of `models` that are left to try must be done, so that a silent one leaves time for the next.
+
+    It gets most of the time: a strong model that thinks long is more common than a silent one.
+    """
+    now = time.monotonic()
+    return until if models <= 1 else now + (until - now) * _FIRST_PART
 
 
 def seconds_worked(records: Sequence[SeatRecord], judgement: StageRecord | None = None) -> float:

@@ -29,7 +29,7 @@ def dev_server(folder: Path, **environment: str) -> Iterator[str]:
         port = free.getsockname()[1]
     options = ("--no-browser", "--no-reload", "--port", str(port))
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        process = subprocess.Popen(
             [sys.executable, "-m", "langgraph_cli", "dev", *options],
             cwd=folder,
             env=_offline(folder) | environment,

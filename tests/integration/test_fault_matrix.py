@@ -138,3 +138,12 @@ async def test_a_retry_waits_as_long_as_the_provider_asks(provider, pauses):
     case = next(case for case in cases() if case.fault.name.startswith("503 with Retry-After"))
     await run(provider, case)
     assert pauses == [7.0]
+
+
+@pytest.mark.parametrize("stage", ["seat", "judge", "synthesizer"])
+async def test_what_was_withdrawn_is_not_asked_again(provider, stage):
+    case = next(case for case in cases() if case.fault.reason == "model_unavailable" and case[1:] == (stage, True))
+    for _ in range(2):
+        _, result = await run(provider, case)
+        assert answered_by(case, result) == "fallback"
+    assert provider.counts[FAULTY[stage]] == 1

@@ -57,44 +57,48 @@ def within(spent, limit):
     return limit is None or spent <= limit * (1 + 1e-9)
 
 
+class Seats:
+    """Seats of one ledger, each with one call under way at a time, and what they really spent."""
+
+    def __init__(self, given_limits):
+        self.ledger = Ledger(**given_limits)
+        self.tabs = [Tab(self.ledger, "panelist", 1 / SEATS) for _ in range(SEATS)]
+        self.real = [Spent()] * SEATS
+        self.under_way = {}
+
+    def call(self, seat, model, size, wanted, *how):
+        self.settle(seat)
+        with suppress(OverBudget):
+            held = self.tabs[seat].hold(model, size, wanted)
+            if held.max_tokens is not None:  # there is a limit to keep
+                self.under_way[seat] = model, held, prompt_tokens(size), *how
+
+    def settle(self, seat):
+        if seat in self.under_way:
+            model, held, *how = self.under_way.pop(seat)
+            spent, row = spent_by(model, held, *how)
+            self.tabs[seat].settle(held, row)
+            self.real[seat] += spent
+
+
 @settings(max_examples=200)
 @given(limits, st.lists(step, max_size=25))
 def test_seats_at_once_never_spend_more_than_the_panels_share(given_limits, steps):
-    """Each seat has one call under way at a time; all seats together have three."""
-    ledger = Ledger(**given_limits)
     share = shares(given_limits["strategy"])["panelist"]
-    tabs = [Tab(ledger, "panelist", 1 / SEATS) for _ in range(SEATS)]
-    under_way, real = {}, [Spent()] * SEATS
-
-    def settle(seat):
-        model, held, size, how, fraction = under_way.pop(seat)
-        spent, row = spent_by(model, held, prompt_tokens(size), how, fraction)
-        tabs[seat].settle(held, row)
-        real[seat] += spent
-
-    for seat, (model, size, wanted), how, fraction in steps:
-        if seat in under_way:
-            settle(seat)
-        try:
-            held = tabs[seat].hold(model, size, wanted)
-        except OverBudget:
-            assert tabs[seat].refused
-        else:
-            if held.max_tokens is not None:  # there is a limit to keep
-                under_way[seat] = model, held, size, how, fraction
-        for kind in ("usd", "tokens"):
-            limit = given_limits[kind]
-            assert limit is None or within(getattr(ledger.spent, kind), limit * share)
-    for seat in list(under_way):
-        settle(seat)
-    for kind in ("usd", "tokens"):
-        limit = given_limits[kind]
-        counted = [getattr(tab.spent, kind) for tab in tabs]
-        spent = [getattr(one, kind) for one in real]
-        if limit is not None:
-            assert all(within(one, limit * share / SEATS) for one in [*counted, *spent])
-            assert within(sum(spent), limit * share)
-            assert sum(counted) == pytest.approx(getattr(ledger.spent, kind), abs=1e-9)
+    kept = {kind: given_limits[kind] * share for kind in ("usd", "tokens") if given_limits[kind] is not None}
+    seats = Seats(given_limits)
+    for seat, call, *how in steps:
+        seats.call(seat, *call, *how)
+        for kind, limit in kept.items():
+            assert within(getattr(seats.ledger.spent, kind), limit)
+    for seat in range(SEATS):
+        seats.settle(seat)
+    for kind, limit in kept.items():
+        counted = [getattr(tab.spent, kind) for tab in seats.tabs]
+        spent = [getattr(one, kind) for one in seats.real]
+        assert all(within(one, limit / SEATS) for one in [*counted, *spent])
+        assert within(sum(spent), limit)
+        assert sum(counted) == pytest.approx(getattr(seats.ledger.spent, kind), abs=1e-9)
 
 
 @given(limits, st.lists(st.tuples(st.sampled_from(STAGES), asked), max_size=12))
@@ -110,22 +114,36 @@ def test_no_stage_takes_what_is_kept_back_for_the_next(given_limits, steps):
             assert limit is None or within(getattr(ledger.spent, kind), limit * share)
 
 
+def held_or_refused(given_limits, call):
+    try:
+        return Tab(Ledger(**given_limits), "synthesizer").hold(*call), None
+    except OverBudget as refused:
+        return None, refused
+
+
+@given(limits, asked)
+def test_only_a_call_whose_shortest_answer_does_not_fit_is_refused(given_limits, call):
+    _, refused = held_or_refused(given_limits, call)
+    least = least_call(*call)
+    too_much = [
+        kind
+        for kind in ("usd", "tokens")
+        if given_limits[kind] is not None and getattr(least, kind) > given_limits[kind]
+    ]
+    assert bool(refused) == bool(too_much)
+    if refused:
+        assert refused.kind in too_much
+        assert refused.needed > refused.left
+
+
 @given(limits, asked)
 def test_a_call_may_answer_as_long_as_it_wants_or_as_the_limit_lets_it(given_limits, call):
     model, size, wanted = call
-    ledger = Ledger(**given_limits)
+    held, refused = held_or_refused(given_limits, call)
+    if refused or given_limits["usd"] is given_limits["tokens"] is None:
+        assert refused or (held.max_tokens, held.usd, held.tokens) == (None, 0.0, 0)
+        return
     most = wanted or 8192
-    try:
-        held = Tab(ledger, "synthesizer").hold(model, size, wanted)
-    except OverBudget as error:
-        assert error.needed > error.left
-        least = least_call(model, size, wanted)
-        limit = given_limits[error.kind]
-        assert getattr(least, error.kind) > limit * (1 - 1e-9) - 1
-        return
-    if given_limits["usd"] is None and given_limits["tokens"] is None:
-        assert (held.max_tokens, held.usd, held.tokens) == (None, 0.0, 0)
-        return
     assert min(most, 256) <= held.max_tokens <= most
     assert held.tokens == prompt_tokens(size) + held.max_tokens
     if held.max_tokens < most:  # one token more would not fit

@@ -63,8 +63,8 @@ def fault_of(error: BaseException) -> Fault:
     """The fault that `error` stands for."""
     status = status_of(error)
     message = _one_line(error)
-    refused = isinstance(getattr(error, "status_code", None), int)
-    return Fault(_reason(error, status, message), message, status, may_be_charged=not refused)
+    free = isinstance(getattr(error, "status_code", None), int) or _never_connected(error)
+    return Fault(_reason(error, status, message), message, status, may_be_charged=not free)
 
 
 def scrub(text: str) -> str:
@@ -109,3 +109,12 @@ def _one_line(error: BaseException) -> str:
     if not text:
         text = "no answer within the time left" if isinstance(error, TimeoutError) else type(error).__name__
     return scrub(text)[:_MESSAGE_LENGTH]
+
+
+def _never_connected(error: BaseException | None) -> bool:
+    """Whether the request never left: what no provider has seen, none charges for."""
+    while error is not None:
+        if {cls.__name__ for cls in type(error).__mro__} & {"ConnectError", "ConnectTimeout"}:
+            return True
+        error = error.__cause__
+    return False

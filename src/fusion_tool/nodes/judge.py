@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
@@ -14,7 +15,7 @@ from fusion_tool.models.factory import fallback_of
 from fusion_tool.models.faults import scrub
 from fusion_tool.state import FusionState, SeatRecord, StageRecord
 from fusion_tool.usage import Call, Usage
-from fusion_tool.wiring import Progress, Wiring, deadline, ledger_after, limits_reached, seconds_worked
+from fusion_tool.wiring import Progress, Wiring, deadline, fair_part, ledger_after, limits_reached, seconds_worked
 
 _log = logging.getLogger(__name__)
 
@@ -55,11 +56,13 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
 
 async def _first_finding(hearing: Hearing, judge_: Panelist) -> Finding | None:
     """The comparison by the judge or, where it gives none, by its fallbacks."""
-    for name in (judge_.model, *judge_.fallbacks):
+    models = (judge_.model, *judge_.fallbacks)
+    for tried, name in enumerate(models):
+        part = replace(hearing, deadline=fair_part(hearing.deadline, len(models) - tried))
         try:
-            return await compare(hearing, fallback_of(judge_, name))
+            return await compare(part, fallback_of(judge_, name))
         except Exception as error:  # noqa: BLE001 - the panel's answers are paid for; no judge may lose them
-            _log.warning("the judge %s gave no analysis: %s", name, scrub(str(error)))
+            _log.warning("the judge %s gave no analysis: %s", fallback_of(judge_, name).model_name, scrub(str(error)))
     return None
 
 

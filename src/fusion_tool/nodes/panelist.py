@@ -17,7 +17,7 @@ from fusion_tool.recursion import seat_at_work
 from fusion_tool.seat import Answer, Notebook, answer
 from fusion_tool.state import Failure, FusionState, SeatRecord, SeatTask
 from fusion_tool.usage import Call, Usage
-from fusion_tool.wiring import Progress, Wiring, deadline
+from fusion_tool.wiring import Progress, Wiring, deadline, fair_part
 
 
 async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> FusionState:
@@ -75,8 +75,9 @@ async def _first_usable(
 ) -> tuple[Answer | None, str]:
     """The first full answer of the seat's models; a cut-off one where no model gives more."""
     kept: tuple[Answer, str] | None = None
-    for model in (seat.model, *seat.fallbacks):
-        one = fallback_of(seat, model)
+    until, models = book.deadline, (seat.model, *seat.fallbacks)
+    for tried, model in enumerate(models):
+        one, book.deadline = fallback_of(seat, model), fair_part(until, len(models) - tried)
         try:
             given = await answer(one, task["run"]["question"], task["run"]["context"], kit=kit, book=book)
         except Exception as error:  # noqa: BLE001 - no seat may end the run, whatever its model or tools raise

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
@@ -12,7 +13,7 @@ from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.models.factory import fallback_of
 from fusion_tool.models.faults import scrub
 from fusion_tool.state import FusionState, SeatRecord, StageRecord
-from fusion_tool.wiring import Progress, Wiring, deadline, ledger_after, limits_reached, seconds_worked
+from fusion_tool.wiring import Progress, Wiring, deadline, fair_part, ledger_after, limits_reached, seconds_worked
 from fusion_tool.writing import Deltas, Task, Written, write
 
 _log = logging.getLogger(__name__)
@@ -26,7 +27,9 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, wiri
     if config.strategy == "solo":
         written = _best_panel_answer(task, attempt=1)
     else:
-        written, degraded = await _first_written(task, list(_candidates(config)))
+        written, degraded = await _first_written(
+            task, list(_candidates(config)), 1 + len(config.synthesizer_or_default.fallbacks)
+        )
     return {
         "synthesis": StageRecord(
             output=written.text,
@@ -50,12 +53,14 @@ def _task(state: FusionState, config: FusionConfig, progress: Progress) -> Task:
     )
 
 
-async def _first_written(task: Task, candidates: list[Panelist]) -> tuple[Written, list[str]]:
+async def _first_written(task: Task, candidates: list[Panelist], configured: int) -> tuple[Written, list[str]]:
     """The first whole answer; failing that a cut-off one, failing that the best of the panel's; and what was lost."""
     kept: Written | None = None
     for attempt, one in enumerate(candidates, start=1):
+        # The judge's model, last and unasked for, gets what time is left.
+        left = max(1, configured - attempt + 1)
         try:
-            written = await write(task, one, attempt)
+            written = await write(replace(task, deadline=fair_part(task.deadline, left)), one, attempt)
         except Exception as error:  # noqa: BLE001 - the panel's answers are paid for; no synthesizer may lose them
             _log.warning("the synthesizer %s gave no answer: %s", one.model_name, scrub(str(error)))
             continue

@@ -3,26 +3,26 @@
 from collections.abc import Iterator
 from typing import Any
 
+from fusion_tool.briefing import own_records
 from fusion_tool.nodes.panelist import ending
-from fusion_tool.state import FusionState, SeatRecord
+from fusion_tool.state import FusionState
 
 
-def recap(state: FusionState, finished: list[SeatRecord], labels: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def recap(state: FusionState, labels: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """The events up to here, without the seats' tools and the text.
 
     Args:
-        state: The run's.
-        finished: The seats that had ended, those of a step broken off included.
+        state: The run's, with what the finished seats of a step that was broken off wrote.
         labels: The seats' labels, in the panel's order.
     """
-    plan, judgement = state["plan"], state.get("judgement")
+    plan, judgement, records = state["plan"], state["judgement"], own_records(state)
     yield {"type": "run.started", "question": state["run"]["question"]}
     seats = [labels[seat] for seat in plan["seats"]]
     yield {"type": "plan.chosen", "strategy": plan["strategy"], "seats": seats, "reason": plan["reason"]}
-    yield from map(ending, finished)
+    yield from map(ending, records)
     if judgement:
-        answered = sum(record["answered"] for record in finished)
-        yield {"type": "panel.closed", "answered": answered, "failed": len(finished) - answered}
+        answered = sum(record["answered"] for record in records)
+        yield {"type": "panel.closed", "answered": answered, "failed": len(records) - answered}
         found = judgement["output"]
         yield {
             "type": "judge.completed",

@@ -116,10 +116,8 @@ async def _rest(graph: Any, run_id: str, settings: FusionConfig | None, panel_to
         return Work(graph, None, _thread(run_id), settings, result=state.values["result"])
     settings = settings or restored(run["config"])
     await check(settings, panel_tools)
-    broken_off = [record for task in state.tasks if task.result for record in task.result.get("records", ())]
-    finished = [*state.values["records"], *broken_off]
     stamp = {"run_id": run_id, "t": round(time.time() - run["started"], 3)}
-    before = [event | stamp for event in recap(state.values, finished, settings.seat_labels)]
+    before = [event | stamp for event in recap(state.values, settings.seat_labels)]
     return Work(graph, None, _thread(run_id), settings, before)
 
 

@@ -39,7 +39,7 @@ def ask(*arguments: str, stdin: str | bytes = "") -> Result:
 
 def process(*arguments: str, **options: object) -> "subprocess.Popen[str]":
     """Start the command as a process of its own."""
-    return subprocess.Popen(  # noqa: S603 - this package
+    return subprocess.Popen(
         [sys.executable, "-m", "fusion_tool", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

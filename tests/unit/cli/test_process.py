@@ -61,7 +61,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly(openrouter: ScriptedServer) -
 @pytest.mark.parametrize("closed", [">&-", "2>&-"])
 def test_a_closed_stream_is_no_error(closed: str) -> None:
     command = f'"{sys.executable}" -m fusion_tool --version {closed}'
-    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -74,5 +74,5 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
         "heavy = {'langchain', 'langchain_core', 'langgraph', 'openai', 'httpx', 'asyncio'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"

@@ -171,7 +171,7 @@ async def main():
 asyncio.run(main())
 """
     command = [sys.executable, "-W", "error", "-c", program, str(folder), str(tmp_path / "cache")]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]  # noqa: S603 - ours
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
     counts = []
 
     async def opened():

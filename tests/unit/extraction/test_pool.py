@@ -125,7 +125,7 @@ def test_nothing_is_left_running_at_exit(end):
         "-c",
         PROGRAM.format(end=f"import sys; sys.stdout.flush(); {end or 'pass'}"),
     ]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.stderr == ""
     pids = [int(pid) for pid in ran.stdout.split()]
     assert pids
@@ -161,4 +161,4 @@ if child == 0:
 assert os.waitpid(child, 0)[1] == 0
 assert read() == parents
 """
-    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=60)  # noqa: S603 - ours
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=60)

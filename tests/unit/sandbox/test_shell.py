@@ -202,7 +202,7 @@ asyncio.run(main())
 
 def test_the_command_dies_with_its_parent(mark):
     command = [sys.executable, "-c", _PARENT.format(mark=mark)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:  # noqa: S603 - our own interpreter
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         first_process = os.pidfd_open(int(parent.stdout.readline()))
         parent.kill()
     ended = select.select([first_process], [], [], 10)[0]

@@ -62,7 +62,7 @@ def test_the_url_is_loopback(scripted):
 
 def test_it_runs_alone():
     command = [sys.executable, "-m", "tests.scripted_server", "--text", "by hand", "--latency-ms", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]) as process:  # noqa: S603 - our own module
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]) as process:
         try:
             url = process.stdout.readline().strip()
             answer = post(f"{url}/chat/completions", json={"model": "m", "messages": USER})
