@@ -17,31 +17,23 @@ class LateSeat(Exception):  # noqa: N818 - it is the seat's fate, told to the pa
 
 
 class Gate:
-    """Closes `grace_seconds` after the `quorum`-th usable answer; with no quorum it stays open.
+    """Closes `grace_seconds` after the `quorum`-th seat has answered; with no quorum it stays open."""
 
-    Args:
-        quorum: Usable answers that close it.
-        grace_seconds: How long it stays open after them.
-        answers: Usable answers that were there before it, of a run that is resumed.
-    """
-
-    def __init__(self, *, quorum: int | None, grace_seconds: float, answers: int = 0) -> None:
-        self._missing = quorum
+    def __init__(self, *, quorum: int | None, grace_seconds: float) -> None:
+        self._quorum = quorum
         self._grace = grace_seconds
+        self._answered: set[str] = set()
         self._inside: set[asyncio.Timeout] = set()
         self._closes_at: float | None = None
-        for _ in range(answers):
-            self.answered()
 
-    def answered(self) -> None:
-        """Count one usable answer."""
-        if self._missing is None:
+    def answered(self, seat: str) -> None:
+        """Count the usable answer of `seat`, once."""
+        self._answered.add(seat)
+        if self._quorum is None or len(self._answered) < self._quorum or self._closes_at is not None:
             return
-        self._missing -= 1
-        if self._missing == 0:
-            self._closes_at = asyncio.get_running_loop().time() + self._grace
-            for scope in self._inside:
-                scope.reschedule(self._closes_at)
+        self._closes_at = asyncio.get_running_loop().time() + self._grace
+        for scope in self._inside:
+            scope.reschedule(self._closes_at)
 
     @asynccontextmanager
     async def admit(self) -> AsyncIterator[None]:
@@ -64,9 +56,9 @@ class Gate:
             raise
 
 
-def gate_of(key: str, *, quorum: int | None, grace_seconds: float, answers: int = 0) -> Gate:
+def gate_of(key: str, *, quorum: int | None, grace_seconds: float) -> Gate:
     """The gate of `key`, shared by all who hold it; it goes with the last of them."""
     gate = _gates.get(key)
     if gate is None:
-        gate = _gates[key] = Gate(quorum=quorum, grace_seconds=grace_seconds, answers=answers)
+        gate = _gates[key] = Gate(quorum=quorum, grace_seconds=grace_seconds)
     return gate

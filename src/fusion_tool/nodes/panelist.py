@@ -26,13 +26,11 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
     seat, label = config.panel[task["seat"]], config.seat_labels[task["seat"]]
     progress = Progress(runtime, task["run"])
     progress.emit("panelist.started", seat=label, model=seat.model_name, wave=task["wave"])
-    before = await earlier(runtime)
-    gate = gate_of(
-        _gate_key(task, runtime),
-        quorum=config.limits.quorum,
-        grace_seconds=config.limits.grace_seconds,
-        answers=sum(record["answered"] for record in before.records),
-    )
+    gate = gate_of(_gate_key(task, runtime), quorum=config.limits.quorum, grace_seconds=config.limits.grace_seconds)
+    before = await earlier(runtime)  # the gate comes first: until all have looked, all of the wave hold it
+    for record in before.records:
+        if record["answered"]:
+            gate.answered(record["seat"])
     kit = await open_kit(config, task["run"], with_exclusions(wiring.panel_tools, config))
     tab = Tab(kit.ledger, "panelist", 1 / task["seats"])
     book = Notebook(label, deadline(config, "panelist", task["worked"]), progress, tab)
@@ -47,7 +45,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
     except LateSeat:
         failures.append(_failure(name, Fault("straggler", "late: the panel had closed")))
     if given is not None:
-        gate.answered()
+        gate.answered(label)
     record = SeatRecord(
         run_id=task["run"]["id"],
         wave=task["wave"],
@@ -97,7 +95,7 @@ def _failure(model: str, fault: Fault) -> Failure:
 
 def _gate_key(task: SeatTask, runtime: Runtime[Any]) -> str:
     # The checkpoint's id is the same for all seats of one superstep and for no other, with or without a
-    # checkpointer; a resumed run's seats meet at a new gate.
+    # checkpointer.
     info = runtime.execution_info
     return f"{task['run']['id']}/{task['wave']}/{info.checkpoint_id if info else ''}"
 
