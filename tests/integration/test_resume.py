@@ -1,27 +1,19 @@
 """A run whose process was killed: resumed elsewhere, it does the missing work alone, and bills the whole."""
 
 import asyncio
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
 from collections import Counter
-from contextlib import closing
+from typing import NamedTuple
 
 import pytest
-from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langgraph.checkpoint.memory import InMemorySaver
 
-from fusion_tool import ConfigError, FusionConfig, PanelFailed, afuse, astream, build_graph
+from fusion_tool import FusionConfig, afuse, astream, build_graph
 from fusion_tool.runs import kept_runs
+from tests.integration.breaking import COST, SEATS, broken_off, cancelled, kept_answers, killed, wait_for
 from tests.integration.panel import JUDGE, QUESTION, WRITER, kinds, panel, verdict
 from tests.scripted_server import Gate, Hang, Reply, faults
 
 pytestmark = pytest.mark.loopback
-
-SEATS = ("test/one", "test/two", "test/three")
-COST = 0.001
 
 
 @pytest.fixture
@@ -37,71 +29,39 @@ def answers(provider):
     provider.reply(WRITER, Reply("In 1861.", cost=COST))
 
 
-def start(file, config, *node):
-    """The run in a process of its own."""
-    arguments = [sys.executable, "-m", "tests.integration.kept_run", str(file), config.model_dump_json(), *node]
-    return subprocess.Popen(arguments)
+class Point(NamedTuple):
+    """When the process dies: where `node` would begin, else while the `silent` are asked."""
 
-
-def kept_answers(file):
-    """How many seats' records have reached the file; `route` writes there too."""
-    if not file.exists():
-        return 0
-    with closing(sqlite3.connect(file)) as connection:
-        try:
-            return connection.execute("SELECT count(*) FROM writes WHERE channel = 'records'").fetchone()[0] - 1
-        except sqlite3.OperationalError:  # not there yet
-            return 0
-
-
-def wait_for(happened, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
-
-
-def killed(provider, file, config, *node, silent=()):
-    """The id of a run that was killed: where it would begin `node`, else once all the `silent` are being asked."""
-    for model in silent:
-        provider.reply(model, Hang())
-    with start(file, config, *node) as process:
-        if silent:
-            wait_for(lambda: all(provider.calls(model) for model in silent))
-            done = len(set(SEATS) - set(silent)) if set(SEATS) & set(silent) else 0
-            wait_for(lambda: kept_answers(file) >= done)
-            process.kill()
-        assert process.wait(60) == -signal.SIGKILL
-    for model in silent:
-        provider.reply(model, Reply(verdict() if model == JUDGE else "In 1861, at last.", cost=COST))
-    (run,) = asyncio.run(kept_runs(file))
-    assert run.question == QUESTION
-    return run
+    stage: str
+    missing: set[str]
+    silent: tuple[str, ...] = ()
+    node: tuple[str, ...] = ()
+    unknown: int = 0
 
 
 POINTS = [
-    pytest.param(["test/two", "test/three"], [], "panelist", {"test/two", "test/three", JUDGE, WRITER}, 2, id="panel"),
-    pytest.param([], ["judge"], "judge", {JUDGE, WRITER}, 0, id="before the judge"),
-    pytest.param([JUDGE], [], "judge", {JUDGE, WRITER}, 0, id="judge"),
-    pytest.param([WRITER], [], "synthesize", {WRITER}, 0, id="synthesis"),
-    pytest.param([], ["ground"], "ground", set(), 0, id="after synthesis"),
+    pytest.param(Point("panelist", {*SEATS[1:], JUDGE, WRITER}, silent=SEATS[1:], unknown=2), id="panel"),
+    pytest.param(Point("judge", {JUDGE, WRITER}, node=("judge",)), id="before the judge"),
+    pytest.param(Point("judge", {JUDGE, WRITER}, silent=(JUDGE,)), id="judge"),
+    pytest.param(Point("synthesize", {WRITER}, silent=(WRITER,)), id="synthesis"),
+    pytest.param(Point("ground", set(), node=("ground",)), id="after synthesis"),
 ]
 
 
-@pytest.mark.parametrize(("silent", "node", "stage", "missing", "unknown"), POINTS)
-def test_only_what_is_missing_is_asked_and_the_whole_is_billed(provider, file, silent, node, stage, missing, unknown):
-    run = killed(provider, file, panel(*SEATS), *node, silent=silent)
-    assert (run.status, run.stage) == ("unfinished", stage)
+@pytest.mark.parametrize("point", POINTS)
+def test_only_what_is_missing_is_asked_and_the_whole_is_billed(provider, file, point):
+    run = killed(provider, file, panel(*SEATS), *point.node, silent=point.silent)
+    assert (run.status, run.stage) == ("unfinished", point.stage)
     before = provider.counts
     result = asyncio.run(afuse(resume=run.id, keep=file))
-    assert provider.counts - before == Counter(dict.fromkeys(missing, 1))
+    assert provider.counts - before == Counter(dict.fromkeys(point.missing, 1))
     assert [one.seat for one in result.responses] == ["one", "two", "three"]
-    assert (result.run_id, result.status, result.degraded, result.answer) == (run.id, "ok", [], result.answer)
+    assert (result.run_id, result.status, result.degraded) == (run.id, "ok", [])
     assert result.analysis is not None
     known = [row for row in result.usage.calls if row.cost_usd is not None]
     assert Counter(row.stage for row in known) == {"panelist": 3, "judge": 1, "synthesizer": 1}
     assert result.usage.cost_usd == pytest.approx(5 * COST)
-    assert result.usage.unpriced_calls == unknown
+    assert result.usage.unpriced_calls == point.unknown
     (kept,) = asyncio.run(kept_runs(file))
     assert (kept.status, kept.stage) == ("finished", None)
 
@@ -171,7 +131,7 @@ async def test_seats_lost_before_stay_lost(provider, file):
     assert provider.counts["test/one"] == 1
 
 
-@pytest.mark.parametrize("limits", [{"usd": 0.02}, {"tokens": 60_000}])
+@pytest.mark.parametrize("limits", [{"usd": 0.5}, {"tokens": 60_000}])
 async def test_no_seat_spends_more_for_the_others_being_unknown(provider, file, limits):
     """A resumed seat has its own part of the limits and no more, whatever the finished ones left."""
     model = "openrouter:openai/gpt-5.5"
@@ -199,131 +159,10 @@ async def test_with_any_checkpointer_the_graph_resumes_itself(provider):
     asked = graph.ainvoke({"question": QUESTION}, thread, context=panel(*SEATS, limits=limits))
     task = asyncio.create_task(asked)
     await provider.until(lambda: provider.in_flight == 2 and provider.counts["test/one"] == 1)
-    while not any(one.result for one in (await graph.aget_state(thread)).tasks):
+    while not any(one.result for one in (await graph.aget_state(thread)).tasks):  # noqa: ASYNC110 - no event tells it
         await asyncio.sleep(0)
     await cancelled(task)
     provider.reply("test/two", Reply("In 1861.", cost=COST))
     result = (await graph.ainvoke(None, thread))["result"]
     assert [one["seat"] for one in result["responses"]] == ["one", "two"]
     assert provider.counts["test/one"] == 1
-
-
-@pytest.mark.parametrize(
-    ("other", "field"),
-    [
-        ({"limits": {"usd": 3.0}}, "limits.usd"),
-        ({"judge": f"openrouter:{WRITER}"}, "judge.model"),
-        ({"panel": tuple(f"openrouter:{seat}" for seat in SEATS[:2])}, "panel"),
-        ({"excluded_domains": ["example.org"]}, "excluded_domains"),
-    ],
-)
-async def test_another_configuration_is_refused(provider, file, other, field):
-    run_id = await broken_off(provider, file, panel(*SEATS), silent=["test/three"])
-    before = provider.counts
-    with pytest.raises(ConfigError, match=r"started with") as refused:
-        await afuse(None, panel(*SEATS), resume=run_id, keep=file, allow_unpriced=True, **other)
-    assert refused.value.field in (field, "allow_unpriced")
-    with pytest.raises(ConfigError) as refused:
-        await afuse(None, panel(*SEATS, **other), resume=run_id, keep=file)
-    assert refused.value.field == field
-    assert "\n" not in str(refused.value)
-    assert provider.counts == before
-
-
-async def test_the_same_configuration_is_taken(provider, file):
-    run_id = await broken_off(provider, file, panel(*SEATS), silent=["test/three"])
-    assert (await afuse(None, panel(*SEATS), resume=run_id, keep=file)).status == "ok"
-
-
-async def test_a_model_object_is_never_stored_and_must_be_given_again(provider, file):
-    judge = FakeListChatModel(responses=[verdict()], metadata={"authorization": "Bearer topsecret"})
-    config = panel(*SEATS, judge=judge)
-    run_id = await broken_off(provider, file, config, silent=["test/three"])
-    assert b"topsecret" not in b"".join(path.read_bytes() for path in file.parent.iterdir())
-    with pytest.raises(ConfigError, match=r"judge.model: .*FakeListChatModel.* object") as refused:
-        await afuse(resume=run_id, keep=file)
-    assert refused.value.field == "judge.model"
-    assert (await afuse(None, config, resume=run_id, keep=file)).status == "ok"
-
-
-async def test_a_run_that_is_worked_on_is_left_alone(provider, file):
-    """Two processes that resume one run do not both pay."""
-    gate = Gate()
-    run_id = await broken_off(provider, file, panel(*SEATS), silent=["test/three"])
-    provider.reply("test/three", Reply("At last.", gate=gate))
-    first = asyncio.create_task(afuse(resume=run_id, keep=file))
-    await provider.until(lambda: provider.counts["test/three"] == 2)
-    code = (
-        "import sys; from pathlib import Path; from fusion_tool import fuse\n"
-        "try: fuse(resume=sys.argv[1], keep=Path(sys.argv[2]))\n"
-        "except Exception as error: print(type(error).__mro__[1].__name__, error)"
-    )
-    second = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, run_id, str(file), stdout=asyncio.subprocess.PIPE
-    )
-    said, _ = await second.communicate()
-    assert said.decode().strip() == f"ConfigError resume: run {run_id} is being worked on by another process"
-    gate.open()
-    assert len((await first).responses) == 3
-    assert provider.counts["test/three"] == 2
-
-
-@pytest.mark.parametrize("run_id", ["0" * 32, "../../etc/passwd", ""])
-async def test_an_unknown_run_is_named(file, run_id):
-    with pytest.raises(ConfigError, match="no run"):
-        await afuse(resume=run_id, keep=file)
-    assert [path.name for path in file.parent.iterdir()] == [file.name]
-
-
-async def test_a_question_or_a_run_not_both(file):
-    with pytest.raises(ConfigError, match="question"):
-        await afuse(QUESTION, resume="0" * 32, keep=file)
-
-
-async def test_a_missing_key_is_told_before_a_seat_is_lost_to_it(provider, file, monkeypatch):
-    run_id = await broken_off(provider, file, panel(*SEATS), silent=["test/three"])
-    monkeypatch.delenv("OPENROUTER_API_KEY")
-    with pytest.raises(ConfigError, match="OPENROUTER_API_KEY"):
-        await afuse(resume=run_id, keep=file)
-    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-1")
-    assert len((await afuse(resume=run_id, keep=file)).responses) == 3
-
-
-async def test_a_run_refused_at_its_start_leaves_nothing(file):
-    with pytest.raises(ConfigError):
-        await afuse(" ", panel(*SEATS), keep=file)
-    assert await kept_runs(file) == []
-
-
-async def test_a_panel_that_failed_is_no_run_to_resume(provider, file):
-    provider.otherwise(faults.unauthorized())
-    for seat in SEATS:
-        provider.reply(seat, faults.unauthorized())
-    with pytest.raises(PanelFailed):
-        await afuse(QUESTION, panel(*SEATS), keep=file)
-    (run,) = await kept_runs(file)
-    assert run.status == "failed"
-    before = provider.counts
-    with pytest.raises(PanelFailed):
-        await afuse(resume=run.id, keep=file)
-    assert provider.counts == before
-
-
-async def broken_off(provider, file, config, silent):
-    """The id of a run that was cancelled while the seats `silent` were at work; they answer afterwards."""
-    for model in silent:
-        provider.reply(model, Hang())
-    task = asyncio.create_task(afuse(QUESTION, config, keep=file))
-    await asyncio.to_thread(wait_for, lambda: kept_answers(file) == len(config.panel) - len(silent))
-    await provider.until(lambda: all(provider.calls(model) for model in silent))
-    await cancelled(task)
-    for model in silent:
-        provider.reply(model, Reply("In 1861, at last.", cost=COST))
-    (run,) = await kept_runs(file)
-    return run.id
-
-
-async def cancelled(task):
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task

@@ -10,10 +10,10 @@ from fusion_tool.gate import Gate, LateSeat, gate_of
 FOREVER = asyncio.Event
 
 
-async def work(gate, until):
+async def work(gate, until, seat):
     async with gate.admit():
         await until.wait()
-    gate.answered()
+    gate.answered(seat)
     return "answered"
 
 
@@ -25,7 +25,7 @@ async def turns(count=5):
 async def panel(gate, count):
     """`count` seats at work, each with the event that ends it."""
     ends = [asyncio.Event() for _ in range(count)]
-    seats = [asyncio.create_task(work(gate, end)) for end in ends]
+    seats = [asyncio.create_task(work(gate, end, f"seat {n}")) for n, end in enumerate(ends)]
     await turns()
     return seats, ends
 
@@ -62,7 +62,7 @@ async def test_grace_lets_the_late_still_answer():
 
 async def test_a_seat_that_starts_after_the_gate_closed_is_late():
     gate = Gate(quorum=1, grace_seconds=0)
-    gate.answered()
+    gate.answered("a seat")
     with pytest.raises(LateSeat):
         async with gate.admit():
             await FOREVER().wait()
@@ -84,8 +84,8 @@ async def test_a_cancelled_seat_is_cancelled_and_not_late():
 
 async def test_more_answers_than_the_quorum_change_nothing():
     gate = Gate(quorum=1, grace_seconds=3600)
-    for _ in range(3):
-        gate.answered()
+    for seat in ("one", "two", "three"):
+        gate.answered(seat)
     async with gate.admit():
         await asyncio.sleep(0)
 
@@ -100,3 +100,14 @@ def test_a_gate_is_shared_by_its_key_and_goes_with_its_last_holder():
     gc.collect()
     assert known
     assert not hasattr(gate_of("run/1", quorum=1, grace_seconds=0), "mark")
+
+
+async def test_a_seat_counts_once_however_often_it_is_told():
+    """A resumed run's seats each tell who had answered before."""
+    gate, end = Gate(quorum=2, grace_seconds=0), asyncio.Event()
+    gate.answered("one")
+    gate.answered("one")
+    late = asyncio.create_task(work(gate, end, "two"))
+    await turns()
+    end.set()
+    assert await late == "answered"
