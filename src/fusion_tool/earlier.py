@@ -13,6 +13,7 @@ from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from fusion_tool.state import SeatRecord
+from fusion_tool.usage import Call, Stage
 
 _CHECKPOINTER = "__pregel_checkpointer"
 """Where LangGraph hands a graph's checkpointer down to its tasks, whoever provided it."""
@@ -25,6 +26,10 @@ class Earlier:
 
     records: tuple[SeatRecord, ...] = ()
     begun: int = 0
+
+    def unknown_calls(self, stage: Stage, model: str, seat: str | None = None) -> list[Call]:
+        """The bill's rows for those beginnings: what they had spent when their process died nobody wrote down."""
+        return [Call(stage=stage, seat=seat, model=model)] * self.begun
 
 
 async def earlier(runtime: Runtime[Any]) -> Earlier:

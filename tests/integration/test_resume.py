@@ -42,8 +42,8 @@ class Point(NamedTuple):
 POINTS = [
     pytest.param(Point("panelist", {*SEATS[1:], JUDGE, WRITER}, silent=SEATS[1:], unknown=2), id="panel"),
     pytest.param(Point("judge", {JUDGE, WRITER}, node=("judge",)), id="before the judge"),
-    pytest.param(Point("judge", {JUDGE, WRITER}, silent=(JUDGE,)), id="judge"),
-    pytest.param(Point("synthesize", {WRITER}, silent=(WRITER,)), id="synthesis"),
+    pytest.param(Point("judge", {JUDGE, WRITER}, silent=(JUDGE,), unknown=1), id="judge"),
+    pytest.param(Point("synthesize", {WRITER}, silent=(WRITER,), unknown=1), id="synthesis"),
     pytest.param(Point("ground", set(), node=("ground",)), id="after synthesis"),
 ]
 

@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 from fusion_tool.briefing import briefing, own_records
 from fusion_tool.budget import Tab
 from fusion_tool.config import FusionConfig, Panelist
+from fusion_tool.earlier import earlier
 from fusion_tool.errors import PanelFailed
 from fusion_tool.hearing import Finding, Hearing, compare
 from fusion_tool.models.factory import fallback_of
@@ -35,7 +36,8 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     if config.strategy == "solo" or answered == 1:  # nothing to compare
         return {"judgement": StageRecord(output=None, calls=[], spent=[0.0, 0], seconds=0.0, degraded=[])}
     until = deadline(config, "judge", seconds_worked(records))
-    hearing = Hearing(state["run"]["question"], brief, until, Tab(ledger_after(config, records), "judge"))
+    rows = (await earlier(runtime)).unknown_calls("judge", config.judge_or_default.model_name)
+    hearing = Hearing(state["run"]["question"], brief, until, Tab(ledger_after(config, records), "judge"), rows)
     finding = await _first_finding(hearing, config.judge_or_default)
     analysis = finding.analysis if finding else None
     progress.emit(

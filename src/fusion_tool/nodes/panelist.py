@@ -34,8 +34,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
     kit = await open_kit(config, task["run"], with_exclusions(wiring.panel_tools, config))
     tab = Tab(kit.ledger, "panelist", 1 / task["seats"])
     book = Notebook(label, deadline(config, "panelist", task["worked"]), progress, tab)
-    # What a seat had spent when its process died nobody wrote down: a row each time, its cost unknown.
-    book.rows += [Call(stage="panelist", seat=label, model=seat.model_name)] * before.begun
+    book.rows += before.unknown_calls("panelist", seat.model_name, label)
     failures: list[Failure] = []
     started, given, name = time.monotonic(), None, seat.model_name
     try:

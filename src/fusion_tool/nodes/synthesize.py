@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from fusion_tool.briefing import briefing, own_records, seat_audit
 from fusion_tool.budget import Tab
 from fusion_tool.config import FusionConfig, Panelist
+from fusion_tool.earlier import earlier
 from fusion_tool.models.factory import fallback_of
 from fusion_tool.models.faults import scrub
 from fusion_tool.state import FusionState, SeatRecord, StageRecord
@@ -27,6 +28,8 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, wiri
     if config.strategy == "solo":
         written = _best_panel_answer(task, attempt=1)
     else:
+        before = await earlier(runtime)
+        task.rows.extend(before.unknown_calls("synthesizer", config.synthesizer_or_default.model_name))
         written, degraded = await _first_written(
             task, list(_candidates(config)), 1 + len(config.synthesizer_or_default.fallbacks)
         )

@@ -1,6 +1,7 @@
 """The file in which runs are kept: LangGraph's checkpoints in SQLite, the run's id being the thread's."""
 
-from contextlib import AsyncExitStack, asynccontextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ from fusion_tool.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 _PATIENCE_SECONDS = 30.0
@@ -30,24 +30,24 @@ async def opened(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
     Raises:
         ConfigError: It cannot be written, or is no such file.
     """
-    import sqlite3
-
+    import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    async with AsyncExitStack() as stack:
-        try:
-            saver = AsyncSqliteSaver(await stack.enter_async_context(_connected(path)))
-            await saver.setup()
-            # With a write-ahead log this survives the death of a process; only a power cut loses the last writes.
-            await saver.conn.execute("PRAGMA synchronous = NORMAL")
-        except (OSError, sqlite3.Error) as error:
-            raise ConfigError(f"runs cannot be kept in {path}: {error}", field="keep") from error
+    _probe(path)
+    async with aiosqlite.connect(path, timeout=_PATIENCE_SECONDS) as connection:
+        saver = AsyncSqliteSaver(connection)
+        await saver.setup()
+        # With a write-ahead log this survives the death of a process; only a power cut loses the last writes.
+        await connection.execute("PRAGMA synchronous = NORMAL")
         yield saver
 
 
-def _connected(path: Path) -> "aiosqlite.Connection":
-    import aiosqlite
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    return aiosqlite.connect(path, timeout=_PATIENCE_SECONDS)
+def _probe(path: Path) -> None:
+    # Before aiosqlite starts a thread, which outlives a connection that fails.
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigError(f"runs cannot be kept in {path}: {error}", field="keep") from error
