@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from fusion_tool.cli import consoles
 from fusion_tool.cli.choices import Choices
 from fusion_tool.cli.failures import Interrupted, exit_status, report
+from fusion_tool.cli.indexing import index
 from fusion_tool.cli.logs import log_to_stderr
 from fusion_tool.cli.outputs import Answer, Events, Json, Output
 from fusion_tool.cli.progress import shown
@@ -85,6 +86,8 @@ async def _ask(call: dict[str, Any], config: FusionConfig | None, manner: Manner
     notice = _LOCAL if not manner.quiet and config is not None and _is_local(config) else None
     same_terminal = isinstance(output, Answer) and sys.stdout.isatty()
     last: Any = None
+    if config is not None and config.documents is not None:
+        await index(config.documents, console, quiet=manner.quiet)
     with shown(board, console, quiet=manner.quiet, until_answer=same_terminal):
         question = call.pop("question", None)
         async with aclosing(cast("AsyncGenerator[Any, None]", astream(question, config, **call))) as events:

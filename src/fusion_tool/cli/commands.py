@@ -12,6 +12,11 @@ from fusion_tool.cli.failures import exit_status, report
 class Commands(TyperGroup):
     """A group that prints no traceback and no box, unless `--debug` is among the arguments."""
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands in plain text: loading what draws boxes would take three times as long."""
+        self.rich_markup_mode = None
+        super().format_help(ctx, formatter)
+
     def main(  # noqa: D102 - as the base's
         self,
         args: Sequence[str] | None = None,
@@ -33,6 +38,9 @@ class Commands(TyperGroup):
 
 def _ended_by(error: Exception, *, debug: bool) -> int:
     # By attribute: typer raises click's exceptions, or those of its own copy of click, depending on its version.
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(f"{error}\n")
+        return 2
     if hasattr(error, "format_message"):
         if message := error.format_message():  # empty where help was shown for want of arguments
             context = getattr(error, "ctx", None)

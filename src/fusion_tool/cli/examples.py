@@ -4,6 +4,7 @@ _ROWS = [
     ("ask a panel (needs OPENROUTER_API_KEY)", 'fusion-tool ask "Which moon has the thickest atmosphere?"'),
     ("without key or network, once", "fusion-tool model install"),
     ("then, over your own files", 'fusion-tool ask "What did it cost?" --preset local --docs notes/'),
+    ("the bill before it is spent", 'fusion-tool estimate "..." --preset quality --versus openrouter:openai/gpt-5.5'),
     ("what works here, and what mends the rest", "fusion-tool doctor"),
 ]
 _ASK_ROWS = [
@@ -19,9 +20,14 @@ _EXITS = (
 )
 
 
+def _plain(rows: list[tuple[str, str]]) -> str:
+    """As click keeps it: a backspace before a paragraph leaves its lines as they are."""
+    return "\n\n".join(["Examples:", *(f"\b\n# {why}\n{command}" for why, command in rows)])
+
+
 def _paragraphs(rows: list[tuple[str, str]]) -> str:
     return "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n{command}" for why, command in rows)])
 
 
-EXAMPLES = _paragraphs(_ROWS)
+EXAMPLES = _plain(_ROWS)
 ASK_EXAMPLES = f"{_paragraphs(_ASK_ROWS)}\n\n{_EXITS}"

@@ -41,7 +41,12 @@ class CompatibleChat(ChatOpenAI):
             extra["response_format"] = wanted
         if self.usage_accounting:
             extra["usage"] = {"include": True}
-        return payload | ({"extra_body": extra} if extra else {})
+        # The client walks through every message and schema to convert types that are not in them; what goes into
+        # the extra body is sent as it is, which saves a sixth of a run's CPU (benchmarks/overhead.py).
+        for field in ("messages", "tools"):
+            if field in payload:
+                extra[field] = payload.pop(field)
+        return payload | {"messages": [], "extra_body": extra}
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
         """ChatOpenAI raises on other providers' server tools, `{"type": "openrouter:web_search"}` say."""
