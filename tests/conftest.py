@@ -1,5 +1,6 @@
 """Sockets are off; `loopback` opens 127.0.0.1 and ::1 for one test, and nothing beyond."""
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("loopback"):
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1", "::1"]))
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model is withdrawn because an earlier test's server had the same port and said so."""
+    if "fusion_tool.models.withdrawn" in sys.modules:
+        monkeypatch.setattr("fusion_tool.models.withdrawn._known", {})
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`langgraph dev` as a subprocess, and one run of it as a client sees it."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,8 +26,7 @@ def dev_server(folder: Path, **environment: str) -> Iterator[str]:
     """The address of a development server of this project, which leaves its own files in `folder`."""
     for name in ("langgraph.json", "graphs", "src"):
         (folder / name).symlink_to(ROOT / name)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = _free_port()
     options = ("--no-browser", "--no-reload", "--port", str(port))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -44,6 +44,14 @@ def dev_server(folder: Path, **environment: str) -> Iterator[str]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _free_port() -> int:
+    """A port below those that the system hands out by itself: tests beside this one ask it for many."""
+    for port in random.Random(os.getpid()).sample(range(20_000, 30_000), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("no free port between 20000 and 30000")
 
 
 def _offline(home: Path) -> dict[str, str]:
