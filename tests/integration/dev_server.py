@@ -48,7 +48,7 @@ def dev_server(folder: Path, **environment: str) -> Iterator[str]:
 
 def _free_port() -> int:
     """A port below those that the system hands out by itself: tests beside this one ask it for many."""
-    for port in random.Random(os.getpid()).sample(range(20_000, 30_000), 100):
+    for port in random.Random(os.getpid()).sample(range(20_000, 30_000), 100):  # noqa: S311 - it protects nothing
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
     raise OSError("no free port between 20000 and 30000")
