@@ -59,6 +59,10 @@ class PooledClient(httpx2.AsyncClient):
         await self._opened.aclose()
         await super().aclose()
 
+    async def __aexit__(self, *raised: Any) -> None:
+        await self._opened.aclose()
+        await super().__aexit__(*raised)
+
 
 class _Lifetime:
     """What lives as long as one loop: the client, and the chat models built on it."""
