@@ -93,14 +93,14 @@ class FusionTool(BaseTool):
         del run_manager  # a synchronous manager has no asynchronous children
         return run_sync(self._arun(question, context, runtime=runtime))
 
-    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's name
         """As every LangChain tool's; a failed ToolCall becomes a message with `status="error"`."""
         try:
             return await super().ainvoke(input, config, **kwargs)
         except FusionError as error:
             return self._failed(input, error)
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's name
         """The same, synchronously."""
         try:
             return super().invoke(input, config, **kwargs)

@@ -28,7 +28,7 @@ class Commands(TyperGroup):
     ) -> Any:
         given = list(sys.argv[1:] if args is None else args)
         try:
-            status = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)  # noqa: FBT003
+            status = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)  # noqa: FBT003 - standalone mode is ours, below
         except Exception as error:  # noqa: BLE001 - the last stop before the user
             status = _ended_by(error, debug="--debug" in given)
         if not standalone_mode:

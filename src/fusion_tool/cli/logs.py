@@ -18,7 +18,7 @@ class _Line(logging.Handler):
         from fusion_tool.models.faults import scrub
 
         # Looked up at each record: a live table on the terminal replaces stderr while it is shown.
-        print(f"{record.levelname.lower()}: {line(scrub(record.getMessage()), 500)}", file=sys.stderr)  # noqa: T201
+        print(f"{record.levelname.lower()}: {line(scrub(record.getMessage()), 500)}", file=sys.stderr)  # noqa: T201 - stderr is where logs go
 
 
 def log_to_stderr(verbosity: int, *, quiet: bool = False) -> None:

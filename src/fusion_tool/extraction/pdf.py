@@ -16,7 +16,7 @@ def read_pdf(data: bytes, max_chars: int) -> tuple[str, str]:
     import pypdfium2
 
     try:
-        document: Any = pypdfium2.PdfDocument(data)  # type: ignore[no-untyped-call]
+        document: Any = pypdfium2.PdfDocument(data)  # type: ignore[no-untyped-call] # it has no types
     except pypdfium2.PdfiumError as error:
         raise ExtractionFailed(f"the PDF cannot be opened: {error}") from error
     pages = len(document)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -59,9 +60,14 @@ class PooledClient(httpx2.AsyncClient):
         await self._opened.aclose()
         await super().aclose()
 
-    async def __aexit__(self, *raised: Any) -> None:
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
         await self._opened.aclose()
-        await super().__aexit__(*raised)
+        await super().__aexit__(exc_type, exc_value, traceback)
 
 
 class _Lifetime:

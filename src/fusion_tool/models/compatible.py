@@ -50,10 +50,10 @@ class CompatibleChat(ChatOpenAI):
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
         """ChatOpenAI raises on other providers' server tools, `{"type": "openrouter:web_search"}` say."""
-        bound = super().bind_tools([one for one in tools if not _is_server_tool(one)], **kwargs)
+        bound: Any = super().bind_tools([one for one in tools if not _is_server_tool(one)], **kwargs)
         native = [one for one in tools if _is_server_tool(one)]
-        offered = [*bound.kwargs.get("tools", []), *native]  # type: ignore[attr-defined]
-        return self.bind(**{**bound.kwargs, "tools": offered})  # type: ignore[attr-defined]
+        offered = [*bound.kwargs.get("tools", []), *native]
+        return self.bind(**{**bound.kwargs, "tools": offered})
 
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
         body = response if isinstance(response, dict) else _as_dict(response)

@@ -26,13 +26,15 @@ async def chat_model(panelist: Panelist) -> BaseChatModel:
         ConfigError: The provider is unknown, its package is not installed, or its key is missing.
     """
     if not isinstance(panelist.model, str):
-        return panelist.model  # type: ignore[no-any-return]
+        given: BaseChatModel = panelist.model
+        return given
     cache = await model_cache()
     same = panelist.model_copy(update={"seat": None, "fallbacks": ()})
     key = (same, endpoint_of(panelist), os.environ.get(key_name(panelist) or ""))
     if key not in cache:
         cache[key] = await _build(panelist)
-    return cache[key]  # type: ignore[no-any-return]
+    model: BaseChatModel = cache[key]
+    return model
 
 
 def check_models(panelists: Iterable[tuple[str, Panelist]]) -> None:
@@ -136,7 +138,8 @@ async def _foreign(panelist: Panelist, provider: str, name: str) -> BaseChatMode
         options |= {"http_async_client": await http_client(), "max_retries": 0, "stream_usage": True}
     if panelist.api_key_env:
         options["api_key"] = os.environ[panelist.api_key_env]
-    return init_chat_model(name, model_provider=provider, **options)  # type: ignore[no-any-return]
+    model: BaseChatModel = init_chat_model(name, model_provider=provider, **options)
+    return model
 
 
 def _sampling(panelist: Panelist) -> dict[str, Any]:

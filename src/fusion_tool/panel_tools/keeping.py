@@ -37,7 +37,7 @@ async def kept(
     try:
         cache = await asyncio.to_thread(_cache)
         if (hit := (await cache.aget([full])).get(full)) is not None:
-            return hit  # type: ignore[no-any-return]
+            return dict(hit)
     except (sqlite3.Error, OSError) as error:
         _log.warning("the cache of searches and pages is left out: %s", error)
         return await job()

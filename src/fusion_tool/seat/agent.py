@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from langchain.agents import create_agent
@@ -95,7 +96,7 @@ class _SeatLoop(AgentMiddleware[Any, Any]):
             if len(turn.replies) >= turn.kit.config.max_tool_calls + _EXTRA_TURNS:
                 raise CallFailed(Fault("tool_loop", "the model went on calling tools instead of answering"))
             reply = await measured(
-                lambda cap, request=request: _send(handler, request, cap),  # type: ignore[misc]
+                partial(_send, handler, request),
                 size=size_of(request.messages) + (_TOOLS_SIZE if request.tools else 0),
                 account=turn.account,
                 deadline=turn.book.deadline,
