@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable
 
-from fusion_tool.budget import least_call, shares
+from fusion_tool.budget import TOOLS_BYTES, least_call, shares
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
 from fusion_tool.pricing import is_priced
 
 _PROMPT_BYTES = 2000
 """A seat's own instructions, from above."""
-_TOOLS_BYTES = 6000
-"""Its tools' schemas, as its loop reserves them."""
 
 
 def check_limits(config: FusionConfig, roles: Iterable[tuple[str, Panelist]], question: str) -> None:
@@ -31,7 +29,7 @@ def check_limits(config: FusionConfig, roles: Iterable[tuple[str, Panelist]], qu
     tools = config.search is not None or config.documents is not None or config.bash != "off"
     size = _PROMPT_BYTES + len(question.encode(errors="replace"))
     if tools and config.max_tool_calls:
-        size += _TOOLS_BYTES
+        size += TOOLS_BYTES
     seats = config.panel[:1] if config.strategy == "solo" else config.panel
     share = shares(config.strategy)["panelist"]
     for kind, limit in (("usd", limits.usd), ("tokens", limits.tokens)):

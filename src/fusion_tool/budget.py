@@ -16,6 +16,8 @@ _BYTES_A_TOKEN = 2
 """Tokenizers need about four bytes of English or three of Chinese a token, two of digits and code: from above."""
 _ANSWER_TOKENS = 8192
 """What a call may answer at most under a limit, where its model's `max_tokens` does not say."""
+TOOLS_BYTES = 6000
+"""A seat's system message and its tools' schemas, from above."""
 _SHORTEST_ANSWER = 256
 """Fewer tokens than this are not worth a call."""
 

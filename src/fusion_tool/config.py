@@ -21,7 +21,7 @@ from pydantic import (
 from fusion_tool.errors import ConfigError
 
 Positive = Annotated[float, Field(gt=0)]
-_PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp", "scripted"})
+_PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp"})
 """What may stand before a colon in the name of a model at a `base_url` and is not part of the name."""
 SearchProvider = Literal["duckduckgo", "searxng", "tavily", "exa", "brave"]
 

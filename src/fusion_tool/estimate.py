@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fusion_tool.affordable import check_limits
 from fusion_tool.analysis import shape
-from fusion_tool.budget import Ledger, Tab, shares
+from fusion_tool.budget import TOOLS_BYTES, Ledger, Tab, shares
 from fusion_tool.config import FusionConfig, Limits, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
 from fusion_tool.pricing import cost_of, is_priced
@@ -38,8 +38,6 @@ WORST_GROWTH = 2
 """How much longer than the judge's reply its comparison may stand in the synthesizer's prompt."""
 EXTRA_TURNS = 3
 """Model calls that a seat may make beyond its tool calls, as its loop allows."""
-TOOLS_BYTES = 6000
-"""The tools' schemas, as the seat's loop reserves them."""
 
 ASSUMPTIONS = (
     f"every seat makes all its tool calls, one a turn; each adds {RESULT_TOKENS:,} tokens to the prompts after it",

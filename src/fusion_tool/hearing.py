@@ -17,6 +17,9 @@ from fusion_tool.prompts import render
 from fusion_tool.result import Analysis
 from fusion_tool.usage import Call
 
+_MODES = ("response_format", "schema", "json", "tool", "function", "support", "parameter")
+"""What an endpoint names that does not take one of the ways of asking for an analysis."""
+
 
 @dataclass(frozen=True)
 class Hearing:
@@ -81,16 +84,9 @@ async def _reply(
         try:
             return await ask(mode, prompt, account=account, deadline=until), mode
         except CallFailed as failed:
-            if not _refuses_mode(failed):
+            if not failed.fault.objects_to(*_MODES):
                 raise
     return await ask(modes[-1], prompt, account=account, deadline=until), modes[-1]
-
-
-def _refuses_mode(failed: CallFailed) -> bool:
-    """Whether the endpoint objects to the way of asking, not to the question."""
-    said = failed.fault.message.lower()
-    words = ("response_format", "schema", "json", "tool", "function", "support", "parameter")
-    return failed.fault.status_code in (400, 404, 415, 422, 501) and any(word in said for word in words)
 
 
 def _parsed(reply: Reply) -> Analysis:

@@ -170,4 +170,4 @@ async def test_a_run_under_a_limit_reserves_what_was_estimated(monkeypatch, max_
 def test_the_seats_loop_is_assumed_as_it_is():
     from fusion_tool.seat import agent
 
-    assert (estimate.EXTRA_TURNS, estimate.TOOLS_BYTES) == (agent._EXTRA_TURNS, agent._TOOLS_SIZE)
+    assert (estimate.EXTRA_TURNS, estimate.TOOLS_BYTES) == (agent._EXTRA_TURNS, agent.TOOLS_BYTES)

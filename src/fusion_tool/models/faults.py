@@ -44,6 +44,7 @@ _WITHDRAWN = re.compile(
 )
 _FILTERED = re.compile(r"content.?(filter|policy|management)|safety|moderation|flagged", re.IGNORECASE)
 _SECRET = re.compile(r"\b(?:Bearer\s+\S+|(?:sk|pk|rk|gsk|tvly|xai|hf|AIza|key)[-_]?[A-Za-z0-9_\-]{12,})")
+_REFUSALS = frozenset({400, 404, 415, 422, 501})
 _MESSAGE_LENGTH = 300
 _SHORTEST_KEY = 8
 
@@ -57,6 +58,11 @@ class Fault:
     status_code: int | None = None
     may_be_charged: bool = True
     """Whether tokens may have been spent: not where the provider answered with an error status at once."""
+
+    def objects_to(self, *words: str) -> bool:
+        """Whether the endpoint refused a way of asking, named by one of `words`, rather than the question."""
+        said = self.message.lower()
+        return self.status_code in _REFUSALS and any(word in said for word in words)
 
 
 def fault_of(error: BaseException) -> Fault:

@@ -15,7 +15,9 @@ _known: dict[tuple[str | None, str], tuple[float, Fault]] = {}
 
 def remember(panelist: Panelist, fault: Fault) -> None:
     """Note that the panelist's model is gone, if that is what `fault` says."""
-    if fault.reason == "model_unavailable" and fault.status_code in _GONE and not _about_tools(fault):
+    # OpenRouter answers 404, too, to a way of asking that none of the model's endpoints supports.
+    refused = fault.objects_to("tool", "function", "response_format", "parameter")
+    if fault.reason == "model_unavailable" and fault.status_code in _GONE and not refused:
         _known[endpoint_of(panelist), panelist.model_name] = (time.monotonic(), fault)
 
 
@@ -25,8 +27,3 @@ def recall(panelist: Panelist) -> Fault | None:
     if fault is None or time.monotonic() - since > _SECONDS:
         return None
     return Fault(fault.reason, f"{fault.message} (remembered)", fault.status_code)
-
-
-def _about_tools(fault: Fault) -> bool:
-    """Whether only the way of asking was refused: OpenRouter answers 404 to tools that no endpoint supports."""
-    return any(word in fault.message.lower() for word in ("tool", "function", "response_format", "parameter"))

@@ -1,14 +1,11 @@
-"""One process at a time works on a run: an exclusive transaction on an empty SQLite file of the run's own.
+"""One process at a time works on a run; the second one is told so at once."""
 
-SQLite knows how to lock on every system, and a process that dies lets go.
-"""
-
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from fusion_tool.errors import ConfigError
+from fusion_tool.lock import acquired
 
 
 class Busy(ConfigError):  # noqa: N818 - it is a `ConfigError` to the caller
@@ -29,13 +26,10 @@ def working_on(run_id: str, path: Path) -> Iterator[None]:
         Busy: Somebody else does.
     """
     file = path.with_name(f"{path.name}-{run_id}.lock")
-    with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as connection:
-        try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-            raise Busy(run_id) from None
+    connection = acquired(file)
+    if connection is None:
+        raise Busy(run_id)
+    with closing(connection):
         yield
     with suppress(OSError):
         file.unlink()

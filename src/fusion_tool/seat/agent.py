@@ -20,6 +20,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.tools import ToolException
 from langgraph.prebuilt.tool_node import ToolCallRequest
 
+from fusion_tool.budget import TOOLS_BYTES
 from fusion_tool.config import Panelist
 from fusion_tool.models.call import Account, CallFailed, Reply, measured, size_of
 from fusion_tool.models.clients import model_cache
@@ -31,8 +32,6 @@ _ANSWER_NOW = "Your tool calls are spent. Answer the question now from what you 
 _EXTRA_TURNS = 3
 """Model calls beyond the tool budget, for malformed tool calls and the answer itself."""
 _MOST_AGENTS = 64
-_TOOLS_SIZE = 6000
-"""Bytes of the system message and the tools' schemas, from above, as a budget reserves them."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class _SeatLoop(AgentMiddleware[Any, Any]):
                 raise CallFailed(Fault("tool_loop", "the model went on calling tools instead of answering"))
             reply = await measured(
                 partial(_send, handler, request),
-                size=size_of(request.messages) + (_TOOLS_SIZE if request.tools else 0),
+                size=size_of(request.messages) + (TOOLS_BYTES if request.tools else 0),
                 account=turn.account,
                 deadline=turn.book.deadline,
             )

@@ -38,7 +38,7 @@ async def answer(panelist: Panelist, question: str, context: str, *, kit: Kit, b
             asked = _prompt(question, known, "", kit, render("panelist_tools", calls=kit.config.max_tool_calls))
             return await answer_with_tools(model, asked, panelist=panelist, kit=kit, book=book)
         except CallFailed as failed:
-            if not _refuses_tools(failed.fault):
+            if not failed.fault.objects_to("tool", "function"):
                 raise
     found = await gather(question, _EVIDENCE, kit=kit, log=book)
     asked = _prompt(question, known, kit.shown(found), kit)
@@ -55,12 +55,6 @@ def _prompt(question: str, known: str, evidence: str, kit: Kit, hint: str = "") 
         evidence=section("Evidence", evidence),
     )
     return [SystemMessage(f"{system}\n\n{hint}".strip()), HumanMessage(asked)]
-
-
-def _refuses_tools(fault: Fault) -> bool:
-    """Whether the endpoint objects to tools, not to the question."""
-    said = fault.message.lower()
-    return fault.status_code in (400, 404, 422, 501) and ("tool" in said or "function" in said)
 
 
 async def _from_claims(model: Any, panelist: Panelist, question: str, *, kit: Kit, book: Notebook) -> Answer:

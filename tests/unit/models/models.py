@@ -14,7 +14,7 @@ USER = [HumanMessage("When was the mill built?")]
 
 def panelist(server, model="vendor/a", **settings):
     """A model of the scripted server, behind a plain `base_url`."""
-    return Panelist(model=f"scripted:{model}", base_url=server.url, **settings)
+    return Panelist(model=f"openai:{model}", base_url=server.url, **settings)
 
 
 def account(one):

@@ -42,7 +42,7 @@ async def test_reasoning_cost_provider_and_citations_are_kept(scripted, stream):
     assert reply.message.response_metadata["provider"] == "Vendor"
     assert (row.input_tokens, row.output_tokens, row.cached_tokens) == (50, 7, 40)
     assert (row.cost_usd, row.cost_source) == (0.0012, "provider")
-    assert (row.stage, row.seat, row.model) == ("panelist", "a", "scripted:vendor/a")
+    assert (row.stage, row.seat, row.model) == ("panelist", "a", "openai:vendor/a")
 
 
 @BOTH
