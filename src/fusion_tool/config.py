@@ -5,120 +5,22 @@ that LangGraph Studio draws a form of it, and the shape of `fusion.toml`.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from fusion_tool.errors import ConfigError
+from fusion_tool.panelist import Panelist
+from fusion_tool.validation import Settings
+
+__all__ = ["Documents", "Fetch", "FusionConfig", "Limits", "Panelist", "Search", "SearchProvider", "Strategy"]
 
 Positive = Annotated[float, Field(gt=0)]
-_PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp"})
-"""What may stand before a colon in the name of a model at a `base_url` and is not part of the name."""
 SearchProvider = Literal["duckduckgo", "searxng", "tavily", "exa", "brave"]
+Strategy: TypeAlias = Literal["panel", "solo", "cascade", "chain", "auto"]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    if not TYPE_CHECKING:  # the type checker keeps pydantic's typed constructor
-
-        def __init__(self, **data: Any) -> None:
-            try:
-                super().__init__(**data)
-            except ValidationError as error:
-                raise config_error(error) from None
-
-
-class Panelist(_Settings):
-    """One model in one role: a seat of the panel, the judge, or the synthesizer.
-
-    Args:
-        model: `"provider:model"`, or any LangChain `BaseChatModel` instance.
-        seat: The label under which the result lists it; by default the model's short name.
-        temperature: Sampling temperature; `None` leaves the provider's default.
-        seed: Sampling seed, where the provider takes one.
-        reasoning: Reasoning effort, for OpenAI and OpenRouter models.
-        max_tokens: Upper bound of the answer, in tokens.
-        max_input_tokens: The model's context window, in tokens, where its profile does not say.
-        base_url: An OpenAI-compatible endpoint (vLLM, llama.cpp, LiteLLM, ...).
-        api_key_env: The environment variable that holds this endpoint's key.
-        fallbacks: Models asked in order when this one gives no usable answer.
-    """
-
-    model: Annotated[Any, WithJsonSchema({"type": "string"})]
-    seat: str | None = Field(default=None, min_length=1, max_length=64)
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    seed: int | None = None
-    reasoning: Literal["minimal", "low", "medium", "high"] | None = None
-    max_tokens: int | None = Field(default=None, ge=1)
-    max_input_tokens: int | None = Field(default=None, ge=64)
-    base_url: str | None = None
-    api_key_env: str | None = None
-    fallbacks: tuple[str, ...] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _model_alone(cls, value: Any) -> Any:
-        return value if isinstance(value, (dict, cls)) else {"model": value}
-
-    @field_validator("model")
-    @classmethod
-    def _model_is_named_or_given(cls, value: Any) -> Any:
-        if isinstance(value, str) and not value.strip():
-            raise ConfigError("a model is 'provider:model', for example 'openrouter:openai/gpt-5.5'")
-        if not isinstance(value, str) and not hasattr(value, "ainvoke"):
-            raise ConfigError(f"expected 'provider:model' or a BaseChatModel, got {type(value).__name__}")
-        return value
-
-    @field_validator("base_url")
-    @classmethod
-    def _plain_http(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError("expected an http(s) URL such as http://localhost:8000/v1")
-        if parts.username or parts.password:
-            raise ConfigError("a URL must not carry a password; put the key into a variable named by api_key_env")
-        return value
-
-    @model_validator(mode="after")
-    def _provider_or_endpoint(self) -> "Panelist":
-        if isinstance(self.model, str) and ":" not in self.model and self.base_url is None:
-            raise ConfigError(f"'{self.model}' names no provider; write 'openrouter:{self.model}', say", field="model")
-        return self
-
-    @property
-    def model_name(self) -> str:
-        """The model as configured, or an instance's own name for itself."""
-        if isinstance(self.model, str):
-            return self.model
-        own = getattr(self.model, "model_name", None) or getattr(self.model, "model", None)
-        return str(own or type(self.model).__name__)
-
-    @property
-    def served_name(self) -> str:
-        """The model's name at its endpoint: without the provider; Ollama's `qwen3:8b` at a `base_url` is whole."""
-        provider, _, name = self.model_name.partition(":")
-        has_tag = self.base_url is not None and "/" not in name and provider not in _PREFIXES
-        return self.model_name if has_tag or not name else name
-
-    @property
-    def short_name(self) -> str:
-        """The served name without its vendor."""
-        return self.served_name.rsplit("/", 1)[-1]
-
-
-class Limits(_Settings):
+class Limits(Settings):
     """What a run may take.
 
     Args:
@@ -140,7 +42,7 @@ class Limits(_Settings):
     min_answers: int = Field(default=1, ge=1, le=8)
 
 
-class Search(_Settings):
+class Search(Settings):
     """Web search: the providers, asked in order until one answers.
 
     `cache_seconds` keeps results across runs for that long; `None` keeps none.
@@ -150,7 +52,7 @@ class Search(_Settings):
     cache_seconds: int | None = Field(default=None, ge=1)
 
 
-class Fetch(_Settings):
+class Fetch(Settings):
     """Page reading.
 
     `allowed_private_hosts` opens named hosts (`"wiki.corp"`, `"127.0.0.1:8080"`) for intranets. `cache_seconds` keeps
@@ -161,22 +63,51 @@ class Fetch(_Settings):
     cache_seconds: int | None = Field(default=None, ge=1)
 
 
-class FusionConfig(_Settings):
+class Documents(Settings):
+    """A folder of the user's own texts that the seats may search.
+
+    Args:
+        path: The folder.
+        send_to: Whose models may see excerpts of it, and answers made from them: `any`, or only `local` ones, which
+            run on this machine.
+    """
+
+    path: Path
+    send_to: Literal["any", "local"] = "any"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, (str, Path)) else value
+
+
+class FusionConfig(Settings):
     """A run's whole configuration.
 
     Args:
         panel: 1 to 8 panelists; a string stands for a panelist with that model. The same model may sit twice.
         judge: Compares the answers; by default the panel's first model.
         synthesizer: Writes the answer; by default the judge.
-        strategy: `panel` asks every seat; `solo` asks the first alone and returns its answer.
+        strategy: `panel` asks every seat; `solo` the first alone; `cascade` the first two, and the rest only where
+            they disagree; `chain` one after the other, cheapest first, until an answer is good enough; `auto` lets
+            the router choose models and strategy by the question.
         limits: Time and quorum.
         search: Web tools' search providers; `None` (in TOML `search = false`) turns the web tools off.
         fetch: Page reading.
-        documents: A folder of the user's own texts that the seats may search.
+        documents: A folder of the user's own texts that the seats may search; a path is enough.
         bash: The sandboxed shell: `auto` where it works, `sandbox` requires it, `off`.
         max_tool_calls: Tool calls a seat may make before it must answer.
         excluded_domains: Sites that no search, fetch or redirect may touch, with their subdomains.
         blocked_fragments: Pages and results that contain one of these texts are dropped.
+        follow_up: Ask once more, with pointed questions, about what the judge finds disputed or missing.
+        quality: Under `auto`, what share of the best allowed model's score in the question's domain is good enough.
+        privacy: `local` lets nothing of the question leave this machine.
+        deny: Models that no role may use, as patterns of `vendor/model` or `provider:model` (`"anthropic/*"`).
+        require_open_weights: Use only models whose weights are open.
+        cache: Give the stored result where the same question was asked with the same configuration on the same day.
+        hedge: The share of extra calls, at most, that may go to a seat's fallback when its model is slow to begin.
+        health: Remember how models fared in the user's data folder, so that fallbacks and router avoid failing ones.
+        trace_content: Show prompts and answers to tracers such as LangSmith; without it they see only shape and cost.
         allow_unpriced: Let models without a known price run under `limits.usd`; their cost is then not counted.
         summary_tokens: Upper bound of what the tool hands back to the calling agent, in tokens.
     """
@@ -184,15 +115,24 @@ class FusionConfig(_Settings):
     panel: tuple[Panelist, ...] = Field(min_length=1, max_length=8)
     judge: Panelist | None = None
     synthesizer: Panelist | None = None
-    strategy: Literal["panel", "solo"] = "panel"
+    strategy: Strategy = "panel"
     limits: Limits = Limits()
     search: Search | None = Search()
     fetch: Fetch = Fetch()
-    documents: Path | None = None
+    documents: Documents | None = None
     bash: Literal["auto", "sandbox", "off"] = "auto"
     max_tool_calls: int = Field(default=4, ge=0, le=64)
     excluded_domains: tuple[str, ...] = ()
     blocked_fragments: tuple[str, ...] = ()
+    follow_up: bool = False
+    quality: float = Field(default=0.95, gt=0, le=1)
+    privacy: Literal["any", "local"] = "any"
+    deny: tuple[str, ...] = ()
+    require_open_weights: bool = False
+    cache: bool = False
+    hedge: float | None = Field(default=None, gt=0, le=1)
+    health: bool = True
+    trace_content: bool = True
     allow_unpriced: bool = False
     summary_tokens: int = Field(default=1500, ge=100)
 
@@ -235,18 +175,3 @@ class FusionConfig(_Settings):
             taken.add(label)
             labels.append(label)
         return tuple(labels)
-
-
-def config_error(error: ValidationError) -> ConfigError:
-    """The first complaint of pydantic's as a `ConfigError` that names the field."""
-    first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"]]
-    inner = first.get("ctx", {}).get("error")
-    if isinstance(inner, ConfigError):
-        path += [inner.field] if inner.field else []
-        message = inner.message
-    elif first["type"] == "extra_forbidden":
-        message = "no such setting"
-    else:
-        message = first["msg"]
-    return ConfigError(message, field=".".join(path) or None)

@@ -55,8 +55,11 @@ def load_file(path: Path, *, preset: str | None = None) -> FusionConfig:
         raise ConfigError(f"cannot read {path}: {error.strerror}", field="config") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", field="config") from None
-    if isinstance(documents := table.get("documents"), str):
-        table["documents"] = path.parent / documents
+    match table.get("documents"):
+        case str(folder):
+            table["documents"] = path.parent / folder
+        case {"path": str(folder)}:
+            table["documents"]["path"] = path.parent / folder
     named = table.pop("preset", None)
     name = preset or named
     try:

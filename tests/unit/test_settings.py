@@ -120,8 +120,8 @@ def test_a_file_alone_is_a_whole_configuration(written):
 
 def test_a_documents_folder_stands_beside_its_file(written, tmp_path):
     path = written('panel = ["x:one"]\ndocuments = "texts"\n')
-    assert load_file(path).documents == tmp_path / "texts"
-    assert load_file(written('panel = ["x:one"]\ndocuments = "/srv/texts"\n')).documents.as_posix() == "/srv/texts"
+    assert load_file(path).documents.path == tmp_path / "texts"
+    assert load_file(written('panel = ["x:one"]\ndocuments = "/srv/texts"\n')).documents.path.as_posix() == "/srv/texts"
 
 
 @pytest.mark.parametrize(

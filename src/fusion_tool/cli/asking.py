@@ -87,7 +87,7 @@ async def _ask(call: dict[str, Any], config: FusionConfig | None, manner: Manner
     same_terminal = isinstance(output, Answer) and sys.stdout.isatty()
     last: Any = None
     if config is not None and config.documents is not None:
-        await index(config.documents, console, quiet=manner.quiet)
+        await index(config.documents.path, console, quiet=manner.quiet)
     with shown(board, console, quiet=manner.quiet, until_answer=same_terminal):
         question = call.pop("question", None)
         async with aclosing(cast("AsyncGenerator[Any, None]", astream(question, config, **call))) as events:

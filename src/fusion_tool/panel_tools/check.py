@@ -42,7 +42,7 @@ async def check_tools(config: FusionConfig) -> str:
 
 
 def _check_folder(config: FusionConfig) -> None:
-    folder = config.documents
+    folder = config.documents.path if config.documents else None
     if folder is None or not folder.is_dir():
         raise ConfigError(f"no folder at {folder}", field="documents")
     if not os.access(folder, os.R_OK | os.X_OK):

@@ -49,9 +49,9 @@ class Kit:
         Raises:
             ConfigError: The folder cannot be read.
         """
-        folder = self.config.documents
-        if folder is None:
+        if self.config.documents is None:
             raise LookupError("no documents folder is configured")
+        folder = self.config.documents.path
         return await self.once(("index", folder), lambda: open_index(folder))
 
     def fetch_policy(self) -> FetchPolicy:

@@ -33,7 +33,7 @@ def test_every_setting_is_named_and_loads(tmp_path: Path) -> None:
         assert table[name].keys() == owner.model_fields.keys()
     config = load_file(file)
     assert config.limits.quorum == 2
-    assert config.documents == tmp_path / "notes"
+    assert config.documents.path == tmp_path / "notes"
 
 
 def test_every_setting_is_explained() -> None:

@@ -31,7 +31,7 @@ def test_the_preset_by_flag_takes_the_place_of_the_files_own(tmp_path: Path, own
     config = Choices(preset="fast", config=file).configuration()
     assert config.panel == preset("fast").panel
     assert (config.limits.seconds, config.limits.quorum) == (50.0, 2)
-    assert config.documents == tmp_path / "notes"
+    assert config.documents.path == tmp_path / "notes"
 
 
 @pytest.mark.parametrize("text", ["panel = [", "wrong = 1", "[limits]\nseconds = 'x'"])
