@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from fusion_tool import nodes
 from fusion_tool.briefing import own_records, seat_audit
+from fusion_tool.config import FusionConfig
 from fusion_tool.state import FusionInput, FusionState, SeatRecord, SeatTask
 from fusion_tool.wiring import RunContext, Wiring
 
@@ -32,8 +33,9 @@ class SeatState(FusionState, SeatOutput):
 
 def to_the_seat(state: SeatState) -> Send:
     """The first seat of the plan."""
-    task = SeatTask(run=state["run"], wave=1, seat=state["plan"]["seats"][0], seats=1, worked=0.0)
-    return Send("panelist", task)
+    run, ask = state["run"], state["asks"][0]
+    seconds = FusionConfig.model_validate(run["config"]).limits.seconds
+    return Send("panelist", SeatTask(run=run, wave=1, ask=ask, seats=1, seconds=seconds, spent=[0.0, 0]))
 
 
 async def audit(state: SeatState) -> SeatOutput:

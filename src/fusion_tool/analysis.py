@@ -26,28 +26,40 @@ _KINDS: dict[str, Any] = {
     "unique_insights": UniqueInsight,
     "blind_spots": str,
 }
-_LETTER = re.compile(r"\b[A-H]\b")
-_ONE_LETTER = re.compile(r"(?:answer\s+)?[(\[]?([A-H])[)\].:]?", re.IGNORECASE)
-_LETTERS = re.compile(r"\b[Aa]nswers?\s+([A-H]\b(?:(?:,\s*|,?\s+(?:and|or)\s+|\s*&\s*)[A-H]\b)*)")
+_LETTER = re.compile(r"\b[A-K]\b")  # eight seats, and three asked once more
+_ONE_LETTER = re.compile(r"(?:answer\s+)?[(\[]?([A-K])[)\].:]?", re.IGNORECASE)
+_LETTERS = re.compile(r"\b[Aa]nswers?\s+([A-K]\b(?:(?:,\s*|,?\s+(?:and|or)\s+|\s*&\s*)[A-K]\b)*)")
+
+
+class Comparison(Analysis):
+    """A judge's reply: the analysis, still with letters, and whether it finds the question settled, where asked."""
+
+    settled: bool = False
+
+    @property
+    def analysis(self) -> dict[str, Any]:
+        """The analysis alone."""
+        return self.model_dump(exclude={"settled"})
 
 
 class InvalidAnalysis(ValueError):  # noqa: N818 - it names what the reply is
     """A judge's reply that holds no analysis; the message tells the judge what is wrong."""
 
 
-def shuffled(seats: Sequence[str], *, nonce: str) -> dict[str, str]:
-    """A letter for each seat, `{letter: seat}`, in the letters' order."""
-    order = sorted(seats)
+def shuffled(keys: Sequence[str], *, nonce: str) -> dict[str, str]:
+    """A letter for each answer, `{letter: key}`, in the letters' order."""
+    order = sorted(keys)
     random.Random(nonce).shuffle(order)  # noqa: S311 - it hides an order, it protects nothing
     return dict(zip(ascii_uppercase, order, strict=False))
 
 
-def schema(letters: Sequence[str], *, statements: Sequence[str] = ()) -> dict[str, Any]:
+def schema(letters: Sequence[str], *, statements: Sequence[str] = (), settled: bool = False) -> dict[str, Any]:
     """The JSON schema of a judge's reply.
 
     Args:
         letters: The answers' letters; a stance may name no other.
         statements: For a small model whose server enforces the grammar: it may only sort these, not write its own.
+        settled: Whether to ask if the question is settled.
     """
     text = {"type": "string"} | ({"enum": list(statements)} if statements else {})
     letter = {"type": "string", "enum": list(letters)}
@@ -69,16 +81,23 @@ def schema(letters: Sequence[str], *, statements: Sequence[str] = ()) -> dict[st
         partial_coverage=many(fields(models=many(letter), point=text)),
         unique_insights=many(fields(model=letter, insight=text)),
         blind_spots=many(text),
+        **({"settled": {"type": "boolean"}} if settled else {}),
     )
 
 
-def shape(letters: Sequence[str]) -> str:
+def shape(letters: Sequence[str], *, settled: bool = False) -> str:
     """The schema as text, for a model whose endpoint does not enforce it."""
-    return json.dumps(schema(letters))
+    return json.dumps(schema(letters, settled=settled))
 
 
-def reply_modes(
-    model: Any, letters: Sequence[str], *, schema_taken: bool | None, tools: bool, statements: Sequence[str] = ()
+def reply_modes(  # noqa: PLR0913 - what is asked for, and what the endpoint takes
+    model: Any,
+    letters: Sequence[str],
+    *,
+    schema_taken: bool | None,
+    tools: bool,
+    statements: Sequence[str] = (),
+    settled: bool = False,
 ) -> list[Any]:
     """`model`, bound in each way of getting a structured reply that it may know, the strictest first.
 
@@ -88,11 +107,12 @@ def reply_modes(
         schema_taken: Whether its endpoint takes OpenAI's `response_format`; `None`: try and see.
         tools: Whether it can call functions.
         statements: As for `schema`.
+        settled: As for `schema`.
 
     Returns:
         At least one runnable; the last one asks in prose.
     """
-    wanted = schema(letters, statements=statements)
+    wanted = schema(letters, statements=statements, settled=settled)
     modes: list[Any] = []
     if schema_taken is not False:
         json_schema = {"name": _FUNCTION, "strict": True, "schema": wanted}
@@ -104,7 +124,7 @@ def reply_modes(
     return [*modes, model]
 
 
-def parse(reply: str | Mapping[str, Any]) -> Analysis:
+def parse(reply: str | Mapping[str, Any]) -> Comparison:
     """The analysis in a judge's reply, still with letters; tolerant of fences, prose around it and bad commas.
 
     Raises:
@@ -117,7 +137,8 @@ def parse(reply: str | Mapping[str, Any]) -> Analysis:
     for field, (valid, complaint) in lists.items():
         if complaint and not valid and not mended:
             raise InvalidAnalysis(f"{field}: {complaint}")
-    return Analysis.model_validate({field: valid for field, (valid, _) in lists.items()})
+    fields = {field: valid for field, (valid, _) in lists.items()}
+    return Comparison(**fields, settled=value.get("settled") is True)
 
 
 def _items(rows: Any, kind: Any) -> tuple[list[Any], str]:

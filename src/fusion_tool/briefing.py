@@ -26,7 +26,7 @@ class Briefing:
 
     Args:
         records: They, in the panel's order.
-        letters: Each answer's letter and the label of its seat.
+        letters: Each answer's letter and its key.
         nonce: The token of the run's fences.
         packed: Whether answers were cut to fit a model's window.
     """
@@ -55,12 +55,18 @@ class Briefing:
     @property
     def names(self) -> dict[str, str]:
         """What each letter stands for: the model's name, or the seat's label where two seats share a model."""
-        models = [record["model"] for record in self.records]
-        by_seat = {record["seat"]: record for record in self.records}
+        seats_of: dict[str, set[str]] = {}
+        for record in self.records:
+            seats_of.setdefault(record["model"], set()).add(record["seat"])
         return {
-            letter: seat if models.count(by_seat[seat]["model"]) > 1 else by_seat[seat]["model"]
-            for letter, seat in self.letters.items()
+            letter: record["seat"] if len(seats_of[record["model"]]) > 1 else record["model"]
+            for letter, record in self._lettered()
         }
+
+    @property
+    def seats(self) -> dict[str, int]:
+        """Each letter's place in the panel."""
+        return {letter: record["index"] for letter, record in self._lettered()}
 
     @property
     def sources(self) -> dict[str, Found]:
@@ -69,14 +75,15 @@ class Briefing:
 
     def answers(self) -> str:
         """The answers as text, in the letters' order."""
-        by_seat = {record["seat"]: record for record in self.records}
-        return "\n\n".join(self._answer(letter, by_seat[seat]) for letter, seat in self.letters.items())
+        return "\n\n".join(self._answer(letter, record) for letter, record in self._lettered())
+
+    def unfenced_answers(self) -> str:
+        """The answers with their citations, as somebody who answers next sees them; to be fenced as a whole."""
+        return "\n\n".join(f"Answer {letter}, not checked:\n{record['content']}" for letter, record in self._lettered())
 
     def plain_answers(self) -> str:
         """The answers for a model with little context: letters and texts without citations, in one fence."""
-        by_seat = {record["seat"]: record for record in self.records}
-        texts = {letter: renumber(by_seat[seat]["content"], {}).text for letter, seat in self.letters.items()}
-        lines = [f"Answer {letter}:\n{text}" for letter, text in texts.items()]
+        lines = [f"Answer {letter}:\n{renumber(record['content'], {}).text}" for letter, record in self._lettered()]
         return fence("\n\n".join(lines), label="answers", nonce=self.nonce)
 
     def statements(self) -> list[str]:
@@ -99,19 +106,34 @@ class Briefing:
             if (cited := [key for key in cited_ids(line) if key in self.sources])
         ]
 
+    def audit_of(self, record: SeatRecord) -> dict[str, int]:
+        """The audit of one answer's citations against what its seat retrieved, or was shown of earlier waves."""
+        return seat_audit(record, [one for one in self.records if one["wave"] < record["wave"]])
+
+    def _lettered(self) -> list[tuple[str, SeatRecord]]:
+        by_key = {record_key(record): record for record in self.records}
+        return [(letter, by_key[key]) for letter, key in self.letters.items()]
+
     def _answer(self, letter: str, record: SeatRecord) -> str:
-        counts = seat_audit(record)
+        counts = self.audit_of(record)
         told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()).replace("unknown", "invented")
         cut = " This answer was cut off." if record["truncated"] else ""
         body = fence(record["content"], label=f"answer {letter}", nonce=self.nonce)
-        return f"## Answer {letter}\n\nIts citations: {told}.{cut}\n\n{body}"
+        point = fence(record["point"], label="point", nonce=self.nonce) if record["point"] else ""
+        asked = f" It was asked about one open point alone:\n\n{point}" if point else ""
+        return f"## Answer {letter}\n\nIts citations: {told}.{cut}{asked}\n\n{body}"
 
 
 def briefing(state: FusionState) -> Briefing:
     """The briefing on this run's usable answers."""
     run = state["run"]
     records = [record for record in own_records(state) if record["answered"]]
-    return Briefing(records, shuffled([record["seat"] for record in records], nonce=run["nonce"]), run["nonce"])
+    return Briefing(records, shuffled([record_key(record) for record in records], nonce=run["nonce"]), run["nonce"])
+
+
+def record_key(record: SeatRecord) -> str:
+    """What tells one answer of a run from every other: its seat and, from the second on, its wave."""
+    return record["seat"] if record["wave"] == 1 else f"{record['seat']}/{record['wave']}"
 
 
 def own_records(state: FusionState) -> list[SeatRecord]:
@@ -120,9 +142,10 @@ def own_records(state: FusionState) -> list[SeatRecord]:
     return sorted(mine, key=lambda record: (record["wave"], record["index"]))
 
 
-def seat_audit(record: SeatRecord) -> dict[str, int]:
-    """The counts of the audit of one seat's own citations against what it retrieved."""
-    seen = tuple((one["id"], one["title"], one["text"]) for one in merged(record["found"]).values())
+def seat_audit(record: SeatRecord, earlier: Sequence[SeatRecord] = ()) -> dict[str, int]:
+    """The counts of the audit of one seat's citations against what it, and `earlier` ones, retrieved."""
+    found = merged(one for known in (*earlier, record) for one in known["found"])
+    seen = tuple((one["id"], one["title"], one["text"]) for one in found.values())
     return dict(_counts(record["content"], seen))
 
 

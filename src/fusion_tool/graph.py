@@ -1,6 +1,8 @@
 """The graph, as its drawing shows it.
 
 START -> route -> fan_out -> panelist (one Send a seat) -> judge -> synthesize -> ground -> END
+                     ^                                      |
+                     +------------- next wave --------------+
 """
 
 from collections.abc import Callable, Coroutine, Sequence
@@ -41,13 +43,12 @@ def build_graph(
     graph.add_node("route", bound(nodes.route))
     graph.add_node("fan_out", bound(nodes.fan_out), destinations=("panelist",))
     graph.add_node("panelist", bound(nodes.panelist), input_schema=SeatTask)
-    graph.add_node("judge", bound(nodes.judge))
+    graph.add_node("judge", bound(nodes.judge), destinations=("fan_out", "synthesize"))
     graph.add_node("synthesize", bound(nodes.synthesize))
     graph.add_node("ground", bound(nodes.ground))
     graph.add_edge(START, "route")
     graph.add_edge("route", "fan_out")
     graph.add_edge("panelist", "judge")
-    graph.add_edge("judge", "synthesize")
     graph.add_edge("synthesize", "ground")
     graph.add_edge("ground", END)
     return graph.compile(name="fusion", checkpointer=checkpointer)

@@ -6,7 +6,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable
 
-from fusion_tool.analysis import InvalidAnalysis, parse, reply_modes, shape
+from fusion_tool.analysis import Comparison, InvalidAnalysis, parse, reply_modes, shape
 from fusion_tool.briefing import Briefing, room_for
 from fusion_tool.budget import Tab
 from fusion_tool.config import Panelist
@@ -14,7 +14,6 @@ from fusion_tool.models.call import Account, CallFailed, Reply, ask
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.traits import Traits, traits_of
 from fusion_tool.prompts import render
-from fusion_tool.result import Analysis
 from fusion_tool.usage import Call
 
 _MODES = ("response_format", "schema", "json", "tool", "function", "support", "parameter")
@@ -23,12 +22,16 @@ _MODES = ("response_format", "schema", "json", "tool", "function", "support", "p
 
 @dataclass(frozen=True)
 class Hearing:
-    """What every judge needs: the question, the answers, until when, and the bill."""
+    """What every judge needs: the question, the answers, until when, and the bill.
+
+    `asks_settled` is whether it shall say if the question is settled, on which a further wave depends.
+    """
 
     question: str
     brief: Briefing
     deadline: float
     tab: Tab
+    asks_settled: bool = False
     rows: list[Call] = field(default_factory=list)
 
 
@@ -36,7 +39,7 @@ class Hearing:
 class Finding:
     """An analysis, still with letters, and whether the answers were cut to fit the judge's window."""
 
-    analysis: Analysis
+    analysis: Comparison
     packed: bool
 
 
@@ -52,7 +55,7 @@ async def compare(hearing: Hearing, one: Panelist) -> Finding:
     model = await chat_model(one)
     traits = traits_of(one, model)
     account = Account("judge", one, hearing.tab, hearing.rows)
-    others = len(str(_prompt(hearing.question, Briefing((), {}, hearing.brief.nonce), traits)))
+    others = len(str(_prompt(hearing, Briefing((), {}, hearing.brief.nonce), traits)))
     brief = hearing.brief.within(room_for(traits, one, others))
     try:
         return await _compare_once(model, traits, hearing, brief, account)
@@ -63,15 +66,21 @@ async def compare(hearing: Hearing, one: Panelist) -> Finding:
 
 
 async def _compare_once(model: Any, traits: Traits, hearing: Hearing, brief: Briefing, account: Account) -> Finding:
-    prompt, letters = _prompt(hearing.question, brief, traits), list(brief.letters)
-    statements = brief.statements() if traits.small else ()
-    modes = reply_modes(model, letters, schema_taken=traits.json_schema, tools=traits.tools, statements=statements)
+    prompt, letters = _prompt(hearing, brief, traits), list(brief.letters)
+    modes = reply_modes(
+        model,
+        letters,
+        schema_taken=traits.json_schema,
+        tools=traits.tools,
+        statements=brief.statements() if traits.small else (),
+        settled=hearing.asks_settled,
+    )
     reply, mode = await _reply(modes, prompt, account, hearing.deadline)
     try:
         return Finding(_parsed(reply), brief.packed)
     except InvalidAnalysis as error:
         said = AIMessage(reply.text or str(reply.message.tool_calls))
-        correction = HumanMessage(render("judge_retry", error=error, shape=shape(letters)))
+        correction = HumanMessage(render("judge_retry", error=error, shape=_shape(hearing, brief)))
         retried = await ask(mode, [*prompt, said, correction], account=account, deadline=hearing.deadline)
         return Finding(_parsed(retried), brief.packed)
 
@@ -89,7 +98,7 @@ async def _reply(
     return await ask(modes[-1], prompt, account=account, deadline=until), modes[-1]
 
 
-def _parsed(reply: Reply) -> Analysis:
+def _parsed(reply: Reply) -> Comparison:
     calls = reply.message.tool_calls
     if calls:
         return parse(calls[0]["args"])
@@ -101,11 +110,16 @@ def _whole_items(text: str) -> str:
     return text[: max(text.rfind(mark) for mark in ('",', "},", "],", '"]', "}]")) + 1]
 
 
-def _prompt(question: str, brief: Briefing, traits: Traits) -> list[BaseMessage]:
+def _shape(hearing: Hearing, brief: Briefing) -> str:
+    return shape(list(brief.letters), settled=hearing.asks_settled)
+
+
+def _prompt(hearing: Hearing, brief: Briefing, traits: Traits) -> list[BaseMessage]:
     if traits.small:
-        asked = render("small_judge_answers", question=question, answers=brief.plain_answers())
+        asked = render("small_judge_answers", question=hearing.question, answers=brief.plain_answers())
         example = HumanMessage(render("small_judge_example_question")), AIMessage(render("small_judge_example_answer"))
         return [SystemMessage(render("small_judge")), *example, HumanMessage(asked)]
-    asked = render("judge_answers", question=question, answers=brief.answers())
-    system = render("judge", nonce=brief.nonce, shape=shape(list(brief.letters)))
+    asked = render("judge_answers", question=hearing.question, answers=brief.answers())
+    also = render("judge_settled") + "\n" if hearing.asks_settled else ""
+    system = render("judge", nonce=brief.nonce, shape=_shape(hearing, brief), also=also)
     return [SystemMessage(system), HumanMessage(asked)]

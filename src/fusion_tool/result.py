@@ -116,7 +116,7 @@ class FailedModel(_Value):
 class PlanResult(_Value):
     """How the run was carried out, and why."""
 
-    strategy: Literal["panel", "solo"]
+    strategy: Literal["panel", "solo", "cascade", "chain"]
     seats: list[str]
     reason: str
     bash: str

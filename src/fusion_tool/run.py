@@ -1,11 +1,14 @@
 """`fuse`, `afuse`, `astream`: one question in, one grounded answer out, without building anything."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 from fusion_tool.background import run_sync
+from fusion_tool.cache import Turn
+from fusion_tool.cache import turn as cached_turn
+from fusion_tool.config import FusionConfig
 from fusion_tool.errors import ConfigError
 from fusion_tool.events import Event
 from fusion_tool.result import FusionResult
@@ -45,8 +48,12 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
         SandboxUnavailable: The shell is required and does not work here.
         RecursionRefused: Called from inside a seat of another run.
     """
-    async with _work(question, config, context, panel_tools, keep, resume, overrides) as work:
-        return FusionResult.model_validate(work.result or (await _invoke(work))["result"])
+    settings = _settings(question, config, context, resume, overrides)
+    async with _turn(question, context, settings, panel_tools, resume) as turn:
+        if turn.result is None:
+            async with _work(question, settings, context, panel_tools, keep, resume) as work:
+                await turn.made(work.result or (await _invoke(work))["result"])
+    return FusionResult.model_validate(turn.result)
 
 
 def fuse(  # noqa: PLR0913 - as `afuse`
@@ -79,38 +86,61 @@ async def astream(  # noqa: PLR0913 - as `afuse`
 ) -> AsyncIterator[Event]:
     """`afuse`, event by event; the last one, `run.completed`, carries the result as a dict.
 
-    A resumed run first tells what is done: the plan, the seats that have ended, the analysis.
+    A resumed run first tells what is done: the plan, the seats that have ended, the analysis. One whose result the
+    cache gives has but `run.started` and `run.completed`.
 
     Raises:
         FusionError: As `afuse` does, from the iteration.
     """
-    async with _work(question, config, context, panel_tools, keep, resume, overrides) as work:
-        for event in work.before:
-            yield cast("Event", event)
-        if work.result:
-            yield cast("Event", _completed(work.result))
+    settings = _settings(question, config, context, resume, overrides)
+    async with _turn(question, context, settings, panel_tools, resume) as turn:
+        if turn.result is not None:
+            yield cast("Event", _started(turn.result))
+            yield cast("Event", _completed(turn.result))
             return
-        async with aclosing(_stream(work)) as events:  # closed with this iterator, not when it is collected
-            async for event in events:
+        async with _work(question, settings, context, panel_tools, keep, resume) as work:
+            for event in work.before:
                 yield cast("Event", event)
+            if work.result:
+                yield cast("Event", _completed(work.result))
+                return
+            async with aclosing(_stream(work)) as events:  # closed with this iterator, not when it is collected
+                async for event in events:
+                    if event["type"] == "run.completed":
+                        await turn.made(event["result"])
+                    yield cast("Event", event)
+
+
+def _settings(
+    question: str | None, config: ConfigLike, context: str, resume: str | None, overrides: dict[str, Any]
+) -> FusionConfig | None:
+    """The configuration; `None` for a resumed run that is to use its own."""
+    if resume is not None and (question is not None or context):
+        raise ConfigError("a resumed run has its question; leave it out", field="question")
+    return None if resume is not None and config is None and not overrides else resolve(config, **overrides)
+
+
+def _turn(
+    question: str | None, context: str, settings: FusionConfig | None, panel_tools: Sequence[Any], resume: str | None
+) -> AbstractAsyncContextManager[Turn]:
+    """A turn at the question; a resumed run has its answer begun, and leaves the cache alone."""
+    if settings is None or resume is not None:
+        return nullcontext(Turn())
+    return cached_turn(question or "", context, settings, panel_tools)
 
 
 def _work(  # noqa: PLR0913, PLR0917 - what `afuse` was called with
     question: str | None,
-    config: ConfigLike,
+    settings: FusionConfig | None,
     context: str,
     panel_tools: Sequence[Any],
     keep: Path | bool,
     resume: str | None,
-    overrides: dict[str, Any],
 ) -> AbstractAsyncContextManager[Work]:
     path = default_path() if isinstance(keep, bool) else keep
-    if resume is not None:
-        if question is not None or context:
-            raise ConfigError("a resumed run has its question; leave it out", field="question")
-        given = None if config is None and not overrides else resolve(config, **overrides)
-        return resumed_work(resume, given, panel_tools, path)
-    asked, settings = {"question": question or "", "context": context}, resolve(config, **overrides)
+    if settings is None or resume is not None:
+        return resumed_work(resume or "", settings, panel_tools, path)
+    asked = {"question": question or "", "context": context}
     return plain_work(asked, settings, panel_tools) if keep is False else new_work(asked, settings, panel_tools, path)
 
 
@@ -130,6 +160,10 @@ def _stream(work: Work) -> Any:
 
 def _durability(work: Work) -> str | None:
     return "sync" if work.graph.checkpointer else None  # each step is written before the next one is paid for
+
+
+def _started(result: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "run.started", "question": result["question"], "run_id": result["run_id"], "t": 0.0}
 
 
 def _completed(result: dict[str, Any]) -> dict[str, Any]:

@@ -28,12 +28,27 @@ class Run(TypedDict):
 
 
 class Plan(TypedDict):
-    """Strategy and seats (indices into the configuration's panel), with the reason and what the shell is."""
+    """Strategy and seats (indices into the configuration's panel), with the reason and what the shell is.
+
+    `waves` are the seats in the order in which they may be asked, those of one wave side by side.
+    """
 
     strategy: str
     seats: list[int]
+    waves: list[list[int]]
     reason: str
     bash: str
+
+
+class Ask(TypedDict):
+    """What one seat is asked in a wave.
+
+    `point` is what it shall look at, empty for the question as a whole; `shown` are the answers that it sees.
+    """
+
+    seat: int
+    point: str
+    shown: str
 
 
 class Failure(TypedDict):
@@ -48,8 +63,9 @@ class Failure(TypedDict):
 class SeatRecord(TypedDict):
     """What became of one seat in one wave.
 
-    `index` is its place in the panel, `seat` its label; `answered` says whether `content` is usable, `truncated`
-    whether it was cut off at the model's token limit; `spent` is dollars and tokens that count against the limits.
+    `index` is its place in the panel, `seat` its label, `point` what it was asked to look at; `answered` says
+    whether `content` is usable, `truncated` whether it was cut off at the model's token limit; `spent` is dollars
+    and tokens that count against the limits.
     """
 
     run_id: str
@@ -57,6 +73,7 @@ class SeatRecord(TypedDict):
     index: int
     seat: str
     model: str
+    point: str
     answered: bool
     truncated: bool
     content: str
@@ -108,7 +125,8 @@ class FusionState(TypedDict, total=False):
     """Everything between `route` and the end.
 
     `question` and `context` are what came in, gone once `route` has read them, so that a thread's next run
-    never sees them; `run` keeps them.
+    never sees them; `run` keeps them. `asks` is what the next wave is asked, `agreed` the key of the answer that
+    stands as it is, where one does.
     """
 
     question: Annotated[str, EphemeralValue]
@@ -117,6 +135,8 @@ class FusionState(TypedDict, total=False):
     run: Run
     plan: Plan
     wave: int
+    asks: list[Ask]
+    agreed: str | None
     records: Annotated[list[SeatRecord], merge_records]
     judgement: StageRecord | None
     synthesis: StageRecord | None
@@ -126,11 +146,13 @@ class FusionState(TypedDict, total=False):
 class SeatTask(TypedDict):
     """What one `Send` carries to one seat.
 
-    `seat` is its place in the panel, `seats` how many were sent out, `worked` the seconds that earlier waves took.
+    `ask` is what the seat is asked, `seats` how many share the panel's part of the limits, `seconds` how long the
+    wave may take, `spent` the dollars and tokens that are gone.
     """
 
     run: Run
     wave: int
-    seat: int
+    ask: Ask
     seats: int
-    worked: float
+    seconds: float
+    spent: list[float]

@@ -81,10 +81,20 @@ def deadline(config: FusionConfig, stage: Stage, worked: float) -> float:
         stage: It may use up to its share of `limits.seconds`.
         worked: Seconds that earlier stages took.
     """
-    left = config.limits.seconds * shares(config.strategy)[stage] - worked
-    if stage == "panelist" and config.limits.seat_seconds is not None:
-        left = min(left, config.limits.seat_seconds)
-    return time.monotonic() + left
+    return time.monotonic() + config.limits.seconds * shares(config.strategy)[stage] - worked
+
+
+def wave_seconds(config: FusionConfig, worked: float, more: int) -> float:
+    """How long a wave may work, in seconds.
+
+    Args:
+        config: The run's configuration.
+        worked: Seconds that the run has worked.
+        more: How many waves may come after it; they are left their part.
+    """
+    left = config.limits.seconds * shares(config.strategy)["panelist"] - worked
+    part = left if more <= 0 else left * _FIRST_PART
+    return part if config.limits.seat_seconds is None else min(part, config.limits.seat_seconds)
 
 
 def fair_part(until: float, models: int) -> float:
@@ -103,13 +113,19 @@ def seconds_worked(records: Sequence[SeatRecord], judgement: StageRecord | None 
     return panel + (judgement["seconds"] if judgement else 0.0)
 
 
-def ledger_after(config: FusionConfig, earlier: Sequence[SeatRecord | StageRecord]) -> Ledger:
-    """The run's limits with what earlier stages spent, or may have spent, taken off."""
+def spent_so_far(records: Sequence[SeatRecord], judgement: StageRecord | None = None) -> Spent:
+    """Dollars and tokens that a run's stages spent, or may have spent."""
+    earlier = [*(record["spent"] for record in records), *([judgement["spent"]] if judgement else [])]
+    return sum((Spent(usd, int(tokens)) for usd, tokens in earlier), Spent())
+
+
+def ledger_after(config: FusionConfig, spent: Spent) -> Ledger:
+    """The run's limits with what is spent taken off."""
     return Ledger(
         usd=config.limits.usd,
         tokens=config.limits.tokens,
         strategy=config.strategy,
-        spent=sum((Spent(record["spent"][0], int(record["spent"][1])) for record in earlier), Spent()),
+        spent=spent,
     )
 
 

@@ -25,8 +25,12 @@ VALUES = {
         f"## Answer {letter}\n\n{fence(text, label=f'answer {letter}', nonce=NONCE)}" for letter, text in SAID.items()
     ),
     "analysis": fence('{"consensus": []}', label="comparison", nonce=NONCE),
-    "shape": analysis.shape(LETTERS),
+    "shape": analysis.shape(LETTERS, settled=True),
     "error": "consensus: Input should be a valid string",
+    "also": f"{render('judge_settled')}\n",
+    "topic": "the year of the mill",
+    "stances": "- It was built in 1861.\n- It was built in 1862.",
+    "spot": "who owned the mill",
     "calls": 4,
     "max_tool_calls": 4,
 }

@@ -194,7 +194,7 @@ async def test_studio_gets_every_schema(client, graph, returned):
 @pytest.mark.parametrize(
     ("graph", "edges"),
     [
-        ("fusion", "route-fan_out fan_out-panelist panelist-judge judge-synthesize synthesize-ground ground-__end__"),
+        ("fusion", "route-fan_out fan_out-panelist panelist-judge judge-fan_out judge-synthesize synthesize-ground ground-__end__"),
         ("panelist", "route-panelist panelist-audit audit-__end__"),
     ],
 )

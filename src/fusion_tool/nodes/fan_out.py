@@ -1,4 +1,4 @@
-"""`fan_out`: send every seat of the plan out at once. A node of its own, so that the drawing shows it."""
+"""`fan_out`: send the seats of the next wave out at once. A node of its own, so that the drawing shows it."""
 
 from typing import Literal
 
@@ -7,19 +7,26 @@ from langgraph.types import Command, Send
 
 from fusion_tool.briefing import own_records
 from fusion_tool.config import FusionConfig
+from fusion_tool.follow_up import MOST_ASKS
 from fusion_tool.state import FusionState, SeatTask
-from fusion_tool.wiring import Progress, Wiring, seconds_worked
+from fusion_tool.wiring import Progress, Wiring, seconds_worked, spent_so_far, wave_seconds
 
 
 async def fan_out(
     state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring
 ) -> Command[Literal["panelist"]]:
     """One `Send` a seat, so that checkpoints, Studio and errors see each seat by itself."""
-    run, wave, seats = state["run"], state["wave"] + 1, state["plan"]["seats"]
-    labels = wiring.settings(runtime, run).seat_labels
-    Progress(runtime, run).emit("wave.started", wave=wave, seats=[labels[seat] for seat in seats])
-    worked = seconds_worked(own_records(state))
-    sends = [
-        Send("panelist", SeatTask(run=run, wave=wave, seat=seat, seats=len(seats), worked=worked)) for seat in seats
-    ]
-    return Command(update={"wave": wave}, goto=sends)
+    run, plan, wave, records = state["run"], state["plan"], state["wave"] + 1, own_records(state)
+    config = wiring.settings(runtime, run)
+    seats = [config.seat_labels[ask["seat"]] for ask in state["asks"]]
+    Progress(runtime, run).emit("wave.started", wave=wave, seats=seats)
+    more = len(plan["waves"]) - wave + config.follow_up
+    task = SeatTask(
+        run=run,
+        wave=wave,
+        ask=state["asks"][0],
+        seats=len(plan["seats"]) + (MOST_ASKS if config.follow_up else 0),
+        seconds=wave_seconds(config, seconds_worked(records, state["judgement"]), more),
+        spent=list(spent_so_far(records, state["judgement"])),
+    )
+    return Command(update={"wave": wave}, goto=[Send("panelist", {**task, "ask": ask}) for ask in state["asks"]])

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 
 from fusion_tool.analysis import named
-from fusion_tool.briefing import briefing, own_records, seat_audit
+from fusion_tool.briefing import Briefing, briefing, own_records
 from fusion_tool.config import FusionConfig
 from fusion_tool.grounding.audit import audit
 from fusion_tool.grounding.citations import renumber
@@ -28,7 +28,7 @@ from fusion_tool.sources import Found, Source, merged
 from fusion_tool.state import FusionState, SeatRecord, StageRecord
 from fusion_tool.usage import Call, Usage
 from fusion_tool.version import version
-from fusion_tool.wiring import Progress, Wiring
+from fusion_tool.wiring import Progress, Wiring, seconds_worked
 
 
 async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> dict[str, Any]:
@@ -46,11 +46,16 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: 
         citations=citations,
         sources=_sources(records),
         analysis=_analysis(state["judgement"], brief.names),
-        responses=[_response(record) for record in records if record["answered"]],
+        responses=[_response(record, brief) for record in records if record["answered"]],
         failed_models=[FailedModel(seat=r["seat"], **failure) for r in records for failure in r["failures"]],
         degraded=degraded,
         dropped=sum(record["dropped"] for record in records),
-        plan=PlanResult.model_validate({**plan, "seats": [labels[seat] for seat in plan["seats"]]}),
+        plan=PlanResult(
+            strategy=plan["strategy"],
+            seats=[labels[seat] for seat in plan["seats"]],
+            reason=plan["reason"],
+            bash=plan["bash"],
+        ),
         usage=Usage.of(Call.model_validate(call) for stage in [*records, *stages] for call in stage["calls"]),
         timing=_timing(state, records),
         run_id=run["id"],
@@ -94,7 +99,7 @@ def _sources(records: list[SeatRecord]) -> list[Source]:
     ]
 
 
-def _response(record: SeatRecord) -> Response:
+def _response(record: SeatRecord, brief: Briefing) -> Response:
     return Response(
         seat=record["seat"],
         model=record["model"],
@@ -103,7 +108,7 @@ def _response(record: SeatRecord) -> Response:
         tool_calls=record["tool_calls"],
         seconds=record["seconds"],
         wave=record["wave"],
-        audit=AuditCounts(**seat_audit(record)),
+        audit=AuditCounts(**brief.audit_of(record)),
     )
 
 
@@ -129,7 +134,7 @@ def _timing(state: FusionState, records: list[SeatRecord]) -> Timing:
     judgement, synthesis = state["judgement"], state["synthesis"]
     return Timing(
         total_seconds=round(time.time() - state["run"]["started"], 3),
-        panel_seconds=max((record["seconds"] for record in records), default=None),
+        panel_seconds=round(seconds_worked(records), 3) if records else None,
         judge_seconds=judgement["seconds"] if judgement and judgement["calls"] else None,
         synthesis_seconds=synthesis["seconds"] if synthesis and synthesis["calls"] else None,
     )

@@ -1,59 +1,116 @@
-"""`judge`: close the panel and compare the usable answers. What fails here costs the analysis, never the answers."""
+"""`judge`: close the wave, compare the usable answers, and decide whether more seats are asked.
+
+What fails here costs the analysis, never the answers.
+"""
 
 import logging
 import time
 from dataclasses import replace
+from typing import Literal
 
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
-from fusion_tool.briefing import briefing, own_records
-from fusion_tool.budget import Tab
+from fusion_tool.briefing import briefing, own_records, record_key
+from fusion_tool.budget import Spent, Tab
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.earlier import earlier
 from fusion_tool.errors import PanelFailed
+from fusion_tool.follow_up import follow_up_asks
 from fusion_tool.hearing import Finding, Hearing, compare
 from fusion_tool.models.factory import fallback_of
 from fusion_tool.models.faults import scrub
-from fusion_tool.state import FusionState, SeatRecord, StageRecord
+from fusion_tool.state import Ask, FusionState, SeatRecord, StageRecord
 from fusion_tool.usage import Call, Usage
-from fusion_tool.wiring import Progress, Wiring, deadline, fair_part, ledger_after, limits_reached, seconds_worked
+from fusion_tool.waves import agreed, asks, is_comparable, is_enough
+from fusion_tool.wiring import (
+    Progress,
+    Wiring,
+    deadline,
+    fair_part,
+    ledger_after,
+    limits_reached,
+    seconds_worked,
+    spent_so_far,
+    wave_seconds,
+)
 
 _log = logging.getLogger(__name__)
+_NOTHING = StageRecord(output=None, calls=[], spent=[0.0, 0], seconds=0.0, degraded=[])
+
+_Onward = Command[Literal["fan_out", "synthesize"]]
 
 
-async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> FusionState:
-    """Close the panel and compare its answers.
+async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> _Onward:
+    """Close the wave and compare the answers so far.
 
     Raises:
-        PanelFailed: Fewer than `limits.min_answers` seats gave a usable answer.
+        PanelFailed: Fewer than `limits.min_answers` seats gave a usable answer, and no more are to be asked.
     """
     config, records, brief = wiring.settings(runtime, state["run"]), own_records(state), briefing(state)
-    progress, started = Progress(runtime, state["run"]), time.monotonic()
-    answered = len(brief.records)
+    progress, strategy, answered = Progress(runtime, state["run"]), state["plan"]["strategy"], len(brief.records)
     progress.emit("panel.closed", answered=answered, failed=len(records) - answered)
-    if answered < config.limits.min_answers:
+    before = state["judgement"] or _NOTHING
+    seats, late = _next_seats(state, config, records)
+    if answered < config.limits.min_answers and not seats:
         raise _panel_failed(records)
-    if config.strategy == "solo" or answered == 1:  # nothing to compare
-        return {"judgement": StageRecord(output=None, calls=[], spent=[0.0, 0], seconds=0.0, degraded=[])}
-    until = deadline(config, "judge", seconds_worked(records))
-    rows = (await earlier(runtime)).unknown_calls("judge", config.judge_or_default.model_name)
-    hearing = Hearing(state["run"]["question"], brief, until, Tab(ledger_after(config, records), "judge"), rows)
-    finding = await _first_finding(hearing, config.judge_or_default)
-    analysis = finding.analysis if finding else None
-    progress.emit(
-        "judge.completed",
-        consensus=len(analysis.consensus) if analysis else None,
-        contradictions=len(analysis.contradictions) if analysis else None,
+    standing, is_closed = agreed(state["run"]["question"], strategy, brief)
+    if standing is not None:
+        return _onward({**before, "output": None, "degraded": []}, [], standing)
+    wanted = asks(seats, strategy, brief)
+    if not is_comparable(strategy, answered, is_closed=is_closed, is_last=not seats):
+        return _onward({**before, "degraded": late}, wanted)
+    hearing = await _hearing(state, runtime, config, asks_settled=bool(seats))
+    finding, judgement = await _heard(hearing, config, before)
+    _tell(progress, finding)
+    if finding and is_enough(strategy, finding.analysis):
+        alone = record_key(brief.records[0]) if answered == 1 else None
+        return _onward({**judgement, "output": None} if alone else judgement, [], alone)
+    if finding and config.follow_up and state["wave"] == len(state["plan"]["waves"]):
+        wanted = follow_up_asks(finding.analysis, brief, state["plan"]["seats"])
+    return _onward({**judgement, "degraded": [*judgement["degraded"], *late]}, wanted)
+
+
+def _onward(judgement: StageRecord, wanted: list[Ask], standing: str | None = None) -> _Onward:
+    update = {"judgement": judgement, "asks": wanted, "agreed": standing}
+    return Command(update=update, goto="fan_out" if wanted else "synthesize")
+
+
+def _next_seats(state: FusionState, config: FusionConfig, records: list[SeatRecord]) -> tuple[list[int], list[str]]:
+    """The seats of the next planned wave; none, and a mark of `degraded`, where no time is left for it."""
+    waves = state["plan"]["waves"][state["wave"] :]
+    if not waves:
+        return [], []
+    seconds = wave_seconds(config, seconds_worked(records, state["judgement"]), len(waves) - 1)
+    return (waves[0], []) if seconds > 0 else ([], ["deadline_reached"])
+
+
+async def _hearing(
+    state: FusionState, runtime: Runtime[FusionConfig], config: FusionConfig, *, asks_settled: bool
+) -> Hearing:
+    records, judgement = own_records(state), state["judgement"]
+    return Hearing(
+        question=state["run"]["question"],
+        brief=briefing(state),
+        deadline=deadline(config, "judge", seconds_worked(records, judgement)),
+        tab=Tab(ledger_after(config, spent_so_far(records, judgement)), "judge"),
+        asks_settled=asks_settled,
+        rows=(await earlier(runtime)).unknown_calls("judge", config.judge_or_default.model_name),
     )
-    return {
-        "judgement": StageRecord(
-            output=analysis.model_dump() if analysis else None,
-            calls=[row.model_dump() for row in hearing.rows],
-            spent=list(hearing.tab.spent),
-            seconds=round(time.monotonic() - started, 3),
-            degraded=_degraded(finding, hearing),
-        )
-    }
+
+
+async def _heard(hearing: Hearing, config: FusionConfig, before: StageRecord) -> tuple[Finding | None, StageRecord]:
+    """What the judge finds, and the stage's record: the bills of all waves, the last wave's product."""
+    started = time.monotonic()
+    finding = await _first_finding(hearing, config.judge_or_default)
+    spent = Spent(before["spent"][0], int(before["spent"][1])) + hearing.tab.spent
+    return finding, StageRecord(
+        output=finding.analysis.analysis if finding else None,
+        calls=[*before["calls"], *(row.model_dump() for row in hearing.rows)],
+        spent=list(spent),
+        seconds=round(before["seconds"] + time.monotonic() - started, 3),
+        degraded=_degraded(finding, hearing),
+    )
 
 
 async def _first_finding(hearing: Hearing, judge_: Panelist) -> Finding | None:
@@ -66,6 +123,15 @@ async def _first_finding(hearing: Hearing, judge_: Panelist) -> Finding | None:
         except Exception as error:  # noqa: BLE001 - the panel's answers are paid for; no judge may lose them
             _log.warning("the judge %s gave no analysis: %s", fallback_of(judge_, name).model_name, scrub(str(error)))
     return None
+
+
+def _tell(progress: Progress, finding: Finding | None) -> None:
+    found = finding.analysis if finding else None
+    progress.emit(
+        "judge.completed",
+        consensus=len(found.consensus) if found else None,
+        contradictions=len(found.contradictions) if found else None,
+    )
 
 
 def _degraded(finding: Finding | None, hearing: Hearing) -> list[str]:

@@ -13,17 +13,19 @@ from fusion_tool.models.call import CallFailed
 from fusion_tool.models.factory import fallback_of
 from fusion_tool.models.faults import Fault, fault_of
 from fusion_tool.panel_tools import Kit, open_kit, with_exclusions
+from fusion_tool.prompts import render
 from fusion_tool.recursion import seat_at_work
 from fusion_tool.seat import Answer, Notebook, answer
 from fusion_tool.state import Failure, FusionState, SeatRecord, SeatTask
 from fusion_tool.usage import Call, Usage
-from fusion_tool.wiring import Progress, Wiring, deadline, fair_part
+from fusion_tool.wiring import Progress, Wiring, fair_part
 
 
 async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> FusionState:
     """Work one seat. Whatever goes wrong becomes its record, never an exception of the graph's."""
     config = wiring.settings(runtime, task["run"])
-    seat, label = config.panel[task["seat"]], config.seat_labels[task["seat"]]
+    place = task["ask"]["seat"]
+    seat, label = config.panel[place], config.seat_labels[place]
     progress = Progress(runtime, task["run"])
     progress.emit("panelist.started", seat=label, model=seat.model_name, wave=task["wave"])
     gate = gate_of(_gate_key(task, runtime), quorum=config.limits.quorum, grace_seconds=config.limits.grace_seconds)
@@ -31,9 +33,9 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
     for record in before.records:
         if record["answered"]:
             gate.answered(record["seat"])
-    kit = await open_kit(config, task["run"], with_exclusions(wiring.panel_tools, config))
+    kit = await open_kit(config, task, with_exclusions(wiring.panel_tools, config))
     tab = Tab(kit.ledger, "panelist", 1 / task["seats"])
-    book = Notebook(label, deadline(config, "panelist", task["worked"]), progress, tab)
+    book = Notebook(label, time.monotonic() + task["seconds"], progress, tab)
     book.rows += before.unknown_calls("panelist", seat.model_name, label)
     failures: list[Failure] = []
     started, given, name = time.monotonic(), None, seat.model_name
@@ -48,9 +50,10 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
     record = SeatRecord(
         run_id=task["run"]["id"],
         wave=task["wave"],
-        index=task["seat"],
+        index=place,
         seat=label,
         model=name,
+        point=task["ask"]["point"],
         answered=given is not None,
         truncated=given is not None and given.truncated,
         content=given.text if given else "",
@@ -72,11 +75,12 @@ async def _first_usable(
 ) -> tuple[Answer | None, str]:
     """The first full answer of the seat's models; a cut-off one where no model gives more."""
     kept: tuple[Answer, str] | None = None
+    question, context = _asked(task)
     until, models = book.deadline, (seat.model, *seat.fallbacks)
     for tried, model in enumerate(models):
         one, book.deadline = fallback_of(seat, model), fair_part(until, len(models) - tried)
         try:
-            given = await answer(one, task["run"]["question"], task["run"]["context"], kit=kit, book=book)
+            given = await answer(one, question, context, kit=kit, book=book)
         except Exception as error:  # noqa: BLE001 - no seat may end the run, whatever its model or tools raise
             fault = error.fault if isinstance(error, CallFailed) else fault_of(error)
             failures.append(_failure(one.model_name, fault))
@@ -86,6 +90,13 @@ async def _first_usable(
         failures.append(_failure(one.model_name, Fault("truncated", "cut off at its token limit")))
         kept = kept or (given, one.model_name)
     return kept or (None, seat.model_name)
+
+
+def _asked(task: SeatTask) -> tuple[str, str]:
+    """The question as this seat gets it, and what is already known; both may hold outside text, the latter fenced."""
+    run, ask = task["run"], task["ask"]
+    question = render("pointed_question", question=run["question"]) if ask["point"] else run["question"]
+    return question, "\n\n".join(part for part in (run["context"], ask["shown"], ask["point"]) if part)
 
 
 def _failure(model: str, fault: Fault) -> Failure:

@@ -19,6 +19,7 @@ from fusion_tool.panel_tools import check_tools, with_exclusions
 from fusion_tool.recursion import refuse_inside_seat
 from fusion_tool.state import FusionState, Plan, Run
 from fusion_tool.stored import stored
+from fusion_tool.waves import asks, in_words, planned_waves
 from fusion_tool.wiring import Progress, Wiring
 
 _LONGEST_QUESTION = 100_000
@@ -57,6 +58,8 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
         "run": run,
         "plan": plan,
         "wave": 0,
+        "asks": asks(plan["waves"][0], plan["strategy"]),
+        "agreed": None,
         "records": Overwrite([]),
         "judgement": None,
         "synthesis": None,
@@ -80,11 +83,16 @@ async def check(config: FusionConfig, panel_tools: Sequence[Any]) -> str:
 
 
 def _plan(config: FusionConfig, shell: str) -> Plan:
-    seats = list(range(len(config.panel)))
-    if config.strategy == "solo":
-        return Plan(strategy="solo", seats=seats[:1], reason="strategy solo: the first seat alone", bash=shell)
-    reason = f"strategy panel: all {len(seats)} configured seats"
-    return Plan(strategy="panel", seats=seats, reason=reason, bash=shell)
+    waves = planned_waves(config)
+    seats = [seat for wave in waves for seat in wave]
+    labels = [config.seat_labels[seat] for seat in seats]
+    return Plan(
+        strategy=config.strategy,
+        seats=seats,
+        waves=waves,
+        reason=f"strategy {config.strategy}: {in_words(config.strategy, labels, len(waves[0]))}",
+        bash=shell,
+    )
 
 
 def _run_id(state: FusionState, runtime: Runtime[FusionConfig]) -> str:

@@ -7,14 +7,23 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
-from fusion_tool.briefing import briefing, own_records, seat_audit
+from fusion_tool.briefing import briefing, own_records, record_key
 from fusion_tool.budget import Tab
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.earlier import earlier
 from fusion_tool.models.factory import fallback_of
 from fusion_tool.models.faults import scrub
 from fusion_tool.state import FusionState, SeatRecord, StageRecord
-from fusion_tool.wiring import Progress, Wiring, deadline, fair_part, ledger_after, limits_reached, seconds_worked
+from fusion_tool.wiring import (
+    Progress,
+    Wiring,
+    deadline,
+    fair_part,
+    ledger_after,
+    limits_reached,
+    seconds_worked,
+    spent_so_far,
+)
 from fusion_tool.writing import Deltas, Task, Written, write
 
 _log = logging.getLogger(__name__)
@@ -25,8 +34,8 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, wiri
     config, started = wiring.settings(runtime, state["run"]), time.monotonic()
     task = _task(state, config, Progress(runtime, state["run"]))
     degraded: list[str] = []
-    if config.strategy == "solo":
-        written = _best_panel_answer(task, attempt=1)
+    if standing := state["agreed"]:
+        written = _standing_answer(task, standing)
     else:
         before = await earlier(runtime)
         task.rows.extend(before.unknown_calls("synthesizer", config.synthesizer_or_default.model_name))
@@ -51,7 +60,7 @@ def _task(state: FusionState, config: FusionConfig, progress: Progress) -> Task:
         analysis=judgement["output"] if judgement else None,
         brief=briefing(state),
         deadline=deadline(config, "synthesizer", seconds_worked(records, judgement)),
-        tab=Tab(ledger_after(config, [*records, *([judgement] if judgement else [])]), "synthesizer"),
+        tab=Tab(ledger_after(config, spent_so_far(records, judgement)), "synthesizer"),
         progress=progress,
     )
 
@@ -78,10 +87,16 @@ async def _first_written(task: Task, candidates: list[Panelist], configured: int
 
 
 def _best_panel_answer(task: Task, attempt: int) -> Written:
-    records = task.brief.records
-    best = (records[0] if len(records) == 1 else max(records, key=_standing))["content"]
-    Deltas(task, attempt).whole(best)
-    return Written(best)
+    return _handed_on(task, max(task.brief.records, key=lambda record: _standing(task, record)), attempt)
+
+
+def _standing_answer(task: Task, key: str) -> Written:
+    return _handed_on(task, next(record for record in task.brief.records if record_key(record) == key), attempt=1)
+
+
+def _handed_on(task: Task, record: SeatRecord, attempt: int) -> Written:
+    Deltas(task, attempt).whole(record["content"])
+    return Written(record["content"])
 
 
 def _candidates(config: FusionConfig) -> Iterator[Panelist]:
@@ -95,7 +110,7 @@ def _candidates(config: FusionConfig) -> Iterator[Panelist]:
             yield one
 
 
-def _standing(record: SeatRecord) -> tuple[int, int]:
+def _standing(task: Task, record: SeatRecord) -> tuple[int, int]:
     """How well an answer's own citations hold, then its length: the best-supported answer stands in."""
-    counts = seat_audit(record)
+    counts = task.brief.audit_of(record)
     return counts["supported"] - counts["mismatch"] - counts["unknown"], len(record["content"])

@@ -7,14 +7,14 @@ from weakref import WeakValueDictionary
 
 from langchain_core.tools import BaseTool
 
-from fusion_tool.budget import Ledger
+from fusion_tool.budget import Ledger, Spent
 from fusion_tool.config import FusionConfig
 from fusion_tool.documents import DocumentIndex, open_index
 from fusion_tool.panel_tools.single_flight import SingleFlight
 from fusion_tool.prompts import fence
 from fusion_tool.sandbox import probe
 from fusion_tool.sources import Found
-from fusion_tool.state import Run
+from fusion_tool.state import SeatTask
 from fusion_tool.web import FetchPolicy
 
 _kits: WeakValueDictionary[str, "Kit"] = WeakValueDictionary()
@@ -88,21 +88,23 @@ class SeatContext:
     log: SeatLog
 
 
-async def open_kit(config: FusionConfig, run: Run, own_tools: Sequence[Any] = ()) -> Kit:
-    """The kit of `run`, the same for all seats of one process.
+async def open_kit(config: FusionConfig, task: SeatTask, own_tools: Sequence[Any] = ()) -> Kit:
+    """The kit of a wave, the same for all its seats in one process.
 
     Args:
         config: The run's configuration.
-        run: The run.
+        task: One of the wave's.
         own_tools: The caller's tools, after the package's own.
     """
-    known = _kits.get(run["id"])
+    run, spent = task["run"], Spent(task["spent"][0], int(task["spent"][1]))
+    key = f"{run['id']}/{task['wave']}"
+    known = _kits.get(key)
     if known is not None:
         return known
     tools = await _tools(config)
-    ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens, strategy=config.strategy)
+    ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens, strategy=config.strategy, spent=spent)
     kit = Kit(config=config, nonce=run["nonce"], tools=(*tools, *own_tools), builtin=len(tools), ledger=ledger)
-    return _kits.setdefault(run["id"], kit)
+    return _kits.setdefault(key, kit)
 
 
 async def _tools(config: FusionConfig) -> list[BaseTool]:

@@ -9,6 +9,7 @@ from fusion_tool.panel_tools import keeping, open_kit
 from fusion_tool.panel_tools.fetch_page import read_page
 from fusion_tool.panel_tools.web_search import find_results
 from tests.scripted_server.web import Hit, Page
+from tests.unit.seats import TASK
 
 TEXT = "<html><head><title>T</title></head><body><p>The Kestrel costs 349 crowns in every shop.</p></body></html>"
 
@@ -82,7 +83,7 @@ async def kit(web, run_id):
     fetch = {"allowed_private_hosts": hosts, "cache_seconds": 60}
     search = {"providers": ["searxng"], "cache_seconds": 60}
     config = FusionConfig(panel=["test:one"], search=search, fetch=fetch, bash="off")
-    return await open_kit(config, {"id": run_id, "nonce": "00ff00ff00ff"})
+    return await open_kit(config, {**TASK, "run": {**TASK["run"], "id": run_id}})
 
 
 @pytest.mark.loopback
