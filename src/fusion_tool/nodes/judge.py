@@ -53,7 +53,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     before = state["judgement"] or _NOTHING
     seats, late = _next_seats(state, config, records)
     if answered < config.limits.min_answers and not seats:
-        raise _panel_failed(records)
+        raise _panel_failed(records, before)
     standing, is_closed = agreed(state["run"]["question"], strategy, brief)
     if standing is not None:
         return _onward({**before, "output": None, "degraded": []}, [], standing)
@@ -140,7 +140,7 @@ def _degraded(finding: Finding | None, hearing: Hearing) -> list[str]:
     return ["answers_packed"] if finding.packed else []
 
 
-def _panel_failed(records: list[SeatRecord]) -> PanelFailed:
+def _panel_failed(records: list[SeatRecord], judgement: StageRecord) -> PanelFailed:
     rows = [{"seat": record["seat"], **failure} for record in records for failure in record["failures"]]
-    calls = [Call.model_validate(call) for record in records for call in record["calls"]]
+    calls = [Call.model_validate(call) for stage in (*records, judgement) for call in stage["calls"]]
     return PanelFailed(rows, Usage.of(calls).model_dump())
