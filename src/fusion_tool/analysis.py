@@ -16,9 +16,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from fusion_tool.result import Analysis, Contradiction, PartialCoverage, Stance, UniqueInsight
 
-_FUNCTION = "report_comparison"
-
-
 _KINDS: dict[str, Any] = {
     "consensus": str,
     "contradictions": Contradiction,
@@ -88,40 +85,6 @@ def schema(letters: Sequence[str], *, statements: Sequence[str] = (), settled: b
 def shape(letters: Sequence[str], *, settled: bool = False) -> str:
     """The schema as text, for a model whose endpoint does not enforce it."""
     return json.dumps(schema(letters, settled=settled))
-
-
-def reply_modes(  # noqa: PLR0913 - what is asked for, and what the endpoint takes
-    model: Any,
-    letters: Sequence[str],
-    *,
-    schema_taken: bool | None,
-    tools: bool,
-    statements: Sequence[str] = (),
-    settled: bool = False,
-) -> list[Any]:
-    """`model`, bound in each way of getting a structured reply that it may know, the strictest first.
-
-    Args:
-        model: A chat model.
-        letters: The answers' letters.
-        schema_taken: Whether its endpoint takes OpenAI's `response_format`; `None`: try and see.
-        tools: Whether it can call functions.
-        statements: As for `schema`.
-        settled: As for `schema`.
-
-    Returns:
-        At least one runnable; the last one asks in prose.
-    """
-    wanted = schema(letters, statements=statements, settled=settled)
-    modes: list[Any] = []
-    if schema_taken is not False:
-        json_schema = {"name": _FUNCTION, "strict": True, "schema": wanted}
-        modes.append(model.bind(response_format={"type": "json_schema", "json_schema": json_schema}))
-    if tools and not statements:
-        about = "Hand in the comparison."
-        function = {"name": _FUNCTION, "description": about, "parameters": wanted}
-        modes.append(model.bind_tools([{"type": "function", "function": function}], tool_choice=_FUNCTION))
-    return [*modes, model]
 
 
 def parse(reply: str | Mapping[str, Any]) -> Comparison:

@@ -4,20 +4,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from langchain_core.runnables import Runnable
 
-from fusion_tool.analysis import Comparison, InvalidAnalysis, parse, reply_modes, shape
+from fusion_tool.analysis import Comparison, InvalidAnalysis, parse, schema, shape
 from fusion_tool.briefing import Briefing, room_for
 from fusion_tool.budget import Tab
 from fusion_tool.config import Panelist
 from fusion_tool.models.call import Account, CallFailed, Reply, ask
 from fusion_tool.models.factory import chat_model
+from fusion_tool.models.structured import first_taken, ways_of_asking
 from fusion_tool.models.traits import Traits, traits_of
 from fusion_tool.prompts import render
 from fusion_tool.usage import Call
 
-_MODES = ("response_format", "schema", "json", "tool", "function", "support", "parameter")
-"""What an endpoint names that does not take one of the ways of asking for an analysis."""
+_SCHEMA = "report_comparison"
 
 
 @dataclass(frozen=True)
@@ -67,35 +66,19 @@ async def compare(hearing: Hearing, one: Panelist) -> Finding:
 
 async def _compare_once(model: Any, traits: Traits, hearing: Hearing, brief: Briefing, account: Account) -> Finding:
     prompt, letters = _prompt(hearing, brief, traits), list(brief.letters)
-    modes = reply_modes(
-        model,
-        letters,
-        schema_taken=traits.json_schema,
-        tools=traits.tools,
-        statements=brief.statements() if traits.small else (),
-        settled=hearing.asks_settled,
+    statements = brief.statements() if traits.small else ()
+    wanted = schema(letters, statements=statements, settled=hearing.asks_settled)
+    ways = ways_of_asking(
+        model, _SCHEMA, wanted, schema_taken=traits.json_schema, tools=traits.tools and not statements
     )
-    reply, mode = await _reply(modes, prompt, account, hearing.deadline)
+    reply, way = await first_taken(ways, lambda way: ask(way, prompt, account=account, deadline=hearing.deadline))
     try:
         return Finding(_parsed(reply), brief.packed)
     except InvalidAnalysis as error:
         said = AIMessage(reply.text or str(reply.message.tool_calls))
         correction = HumanMessage(render("judge_retry", error=error, shape=_shape(hearing, brief)))
-        retried = await ask(mode, [*prompt, said, correction], account=account, deadline=hearing.deadline)
+        retried = await ask(way, [*prompt, said, correction], account=account, deadline=hearing.deadline)
         return Finding(_parsed(retried), brief.packed)
-
-
-async def _reply(
-    modes: list[Any], prompt: list[BaseMessage], account: Account, until: float
-) -> tuple[Reply, Runnable[Any, AIMessage]]:
-    """The first reply in a mode that the model's endpoint takes: JSON schema, function call, prose."""
-    for mode in modes[:-1]:
-        try:
-            return await ask(mode, prompt, account=account, deadline=until), mode
-        except CallFailed as failed:
-            if not failed.fault.objects_to(*_MODES):
-                raise
-    return await ask(modes[-1], prompt, account=account, deadline=until), modes[-1]
 
 
 def _parsed(reply: Reply) -> Comparison:

@@ -13,6 +13,7 @@ from fusion_tool.sources import Found
 class Run(TypedDict):
     """What `route` fixes for the whole run; `from_messages` says whether the question came as a message.
 
+    `instructions` is how the answer shall be written, `answer_schema` the JSON schema that it shall have, if any.
     `started` is Unix time in seconds, `nonce` the token of this run's fences, `config` the configuration as
     JSON (it holds no secrets).
     """
@@ -20,6 +21,8 @@ class Run(TypedDict):
     id: str
     question: str
     context: str
+    instructions: str
+    answer_schema: dict[str, Any] | None
     from_messages: bool
     started: float
     created_at: str
@@ -107,10 +110,16 @@ def merge_records(old: list[SeatRecord], new: list[SeatRecord]) -> list[SeatReco
 
 
 class FusionInput(TypedDict, total=False):
-    """Either `question` (and what the caller already knows, `context`) or `messages`."""
+    """Either `question` (and what the caller already knows, `context`) or `messages`.
+
+    `instructions` says how the answer shall be written, as a system message does; `answer_schema`, a JSON schema,
+    makes it a JSON object.
+    """
 
     question: str
     context: str
+    instructions: str
+    answer_schema: dict[str, Any]
     messages: list[AnyMessage]
 
 
@@ -124,13 +133,15 @@ class FusionOutput(TypedDict, total=False):
 class FusionState(TypedDict, total=False):
     """Everything between `route` and the end.
 
-    `question` and `context` are what came in, gone once `route` has read them, so that a thread's next run
-    never sees them; `run` keeps them. `asks` is what the next wave is asked, `agreed` the key of the answer that
-    stands as it is, where one does.
+    `question`, `context`, `instructions` and `answer_schema` are what came in, gone once `route` has read them, so
+    that a thread's next run never sees them; `run` keeps them. `asks` is what the next wave is asked, `agreed` the
+    key of the answer that stands as it is, where one does.
     """
 
     question: Annotated[str, EphemeralValue]
     context: Annotated[str, EphemeralValue]
+    instructions: Annotated[str, EphemeralValue]
+    answer_schema: Annotated[dict[str, Any], EphemeralValue]
     messages: Annotated[list[AnyMessage], add_messages]
     run: Run
     plan: Plan

@@ -15,6 +15,7 @@ from fusion_tool.grounding.stream import CitationStream
 from fusion_tool.models.call import Account, CallFailed, ask
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
+from fusion_tool.models.structured import first_taken, ways_of_asking
 from fusion_tool.models.traits import traits_of
 from fusion_tool.prompts import fence, render, section
 from fusion_tool.state import Run
@@ -94,7 +95,11 @@ async def write(task: Task, one: Panelist, attempt: int) -> Written:
 async def _write_once(model: Any, task: Task, brief: Briefing, account: Account, attempt: int) -> Written:
     prompt, deltas = _prompt(task, brief), Deltas(task, attempt)
     on_delta = deltas.feed if task.progress.is_watched else None
-    reply = await ask(model, prompt, account=account, deadline=task.deadline, on_delta=on_delta)
+    wanted = task.run["answer_schema"]
+    ways = ways_of_asking(model, "answer", wanted, schema_taken=None, tools=False) if wanted else [model]
+    reply, _ = await first_taken(
+        ways, lambda way: ask(way, prompt, account=account, deadline=task.deadline, on_delta=on_delta)
+    )
     deltas.whole("")
     return Written(reply.text, reply.truncated, brief.packed)
 
@@ -127,4 +132,12 @@ def _prompt(task: Task, brief: Briefing) -> list[BaseMessage]:
         analysis=fence(compared, label="comparison", nonce=nonce),
     )
     today = datetime.now(UTC).date().isoformat()
-    return [SystemMessage(render("synthesizer", nonce=nonce, today=today)), HumanMessage(material)]
+    system = render("synthesizer", nonce=nonce, today=today, wishes=_wishes(task.run))
+    return [SystemMessage(system), HumanMessage(material)]
+
+
+def _wishes(run: Run) -> str:
+    """How the caller wants the answer, which is its to say: it is not outside text."""
+    form = render("answer_schema", schema=json.dumps(run["answer_schema"])) if run["answer_schema"] else ""
+    wishes = render("instructions", instructions=run["instructions"]) if run["instructions"] else ""
+    return "".join(f"\n\n{part}" for part in (wishes, form) if part)

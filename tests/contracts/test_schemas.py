@@ -90,5 +90,11 @@ def test_studio_asks_for_a_model_by_name():
 
 def test_the_graph_takes_a_question_or_messages_and_gives_a_result():
     graph = build_graph()
-    assert set(graph.get_input_jsonschema()["properties"]) == {"question", "context", "messages"}
+    assert set(graph.get_input_jsonschema()["properties"]) == {
+        "question",
+        "context",
+        "instructions",
+        "answer_schema",
+        "messages",
+    }
     assert set(graph.get_output_jsonschema()["properties"]) == {"result", "messages"}

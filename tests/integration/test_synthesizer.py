@@ -1,8 +1,11 @@
 """Who writes the answer, and who does when that fails."""
 
+import json
+
 import pytest
 
-from fusion_tool import afuse
+from fusion_tool import afuse, build_graph
+from fusion_tool.testing import fake_config
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, fenced, panel, reads, text, verdict
 from tests.scripted_server import Cut, Reply, faults
 
@@ -124,3 +127,25 @@ async def test_an_answer_that_broke_off_is_no_answer(provider):
 async def test_where_nobody_listens_nothing_is_streamed(provider):
     await afuse(QUESTION, panel(*SEATS))
     assert not [request for request in provider.requests if request.stream]
+
+
+async def test_the_callers_wishes_reach_the_writer_and_nobody_else():
+    config = fake_config("ONE", "TWO", answer="Written.")
+    messages = [("system", "Answer in Latin."), ("human", "Old?"), ("ai", "Yes."), ("human", QUESTION)]
+    state = await build_graph(config).ainvoke({"messages": messages})
+    assert state["result"]["question"] == QUESTION
+    texts = {name: str(model.prompts) for name, model in _models(config).items()}
+    assert {name for name, text in texts.items() if "Answer in Latin." in text} == {"synthesizer"}
+    assert "ai: Yes." in texts["seat"]
+
+
+async def test_an_answer_is_written_to_a_schema_even_where_one_seat_is_asked_alone():
+    config = fake_config("ONE", answer='{"year": 1861}', strategy="solo")
+    schema = {"type": "object", "properties": {"year": {"type": "integer"}}, "required": ["year"]}
+    state = await build_graph(config).ainvoke({"question": QUESTION, "answer_schema": schema})
+    assert state["result"]["answer"] == '{"year": 1861}'
+    assert json.dumps(schema) in str(_models(config)["synthesizer"].prompts[0][0].content)
+
+
+def _models(config):
+    return {"seat": config.panel[0].model, "judge": config.judge.model, "synthesizer": config.synthesizer.model}

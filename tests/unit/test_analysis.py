@@ -6,9 +6,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.language_models import FakeListChatModel
 
-from fusion_tool.analysis import InvalidAnalysis, named, parse, reply_modes, schema, shape, shuffled
+from fusion_tool.analysis import InvalidAnalysis, named, parse, schema, shape, shuffled
 from fusion_tool.result import Analysis
 
 WHOLE = {
@@ -199,29 +198,3 @@ def test_a_small_model_may_only_sort_statements():
             assert node["enum"] in (["A"], said)
 
     walk(schema(["A"], statements=said))
-
-
-@pytest.mark.parametrize(
-    ("options", "count"),
-    [
-        ({"schema_taken": True, "tools": True}, 3),
-        ({"schema_taken": None, "tools": True}, 3),
-        ({"schema_taken": False, "tools": True}, 2),
-        ({"schema_taken": None, "tools": False}, 2),
-        ({"schema_taken": True, "tools": True, "statements": ["x"]}, 2),
-        ({"schema_taken": False, "tools": False}, 1),
-    ],
-)
-def test_the_ways_of_asking_end_with_prose(options, count):
-    class Binds(FakeListChatModel):
-        def bind_tools(self, tools, **kwargs):
-            return self.bind(tools=tools, **kwargs)
-
-    model = Binds(responses=["x"])
-    modes = reply_modes(model, ["A", "B"], **options)
-    assert len(modes) == count
-    assert modes[-1] is model
-    if options["schema_taken"] is not False:
-        asked = modes[0].kwargs["response_format"]["json_schema"]
-        assert asked["strict"] is True
-        assert asked["schema"] == schema(["A", "B"], statements=options.get("statements", ()))

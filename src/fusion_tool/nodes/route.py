@@ -7,22 +7,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from langchain_core.messages import AnyMessage, HumanMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from fusion_tool.affordable import check_limits
 from fusion_tool.config import FusionConfig
-from fusion_tool.errors import ConfigError
 from fusion_tool.models.factory import check_models
 from fusion_tool.panel_tools import check_tools, with_exclusions
+from fusion_tool.question import read
 from fusion_tool.recursion import refuse_inside_seat
 from fusion_tool.state import FusionState, Plan, Run
 from fusion_tool.stored import stored
 from fusion_tool.waves import asks, in_words, planned_waves
 from fusion_tool.wiring import Progress, Wiring
-
-_LONGEST_QUESTION = 100_000
 
 
 async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> dict[str, Any]:
@@ -35,15 +32,17 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
         SandboxUnavailable: The shell is required and does not work here.
     """
     refuse_inside_seat()
-    question, context, from_messages = _read(state)
+    asked = read(state)
     config = wiring.settings(runtime)
     shell = await check(config, wiring.panel_tools)
-    check_limits(config, _roles(config), question + context)
+    check_limits(config, _roles(config), asked.question + asked.context)
     run = Run(
         id=_run_id(state, runtime),
-        question=question,
-        context=context,
-        from_messages=from_messages,
+        question=asked.question,
+        context=asked.context,
+        instructions=asked.instructions,
+        answer_schema=asked.answer_schema,
+        from_messages=asked.from_messages,
         started=time.time(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         nonce=secrets.token_hex(6),
@@ -51,7 +50,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     )
     plan = _plan(config, shell)
     progress = Progress(runtime, run)
-    progress.emit("run.started", question=question)
+    progress.emit("run.started", question=asked.question)
     seats = [config.seat_labels[seat] for seat in plan["seats"]]
     progress.emit("plan.chosen", strategy=plan["strategy"], seats=seats, reason=plan["reason"])
     return {
@@ -102,30 +101,6 @@ def _run_id(state: FusionState, runtime: Runtime[FusionConfig]) -> str:
     if given is None or (before and before["id"] == uuid.UUID(given).hex):
         return uuid.uuid4().hex
     return uuid.UUID(given).hex
-
-
-def _read(state: FusionState) -> tuple[str, str, bool]:
-    """The question, what is known about it, and whether it came as a message: the last human one."""
-    question, context = state.get("question") or "", state.get("context") or ""
-    messages = state.get("messages") or []
-    last = next((i for i in reversed(range(len(messages))) if isinstance(messages[i], HumanMessage)), None)
-    from_messages = last is not None and not question
-    if last is not None and not question:
-        question = str(messages[last].text)
-        context = "\n\n".join(part for part in (context, _packed(messages[:last])) if part)
-    if not question.strip():
-        raise ConfigError("is empty; ask something", field="question")
-    if len(question) > _LONGEST_QUESTION:
-        raise ConfigError(
-            f"has {len(question):,} characters, at most {_LONGEST_QUESTION:,} are taken; put material into "
-            "a documents folder or the context",
-            field="question",
-        )
-    return question.strip(), context, from_messages
-
-
-def _packed(messages: list[AnyMessage]) -> str:
-    return "\n\n".join(f"{message.type}: {message.text}" for message in messages if message.text)
 
 
 def _roles(config: FusionConfig) -> list[tuple[str, Any]]:

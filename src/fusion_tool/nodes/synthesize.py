@@ -34,7 +34,8 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, wiri
     config, started = wiring.settings(runtime, state["run"]), time.monotonic()
     task = _task(state, config, Progress(runtime, state["run"]))
     degraded: list[str] = []
-    if standing := state["agreed"]:
+    standing = state["agreed"]
+    if standing and not (state["run"]["answer_schema"] or state["run"]["instructions"]):
         written = _standing_answer(task, standing)
     else:
         before = await earlier(runtime)
