@@ -34,7 +34,7 @@ class SeatState(FusionState, SeatOutput):
 def to_the_seat(state: SeatState) -> Send:
     """The first seat of the plan."""
     run, ask = state["run"], state["asks"][0]
-    seconds = FusionConfig.model_validate(run["config"]).limits.seconds
+    seconds = FusionConfig.model_validate(run["decided"] or run["config"]).limits.seconds
     return Send("panelist", SeatTask(run=run, wave=1, ask=ask, seats=1, seconds=seconds, spent=[0.0, 0]))
 
 

@@ -14,8 +14,8 @@ class Run(TypedDict):
     """What `route` fixes for the whole run; `from_messages` says whether the question came as a message.
 
     `instructions` is how the answer shall be written, `answer_schema` the JSON schema that it shall have, if any.
-    `started` is Unix time in seconds, `nonce` the token of this run's fences, `config` the configuration as
-    JSON (it holds no secrets).
+    `started` is Unix time in seconds, `nonce` the token of this run's fences, `config` the configuration as JSON (it
+    holds no secrets), `decided` what `route` made of it, `None` where nothing else.
     """
 
     id: str
@@ -28,6 +28,7 @@ class Run(TypedDict):
     created_at: str
     nonce: str
     config: dict[str, Any]
+    decided: dict[str, Any] | None
 
 
 class Plan(TypedDict):

@@ -37,6 +37,17 @@ def restored(kept: dict[str, Any]) -> FusionConfig:
     return FusionConfig(**kept)
 
 
+def rebuilt(config: FusionConfig, kept: dict[str, Any]) -> FusionConfig:
+    """The configuration that `stored` made `kept` of; its models that are objects are those of `config`."""
+    objects = {_by_name(one).model: one.model for one in _roles(config)}
+
+    def real(role: dict[str, Any] | None) -> dict[str, Any] | None:
+        return role and role | {"model": objects.get(role["model"], role["model"])}
+
+    roles = {role: real(kept[role]) for role in ("judge", "synthesizer")}
+    return FusionConfig(**(kept | roles | {"panel": [real(seat) for seat in kept["panel"]]}))
+
+
 def refuse_other(config: FusionConfig, kept: dict[str, Any]) -> None:
     """Refuse a configuration that is not the stored one.
 
@@ -45,6 +56,10 @@ def refuse_other(config: FusionConfig, kept: dict[str, Any]) -> None:
     """
     for field, before, now in _differences(kept, stored(config)):
         raise ConfigError(f"the run was started with {before!r}, not {now!r}; leave it out, or ask anew", field=field)
+
+
+def _roles(config: FusionConfig) -> list[Panelist]:
+    return [*config.panel, *(one for one in (config.judge, config.synthesizer) if one)]
 
 
 def _by_name(panelist: Panelist) -> Panelist:

@@ -12,6 +12,7 @@ from fusion_tool.budget import Ledger, Spent, Tab, shares
 from fusion_tool.config import FusionConfig
 from fusion_tool.settings import resolve
 from fusion_tool.state import Run, SeatRecord, StageRecord
+from fusion_tool.stored import rebuilt, restored
 from fusion_tool.usage import Stage
 
 UNWATCHED = "fusion_unwatched"
@@ -40,17 +41,23 @@ class Wiring:
     def settings(self, runtime: Runtime[FusionConfig], run: Run | None = None) -> FusionConfig:
         """The run's configuration: the caller's context, else the graph's own, else what the run stored.
 
+        What `route` decided about it stands above it.
+
         As a subgraph the graph receives its parent's context; one that is not a `FusionConfig` is not ours.
 
         Raises:
             ConfigError: None is given and no default applies.
         """
+        given = self._given(runtime, run)
+        return rebuilt(given, run["decided"]) if run and run["decided"] else given
+
+    def _given(self, runtime: Runtime[FusionConfig], run: Run | None) -> FusionConfig:
         context: object = runtime.context
         if isinstance(context, FusionConfig):
             return context
         if self.config is not None:
             return self.config
-        return FusionConfig.model_validate(run["config"]) if run else resolve()
+        return restored(run["config"]) if run else resolve()
 
 
 class Progress:

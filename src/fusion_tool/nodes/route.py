@@ -47,6 +47,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         nonce=secrets.token_hex(6),
         config=stored(config),
+        decided=None,
     )
     plan = _plan(config, shell)
     progress = Progress(runtime, run)

@@ -20,7 +20,7 @@ from fusion_tool.runs.file import opened
 from fusion_tool.runs.kept import keep_only_the_end, prune, run_ids
 from fusion_tool.runs.lock import working_on
 from fusion_tool.runs.recap import recap
-from fusion_tool.stored import refuse_other, restored
+from fusion_tool.stored import rebuilt, refuse_other, restored
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,10 @@ async def _rest(graph: Any, run_id: str, settings: FusionConfig | None, panel_to
     if not state.next:
         return Work(graph, None, _thread(run_id), settings, result=state.values["result"])
     settings = settings or restored(run["config"])
-    await check(settings, panel_tools)
+    decided = rebuilt(settings, run["decided"]) if run["decided"] else settings
+    await check(decided, panel_tools)
     stamp = {"run_id": run_id, "t": round(time.time() - run["started"], 3)}
-    before = [event | stamp for event in recap(state.values, settings.seat_labels)]
+    before = [event | stamp for event in recap(state.values, decided.seat_labels)]
     return Work(graph, None, _thread(run_id), settings, before)
 
 
