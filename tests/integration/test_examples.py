@@ -63,3 +63,69 @@ def test_tool_in_agent(scripted):
     out = run("02_tool_in_agent.py", scripted)
     assert "Use SQLite." in out
     assert "the panel took" in out
+
+
+def test_custom_panel(scripted):
+    scripted.reply("openai/gpt-5-mini", "SQLite gained it in **2010**.")
+    scripted.reply("deepseek/deepseek-v4-pro", "Answer: 2010")
+    out = run("03_custom_panel.py", scripted)
+    assert "2010" in out
+    assert "strong only where they disagree" in out
+    assert "wave 1, quick (openrouter:openai/gpt-5-mini)" in out
+    assert not scripted.calls("anthropic/claude-opus-4.8")
+
+
+def test_budget_and_limits(scripted):
+    scripted.otherwise(Reply("New rules.", cost=0.001))
+    scripted.reply("anthropic/claude-opus-4.8", analysis("dates"), Reply("New rules apply.", cost=0.02))
+    out = run("04_budget_and_limits.py", scripted)
+    assert "refused: limits.usd" in out
+    assert "New rules apply." in out
+    assert "$0.0200 (provider)" in out
+
+
+def test_stream_progress(scripted):
+    scripted.otherwise("They differ.")
+    scripted.reply("anthropic/claude-opus-4.8", analysis("pruning"), "They differ in what they count.")
+    out = run("05_stream_progress.py", scripted)
+    assert "answered" in out
+    assert "They differ in what they count." in out
+    assert "ok after" in out
+
+
+def test_own_tools(scripted):
+    called = Reply(tool_calls=[ToolCall("stock", {"product": "Kestrel"})])
+    scripted.otherwise("14 are there.")
+    scripted.reply("google/gemini-3-flash-preview", called, "14 are there, so yes.")
+    scripted.reply("anthropic/claude-opus-4.8", analysis("count"), "Yes: 14 are there.")
+    out = run("09_own_tools.py", scripted)
+    assert "Yes: 14 are there." in out
+    assert "gemini-3-flash-preview: 1 tool calls" in out
+
+
+def test_resume(scripted, tmp_path):
+    scripted.otherwise("Some do.")
+    scripted.reply("anthropic/claude-opus-4.8", analysis("terms"), "Some licences do.")
+    first = run("10_resume.py", scripted, str(tmp_path))
+    assert "Some licences do." in first
+    run_id = first.split()[1]
+    asked = len(scripted.requests)
+    assert "Some licences do." in run("10_resume.py", scripted, str(tmp_path), run_id)
+    assert len(scripted.requests) == asked, "what is finished is not paid for again"
+
+
+def test_standalone_graph(scripted):
+    scripted.otherwise("Raft.")
+    scripted.reply("anthropic/claude-opus-4.8", analysis("proofs"), "Raft, by the evidence.")
+    out = run("11_standalone_graph.py", scripted)
+    assert "judge(judge)" in out
+    assert "gemini-3-flash-preview: Raft." in out
+    assert "Raft, by the evidence." in out
+
+
+def test_subgraph(scripted):
+    scripted.otherwise("No.")
+    scripted.reply("anthropic/claude-opus-4.8", analysis("adherence"), "No clear advantage.")
+    out = run("12_subgraph.py", scripted)
+    assert "ai: No clear advantage." in out
+    assert "ai: The panel took 3 words." in out
