@@ -6,6 +6,7 @@ from fusion_tool.analysis import Comparison
 from fusion_tool.briefing import Briefing, record_key
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.pricing import cost_of
+from fusion_tool.routing.agreement import compare_closed
 from fusion_tool.state import Ask
 
 _SCOUTS = 2
@@ -58,8 +59,6 @@ def agreed(question: str, strategy: str, brief: Briefing) -> tuple[str | None, b
         return (keys[0] if keys else None), False
     if strategy not in ("cascade", "chain") or not keys:
         return None, False
-    from fusion_tool.routing.agreement import compare_closed
-
     verdict = compare_closed(question, [record["content"] for record in brief.records])
     group = verdict.groups[0] if verdict.closed and verdict.groups else ()
     return (keys[max(group)] if len(group) > 1 else None), verdict.closed

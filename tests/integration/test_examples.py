@@ -66,7 +66,7 @@ def test_tool_in_agent(scripted):
 
 
 def test_custom_panel(scripted):
-    scripted.reply("openai/gpt-5-mini", "SQLite gained it in **2010**.")
+    scripted.reply("openai/gpt-5-mini", "It gained it then.\n\n**2010**")
     scripted.reply("deepseek/deepseek-v4-pro", "Answer: 2010")
     out = run("03_custom_panel.py", scripted)
     assert "2010" in out

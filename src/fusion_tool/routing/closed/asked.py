@@ -1,0 +1,74 @@
+"""What a question says about the form of its answer."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_CODE = re.compile(
+    r"```|`[^`\n]+`|\[PYTHON\]|^\s*(?:def|class|import|from|assert|fn|func|public|let|const|var)\s\w.*[=({:;]|\bassert\s\w+\("
+    r"|console\.log|\bprint\w*\(|^\s*#include\b|=>|\bSELECT\b.*\bFROM\b",
+    re.MULTILINE,
+)
+_OPTION = re.compile(r"(?:^|(?<=[\s;,]))(?:\(([A-Ja-j])\)|([A-J])[.):]|([a-j])\))\s+(\S.*?)(?=\s*(?:[;,]?\s\(?[A-Ja-j][.):]\)?\s|\n|$))")
+_YES_OR_NO = re.compile(
+    r"\b(?:true or false|yes or no|yes/no|true/false)\b"
+    r"|(?:^|[.?!:,]\s+|\n)(?:is|are|was|were|do|does|did|can|could|will|would|has|have|should|must|may)\s[^?.]*\?",
+    re.IGNORECASE,
+)
+_PERCENT = re.compile(
+    r"\b(?:what|which|how many|by what|by how many|find the|calculate the|compute the|as a|in)\s+(?:\w+\s+){0,2}?"
+    r"(?:percent(?:age)?|per cent)\b|\bwhat\s+%",
+    re.IGNORECASE,
+)
+_EQUATION = re.compile(r"\b(?:equations?|asymptotes?|lines?|axis|axes|directrix|tangents?|which variable)\b", re.IGNORECASE)
+_OPEN = re.compile(
+    r"^\W*(?:please\s+)?(?:why|how (?:do|does|did|can|could|should|would|to|is|are|has|have|come)|explain|describe|write"
+    r"|draft|compare|summari[sz]e|discuss|list|suggest|review|propose|design|outline|tell me|give me|help|plan|rewrite)\b"
+    r"|\b(?:explain|describe|discuss|justify|prove|compare)\b",
+    re.IGNORECASE,
+)
+_PARTS = re.compile(r"\?.+\?|\band\s+(?:what|who|when|where|how|which|why)\b|^\s*\(?[ab1][.)]\s", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a question wants.
+
+    Args:
+        code: It is about code: texts are compared to the letter.
+        options: The choices it offers, by their capital letter; empty where it offers none.
+        yes_or_no: It can be answered by yes, no, true or false.
+        percent: It asks for a percentage, so that a bare number is one.
+        equation: It asks for an equation, in which `x = 2` is not `y = 2`.
+        open: It asks for prose, or for several things: only an answer that is marked as such counts.
+    """
+
+    code: bool
+    options: Mapping[str, str]
+    yes_or_no: bool
+    percent: bool
+    equation: bool
+    open: bool
+
+
+def asked(question: str) -> Asked:
+    """What `question` says about its answer's form."""
+    choices = options(question)
+    return Asked(
+        code=bool(_CODE.search(question)),
+        options=choices,
+        yes_or_no=bool(_YES_OR_NO.search(question)),
+        percent=bool(_PERCENT.search(question)),
+        equation=bool(_EQUATION.search(question)),
+        open=bool(_OPEN.search(question) or (not choices and _PARTS.search(question))),
+    )
+
+
+def options(question: str) -> dict[str, str]:
+    """The choices that `question` lists from A on, without gaps; empty where there are fewer than two."""
+    found: dict[str, str] = {}
+    for match in _OPTION.finditer(question):
+        letter = (match[1] or match[2] or match[3]).upper()
+        if letter == chr(ord("A") + len(found)):
+            found[letter] = match[4].strip(" ;,.")
+    return found if len(found) > 1 else {}

@@ -1,0 +1,68 @@
+"""LaTeX mathematics as the plain text that one would type: `\\dfrac{\\sqrt{3}}{2}` -> `((√(3))/(2))`."""
+
+import re
+
+_DROPPED = re.compile(r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|limits|,|;|:|!|quad|qquad)(?![A-Za-z])|(?<!\\)\\ ")
+_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|\\[,;:!]|,\\!)(?=\d{3}(?!\d))")
+_WORDS = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox|operatorname|boxed)\s*\{([^{}]*)\}")
+_INNERMOST = [
+    (re.compile(r"\\[dtc]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), r"((\1)/(\2))"),
+    (re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)"), r"((\1)/(\2))"),
+    (re.compile(r"\\sqrt\s*\{([^{}]*)\}"), r"√(\1)"),
+    (re.compile(r"\\sqrt\s*(\w)"), r"√(\1)"),
+    (re.compile(r"\^\s*\{([^{}]*)\}"), r"^(\1)"),
+    (re.compile(r"_\s*\{(\w+)\}"), r"_\1"),
+]
+_SYMBOLS = {
+    "pi": "π",
+    "infty": "∞",
+    "cdot": "*",
+    "times": "*",
+    "div": "/",
+    "le": "≤",
+    "leq": "≤",
+    "ge": "≥",
+    "geq": "≥",
+    "ne": "≠",
+    "neq": "≠",
+    "cup": "∪",
+    "circ": "°",
+    "approx": "≈",
+    "sin": "sin",
+    "cos": "cos",
+    "tan": "tan",
+    "ln": "ln",
+    "log": "log",
+    "emptyset": "∅",
+    "varnothing": "∅",
+}
+_COMMAND = re.compile(r"\\([A-Za-z]+)\s*")
+_ESCAPED = re.compile(r"\\([$%{}#&_])")
+_DELIMITERS = [("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")]
+
+
+def plain(text: str) -> str:
+    """`text` without LaTeX, as far as it is known; commands that are not stay as they are."""
+    text = _THOUSANDS.sub("", without_delimiters(text))
+    if "\\" not in text and "{" not in text:
+        return text.strip()
+    text = _WORDS.sub(r" \1 ", _DROPPED.sub("", text))
+    text = re.sub(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)", "°", text)
+    for _ in range(len(text)):
+        before = text
+        for pattern, typed in _INNERMOST:
+            text = pattern.sub(typed, text)
+        if text == before:
+            break
+    text = _COMMAND.sub(lambda match: _SYMBOLS.get(match[1], match[0]), text)
+    return _ESCAPED.sub(r"\1", text).strip()
+
+
+def without_delimiters(text: str) -> str:
+    """`text` without the delimiters of mathematics that enclose the whole of it."""
+    text = text.strip()
+    for opening, closing in _DELIMITERS:
+        inner = text[len(opening) : -len(closing)]
+        if text.startswith(opening) and text.endswith(closing) and inner and closing not in inner:
+            return inner.strip()
+    return text
