@@ -4,17 +4,25 @@
 
 Three seats answer after lognormal latencies (median 0.4 s, sigma 0.8), judge and synthesizer after 0.1 s each; the
 quorum is 2 with 0.1 s of grace. The second table lets 5 % of the seats hang, under a seat's timeout of 10 s. Each run
-is the real graph; the naive one waits for the same three latencies with `asyncio.gather`. Time is virtual.
+is the real graph; the naive one waits for the same three latencies with `asyncio.gather`.
+
+The third table has no quorum: all three seats are waited for, without and with hedging at 10 % of extra calls. Each
+seat's fallback is as quick and as slow as its model. Runs begin one after the other, twenty a second, as at a server's:
+what is known of a model are the calls that have ended so far. Both columns draw the same latencies for the seats' own
+models. Time is virtual.
 """
 
 import asyncio
 import math
 import random
 import sys
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextvars import ContextVar
 from statistics import quantiles
 from time import process_time
-from typing import Any
+from typing import Any, ClassVar
+from unittest.mock import patch
 
 import virtual_time
 from langchain_core.messages import BaseMessage
@@ -22,55 +30,81 @@ from langchain_core.outputs import ChatGenerationChunk as Chunk
 from langchain_core.outputs import ChatResult
 
 from fusion_tool import FusionConfig, Limits, PanelFailed, Panelist, afuse
+from fusion_tool.models import factory
 from fusion_tool.testing import ScriptedChat
 
 RUNS, AT_ONCE, SEED = 5000, 100, 20261122
 SEATS, MEDIAN, SIGMA = 3, 0.4, 0.8
 STAGE, QUORUM, GRACE = 0.1, 2, 0.1
 HANGING, TIMEOUT = 0.05, 10.0
+HEDGE, RUNS_A_SECOND = 0.1, 20
 ANALYSIS = '{"consensus": ["They agree."]}'
 
 
 class Slow(ScriptedChat):
     """Answers after `latency` seconds."""
 
-    latency: float
+    latency: float = 0.0
+
+    async def wait(self) -> None:
+        """Let the latency pass."""
+        await asyncio.sleep(self.latency)
 
     async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
-        await asyncio.sleep(self.latency)
+        await self.wait()
         return await super()._agenerate(messages, *args, **kwargs)
 
     async def _astream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> AsyncIterator[Chunk]:
-        await asyncio.sleep(self.latency)
+        await self.wait()
         async for chunk in super()._astream(messages, *args, **kwargs):
             yield chunk
 
 
+class Drawing(Slow):
+    """Draws its latency call by call, in the same run the same one."""
+
+    run: ClassVar[ContextVar[int]] = ContextVar("run")
+    calls: ClassVar[Counter[str]] = Counter()
+
+    async def wait(self) -> None:
+        """Let a new one pass."""
+        self.calls[self.model_name.rpartition("-")[0]] += 1
+        await asyncio.sleep(latency(random.Random(f"{SEED}/{self.run.get()}/{self.model_name}")))
+
+
+def latency(rng: random.Random) -> float:
+    """One seat's, in seconds."""
+    return rng.lognormvariate(math.log(MEDIAN), SIGMA)
+
+
 def drawn(rng: random.Random, hanging: float) -> list[float]:
     """One run's latencies in seconds."""
-    return [math.inf if rng.random() < hanging else rng.lognormvariate(math.log(MEDIAN), SIGMA) for _ in range(SEATS)]
+    return [math.inf if rng.random() < hanging else latency(rng) for _ in range(SEATS)]
 
 
-def config(latencies: list[float]) -> FusionConfig:
-    def slow(name: str, latency: float, said: str = "An answer.") -> Panelist:
-        return Panelist(model=Slow(replies=[said], model_name=name, latency=min(latency, 1e6)))
+def slow(name: str, seconds: float, said: str = "An answer.") -> Panelist:
+    return Panelist(model=Slow(replies=[said], model_name=name, latency=min(seconds, 1e6)))
 
+
+def config(panel: Iterable[Panelist], **settings: Any) -> FusionConfig:
     return FusionConfig(
-        panel=tuple(slow(f"seat-{n}", latency) for n, latency in enumerate(latencies)),
+        panel=tuple(panel),
         judge=slow("judge", STAGE, ANALYSIS),
         synthesizer=slow("writer", STAGE),
         search=None,
         bash="off",
-        limits=Limits(quorum=QUORUM, grace_seconds=GRACE, seat_seconds=TIMEOUT),
+        **settings,
     )
 
 
 async def fused(latencies: list[float]) -> float:
     """Seconds that the graph took; a panel of which nobody answers fails at its timeout."""
+    panel = (slow(f"seat-{n}", seconds) for n, seconds in enumerate(latencies))
+    limits = Limits(quorum=QUORUM, grace_seconds=GRACE, seat_seconds=TIMEOUT)
     now = asyncio.get_running_loop().time
     begin = now()
     try:
-        result = await afuse("Which?", config(latencies))
+        result = await afuse("Which?", config(panel, limits=limits))
     except PanelFailed:
         check(min(latencies) >= TIMEOUT)
     else:
@@ -92,6 +126,29 @@ async def naive(latencies: list[float]) -> float:
     return now() - begin
 
 
+async def built(panelist: Panelist) -> Drawing:
+    return Drawing(replies=["An answer."], model_name=panelist.served_name)
+
+
+async def waited(number: int, asked: FusionConfig) -> float:
+    """Seconds that a run took which waits for every seat."""
+    now = asyncio.get_running_loop().time
+    await asyncio.sleep(number / RUNS_A_SECOND)
+    Drawing.run.set(number)
+    begin = now()
+    result = await afuse("Which?", asked)
+    check(len(result.responses) == SEATS and not result.degraded)
+    return now() - begin
+
+
+async def arriving(runs: int, hedge: float | None) -> list[float]:
+    """The seconds of `runs` runs that begin one after the other."""
+    panel = (Panelist(model=f"ollama:seat-{n}", fallbacks=(f"ollama:spare-{n}",)) for n in range(SEATS))
+    asked = config(panel, hedge=hedge)
+    with patch.object(factory, "_build", built):
+        return await asyncio.gather(*(waited(number, asked) for number in range(runs)))
+
+
 async def measure(runs: int, hanging: float) -> tuple[list[float], list[float]]:
     """The seconds of `runs` runs, naive and with a quorum, over the same latencies."""
     rng = random.Random(SEED)
@@ -109,9 +166,11 @@ def check(right: bool) -> None:
         raise AssertionError("a wrong result would be no measurement")
 
 
-def report(title: str, waits: list[float], quorums: list[float], targets: dict[int, float]) -> None:
-    slow, quick = (quantiles(seconds, n=100, method="inclusive") for seconds in (waits, quorums))
-    print(f"\n{title}\n\n| | naive | quorum | ratio | target |\n|---|---|---|---|---|")
+def report(
+    title: str, waits: list[float], others: list[float], targets: dict[int, float], names: str = "naive | quorum"
+) -> None:
+    slow, quick = (quantiles(seconds, n=100, method="inclusive") for seconds in (waits, others))
+    print(f"\n{title}\n\n| | {names} | ratio | target |\n|---|---|---|---|---|")
     for percent in (50, 95, 99):
         one, other = slow[percent - 1], quick[percent - 1]
         target = f"{targets[percent]:.2f}" if percent in targets else ""
@@ -127,3 +186,8 @@ if __name__ == "__main__":
         cpu = process_time()
         report(title, *virtual_time.run(measure(runs, hanging)), targets)
         print(f"\n{(process_time() - cpu) / runs * 1000:.0f} ms CPU a run")
+    waits, hedges = (virtual_time.run(arriving(runs, hedge)) for hedge in (None, HEDGE))
+    extra = Drawing.calls["spare"] / (SEATS * runs)
+    check(extra <= HEDGE)
+    report(f"{runs:,} runs without a quorum", waits, hedges, {95: 0.80}, "without hedging | with")
+    print(f"\n{extra:.1%} extra calls")

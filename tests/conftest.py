@@ -1,7 +1,15 @@
-"""Sockets are off; `loopback` opens 127.0.0.1 and ::1 for one test, and nothing beyond."""
+"""Sockets are off; `loopback` opens 127.0.0.1 and ::1 for one test, and nothing beyond.
 
+The user's folders are temporary ones, but for the local model's weights.
+"""
+
+import atexit
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +17,20 @@ import pytest
 if TYPE_CHECKING:
     from tests.scripted_server import ScriptedServer
     from tests.scripted_server.web import WebServer
+
+
+def pytest_configure() -> None:
+    """Move the user's folders, for this process and those that it starts, until it has ended."""
+    from platformdirs import user_data_path
+
+    weights = user_data_path("fusion-tool") / "models"
+    folder = Path(tempfile.mkdtemp(prefix="fusion-tool-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for kind in ("DATA", "CACHE", "CONFIG", "STATE"):
+        os.environ[f"XDG_{kind}_HOME"] = str(folder / kind.lower())
+    if weights.is_dir() and (moved := user_data_path("fusion-tool") / "models") != weights:
+        moved.parent.mkdir(parents=True)
+        moved.symlink_to(weights, target_is_directory=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,9 +42,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No model is withdrawn because an earlier test's server had the same port and said so."""
+    """No model is withdrawn or set aside because an earlier test's server had the same name and said so."""
     if "fusion_tool.models.withdrawn" in sys.modules:
         monkeypatch.setattr("fusion_tool.models.withdrawn._known", {})
+    if "fusion_tool.health" in sys.modules:
+        from fusion_tool.health import Breaker, watch
+
+        monkeypatch.setattr(watch, "_breaker", Breaker())
+        watch._recorder._waiting.clear()
 
 
 @pytest.fixture

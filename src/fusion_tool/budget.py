@@ -4,13 +4,18 @@ A reservation is an upper bound: the prompt's tokens from above, and as many ans
 allowed to produce. A call whose upper bound does not fit is not made.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple
+from threading import Lock
+from typing import Any, NamedTuple
 
 from fusion_tool.pricing import cost_of
 from fusion_tool.usage import Call, Stage
 
+MOST_ASKS = 3
+"""Seats that a follow-up may ask once more; their part of the limits is kept back."""
 _SHARES: dict[Stage, float] = {"panelist": 0.6, "judge": 0.75, "synthesizer": 1.0}
 _BYTES_A_TOKEN = 2
 """Tokenizers need about four bytes of English or three of Chinese a token, two of digits and code: from above."""
@@ -33,9 +38,10 @@ def shares(strategy: str) -> Mapping[Stage, float]:
 class OverBudget(Exception):  # noqa: N818 - internal; a limit reached is a fault of the call, not of the program
     """The call could pass a limit. `kind` is `usd` or `tokens`; `needed` and `left` are in its unit."""
 
-    def __init__(self, kind: str, needed: float, left: float) -> None:
-        super().__init__(f"limits.{kind}: the call needs {needed:.4g}, {max(left, 0):.4g} is left for this stage")
-        self.kind, self.needed, self.left = kind, needed, left
+    def __init__(self, kind: str, needed: float, left: "Left") -> None:
+        whose = " for this stage" if left.limits == "limits" else ""
+        super().__init__(f"{left.limits}.{kind}: the call needs {needed:.4g}, {max(left.amount, 0):.4g} is left{whose}")
+        self.kind, self.needed, self.left = kind, needed, left.amount
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,13 @@ class Hold:
     max_tokens: int | None
     usd: float = 0.0
     tokens: int = 0
+
+
+class Left(NamedTuple):
+    """What is left in dollars or tokens, and by which limits: `limits` or `session_limits`."""
+
+    amount: float
+    limits: str
 
 
 class Spent(NamedTuple):
@@ -61,13 +74,17 @@ class Spent(NamedTuple):
 
 
 class Ledger:
-    """A run's limits and what is spent or reserved of them.
+    """Limits, and what is spent or reserved of them: a run's or, several runs together, a session's.
+
+    The stages of a run get their shares of what its own limits allow and its session leaves. Runs of one session may
+    go on in several threads: its ledgers have one lock, under which a call is reserved in all of them or in none.
 
     Args:
         usd: Limit in US dollars, `None` for none.
         tokens: Limit in tokens, prompts and answers together, `None` for none.
         strategy: The plan's; it decides what is kept back for later stages.
         spent: What earlier stages spent.
+        session: The ledger of the session that this one is part of.
     """
 
     def __init__(
@@ -77,9 +94,22 @@ class Ledger:
         tokens: int | None,
         strategy: str = "panel",
         spent: Spent | None = None,
+        session: "Ledger | None" = None,
     ) -> None:
-        self._usd, self._tokens, self._shares = usd, tokens, shares(strategy)
+        self._shares, self._session = shares(strategy), session
+        self._lock: AbstractContextManager[Any] = session._lock if session else Lock()  # noqa: SLF001 - one lock for all of a session's
         self.spent = spent or Spent()
+        own: dict[str, float] = {"usd": math.inf if usd is None else usd, "tokens": math.inf if tokens is None else tokens}
+        theirs = {kind: session.left(kind) + getattr(self.spent, kind) if session else math.inf for kind in own}
+        self._limits = {
+            kind: Left(theirs[kind], "session_limits") if theirs[kind] < own[kind] else Left(own[kind], "limits")
+            for kind in own
+        }
+        self.is_limited: bool = usd is not None or tokens is not None or (session is not None and session.is_limited)
+
+    def left(self, kind: str) -> float:
+        """What no call has spent or reserved of a limit, in `usd` or `tokens`; infinite where there is none."""
+        return self._limits[kind].amount - float(getattr(self.spent, kind))
 
     def hold(self, tab: "Tab", model: str, prompt_bytes: int, wanted: int | None = None) -> Hold:
         """Reserve a call.
@@ -93,29 +123,38 @@ class Ledger:
         Raises:
             OverBudget: It could pass a limit.
         """
-        if self._usd is None and self._tokens is None:
+        if not self.is_limited:
             return Hold(None)
         prompt = prompt_tokens(prompt_bytes)
         most = wanted or _ANSWER_TOKENS
         least = min(most, _SHORTEST_ANSWER)
-        answer = most
-        if self._tokens is not None:
-            left = int(self._left(tab, self._tokens, self.spent.tokens, tab.spent.tokens))
-            answer = min(answer, left - prompt)
+        with self._lock:
+            left = self._left_for(tab, "tokens")
+            answer = int(min(most, left.amount - prompt))
             if answer < least:
                 raise OverBudget("tokens", prompt + least, left)
-        if self._usd is not None:
-            left_usd = self._left(tab, self._usd, self.spent.usd, tab.spent.usd)
-            answer = _affordable(model, prompt, answer, left_usd)
+            left = self._left_for(tab, "usd")
+            answer = _affordable(model, prompt, answer, left.amount)
             if answer < least:
-                raise OverBudget("usd", _price(model, prompt, least), left_usd)
-        held = Hold(answer, _price(model, prompt, answer), prompt + answer)
-        self.spent += Spent(held.usd, held.tokens)
+                raise OverBudget("usd", _price(model, prompt, least), left)
+            held = Hold(answer, _price(model, prompt, answer), prompt + answer)
+            self._add(Spent(held.usd, held.tokens))
         return held
 
-    def _left(self, tab: "Tab", limit: float, spent: float, spent_on_tab: float) -> float:
-        share = limit * self._shares[tab.stage]
-        return min(share - spent, share * tab.part - spent_on_tab)
+    def hold_fee(self, tab: "Tab", usd: float) -> Hold:
+        """Reserve `usd` dollars that are no model's.
+
+        Raises:
+            OverBudget: They could pass a limit.
+        """
+        if not self.is_limited:
+            return Hold(None)
+        with self._lock:
+            left = self._left_for(tab, "usd")
+            if usd > left.amount:
+                raise OverBudget("usd", usd, left)
+            self._add(Spent(usd, 0))
+        return Hold(0, usd)
 
     def settle(self, held: Hold, call: Call | None) -> Spent:
         """Replace a reservation by what the call did spend; what is unknown stays reserved.
@@ -127,14 +166,32 @@ class Ledger:
         Returns:
             What the call counts for.
         """
-        if held.max_tokens is None:
-            return Spent()
         usd = 0.0 if call is None else call.cost_usd
         known = call is None or None not in (call.input_tokens, call.output_tokens)
         tokens = (call.input_tokens or 0) + (call.output_tokens or 0) if call else 0
         counted = Spent(held.usd if usd is None else usd, tokens if known else held.tokens)
-        self.spent = self.spent + counted - Spent(held.usd, held.tokens)
+        with self._lock:
+            self._add(counted - Spent(held.usd, held.tokens))
         return counted
+
+    def add(self, spent: Spent) -> None:
+        """Count what was spent before, or elsewhere."""
+        with self._lock:
+            self._add(spent)
+
+    def _add(self, spent: Spent) -> None:
+        self.spent += spent
+        if self._session:
+            self._session._add(spent)  # noqa: SLF001 - another ledger's, under the same lock
+
+    def _left_for(self, tab: "Tab", kind: str) -> Left:
+        """What a call on `tab` may take: of its stage's share, of its own part of that, of what the session leaves."""
+        limit, limits = self._limits[kind]
+        share = limit * self._shares[tab.stage]
+        left = min(share - getattr(self.spent, kind), share * tab.part - getattr(tab.spent, kind))
+        if self._session and (theirs := self._session.left(kind)) < left:
+            return Left(theirs, "session_limits")
+        return Left(left, limits)
 
 
 class Tab:
@@ -144,24 +201,59 @@ class Tab:
         ledger: The run's.
         stage: Whose share it draws on.
         part: How much of that share it may take, so that one seat does not spend its neighbours'.
+        spent: What it had spent, or may have, before its process died.
+        write_down: Keeps what is spent and reserved where it outlives this process.
     """
 
-    def __init__(self, ledger: Ledger, stage: Stage, part: float = 1.0) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        stage: Stage,
+        part: float = 1.0,
+        *,
+        spent: Spent | None = None,
+        write_down: Callable[[Spent], Awaitable[None]] | None = None,
+    ) -> None:
         self._ledger, self.stage, self.part = ledger, stage, part
-        self.spent = Spent()
+        self._write_down = write_down if ledger.is_limited else None
+        self.spent = spent or Spent()
         self.refused = False
+        ledger.add(self.spent)
+
+    async def reserve(self, model: str, prompt_bytes: int, wanted: int | None = None) -> Hold:
+        """As `Ledger.hold`, and written down before the call is made; `refused` remembers one that did not fit."""
+        return await self._kept(lambda: self._ledger.hold(self, model, prompt_bytes, wanted))
+
+    async def reserve_fee(self, usd: float) -> Hold:
+        """As `Ledger.hold_fee`, likewise."""
+        return await self._kept(lambda: self._ledger.hold_fee(self, usd))
 
     def hold(self, model: str, prompt_bytes: int, wanted: int | None = None) -> Hold:
-        """As `Ledger.hold`; `refused` remembers that a call did not fit."""
-        try:
-            return self._ledger.hold(self, model, prompt_bytes, wanted)
-        except OverBudget:
-            self.refused = True
-            raise
+        """As `Ledger.hold`, and not written down."""
+        return self._held(lambda: self._ledger.hold(self, model, prompt_bytes, wanted))
 
     def settle(self, held: Hold, call: Call | None) -> None:
         """As `Ledger.settle`."""
-        self.spent += self._ledger.settle(held, call)
+        self.spent += self._ledger.settle(held, call) - Spent(held.usd, held.tokens)
+
+    def _held(self, hold: Callable[[], Hold]) -> Hold:
+        try:
+            held = hold()
+        except OverBudget:
+            self.refused = True
+            raise
+        self.spent += Spent(held.usd, held.tokens)
+        return held
+
+    async def _kept(self, hold: Callable[[], Hold]) -> Hold:
+        held = self._held(hold)
+        if self._write_down:
+            try:
+                await self._write_down(self.spent)
+            except BaseException:
+                self.settle(held, None)  # the call is not made
+                raise
+        return held
 
 
 def least_call(model: str, prompt_bytes: int, wanted: int | None = None) -> Spent:

@@ -76,15 +76,17 @@ class BudgetExceeded(FusionError):  # noqa: N818 - the public name is part of th
     Args:
         kind: `"usd"`, `"tokens"` or `"seconds"`.
         value: What the cheapest possible run needs, in the kind's unit.
-        limit: What was allowed, in the same unit.
+        limit: What was allowed, in the same unit; of a session's limits what is left.
+        limits: Which limits they are, `"limits"` or `"session_limits"`.
     """
 
-    def __init__(self, kind: str, value: float, limit: float) -> None:
-        super().__init__(f"limits.{kind}: the run needs at least {value:g}, the limit is {limit:g}")
-        self.kind, self.value, self.limit = kind, value, limit
+    def __init__(self, kind: str, value: float, limit: float, limits: str = "limits") -> None:
+        allowed = f"the limit is {limit:g}" if limits == "limits" else f"{limit:g} is left"
+        super().__init__(f"{limits}.{kind}: the run needs at least {value:g}, {allowed}")
+        self.kind, self.value, self.limit, self.limits = kind, value, limit, limits
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.kind, self.value, self.limit)
+        return type(self), (self.kind, self.value, self.limit, self.limits)
 
 
 class SandboxUnavailable(FusionError):  # noqa: N818 - the public name is part of the contract

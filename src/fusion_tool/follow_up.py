@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from fusion_tool.briefing import Briefing
+from fusion_tool.budget import MOST_ASKS
 from fusion_tool.prompts import render
 from fusion_tool.result import Analysis
 from fusion_tool.state import Ask
-
-MOST_ASKS = 3
-"""Seats that are asked once more: one for each of the first disputes and gaps."""
 
 
 def follow_up_asks(analysis: Analysis, brief: Briefing, seats: Sequence[int]) -> list[Ask]:

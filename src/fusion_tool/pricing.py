@@ -1,6 +1,12 @@
-"""List prices, offline, from genai-prices; a model that it does not know is unpriced, never free."""
+"""List prices, offline: of models from genai-prices, of searches from `search_fees.toml`.
 
+A model that is not in the list is unpriced, never free.
+"""
+
+import tomllib
 from functools import lru_cache
+from importlib.resources import files
+from typing import Any
 
 from fusion_tool.usage import CostSource
 
@@ -63,3 +69,22 @@ def is_priced(model: str) -> bool:
     except LookupError:
         return False
     return True
+
+
+def search_fee(provider: str, results: int) -> float:
+    """What one search costs by the provider's list, in US dollars; 0 for DuckDuckGo and a SearXNG of one's own.
+
+    Args:
+        provider: A search provider's name.
+        results: How many results it is asked for.
+    """
+    fees = _search_fees().get(provider)
+    if fees is None:
+        return 0.0
+    further = max(0, results - fees["results"]) * fees["further"] if "further" in fees else 0.0
+    return float(fees["request"] + further)
+
+
+@lru_cache(maxsize=1)
+def _search_fees() -> dict[str, Any]:
+    return tomllib.loads(files("fusion_tool").joinpath("search_fees.toml").read_text("utf-8"))

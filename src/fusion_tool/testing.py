@@ -197,6 +197,7 @@ def fake_config(
         "synthesizer": _panelist("scripted-synthesizer", answer),
         "search": None,
         "bash": "off",
+        "health": False,
     }
     return FusionConfig(**(defaults | overrides))
 

@@ -1,4 +1,4 @@
-"""The bill: one row a model call, and their sum. Unknown is `None`, never 0."""
+"""The bill: one row a model call or paid search, and their sum. Unknown is `None`, never 0."""
 
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
@@ -11,8 +11,11 @@ CostSource: TypeAlias = Literal["provider", "list_price", "unpriced"]
 Stage: TypeAlias = Literal["panelist", "judge", "synthesizer"]
 
 
+_SEARCH = "search:"
+
+
 class Call(BaseModel):
-    """One model call.
+    """One model call, or one search at a provider that charges for it: its `model` is `search:` and the provider.
 
     Tokens are counts, `cost_usd` is US dollars, `seconds` is wall time; each is `None` where unknown.
     """
@@ -28,6 +31,21 @@ class Call(BaseModel):
     cost_usd: float | None = None
     cost_source: CostSource = "unpriced"
     seconds: float | None = None
+
+    @classmethod
+    def of_search(cls, provider: str, seat: str | None) -> "Call":
+        """The row of a search that is under way: what it costs is not known yet."""
+        return cls(stage="panelist", seat=seat, model=f"{_SEARCH}{provider}")
+
+    def priced(self, told: float | None, listed: float | None) -> "Call":
+        """The same with its cost: what the provider told, else what its list says, else unknown."""
+        cost, source = (listed, "list_price") if told is None else (told, "provider")
+        return self.model_copy(update={"cost_usd": cost, "cost_source": "unpriced" if cost is None else source})
+
+    @property
+    def is_search(self) -> bool:
+        """Whether it is a search, which has no tokens."""
+        return self.model.startswith(_SEARCH)
 
 
 class Usage(BaseModel):

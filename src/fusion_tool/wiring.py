@@ -8,8 +8,10 @@ from typing import Any
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
+from fusion_tool import health
 from fusion_tool.budget import Ledger, Spent, Tab, shares
 from fusion_tool.config import FusionConfig
+from fusion_tool.session import SESSION, Session
 from fusion_tool.settings import resolve
 from fusion_tool.state import Run, SeatRecord, StageRecord
 from fusion_tool.stored import rebuilt, restored
@@ -49,6 +51,7 @@ class Wiring:
             ConfigError: None is given and no default applies.
         """
         given = self._given(runtime, run)
+        health.switch(on=given.health)
         return rebuilt(given, run["decided"]) if run and run["decided"] else given
 
     def _given(self, runtime: Runtime[FusionConfig], run: Run | None) -> FusionConfig:
@@ -127,13 +130,20 @@ def spent_so_far(records: Sequence[SeatRecord], judgement: StageRecord | None = 
 
 
 def ledger_after(config: FusionConfig, spent: Spent) -> Ledger:
-    """The run's limits with what is spent taken off."""
+    """The run's limits with what is spent taken off, inside what its session leaves."""
     return Ledger(
         usd=config.limits.usd,
         tokens=config.limits.tokens,
         strategy=config.strategy,
         spent=spent,
+        session=session_ledger(),
     )
+
+
+def session_ledger() -> Ledger | None:
+    """That of the session which the run at work is part of, if any."""
+    session: Session | None = get_config().get("configurable", {}).get(SESSION)
+    return session.ledger if session else None
 
 
 def limits_reached(tab: Tab, until: float) -> list[str]:

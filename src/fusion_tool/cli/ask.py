@@ -44,7 +44,38 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         str | None, typer.Option(metavar="PROVIDER:MODEL", help="Writes the answer.", rich_help_panel=_PANEL)
     ] = None,
     strategy: Annotated[
-        Literal["panel", "solo"] | None, typer.Option(help="All seats, or the first alone.", rich_help_panel=_PANEL)
+        Literal["panel", "solo", "cascade", "chain", "auto"] | None,
+        typer.Option(
+            help="All seats; the first alone; two, and the rest where they disagree; one after the other until an "
+            "answer is good enough; or what the question asks for.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    quality: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="With auto: good enough, as a share of the best.", rich_help_panel=_PANEL),
+    ] = None,
+    privacy: Annotated[
+        Literal["any", "local"] | None,
+        typer.Option(help="local: nothing of the question leaves this machine.", rich_help_panel=_PANEL),
+    ] = None,
+    deny: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Use no such model, as 'anthropic/*'; repeat it.", rich_help_panel=_PANEL),
+    ] = None,
+    open_weights: Annotated[
+        bool, typer.Option("--open-weights", help="Only models whose weights are open.", rich_help_panel=_PANEL)
+    ] = False,
+    follow_up: Annotated[
+        bool, typer.Option("--follow-up", help="Ask once more about what is disputed.", rich_help_panel=_PANEL)
+    ] = False,
+    hedge: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Ask a slow seat's fallback too, with at most this share of extra calls.",
+            rich_help_panel=_PANEL,
+        ),
     ] = None,
     docs: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Your texts, to be searched.", rich_help_panel=_TOOLS)
@@ -103,6 +134,9 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
             "--no-keep", help="Keep nothing of this run; else 'fusion-tool runs' lists it.", rich_help_panel=_KEEPING
         ),
     ] = False,
+    cache: Annotated[
+        bool, typer.Option("--cache", help="Give today's stored result, if there is one.", rich_help_panel=_KEEPING)
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="The whole result as JSON on stdout.", rich_help_panel=_OUTPUT)
     ] = False,
@@ -136,6 +170,13 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         judge=judge,
         synthesizer=synthesizer,
         strategy=strategy,
+        quality=quality,
+        privacy=privacy,
+        deny=tuple(deny or ()),
+        require_open_weights=open_weights,
+        follow_up=follow_up,
+        cache=cache,
+        hedge=hedge,
         documents=docs,
         search=tuple(search or ()),
         no_search=no_search,

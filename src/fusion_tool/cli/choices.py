@@ -17,6 +17,11 @@ _FLAGS = {
     "judge": ("--judge", "judge"),
     "synthesizer": ("--synthesizer", "synthesizer"),
     "strategy": ("--strategy", "strategy"),
+    "quality": ("--quality", "quality"),
+    "privacy": ("--privacy", "privacy"),
+    "deny": ("--deny", "deny"),
+    "require_open_weights": ("--open-weights", "require_open_weights"),
+    "hedge": ("--hedge", "hedge"),
     "documents": ("--docs", "documents"),
     "search": ("--search", "search"),
     "excluded_domains": ("--exclude", "exclude"),
@@ -40,6 +45,13 @@ class Choices:
     judge: str | None = None
     synthesizer: str | None = None
     strategy: str | None = None
+    quality: float | None = None
+    privacy: str | None = None
+    deny: tuple[str, ...] = ()
+    require_open_weights: bool = False
+    follow_up: bool = False
+    cache: bool = False
+    hedge: float | None = None
     documents: Path | None = None
     search: tuple[str, ...] = ()
     no_search: bool = False
@@ -61,16 +73,17 @@ class Choices:
         base = self._base()
         overrides = self._overrides()
         if base is None and self.models:  # a panel by flags needs no preset, hence no preset's key
-            return FusionConfig(**overrides, excluded_domains=self.exclude)
+            return FusionConfig(**overrides, excluded_domains=self.exclude, deny=self.deny)
         base = base or resolve()
-        return resolve(base, **overrides, excluded_domains=(*base.excluded_domains, *self.exclude))
+        more = {"excluded_domains": (*base.excluded_domains, *self.exclude), "deny": (*base.deny, *self.deny)}
+        return resolve(base, **overrides, **more)
 
     def blamed(self, error: ConfigError) -> ConfigError:
         """`error` in the command line's words, where a flag caused it."""
         parts = (error.field or "").split(".")
         for field in (".".join(parts[:2]), parts[0]):
             flag, name = _FLAGS.get(field, ("", ""))
-            if name and getattr(self, name) not in (None, ()):
+            if name and getattr(self, name) not in (None, (), False):
                 return ConfigError(error.message, field=flag)
         return error
 
@@ -86,6 +99,12 @@ class Choices:
             "judge": None if self.judge is None else {"model": self.judge},
             "synthesizer": None if self.synthesizer is None else {"model": self.synthesizer},
             "strategy": self.strategy,
+            "quality": self.quality,
+            "privacy": self.privacy,
+            "require_open_weights": self.require_open_weights or None,
+            "follow_up": self.follow_up or None,
+            "cache": self.cache or None,
+            "hedge": self.hedge,
             "documents": self.documents,
             "search": {"providers": self.search} if self.search else None,
             "bash": self.bash,

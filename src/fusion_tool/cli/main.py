@@ -16,6 +16,7 @@ from fusion_tool.cli.examples import ASK_EXAMPLES, EXAMPLES
 from fusion_tool.cli.init import init
 from fusion_tool.cli.logs import Verbosity, log_to_stderr
 from fusion_tool.cli.model import model
+from fusion_tool.cli.models import models
 from fusion_tool.cli.presets import presets
 from fusion_tool.cli.runs import runs
 
@@ -33,6 +34,7 @@ app.command(epilog=ASK_EXAMPLES)(ask)
 app.command()(estimate)
 app.command()(presets)
 app.command()(doctor)
+app.command()(models)
 app.command()(init)
 app.add_typer(model)
 app.add_typer(runs)

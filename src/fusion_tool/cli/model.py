@@ -4,7 +4,11 @@ from typing import Annotated
 
 import typer
 
-model = typer.Typer(name="model", help="The embedded model: install its weights, or list them.", no_args_is_help=True)
+model = typer.Typer(
+    name="model",
+    help="Install or list the embedded model's weights; 'models' is about how all models fared.",
+    no_args_is_help=True,
+)
 
 _DEFAULT = "smollm2-135m"
 

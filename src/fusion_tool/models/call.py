@@ -6,21 +6,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.messages.ai import add_ai_message_chunks
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable
 
+from fusion_tool import health
 from fusion_tool.budget import OverBudget, Tab
 from fusion_tool.config import Panelist
 from fusion_tool.models import withdrawn
 from fusion_tool.models.faults import Fault, fault_of
+from fusion_tool.models.latency import FirstToken
 from fusion_tool.models.retry import with_retries
-from fusion_tool.models.text import AnswerStream, answer_text
+from fusion_tool.models.streaming import QUIET, Broken, streamed
+from fusion_tool.models.text import answer_text
 from fusion_tool.pricing import cost_of
 from fusion_tool.usage import Call, Stage
-
-_QUIET = RunnableConfig(tags=["nostream"])
-"""Keeps the inner models' tokens out of an outer agent's message stream."""
 
 
 @dataclass(frozen=True)
@@ -49,28 +48,40 @@ class Account:
 
 @dataclass(frozen=True)
 class Reply:
-    """A usable answer, its message, and whether it was cut off at its token limit."""
+    """A usable answer.
+
+    Args:
+        text: What it says, without leaked reasoning.
+        message: The whole message.
+        truncated: Whether it was cut off at its token limit.
+        panelist: Who said it.
+        first_token: Seconds until its first token, `None` where the call did not stream.
+    """
 
     text: str
     message: AIMessage
     truncated: bool
+    panelist: Panelist
+    first_token: float | None = None
 
 
 class CallFailed(Exception):  # noqa: N818 - it is caught inside the package, a fault is what it carries
-    """A call that gave no usable answer."""
+    """A call that gave no usable answer; `model` says whose call it was, where it was one."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, model: str | None = None) -> None:
         super().__init__(fault.message)
-        self.fault = fault
+        self.fault, self.model = fault, model
 
 
-async def ask(
+async def ask(  # noqa: PLR0913 - what is asked, on whose account, and who follows it
     model: Runnable[Any, AIMessage],
     messages: Sequence[BaseMessage],
     *,
     account: Account,
     deadline: float,
     on_delta: Callable[[str], None] | None = None,
+    on_first: Callable[[], None] | None = None,
+    extra_bytes: int = 0,
 ) -> Reply:
     """Ask `model` once.
 
@@ -80,20 +91,28 @@ async def ask(
         account: Receives the call's row of the bill, whatever becomes of the call.
         deadline: On `time.monotonic`'s clock; the request is cancelled on the wire when it passes.
         on_delta: Receives the answer as it is written, in which case the call streams.
+        on_first: Told once the first token is here, be it of the answer, its reasoning or a tool call; likewise.
+        extra_bytes: What is sent beside the messages, such as the tools' schemas.
 
     Raises:
         CallFailed: Error, time over, refusal, or nothing in it.
     """
+    first = FirstToken(account.panelist, on_first)
 
     def send(max_tokens: int | None) -> Awaitable[AIMessage]:
         asked = model if max_tokens is None else model.bind(max_tokens=max_tokens)
-        return _streamed(asked, messages, on_delta) if on_delta else asked.ainvoke(messages, _QUIET)
+        return streamed(asked, messages, first, on_delta) if on_delta or on_first else asked.ainvoke(messages, QUIET)
 
-    return await measured(send, size=size_of(messages), account=account, deadline=deadline)
+    return await measured(send, size=size_of(messages) + extra_bytes, account=account, deadline=deadline, first=first)
 
 
 async def measured(
-    send: Callable[[int | None], Awaitable[AIMessage]], *, size: int, account: Account, deadline: float
+    send: Callable[[int | None], Awaitable[AIMessage]],
+    *,
+    size: int,
+    account: Account,
+    deadline: float,
+    first: FirstToken,
 ) -> Reply:
     """What `send(max_tokens)` answers: reserved, retried, timed, billed and checked, whoever makes the request.
 
@@ -102,17 +121,18 @@ async def measured(
         size: Length of the prompt in bytes.
         account: As for `ask`.
         deadline: As for `ask`.
+        first: Knows when the first token came.
 
     Raises:
         CallFailed: Error, time over, no budget, refusal, or nothing in it.
     """
     started = time.monotonic()
     if known := withdrawn.recall(account.panelist):
-        raise CallFailed(known)
+        raise CallFailed(known, account.model)
     try:
-        held = account.tab.hold(account.model, size, account.panelist.max_tokens)
+        held = await account.tab.reserve(account.model, size, account.panelist.max_tokens)
     except OverBudget as error:
-        raise CallFailed(Fault("budget", str(error))) from error
+        raise CallFailed(Fault("budget", str(error)), account.model) from error
     row: Call | None = None
     message: AIMessage | None = None
     fault: Fault | None = Fault("cancelled", "the call was cancelled")
@@ -121,17 +141,21 @@ async def measured(
             message = await with_retries(lambda: send(held.max_tokens), deadline=deadline)
         fault = unusable(message)
     except Exception as error:
-        fault = error.fault if isinstance(error, CallFailed) else fault_of(error)
+        fault = fault_of(error.error if isinstance(error, Broken) else error)
         withdrawn.remember(account.panelist, fault)
-        raise CallFailed(fault) from error
-    finally:
+        raise CallFailed(fault, account.model) from error
+    finally:  # every call that was made ends here, whatever became of it
+        seconds = time.monotonic() - started
         if message or fault is None or fault.may_be_charged:
-            row = bill_row(message, account, time.monotonic() - started)
+            row = bill_row(message, account, seconds)
             account.rows.append(row)
         account.tab.settle(held, row)
+        reason = fault.reason if fault else None
+        health.ended(account.panelist, reason, seconds=seconds, first_token_seconds=first.seconds, bill=row)
     if fault:
-        raise CallFailed(fault)
-    return Reply(answer_text(str(message.text)), message, finish_reason(message) == "length")
+        raise CallFailed(fault, account.model)
+    cut = finish_reason(message) == "length"
+    return Reply(answer_text(str(message.text)), message, cut, account.panelist, first.seconds)
 
 
 def size_of(messages: Sequence[BaseMessage]) -> int:
@@ -184,29 +208,3 @@ def finish_reason(message: AIMessage) -> str | None:
     meta = message.response_metadata
     reason = meta.get("finish_reason") or meta.get("stop_reason") or meta.get("done_reason")
     return {"max_tokens": "length", "MAX_TOKENS": "length", "SAFETY": "content_filter"}.get(str(reason), reason)
-
-
-async def _streamed(
-    model: Runnable[Any, AIMessage], messages: Sequence[BaseMessage], on_delta: Callable[[str], None]
-) -> AIMessage:
-    chunks: list[AIMessageChunk] = []
-
-    async def attempt(**options: Any) -> None:
-        answer = AnswerStream()
-        async for chunk in model.astream(messages, _QUIET, **options):
-            if isinstance(chunk, AIMessageChunk):
-                chunks.append(chunk)
-                if text := answer.feed(str(chunk.text)):
-                    on_delta(text)
-        if text := answer.close():
-            on_delta(text)
-
-    try:
-        await attempt()
-    except Exception as error:
-        if chunks:  # once text has been shown only a fallback may start over, as a new attempt
-            raise CallFailed(fault_of(error)) from error
-        if "stream_options" not in str(error):
-            raise
-        await attempt(stream_usage=False)  # some servers refuse to count tokens while streaming
-    return add_ai_message_chunks(*chunks) if chunks else AIMessage("")

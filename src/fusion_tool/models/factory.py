@@ -12,9 +12,11 @@ from langchain_core.language_models import BaseChatModel
 from fusion_tool.config import Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.clients import http_client, model_cache
-from fusion_tool.models.endpoints import endpoint_of, key_name
+from fusion_tool.models.endpoints import PROVIDERS, endpoint_of, fallback_of, key_name
 
-_OWN = ("openrouter", "ollama", "local")
+__all__ = ["chat_model", "check_models", "fallback_of"]
+
+_OWN = ("ollama", "local")
 _NO_KEY = "none"
 """OpenAI's client wants some key; a server without keys ignores it."""
 
@@ -52,18 +54,9 @@ def check_models(panelists: Iterable[tuple[str, Panelist]]) -> None:
                 _check(field, fallback_of(panelist, name))
 
 
-def fallback_of(panelist: Panelist, model: str) -> Panelist:
-    """`panelist` with another model; an endpoint of its own stays behind with the model that it served."""
-    if model == panelist.model:
-        return panelist
-    return panelist.model_copy(
-        update={"model": model, "fallbacks": (), "base_url": None, "api_key_env": None, "max_input_tokens": None}
-    )
-
-
 def _check(field: str, panelist: Panelist) -> None:
     provider, _, name = panelist.model.partition(":")
-    if panelist.base_url is None and provider not in _OWN:
+    if provider != "local" and endpoint_of(panelist) is None:
         _check_package(field, provider)
     if panelist.base_url is None and not name:
         raise ConfigError(f"'{panelist.model}' names no model; write 'provider:model'", field=f"{field}.model")
@@ -81,7 +74,7 @@ def _check_package(field: str, provider: str) -> None:
 
     if provider not in _BUILTIN_PROVIDERS:
         raise ConfigError(
-            f"no provider '{provider}'; there are {', '.join(sorted({*_OWN, *_BUILTIN_PROVIDERS}))}, "
+            f"no provider '{provider}'; there are {', '.join(sorted({*_OWN, *PROVIDERS, *_BUILTIN_PROVIDERS}))}, "
             "and any OpenAI-compatible server by base_url",
             field=f"{field}.model",
         )
@@ -95,12 +88,20 @@ def _check_package(field: str, provider: str) -> None:
 async def _build(panelist: Panelist) -> BaseChatModel:
     provider, _, name = panelist.model.partition(":")
     if (url := endpoint_of(panelist)) is not None:
-        theirs = provider == "openrouter" and panelist.base_url is None
-        return await _compatible(panelist, panelist.served_name, base_url=url, usage_accounting=theirs)
+        known = PROVIDERS.get(provider) if panelist.base_url is None else None
+        if known and provider != "openrouter":
+            _check_reasoning(panelist, provider)
+        return await _compatible(
+            panelist,
+            panelist.served_name,
+            base_url=url,
+            usage_accounting=known is PROVIDERS["openrouter"],
+            stream_usage=known is None or known.counts_streams,
+        )
     if provider == "local":
         from fusion_tool.models.local import PROFILE, serve
 
-        return await _compatible(panelist, name, base_url=await serve(name), profile=PROFILE)
+        return await _compatible(panelist, name, base_url=await serve(name), stream_usage=True, profile=PROFILE)
     return await _foreign(panelist, provider, name)
 
 
@@ -118,7 +119,6 @@ async def _compatible(panelist: Panelist, name: str, *, base_url: str, **extra: 
         http_async_client=await http_client(),
         use_responses_api=False,
         max_retries=0,  # retries are ours: they know the run's deadline
-        stream_usage=True,
         default_headers={"OpenAI-Organization": "", "OpenAI-Project": ""},  # not another provider's business
         **_sampling(panelist),
         **reasoning,
@@ -130,9 +130,8 @@ async def _foreign(panelist: Panelist, provider: str, name: str) -> BaseChatMode
     from langchain.chat_models import init_chat_model
 
     options = _sampling(panelist)
+    _check_reasoning(panelist, provider)
     if panelist.reasoning:
-        if provider != "openai":
-            raise ConfigError(f"'reasoning' is for openai and openrouter models, not {provider}", field="reasoning")
         options["reasoning_effort"] = panelist.reasoning
     if provider == "openai":
         options |= {"http_async_client": await http_client(), "max_retries": 0, "stream_usage": True}
@@ -140,6 +139,11 @@ async def _foreign(panelist: Panelist, provider: str, name: str) -> BaseChatMode
         options["api_key"] = os.environ[panelist.api_key_env]
     model: BaseChatModel = init_chat_model(name, model_provider=provider, **options)
     return model
+
+
+def _check_reasoning(panelist: Panelist, provider: str) -> None:
+    if panelist.reasoning and provider != "openai":
+        raise ConfigError(f"'reasoning' is for openai and openrouter models, not {provider}", field="reasoning")
 
 
 def _sampling(panelist: Panelist) -> dict[str, Any]:

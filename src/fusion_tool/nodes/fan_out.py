@@ -5,9 +5,9 @@ from typing import Literal
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 
+from fusion_tool.affordable import seats_asked
 from fusion_tool.briefing import own_records
 from fusion_tool.config import FusionConfig
-from fusion_tool.follow_up import MOST_ASKS
 from fusion_tool.state import FusionState, SeatTask
 from fusion_tool.wiring import Progress, Wiring, seconds_worked, spent_so_far, wave_seconds
 
@@ -25,7 +25,7 @@ async def fan_out(
         run=run,
         wave=wave,
         ask=state["asks"][0],
-        seats=len(plan["seats"]) + (MOST_ASKS if config.follow_up else 0),
+        seats=seats_asked(config),
         seconds=wave_seconds(config, seconds_worked(records, state["judgement"]), more),
         spent=list(spent_so_far(records, state["judgement"])),
     )

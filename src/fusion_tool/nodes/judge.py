@@ -11,8 +11,9 @@ from typing import Literal
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from fusion_tool import health
 from fusion_tool.briefing import briefing, own_records, record_key
-from fusion_tool.budget import Spent, Tab
+from fusion_tool.budget import Spent
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.earlier import earlier
 from fusion_tool.errors import PanelFailed
@@ -88,14 +89,14 @@ def _next_seats(state: FusionState, config: FusionConfig, records: list[SeatReco
 async def _hearing(
     state: FusionState, runtime: Runtime[FusionConfig], config: FusionConfig, *, asks_settled: bool
 ) -> Hearing:
-    records, judgement = own_records(state), state["judgement"]
+    records, judgement, before = own_records(state), state["judgement"], await earlier(runtime)
     return Hearing(
         question=state["run"]["question"],
         brief=briefing(state),
         deadline=deadline(config, "judge", seconds_worked(records, judgement)),
-        tab=Tab(ledger_after(config, spent_so_far(records, judgement)), "judge"),
+        tab=before.tab(ledger_after(config, spent_so_far(records, judgement)), "judge"),
         asks_settled=asks_settled,
-        rows=(await earlier(runtime)).unknown_calls("judge", config.judge_or_default.model_name),
+        rows=before.unknown_calls("judge", config.judge_or_default.model_name),
     )
 
 
@@ -116,12 +117,12 @@ async def _heard(hearing: Hearing, config: FusionConfig, before: StageRecord) ->
 async def _first_finding(hearing: Hearing, judge_: Panelist) -> Finding | None:
     """The comparison by the judge or, where it gives none, by its fallbacks."""
     models = (judge_.model, *judge_.fallbacks)
-    for tried, name in enumerate(models):
+    for tried, one in enumerate(health.order(fallback_of(judge_, name) for name in models)):
         part = replace(hearing, deadline=fair_part(hearing.deadline, len(models) - tried))
         try:
-            return await compare(part, fallback_of(judge_, name))
+            return await compare(part, one)
         except Exception as error:  # noqa: BLE001 - the panel's answers are paid for; no judge may lose them
-            _log.warning("the judge %s gave no analysis: %s", fallback_of(judge_, name).model_name, scrub(str(error)))
+            _log.warning("the judge %s gave no analysis: %s", one.model_name, scrub(str(error)))
     return None
 
 

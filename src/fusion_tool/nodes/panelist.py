@@ -5,7 +5,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from fusion_tool.budget import Tab
+from fusion_tool import health
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.earlier import earlier
 from fusion_tool.gate import LateSeat, gate_of
@@ -18,7 +18,7 @@ from fusion_tool.recursion import seat_at_work
 from fusion_tool.seat import Answer, Notebook, answer
 from fusion_tool.state import Failure, FusionState, SeatRecord, SeatTask
 from fusion_tool.usage import Call, Usage
-from fusion_tool.wiring import Progress, Wiring, fair_part
+from fusion_tool.wiring import Progress, Wiring, fair_part, session_ledger
 
 
 async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> FusionState:
@@ -33,8 +33,8 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
     for record in before.records:
         if record["answered"]:
             gate.answered(record["seat"])
-    kit = await open_kit(config, task, with_exclusions(wiring.panel_tools, config))
-    tab = Tab(kit.ledger, "panelist", 1 / task["seats"])
+    kit = await open_kit(config, task, with_exclusions(wiring.panel_tools, config), session_ledger())
+    tab = before.tab(kit.ledger, "panelist", 1 / task["seats"])
     book = Notebook(label, time.monotonic() + task["seconds"], progress, tab)
     book.rows += before.unknown_calls("panelist", seat.model_name, label)
     failures: list[Failure] = []
@@ -77,18 +77,18 @@ async def _first_usable(
     kept: tuple[Answer, str] | None = None
     question, context = _asked(task)
     until, models = book.deadline, (seat.model, *seat.fallbacks)
-    for tried, model in enumerate(models):
-        one, book.deadline = fallback_of(seat, model), fair_part(until, len(models) - tried)
+    for tried, one in enumerate(health.order(fallback_of(seat, model) for model in models)):
+        book.deadline = fair_part(until, len(models) - tried)
         try:
             given = await answer(one, question, context, kit=kit, book=book)
         except Exception as error:  # noqa: BLE001 - no seat may end the run, whatever its model or tools raise
-            fault = error.fault if isinstance(error, CallFailed) else fault_of(error)
-            failures.append(_failure(one.model_name, fault))
+            failed = error if isinstance(error, CallFailed) else CallFailed(fault_of(error))
+            failures.append(_failure(failed.model or one.model_name, failed.fault))
             continue
         if not given.truncated:
-            return given, one.model_name
-        failures.append(_failure(one.model_name, Fault("truncated", "cut off at its token limit")))
-        kept = kept or (given, one.model_name)
+            return given, given.model
+        failures.append(_failure(given.model, Fault("truncated", "cut off at its token limit")))
+        kept = kept or (given, given.model)
     return kept or (None, seat.model_name)
 
 

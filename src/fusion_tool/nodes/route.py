@@ -10,6 +10,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
+from fusion_tool import health
 from fusion_tool.affordable import check_limits
 from fusion_tool.config import FusionConfig
 from fusion_tool.models.factory import check_models
@@ -19,7 +20,7 @@ from fusion_tool.recursion import refuse_inside_seat
 from fusion_tool.state import FusionState, Plan, Run
 from fusion_tool.stored import stored
 from fusion_tool.waves import asks, in_words, planned_waves
-from fusion_tool.wiring import Progress, Wiring
+from fusion_tool.wiring import Progress, Wiring, session_ledger
 
 
 async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> dict[str, Any]:
@@ -34,8 +35,9 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     refuse_inside_seat()
     asked = read(state)
     config = wiring.settings(runtime)
+    await health.prepare()
     shell = await check(config, wiring.panel_tools)
-    check_limits(config, _roles(config), asked.question + asked.context)
+    check_limits(config, _roles(config), asked.question + asked.context, session_ledger())
     run = Run(
         id=_run_id(state, runtime),
         question=asked.question,

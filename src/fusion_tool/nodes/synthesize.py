@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
+from fusion_tool import health
 from fusion_tool.briefing import briefing, own_records, record_key
-from fusion_tool.budget import Tab
 from fusion_tool.config import FusionConfig, Panelist
-from fusion_tool.earlier import earlier
+from fusion_tool.earlier import Earlier, earlier
 from fusion_tool.models.factory import fallback_of
 from fusion_tool.models.faults import scrub
 from fusion_tool.state import FusionState, SeatRecord, StageRecord
@@ -32,13 +32,13 @@ _log = logging.getLogger(__name__)
 async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> FusionState:
     """The answer's raw text: by the synthesizer, its fallbacks, the judge's model, else the best panel answer."""
     config, started = wiring.settings(runtime, state["run"]), time.monotonic()
-    task = _task(state, config, Progress(runtime, state["run"]))
+    before = await earlier(runtime)
+    task = _task(state, config, Progress(runtime, state["run"]), before)
     degraded: list[str] = []
     standing = state["agreed"]
     if standing and not (state["run"]["answer_schema"] or state["run"]["instructions"]):
         written = _standing_answer(task, standing)
     else:
-        before = await earlier(runtime)
         task.rows.extend(before.unknown_calls("synthesizer", config.synthesizer_or_default.model_name))
         written, degraded = await _first_written(
             task, list(_candidates(config)), 1 + len(config.synthesizer_or_default.fallbacks)
@@ -54,14 +54,14 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, wiri
     }
 
 
-def _task(state: FusionState, config: FusionConfig, progress: Progress) -> Task:
+def _task(state: FusionState, config: FusionConfig, progress: Progress, before: Earlier) -> Task:
     records, judgement = own_records(state), state["judgement"]
     return Task(
         run=state["run"],
         analysis=judgement["output"] if judgement else None,
         brief=briefing(state),
         deadline=deadline(config, "synthesizer", seconds_worked(records, judgement)),
-        tab=Tab(ledger_after(config, spent_so_far(records, judgement)), "synthesizer"),
+        tab=before.tab(ledger_after(config, spent_so_far(records, judgement)), "synthesizer"),
         progress=progress,
     )
 
@@ -69,7 +69,7 @@ def _task(state: FusionState, config: FusionConfig, progress: Progress) -> Task:
 async def _first_written(task: Task, candidates: list[Panelist], configured: int) -> tuple[Written, list[str]]:
     """The first whole answer; failing that a cut-off one, failing that the best of the panel's; and what was lost."""
     kept: Written | None = None
-    for attempt, one in enumerate(candidates, start=1):
+    for attempt, one in enumerate(health.order(candidates), start=1):
         # The judge's model, last and unasked for, gets what time is left.
         left = max(1, configured - attempt + 1)
         try:

@@ -57,7 +57,7 @@ def _words(text: str) -> set[str]:
 async def _from_web(question: str, limit: int, *, kit: Kit, log: SeatLog) -> list[Found]:
     log.begin()
     try:
-        results, dropped = await find_results(kit, question)
+        results, dropped = await find_results(kit, question, log.pay)
     except web.SearchFailed as error:
         log.note("web_search", question, [], error.dropped)
         return []

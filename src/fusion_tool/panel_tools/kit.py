@@ -1,7 +1,8 @@
 """What the seats of one run share: the tools, the folder's index, and everything that was already looked up."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -11,13 +12,18 @@ from fusion_tool.budget import Ledger, Spent
 from fusion_tool.config import FusionConfig
 from fusion_tool.documents import DocumentIndex, open_index
 from fusion_tool.panel_tools.single_flight import SingleFlight
+from fusion_tool.panelist import Panelist
 from fusion_tool.prompts import fence
+from fusion_tool.routing.local import stays_here
+from fusion_tool.routing.readers import seat_config
 from fusion_tool.sandbox import probe
 from fusion_tool.sources import Found
 from fusion_tool.state import SeatTask
-from fusion_tool.web import FetchPolicy
+from fusion_tool.web import FetchPolicy, Receipt
 
 _kits: WeakValueDictionary[str, "Kit"] = WeakValueDictionary()
+_OUTWARD, _READING = ("web_search", "fetch_page"), ("search_documents",)
+"""The tools that send something out, and the one that reads the user's documents."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +48,17 @@ class Kit:
     def is_own(self, tool: Any) -> bool:
         """Whether `tool` is the caller's, not the package's."""
         return not any(tool is one for one in self.tools[: self.builtin])
+
+    def for_seat(self, panelist: Panelist) -> "Kit":
+        """What of the kit a seat may use while `panelist` is its model: all of it, unless documents must stay here."""
+        config = seat_config(self.config, panelist)
+        if config is self.config:
+            return self
+        reads = config.documents is not None
+        hidden = _OUTWARD if reads else _READING
+        kept = [one for one in self.tools[: self.builtin] if not isinstance(one, BaseTool) or one.name not in hidden]
+        own = [one for one in self.tools[self.builtin :] if not reads or stays_here(one)]
+        return replace(self, config=config, tools=(*kept, *own), builtin=len(kept))
 
     async def documents(self) -> DocumentIndex:
         """The index of the user's folder.
@@ -76,6 +93,9 @@ class SeatLog(Protocol):
     def begin(self) -> None:
         """Count one tool call, before it is made."""
 
+    def pay(self, provider: str, results: int) -> AbstractAsyncContextManager[Receipt]:
+        """Pay for one search, as `web.Pay`."""
+
     def note(self, tool: str, query: str, found: list[Found], dropped: int = 0) -> None:
         """Write down one tool call: what it was asked, what it found, how much the exclusions dropped."""
 
@@ -88,13 +108,16 @@ class SeatContext:
     log: SeatLog
 
 
-async def open_kit(config: FusionConfig, task: SeatTask, own_tools: Sequence[Any] = ()) -> Kit:
+async def open_kit(
+    config: FusionConfig, task: SeatTask, own_tools: Sequence[Any] = (), session: Ledger | None = None
+) -> Kit:
     """The kit of a wave, the same for all its seats in one process.
 
     Args:
         config: The run's configuration.
         task: One of the wave's.
         own_tools: The caller's tools, after the package's own.
+        session: The ledger of the session that the run is part of.
     """
     run, spent = task["run"], Spent(task["spent"][0], int(task["spent"][1]))
     key = f"{run['id']}/{task['wave']}"
@@ -102,7 +125,8 @@ async def open_kit(config: FusionConfig, task: SeatTask, own_tools: Sequence[Any
     if known is not None:
         return known
     tools = await _tools(config)
-    ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens, strategy=config.strategy, spent=spent)
+    limits = config.limits
+    ledger = Ledger(usd=limits.usd, tokens=limits.tokens, strategy=config.strategy, spent=spent, session=session)
     kit = Kit(config=config, nonce=run["nonce"], tools=(*tools, *own_tools), builtin=len(tools), ledger=ledger)
     return _kits.setdefault(key, kit)
 

@@ -21,7 +21,7 @@ async def web_search(
     seat: SeatContext = runtime.context
     kit, log = seat.kit, seat.log
     try:
-        results, dropped = await find_results(kit, query)
+        results, dropped = await find_results(kit, query, log.pay)
     except web.SearchFailed as error:
         log.note("web_search", query, [], error.dropped)
         raise ToolException(str(error)) from error
@@ -29,8 +29,13 @@ async def web_search(
     return kit.shown(results), results
 
 
-async def find_results(kit: Kit, query: str) -> tuple[list[Found], int]:
+async def find_results(kit: Kit, query: str, pay: web.Pay = web.unpaid) -> tuple[list[Found], int]:
     """Search results as sources, and how many the exclusions dropped.
+
+    Args:
+        kit: The run's kit.
+        query: What to look for.
+        pay: Pays for the search where it is made; what another seat looked up, or is looking up, is not paid for again.
 
     Raises:
         SearchFailed: No provider gave any.
@@ -47,6 +52,7 @@ async def find_results(kit: Kit, query: str) -> tuple[list[Found], int]:
                 providers=search.providers,
                 excluded_domains=config.excluded_domains,
                 blocked_fragments=config.blocked_fragments,
+                pay=pay,
             )
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fusion_tool.config import FusionConfig
 from fusion_tool.errors import ConfigError
+from fusion_tool.panelist import Panelist
 
 OLLAMA = "ollama"
 """The one preset that is not data: it takes what a running Ollama offers."""
@@ -41,6 +42,14 @@ def preset_about(name: str) -> str:
     if name == OLLAMA:
         return "up to three installed models, of different families, of a running Ollama"
     return str(_tables()[name]["about"])
+
+
+@cache
+def shipped_roles() -> frozenset[Panelist]:
+    """Every seat, judge and synthesizer of the presets that are data: what a user took over by a preset's name."""
+    configs = [preset(name) for name in _tables()]
+    roles = (role for one in configs for role in (*one.panel, one.judge, one.synthesizer))
+    return frozenset(role for role in roles if role is not None)
 
 
 @cache

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from fusion_tool.routing.closed.asked import Asked, asked
 from fusion_tool.routing.closed.final_answer import final_answers
-from fusion_tool.routing.closed.value import Value, value_of
+from fusion_tool.routing.closed.terms import Value
+from fusion_tool.routing.closed.value import value_of
 
 _LONGEST_TEXT = 40_000
 _LONGEST = 2_000

@@ -22,9 +22,11 @@ from langgraph.prebuilt.tool_node import ToolCallRequest
 
 from fusion_tool.budget import TOOLS_BYTES
 from fusion_tool.config import Panelist
-from fusion_tool.models.call import Account, CallFailed, Reply, measured, size_of
+from fusion_tool.models.call import CallFailed, Reply, ask
 from fusion_tool.models.clients import model_cache
+from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault, scrub
+from fusion_tool.models.hedge import OnFirst, hedged
 from fusion_tool.panel_tools import Kit, SeatContext, screened
 from fusion_tool.seat.notebook import Answer, Notebook
 
@@ -38,7 +40,7 @@ _MOST_AGENTS = 64
 class _Turn(SeatContext):
     """One seat's state in the loop."""
 
-    account: Account
+    panelist: Panelist
     book: Notebook
     budget: int
     known: dict[str, ToolMessage] = field(default_factory=dict)
@@ -57,7 +59,7 @@ async def answer_with_tools(
     turn = _Turn(
         kit=kit,
         log=book,
-        account=book.account(panelist),
+        panelist=panelist,
         book=book,
         budget=book.tool_calls + kit.config.max_tool_calls,
     )
@@ -66,7 +68,7 @@ async def answer_with_tools(
     last = turn.replies[-1]
     if not last.text:
         raise CallFailed(Fault("tool_loop", "the model went on calling tools instead of answering"))
-    return Answer(last.text, last.truncated)
+    return Answer(last.text, last.panelist.model_name, last.truncated)
 
 
 async def _agent(model: BaseChatModel, kit: Kit) -> Any:
@@ -84,7 +86,9 @@ async def _agent(model: BaseChatModel, kit: Kit) -> Any:
 
 class _SeatLoop(AgentMiddleware[Any, Any]):
     async def awrap_model_call(
-        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],  # noqa: ARG002 - `_ask` stands in for it
     ) -> ModelResponse[Any]:
         turn: _Turn = request.runtime.context
         if turn.book.tool_calls >= turn.budget:
@@ -94,12 +98,9 @@ class _SeatLoop(AgentMiddleware[Any, Any]):
         while True:
             if len(turn.replies) >= turn.kit.config.max_tool_calls + _EXTRA_TURNS:
                 raise CallFailed(Fault("tool_loop", "the model went on calling tools instead of answering"))
-            reply = await measured(
-                partial(_send, handler, request),
-                size=size_of(request.messages) + (TOOLS_BYTES if request.tools else 0),
-                account=turn.account,
-                deadline=turn.book.deadline,
-            )
+            # Where a fallback has stepped in, it goes on: what it was told and said is in the messages.
+            speaker = turn.replies[-1].panelist if turn.replies else turn.panelist
+            reply = await hedged(partial(_ask, request), speaker, share=turn.kit.config.hedge, tools=True)
             turn.replies.append(reply)
             message = reply.message
             if message.tool_calls or not message.invalid_tool_calls:
@@ -134,13 +135,20 @@ class _SeatLoop(AgentMiddleware[Any, Any]):
         return message
 
 
-async def _send(
-    handler: Callable[[Any], Awaitable[ModelResponse[Any]]], request: ModelRequest[Any], max_tokens: int | None
-) -> AIMessage:
-    if max_tokens is not None:
-        request = request.override(model_settings={**request.model_settings, "max_tokens": max_tokens})
-    response = await handler(request)
-    return next(message for message in response.result if isinstance(message, AIMessage))
+async def _ask(request: ModelRequest[Any], one: Panelist, on_first: OnFirst | None) -> Reply:
+    """One call of `one` in place of the agent's own, which could neither stream nor go to another model."""
+    turn: Any = request.runtime.context  # a _Turn
+    model: Any = await chat_model(one)
+    if request.tools:
+        model = model.bind_tools(request.tools, tool_choice=request.tool_choice)
+    return await ask(
+        model,
+        request.messages,
+        account=turn.book.account(one),
+        deadline=turn.book.deadline,
+        on_first=on_first,
+        extra_bytes=TOOLS_BYTES if request.tools else 0,
+    )
 
 
 def _complaints(message: AIMessage) -> list[ToolMessage]:

@@ -7,9 +7,10 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from fusion_tool import claims
 from fusion_tool.config import Panelist
-from fusion_tool.models.call import CallFailed, ask
+from fusion_tool.models.call import CallFailed, Reply, ask
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
+from fusion_tool.models.hedge import OnFirst, hedged
 from fusion_tool.models.traits import traits_of
 from fusion_tool.panel_tools import Kit, gather
 from fusion_tool.prompts import fence, render, section
@@ -28,6 +29,7 @@ async def answer(panelist: Panelist, question: str, context: str, *, kit: Kit, b
     Raises:
         CallFailed: It gave no usable answer; what it cost stands in `book`.
     """
+    kit = kit.for_seat(panelist)
     model = await chat_model(panelist)
     traits = traits_of(panelist, model)
     if traits.small:
@@ -42,8 +44,14 @@ async def answer(panelist: Panelist, question: str, context: str, *, kit: Kit, b
                 raise
     found = await gather(question, _EVIDENCE, kit=kit, log=book)
     asked = _prompt(question, known, kit.shown(found), kit)
-    reply = await ask(model, asked, account=book.account(panelist), deadline=book.deadline)
-    return Answer(reply.text, reply.truncated)
+
+    async def asking(one: Panelist, on_first: OnFirst | None) -> Reply:
+        return await ask(
+            await chat_model(one), asked, account=book.account(one), deadline=book.deadline, on_first=on_first
+        )
+
+    reply = await hedged(asking, panelist, share=kit.config.hedge)
+    return Answer(reply.text, reply.panelist.model_name, reply.truncated)
 
 
 def _prompt(question: str, known: str, evidence: str, kit: Kit, hint: str = "") -> list[BaseMessage]:
@@ -63,11 +71,11 @@ async def _from_claims(model: Any, panelist: Panelist, question: str, *, kit: Ki
     account = book.account(panelist)
     if not found:
         reply = await ask(model, [HumanMessage(question)], account=account, deadline=book.deadline)
-        return Answer(reply.text, reply.truncated)
+        return Answer(reply.text, account.model, reply.truncated)
     bound = model.bind(response_format=claims.response_format(len(found)))
     prompt = claims.messages(question, found, nonce=kit.nonce)
     reply = await ask(bound, prompt, account=account, deadline=book.deadline)
     text = claims.as_text(reply.text, found)
     if text is None:
         raise CallFailed(Fault("invalid_output", "no claim could be read from the reply"))
-    return Answer(text)
+    return Answer(text, account.model)

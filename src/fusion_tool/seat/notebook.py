@@ -1,20 +1,27 @@
 """What a seat keeps while it works: its bill, what it found, how many tools it used."""
 
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from fusion_tool.budget import Tab
 from fusion_tool.config import Panelist
 from fusion_tool.models.call import Account
+from fusion_tool.pricing import search_fee
 from fusion_tool.sources import Found
 from fusion_tool.usage import Call
+from fusion_tool.web import Receipt
+from fusion_tool.web.search.result import ProviderFailed
 from fusion_tool.wiring import Progress
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A seat's usable text, citations by id; `truncated` where it was cut off at its token limit."""
+    """A seat's usable text, citations by id, and whose it is; `truncated` where it was cut off at its token limit."""
 
     text: str
+    model: str
     truncated: bool = False
 
 
@@ -41,6 +48,33 @@ class Notebook:
     def account(self, panelist: Panelist) -> Account:
         """The account of this seat's calls of one model."""
         return Account("panelist", panelist, self.tab, self.rows, self.seat)
+
+    @asynccontextmanager
+    async def pay(self, provider: str, results: int) -> AsyncIterator[Receipt]:
+        """Pay for one search: its row stands as unknown while it is under way, as other seats may wait for it too.
+
+        Raises:
+            OverBudget: The fee could pass a limit.
+        """
+        receipt, fee = Receipt(), search_fee(provider, results)
+        if not fee:
+            yield receipt
+            return
+        held, row = await self.tab.reserve_fee(fee), Call.of_search(provider, self.seat)
+        self.rows.append(row)
+        ended: Call | None = row
+        started = time.monotonic()
+        try:
+            yield receipt
+            ended = row.priced(receipt.cost_usd, fee)
+        except ProviderFailed as failed:
+            ended = row if failed.may_be_charged else None
+            raise
+        finally:
+            took = {"seconds": round(time.monotonic() - started, 3)}
+            place = self.rows.index(row)
+            self.rows[place : place + 1] = [ended.model_copy(update=took)] if ended else []
+            self.tab.settle(held, ended)
 
     def begin(self) -> None:
         """Count a tool call before it is made, so that calls side by side cannot pass the budget."""

@@ -8,7 +8,7 @@ from fusion_tool.web.exclusion import blocked_by, is_excluded
 from fusion_tool.web.fetch import fetch_page, fetch_text
 from fusion_tool.web.page import Page, PageText
 from fusion_tool.web.policy import FetchPolicy
-from fusion_tool.web.search import PROVIDERS, Provider, SearchOutcome, SearchResult, web_search
+from fusion_tool.web.search import PROVIDERS, Pay, Provider, Receipt, SearchOutcome, SearchResult, unpaid, web_search
 
 __all__ = [
     "PROVIDERS",
@@ -18,7 +18,9 @@ __all__ = [
     "Page",
     "PageText",
     "PageWithheld",
+    "Pay",
     "Provider",
+    "Receipt",
     "SearchFailed",
     "SearchOutcome",
     "SearchResult",
@@ -26,5 +28,6 @@ __all__ = [
     "fetch_page",
     "fetch_text",
     "is_excluded",
+    "unpaid",
     "web_search",
 ]

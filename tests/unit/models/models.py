@@ -22,7 +22,7 @@ def account(one):
     return Account("panelist", one, tab=Tab(Ledger(usd=None, tokens=None), "panelist"), rows=[], seat="a")
 
 
-async def asked(one, *, seconds=5.0, on=None, on_delta=None, bound=None):
+async def asked(one, *, seconds=5.0, on=None, bound=None, **listeners):
     """One call of a panelist's model."""
     model = await chat_model(one)
     return await ask(
@@ -30,5 +30,5 @@ async def asked(one, *, seconds=5.0, on=None, on_delta=None, bound=None):
         USER,
         account=on or account(one),
         deadline=time.monotonic() + seconds,
-        on_delta=on_delta,
+        **listeners,
     )

@@ -23,6 +23,8 @@ def secrets(monkeypatch):
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_ORGANIZATION", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
         monkeypatch.setenv(name, f"foreign-{name}")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "foreign-ANTHROPIC_API_KEY")
+    for name in ("MISTRAL_API_KEY", "ZAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
     for name in OURS:
         monkeypatch.setenv(name, f"own-{name}")
 
@@ -180,7 +182,10 @@ def test_a_fallback_keeps_the_sampling_and_leaves_the_endpoint():
         ({"model": "nope:m"}, "judge.model", "no provider 'nope'"),
         ({"model": "openrouter:"}, "judge.model", "names no model"),
         ({"model": "local:nope"}, "judge.model", "no local model 'nope'"),
-        ({"model": "mistralai:m"}, "judge.model", "pip install langchain-mistralai"),
+        ({"model": "bedrock:m"}, "judge.model", "pip install langchain-aws"),
+        ({"model": "mistralai:m"}, "judge.model", "set MISTRAL_API_KEY"),
+        ({"model": "zai:m"}, "judge.model", "set ZAI_API_KEY"),
+        ({"model": "zai:"}, "judge.model", "names no model"),
         ({"model": "openrouter:m", "fallbacks": ("nope:m",)}, "judge.model", "no provider 'nope'"),
         ({"model": "m", "base_url": "http://h/v1", "api_key_env": "ABSENT_KEY"}, "judge.model", "set ABSENT_KEY"),
         ({"model": "openrouter:m", "api_key_env": "ABSENT_KEY"}, "judge.model", "set ABSENT_KEY"),
@@ -192,6 +197,12 @@ def test_what_could_not_be_made_is_refused_before_any_call(one, field, said):
     assert caught.value.field == field
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("model", ["zai:glm-5", "moonshotai:kimi-k2.6"])
+async def test_reasoning_effort_is_refused_where_it_is_not_understood(model):
+    with pytest.raises(ConfigError, match="'reasoning' is for openai and openrouter models"):
+        await chat_model(Panelist(model=model, reasoning="low"))
 
 
 def test_a_missing_key_is_named(monkeypatch):

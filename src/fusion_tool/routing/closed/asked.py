@@ -3,13 +3,17 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+
+from fusion_tool.routing.closed.units import units_of
 
 _CODE = re.compile(
     r"```|`[^`\n]+`|\[PYTHON\]|^\s*(?:def|class|import|from|assert|fn|func|public|let|const|var)\s\w.*[=({:;]|\bassert\s\w+\("
     r"|console\.log|\bprint\w*\(|^\s*#include\b|=>|\bSELECT\b.*\bFROM\b",
     re.MULTILINE,
 )
-_OPTION = re.compile(r"(?:^|(?<=[\s;,]))(?:\(([A-Ja-j])\)|([A-J])[.):]|([a-j])\))\s+(\S.*?)(?=\s*(?:[;,]?\s\(?[A-Ja-j][.):]\)?\s|\n|$))")
+_LETTERS = r"(?:\(([A-Ja-j])\)|([A-J])[.):]|([a-j])\))"
+_OPTION = re.compile(rf"(?:^|(?<=[\s;,])){_LETTERS}\s+(\S.*?)(?=[;,]?\s+{_LETTERS}\s|\s*$)", re.MULTILINE)
 _YES_OR_NO = re.compile(
     r"\b(?:true or false|yes or no|yes/no|true/false)\b"
     r"|(?:^|[.?!:,]\s+|\n)(?:is|are|was|were|do|does|did|can|could|will|would|has|have|should|must|may)\s[^?.]*\?",
@@ -20,14 +24,19 @@ _PERCENT = re.compile(
     r"(?:percent(?:age)?|per cent)\b|\bwhat\s+%",
     re.IGNORECASE,
 )
-_EQUATION = re.compile(r"\b(?:equations?|asymptotes?|lines?|axis|axes|directrix|tangents?|which variable)\b", re.IGNORECASE)
+_EQUATION = re.compile(
+    r"\b(?:equations?|asymptotes?|lines?|axis|axes|directrix|tangents?|which variable)\b", re.IGNORECASE
+)
 _OPEN = re.compile(
-    r"^\W*(?:please\s+)?(?:why|how (?:do|does|did|can|could|should|would|to|is|are|has|have|come)|explain|describe|write"
-    r"|draft|compare|summari[sz]e|discuss|list|suggest|review|propose|design|outline|tell me|give me|help|plan|rewrite)\b"
+    r"^\W*(?:please\s+)?(?:why|how (?:do|does|did|can|could|should|would|to|is|are|has|have|come)|explain|describe"
+    r"|write|draft|compare|summari[sz]e|discuss|list|suggest|review|propose|design|outline|tell me|give me|help|plan"
+    r"|rewrite)\b"
     r"|\b(?:explain|describe|discuss|justify|prove|compare)\b",
     re.IGNORECASE,
 )
-_PARTS = re.compile(r"\?.+\?|\band\s+(?:what|who|when|where|how|which|why)\b|^\s*\(?[ab1][.)]\s", re.DOTALL | re.MULTILINE)
+_PARTS = re.compile(
+    r"\?.+\?|\band\s+(?:what|who|when|where|how|which|why)\b|^\s*\(?[ab1][.)]\s", re.DOTALL | re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,7 @@ class Asked:
         options: The choices it offers, by their capital letter; empty where it offers none.
         yes_or_no: It can be answered by yes, no, true or false.
         percent: It asks for a percentage, so that a bare number is one.
+        units: The known units that the asking sentence speaks of: dimension, and worth in the dimension's base.
         equation: It asks for an equation, in which `x = 2` is not `y = 2`.
         open: It asks for prose, or for several things: only an answer that is marked as such counts.
     """
@@ -47,6 +57,7 @@ class Asked:
     options: Mapping[str, str]
     yes_or_no: bool
     percent: bool
+    units: frozenset[tuple[str, Fraction]]
     equation: bool
     open: bool
 
@@ -59,6 +70,7 @@ def asked(question: str) -> Asked:
         options=choices,
         yes_or_no=bool(_YES_OR_NO.search(question)),
         percent=bool(_PERCENT.search(question)),
+        units=units_of(_asking(question)),
         equation=bool(_EQUATION.search(question)),
         open=bool(_OPEN.search(question) or (not choices and _PARTS.search(question))),
     )
@@ -72,3 +84,9 @@ def options(question: str) -> dict[str, str]:
         if letter == chr(ord("A") + len(found)):
             found[letter] = match[4].strip(" ;,.")
     return found if len(found) > 1 else {}
+
+
+def _asking(question: str) -> str:
+    """The last sentence that ends in a question mark, else the last one."""
+    sentences = re.split(r"(?<=[.?!])\s+", question.strip())
+    return next((sentence for sentence in reversed(sentences) if sentence.endswith("?")), sentences[-1])

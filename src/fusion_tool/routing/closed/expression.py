@@ -10,7 +10,9 @@ _LONGEST, _DEEPEST = 200, 20
 _FUNCTIONS = ("sqrt", "sin", "cos", "tan", "ln", "log")
 _NAMES = "|".join(_FUNCTIONS)
 _TOKEN = re.compile(rf"\s*(\d+(?:\.\d+)?|\.\d+|{_NAMES}|[A-Za-zπθ](?:_[A-Za-z0-9]+)?|\*\*|[-+*/^!()∞])")
-_SPELLINGS = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "[": "(", "]": ")"})
+_SPELLINGS = str.maketrans(
+    {"\u2212": "-", "\u2013": "-", "\u00d7": "*", "·": "*", "⋅": "*", "÷": "/", "[": "(", "]": ")"}
+)
 _SUPERSCRIPTS = {ord(sign): str(digit) for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 _RAISED = re.compile(rf"[{''.join(map(chr, _SUPERSCRIPTS))}]+")
 _ROOT_SIGN = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-zπ])")
@@ -119,19 +121,19 @@ class _Reader:
         return _raised(base, self._signed()) if self._take("^") else base
 
     def _atom(self) -> Polynomial:
-        token = self._take()
-        if token == "(":
+        piece = self._take()
+        if piece == "(":
             value = self._sum()
             if not self._take(")"):
                 raise TooHard
             return value
-        if token in _FUNCTIONS:
-            argument = self._atom() if self._next == "(" or token == "sqrt" else self._power()
-            return square_root(argument) if token == "sqrt" else Polynomial.symbol((token, argument.key))
-        if token and (token[0].isdigit() or token[0] == "."):
-            return Polynomial.number(Fraction(token))
-        if token and (token[0].isalpha() or token == "∞"):
-            return Polynomial.symbol(token)
+        if piece in _FUNCTIONS:
+            argument = self._atom() if self._next == "(" or piece == "sqrt" else self._power()
+            return square_root(argument) if piece == "sqrt" else Polynomial.symbol((piece, argument.key))
+        if piece and (piece[0].isdigit() or piece[0] == "."):
+            return Polynomial.number(Fraction(piece))
+        if piece and (piece[0].isalpha() or piece == "∞"):
+            return Polynomial.symbol(piece)
         raise TooHard
 
 

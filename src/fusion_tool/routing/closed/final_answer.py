@@ -10,23 +10,26 @@ from fusion_tool.grounding.grammar import tokens
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL)
 _JSON = re.compile(r'"(?:final[_ ]?)?answer"\s*:\s*', re.IGNORECASE)
 _JSON_END = re.compile(r"\s*(?:,\s*\"\w+\"\s*:|\}\s*(?:```\s*)?\Z)")
-_TAGS = re.compile(r"\[ANSWER\](.*?)\[/ANSWER\]|<(?:final_)?answer>(.*?)</(?:final_)?answer>", re.DOTALL | re.IGNORECASE)
+_TAGS = re.compile(
+    r"\[ANSWER\](.*?)\[/ANSWER\]|<(?:final_)?answer>(.*?)</(?:final_)?answer>", re.DOTALL | re.IGNORECASE
+)
 _HASHES = re.compile(r"^####\s*(\S.*)\Z", re.MULTILINE)
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
 _NOUN = r"(?:answer|result|output|antwort|ergebnis|réponse|résultat|respuesta|resultado|resposta|risposta)"
 _LABEL = re.compile(
-    rf"^[\s#>*_-]*(?:(?:the|my|final|correct|short|numerical|die|la)\s+)*{_NOUN}[\s*_]*[::][\s*_]*(.*)$"
-    r"|^\s*(?:答案|答え|最终答案|답)\s*[::]\s*(.*)$",
+    rf"^[\s#>*_-]*(?:(?:the|my|final|correct|short|numerical|die|la)\s+)*{_NOUN}[ \t*_]*[:\uff1a][ \t*_]*(.*)$"
+    r"|^\s*(?:答案|答え|最终答案|答)\s*[:\uff1a]\s*(.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
 _SAID = re.compile(rf"\b{_NOUN}\s+(?:is|are|was|would be|will be|equals|=|ist|est|es)\s*:?\s+(.+)", re.IGNORECASE)
 _COPULA = re.compile(
-    r"(?:\b(?:is|are|was|were|be|equals|equal to|gives|yields|returns|prints|get|total(?:s|ing)?|ist|est|es)|[=:])\s+"
-    r"(?:exactly |therefore |thus |:)?(\S.{0,60}?)\.?$",
+    r"^(?:.*(?:\b(?:is|are|was|were|be|equals|equal to|gives|yields|returns|prints|ist|est|es)|:)"
+    r"|(?:so|thus|hence|therefore|also|donc)\b,?)\s+(?:exactly |therefore |thus )?(\S.{0,60}?)\.?$",
     re.IGNORECASE,
 )
 _EMPHASIS = re.compile(r"(\*\*|__|`|\$)(\S(?:.*?\S)?)\1")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'*(\[$\\])")
+_CLOSING = re.compile(r"[.!?]$")
 _SHORT = 12
 """Words of a whole answer that is nothing but the answer."""
 
@@ -115,7 +118,7 @@ def _labelled(text: str) -> list[str]:
     if found or not text:
         return [said for said in found if said]
     said = _SAID.search(_paragraphs(text)[-1])
-    return [_bare(_SENTENCE.split(said[1].partition("\n")[0])[0])] if said else []
+    return [_bare(_without_stop(_SENTENCE.split(said[1].partition("\n")[0])[0].strip()))] if said else []
 
 
 def _last_words(text: str) -> Iterator[Final]:
@@ -123,10 +126,10 @@ def _last_words(text: str) -> Iterator[Final]:
     if not text:
         return
     if "\n" not in text and len(text.split()) <= _SHORT:
-        yield Final(_bare(text), marked=not re.search(r"[.!?]$", text) or len(text.split()) == 1)
+        yield Final(_bare(text), marked=not _CLOSING.search(text) or len(text.split()) == 1)
     last = _paragraphs(text)[-1]
     if "\n" not in last or last.startswith(("```", "$$", "\\[")):
-        yield Final(_bare(last), marked=last.startswith("**") and last == f"**{_bare(last)}**")
+        yield Final(_bare(last), marked=last == f"**{_bare(last)}**" and not _CLOSING.search(_bare(last)))
     sentence = _SENTENCE.split(last.splitlines()[-1])[-1].strip()
     if ends := _COPULA.search(sentence):
         emphasised = _EMPHASIS.fullmatch(ends[1].strip("."))
@@ -135,6 +138,10 @@ def _last_words(text: str) -> Iterator[Final]:
 
 def _paragraphs(text: str) -> list[str]:
     return [part.strip("\n") for part in re.split(r"\n\s*\n", text) if part.strip()] or [text]
+
+
+def _without_stop(text: str) -> str:
+    return text if text.endswith("..") else text.removesuffix(".")
 
 
 def _bare(text: str) -> str:

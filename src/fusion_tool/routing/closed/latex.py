@@ -1,4 +1,4 @@
-"""LaTeX mathematics as the plain text that one would type: `\\dfrac{\\sqrt{3}}{2}` -> `((√(3))/(2))`."""
+r"""LaTeX mathematics as the plain text that one would type: `\dfrac{\sqrt{3}}{2}` -> `((√(3))/(2))`."""
 
 import re
 
@@ -25,14 +25,14 @@ _SYMBOLS = {
     "geq": "≥",
     "ne": "≠",
     "neq": "≠",
-    "cup": "∪",
+    "cup": "\u222a",
     "circ": "°",
     "approx": "≈",
-    "sin": "sin",
-    "cos": "cos",
-    "tan": "tan",
-    "ln": "ln",
-    "log": "log",
+    "sin": " sin ",
+    "cos": " cos ",
+    "tan": " tan ",
+    "ln": " ln ",
+    "log": " log ",
     "emptyset": "∅",
     "varnothing": "∅",
 }

@@ -1,24 +1,27 @@
 """Exa, by key: https://docs.exa.ai/reference/search."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_tool.web.search.http import api_key, request_json, rows
+from fusion_tool.web.search.paying import Receipt
 from fusion_tool.web.search.result import SearchResult, normalised
 
 _URL = "https://api.exa.ai"
 _MOST = 100
 
 
-async def search(
+async def search(  # noqa: PLR0913 - as every provider's, and the receipt
     query: str,
     *,
     limit: int,
     excluded_domains: Sequence[str] = (),
     timeout: float = 15.0,  # noqa: ASYNC109 - passed on to httpx
     base_url: str | None = None,
+    receipt: Receipt | None = None,
 ) -> list[SearchResult]:
-    """Search with Exa, taking its highlights as snippets.
+    """Search with Exa, taking its highlights as snippets; the receipt gets what it says that it charges.
 
     Raises:
         ProviderFailed: No key in `EXA_API_KEY`, or no usable answer.
@@ -37,7 +40,14 @@ async def search(
         },
         refused="the key in EXA_API_KEY was refused",
     )
+    if receipt is not None:
+        receipt.cost_usd = _cost(answer.get("costDollars"))
     return normalised(rows(answer, "results"), title="title", url="url", snippet=_snippet)
+
+
+def _cost(told: Any) -> float | None:
+    total = told.get("total") if isinstance(told, Mapping) else None
+    return float(total) if isinstance(total, int | float) and 0 <= total < math.inf else None
 
 
 def _snippet(row: Mapping[str, Any]) -> str:

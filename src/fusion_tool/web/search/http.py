@@ -69,13 +69,13 @@ async def request_json(  # noqa: PLR0913 - one argument for each part of a reque
             _check_status(response.status_code, refused)
             return _object(await read_body(response, _MAX_BYTES))
     except httpx.TimeoutException as error:
-        raise ProviderFailed(f"timed out after {timeout:g} s") from error
+        raise ProviderFailed(f"timed out after {timeout:g} s", may_be_charged=True) from error
     except httpx.ConnectError as error:
         raise ProviderFailed("cannot connect") from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise ProviderFailed(f"the request failed ({type(error).__name__})") from error
+        raise ProviderFailed(f"the request failed ({type(error).__name__})", may_be_charged=True) from error
     except FetchFailed as error:
-        raise ProviderFailed(str(error)) from error
+        raise ProviderFailed(str(error), may_be_charged=True) from error
 
 
 def rows(answer: Mapping[str, Any], *path: str) -> list[Any]:
@@ -90,7 +90,7 @@ def rows(answer: Mapping[str, Any], *path: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise ProviderFailed(f"unexpected JSON: {'.'.join(path)} is not a list")
+        raise ProviderFailed(f"unexpected JSON: {'.'.join(path)} is not a list", may_be_charged=True)
     return value
 
 
@@ -114,7 +114,7 @@ def _object(data: bytes) -> dict[str, Any]:
         answer = json.loads(data)
     except (ValueError, RecursionError) as error:
         kind = "HTML instead of JSON" if data.lstrip()[:1] == b"<" else "no valid JSON"
-        raise ProviderFailed(f"answered {kind}") from error
+        raise ProviderFailed(f"answered {kind}", may_be_charged=True) from error
     if not isinstance(answer, dict):
-        raise ProviderFailed("unexpected JSON: not an object")
+        raise ProviderFailed("unexpected JSON: not an object", may_be_charged=True)
     return answer

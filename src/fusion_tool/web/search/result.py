@@ -39,7 +39,16 @@ class SearchOutcome:
 
 
 class ProviderFailed(Exception):  # noqa: N818 - says what happened, as its public siblings do
-    """One provider gave nothing; the message is the reason in one line, and never holds a key."""
+    """One provider gave nothing; the message is the reason in one line, and never holds a key.
+
+    Args:
+        reason: The message.
+        may_be_charged: Whether the provider may have served the request.
+    """
+
+    def __init__(self, reason: str, *, may_be_charged: bool = False) -> None:
+        super().__init__(reason)
+        self.may_be_charged = may_be_charged
 
 
 def normalised(

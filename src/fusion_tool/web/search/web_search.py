@@ -6,9 +6,11 @@ from functools import partial
 from importlib import import_module
 from typing import Literal, TypeAlias, get_args
 
+from fusion_tool.budget import OverBudget
 from fusion_tool.errors import ConfigError
 from fusion_tool.web.errors import SearchFailed
 from fusion_tool.web.exclusion import canonical_domains
+from fusion_tool.web.search.paying import Pay, Receipt, unpaid
 from fusion_tool.web.search.result import ProviderFailed, SearchOutcome, SearchResult, without_excluded
 
 Provider: TypeAlias = Literal["duckduckgo", "searxng", "tavily", "exa", "brave"]
@@ -28,6 +30,7 @@ async def web_search(  # noqa: PLR0913 - settings, all but two with a default
     limit: int = 6,
     timeout: float = 15.0,  # noqa: ASYNC109 - a limit for each provider, not one that a caller could set around
     searxng_url: str | None = None,
+    pay: Pay = unpaid,
 ) -> SearchOutcome:
     """Search the web with the first of `providers` that gives a result.
 
@@ -41,6 +44,7 @@ async def web_search(  # noqa: PLR0913 - settings, all but two with a default
         limit: Most results.
         timeout: Seconds for each provider.
         searxng_url: The operator's SearXNG, trusted and possibly private; `SEARXNG_URL` where it is `None`.
+        pay: Told of each request to a provider; one that it cannot afford is not made.
 
     Raises:
         ConfigError: An unknown provider, or none.
@@ -52,14 +56,14 @@ async def web_search(  # noqa: PLR0913 - settings, all but two with a default
     asked = 2 * limit if excluded_domains or blocked_fragments else limit
     attempts, dropped = [], 0
     for name in providers:
-        search = _provider(name, searxng_url)
         try:
-            async with asyncio.timeout(timeout):
+            async with pay(name, asked) as receipt, asyncio.timeout(timeout):
+                search = _provider(name, searxng_url, receipt)
                 found = await search(query, limit=asked, excluded_domains=domains, timeout=timeout)
         except TimeoutError:
             attempts.append(f"{name}: timed out after {timeout:g} s")
             continue
-        except ProviderFailed as failure:
+        except (ProviderFailed, OverBudget) as failure:
             attempts.append(f"{name}: {failure}")
             continue
         kept = without_excluded(found, domains, blocked_fragments)
@@ -80,7 +84,13 @@ def _check(query: str, providers: Sequence[str]) -> None:
             raise ConfigError(f"{name!r} is not one of {', '.join(PROVIDERS)}", field="search.providers")
 
 
-def _provider(name: str, searxng_url: str | None) -> _Search:
+def _provider(name: str, searxng_url: str | None, receipt: Receipt) -> _Search:
     """The provider's own search function; its module is loaded only when it is asked."""
     search: _Search = import_module(f"fusion_tool.web.search.{name}").search
-    return partial(search, base_url=searxng_url) if name == "searxng" else search
+    match name:
+        case "searxng":
+            return partial(search, base_url=searxng_url)
+        case "exa":
+            return partial(search, receipt=receipt)
+        case _:
+            return search

@@ -1,0 +1,167 @@
+"""From verdicts to scores: of a task, and of an arm over its tasks.
+
+A task's score is `clamp(sum of the weights met / sum of the positive weights, 0, 1)`, averaged over passes; an arm's is
+the mean over tasks (DRACO, arXiv:2602.11685). A missing verdict counts neither way: its criterion is left out of
+both sums, and below a floor of coverage the task has no score.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import fmean
+
+from pydantic import BaseModel, ConfigDict
+
+from fusion_tool.evals.intervals import Mean, mean_of
+from fusion_tool.evals.tasks import Criterion, Task
+from fusion_tool.evals.verdicts import Verdict
+
+COVERAGE = 0.95
+"""The share of a task's verdicts below which it has no score."""
+
+
+class TaskScore(BaseModel):
+    """How one arm did on one task.
+
+    Args:
+        task: The task's id.
+        domain: The task's domain.
+        score: 0 to 1; `None` where the answer was refused, is missing, or too few verdicts are in.
+        pass_rate: Share of criteria passed, all weighing the same: a merit met, a flaw (negative weight) not met.
+        axes: The score of each axis by itself; an axis without a positive weight has none.
+        coverage: Share of the verdicts that are in; `None` for a task that no judge graded.
+        refused: The arm declined to answer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    domain: str = ""
+    score: float | None
+    pass_rate: float | None = None
+    axes: dict[str, float] = {}
+    coverage: float | None = None
+    refused: bool = False
+
+
+class ArmScore(BaseModel):
+    """How one arm did over its tasks.
+
+    Args:
+        tasks: How many it was asked.
+        scored: How many have a score.
+        refused: How many it declined to answer.
+        score: Mean over the scored tasks: refusals are left out. `None` where there is none.
+        score_refusals_zero: The same with 0 for each refusal.
+        pass_rate: Mean of the tasks' unweighted pass rates.
+        axes: Mean score by axis.
+        domains: Mean score by domain.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tasks: int
+    scored: int
+    refused: int
+    score: Mean | None
+    score_refusals_zero: Mean | None
+    pass_rate: float | None
+    axes: dict[str, Mean]
+    domains: dict[str, Mean]
+
+    @property
+    def answered(self) -> float:
+        """Share of the tasks that were not refused."""
+        return 1 - self.refused / self.tasks if self.tasks else 1.0
+
+
+def rubric_score(rubric: Iterable[Criterion], met: Mapping[str, bool]) -> float | None:
+    """The score of one pass, 0 to 1.
+
+    Args:
+        rubric: The criteria.
+        met: Verdicts by criterion id; a criterion without one is left out.
+
+    Returns:
+        `None` where no criterion with a positive weight has a verdict.
+    """
+    judged = [criterion for criterion in rubric if criterion.id in met]
+    most = sum(criterion.weight for criterion in judged if criterion.weight > 0)
+    if most <= 0:
+        return None
+    return min(1.0, max(0.0, sum(criterion.weight for criterion in judged if met[criterion.id]) / most))
+
+
+def score_rubric(
+    task: Task, verdicts: Sequence[Verdict], *, passes: int = 1, floor: float = COVERAGE, refused: bool = False
+) -> TaskScore:
+    """The score of one answer.
+
+    Args:
+        task: With a rubric.
+        verdicts: Of any number of passes, in any order.
+        passes: How many passes were asked for.
+        floor: Least coverage of a task with a score.
+        refused: The arm declined to answer; then there is no score.
+    """
+    named = TaskScore(task=task.id, domain=task.domain, score=None, refused=refused)
+    if refused:
+        return named
+    known = {criterion.id for criterion in task.rubric}
+    rounds: dict[int, dict[str, bool]] = defaultdict(dict)
+    for verdict in verdicts:
+        if verdict.met is not None and verdict.criterion in known and verdict.repeat <= passes:
+            rounds[verdict.repeat][verdict.criterion] = verdict.met
+    coverage = sum(map(len, rounds.values())) / (len(known) * passes)
+    if coverage < floor:
+        return named.model_copy(update={"coverage": coverage})
+
+    def over_passes(of: Callable[[Mapping[str, bool]], float | None]) -> float | None:
+        return _mean(of(met) for met in rounds.values())
+
+    axes = dict.fromkeys(criterion.axis for criterion in task.rubric if criterion.axis)
+    by_axis = {
+        axis: over_passes(lambda met, axis=axis: rubric_score((c for c in task.rubric if c.axis == axis), met))  # type: ignore[misc]
+        for axis in axes
+    }
+    update = {
+        "score": over_passes(lambda met: rubric_score(task.rubric, met)),
+        "pass_rate": over_passes(lambda met: _pass_rate(task.rubric, met)),
+        "axes": {axis: value for axis, value in by_axis.items() if value is not None},
+        "coverage": coverage,
+    }
+    return named.model_copy(update=update)
+
+
+def _pass_rate(rubric: Iterable[Criterion], met: Mapping[str, bool]) -> float | None:
+    return _mean(float(met[c.id] == (c.weight >= 0)) for c in rubric if c.id in met)
+
+
+def score_arm(scores: Iterable[TaskScore]) -> ArmScore:
+    """An arm's scores over its tasks, with intervals."""
+    rows = list(scores)
+    axes, domains = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    for row in rows:
+        for axis, value in row.axes.items():
+            axes[axis].append(value)
+        if row.score is not None and row.domain:
+            domains[row.domain].append(row.score)
+    reached = [row.score for row in rows if row.score is not None]
+    return ArmScore(
+        tasks=len(rows),
+        scored=len(reached),
+        refused=sum(row.refused for row in rows),
+        score=_over(reached),
+        score_refusals_zero=_over(reached + [0.0 for row in rows if row.refused]),
+        pass_rate=_mean(row.pass_rate for row in rows),
+        axes={name: mean_of(values, within=(0, 1)) for name, values in axes.items()},
+        domains={name: mean_of(values, within=(0, 1)) for name, values in sorted(domains.items())},
+    )
+
+
+def _over(values: Sequence[float]) -> Mean | None:
+    return mean_of(values, within=(0, 1)) if values else None
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -1,0 +1,132 @@
+"""`Task`: a question with what its answers are graded by: weighted criteria, or a reference answer."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+_Text = Annotated[str, Field(min_length=1)]
+_Weight = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Criterion(_Value):
+    """One statement about an answer that a judge finds `MET` or `UNMET`.
+
+    Args:
+        id: Unique within its task.
+        requirement: The statement; the only part of a rubric that a judge sees.
+        weight: What meeting it adds to the score; a statement that describes a flaw weighs less than 0.
+        axis: The rubric's section, such as `factual-accuracy`; `None` where it has none.
+    """
+
+    id: _Text
+    requirement: _Text
+    weight: _Weight = 1.0
+    axis: str | None = None
+
+
+class Exclude(_Value):
+    """What a panel must not read, for it gives the answers away: sites, and pages that contain a text."""
+
+    domains: tuple[_Text, ...] = ()
+    fragments: tuple[_Text, ...] = ()
+
+    def __or__(self, other: "Exclude") -> "Exclude":
+        return Exclude(
+            domains=tuple(dict.fromkeys(self.domains + other.domains)),
+            fragments=tuple(dict.fromkeys(self.fragments + other.fragments)),
+        )
+
+
+class Task(_Value):
+    """One question of a task set.
+
+    Args:
+        id: Unique within its set.
+        question: As the arms are asked it.
+        domain: What scores are also given by; `""` where a set has no domains.
+        rubric: Criteria, at least one of them with a positive weight; empty where a reference is given.
+        reference: Acceptable closed answers, any of which is right; a string stands for one.
+        exclude: What the panel must not read for this task.
+    """
+
+    id: _Text
+    question: _Text
+    domain: str = ""
+    rubric: tuple[Criterion, ...] = ()
+    reference: tuple[_Text, ...] = ()
+    exclude: Exclude = Exclude()
+
+    @field_validator("reference", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        given = value if isinstance(value, list | tuple) else [value]
+        return [str(one) if isinstance(one, int | float) else one for one in given if one is not None]
+
+    @field_validator("rubric")
+    @classmethod
+    def _scorable(cls, rubric: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
+        if repeated := first_repeated(criterion.id for criterion in rubric):
+            raise ValueError(f"two criteria have the id '{repeated}'")
+        if rubric and not any(criterion.weight > 0 for criterion in rubric):
+            raise ValueError("no criterion has a positive weight, so that nothing could be scored")
+        return rubric
+
+    @model_validator(mode="after")
+    def _gradable(self) -> "Task":
+        if bool(self.rubric) == bool(self.reference):
+            raise ValueError("a task needs a rubric with criteria or a reference, and not both")
+        return self
+
+
+class TaskSet(_Value):
+    """Tasks that belong together.
+
+    Args:
+        name: For reports.
+        tasks: At least one; ids are unique.
+        exclude: What the panel must not read for any of them.
+    """
+
+    name: _Text
+    tasks: tuple[Task, ...] = Field(min_length=1)
+    exclude: Exclude = Exclude()
+
+    @field_validator("tasks")
+    @classmethod
+    def _distinct(cls, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+        if repeated := first_repeated(task.id for task in tasks):
+            raise ValueError(f"two tasks have the id '{repeated}'")
+        return tasks
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over all that decides a score, as hex digits: results under another one are not comparable."""
+        kept = [task.model_dump_json(exclude={"exclude"}) for task in sorted(self.tasks, key=lambda task: task.id)]
+        return hashlib.sha256("\n".join(kept).encode()).hexdigest()
+
+    def only(self, ids: Iterable[str]) -> "TaskSet":
+        """The set with the tasks `ids` alone, in the set's order.
+
+        Raises:
+            KeyError: There is no such task.
+        """
+        wanted = set(ids)
+        if unknown := wanted - {task.id for task in self.tasks}:
+            raise KeyError(min(unknown))
+        return self.model_copy(update={"tasks": tuple(task for task in self.tasks if task.id in wanted)})
+
+
+def first_repeated(ids: Iterable[str]) -> str | None:
+    """The first id that stands there twice."""
+    seen: set[str] = set()
+    for one in ids:
+        if one in seen:
+            return one
+        seen.add(one)
+    return None

@@ -1,0 +1,85 @@
+"""An answer as it is written: its text passed on, its first token noted, and one whole message in the end."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
+from langchain_core.messages.ai import add_ai_message_chunks
+from langchain_core.messages.tool import default_tool_parser
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from fusion_tool.models.latency import FirstToken
+from fusion_tool.models.text import AnswerStream
+
+QUIET = RunnableConfig(tags=["nostream"])
+"""Keeps the inner models' tokens out of an outer agent's message stream."""
+
+
+class Broken(Exception):  # noqa: N818 - it carries the provider's own error
+    """A stream broke off after its first token: that is paid for and may have been shown, so none starts it over."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+async def streamed(
+    model: Runnable[Any, AIMessage],
+    messages: Sequence[BaseMessage],
+    first: FirstToken,
+    on_delta: Callable[[str], None] | None = None,
+) -> AIMessage:
+    """What `model` answers.
+
+    Args:
+        model: A chat model; one that cannot stream gives its whole answer as the first token.
+        messages: The prompt.
+        first: Told of every token, be it of the answer, its reasoning, or a tool call.
+        on_delta: Receives the answer's text.
+
+    Raises:
+        Broken: After the first token.
+        Exception: Before it, the provider's own.
+    """
+
+    async def attempt(**options: Any) -> AIMessage:
+        answer, chunks = AnswerStream(), []
+        with first.awaited():
+            async for message in model.astream(messages, QUIET, **options):
+                chunk = _as_chunk(message)
+                chunks.append(chunk)
+                if chunk.content or chunk.tool_call_chunks or chunk.additional_kwargs:  # not the bare role
+                    first.came()
+                if on_delta and (text := answer.feed(str(chunk.text))):
+                    on_delta(text)
+        if on_delta and (text := answer.close()):
+            on_delta(text)
+        return _whole(chunks)
+
+    try:
+        return await attempt()
+    except Exception as error:
+        if first.seconds is not None:
+            raise Broken(error) from error
+        if "stream_options" not in str(error):
+            raise
+        return await attempt(stream_usage=False)  # some servers refuse to count tokens while streaming
+
+
+def _as_chunk(message: AIMessage) -> AIMessageChunk:
+    return message if isinstance(message, AIMessageChunk) else AIMessageChunk(**message.model_dump(exclude={"type"}))
+
+
+def _whole(chunks: Sequence[AIMessageChunk]) -> AIMessage:
+    """The chunks' message; tool calls that were cut off are invalid, not completed by guesswork as chunks are."""
+    if not chunks:
+        return AIMessage("")
+    joined = add_ai_message_chunks(*chunks)
+    calls, invalid = default_tool_parser(
+        [
+            {"id": part["id"], "function": {"name": part["name"], "arguments": part["args"] or "{}"}}
+            for part in joined.tool_call_chunks
+        ]
+    )
+    message = cast("AIMessage", message_chunk_to_message(joined))
+    return message.model_copy(update={"tool_calls": calls, "invalid_tool_calls": invalid})

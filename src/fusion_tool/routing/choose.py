@@ -1,0 +1,193 @@
+"""`choose`: the cheapest models that are good enough for a question, and how they are to work on it."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, TypeAlias
+
+from fusion_tool.config import FusionConfig, Panelist
+from fusion_tool.errors import ConfigError
+from fusion_tool.routing.candidates import Candidate, Field, Refusal, candidates
+from fusion_tool.routing.classify import classify
+from fusion_tool.routing.expected import comparison_usd, seat_usd, total
+from fusion_tool.routing.profile import Profile
+from fusion_tool.routing.reason import reason, spoken
+from fusion_tool.routing.refused import no_plan, within_reach
+from fusion_tool.routing.signals import Signals
+
+Chosen: TypeAlias = Literal["solo", "cascade", "panel"]
+
+SURE = 0.5
+"""The confidence from which the domain is trusted."""
+_SEATS = 3
+"""Seats of a chosen panel: as many as see a dispute settled."""
+_SCOUT = 0.9
+"""What share of the asked quality a scout must have: the strong model stands behind it where two disagree."""
+_FALLBACKS = 2
+"""Models behind each seat, of other families, so that no single vendor's loss fails a run."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the router decided.
+
+    Args:
+        strategy: How the seats work.
+        panel: Who they are; a cascade's first two are its scouts.
+        judge: Who compares, `None` for the configured one.
+        synthesizer: Who writes, `None` for the configured one.
+        reason: Why, in a sentence or two.
+        signals: What was told of the question.
+        candidates: The models that were considered, the fit ones first by price.
+        usd: What the run is expected to cost with every seat asked, `None` where unknown.
+    """
+
+    strategy: Chosen
+    panel: tuple[Panelist, ...]
+    judge: Panelist | None
+    synthesizer: Panelist | None
+    reason: str
+    signals: Signals
+    candidates: tuple[Candidate, ...]
+    usd: float | None
+
+
+def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that it stays pure
+    question: str,
+    context: str,
+    config: FusionConfig,
+    *,
+    profiles: Mapping[str, Profile],
+    today: date,
+    signals: Signals | None = None,
+    refusal: Refusal = lambda _: None,
+    unavailable: Collection[str] = frozenset(),
+    nearest: bool = False,
+) -> Choice:
+    """Strategy and models for a question. Nothing is asked of anybody.
+
+    Args:
+        question: What is asked.
+        context: What is already known.
+        config: `quality`, the limits, and the panel for questions that the router is not sure of.
+        profiles: What is known of models, as `load_profiles` gives it.
+        today: The day of the run; a withdrawn model is not chosen.
+        signals: What is known of the question; by default what `classify` tells.
+        refusal: Why a model may not be asked, `None` where it may.
+        unavailable: Models that do not answer at present.
+        nearest: Where nothing meets the limits, the plan that comes nearest instead of an error.
+
+    Raises:
+        ConfigError: No model meets the limits; `field` names the one that binds.
+    """
+    signals = signals or classify(question, context)
+    asked = len((question + context).encode(errors="replace"))
+    field = candidates(
+        signals.domain, config, profiles=profiles, refusal=refusal, unavailable=unavailable, today=today, asked=asked
+    )
+    choosing = _Choosing(config, signals, field, refusal, asked)
+    if signals.confidence < SURE:
+        return choosing.configured(f"not sure what kind of question this is ({signals.confidence:.2f})")
+    if not field.known:
+        return choosing.configured(f"no allowed model has a known score for {spoken(signals.domain)}")
+    if field.fit:
+        return choosing.plan(field.fit, "")
+    if not nearest:
+        raise no_plan(field, config, spoken(signals.domain))
+    return choosing.plan(*within_reach(field, config))
+
+
+class _Choosing:
+    """One decision: what is given, and the shapes that it may take."""
+
+    def __init__(self, config: FusionConfig, signals: Signals, field: Field, refusal: Refusal, asked: int) -> None:
+        self._config = config
+        self._signals = signals
+        self._field = field
+        self._refusal = refusal
+        self._asked = asked
+
+    def configured(self, why: str) -> Choice:
+        """The configured panel, but for seats that may not be asked."""
+        panel = tuple(seat for seat in self._config.panel if self._may_be_asked(seat))
+        if not panel:
+            refused = {str(self._refusal(seat.model_name)) for seat in self._config.panel}
+            raise ConfigError(f"{why}, and no seat of the panel may be asked: {'; '.join(refused)}", field="panel")
+        judge, writer = self._comparers(self._field.known)
+        usd = self._usd([seat.model_name for seat in panel], judge, writer)
+        because = f"{why}: all {len(panel)} configured seats"
+        return Choice("panel", panel, judge, writer, because, self._signals, self._field.candidates, usd)
+
+    def plan(self, fit: Sequence[Candidate], note: str) -> Choice:
+        """The first shape within the price, from the one that the question asks for down to a single seat."""
+        limit, best = self._config.limits.usd, self._comparers(fit)
+        for strategy, seats in self._shapes(fit):
+            judge, writer = (None, None) if strategy == "solo" else best
+            usd = seats[0].usd if strategy == "solo" else self._usd([one.model for one in seats], judge, writer)
+            if strategy == "solo" or limit is None or (usd is not None and usd <= limit):
+                break
+            note += f"A {strategy} of {len(seats)} would pass limits.usd. "
+        panel = tuple(self._seat(one, seats, fit) for one in seats)
+        because = reason(strategy, seats, self._signals, basis=self._field.basis, quality=self._config.quality, usd=usd)
+        return Choice(strategy, panel, judge, writer, note + because, self._signals, self._field.candidates, usd)
+
+    def _shapes(self, fit: Sequence[Candidate]) -> Iterable[tuple[Chosen, list[Candidate]]]:
+        signals = self._signals
+        if signals.closed and signals.difficulty == "hard" and len(seats := self._cascade(fit)) == _SEATS:
+            yield "cascade", seats
+        elif not signals.closed and (signals.difficulty == "hard" or signals.deep):
+            families = _one_a_family(fit)[:_SEATS]
+            for size in range(len(families), 1, -1):
+                yield "panel", families[:size]
+        yield "solo", [fit[0]]
+
+    def _cascade(self, fit: Sequence[Candidate]) -> list[Candidate]:
+        """Two cheap scouts of different families, and the best model behind them."""
+        best = max(fit, key=lambda one: (one.quality or 0, -(one.usd or 0)))
+        enough = _SCOUT * self._config.quality
+        able = [one for one in self._field.known if one.limit in (None, "quality") and (one.quality or 0) >= enough]
+        return [*_one_a_family(one for one in able if one.family != best.family)[:2], best]
+
+    def _seat(self, one: Candidate, seats: Sequence[Candidate], fit: Sequence[Candidate]) -> Panelist:
+        """`one` as a panelist, with the configured settings of that model; behind it other families' models.
+
+        First those that are good enough, cheapest first, then the best of the rest.
+        """
+        rest = sorted(
+            (other for other in self._field.known if other not in fit), key=lambda other: -(other.quality or 0)
+        )
+        others = _one_a_family(other for other in (*fit, *rest) if other.family != one.family)
+        taken = {seat.model for seat in seats}
+        others.sort(key=lambda other: other.model in taken)  # two seats with one model are one view
+        fallbacks = tuple(other.model for other in others[:_FALLBACKS])
+        known = next((seat for seat in self._config.panel if seat.model == one.model), Panelist(model=one.model))
+        return known.model_copy(update={"fallbacks": fallbacks})
+
+    def _comparers(self, able: Sequence[Candidate]) -> tuple[Panelist | None, Panelist | None]:
+        """Judge and synthesizer, `None` where the configured one may be asked; else the best of the able."""
+        config = self._config
+        best = max(able, key=lambda one: one.quality or 0, default=None)
+        if best is None:
+            return None, None
+        stand_in = self._seat(best, [best], able)
+        judge = None if config.judge and self._may_be_asked(config.judge) else stand_in
+        writer = config.synthesizer or config.judge
+        return judge, None if writer and self._may_be_asked(writer) else stand_in
+
+    def _may_be_asked(self, one: Panelist) -> bool:
+        return any(self._refusal(name) is None for name in (one.model_name, *one.fallbacks))
+
+    def _usd(self, names: Sequence[str], judge: Panelist | None, writer: Panelist | None) -> float | None:
+        """What the seats and the comparison of their answers are expected to cost."""
+        config = self._config
+        roles = judge or config.judge_or_default, writer or config.synthesizer_or_default
+        compared = comparison_usd(roles[0].model_name, roles[1].model_name, self._asked, len(names))
+        return total([*(seat_usd(name, config, self._asked) for name in names), compared])
+
+
+def _one_a_family(models: Iterable[Candidate]) -> list[Candidate]:
+    """The first of each family."""
+    first: dict[str, Candidate] = {}
+    for one in models:
+        first.setdefault(one.family, one)
+    return list(first.values())

@@ -1,0 +1,49 @@
+"""Words without their regular endings, so that a list need not name every form."""
+
+import re
+from functools import cache, lru_cache
+from typing import Any
+
+_PLURALS = (
+    (re.compile(r"(?<=..)ies$"), "y"),
+    (re.compile(r"(?<=ss|sh|ch)es$|(?<=[xz])es$"), ""),
+    (re.compile(r"(?<=[^sui'])s$"), ""),
+)
+_PARTICIPLE = re.compile(r"(?<=...)(?:ed|ing)$")
+_DOUBLED = re.compile(r"([bdfgmnprt])\1$")
+
+
+@lru_cache(maxsize=20_000)
+def stem(word: str, language: str) -> str:
+    """`word`, in lower case, without its endings.
+
+    English loses inflections alone, by Harman's S-stemmer and Porter's step 1b: what derives a new word (product,
+    productive; limit, limitation) often changes the domain. Other languages have Snowball's stemmers; one that it
+    does not know keeps its endings.
+    """
+    if language == "en":
+        return _english(word)
+    stemmer = _snowball(language)
+    return word if stemmer is None else str(stemmer.stemWord(word))
+
+
+def _english(word: str) -> str:
+    word = word.removesuffix("'s")
+    for ending, singular in _PLURALS:
+        if ending.search(word):
+            word = ending.sub(singular, word)
+            break
+    bare = _PARTICIPLE.sub("", word)
+    if bare != word:
+        word = _DOUBLED.sub(r"\1", bare)
+    return word.removesuffix("e")
+
+
+@cache
+def _snowball(language: str) -> Any:
+    import Stemmer
+
+    try:
+        return Stemmer.Stemmer(language)
+    except KeyError:
+        return None

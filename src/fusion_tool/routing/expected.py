@@ -1,0 +1,54 @@
+"""What a plan's calls are expected to cost and take, by the assumptions of `fusion_tool.estimate`."""
+
+from collections.abc import Sequence
+
+from fusion_tool.config import FusionConfig
+from fusion_tool.estimate import ANALYSIS_TOKENS, ANSWER_TOKENS, BYTES_A_TOKEN, RESULT_TOKENS, TURN_TOKENS
+from fusion_tool.pricing import cost_of
+
+_INSTRUCTIONS = 1500
+"""Tokens of a role's instructions, with the schemas of a seat's tools."""
+
+
+def seat_usd(model: str, config: FusionConfig, asked: int) -> float | None:
+    """US dollars of one seat that makes all its tool calls, one a turn; `None` where the price is unknown.
+
+    Args:
+        model: `"provider:model"`.
+        config: Its tools and how often they may be called.
+        asked: Bytes of the question and its context.
+    """
+    turns = _turns(config)
+    prompt, growth = _INSTRUCTIONS + asked // BYTES_A_TOKEN, RESULT_TOKENS + TURN_TOKENS
+    read = sum(prompt + turn * growth for turn in range(turns + 1))
+    return cost_of(model, input_tokens=read, output_tokens=_written(turns))[0]
+
+
+def comparison_usd(judge: str, synthesizer: str, asked: int, answers: int) -> float | None:
+    """US dollars of comparing `answers` answers and writing one; `None` where a price is unknown."""
+    prompt = _INSTRUCTIONS + asked // BYTES_A_TOKEN + answers * ANSWER_TOKENS
+    costs = [
+        cost_of(judge, input_tokens=prompt, output_tokens=ANALYSIS_TOKENS)[0],
+        cost_of(synthesizer, input_tokens=prompt + ANALYSIS_TOKENS, output_tokens=ANSWER_TOKENS)[0],
+    ]
+    return total(costs)
+
+
+def seat_seconds(tokens_per_second: float | None, config: FusionConfig) -> float | None:
+    """Seconds that one seat writes; `None` where its speed is unknown."""
+    return None if tokens_per_second is None else _written(_turns(config)) / tokens_per_second
+
+
+def total(costs: Sequence[float | None]) -> float | None:
+    """The sum; unknown where one of them is."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
+
+
+def _turns(config: FusionConfig) -> int:
+    tools = config.search is not None or config.documents is not None or config.bash != "off"
+    return config.max_tool_calls if tools else 0
+
+
+def _written(turns: int) -> int:
+    return turns * TURN_TOKENS + ANSWER_TOKENS

@@ -1,0 +1,137 @@
+"""The profiles of models: shipped as data, extended and corrected by the user's files, read once."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from fusion_tool.errors import ConfigError
+from fusion_tool.pricing import is_priced
+from fusion_tool.routing.profile import Profile, Score
+
+__all__ = ["MEASURED_FILE", "OWN_FILE", "Profile", "Score", "load_profiles", "profile_of"]
+
+OWN_FILE, MEASURED_FILE = "profiles.toml", "profiles.measured.toml"
+"""In the user's configuration folder: additions and corrections, and over them what evaluations measured."""
+
+_VARIANT = re.compile(r":[\w-]+$")
+"""How OpenRouter serves a model: `:free`, `:nitro`, `:batch`."""
+_SNAPSHOT = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
+"""The day that a vendor appends to a pinned model's name."""
+
+
+def load_profiles(folder: Path | None = None) -> Mapping[str, Profile]:
+    """The shipped profiles, the user's over them, and over both what evaluations measured; by `Profile.id`.
+
+    They are read again only when a file has changed.
+
+    Args:
+        folder: Where the user's files are; by default this user's configuration folder.
+
+    Raises:
+        ConfigError: A file cannot be read, or has an unknown key, a wrong value, or a model without a known price.
+    """
+    if folder is None:
+        from platformdirs import user_config_path
+
+        folder = user_config_path("fusion-tool")
+    return _merged(tuple((folder / name, _changed(folder / name)) for name in (OWN_FILE, MEASURED_FILE)))
+
+
+def profile_of(model: str, profiles: Mapping[str, Profile]) -> Profile | None:
+    """The profile of a model as a configuration names it, `None` where there is none.
+
+    Args:
+        model: `"openrouter:vendor/model"`, with or without a variant such as `:free`; an alias,
+            `"openrouter:~vendor/model-latest"`; a vendor's own `"provider:model"`, pinned to a day or not; or a slug.
+        profiles: As `load_profiles` gives them.
+    """
+    slug = model.removeprefix("openrouter:")
+    plain = _VARIANT.sub("", slug) if "/" in slug else slug
+    found = profiles.get(slug) or profiles.get(plain)
+    if found is None:
+        wanted = {model, _SNAPSHOT.sub("", model)}
+        found = next((one for one in profiles.values() if one.direct in wanted), None)
+    return found
+
+
+def _changed(path: Path) -> int | None:
+    """When the file was last written; `None` where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+
+
+@lru_cache(maxsize=8)
+def _merged(files: tuple[tuple[Path, int | None], ...]) -> Mapping[str, Profile]:
+    """The shipped profiles and `files` over them; when a file was written is part of the key."""
+    shipped = tomllib.loads(resources.files(__package__).joinpath("profiles.toml").read_text("utf-8"))
+    profiles = {name: _profile(name, table, None, measured=False) for name, table in shipped.items()}
+    for path in (path for path, written in files if written is not None):
+        for name, table in _tables(path).items():
+            try:
+                profiles[name] = _profile(name, table, profiles.get(name), measured=path.name == MEASURED_FILE)
+                # Only here: a price list of another day must not make the shipped profiles unreadable.
+                _refuse_unpriced(profiles[name])
+            except ConfigError as error:
+                raise ConfigError(f"{error.message} (in {path})", field=_path(name, error.field)) from None
+    return MappingProxyType(profiles)
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def _profile(name: str, table: Any, known: Profile | None, *, measured: bool) -> Profile:
+    """`table` over what is `known` of the model."""
+    if not isinstance(table, dict):
+        raise ConfigError('expected a table a model: ["vendor/model"]')
+    if "id" in table:
+        raise ConfigError("the table's name is the id", field="id")
+    scores = table.get("scores", {})
+    if not isinstance(scores, dict):
+        raise ConfigError("expected a table with a row a domain", field="scores")
+    merged: dict[str, tuple[Score, ...]] = dict(known.scores.items()) if known else {}
+    for domain, row in scores.items():
+        merged[domain] = _over(_score(domain, row, measured=measured), merged.get(domain, ()))
+    return Profile(**{**(dict(known) if known else {}), **table, "id": name, "scores": merged})
+
+
+def _score(domain: str, row: Any, *, measured: bool) -> Score:
+    if not isinstance(row, dict):
+        raise ConfigError("expected { score, benchmark, source, date }", field=f"scores.{domain}")
+    try:
+        return Score(**row, **({"measured": True} if measured else {}))
+    except (ConfigError, TypeError) as error:
+        field = f"scores.{domain}.{getattr(error, 'field', None) or 'measured'}"
+        raise ConfigError(getattr(error, "message", "is set by the file's name"), field=field) from None
+
+
+def _over(new: Score, old: tuple[Score, ...]) -> tuple[Score, ...]:
+    """`new` in place of an older result on the same benchmark."""
+    return new, *(one for one in old if one.benchmark != new.benchmark)
+
+
+def _refuse_unpriced(profile: Profile) -> None:
+    if not any(map(is_priced, profile.names)):
+        raise ConfigError(
+            f"has no known price as {' or '.join(profile.names)}; name it as the price list does, "
+            'or give its "direct" name',
+            field="id",
+        )
+
+
+def _path(name: str, field: str | None) -> str:
+    return f'["{name}"]' if field is None else f'["{name}"].{field}'

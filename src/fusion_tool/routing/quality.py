@@ -1,0 +1,57 @@
+"""How good a model is in a domain: its score over the best one's, on one benchmark."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+from fusion_tool.routing.profile import Profile, Score
+from fusion_tool.routing.signals import DOMAINS, Domain
+
+_ENOUGH = 0.5
+"""The share of the scored domains in which a model must have a score to be judged by their mean."""
+_SEVERAL = 2
+"""Measured models from which one's own measurements stand alone: one result compares with nothing."""
+
+
+class Quality(NamedTuple):
+    """What models are worth in a domain.
+
+    Args:
+        scores: Points of 100 by `Profile.id`, of the models that have a result on the benchmark.
+        shares: Each score over the best one's, 0 to 1; or the mean of these over other domains.
+        basis: The benchmark, or what stands in for it, for people.
+    """
+
+    scores: Mapping[str, float]
+    shares: Mapping[str, float]
+    basis: str
+
+
+def qualities(domain: Domain, profiles: Sequence[Profile]) -> Quality:
+    """The models' quality in a domain, compared among `profiles` alone: the allowed ones.
+
+    Where none of them has a score in the domain, the mean of their shares in the domains with scores stands in.
+    """
+    if any(domain in one.scores for one in profiles):
+        return _on_one_benchmark(domain, profiles)
+    scored = [_on_one_benchmark(other, profiles) for other in DOMAINS if any(other in one.scores for one in profiles)]
+    known = {one.id: [each.shares[one.id] for each in scored if one.id in each.shares] for one in profiles}
+    shares = {name: fmean(row) for name, row in known.items() if row and len(row) >= _ENOUGH * len(scored)}
+    return Quality({}, shares, f"the mean over {len(scored)} other domains, as nobody has a score here")
+
+
+def _on_one_benchmark(domain: Domain, profiles: Sequence[Profile]) -> Quality:
+    by_benchmark: dict[str, dict[str, Score]] = {}
+    for one in profiles:
+        for score in one.scores.get(domain, ()):
+            by_benchmark.setdefault(score.benchmark, {})[one.id] = score
+    benchmark, results = max(by_benchmark.items(), key=lambda item: _weight(item[1]))
+    best = max(score.score for score in results.values())
+    scores = {name: score.score for name, score in results.items()}
+    return Quality(scores, {name: score / best if best else 0.0 for name, score in scores.items()}, benchmark)
+
+
+def _weight(results: Mapping[str, Score]) -> tuple[bool, int]:
+    """What one has measured of several models oneself comes first, then what says most."""
+    measured = sum(score.measured for score in results.values())
+    return measured >= _SEVERAL, len(results)

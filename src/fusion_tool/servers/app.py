@@ -1,0 +1,107 @@
+"""The OpenAI-compatible server as an ASGI application."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from fusion_tool.config import FusionConfig, Panelist
+from fusion_tool.servers.auth import Guard
+from fusion_tool.servers.catalog import Catalog
+from fusion_tool.servers.chat import Chat
+from fusion_tool.servers.limits import MOST_BYTES, Slots
+from fusion_tool.servers.metrics import Metrics
+from fusion_tool.servers.refusals import ApiError, refusal
+from fusion_tool.servers.streaming import ProgressStyle
+from fusion_tool.tool import FusionTool
+from fusion_tool.version import version
+
+_SECONDS_TO_END = 5.0
+_SECONDS_TO_FLUSH = 0.05
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a server is made of.
+
+    Args:
+        config: The panel behind the model `fusion`; its rules hold for every request.
+        presets: Shipped presets that are served too, as `fusion-NAME`.
+        agent_model: The main model behind `fusion-agent`; by default the configured synthesizer.
+        max_runs: Requests that are worked on at once; more get 429.
+        progress: How a stream tells what the panel does.
+        most_bytes: Size of a request's body.
+        keys: Bearer keys; none where only this machine can connect.
+    """
+
+    config: FusionConfig
+    presets: tuple[str, ...] = ()
+    agent_model: Panelist | None = None
+    max_runs: int = 50
+    progress: ProgressStyle = "comments"
+    most_bytes: int = MOST_BYTES
+    keys: tuple[str, ...] = ()
+
+
+def create_app(options: Options) -> Starlette:
+    """The application; any ASGI server takes it."""
+    metrics, catalog, slots = Metrics(), Catalog(options.presets), Slots(options.max_runs)
+    chat = Chat(
+        config=options.config,
+        catalog=catalog,
+        main=options.agent_model or options.config.synthesizer_or_default,
+        tool=convert_to_openai_tool(FusionTool(options.config)),
+        slots=slots,
+        metrics=metrics,
+        progress=options.progress,
+        most_bytes=options.most_bytes,
+    )
+    routes = [
+        Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/models", catalog.all),
+        Route("/v1/models/{name}", catalog.one),
+        Route("/metrics", metrics.page),
+        Route("/healthz", _health),
+    ]
+    handlers: dict[Any, Any] = {ApiError: _refused, HTTPException: _no_such_page}
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, options.keys)],
+        exception_handlers=handlers,
+        lifespan=partial(_until_told, slots),
+    )
+
+
+@asynccontextmanager
+async def _until_told(slots: Slots, _: Starlette) -> AsyncIterator[None]:
+    """Let runs that were cancelled when the server stopped come to their end, and tell their clients."""
+    yield
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_SECONDS_TO_END):
+            await slots.emptied()
+            await asyncio.sleep(_SECONDS_TO_FLUSH)
+
+
+async def _health(_: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok", "version": version()})
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    told = refusal(error)
+    return JSONResponse(told.body, told.status, told.headers)
+
+
+async def _no_such_page(request: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    told = ApiError(f"{request.method} {request.url.path} is not served here", status=status, code="not_found")
+    return JSONResponse(told.body, told.status, getattr(error, "headers", None))

@@ -1,0 +1,97 @@
+"""Who may ask: bearers of a key; without keys programs on this machine, but no web page in its browsers."""
+
+import hmac
+import ipaddress
+import os
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fusion_tool.errors import ConfigError
+from fusion_tool.servers.completions import send_json
+from fusion_tool.servers.refusals import ApiError
+
+VARIABLE = "FUSION_SERVER_KEYS"
+_OPEN = ("/healthz",)
+
+
+def keys_from_environment() -> tuple[str, ...]:
+    """The keys that `FUSION_SERVER_KEYS` lists, separated by commas."""
+    return tuple(key for part in os.environ.get(VARIABLE, "").split(",") if (key := part.strip()))
+
+
+def check_address(host: str, keys: Sequence[str]) -> None:
+    """Refuse to be reachable from other machines without keys.
+
+    Raises:
+        ConfigError: It would be.
+    """
+    if not keys and not is_loopback(host):
+        raise ConfigError(
+            f"'{host}' is reachable from other machines, which needs keys: set {VARIABLE}=key1,key2 "
+            "or listen on 127.0.0.1",
+            field="host",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` names this machine alone."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """Lets in whoever may ask, and passes on.
+
+    Without keys, `Host` and `Origin` must be this machine: a page of any site can have a browser send requests to
+    loopback, under a name of its own too (DNS rebinding).
+
+    Args:
+        app: What is guarded.
+        keys: The keys; none where only this machine can connect.
+    """
+
+    def __init__(self, app: ASGIApp, keys: Sequence[str] = ()) -> None:
+        self._app, self._keys = app, [key.encode() for key in keys]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer in the application's place, or let it."""
+        if scope["type"] == "http" and scope["path"] not in _OPEN:
+            headers = Headers(scope=scope)
+            try:
+                self._check_key(headers) if self._keys else _check_local(headers)
+            except ApiError as error:
+                await send_json(send, error.body, error.status, error.headers)
+                return
+        await self._app(scope, receive, send)
+
+    def _check_key(self, headers: Headers) -> None:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        key = given.strip().encode() if scheme.lower() == "bearer" else b""
+        # Every key is compared, each in constant time: how long it takes tells nothing.
+        if not sum(hmac.compare_digest(key, known) for known in self._keys):
+            wrong = "wrong key" if key else "no key; send 'Authorization: Bearer KEY'"
+            raise ApiError(wrong, status=401, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
+
+
+def _check_local(headers: Headers) -> None:
+    hosts = [f"//{headers.get('host', '')}", *(origin for origin in headers.getlist("origin"))]
+    if not all(is_loopback(_host_of(url)) for url in hosts):
+        raise ApiError(
+            f"without keys only programs on this machine may ask; the operator can set {VARIABLE}",
+            status=403,
+            code="forbidden",
+        )
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,83 @@
+"""What goes wrong, as OpenAI's clients expect to be told: a status, and `{"error": {...}}`.
+
+Protocol: https://platform.openai.com/docs/guides/error-codes. `x-should-retry` is read by OpenAI's own clients, which
+would otherwise repeat a failed run, and pay for it, twice more.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fusion_tool.errors import BudgetExceeded, ConfigError, FusionError, PanelFailed, RecursionRefused
+
+_log = logging.getLogger(__name__)
+
+_PAID_FOR = {"x-should-retry": "false"}
+
+
+class ApiError(Exception):
+    """A request that gets no answer.
+
+    Args:
+        message: One line that names cause and cure.
+        status: The HTTP status.
+        param: The part of the request at fault.
+        code: A word for programs.
+        headers: Further headers of the response.
+        more: Further fields of the error object.
+    """
+
+    def __init__(  # noqa: PLR0913 - the fields of the protocol's error object
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message, self.status, self.param, self.code = message, status, param, code
+        self.headers, self.more = dict(headers or {}), dict(more or {})
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON of the response, or of the stream's last event."""
+        kind = "invalid_request_error" if self.status < 500 else "server_error"  # noqa: PLR2004 - HTTP's line
+        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code, **self.more}}
+
+
+def refusal(error: BaseException) -> ApiError:  # noqa: PLR0911 - one return an error
+    """`error` as the client is told of it; of an unexpected one only that it happened."""
+    match error:
+        case ApiError():
+            return error
+        case PanelFailed():
+            more = {"failed_models": error.failed_models, "usage": error.usage}
+            return ApiError(str(error), status=502, code="panel_failed", headers=_PAID_FOR, more=more)
+        case BudgetExceeded():
+            return ApiError(str(error), status=402, param=f"limits.{error.kind}", code="budget_exceeded")
+        case ConfigError():
+            return ApiError(str(error), param=error.field, code="invalid_setting")
+        case RecursionRefused():
+            return ApiError(str(error), code="recursion_refused")
+        case FusionError():
+            return ApiError(str(error), status=500, code="unavailable", headers=_PAID_FOR)
+        case asyncio.CancelledError():
+            return ApiError("the server is shutting down; ask again", status=503, code="shutting_down")
+        case _:
+            _log.error("a request failed unexpectedly", exc_info=error)
+            return ApiError("internal error; the server's log says more", status=500, headers=_PAID_FOR)
+
+
+def restarted(answer: str, fusion: dict[str, Any]) -> ApiError:
+    """The answer broke off after its beginning was sent; the whole one, which is paid for, goes with the error."""
+    return ApiError(
+        "the answer broke off and was written anew; the whole one is in error.answer",
+        status=502,
+        code="answer_restarted",
+        headers=_PAID_FOR,
+        more={"answer": answer, "fusion": fusion},
+    )

@@ -1,0 +1,89 @@
+"""`route`: the router's plan and why, without key, network or spending."""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from fusion_tool.cli.commands import Commands
+from fusion_tool.cli.route import route
+
+QUESTION = "Write a Python function that merges two sorted linked lists."
+HARD = "Design a distributed rate limiter in Python across several regions and discuss the trade-offs in depth."
+
+
+@pytest.fixture(autouse=True)
+def _no_files_of_the_users(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+
+def run(*arguments, stdin=""):
+    app = typer.Typer(cls=Commands)
+    app.command("route")(route)
+    app.command("other")(lambda: None)
+    return CliRunner().invoke(app, ["route", *arguments], input=stdin, catch_exceptions=False)
+
+
+def plan(*arguments, stdin=""):
+    return json.loads(run(*arguments, "--json", stdin=stdin).output)
+
+
+def test_the_plan_and_why():
+    shown = run(QUESTION)
+    assert shown.exit_code == 0
+    for text in ("coding", "glm-5", "0.95 asked", "SWE-bench", "solo: $", "seat 1", "Considered", "without a score"):
+        assert text in shown.output
+
+
+def test_as_json():
+    told = plan(QUESTION, "--quality", "0.97")
+    assert told["panel"][0]["model"] == "openrouter:anthropic/claude-opus-4.6"
+    assert told["signals"]["domain"] == "coding"
+    assert told["usd"] > 0
+
+
+def test_a_panel_shows_who_compares():
+    shown = run(HARD)
+    assert "panel: $" in shown.output
+    assert "anthropic/claude-opus-4.8" in shown.output
+
+
+def test_flags_bind():
+    denied = plan(QUESTION, "--deny", "z-ai/*", "--deny", "anthropic/*")
+    assert denied["panel"][0]["model"] == "openrouter:openai/gpt-5.4"
+    assert plan(QUESTION, "--open-weights", "--quality", "1")["panel"][0]["model"] == "openrouter:z-ai/glm-5"
+
+
+def test_a_set_key_tells_where_models_are_reached(monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-0123456789")
+    assert plan(QUESTION)["panel"][0]["model"] == "anthropic:claude-opus-4-6"
+
+
+def test_what_binds_is_named_by_its_flag_and_the_nearest_plan_is_shown_when_asked():
+    failed = run(QUESTION, "--max-usd", "0.001")
+    assert failed.exit_code == 2
+    assert "--max-usd: no model that is good enough" in failed.output
+    assert "Nearest plan" in run(QUESTION, "--max-usd", "0.001", "--nearest").output
+
+
+def test_nothing_leaves_the_machine_with_privacy_local():
+    assert "privacy is local" in run(QUESTION, "--privacy", "local").output
+    kept = plan(QUESTION, "--preset", "local", "--privacy", "local")
+    assert {seat["model"] for seat in kept["panel"]} == {"local:smollm2-135m"}
+
+
+def test_the_question_may_be_piped_and_must_not_be_empty():
+    assert plan("-", stdin=QUESTION)["signals"]["domain"] == "coding"
+    assert run("-", stdin=" ").exit_code == 2
+
+
+def test_a_file_of_ones_own_is_read_and_a_wrong_one_told(tmp_path):
+    folder = tmp_path / "fusion-tool"
+    folder.mkdir()
+    (folder / "profiles.toml").write_text('["z-ai/glm-5"]\nretires_on = 2026-01-01\n', "utf-8")
+    assert plan(QUESTION)["panel"][0]["model"] == "openrouter:openai/gpt-5.4"
+    (folder / "profiles.toml").write_text('["z-ai/glm-5"]\ncolour = "blue"\n', "utf-8")
+    failed = run(QUESTION)
+    assert failed.exit_code == 2
+    assert "colour" in failed.output

@@ -1,0 +1,42 @@
+"""The words these tests are written in."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from fusion_tool.config import FusionConfig
+from fusion_tool.models.endpoints import PROVIDERS, fallback_of
+from fusion_tool.panelist import Panelist
+from fusion_tool.routing.allowed import Allowed, allowed
+from fusion_tool.routing.profiles import load_profiles
+
+PROFILES = load_profiles(Path("/nonexistent"))
+TODAY = date(2026, 11, 22)
+OPENROUTER = frozenset({"openrouter"})
+SHIPPED = ["budget", "quality", "frontier", "self", "fast", "free"]
+OWN_KEYS = ["openai", "anthropic", "google_genai", "deepseek", "xai", "mistralai", "moonshotai", "zai"]
+"""Providers whose own key alone lets every preset answer."""
+
+assert set(OWN_KEYS) <= set(PROVIDERS)
+
+
+def left_of(config: FusionConfig, keyed: frozenset[str] | set[str] = OPENROUTER, **changed: Any) -> Allowed:
+    """What a run may use of `config` with some of its fields changed."""
+    config = config.model_copy(update=changed) if changed else config
+    return allowed(config, profiles=PROFILES, keyed=frozenset(keyed), today=TODAY)
+
+
+def roles(config: FusionConfig) -> list[Panelist]:
+    return [*config.panel, config.judge_or_default, config.synthesizer_or_default]
+
+
+def asked(config: FusionConfig) -> Iterator[Panelist]:
+    """Every model that a run of `config` may call, in every role, as the panelist that it is called as."""
+    for one in roles(config):
+        for model in (one.model, *one.fallbacks):
+            yield fallback_of(one, model)
+
+
+def models(config: FusionConfig) -> list[str]:
+    return [one.model_name for one in asked(config)]

@@ -1,0 +1,261 @@
+"""The router: the cheapest models that are good enough, why, and what binds where there are none."""
+
+from datetime import date
+
+import pytest
+
+from fusion_tool.config import FusionConfig, Limits, Panelist
+from fusion_tool.errors import ConfigError
+from fusion_tool.routing.choose import choose
+from fusion_tool.routing.profiles import load_profiles
+from fusion_tool.routing.refusal import refusals
+from fusion_tool.routing.signals import DOMAINS, Signals
+
+OPUS = "openrouter:anthropic/claude-opus-4.6"
+GPT = "openrouter:openai/gpt-5.4"
+GLM = "openrouter:z-ai/glm-5"
+GEMINI = "openrouter:google/gemini-3.1-pro-preview"
+OWN = FusionConfig(panel=("openrouter:v/a", "openrouter:v/b"), judge="openrouter:v/j", strategy="auto")
+TODAY = date(2026, 4, 1)
+
+
+@pytest.fixture
+def profiles(tmp_path):
+    return load_profiles(tmp_path)
+
+
+def told(domain="coding", **given):
+    values = {
+        "domain": domain,
+        "closed": False,
+        "difficulty": "medium",
+        "deep": False,
+        "needs_fresh": False,
+        "language": "en",
+        "length": 20,
+        "confidence": 0.9,
+        "evidence": (f"{domain}: a word",),
+    }
+    return Signals(**values | given)
+
+
+def chosen(profiles, signals, config=OWN, **given):
+    refusal = refusals(config, profiles=profiles, keyed=None)
+    return choose(
+        "question", "", config, **{"profiles": profiles, "today": TODAY, "signals": signals, "refusal": refusal} | given
+    )
+
+
+def models(choice):
+    return [seat.model for seat in choice.panel]
+
+
+def changed(profiles, model, **values):
+    return {**profiles, model: profiles[model].model_copy(update=values)}
+
+
+@pytest.mark.parametrize(
+    ("domain", "quality", "model"),
+    [
+        ("coding", 0.97, OPUS),
+        ("coding", 0.95, GLM),
+        ("reasoning", 0.95, GEMINI),
+        ("reasoning", 1.0, GEMINI),
+        ("computer_use", 0.95, GPT),
+        ("computer_use", 0.98, GPT),
+        ("science", 0.95, GEMINI),
+        ("science", 0.90, GLM),
+    ],
+)
+def test_the_cheapest_that_is_good_enough(profiles, domain, quality, model):
+    choice = chosen(profiles, told(domain), OWN.model_copy(update={"quality": quality}))
+    assert choice.strategy == "solo"
+    assert models(choice) == [model]
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+@pytest.mark.parametrize("quality", [0.5, 0.9, 0.95, 0.975, 1.0])
+def test_nothing_cheaper_would_have_been_good_enough(profiles, domain, quality):
+    choice = chosen(profiles, told(domain), OWN.model_copy(update={"quality": quality}), nearest=True)
+    by_model = {one.model: one for one in choice.candidates}
+    taken = by_model[choice.panel[0].model]
+    good = [one for one in choice.candidates if one.quality is not None and one.quality >= quality]
+    assert not [one for one in good if one.usd < taken.usd]
+
+
+def test_where_nobody_has_a_score_the_other_domains_stand_in(profiles):
+    choice = chosen(profiles, told("writing"))
+    assert models(choice) == [GEMINI]
+    assert "mean over 4 other domains" in choice.reason
+
+
+def test_the_reason_names_domain_evidence_threshold_model_and_price(profiles):
+    reason = chosen(profiles, told("computer_use", evidence=("computer_use: click",))).reason
+    for part in ("computer use (click)", "gpt-5.4", "0.95 asked", "OSWorld", "75 points", "$0."):
+        assert part in reason
+
+
+def test_unsure_means_the_configured_panel(profiles):
+    choice = chosen(profiles, told(confidence=0.49))
+    assert (choice.strategy, choice.panel) == ("panel", OWN.panel)
+    assert (choice.judge, choice.synthesizer) == (None, None)
+    assert "not sure" in choice.reason
+
+
+def test_a_hard_open_question_gets_different_families(profiles):
+    choice = chosen(profiles, told(difficulty="hard"))
+    assert choice.strategy == "panel"
+    assert models(choice) == [GLM, GPT, OPUS]
+    assert "different model families" in choice.reason
+    assert choice.judge is None  # the configured one
+
+
+def test_a_contested_question_does_too(profiles):
+    assert chosen(profiles, told(deep=True)).strategy == "panel"
+    assert chosen(profiles, told(deep=True, closed=True)).strategy == "solo"
+
+
+def test_a_hard_closed_question_gets_two_scouts_and_the_best(profiles):
+    choice = chosen(profiles, told(difficulty="hard", closed=True))
+    assert choice.strategy == "cascade"
+    assert models(choice) == [GLM, GEMINI, OPUS]
+
+
+def test_behind_each_seat_stand_other_families(profiles):
+    for signals in (told(), told(difficulty="hard"), told(difficulty="hard", closed=True)):
+        for seat in chosen(profiles, signals).panel:
+            own = seat.model.partition("/")[0]
+            assert seat.fallbacks
+            assert not [name for name in seat.fallbacks if name.startswith(own)]
+
+
+def test_without_a_judge_of_ones_own_the_best_compares(profiles):
+    config = OWN.model_copy(update={"judge": None})
+    choice = chosen(profiles, told(difficulty="hard"), config)
+    assert choice.judge.model == choice.synthesizer.model == OPUS
+
+
+def test_a_denied_judge_is_replaced_by_an_allowed_model(profiles):
+    config = OWN.model_copy(update={"deny": ("v/*", "anthropic/*")})
+    choice = chosen(profiles, told(difficulty="hard"), config)
+    assert choice.judge.model == GPT
+    assert not [name for seat in choice.panel for name in (seat.model, *seat.fallbacks) if "anthropic" in name]
+
+
+def test_quality_is_a_share_of_the_best_allowed(profiles):
+    config = OWN.model_copy(update={"quality": 0.97, "deny": ("anthropic/*",)})
+    assert models(chosen(profiles, told(), config)) == [GLM]
+
+
+def test_only_open_weights(profiles):
+    config = OWN.model_copy(update={"require_open_weights": True, "quality": 1.0})
+    assert models(chosen(profiles, told(), config)) == [GLM]
+
+
+def test_without_openrouter_a_vendor_is_asked_directly(profiles):
+    refusal = refusals(OWN, profiles=profiles, keyed={"anthropic"})
+    assert models(chosen(profiles, told(), refusal=refusal)) == ["anthropic:claude-opus-4-6"]
+
+
+@pytest.mark.parametrize("gone", [GLM, GPT, OPUS, GEMINI])
+def test_one_model_gone_is_replaced(profiles, gone):
+    for domain in DOMAINS:
+        choice = chosen(profiles, told(domain), unavailable={gone})
+        assert gone not in [name for seat in choice.panel for name in (seat.model, *seat.fallbacks)]
+
+
+def test_a_withdrawn_model_is_not_chosen(profiles):
+    profiles = changed(profiles, "z-ai/glm-5", retires_on=TODAY)
+    choice = chosen(profiles, told())
+    assert models(choice) == [GPT]
+    assert "withdrawn since 2026-04-01" in [one.why_not for one in choice.candidates]
+
+
+def test_a_question_too_long_for_a_model_goes_elsewhere(profiles):
+    profiles = changed(profiles, "z-ai/glm-5", context=8)
+    assert models(choose("word " * 50, "", OWN, profiles=profiles, today=TODAY, signals=told())) == [GPT]
+
+
+def test_the_models_configured_settings_are_kept(profiles):
+    seat = Panelist(model=GLM, temperature=0.3, fallbacks=("openrouter:v/x",))
+    choice = chosen(profiles, told(), OWN.model_copy(update={"panel": (seat,)}))
+    assert choice.panel[0].temperature == 0.3
+    assert choice.panel[0].fallbacks == (GPT, OPUS)
+
+
+def test_ones_own_measurements_of_several_models_decide(profiles, tmp_path):
+    row = '{{ score = {}, benchmark = "own", source = "here", date = 2026-11-01 }}'
+    rows = {"z-ai/glm-5": 40, "openai/gpt-5.4": 80}
+    text = "".join(f'["{name}".scores]\ncoding = {row.format(score)}\n' for name, score in rows.items())
+    (tmp_path / "profiles.measured.toml").write_text(text, "utf-8")
+    choice = chosen(load_profiles(tmp_path), told())
+    assert models(choice) == [GPT]
+    assert "by own" in choice.reason
+
+
+def test_one_measurement_alone_compares_with_nothing(tmp_path):
+    row = '{ score = 5, benchmark = "own", source = "here", date = 2026-11-01 }'
+    (tmp_path / "profiles.measured.toml").write_text(f'["z-ai/glm-5".scores]\ncoding = {row}\n', "utf-8")
+    assert models(chosen(load_profiles(tmp_path), told())) == [GLM]
+
+
+def limited(**limits):
+    return OWN.model_copy(update={"limits": Limits(**limits), "quality": 0.97})
+
+
+def test_a_limit_in_dollars_that_binds_is_named(profiles):
+    with pytest.raises(
+        ConfigError, match=r"claude-opus-4.6 .*more than \$0.1.*lower quality to 0.962 for glm-5"
+    ) as caught:
+        chosen(profiles, told(), limited(usd=0.1))
+    assert caught.value.field == "limits.usd"
+
+
+def test_a_limit_in_seconds_that_binds_is_named(profiles):
+    profiles = changed(profiles, "anthropic/claude-opus-4.6", tokens_per_second=10)
+    with pytest.raises(ConfigError, match="s expected, more than 60") as caught:
+        chosen(profiles, told(), limited(seconds=60))
+    assert caught.value.field == "limits.seconds"
+
+
+def test_the_nearest_plan_gives_up_quality_first(profiles):
+    choice = chosen(profiles, told(), limited(usd=0.1), nearest=True)
+    assert models(choice) == [GLM]
+    assert "quality 0.963 instead of 0.97" in choice.reason
+
+
+def test_the_nearest_plan_says_when_no_plan_is_within_the_limits(profiles):
+    choice = chosen(profiles, told(), limited(usd=0.001), nearest=True)
+    assert models(choice) == [GLM]
+    assert "not within the limits" in choice.reason
+
+
+def test_a_smaller_shape_is_taken_where_a_larger_would_pass_the_limit(profiles):
+    whole = chosen(profiles, told(difficulty="hard")).usd
+    config = OWN.model_copy(update={"limits": Limits(usd=0.3), "judge": Panelist(model=GLM)})
+    choice = chosen(profiles, told(difficulty="hard"), config)
+    assert whole is None  # nobody knows what the configured judge costs
+    assert models(choice) == [GLM, GPT]
+    assert choice.usd <= 0.3
+    assert "A panel of 3 would pass limits.usd" in choice.reason
+
+
+def test_only_local_models_leave_the_configured_local_panel(profiles):
+    seats = ("local:smollm2-135m", "openrouter:v/a")
+    config = FusionConfig(panel=seats, strategy="auto", privacy="local", search=None)
+    choice = chosen(profiles, told(), config)
+    assert models(choice) == ["local:smollm2-135m"]
+    assert "no allowed model has a known score" in choice.reason
+
+
+def test_where_nobody_may_be_asked_it_says_why(profiles):
+    config = OWN.model_copy(update={"deny": ("*",)})
+    with pytest.raises(ConfigError, match=r"denied by '\*'"):
+        chosen(profiles, told(), config)
+
+
+def test_an_unpriced_model_is_not_chosen(profiles):
+    fast = profiles["z-ai/glm-5"].model_copy(update={"id": "nobody/nothing"})
+    choice = chosen({"nobody/nothing": fast, **profiles}, told())
+    assert models(choice) == [GLM]
+    assert "no known price" in [one.why_not for one in choice.candidates]
