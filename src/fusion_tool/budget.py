@@ -6,10 +6,9 @@ allowed to produce. A call whose upper bound does not fit is not made.
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fusion_tool.pricing import cost_of
 from fusion_tool.usage import Call, Stage
@@ -97,15 +96,15 @@ class Ledger:
         session: "Ledger | None" = None,
     ) -> None:
         self._shares, self._session = shares(strategy), session
-        self._lock: AbstractContextManager[Any] = session._lock if session else Lock()  # noqa: SLF001 - one lock for all of a session's
+        self._lock: Lock = session._lock if session else Lock()  # noqa: SLF001 - one lock for all of a session's
         self.spent = spent or Spent()
-        own: dict[str, float] = {"usd": math.inf if usd is None else usd, "tokens": math.inf if tokens is None else tokens}
-        theirs = {kind: session.left(kind) + getattr(self.spent, kind) if session else math.inf for kind in own}
-        self._limits = {
-            kind: Left(theirs[kind], "session_limits") if theirs[kind] < own[kind] else Left(own[kind], "limits")
-            for kind in own
-        }
+        self._limits = {"usd": self._bound("usd", usd), "tokens": self._bound("tokens", tokens)}
         self.is_limited: bool = usd is not None or tokens is not None or (session is not None and session.is_limited)
+
+    def _bound(self, kind: str, own: float | None) -> Left:
+        """The run's own limit, or what the session leaves it where that is less."""
+        theirs = self._session.left(kind) + getattr(self.spent, kind) if self._session else math.inf
+        return Left(theirs, "session_limits") if own is None or theirs < own else Left(own, "limits")
 
     def left(self, kind: str) -> float:
         """What no call has spent or reserved of a limit, in `usd` or `tokens`; infinite where there is none."""

@@ -14,12 +14,17 @@ from langgraph.graph.state import CompiledStateGraph
 
 from fusion_tool import nodes
 from fusion_tool.config import FusionConfig
+from fusion_tool.routing.consult import Classifier
 from fusion_tool.state import FusionInput, FusionOutput, FusionState, SeatTask
 from fusion_tool.wiring import RunContext, Wiring
 
 
 def build_graph(
-    config: FusionConfig | None = None, *, panel_tools: Sequence[Any] = (), checkpointer: Any = None
+    config: FusionConfig | None = None,
+    *,
+    panel_tools: Sequence[Any] = (),
+    checkpointer: Any = None,
+    classifier: Classifier | None = None,
 ) -> CompiledStateGraph[FusionState, FusionConfig, FusionInput, FusionOutput]:
     """The compiled graph; asynchronous only (`ainvoke`, `astream`).
 
@@ -28,12 +33,15 @@ def build_graph(
             `OPENROUTER_API_KEY` is set.
         panel_tools: LangChain tools, or providers' server tools as dicts, that every seat gets besides its own.
         checkpointer: Any LangGraph checkpointer; as a subgraph the graph uses its parent's.
+        classifier: Under `strategy = "auto"` tells of a question what the router would else read from its words: an
+            async function that returns `Signals`, or a dict with at least the `domain`. A private question is not
+            shown to it.
 
     Returns:
         A graph that takes `{"question": ..., "context": ...}` or `{"messages": [...]}` and returns
         `{"result": ...}`, a `FusionResult` as a dict, and the answer as a message where messages came in.
     """
-    wiring = Wiring(config, tuple(panel_tools))
+    wiring = Wiring(config, tuple(panel_tools), classifier)
     schema: type[FusionConfig] = RunContext
     graph = StateGraph(FusionState, context_schema=schema, input_schema=FusionInput, output_schema=FusionOutput)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
     /,
     *,
     context: str = "",
+    instructions: str = "",
     panel_tools: Sequence[Any] = (),
     keep: Path | bool = False,
     resume: str | None = None,
@@ -34,6 +36,7 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
         question: What to find out, at most 100,000 characters.
         config: A preset's name, a `FusionConfig`, or the path of a TOML file.
         context: What is already known.
+        instructions: How the answer shall be written: language, tone, length. The synthesizer is told, no seat is.
         panel_tools: LangChain tools that every seat gets besides its own.
         keep: Keep the run, so that it can be resumed: in a SQLite file of that path, or, where `True`, in the user's
             data folder. It holds the question, what was read and what was answered, for 30 days; no keys.
@@ -48,10 +51,11 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
         SandboxUnavailable: The shell is required and does not work here.
         RecursionRefused: Called from inside a seat of another run.
     """
-    settings = _settings(question, config, context, resume, overrides)
-    async with _turn(question, context, settings, panel_tools, resume) as turn:
+    asked = _Asked(question or "", context, instructions, tuple(panel_tools), keep, resume)
+    settings = asked.settings(config, overrides)
+    async with asked.turn(settings) as turn:
         if turn.result is None:
-            async with _work(question, settings, context, panel_tools, keep, resume) as work:
+            async with asked.work(settings) as work:
                 await turn.made(work.result or (await _invoke(work))["result"])
     return FusionResult.model_validate(turn.result)
 
@@ -62,15 +66,15 @@ def fuse(  # noqa: PLR0913 - as `afuse`
     /,
     *,
     context: str = "",
+    instructions: str = "",
     panel_tools: Sequence[Any] = (),
     keep: Path | bool = False,
     resume: str | None = None,
     **overrides: Any,
 ) -> FusionResult:
     """`afuse`, for callers without an event loop; it works inside a running one too, and from any thread."""
-    return run_sync(
-        afuse(question, config, context=context, panel_tools=panel_tools, keep=keep, resume=resume, **overrides)
-    )
+    options: dict[str, Any] = {"context": context, "instructions": instructions, "panel_tools": panel_tools}
+    return run_sync(afuse(question, config, **options, keep=keep, resume=resume, **overrides))
 
 
 async def astream(  # noqa: PLR0913 - as `afuse`
@@ -79,6 +83,7 @@ async def astream(  # noqa: PLR0913 - as `afuse`
     /,
     *,
     context: str = "",
+    instructions: str = "",
     panel_tools: Sequence[Any] = (),
     keep: Path | bool = False,
     resume: str | None = None,
@@ -92,13 +97,14 @@ async def astream(  # noqa: PLR0913 - as `afuse`
     Raises:
         FusionError: As `afuse` does, from the iteration.
     """
-    settings = _settings(question, config, context, resume, overrides)
-    async with _turn(question, context, settings, panel_tools, resume) as turn:
+    asked = _Asked(question or "", context, instructions, tuple(panel_tools), keep, resume)
+    settings = asked.settings(config, overrides)
+    async with asked.turn(settings) as turn:
         if turn.result is not None:
             yield cast("Event", _started(turn.result))
             yield cast("Event", _completed(turn.result))
             return
-        async with _work(question, settings, context, panel_tools, keep, resume) as work:
+        async with asked.work(settings) as work:
             for event in work.before:
                 yield cast("Event", event)
             if work.result:
@@ -111,37 +117,39 @@ async def astream(  # noqa: PLR0913 - as `afuse`
                     yield cast("Event", event)
 
 
-def _settings(
-    question: str | None, config: ConfigLike, context: str, resume: str | None, overrides: dict[str, Any]
-) -> FusionConfig | None:
-    """The configuration; `None` for a resumed run that is to use its own."""
-    if resume is not None and (question is not None or context):
-        raise ConfigError("a resumed run has its question; leave it out", field="question")
-    return None if resume is not None and config is None and not overrides else resolve(config, **overrides)
+@dataclass(frozen=True)
+class _Asked:
+    """What `afuse` was called with, but the configuration."""
 
+    question: str
+    context: str
+    instructions: str
+    panel_tools: tuple[Any, ...]
+    keep: Path | bool
+    resume: str | None
 
-def _turn(
-    question: str | None, context: str, settings: FusionConfig | None, panel_tools: Sequence[Any], resume: str | None
-) -> AbstractAsyncContextManager[Turn]:
-    """A turn at the question; a resumed run has its answer begun, and leaves the cache alone."""
-    if settings is None or resume is not None:
-        return nullcontext(Turn())
-    return cached_turn(question or "", context, settings, panel_tools)
+    def settings(self, config: ConfigLike, overrides: dict[str, Any]) -> FusionConfig | None:
+        """The configuration; `None` for a resumed run that is to use its own."""
+        if self.resume is not None and (self.question or self.context or self.instructions):
+            raise ConfigError("a resumed run has its question; leave it out", field="question")
+        own = self.resume is not None and config is None and not overrides
+        return None if own else resolve(config, **overrides)
 
+    def turn(self, settings: FusionConfig | None) -> AbstractAsyncContextManager[Turn]:
+        """A turn at the question; a resumed run has its answer begun, and leaves the cache alone."""
+        if settings is None or self.resume is not None:
+            return nullcontext(Turn())
+        return cached_turn(self.question, self.context, settings, self.panel_tools, instructions=self.instructions)
 
-def _work(  # noqa: PLR0913, PLR0917 - what `afuse` was called with
-    question: str | None,
-    settings: FusionConfig | None,
-    context: str,
-    panel_tools: Sequence[Any],
-    keep: Path | bool,
-    resume: str | None,
-) -> AbstractAsyncContextManager[Work]:
-    path = default_path() if isinstance(keep, bool) else keep
-    if settings is None or resume is not None:
-        return resumed_work(resume or "", settings, panel_tools, path)
-    asked = {"question": question or "", "context": context}
-    return plain_work(asked, settings, panel_tools) if keep is False else new_work(asked, settings, panel_tools, path)
+    def work(self, settings: FusionConfig | None) -> AbstractAsyncContextManager[Work]:
+        """The run to be done."""
+        path = default_path() if isinstance(self.keep, bool) else self.keep
+        if settings is None or self.resume is not None:
+            return resumed_work(self.resume or "", settings, self.panel_tools, path)
+        asked = {"question": self.question, "context": self.context, "instructions": self.instructions}
+        if self.keep is False:
+            return plain_work(asked, settings, self.panel_tools)
+        return new_work(asked, settings, self.panel_tools, path)
 
 
 async def _invoke(work: Work) -> dict[str, Any]:

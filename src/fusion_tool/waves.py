@@ -7,6 +7,7 @@ from fusion_tool.briefing import Briefing, record_key
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.pricing import cost_of
 from fusion_tool.routing.agreement import compare_closed
+from fusion_tool.routing.readers import may_see
 from fusion_tool.state import Ask
 
 _SCOUTS = 2
@@ -41,10 +42,16 @@ def in_words(strategy: str, labels: Sequence[str], first: int) -> str:
             return f"all {len(labels)} configured seats"
 
 
-def asks(seats: Sequence[int], strategy: str, brief: Briefing | None = None) -> list[Ask]:
-    """The whole question to each of `seats`; a chain's next one sees the answers so far."""
-    shown = brief.unfenced_answers() if brief and brief.records and strategy == "chain" else ""
-    return [Ask(seat=seat, point="", shown=shown) for seat in seats]
+def asks(config: FusionConfig, seats: Sequence[int], brief: Briefing | None = None) -> list[Ask]:
+    """The whole question to each of `seats`; a chain's next one sees the answers so far, where it may."""
+    asked = [Ask(seat=seat, point="", shown="") for seat in seats]
+    if brief is None or config.strategy != "chain":
+        return asked
+    shown = brief.unfenced_answers()
+    return [
+        Ask(**{**ask, "shown": shown}) if may_see(config, config.panel[ask["seat"]], brief.records) else ask
+        for ask in asked
+    ]
 
 
 def agreed(question: str, strategy: str, brief: Briefing) -> tuple[str | None, bool]:

@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime
 from fusion_tool import health
 from fusion_tool.budget import Ledger, Spent, Tab, shares
 from fusion_tool.config import FusionConfig
+from fusion_tool.routing.consult import Classifier
 from fusion_tool.session import SESSION, Session
 from fusion_tool.settings import resolve
 from fusion_tool.state import Run, SeatRecord, StageRecord
@@ -39,6 +40,7 @@ class Wiring:
 
     config: FusionConfig | None = None
     panel_tools: Sequence[Any] = ()
+    classifier: Classifier | None = None
 
     def settings(self, runtime: Runtime[FusionConfig], run: Run | None = None) -> FusionConfig:
         """The run's configuration: the caller's context, else the graph's own, else what the run stored.

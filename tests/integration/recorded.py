@@ -8,7 +8,7 @@ import asyncio
 import gzip
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from langchain_core.messages.ai import UsageMetadata
 
 from fusion_tool import FusionConfig, FusionResult, Limits, Panelist, afuse
 from fusion_tool.models import factory, withdrawn
+from fusion_tool.routing.agreement import compare_closed
 from fusion_tool.testing import ScriptedChat
 
 FILE = Path(
@@ -85,9 +86,15 @@ class Outcome:
     correct: bool
     alone: dict[str, float]
 
-    @property
-    def usd(self) -> float:
-        return self.result.usage.cost_usd or 0.0
+    def usd(self, writer: str = SONNET) -> float:
+        """What it cost, had the synthesizer worked at the price of `writer`."""
+        calls = self.result.usage.calls
+        return sum(
+            price(writer, call.input_tokens or 0, call.output_tokens or 0)
+            if call.stage == "synthesizer"
+            else call.cost_usd or 0.0
+            for call in calls
+        )
 
     @property
     def stages(self) -> list[str]:
@@ -167,28 +174,37 @@ async def replay(problem: Problem, config: FusionConfig) -> Outcome:
     return Outcome(problem, result, _is_right(problem, result), alone)
 
 
-async def replayed(asked: Sequence[Problem], config: FusionConfig) -> list[Outcome]:
+async def replayed(
+    asked: Sequence[Problem], config: FusionConfig, tell: Callable[[int, int], None] = lambda _done, _of: None
+) -> list[Outcome]:
     """The runs over many problems, some at once."""
     done: list[Outcome] = []
     for start in range(0, len(asked), _AT_ONCE):
         batch = asked[start : start + _AT_ONCE]
         done += await asyncio.gather(*(asyncio.create_task(replay(one, config)) for one in batch))
-        if start // _AT_ONCE % 10 == 9:
-            print(f"  {len(done)} of {len(asked)}", flush=True)
+        tell(len(done), len(asked))
     return done
 
 
 def _is_right(problem: Problem, result: FusionResult) -> bool:
-    """Whether the recording whose text the answer is was right; the audit may have trimmed the text."""
-    said = " ".join(result.answer.split())
-    if any(call.stage == "synthesis" for call in result.usage.calls):
-        assert said == " ".join(problem.answers[SONNET].output.split())
-        return problem.answers[SONNET].correct
-    who = next(one.model for one in result.responses if " ".join(one.content.split()) == said)
-    return problem.answers[who.removeprefix("ollama:")].correct
+    """Whether the recording that the answer hands on was right; a text that the audit changed must still say the same.
+
+    The grades are those of the recordings: nothing here looks at the right answers.
+    """
+    wrote = any(call.stage == "synthesizer" for call in result.usage.calls)
+    passed_on = [SONNET] if wrote else [one.model.removeprefix("ollama:") for one in result.responses]
+    for name in passed_on:
+        said = problem.answers[name]
+        if result.answer.split() == said.output.split():
+            return said.correct
+    for name in passed_on:
+        said = problem.answers[name]
+        if len(compare_closed(problem.question, [result.answer, said.output]).groups) == 1:
+            return said.correct
+    return False
 
 
-class Gone(Exception):
+class GoneError(Exception):
     """What a provider's client raises for a model that is no longer served."""
 
     status_code = 404
@@ -201,7 +217,7 @@ def without(gone: str) -> Iterator[FusionConfig]:
     async def built(panelist: Panelist) -> ScriptedChat:
         name = panelist.served_name
         if name == gone:
-            raised = Gone(f"The model {name} is no longer available.")
+            raised = GoneError(f"The model {name} is no longer available.")
             return ScriptedChat(model_name=panelist.model_name, replies=[raised])
         return replaying(name.removeprefix("spare-"))
 

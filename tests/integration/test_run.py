@@ -5,7 +5,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import MemorySaver
 
 from fusion_tool import FusionResult, PanelFailed, Panelist, afuse, build_graph
-from fusion_tool.testing import ScriptedChat
+from fusion_tool.testing import ScriptedChat, fake_config
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
 from tests.scripted_server import Cut, Interrupted, Raw, Reply, Usage, faults
 
@@ -252,3 +252,11 @@ def panel_of(*models):
     """Seats of the scripted OpenRouter, and models as objects, side by side."""
     named = [f"openrouter:{model}" if isinstance(model, str) else model for model in models]
     return tuple(Panelist(model=model) for model in named)
+
+
+async def test_instructions_reach_the_writer_alone():
+    config = fake_config("ONE", "TWO", answer="Respondeo.")
+    result = await afuse("How old is it?", config, instructions="Answer in Latin.")
+    assert result.answer == "Respondeo."
+    assert "Answer in Latin." in str(config.synthesizer.model.prompts)
+    assert "Answer in Latin." not in str([seat.model.prompts for seat in config.panel])

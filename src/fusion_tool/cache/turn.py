@@ -37,7 +37,7 @@ class Turn:
 
 @asynccontextmanager
 async def turn(
-    question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any] = ()
+    question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any] = (), *, instructions: str = ""
 ) -> AsyncIterator[Turn]:
     """A turn at a question; without `config.cache` the result is always the caller's to make.
 
@@ -49,6 +49,7 @@ async def turn(
         context: What is known already.
         config: The run's configuration.
         panel_tools: The caller's own tools.
+        instructions: How the answer shall be written.
 
     Raises:
         ConfigError: With the cache: a model or tool is an object, or the documents cannot be read.
@@ -59,7 +60,7 @@ async def turn(
         return
     refuse_inside_seat()
     started = time.monotonic()
-    key = await asyncio.to_thread(key_of, question, context, config, panel_tools)
+    key = await asyncio.to_thread(key_of, question, f"{context}\0{instructions}", config, panel_tools)
     flight, is_mine = take_off(key)
     while not is_mine:
         if (found := await landed(key, flight, config.limits.seconds)) is not None:

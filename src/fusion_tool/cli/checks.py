@@ -46,12 +46,13 @@ async def examine() -> list[Check]:
 
 def _other_providers() -> list[Check]:
     """The providers whose key is set; those without are many, and nobody misses them."""
-    from fusion_tool.models.endpoints import KEYS
+    from fusion_tool.models.endpoints import PROVIDERS
     from fusion_tool.models.factory import check_models
 
     found = []
-    for provider, variable in KEYS.items():
-        if provider == "openrouter" or not os.environ.get(variable):
+    for provider, known in PROVIDERS.items():
+        variable = next((name for name in known.keys if os.environ.get(name)), None)
+        if provider == "openrouter" or variable is None:
             continue
         try:
             check_models([("model", Panelist(model=f"{provider}:any"))])

@@ -83,7 +83,8 @@ class Choices:
         parts = (error.field or "").split(".")
         for field in (".".join(parts[:2]), parts[0]):
             flag, name = _FLAGS.get(field, ("", ""))
-            if name and getattr(self, name) not in (None, (), False):
+            value = getattr(self, name) if name else None
+            if value is not None and value is not False and value != ():  # 0.0 is a choice
                 return ConfigError(error.message, field=flag)
         return error
 

@@ -18,7 +18,9 @@ from fusion_tool.cli.logs import Verbosity, log_to_stderr
 from fusion_tool.cli.model import model
 from fusion_tool.cli.models import models
 from fusion_tool.cli.presets import presets
+from fusion_tool.cli.route import route
 from fusion_tool.cli.runs import runs
+from fusion_tool.cli.serve import SERVE_EXAMPLES, serve
 
 app = typer.Typer(
     name="fusion-tool",
@@ -32,9 +34,11 @@ app = typer.Typer(
 )
 app.command(epilog=ASK_EXAMPLES)(ask)
 app.command()(estimate)
+app.command()(route)
 app.command()(presets)
 app.command()(doctor)
 app.command()(models)
+app.command(epilog=SERVE_EXAMPLES)(serve)
 app.command()(init)
 app.add_typer(model)
 app.add_typer(runs)

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from fusion_tool.budget import Ledger, Tab
 from fusion_tool.config import Panelist
 from fusion_tool.evals.tasks import Criterion, Task
-from fusion_tool.evals.verdicts import SHAPE, InvalidVerdict, Verdict, modes, parse
+from fusion_tool.evals.verdicts import InvalidVerdict, Verdict, modes, parse
 from fusion_tool.models.call import Account, CallFailed, Reply, ask
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.traits import traits_of
@@ -140,7 +140,7 @@ class Grader:
             return _parsed(reply)
         except InvalidVerdict as error:
             said = AIMessage(reply.text or str(reply.message.tool_calls))
-            correction = HumanMessage(render("grader_retry", error=error, shape=SHAPE))
+            correction = HumanMessage(render("grader_retry", error=error))
             return _parsed(await self._ask(way, [*prompt, said, correction], account))
 
     async def _reply(self, prompt: list[BaseMessage], account: Account) -> tuple[Reply, Any]:
@@ -166,7 +166,7 @@ class Grader:
             answer=fence(answer, label="answer", nonce=self._nonce),
             statement=criterion.requirement,
         )
-        return [SystemMessage(render("grader", nonce=self._nonce, shape=SHAPE)), HumanMessage(asked)]
+        return [SystemMessage(render("grader", nonce=self._nonce)), HumanMessage(asked)]
 
 
 def judge_warnings(judge: Panelist, models: Iterable[Panelist]) -> list[str]:

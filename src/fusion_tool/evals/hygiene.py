@@ -74,14 +74,15 @@ def hygiene(answer: str, *, support: Sequence[Support] | None = None, cut: bool 
         support: The audit's verdict on each cited source.
         cut: Its provider said that it stopped at the token limit.
     """
-    prose = _CODE.sub(" ", _SOURCES.sub("", answer))
-    text, words = answer.strip(), len(prose.split())
+    text = _SOURCES.sub("", answer).strip()
+    prose = _CODE.sub(" ", text)
+    words = len(prose.split())
     return Hygiene(
-        empty=not text,
+        empty=not answer.strip(),
         truncated=cut or _breaks_off(text, words),
         reasoning_leaked=bool(THOUGHT.search(prose) or THINKING_ALOUD.match(prose.lstrip(" \n*#>_"))),
         meta_text=bool(META.search(prose)),
-        refused=words <= _SHORT and bool(REFUSAL.match(prose.strip())),
+        refused=words <= _SHORT and bool(REFUSAL.match(prose.lstrip())),
         words=words,
         citations=len(_CITATION.findall(prose)),
         support=None if support is None else tuple(support),

@@ -3,7 +3,7 @@
 The mean's is a studentized bootstrap (bootstrap-t: Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
 section 12.5). Task scores differ in a skewed way and often tie. The equal-tailed interval follows skew but covers too
 little with ties and heavy tails; the symmetric one (Hall, 1988, Annals of Statistics 16, 927-953) the other way round.
-Halfway between the two covers 93 to 97 % for all that `benchmarks/evals_statistics.py` tries.
+Halfway between the two covers 93 to 97 % in `benchmarks/evals_statistics.py`, but for a lognormal of sigma 1 at n = 20.
 scipy's own (percentile, BCa) are not studentized and cover about 91 % of skewed data at n = 20.
 """
 

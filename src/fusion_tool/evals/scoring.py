@@ -12,6 +12,7 @@ from statistics import fmean
 from pydantic import BaseModel, ConfigDict
 
 from fusion_tool.evals.intervals import Mean, mean_of
+from fusion_tool.evals.reference import Match
 from fusion_tool.evals.tasks import Criterion, Task
 from fusion_tool.evals.verdicts import Verdict
 
@@ -134,6 +135,12 @@ def score_rubric(
 
 def _pass_rate(rubric: Iterable[Criterion], met: Mapping[str, bool]) -> float | None:
     return _mean(float(met[c.id] == (c.weight >= 0)) for c in rubric if c.id in met)
+
+
+def score_reference(task: Task, match: Match, *, refused: bool = False) -> TaskScore:
+    """The score of one answer to a task with a reference: 1 where it is right, else 0; refused, none."""
+    score = None if refused else float(match.right)
+    return TaskScore(task=task.id, domain=task.domain, score=score, refused=refused)
 
 
 def score_arm(scores: Iterable[TaskScore]) -> ArmScore:

@@ -25,7 +25,7 @@ THINKING_ALOUD = re.compile(
 
 META = re.compile(
     r"""
-    \b as\ an? \ (?:ai|artificial\ intelligence|(?:large\ )?language\ model) \b
+    \b as\ an? \ (?:ai|artificial\ intelligence|(?:large\ )?language\ model) (?:\ [a-z]+){0,2} ,? \s i \b
     | \b (?:panel(?:ist)?s?['\u2019]s? | panelist['\u2019]s) \ (?:answers?|responses?|replies) \b
     | \b the\ (?:panelists|panel\ answers|panel\ responses) \b
     | \b answers?\ [A-H] (?:,?\ (?:and|or)\ [A-H])* \s+

@@ -27,8 +27,6 @@ SCHEMA: dict[str, Any] = {
 }
 """The explanation comes first, so that the verdict follows from it."""
 
-SHAPE = json.dumps(SCHEMA)
-
 
 class InvalidVerdict(ValueError):  # noqa: N818 - it names what the reply is
     """A judge's reply that holds no verdict; the message tells the judge what is wrong."""

@@ -5,13 +5,14 @@ Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from langchain_core.language_models.base import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
+from pydantic import model_validator
 
 _EMPTY = {"finish_reason": "stop", "model_provider": "openai"}
 """How an answer without choices is told on: as one that says nothing."""
@@ -25,6 +26,13 @@ class CompatibleChat(ChatOpenAI):
 
     openai_proxy: str | None = None
     """Not read from `OPENAI_PROXY`: the shared client has the environment's proxies already."""
+
+    @model_validator(mode="after")
+    def _take_replies_as_they_come(self) -> Self:
+        # The client makes objects of every reply and chunk, which ChatOpenAI turns back into dicts: a fifth of a
+        # streamed run's CPU (benchmarks/serve.py).
+        self.root_async_client._process_response_data = _as_it_came  # noqa: SLF001 - the client offers no other way
+        return self
 
     @property
     def _llm_type(self) -> str:
@@ -76,6 +84,11 @@ class CompatibleChat(ChatOpenAI):
             if chunk.get("usage"):  # once, at the end: strings of several chunks would be joined
                 _keep_totals(generation.message, chunk)
         return generation
+
+
+def _as_it_came(*, data: object, cast_to: Any, response: Any) -> Any:
+    del cast_to, response
+    return data
 
 
 def _is_server_tool(tool: Any) -> bool:

@@ -119,7 +119,7 @@ async def _compatible(panelist: Panelist, name: str, *, base_url: str, **extra: 
         http_async_client=await http_client(),
         use_responses_api=False,
         max_retries=0,  # retries are ours: they know the run's deadline
-        default_headers={"OpenAI-Organization": "", "OpenAI-Project": ""},  # not another provider's business
+        default_headers=_headers(panelist),
         **_sampling(panelist),
         **reasoning,
         **extra,
@@ -144,6 +144,12 @@ async def _foreign(panelist: Panelist, provider: str, name: str) -> BaseChatMode
 def _check_reasoning(panelist: Panelist, provider: str) -> None:
     if panelist.reasoning and provider != "openai":
         raise ConfigError(f"'reasoning' is for openai and openrouter models, not {provider}", field="reasoning")
+
+
+def _headers(panelist: Panelist) -> dict[str, str]:
+    # The account is not another provider's business; another fusion server refuses to be a seat of this run.
+    depth = {"Fusion-Depth": "1"} if panelist.base_url else {}
+    return {"OpenAI-Organization": "", "OpenAI-Project": ""} | depth
 
 
 def _sampling(panelist: Panelist) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from fusion_tool.follow_up import follow_up_asks
 from fusion_tool.hearing import Finding, Hearing, compare
 from fusion_tool.models.factory import fallback_of
 from fusion_tool.models.faults import scrub
+from fusion_tool.routing.readers import may_see
 from fusion_tool.state import Ask, FusionState, SeatRecord, StageRecord
 from fusion_tool.usage import Call, Usage
 from fusion_tool.waves import agreed, asks, is_comparable, is_enough
@@ -58,7 +59,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     standing, is_closed = agreed(state["run"]["question"], strategy, brief)
     if standing is not None:
         return _onward({**before, "output": None, "degraded": []}, [], standing)
-    wanted = asks(seats, strategy, brief)
+    wanted = asks(config, seats, brief)
     if not is_comparable(strategy, answered, is_closed=is_closed, is_last=not seats):
         return _onward({**before, "degraded": late}, wanted)
     hearing = await _hearing(state, runtime, config, asks_settled=bool(seats))
@@ -68,7 +69,8 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
         alone = record_key(brief.records[0]) if answered == 1 else None
         return _onward({**judgement, "output": None} if alone else judgement, [], alone)
     if finding and config.follow_up and state["wave"] == len(state["plan"]["waves"]):
-        wanted = follow_up_asks(finding.analysis, brief, state["plan"]["seats"])
+        readers = [seat for seat in state["plan"]["seats"] if may_see(config, config.panel[seat], brief.records)]
+        wanted = follow_up_asks(finding.analysis, brief, readers)
     return _onward({**judgement, "degraded": [*judgement["degraded"], *late]}, wanted)
 
 

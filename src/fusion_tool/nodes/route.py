@@ -17,6 +17,7 @@ from fusion_tool.models.factory import check_models
 from fusion_tool.panel_tools import check_tools, with_exclusions
 from fusion_tool.question import read
 from fusion_tool.recursion import refuse_inside_seat
+from fusion_tool.routing.decide import Decision, decide
 from fusion_tool.state import FusionState, Plan, Run
 from fusion_tool.stored import stored
 from fusion_tool.waves import asks, in_words, planned_waves
@@ -34,10 +35,15 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     """
     refuse_inside_seat()
     asked = read(state)
-    config = wiring.settings(runtime)
+    given = wiring.settings(runtime)
     await health.prepare()
-    shell = await check(config, wiring.panel_tools)
-    check_limits(config, _roles(config), asked.question + asked.context, session_ledger())
+    decision = await decide(
+        given, asked.question, asked.context, panel_tools=wiring.panel_tools, classifier=wiring.classifier
+    )
+    config = decision.config
+    shell = await check(config, wiring.panel_tools, is_written=asked.is_written)
+    roles = _roles(config, is_written=asked.is_written)
+    check_limits(config, roles, asked.question + asked.context, session_ledger())
     run = Run(
         id=_run_id(state, runtime),
         question=asked.question,
@@ -48,10 +54,10 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
         started=time.time(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         nonce=secrets.token_hex(6),
-        config=stored(config),
-        decided=None,
+        config=stored(given),
+        decided=None if config is given else stored(config),
     )
-    plan = _plan(config, shell)
+    plan = _plan(decision, shell)
     progress = Progress(runtime, run)
     progress.emit("run.started", question=asked.question)
     seats = [config.seat_labels[seat] for seat in plan["seats"]]
@@ -60,7 +66,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
         "run": run,
         "plan": plan,
         "wave": 0,
-        "asks": asks(plan["waves"][0], plan["strategy"]),
+        "asks": asks(config, plan["waves"][0]),
         "agreed": None,
         "records": Overwrite([]),
         "judgement": None,
@@ -69,8 +75,13 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     }
 
 
-async def check(config: FusionConfig, panel_tools: Sequence[Any]) -> str:
+async def check(config: FusionConfig, panel_tools: Sequence[Any], *, is_written: bool = False) -> str:
     """Whether everything that a run needs can work here, before anything is paid for.
+
+    Args:
+        config: What the run uses.
+        panel_tools: The caller's own tools.
+        is_written: Whether a synthesizer is needed even where one seat is asked alone.
 
     Returns:
         What the shell is.
@@ -79,20 +90,22 @@ async def check(config: FusionConfig, panel_tools: Sequence[Any]) -> str:
         ConfigError: A model or tool cannot work.
         SandboxUnavailable: The shell is required and does not work here.
     """
-    check_models(_roles(config))
+    check_models(_roles(config, is_written=is_written))
     with_exclusions(panel_tools, config)
     return await check_tools(config)
 
 
-def _plan(config: FusionConfig, shell: str) -> Plan:
+def _plan(decision: Decision, shell: str) -> Plan:
+    config = decision.config
     waves = planned_waves(config)
     seats = [seat for wave in waves for seat in wave]
     labels = [config.seat_labels[seat] for seat in seats]
+    reason = decision.reason or f"strategy {config.strategy}: {in_words(config.strategy, labels, len(waves[0]))}"
     return Plan(
         strategy=config.strategy,
         seats=seats,
         waves=waves,
-        reason=f"strategy {config.strategy}: {in_words(config.strategy, labels, len(waves[0]))}",
+        reason="; ".join((reason, *decision.notes)),
         bash=shell,
     )
 
@@ -106,8 +119,9 @@ def _run_id(state: FusionState, runtime: Runtime[FusionConfig]) -> str:
     return uuid.UUID(given).hex
 
 
-def _roles(config: FusionConfig) -> list[tuple[str, Any]]:
+def _roles(config: FusionConfig, *, is_written: bool) -> list[tuple[str, Any]]:
     seats = [(f"panel.{i}", seat) for i, seat in enumerate(config.panel)]
+    writer = ("synthesizer", config.synthesizer_or_default)
     if config.strategy == "solo":
-        return seats[:1]
-    return [*seats, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)]
+        return [*seats[:1], writer] if is_written else seats[:1]
+    return [*seats, ("judge", config.judge_or_default), writer]

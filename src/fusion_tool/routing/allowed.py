@@ -48,10 +48,20 @@ def allowed(config: FusionConfig, *, profiles: Mapping[str, Profile], keyed: fro
         ConfigError: No seat has a model left; it names the setting that binds.
     """
     rules = _Rules(config, profiles, keyed, today)
-    if not rules.bind:
+    if not is_restricted(config, keyed):
         return Allowed(config)
     left = narrowed(config, rules.admit, replace=rules.replace)
     return Allowed(left.config, (*left.notes, _NOT_FREE)) if rules.paid else left
+
+
+def is_restricted(config: FusionConfig, keyed: frozenset[str]) -> bool:
+    """Whether `allowed` could take anything out; asked first, it saves reading the profiles."""
+    if config.deny or config.require_open_weights:
+        return True
+    roles = (one for one in (*config.panel, config.judge, config.synthesizer) if one)
+    return "openrouter" not in keyed and any(
+        is_openrouters(model) for one in roles for model in (one.model, *one.fallbacks)
+    )
 
 
 @dataclass(frozen=True)
@@ -63,16 +73,6 @@ class _Rules:
     seated: list[str] = field(default_factory=list)
     paid: list[str] = field(default_factory=list)
     """Models that cost something and took the place of one that did not."""
-
-    @property
-    def bind(self) -> bool:
-        """Whether anything could be taken out."""
-        if self.config.deny or self.config.require_open_weights:
-            return True
-        roles = (one for one in (*self.config.panel, self.config.judge, self.config.synthesizer) if one)
-        return "openrouter" not in self.keyed and any(
-            is_openrouters(model) for one in roles for model in (one.model, *one.fallbacks)
-        )
 
     def admit(self, one: Panelist) -> Panelist | Barred:
         """The panelist, at its vendor's own API where OpenRouter is closed; or what bars it."""

@@ -29,11 +29,11 @@ async def run(
     result: dict[str, Any] = {}
     with metrics.run() as over:
         if on_event is None:
-            done = await afuse(asked.question, config, context=_context(asked))
+            done = await afuse(asked.question, config, context=asked.context, instructions=asked.instructions)
             result = done.model_dump(mode="json")
         else:
             # A generator, which closing cancels at once, with every request in flight.
-            events: Any = astream(asked.question, config, context=_context(asked))
+            events: Any = astream(asked.question, config, context=asked.context, instructions=asked.instructions)
             async with aclosing(events):
                 async for event in events:
                     await on_event(cast("Event", event))
@@ -65,8 +65,3 @@ async def answer(asked: Conversation, config: FusionConfig, metrics: Metrics, em
     if not attempts:
         await emit(Text(result["answer"]))
     return End(Usage.model_validate(result["usage"]), beside_the_answer(result))
-
-
-def _context(asked: Conversation) -> str:
-    wishes = f"How the asker wants the answer written:\n{asked.instructions}" if asked.instructions else ""
-    return "\n\n".join(part for part in (asked.context, wishes) if part)

@@ -6,6 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from fusion_tool.cli.choices import Choices
 from fusion_tool.cli.commands import Commands
 from fusion_tool.cli.route import route
 
@@ -50,7 +51,7 @@ def test_a_panel_shows_who_compares():
 
 
 def test_flags_bind():
-    denied = plan(QUESTION, "--deny", "z-ai/*", "--deny", "anthropic/*")
+    denied = plan(QUESTION, "--deny", "z-ai/*", "--deny", "google/*")
     assert denied["panel"][0]["model"] == "openrouter:openai/gpt-5.4"
     assert plan(QUESTION, "--open-weights", "--quality", "1")["panel"][0]["model"] == "openrouter:z-ai/glm-5"
 
@@ -87,3 +88,33 @@ def test_a_file_of_ones_own_is_read_and_a_wrong_one_told(tmp_path):
     failed = run(QUESTION)
     assert failed.exit_code == 2
     assert "colour" in failed.output
+
+
+ROUTED = {
+    "strategy": "auto",
+    "quality": 0.9,
+    "privacy": "local",
+    "deny": ("x/*",),
+    "require_open_weights": True,
+    "follow_up": True,
+    "cache": True,
+    "hedge": 0.1,
+}
+
+
+@pytest.mark.parametrize("base", [{"models": ("openrouter:a/b",)}, {"preset": "budget"}])
+def test_the_flags_of_the_router_reach_the_configuration(base):
+    config = Choices(**base, **ROUTED).configuration()
+    assert {name: getattr(config, name) for name in ROUTED} == ROUTED
+
+
+def test_denials_add_up(tmp_path):
+    file = tmp_path / "fusion.toml"
+    file.write_text('preset = "budget"\ndeny = ["anthropic/*"]\n', "utf-8")
+    assert Choices(config=file, deny=("x/*",)).configuration().deny == ("anthropic/*", "x/*")
+
+
+def test_a_wrong_quality_is_named():
+    failed = run(QUESTION, "--quality", "2")
+    assert failed.exit_code == 2
+    assert "--quality" in failed.output

@@ -51,7 +51,8 @@ def test_draco_is_pinned_by_commit_and_checksum():
 
 
 @pytest.mark.loopback
-async def test_it_is_downloaded_once_redirects_followed(hub, cache, small):
+@pytest.mark.usefixtures("small")
+async def test_it_is_downloaded_once_redirects_followed(hub, cache):
     hub.page(PATH, redirect("/storage"))
     hub.page("/storage", Page(BODY.decode()))
     tasks = await load_tasks("draco")
@@ -71,10 +72,11 @@ async def test_a_damaged_copy_is_replaced(hub, cache, small):
 
 
 @pytest.mark.loopback
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(
     ("page", "says"), [(Page("other"), "its SHA-256 is"), (Page("no", status=404), "the server answered 404")]
 )
-async def test_what_is_not_the_pinned_file_is_refused_and_not_kept(hub, cache, small, page, says):
+async def test_what_is_not_the_pinned_file_is_refused_and_not_kept(hub, cache, page, says):
     hub.page(PATH, page)
     with pytest.raises(ConfigError, match=says):
         await load_tasks("draco")
@@ -82,7 +84,8 @@ async def test_what_is_not_the_pinned_file_is_refused_and_not_kept(hub, cache, s
 
 
 @pytest.mark.loopback
-async def test_an_endless_file_is_refused(hub, cache, small, monkeypatch):
+@pytest.mark.usefixtures("cache", "small")
+async def test_an_endless_file_is_refused(hub, monkeypatch):
     monkeypatch.setattr(downloading, "_MOST_BYTES", 100)
     hub.page(PATH, Page(BODY.decode()))
     with pytest.raises(ConfigError, match="longer than 100 bytes"):
@@ -90,19 +93,22 @@ async def test_an_endless_file_is_refused(hub, cache, small, monkeypatch):
 
 
 @pytest.mark.loopback
-async def test_without_a_network_the_error_says_what_to_do(cache, small, monkeypatch):
+@pytest.mark.usefixtures("cache", "small")
+async def test_without_a_network_the_error_says_what_to_do(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(ConfigError, match="fetch that file elsewhere and pass its path"):
         await load_tasks("draco")
 
 
-async def test_a_cache_that_cannot_be_written(cache, small):
+@pytest.mark.usefixtures("small")
+async def test_a_cache_that_cannot_be_written(cache):
     cache.write_text("a file where the folder should be")
     with pytest.raises(ConfigError, match="cannot be written"):
         await load_tasks("draco")
 
 
-async def test_a_file_is_read_as_it_is_even_under_a_published_name(tmp_path, monkeypatch, small):
+@pytest.mark.usefixtures("small")
+async def test_a_file_is_read_as_it_is_even_under_a_published_name(tmp_path, monkeypatch):
     write(tmp_path / "draco", row())
     monkeypatch.chdir(tmp_path)
     assert [one.id for one in (await load_tasks("draco")).tasks] == ["a"]

@@ -58,7 +58,7 @@ async def test_the_judge_sees_question_answer_and_one_statement_and_nothing_else
         assert ANSWER in whole
         for other in RUBRIC:
             assert other is criterion or other.requirement not in whole
-        assert not re.search(r"weight|-?\b20\b|\b10\b|axis|style|facts|panel|arm\b", whole)
+        assert not re.search(r"weigh|-?\b20\b|\b10\b|axis|facts|panel|\barm\b", whole)
 
 
 async def test_the_answer_is_fenced_by_a_token_it_cannot_know():
@@ -92,10 +92,10 @@ async def test_a_call_that_fails_leaves_its_verdict_missing_with_the_reason():
 
 
 async def test_an_endpoint_that_takes_no_tools_is_asked_in_prose_ever_after():
-    class Refused(Exception):
+    class RefusedError(Exception):
         status_code = 400
 
-    model = judge(Refused("tool_choice is not supported"), said("MET"))
+    model = judge(RefusedError("tool_choice is not supported"), said("MET"))
     _, verdicts = await graded(model, concurrency=1)
     assert [one.met for one in verdicts] == [True] * 4
     assert len(model.prompts) == 5
@@ -109,7 +109,7 @@ async def test_every_call_is_on_the_bill():
 
 async def test_a_limit_leaves_verdicts_missing_rather_than_passing_it():
     ledger = Ledger(usd=None, tokens=20_000, strategy="solo")
-    usage = {"input_tokens": 9_000, "output_tokens": 100, "total_tokens": 9_100}
+    usage = {"input_tokens": 9_000, "output_tokens": 1_000, "total_tokens": 10_000}
     grader, verdicts = await graded(judge(said("MET"), usage=usage), concurrency=1, ledger=ledger)
     assert [(one.met, one.reason) for one in verdicts] == [(True, None)] * 2 + [(None, "budget")] * 2
     assert sum(call.input_tokens + call.output_tokens for call in grader.calls) <= 20_000
@@ -149,7 +149,7 @@ def gate():
 
 async def until(condition):
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for raises no event
             await asyncio.sleep(0)
 
 

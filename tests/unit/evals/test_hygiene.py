@@ -67,7 +67,9 @@ def test_a_provider_that_cut_the_answer_is_believed():
 
 
 def test_citations_are_counted_in_prose_alone():
-    found = hygiene("Built in 1861 [1][2]. Owned by [Ada](https://a.example) [3, 4]. `x[1]` [5](#note)\n\nSources\n[1] A")
+    found = hygiene(
+        "Built in 1861 [1][2]. Owned by [Ada](https://a.example) [3, 4]. `x[1]` [5](#note)\n\nSources\n[1] A"
+    )
     assert found.citations == 4
     assert found.support is None
 

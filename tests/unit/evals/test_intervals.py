@@ -31,7 +31,7 @@ def tied(rng, n):
 def test_an_interval_covers_the_true_mean_93_to_97_times_in_100(draw, n, monkeypatch):
     monkeypatch.setattr(intervals, "_RESAMPLES", 999)
     rng = np.random.default_rng(7)
-    means = [mean_of(draw(rng, n), within=ANYWHERE) for _ in range(800)]
+    means = [mean_of(draw(rng, n), within=ANYWHERE) for _ in range(500)]
     covered = sum(mean.interval.low <= 0 <= mean.interval.high for mean in means)
     assert 0.93 <= covered / len(means) <= 0.97
     # The p-value says the same as the interval, but for draws on the very edge.

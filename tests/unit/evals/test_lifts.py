@@ -46,7 +46,7 @@ def test_spend_is_told_and_found_equal_or_not():
 
 
 def test_diversity_is_against_the_self_fusion_of_the_nearest_spend():
-    (found,) = [one for one in lifts([SELF, arm("self-3", "a", "a", "a", cost=3.0), arm("trio", "a", "b", cost=3.1)])]
+    (found,) = lifts([SELF, arm("self-3", "a", "a", "a", cost=3.0), arm("trio", "a", "b", cost=3.1)])
     assert found.comparison.against == "self-3"
 
 

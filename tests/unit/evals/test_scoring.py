@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.evals.scoring import TaskScore, rubric_score, score_arm, score_rubric
+from fusion_tool.evals.reference import Match
+from fusion_tool.evals.scoring import TaskScore, rubric_score, score_arm, score_reference, score_rubric
 from fusion_tool.evals.tasks import Criterion
 from fusion_tool.evals.verdicts import Verdict
 from tests.unit.evals.tasks import RUBRIC, task
@@ -95,7 +96,9 @@ def test_refusals_are_scored_both_ways_with_coverage_beside_them():
 
 
 def test_an_arms_domains_and_axes_carry_n_and_interval():
-    rows = [TaskScore(task=str(n), domain="law" if n % 2 else "art", score=n / 20, axes={"facts": 0.5}) for n in range(20)]
+    rows = [
+        TaskScore(task=str(n), domain="law" if n % 2 else "art", score=n / 20, axes={"facts": 0.5}) for n in range(20)
+    ]
     arm = score_arm([*rows, TaskScore(task="missing", domain="law", score=None, coverage=0.5)])
     assert {name: mean.n for name, mean in arm.domains.items()} == {"art": 10, "law": 10}
     assert arm.domains["law"].interval.low < arm.domains["law"].value < arm.domains["law"].interval.high
@@ -106,3 +109,9 @@ def test_an_arms_domains_and_axes_carry_n_and_interval():
 def test_an_arm_without_scores_has_none():
     arm = score_arm([])
     assert (arm.score, arm.score_refusals_zero, arm.pass_rate, arm.domains) == (None, None, None, {})
+
+
+@pytest.mark.parametrize(("right", "refused", "score"), [(True, False, 1.0), (False, False, 0.0), (False, True, None)])
+def test_a_reference_is_met_or_not(right, refused, score):
+    found = score_reference(task(domain="art"), Match(right=right, how=None, final=None), refused=refused)
+    assert (found.score, found.refused, found.domain) == (score, refused, "art")

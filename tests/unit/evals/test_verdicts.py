@@ -53,11 +53,10 @@ def test_what_says_neither_or_both_is_no_verdict(reply):
 def test_anything_is_a_verdict_or_none(reply):
     try:
         met, explanation = parse(reply)
-    except InvalidVerdict as error:
-        assert str(error)
-    else:
-        assert isinstance(met, bool)
-        assert isinstance(explanation, str)
+    except InvalidVerdict:
+        return
+    assert isinstance(met, bool)
+    assert isinstance(explanation, str)
 
 
 @given(st.text(), st.booleans())

@@ -6,7 +6,7 @@ import pytest
 
 from fusion_tool.config import FusionConfig
 from fusion_tool.errors import ConfigError
-from fusion_tool.presets import preset, preset_about, preset_names
+from fusion_tool.presets import preset, preset_about, preset_names, shipped_roles
 from fusion_tool.pricing import cost_of, is_priced
 
 ON_OPENROUTER = ["budget", "quality", "frontier", "self", "fast", "free"]
@@ -95,3 +95,8 @@ def test_the_loss_of_any_one_vendor_leaves_every_role_filled(name):
 @pytest.mark.parametrize("name", [*ON_OPENROUTER, "local"])
 def test_a_preset_is_plain_data(name):
     assert FusionConfig.model_validate(preset(name).model_dump(mode="json")) == preset(name)
+
+
+def test_a_presets_roles_are_known_again_and_nobody_elses():
+    assert all(role in shipped_roles() for name in ON_OPENROUTER for role in roles(name))
+    assert preset("budget").panel[0].model_copy(update={"temperature": 0.5}) not in shipped_roles()

@@ -183,7 +183,7 @@ def test_the_models_configured_settings_are_kept(profiles):
     assert choice.panel[0].fallbacks == (GPT, OPUS)
 
 
-def test_ones_own_measurements_of_several_models_decide(profiles, tmp_path):
+def test_ones_own_measurements_of_several_models_decide(tmp_path):
     row = '{{ score = {}, benchmark = "own", source = "here", date = 2026-11-01 }}'
     rows = {"z-ai/glm-5": 40, "openai/gpt-5.4": 80}
     text = "".join(f'["{name}".scores]\ncoding = {row.format(score)}\n' for name, score in rows.items())

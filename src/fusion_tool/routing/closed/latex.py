@@ -1,4 +1,4 @@
-r"""LaTeX mathematics as the plain text that one would type: `\dfrac{\sqrt{3}}{2}` -> `((√(3))/(2))`."""
+"""LaTeX mathematics as the plain text that one would type: fractions with a slash, roots with their sign."""
 
 import re
 

@@ -1,0 +1,67 @@
+"""Any page of this package: its templates, its one style sheet, and the policy that keeps everything else out."""
+
+import base64
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from fusion_tool.extras import require
+from fusion_tool.report import words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_HOME = "fusion_tool.report"
+_POLICY = "default-src 'none'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'"
+"""Neither script nor network: even what slipped through as HTML could do nothing."""
+
+_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, those that turn the direction of writing, and halves of characters, which no file can hold."""
+
+
+def ready() -> None:
+    """See that the libraries are there.
+
+    Raises:
+        ConfigError: The extra `report` is not installed.
+    """
+    require("report", "jinja2", "markdown_it", "leather")
+
+
+def page(template: str, *, package: str = _HOME, **context: Any) -> str:
+    """Fill a template that extends `base.html`. Everything in `context` is escaped but `Markup`.
+
+    Args:
+        template: Its file's name.
+        package: The package whose folder `templates` holds it; this one's are found too.
+        context: What it names.
+
+    Returns:
+        HTML in one piece.
+
+    Raises:
+        ConfigError: The extra `report` is not installed.
+    """
+    ready()
+    return _UNSAFE.sub("\ufffd", _environment(package).get_template(template).render(context))
+
+
+@cache
+def _environment(package: str) -> "Environment":
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    homes = dict.fromkeys((package, _HOME))
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader(home) for home in homes]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = (files(_HOME) / "templates" / "style.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    made.globals |= {"style": Markup(style), "policy": _POLICY.format(digest), "words": words}  # noqa: S704 - our own file
+    return made

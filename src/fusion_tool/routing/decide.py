@@ -1,0 +1,141 @@
+"""What of a configuration a run uses: what stays here, what may be asked, and what suits the question."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+from fusion_tool import health
+from fusion_tool.config import FusionConfig
+from fusion_tool.models.endpoints import providers_with_key
+from fusion_tool.routing.allowed import allowed, is_restricted
+from fusion_tool.routing.choose import Choice, choose
+from fusion_tool.routing.consult import Classifier, consult
+from fusion_tool.routing.local import require_local
+from fusion_tool.routing.narrow import Allowed
+from fusion_tool.routing.privacy import is_private, load_patterns
+from fusion_tool.routing.profiles import load_profiles
+from fusion_tool.routing.readers import receivers, require_local_readers
+from fusion_tool.routing.refusal import refusals
+from fusion_tool.routing.signals import Signals
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a run is to work with.
+
+    Args:
+        config: The configuration; the very same object where nothing was decided.
+        reason: Why the router chose its strategy and models, `None` where it was not asked.
+        notes: What else was changed, or is to be known, and why; a line each.
+    """
+
+    config: FusionConfig
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+async def decide(
+    config: FusionConfig,
+    question: str,
+    context: str,
+    *,
+    panel_tools: Sequence[Any] = (),
+    classifier: Classifier | None = None,
+) -> Decision:
+    """The configuration that a run with this question uses.
+
+    Args:
+        config: As the caller gave it.
+        question: What is asked.
+        context: What is already known.
+        panel_tools: The caller's own tools.
+        classifier: Tells of a question, for `strategy = "auto"`; a private one is not shown to it.
+
+    Raises:
+        ConfigError: No model is left that may be asked, or meets the limits; names the setting that binds.
+    """
+    private, signals = None, None
+    if config.strategy == "auto":
+        private = await asyncio.to_thread(_private, config, question, context)
+        local = private is not None or config.privacy == "local"
+        signals = await consult(None if local else classifier, question, context)
+    # In a thread: files are read, and the first time the price list is loaded, which takes half a second.
+    return await asyncio.to_thread(_decided, config, _Asked(question, context, private, signals), panel_tools)
+
+
+class _Asked(NamedTuple):
+    """The question, what makes it private, if anything, and what is told of it."""
+
+    question: str
+    context: str
+    private: str | None
+    signals: Signals | None
+
+
+def _decided(config: FusionConfig, asked: _Asked, panel_tools: Sequence[Any]) -> Decision:
+    before, notes = config, list[str]()
+
+    def keep(part: Allowed) -> FusionConfig:
+        notes.extend(part.notes)
+        return part.config
+
+    if asked.private is not None:
+        config = config.model_copy(update={"privacy": "local"})
+        notes.append(f"the question holds what is private ({asked.private})")
+    if config.privacy == "local":
+        config = keep(require_local(config, panel_tools))
+    choice = _chosen(config, asked) if config.strategy == "auto" else None
+    if choice is not None:
+        config = _with(config, choice)
+    if is_restricted(config, keyed := providers_with_key()):
+        config = keep(allowed(config, profiles=load_profiles(), keyed=keyed, today=_today()))
+    config = keep(require_local_readers(config))
+    if told := receivers(config):
+        notes.append(f"documents go to {', '.join(told)}")
+    if failing := sorted(health.unavailable() & _names(config)):
+        notes.append(f"asked last, since they keep failing: {', '.join(failing)}")
+    return Decision(config if config != before else before, choice.reason if choice else None, tuple(notes))
+
+
+def _private(config: FusionConfig, question: str, context: str) -> str | None:
+    return None if config.privacy == "local" else is_private(question, context, load_patterns())
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _chosen(config: FusionConfig, asked: _Asked) -> Choice:
+    profiles = load_profiles()
+    return choose(
+        asked.question,
+        asked.context,
+        config,
+        profiles=profiles,
+        today=_today(),
+        signals=asked.signals,
+        refusal=refusals(config, profiles=profiles, keyed=providers_with_key()),
+        unavailable=health.unavailable(),
+    )
+
+
+def _with(config: FusionConfig, choice: Choice) -> FusionConfig:
+    """`config` as the router wants it; limits that count seats fit its panel."""
+    seats, limits = len(choice.panel), config.limits
+    fitting = {"quorum": limits.quorum and min(limits.quorum, seats), "min_answers": min(limits.min_answers, seats)}
+    return config.model_copy(
+        update={
+            "strategy": choice.strategy,
+            "panel": choice.panel,
+            "judge": choice.judge or config.judge_or_default,
+            "synthesizer": choice.synthesizer or config.synthesizer_or_default,
+            "limits": limits.model_copy(update=fitting),
+        }
+    )
+
+
+def _names(config: FusionConfig) -> frozenset[str]:
+    roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
+    return frozenset(str(model) for one in roles for model in (one.model_name, *one.fallbacks))

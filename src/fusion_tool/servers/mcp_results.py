@@ -1,0 +1,85 @@
+"""A client's last results as MCP resources: `fusion://results`, and `fusion://results/RUN_ID` for each.
+
+Protocol: https://modelcontextprotocol.io/specification/2025-11-25/server/resources. They are kept in memory, as long as
+the client's session lasts, and no other session sees them.
+"""
+
+import json
+from typing import Any
+
+from mcp import McpError, types
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from pydantic import AnyUrl
+
+_ROOT = "fusion://results"
+_JSON = "application/json"
+_NOT_FOUND = -32002
+"""The protocol's code for a resource that does not exist."""
+_LONGEST_TITLE = 80
+
+TEMPLATE = types.ResourceTemplate(
+    uriTemplate=f"{_ROOT}/{{run_id}}",
+    name="result",
+    title="One result, whole",
+    description="Answer, citations, analysis, every seat's own answer, the bill: all that a run left.",
+    mimeType=_JSON,
+)
+
+
+class Results:
+    """The last results of one session.
+
+    Args:
+        most: How many are kept; the oldest goes first.
+    """
+
+    def __init__(self, most: int = 20) -> None:
+        self._most = most
+        self._kept: dict[str, dict[str, Any]] = {}
+
+    def keep(self, result: dict[str, Any]) -> None:
+        """Keep a `FusionResult` as a dict."""
+        self._kept[result["run_id"]] = result
+        while len(self._kept) > self._most:
+            del self._kept[next(iter(self._kept))]
+
+    def listed(self) -> list[types.Resource]:
+        """What `resources/list` says: the list, then the results, the newest first."""
+        about = "The last results of this session: run_id, question, status, created_at."
+        overview = types.Resource(
+            uri=AnyUrl(_ROOT), name="results", title="The last results", description=about, mimeType=_JSON
+        )
+        return [overview, *(_resource(result) for result in reversed(self._kept.values()))]
+
+    def read(self, uri: AnyUrl) -> list[ReadResourceContents]:
+        """What `resources/read` says.
+
+        Raises:
+            McpError: There is none, or not any more.
+        """
+        root, _, run_id = str(uri).partition(f"{_ROOT}/")
+        if not run_id and root.rstrip("/") == _ROOT:
+            return _contents([_row(result) for result in reversed(self._kept.values())])
+        if root or run_id not in self._kept:
+            message = f"no result at {uri}; {_ROOT} lists the last {self._most} of this session"
+            raise McpError(types.ErrorData(code=_NOT_FOUND, message=message, data={"uri": str(uri)}))
+        return _contents(self._kept[run_id])
+
+
+def _resource(result: dict[str, Any]) -> types.Resource:
+    question = " ".join(result["question"].split())
+    return types.Resource(
+        uri=AnyUrl(f"{_ROOT}/{result['run_id']}"),
+        name=f"result {result['run_id'][:8]}",
+        title=question[:_LONGEST_TITLE],
+        description=f"{result['status']}, {result['created_at']}",
+        mimeType=_JSON,
+    )
+
+
+def _row(result: dict[str, Any]) -> dict[str, Any]:
+    return {name: result[name] for name in ("run_id", "question", "status", "created_at")}
+
+
+def _contents(value: Any) -> list[ReadResourceContents]:
+    return [ReadResourceContents(content=json.dumps(value, ensure_ascii=False), mime_type=_JSON)]

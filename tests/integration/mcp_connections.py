@@ -1,0 +1,104 @@
+"""The MCP server over both transports, each as a `with` block that gives the protocol's own client."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamablehttp_client
+
+from fusion_tool.servers.mcp_http import PATH, create_app
+from fusion_tool.servers.mcp_server import Options
+from fusion_tool.settings import load_file
+from tests.scripted_server import ScriptedServer
+
+COMMAND = ("-m", "fusion_tool", "mcp")
+TOOL = "fusion_research"
+
+
+def panel_file(folder: Path, server: ScriptedServer, *models: str) -> Path:
+    """A configuration of `models`, judged and written by two more, none of which needs a key."""
+    seats = ", ".join(f'{{model = "{model}", base_url = "{server.url}"}}' for model in models)
+    roles = "\n".join(
+        f'{role} = {{model = "{role}", base_url = "{server.url}"}}' for role in ("judge", "synthesizer")
+    )
+    file = folder / "fusion.toml"
+    file.write_text(f'panel = [{seats}]\n{roles}\nsearch = false\nbash = "off"\n', "utf-8")
+    return file
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, **more}
+
+
+@asynccontextmanager
+async def over_stdio(file: Path) -> AsyncIterator[ClientSession]:
+    """A client that starts the server as a program."""
+    program = StdioServerParameters(
+        command=sys.executable, args=[*COMMAND, f"--config={file}"], env=environment()
+    )
+    async with stdio_client(program) as (incoming, outgoing), ClientSession(incoming, outgoing) as client:
+        await client.initialize()
+        yield client
+
+
+@asynccontextmanager
+async def over_http(file: Path) -> AsyncIterator[ClientSession]:
+    """A client that connects to it."""
+    async with serving(file) as url, connected(url) as client:
+        yield client
+
+
+@asynccontextmanager
+async def serving(file: Path, *keys: str) -> AsyncIterator[str]:
+    """The server in this process; the URL that clients take."""
+    app = create_app(Options(load_file(file)), keys)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        running = asyncio.create_task(server._serve([listener]))  # without uvicorn's handlers of signals
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}{PATH}"
+        finally:
+            server.should_exit = server.force_exit = True
+            await running
+
+
+@asynccontextmanager
+async def connected(url: str, **headers: str) -> AsyncIterator[ClientSession]:
+    """A client of the server at `url`, which ends its session when it is done."""
+    async with (
+        streamablehttp_client(url, headers=headers) as (incoming, outgoing, _),
+        ClientSession(incoming, outgoing) as client,
+    ):
+        await client.initialize()
+        yield client
+
+
+def program(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
+    """The command, with its three streams."""
+    pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, *COMMAND, *arguments], text=True, bufsize=1, env=environment(**variables), **pipes
+    )
+
+
+def ask_by_hand(running: "subprocess.Popen[str]", question: str) -> None:
+    """What a client sends that asks one question; it awaits nothing."""
+    client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
+    call = {"name": TOOL, "arguments": {"question": question}, "_meta": {"progressToken": 1}}
+    assert running.stdin
+    for message in (
+        {"id": 0, "method": "initialize", "params": client},
+        {"method": "notifications/initialized"},
+        {"id": 1, "method": "tools/call", "params": call},
+    ):
+        running.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")

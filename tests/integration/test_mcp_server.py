@@ -1,0 +1,241 @@
+"""`fusion-tool mcp` and the protocol's own client, over standard input and output and over HTTP."""
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+from langchain_mcp_adapters.client import MultiServerMCPClient
+from mcp import McpError
+from mcp.types import CancelledNotification, CancelledNotificationParams, ClientNotification
+from pydantic import AnyUrl
+
+from fusion_tool import FusionResult
+from fusion_tool.errors import ConfigError
+from fusion_tool.servers.mcp_http import serve_http
+from fusion_tool.servers.mcp_server import Options
+from fusion_tool.testing import fake_config
+from tests.integration.mcp_connections import (
+    COMMAND,
+    TOOL,
+    ask_by_hand,
+    connected,
+    environment,
+    over_http,
+    over_stdio,
+    panel_file,
+    program,
+    serving,
+)
+from tests.integration.panel import verdict
+from tests.scripted_server import Hang
+
+pytestmark = pytest.mark.loopback
+
+ASKED = {"question": "When was the Alder mill built?"}
+TRANSPORTS = [pytest.param(over_stdio, id="stdio"), pytest.param(over_http, id="http")]
+SIGNALS = [pytest.param(signal.SIGINT, id="ctrl-c"), pytest.param(signal.SIGTERM, id="sigterm")]
+WITHIN_SECONDS = 4.0
+
+
+@pytest.fixture
+def file(scripted, tmp_path):
+    scripted.otherwise("In 1861.")
+    scripted.reply("judge", verdict())
+    return panel_file(tmp_path, scripted, "one", "two")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_call_tells_its_progress_can_be_cancelled_and_leaves_its_result(transport, file, scripted):
+    lines = []
+
+    async def progress(_step, _total, line):
+        lines.append(line)
+
+    async with transport(file) as client:
+        answered = await client.call_tool(TOOL, ASKED, progress_callback=progress)
+        result = FusionResult.model_validate(answered.structuredContent)
+        kept = await client.read_resource(AnyUrl(f"fusion://results/{result.run_id}"))
+        assert json.loads(kept.contents[0].text) == answered.structuredContent
+        assert (result.status, result.answer) == ("ok", "In 1861.")
+        assert {"one: asked", "two: asked", "the answers are compared"} <= set(lines)
+
+        scripted.reply("one", Hang())
+        scripted.reply("two", Hang())
+        number = client._request_id
+        call = asyncio.create_task(client.call_tool(TOOL, ASKED))
+        await scripted.until(lambda: scripted.in_flight == 2, timeout=20)
+        cancelled = CancelledNotification(params=CancelledNotificationParams(requestId=number))
+        await client.send_notification(ClientNotification(cancelled))
+        with pytest.raises(McpError, match="cancelled"):
+            await call
+        await scripted.until(lambda: len(scripted.disconnects) == 2)
+
+        scripted.reply("one", "In 1871.")
+        scripted.reply("two", "In 1871.")
+        again = await client.call_tool(TOOL, ASKED)
+        assert not again.isError
+
+
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+async def test_langchains_adapter_loads_and_calls_the_tool(transport, file):
+    if transport == "stdio":
+        await _by_adapter({"transport": "stdio", "command": sys.executable, "args": [*COMMAND, f"--config={file}"]})
+    else:
+        async with serving(file) as url:
+            await _by_adapter({"transport": "streamable_http", "url": url})
+
+
+async def _by_adapter(connection):
+    if connection["transport"] == "stdio":
+        connection["env"] = environment()
+    async with MultiServerMCPClient({"fusion": connection}).session("fusion") as session:
+        from langchain_mcp_adapters.tools import load_mcp_tools
+
+        (tool,) = await load_mcp_tools(session)
+        assert tool.name == TOOL
+        message = await tool.ainvoke({"type": "tool_call", "id": "1", "name": TOOL, "args": ASKED})
+        refused = await tool.ainvoke({"type": "tool_call", "id": "2", "name": TOOL, "args": {"question": ""}})
+    assert message.content[0]["text"].startswith("In 1861.")
+    assert message.artifact["structured_content"]["status"] == "ok"
+    assert (refused.status, refused.content[0]["text"]) == ("error", "question: is empty; ask something")
+
+
+async def test_a_session_that_is_ended_ends_its_runs(file, scripted):
+    scripted.reply("one", Hang())
+    scripted.reply("two", Hang())
+    async with serving(file) as url:
+        async with connected(url) as client:
+            call = asyncio.create_task(client.call_tool(TOOL, ASKED))
+            await scripted.until(lambda: scripted.in_flight == 2)
+            call.cancel()
+        await scripted.until(lambda: len(scripted.disconnects) == 2)
+
+
+def test_a_client_that_closes_its_end_ends_the_process_and_its_runs(file, scripted):
+    scripted.reply("one", Hang())
+    with program(f"--config={file}") as running:
+        ask_by_hand(running, ASKED["question"])
+        scripted.wait_until(lambda: len(scripted.requests) == 2, timeout=60)
+        out, told = running.communicate(timeout=WITHIN_SECONDS)  # closes its standard input
+    scripted.wait_until(lambda: [left.model for left in scripted.disconnects] == ["one"])
+    assert (running.returncode, told) == (0, "")
+    assert all(json.loads(line)["jsonrpc"] == "2.0" for line in out.splitlines())
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_the_process_while_its_client_still_holds_the_line(file, scripted, number):
+    scripted.reply("one", Hang())
+    with program(f"--config={file}") as running:
+        ask_by_hand(running, ASKED["question"])
+        scripted.wait_until(lambda: len(scripted.requests) == 2, timeout=60)
+        running.send_signal(number)
+        assert running.wait(timeout=WITHIN_SECONDS) == 128 + number
+        scripted.wait_until(lambda: [left.model for left in scripted.disconnects] == ["one"])
+        assert running.stderr.read() == ""
+
+
+NOISY = """
+import asyncio, os
+from fusion_tool.servers.mcp_server import Options
+from fusion_tool.servers.mcp_stdio import serve_stdio
+from fusion_tool.testing import fake_config
+
+def answer(_):
+    print("noise of Python")
+    os.system("echo noise of a child")
+    os.write(1, b"noise of C\\n")
+    return "In 1861."
+
+asyncio.run(serve_stdio(Options(fake_config(answer=answer, strategy="solo"))))
+"""
+
+
+def test_nothing_but_messages_goes_to_standard_output():
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", NOISY], text=True, stdin=pipe, stdout=pipe, stderr=pipe) as running:
+        ask_by_hand(running, ASKED["question"])
+        lines = []
+        while not lines or json.loads(lines[-1]).get("id") != 1:
+            lines.append(running.stdout.readline())
+        rest, told = running.communicate(timeout=WITHIN_SECONDS)
+    assert rest == ""
+    assert json.loads(lines[-1])["result"]["structuredContent"]["answer"] == "In 1861."
+    assert all(f"noise of {whom}" in told for whom in ("Python", "a child", "C"))
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_the_http_server_and_its_runs(file, scripted, number):
+    scripted.reply("one", Hang())
+    with program(f"--config={file}", "--http", "--port=0") as running:
+        url = re.search(r"http://\S+", running.stderr.readline())[0]
+
+        async def ask_in_vain():
+            async with connected(url) as client:
+                asking = asyncio.create_task(client.call_tool(TOOL, ASKED))
+                await scripted.until(lambda: bool(scripted.calls("one")))
+                running.send_signal(number)
+                started = time.monotonic()
+                await scripted.until(lambda: [left.model for left in scripted.disconnects] == ["one"])
+                assert time.monotonic() - started < WITHIN_SECONDS
+                asking.cancel()
+
+        asyncio.run(ask_in_vain())
+        assert running.wait(timeout=WITHIN_SECONDS) == (130 if number == signal.SIGINT else -number)
+        assert "Traceback" not in running.stderr.read()
+
+
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 0,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "0"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("keys", "headers", "status"),
+    [
+        ((), {}, 200),
+        ((), {"host": "evil.example"}, 421),
+        ((), {"origin": "http://evil.example"}, 403),
+        ((), {"origin": "http://localhost:3000"}, 200),
+        (("right",), {}, 401),
+        (("right",), {"authorization": "Bearer wrong"}, 401),
+        (("right", "other"), {"authorization": "Bearer other"}, 200),
+        (("right",), {"authorization": "Bearer right", "host": "panel.example"}, 200),
+    ],
+)
+async def test_who_may_connect(file, keys, headers, status):
+    accept = {"accept": "application/json, text/event-stream"}
+    async with serving(file, *keys) as url, httpx.AsyncClient() as client:
+        response = await client.post(url, json=INITIALIZE, headers=accept | headers)
+    assert response.status_code == status
+
+
+def test_it_listens_beyond_this_machine_only_with_keys():
+    with pytest.raises(ConfigError, match="reachable from other machines, which needs keys: set FUSION_SERVER_KEYS"):
+        serve_http(Options(fake_config()), "0.0.0.0", 0, (), on_listening=print)  # noqa: S104 - it is refused
+
+
+def test_a_port_that_is_taken_is_named(scripted):
+    with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{scripted.port}: Address already in use"):
+        serve_http(Options(fake_config()), "127.0.0.1", scripted.port, (), on_listening=print)
+
+
+def test_a_panel_that_cannot_work_is_refused_at_the_start(monkeypatch):
+    monkeypatch.delenv("OPENROUTER_API_KEY", raising=False)
+    with program("--preset=budget") as running:
+        out, told = running.communicate(timeout=60)
+    assert (running.returncode, out) == (2, "")
+    assert told.startswith("error: panel.0.model: ")
+    assert told.endswith("needs a key: set OPENROUTER_API_KEY\n")
