@@ -7,8 +7,10 @@ import asyncio
 import contextvars
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import aclosing
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -23,6 +25,42 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
 
     KeyboardInterrupt in the waiting thread cancels the work before it is raised on.
     """
+    outcome, cancel = _started(work)
+    try:
+        return outcome.result()
+    except BaseException:
+        if not outcome.done():
+            cancel()
+        raise
+
+
+def iterate_sync(work: AsyncGenerator[T, None]) -> Iterator[T]:
+    """The items of `work`, which runs on the background loop, each as soon as it is there.
+
+    Closing the iterator, or KeyboardInterrupt in the thread that waits for an item, cancels the work.
+    """
+    items: SimpleQueue[T | None] = SimpleQueue()
+
+    async def pump() -> None:
+        try:
+            async with aclosing(work):
+                async for item in work:
+                    items.put(item)
+        finally:
+            items.put(None)
+
+    outcome, cancel = _started(pump())
+    try:
+        while (item := items.get()) is not None:
+            yield item
+        outcome.result()
+    finally:
+        if not outcome.done():
+            cancel()
+
+
+def _started(work: Coroutine[Any, Any, T]) -> "tuple[Future[T], Callable[[], object]]":
+    """What will come of `work`, begun with the caller's context variables, and how to cancel it."""
     outcome: Future[T] = Future()
     started: list[asyncio.Task[T]] = []
     context = contextvars.copy_context()
@@ -34,12 +72,7 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
         task.add_done_callback(lambda done: _hand_over(done, outcome))
 
     loop.call_soon_threadsafe(start)
-    try:
-        return outcome.result()
-    except BaseException:
-        if not outcome.done():
-            loop.call_soon_threadsafe(lambda: [task.cancel() for task in started])
-        raise
+    return outcome, lambda: loop.call_soon_threadsafe(lambda: [task.cancel() for task in started])
 
 
 def _hand_over(task: "asyncio.Task[T]", outcome: "Future[T]") -> None:

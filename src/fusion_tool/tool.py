@@ -11,10 +11,11 @@ from langchain_core.tools import BaseTool
 from pydantic import PrivateAttr
 
 from fusion_tool.background import run_sync
-from fusion_tool.config import FusionConfig
+from fusion_tool.config import FusionConfig, Limits
 from fusion_tool.errors import FusionError
 from fusion_tool.graph import build_graph
 from fusion_tool.result import FusionResult
+from fusion_tool.session import SESSION, Session, SessionSpent
 from fusion_tool.settings import ConfigLike, resolve
 from fusion_tool.summary import summary
 from fusion_tool.wiring import UNWATCHED
@@ -36,11 +37,16 @@ class FusionTool(BaseTool):
         config: A preset's name, a `FusionConfig`, or the path of a TOML file. `None`: the preset `budget`, where
             `OPENROUTER_API_KEY` is set.
         panel_tools: LangChain tools that every seat gets besides its own.
+        session_limits: `Limits(usd=..., tokens=..., seconds=...)` of all calls of this object together, beside each
+            call's own `limits`; `seconds` is time at work, summed.
         overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge.
 
     Called with a ToolCall it returns a `ToolMessage`: the answer within `summary_tokens`, and the whole
     `FusionResult` as a dict in `artifact`; a failed run has `status="error"` and says what to change. Called with
     plain arguments it returns the text, and a failed run raises.
+
+    A call for which `session_limits` leave too little to begin fails with `BudgetExceeded`; one that reaches them on
+    its way degrades.
 
     Raises:
         ConfigError: The configuration is wrong, or there is none and no key either.
@@ -52,17 +58,32 @@ class FusionTool(BaseTool):
 
     _config: FusionConfig = PrivateAttr()
     _graph: Any = PrivateAttr()
+    _session: Session = PrivateAttr()
 
-    def __init__(self, config: ConfigLike = None, /, *, panel_tools: Sequence[Any] = (), **overrides: Any) -> None:
+    def __init__(
+        self,
+        config: ConfigLike = None,
+        /,
+        *,
+        panel_tools: Sequence[Any] = (),
+        session_limits: Limits | None = None,
+        **overrides: Any,
+    ) -> None:
         tool_fields = {name: overrides.pop(name) for name in list(overrides) if name in BaseTool.model_fields}
         super().__init__(**tool_fields)
         self._config = resolve(config, **overrides)
         self._graph = build_graph(self._config, panel_tools=panel_tools)
+        self._session = Session(session_limits)
 
     @property
     def config(self) -> FusionConfig:
         """The configuration that every call runs with."""
         return self._config
+
+    @property
+    def spent(self) -> SessionSpent:
+        """What all calls so far took, those under way included: `usd`, `tokens`, `seconds`."""
+        return self._session.spent
 
     async def _arun(
         self,
@@ -74,11 +95,14 @@ class FusionTool(BaseTool):
         """Ask the panel."""
         del runtime
         callbacks = run_manager.get_child() if run_manager else None
-        state = await self._graph.ainvoke(
-            {"question": question, "context": context},
-            RunnableConfig(run_name="fusion", callbacks=callbacks, configurable={UNWATCHED: True}),
-            context=self._config,
-        )
+        given = {UNWATCHED: True, SESSION: self._session}
+        with self._session.at_work(self._config.limits.seconds) as seconds:
+            limits = self._config.limits.model_copy(update={"seconds": seconds})
+            state = await self._graph.ainvoke(
+                {"question": question, "context": context},
+                RunnableConfig(run_name="fusion", callbacks=callbacks, configurable=given),
+                context=self._config.model_copy(update={"limits": limits}),
+            )
         result = FusionResult.model_validate(state["result"])
         return summary(result, self._config.summary_tokens), state["result"]
 

@@ -1,12 +1,14 @@
 """Which seats a strategy asks in which wave, and when it has enough."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from fusion_tool.analysis import Comparison
 from fusion_tool.briefing import Briefing, record_key
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.pricing import cost_of
-from fusion_tool.routing.agreement import compare_closed
+from fusion_tool.result import Analysis, Contradiction, Stance
+from fusion_tool.routing.agreement import Verdict, compare_closed
 from fusion_tool.routing.readers import may_see
 from fusion_tool.state import Ask
 
@@ -54,21 +56,57 @@ def asks(config: FusionConfig, seats: Sequence[int], brief: Briefing | None = No
     ]
 
 
-def agreed(question: str, strategy: str, brief: Briefing) -> tuple[str | None, bool]:
+class Standing(NamedTuple):
     """What the answers themselves decide, no judge asked.
 
-    Returns:
-        The key of the answer that stands as it is, where there is one: the only seat's, or the latest of those that
-        agree. And whether the answers are closed ones, which a wave more can decide and a judge need not.
+    `key` is the answer that stands as it is, where one does; `is_closed` whether they are answers that can be compared
+    without a judge; `disputed` what those say that do not agree with it, as an analysis with letters.
     """
-    keys = [record_key(record) for record in brief.records]
+
+    key: str | None
+    is_closed: bool = False
+    disputed: Analysis | None = None
+
+
+def standing_answer(question: str, strategy: str, brief: Briefing, *, is_last: bool) -> Standing:
+    """The only seat's answer; of closed ones the latest of those that agree or, at last, that of a cascade's reserve.
+
+    Three closed answers that all differ leave a synthesizer nothing to weigh: the reserve was seated to decide.
+    """
+    records = brief.records
     if strategy == "solo":
-        return (keys[0] if keys else None), False
-    if strategy not in ("cascade", "chain") or not keys:
-        return None, False
-    verdict = compare_closed(question, [record["content"] for record in brief.records])
-    group = verdict.groups[0] if verdict.closed and verdict.groups else ()
-    return (keys[max(group)] if len(group) > 1 else None), verdict.closed
+        return Standing(record_key(records[0]) if records else None)
+    if strategy not in ("cascade", "chain") or not records:
+        return Standing(None)
+    verdict = compare_closed(question, [record["content"] for record in records])
+    group = verdict.groups[0] if verdict.groups else ()
+    reserve = [index for index, record in enumerate(records) if record["wave"] > 1]
+    if not verdict.closed:
+        return Standing(None)
+    if len(group) > 1:
+        chosen = max(group)
+    elif strategy == "cascade" and is_last and len(reserve) == 1:
+        chosen = reserve[0]
+    else:
+        return Standing(None, is_closed=True)
+    disputed = None if len(group) == len(records) else _dispute(brief, verdict)
+    return Standing(record_key(records[chosen]), is_closed=True, disputed=disputed)
+
+
+def _dispute(brief: Briefing, verdict: Verdict) -> Analysis:
+    """Who says what, where closed answers differ."""
+    letter_of = {key: letter for letter, key in brief.letters.items()}
+    stances = [
+        Stance(model=letter_of[record_key(record)], stance=str(said))
+        for record, said in zip(brief.records, verdict.answers, strict=True)
+    ]
+    return Analysis(
+        consensus=[],
+        contradictions=[Contradiction(topic="the answer", stances=stances)],
+        partial_coverage=[],
+        unique_insights=[],
+        blind_spots=[],
+    )
 
 
 def is_comparable(strategy: str, answered: int, *, is_closed: bool, is_last: bool) -> bool:

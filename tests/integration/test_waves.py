@@ -41,7 +41,8 @@ def failing(name="broken"):
             verdict(),
             ([1, 1, 1, 0, 0], "The answer is 5."),
         ),
-        ("cascade", CLOSED, ["Answer: 4", "Answer: 5", "Answer: 6"], verdict(), ([1, 1, 1, 1, 1], "Written.")),
+        ("cascade", CLOSED, ["Answer: 4", "Answer: 5", "Answer: 6"], verdict(), ([1, 1, 1, 0, 0], "Answer: 6")),
+        ("cascade", CLOSED, ["Answer: 4", "5", "Answer: 6", "7"], verdict(), ([1, 1, 1, 1, 1, 1], "Written.")),
         ("cascade", OPEN, [ESSAY, ESSAY, OTHER], AGREED, ([1, 1, 0, 1, 1], "Written.")),
         ("cascade", OPEN, [ESSAY, OTHER, ESSAY], verdict(settled=True), ([1, 1, 1, 2, 1], "Written.")),
         ("cascade", OPEN, [ESSAY, OTHER], verdict(), ([1, 1, 1, 1], "Written.")),
@@ -58,7 +59,18 @@ async def test_a_run_ends_where_more_answers_would_change_nothing(strategy, ques
     assert (result.answer, asked(config)) == (answer, calls)
     assert (result.status, result.degraded, result.plan.strategy) == ("ok", [], strategy)
     assert len(result.usage.calls) == sum(calls)
-    assert (result.analysis is None) == (answer != "Written.")
+    disputed = len({seat.split()[-1].strip("*.") for seat in seats[: sum(calls[: len(seats)])]}) > 1
+    assert (result.analysis is None) == (answer != "Written." and (question == OPEN or not disputed))
+
+
+async def test_who_dissents_from_closed_answers_that_agree_is_told():
+    result = await afuse(CLOSED, fake_config("Answer: 4", "Answer: 5", "It is 5.\n\n**5**", strategy="cascade"))
+    (dispute,) = result.analysis.contradictions
+    assert {(stance.model, stance.stance) for stance in dispute.stances} == {
+        ("scripted-1", "4"),
+        ("scripted-2", "5"),
+        ("scripted-3", "5"),
+    }
 
 
 async def test_the_plan_says_who_is_asked_when():

@@ -51,7 +51,8 @@ class Numbering:
                 self._removed = True
                 return ""
             return self._put(f"({cited})" if token.wrapped else cited, apart=True)
-        return self._put(_unbracket(token.raw) if token.kind == "number" else token.raw)
+        # Where nothing was retrieved no number can pass for a citation, and `[3]` may be the answer: a list of one.
+        return self._put(_unbracket(token.raw) if token.kind == "number" and self.known else token.raw)
 
     def close(self) -> str:
         """The blanks that were held back at the end of the text."""

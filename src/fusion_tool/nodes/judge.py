@@ -24,7 +24,7 @@ from fusion_tool.models.faults import scrub
 from fusion_tool.routing.readers import may_see
 from fusion_tool.state import Ask, FusionState, SeatRecord, StageRecord
 from fusion_tool.usage import Call, Usage
-from fusion_tool.waves import agreed, asks, is_comparable, is_enough
+from fusion_tool.waves import asks, is_comparable, is_enough, standing_answer
 from fusion_tool.wiring import (
     Progress,
     Wiring,
@@ -56,11 +56,12 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     seats, late = _next_seats(state, config, records)
     if answered < config.limits.min_answers and not seats:
         raise _panel_failed(records, before)
-    standing, is_closed = agreed(state["run"]["question"], strategy, brief)
-    if standing is not None:
-        return _onward({**before, "output": None, "degraded": []}, [], standing)
+    standing = standing_answer(state["run"]["question"], strategy, brief, is_last=not seats)
+    if standing.key is not None:
+        output = standing.disputed.model_dump() if standing.disputed else None
+        return _onward({**before, "output": output, "degraded": late}, [], standing.key)
     wanted = asks(config, seats, brief)
-    if not is_comparable(strategy, answered, is_closed=is_closed, is_last=not seats):
+    if not is_comparable(strategy, answered, is_closed=standing.is_closed, is_last=not seats):
         return _onward({**before, "degraded": late}, wanted)
     hearing = await _hearing(state, runtime, config, asks_settled=bool(seats))
     finding, judgement = await _heard(hearing, config, before)

@@ -1,0 +1,75 @@
+"""`Journal`: rows as JSON Lines, only ever appended. A row is whole or not there, whatever ends the process."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from fusion_tool.errors import FusionError
+
+
+class Journal:
+    """One file of rows.
+
+    Args:
+        path: The file; it need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def lines(self) -> Iterator[str]:
+        """The whole rows so far; one that a killed process left half-written is none.
+
+        Raises:
+            FusionError: The file cannot be read.
+        """
+        try:
+            text = self._path.read_bytes() if self._path.exists() else b""
+        except OSError as error:
+            raise FusionError(f"{self._path} cannot be read: {error.strerror}") from error
+        yield from (line.decode() for line in text[: text.rfind(b"\n") + 1].split(b"\n") if line.strip())
+
+    def mend(self) -> None:
+        """Cut off what a killed process left half-written, so that the next row begins a line."""
+        if not self._path.is_file():
+            return
+        text = self._path.read_bytes()
+        if text and not text.endswith(b"\n"):
+            os.truncate(self._path, text.rfind(b"\n") + 1)
+
+    def append(self, row: BaseModel) -> None:
+        """Write a row and hand it to the system at once.
+
+        Raises:
+            FusionError: It cannot be written; what was written before is whole.
+        """
+        data = memoryview(row.model_dump_json().encode(errors="replace") + b"\n")
+        try:
+            file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                _write(file, data)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise unwritable(self._path, error.strerror or str(error)) from error
+
+
+def unwritable(path: Path, why: str) -> FusionError:
+    """What is told where results cannot be written, a full disk say."""
+    return FusionError(
+        f"{path} cannot be written: {why}; what was written before is kept: make room and run the same command again"
+    )
+
+
+def _write(file: int, data: memoryview) -> None:
+    before = os.fstat(file).st_size
+    try:
+        while data:
+            data = data[os.write(file, data) :]
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file, before)
+        raise
