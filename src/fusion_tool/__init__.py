@@ -11,6 +11,7 @@ Importing this package is cheap: everything below is loaded when it is first use
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fusion_tool.chat_model import ChatFusion
     from fusion_tool.config import Fetch, FusionConfig, Limits, Panelist, Search
     from fusion_tool.errors import (
         BlockedAddress,
@@ -30,6 +31,7 @@ else:
     from importlib import import_module
 
     _HOME = {
+        "chat_model": ("ChatFusion",),
         "config": ("Fetch", "FusionConfig", "Limits", "Panelist", "Search"),
         "errors": (
             "BlockedAddress",
@@ -64,6 +66,7 @@ else:
 __all__ = [
     "BlockedAddress",
     "BudgetExceeded",
+    "ChatFusion",
     "ConfigError",
     "Fetch",
     "FusionConfig",

@@ -1,10 +1,12 @@
 """A graph that keeps `trace_content`: its callers' tracers are made content-free before its first event."""
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
+from copy import copy
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig, ensure_config
+from langchain_core.runnables.config import merge_configs, var_child_runnable_config
 from langgraph.graph.state import CompiledStateGraph
 
 from fusion_tool.config import FusionConfig
@@ -21,7 +23,7 @@ class DiscreetGraph(CompiledStateGraph[Any, Any, Any, Any]):
 
     @classmethod
     def of(cls, compiled: CompiledStateGraph[Any, Any, Any, Any], default: FusionConfig | None) -> "DiscreetGraph":
-        """`compiled` itself, discreet from now on: LangGraph does not take a class to compile to."""
+        """`compiled` itself, discreet from now on: LangGraph cannot be told a class to compile to."""
         compiled.__class__ = cls
         assert isinstance(compiled, cls)  # noqa: S101 - for the type checker
         compiled.default = default
@@ -40,11 +42,26 @@ class DiscreetGraph(CompiledStateGraph[Any, Any, Any, Any]):
         **options: Any,
     ) -> AsyncIterator[Any]:
         """As LangGraph's, which `ainvoke` and `astream_events` go through too."""
-        if not await self._shows_content(input, config, context):
-            config = content_free(config)
-        async with aclosing(super().astream(input, config, context=context, **options)) as parts:  # type: ignore[type-var]
+        if await self._shows_content(input, config, context):
+            parts = super().astream(input, config, context=context, **options)
+        else:
+            parts = self._discreetly(input, config, context=context, **options)
+        async with aclosing(parts):  # type: ignore[type-var] # it is a generator
             async for part in parts:
                 yield part
+
+    async def _discreetly(self, asked: Any, config: RunnableConfig | None, **options: Any) -> AsyncIterator[Any]:
+        """LangGraph's stream with no other handlers than the content-free ones, wherever it looks for some."""
+        callbacks = merge_configs(var_child_runnable_config.get(), self.config, config).get("callbacks")
+        twin, given = copy(self), RunnableConfig(**{**(config or {}), "callbacks": content_free(callbacks)})
+        twin.config = _without_callbacks(self.config)
+        stream = super(DiscreetGraph, twin).astream(asked, given, **options)
+        async with aclosing(stream):  # type: ignore[type-var] # likewise
+            with _no_callbacks_around():  # it looks around once, when it begins
+                part = await anext(stream, _END)
+            while part is not _END:
+                yield part
+                part = await anext(stream, _END)
 
     async def _shows_content(self, asked: Any, config: RunnableConfig | None, context: Any) -> bool:
         """What the run's configuration says; where a resumed run is given none, the one that it began with."""
@@ -58,3 +75,22 @@ class DiscreetGraph(CompiledStateGraph[Any, Any, Any, Any]):
             return True
         run = (await self.aget_state(ensure_config(config))).values.get("run") or {}
         return bool(run.get("config", {}).get("trace_content", True))
+
+
+_END = object()
+
+
+@contextmanager
+def _no_callbacks_around() -> Iterator[None]:
+    token = var_child_runnable_config.set(_without_callbacks(var_child_runnable_config.get()))
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
+
+
+def _without_callbacks(config: RunnableConfig | None) -> RunnableConfig | None:
+    bare = copy(config)
+    if bare is not None:
+        bare.pop("callbacks", None)
+    return bare

@@ -150,9 +150,11 @@ def _sizes(config: FusionConfig, asked: int) -> _Sizes:
     hint = render("panelist_tools", calls=turns) if turns else ""
     system = f"{render('panelist', nonce=_NONCE, today=_DATE)}\n\n{hint}".strip()
     user = render("question", question="", context="", evidence="")
-    judge = render("judge", nonce=_NONCE, shape=shape(["A", "B"])) + render("judge_answers", question="", answers="")
+    judge = render("judge", nonce=_NONCE, shape=shape(["A", "B"]), also="") + render(
+        "judge_answers", question="", answers=""
+    )
     material = render("synthesizer_material", question="", context="", answers="", analysis="")
-    writer = render("synthesizer", nonce=_NONCE, today=_DATE) + material
+    writer = render("synthesizer", nonce=_NONCE, today=_DATE, wishes="") + material
     framed = asked + len("systemhuman")  # each message is framed by its role
     sizes = [len(text.encode()) + framed for text in (system + user, judge, writer)]
     return _Sizes(sizes[0], sizes[1], sizes[2], turns)

@@ -101,14 +101,14 @@ async def astream(  # noqa: PLR0913 - as `afuse`
     settings = asked.settings(config, overrides)
     async with asked.turn(settings) as turn:
         if turn.result is not None:
-            yield cast("Event", _started(turn.result))
-            yield cast("Event", _completed(turn.result))
+            yield cast("Event", started(turn.result))
+            yield cast("Event", completed(turn.result))
             return
         async with asked.work(settings) as work:
             for event in work.before:
                 yield cast("Event", event)
             if work.result:
-                yield cast("Event", _completed(work.result))
+                yield cast("Event", completed(work.result))
                 return
             async with aclosing(_stream(work)) as events:  # closed with this iterator, not when it is collected
                 async for event in events:
@@ -170,10 +170,12 @@ def _durability(work: Work) -> str | None:
     return "sync" if work.graph.checkpointer else None  # each step is written before the next one is paid for
 
 
-def _started(result: dict[str, Any]) -> dict[str, Any]:
+def started(result: dict[str, Any]) -> dict[str, Any]:
+    """The first event of a run whose result is there already."""
     return {"type": "run.started", "question": result["question"], "run_id": result["run_id"], "t": 0.0}
 
 
-def _completed(result: dict[str, Any]) -> dict[str, Any]:
+def completed(result: dict[str, Any]) -> dict[str, Any]:
+    """Its last one."""
     stamp = {"run_id": result["run_id"], "t": result["timing"]["total_seconds"]}
     return {"type": "run.completed", "status": result["status"], "result": result, **stamp}

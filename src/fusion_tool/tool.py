@@ -1,10 +1,10 @@
 """`FusionTool`: the panel as a LangChain tool that a coding or chat agent calls."""
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 from langchain.tools import ToolRuntime
-from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
 from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
@@ -13,12 +13,13 @@ from pydantic import PrivateAttr
 from fusion_tool.background import run_sync
 from fusion_tool.config import FusionConfig, Limits
 from fusion_tool.errors import FusionError
-from fusion_tool.graph import build_graph
+from fusion_tool.listening import listener
+from fusion_tool.panel import Panel
 from fusion_tool.result import FusionResult
-from fusion_tool.session import SESSION, Session, SessionSpent
+from fusion_tool.session import SessionSpent
 from fusion_tool.settings import ConfigLike, resolve
+from fusion_tool.state import FusionInput
 from fusion_tool.summary import summary
-from fusion_tool.wiring import UNWATCHED
 
 _DESCRIPTION = (
     "Research a question in depth: a panel of independent models searches the web, reads pages and compares "
@@ -48,6 +49,9 @@ class FusionTool(BaseTool):
     A call for which `session_limits` leave too little to begin fails with `BudgetExceeded`; one that reaches them on
     its way degrades.
 
+    The run is part of the calling agent's: its callbacks, tags and metadata are those of the call, cancelling the agent
+    cancels it, and its events stand in the agent's custom stream (`stream_mode="custom"`), told apart by `run_id`.
+
     Raises:
         ConfigError: The configuration is wrong, or there is none and no key either.
     """
@@ -56,9 +60,7 @@ class FusionTool(BaseTool):
     description: str = _DESCRIPTION
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
 
-    _config: FusionConfig = PrivateAttr()
-    _graph: Any = PrivateAttr()
-    _session: Session = PrivateAttr()
+    _panel: Panel = PrivateAttr()
 
     def __init__(
         self,
@@ -71,50 +73,42 @@ class FusionTool(BaseTool):
     ) -> None:
         tool_fields = {name: overrides.pop(name) for name in list(overrides) if name in BaseTool.model_fields}
         super().__init__(**tool_fields)
-        self._config = resolve(config, **overrides)
-        self._graph = build_graph(self._config, panel_tools=panel_tools)
-        self._session = Session(session_limits)
+        self._panel = Panel(resolve(config, **overrides), panel_tools, session_limits)
 
     @property
     def config(self) -> FusionConfig:
         """The configuration that every call runs with."""
-        return self._config
+        return self._panel.config
 
     @property
     def spent(self) -> SessionSpent:
         """What all calls so far took, those under way included: `usd`, `tokens`, `seconds`."""
-        return self._session.spent
+        return self._panel.session.spent
 
     async def _arun(
         self,
         question: Annotated[str, "One self-contained question: name what, which, when; the panel sees nothing else."],
         context: Annotated[str, "What is already known and should not be searched again; may be empty."] = "",
-        run_manager: AsyncCallbackManagerForToolRun | None = None,
         runtime: ToolRuntime = None,  # type: ignore[assignment] # an Optional would never be injected
     ) -> tuple[str, dict[str, Any]]:
         """Ask the panel."""
-        del runtime
-        callbacks = run_manager.get_child() if run_manager else None
-        given = {UNWATCHED: True, SESSION: self._session}
-        with self._session.at_work(self._config.limits.seconds) as seconds:
-            limits = self._config.limits.model_copy(update={"seconds": seconds})
-            state = await self._graph.ainvoke(
-                {"question": question, "context": context},
-                RunnableConfig(run_name="fusion", callbacks=callbacks, configurable=given),
-                context=self._config.model_copy(update={"limits": limits}),
-            )
-        result = FusionResult.model_validate(state["result"])
-        return summary(result, self._config.summary_tokens), state["result"]
+        tell, asked = listener(runtime), FusionInput(question=question, context=context)
+        result: dict[str, Any] = {}
+        async with aclosing(self._panel.events(asked, is_watched=tell is not None)) as events:
+            async for event in events:
+                if tell:
+                    tell(event)
+                if event["type"] == "run.completed":
+                    result = event["result"]
+        return summary(FusionResult.model_validate(result), self.config.summary_tokens), result
 
     def _run(
         self,
         question: Annotated[str, "One self-contained question: name what, which, when; the panel sees nothing else."],
         context: Annotated[str, "What is already known and should not be searched again; may be empty."] = "",
-        run_manager: CallbackManagerForToolRun | None = None,
         runtime: ToolRuntime = None,  # type: ignore[assignment] # as above
     ) -> tuple[str, dict[str, Any]]:
         """Ask the panel."""
-        del run_manager  # a synchronous manager has no asynchronous children
         return run_sync(self._arun(question, context, runtime=runtime))
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's name

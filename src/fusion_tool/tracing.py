@@ -11,10 +11,9 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import Any
 
-from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
+from langchain_core.callbacks import BaseCallbackHandler, CallbackManager, Callbacks
 from langchain_core.messages import AIMessage, ChatMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
-from langchain_core.runnables import RunnableConfig, ensure_config
 
 _NAMES = frozenset(
     {"_type", "finish_reason", "id", "model", "model_name", "model_provider", "name", "service_tier", "stop_reason"}
@@ -24,18 +23,17 @@ _WHOLE = frozenset({"run_id", "parent_run_id", "tags", "metadata", "name", "run_
 """An event's arguments that hold no content; what a caller writes into tags and metadata is his to choose."""
 
 
-def content_free(config: RunnableConfig | None) -> RunnableConfig:
-    """`config` with its callback handlers, and those that the environment enables, content-free.
+def content_free(callbacks: Callbacks) -> CallbackManager:
+    """`callbacks`, and the handlers that the environment enables, content-free.
 
     Handlers of a caller's own stream stay as they are, and so do those of context variables, such as `collect_runs()`:
     who opens one around a run reads it himself.
     """
-    given = ensure_config(config)
-    manager = CallbackManager.configure(inheritable_callbacks=given.get("callbacks"))
+    manager = CallbackManager.configure(inheritable_callbacks=callbacks)
     readers = _opened_by_the_caller()
     for handlers in (manager.handlers, manager.inheritable_handlers):
         handlers[:] = [one if any(one is other for other in readers) else _muted(one) for one in handlers]
-    return RunnableConfig(**{**(config or {}), "callbacks": manager})
+    return manager
 
 
 def _opened_by_the_caller() -> list[Any]:

@@ -6,15 +6,15 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
-from mcp.client.streamable_http import streamablehttp_client
+from mcp.client.streamable_http import streamable_http_client
 
 from fusion_tool.servers.mcp_http import PATH, create_app
 from fusion_tool.servers.mcp_server import Options
@@ -28,9 +28,7 @@ TOOL = "fusion_research"
 def panel_file(folder: Path, server: ScriptedServer, *models: str) -> Path:
     """A configuration of `models`, judged and written by two more, none of which needs a key."""
     seats = ", ".join(f'{{model = "{model}", base_url = "{server.url}"}}' for model in models)
-    roles = "\n".join(
-        f'{role} = {{model = "{role}", base_url = "{server.url}"}}' for role in ("judge", "synthesizer")
-    )
+    roles = "\n".join(f'{role} = {{model = "{role}", base_url = "{server.url}"}}' for role in ("judge", "synthesizer"))
     file = folder / "fusion.toml"
     file.write_text(f'panel = [{seats}]\n{roles}\nsearch = false\nbash = "off"\n', "utf-8")
     return file
@@ -43,9 +41,7 @@ def environment(**more: str) -> dict[str, str]:
 @asynccontextmanager
 async def over_stdio(file: Path) -> AsyncIterator[ClientSession]:
     """A client that starts the server as a program."""
-    program = StdioServerParameters(
-        command=sys.executable, args=[*COMMAND, f"--config={file}"], env=environment()
-    )
+    program = StdioServerParameters(command=sys.executable, args=[*COMMAND, f"--config={file}"], env=environment())
     async with stdio_client(program) as (incoming, outgoing), ClientSession(incoming, outgoing) as client:
         await client.initialize()
         yield client
@@ -73,22 +69,27 @@ async def serving(file: Path, *keys: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def connected(url: str, **headers: str) -> AsyncIterator[ClientSession]:
+async def connected(url: str) -> AsyncIterator[ClientSession]:
     """A client of the server at `url`, which ends its session when it is done."""
     async with (
-        streamablehttp_client(url, headers=headers) as (incoming, outgoing, _),
+        streamable_http_client(url) as (incoming, outgoing, _),
         ClientSession(incoming, outgoing) as client,
     ):
         await client.initialize()
         yield client
 
 
-def program(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
-    """The command, with its three streams."""
+@contextmanager
+def program(*arguments: str, **variables: str) -> "Iterator[subprocess.Popen[str]]":
+    """The command, with its three streams; it does not outlive the block."""
     pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen(
-        [sys.executable, *COMMAND, *arguments], text=True, bufsize=1, env=environment(**variables), **pipes
-    )
+    with subprocess.Popen(
+        [sys.executable, *COMMAND, *arguments], text=True, env=environment(**variables), **pipes
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 def ask_by_hand(running: "subprocess.Popen[str]", question: str) -> None:
@@ -102,3 +103,4 @@ def ask_by_hand(running: "subprocess.Popen[str]", question: str) -> None:
         {"id": 1, "method": "tools/call", "params": call},
     ):
         running.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+    running.stdin.flush()

@@ -21,11 +21,9 @@ from fusion_tool.servers.mcp_http import serve_http
 from fusion_tool.servers.mcp_server import Options
 from fusion_tool.testing import fake_config
 from tests.integration.mcp_connections import (
-    COMMAND,
     TOOL,
     ask_by_hand,
     connected,
-    environment,
     over_http,
     over_stdio,
     panel_file,
@@ -39,7 +37,6 @@ pytestmark = pytest.mark.loopback
 
 ASKED = {"question": "When was the Alder mill built?"}
 TRANSPORTS = [pytest.param(over_stdio, id="stdio"), pytest.param(over_http, id="http")]
-SIGNALS = [pytest.param(signal.SIGINT, id="ctrl-c"), pytest.param(signal.SIGTERM, id="sigterm")]
 WITHIN_SECONDS = 4.0
 
 
@@ -82,25 +79,13 @@ async def test_a_call_tells_its_progress_can_be_cancelled_and_leaves_its_result(
         assert not again.isError
 
 
-@pytest.mark.parametrize("transport", ["stdio", "http"])
-async def test_langchains_adapter_loads_and_calls_the_tool(transport, file):
-    if transport == "stdio":
-        await _by_adapter({"transport": "stdio", "command": sys.executable, "args": [*COMMAND, f"--config={file}"]})
-    else:
-        async with serving(file) as url:
-            await _by_adapter({"transport": "streamable_http", "url": url})
-
-
-async def _by_adapter(connection):
-    if connection["transport"] == "stdio":
-        connection["env"] = environment()
-    async with MultiServerMCPClient({"fusion": connection}).session("fusion") as session:
-        from langchain_mcp_adapters.tools import load_mcp_tools
-
-        (tool,) = await load_mcp_tools(session)
-        assert tool.name == TOOL
+async def test_langchains_adapter_loads_and_calls_the_tool(file):
+    async with serving(file) as url:
+        adapter = MultiServerMCPClient({"fusion": {"transport": "streamable_http", "url": url}})
+        (tool,) = await adapter.get_tools()
         message = await tool.ainvoke({"type": "tool_call", "id": "1", "name": TOOL, "args": ASKED})
         refused = await tool.ainvoke({"type": "tool_call", "id": "2", "name": TOOL, "args": {"question": ""}})
+    assert tool.name == TOOL
     assert message.content[0]["text"].startswith("In 1861.")
     assert message.artifact["structured_content"]["status"] == "ok"
     assert (refused.status, refused.content[0]["text"]) == ("error", "question: is empty; ask something")
@@ -128,14 +113,13 @@ def test_a_client_that_closes_its_end_ends_the_process_and_its_runs(file, script
     assert all(json.loads(line)["jsonrpc"] == "2.0" for line in out.splitlines())
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_ends_the_process_while_its_client_still_holds_the_line(file, scripted, number):
+def test_a_signal_ends_the_process_while_its_client_still_holds_the_line(file, scripted):
     scripted.reply("one", Hang())
     with program(f"--config={file}") as running:
         ask_by_hand(running, ASKED["question"])
         scripted.wait_until(lambda: len(scripted.requests) == 2, timeout=60)
-        running.send_signal(number)
-        assert running.wait(timeout=WITHIN_SECONDS) == 128 + number
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=WITHIN_SECONDS) == 128 + signal.SIGTERM
         scripted.wait_until(lambda: [left.model for left in scripted.disconnects] == ["one"])
         assert running.stderr.read() == ""
 
@@ -169,8 +153,7 @@ def test_nothing_but_messages_goes_to_standard_output():
     assert all(f"noise of {whom}" in told for whom in ("Python", "a child", "C"))
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_ends_the_http_server_and_its_runs(file, scripted, number):
+def test_a_signal_ends_the_http_server_and_its_runs(file, scripted):
     scripted.reply("one", Hang())
     with program(f"--config={file}", "--http", "--port=0") as running:
         url = re.search(r"http://\S+", running.stderr.readline())[0]
@@ -179,14 +162,14 @@ def test_a_signal_ends_the_http_server_and_its_runs(file, scripted, number):
             async with connected(url) as client:
                 asking = asyncio.create_task(client.call_tool(TOOL, ASKED))
                 await scripted.until(lambda: bool(scripted.calls("one")))
-                running.send_signal(number)
+                running.send_signal(signal.SIGINT)
                 started = time.monotonic()
                 await scripted.until(lambda: [left.model for left in scripted.disconnects] == ["one"])
                 assert time.monotonic() - started < WITHIN_SECONDS
                 asking.cancel()
 
         asyncio.run(ask_in_vain())
-        assert running.wait(timeout=WITHIN_SECONDS) == (130 if number == signal.SIGINT else -number)
+        assert running.wait(timeout=WITHIN_SECONDS) == 130
         assert "Traceback" not in running.stderr.read()
 
 
@@ -222,20 +205,6 @@ async def test_who_may_connect(file, keys, headers, status):
     assert response.status_code == status
 
 
-def test_it_listens_beyond_this_machine_only_with_keys():
-    with pytest.raises(ConfigError, match="reachable from other machines, which needs keys: set FUSION_SERVER_KEYS"):
-        serve_http(Options(fake_config()), "0.0.0.0", 0, (), on_listening=print)  # noqa: S104 - it is refused
-
-
 def test_a_port_that_is_taken_is_named(scripted):
     with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{scripted.port}: Address already in use"):
         serve_http(Options(fake_config()), "127.0.0.1", scripted.port, (), on_listening=print)
-
-
-def test_a_panel_that_cannot_work_is_refused_at_the_start(monkeypatch):
-    monkeypatch.delenv("OPENROUTER_API_KEY", raising=False)
-    with program("--preset=budget") as running:
-        out, told = running.communicate(timeout=60)
-    assert (running.returncode, out) == (2, "")
-    assert told.startswith("error: panel.0.model: ")
-    assert told.endswith("needs a key: set OPENROUTER_API_KEY\n")

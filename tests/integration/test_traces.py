@@ -1,29 +1,24 @@
 """What tracers see of a run: with `trace_content` off its shape, times, tokens and cost, and nothing that was said."""
 
 import json
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from collections import Counter
 
 import pytest
 from langchain.agents import create_agent
 from langchain.tools import tool
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, UsageMetadataCallbackHandler
-from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableLambda
 from langchain_core.tracers.base import AsyncBaseTracer, BaseTracer
 from langchain_core.tracers.context import collect_runs, tracing_v2_enabled
-from langchain_core.tracers.langchain import LangChainTracer
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import MessagesState, StateGraph
 from langsmith import Client
 
-from fusion_tool import FusionConfig, FusionTool, PanelFailed, afuse, astream, build_graph, fuse
-from fusion_tool.tracing import content_free
+from fusion_tool import FusionTool, PanelFailed, afuse, astream, build_graph, fuse
 from fusion_tool.testing import ScriptedChat, calls, fake_config
 
 CANARY = "heliotrope"
 QUESTION = f"What is a {CANARY}?"
+KNOWN = f"The {CANARY} turns to the sun."
 
 
 @tool
@@ -40,73 +35,280 @@ def seat(name, *replies):
 
 def config(**fields):
     """A canary in every prompt, answer, tool argument, tool result and error."""
-    called = calls("lookup", word=CANARY), calls("lookup", word=f"{CANARY}!"), f"A {CANARY} is a flower."
+    used = calls("lookup", word=CANARY), calls("lookup", word=f"{CANARY}!"), f"A {CANARY} is a flower."
     broken = ValueError(f"the provider says: {QUESTION} is a bad question")
-    return fake_config(panel=[seat("one", *called), seat("two", *called), seat("three", broken)], **fields)
+    seats = [seat("one", *used), seat("two", *used), seat("three", broken)]
+    return fake_config(**({"panel": seats, "answer": f"A {CANARY}, then."} | fields))
 
 
-class Recorder(BaseTracer):
-    """Keeps every run as a tracer would send it."""
+# Faces: each does one run with `handler` among its caller's ---------------------------------------------------------
+
+
+async def by_afuse(handler, settings):
+    async def caller(_):
+        await afuse(QUESTION, settings, context=KNOWN, panel_tools=[lookup])
+
+    await RunnableLambda(caller).ainvoke({}, {"callbacks": [handler]})
+
+
+async def by_astream(handler, settings):
+    async def caller(_):
+        async for _event in astream(QUESTION, settings, context=KNOWN, panel_tools=[lookup]):
+            pass
+
+    await RunnableLambda(caller).ainvoke({}, {"callbacks": [handler]})
+
+
+async def by_fuse(handler, settings):
+    def caller(_):
+        fuse(QUESTION, settings, context=KNOWN, panel_tools=[lookup])
+
+    await RunnableLambda(caller).ainvoke({}, {"callbacks": [handler]})
+
+
+async def by_an_agent(handler, settings):
+    asked = calls("fusion_research", question=QUESTION, context=KNOWN)
+    agent = create_agent(ScriptedChat(replies=[asked, "Done."]), [FusionTool(settings, panel_tools=[lookup])])
+    await agent.ainvoke({"messages": [("user", "Ask.")]}, {"callbacks": [handler]})
+
+
+async def by_the_graph(handler, settings):
+    graph = build_graph(panel_tools=[lookup])
+    await graph.ainvoke({"question": QUESTION, "context": KNOWN}, {"callbacks": [handler]}, context=settings)
+
+
+async def by_the_graphs_own_configuration(handler, settings):
+    graph = build_graph(settings, panel_tools=[lookup]).with_config({"tags": ["copied"]})
+    await graph.ainvoke({"question": QUESTION, "context": KNOWN}, {"callbacks": [handler]})
+
+
+async def by_the_graphs_events(handler, settings):
+    graph = build_graph(panel_tools=[lookup])
+    asked = {"question": QUESTION, "context": KNOWN}
+    async for _event in graph.astream_events(asked, {"callbacks": [handler]}, context=settings):
+        pass
+
+
+FACES = [
+    by_afuse,
+    by_astream,
+    by_fuse,
+    by_an_agent,
+    by_the_graph,
+    by_the_graphs_own_configuration,
+    by_the_graphs_events,
+]
+
+
+class Runs:
+    """Every run that ended, as a tracer would send it on."""
 
     def __init__(self):
         super().__init__()
-        self.runs = []
+        self.ended = []
 
+    def inside(self):
+        """The runs of the fusion: what is around it is its caller's own."""
+        known = {run.id: run for run in self.ended}
+
+        def belongs(run):
+            return run is not None and (run.name == "fusion" or belongs(known.get(run.parent_run_id)))
+
+        return [run for run in self.ended if belongs(run)]
+
+    def said(self):
+        return "\n".join(
+            repr([run.name, run.inputs, run.outputs, run.error, run.extra, run.events, run.serialized, run.tags])
+            for run in self.inside()
+        )
+
+
+class Tracer(Runs, BaseTracer):
     def _persist_run(self, run):
-        self.runs.append(run)
+        pass
 
-    def all(self):
-        def walk(runs):
-            for run in runs:
-                yield run
-                yield from walk(run.child_runs)
-
-        return list(walk(self.runs))
-
-    @property
-    def text(self):
-        return json.dumps([self.told(run) for run in self.all()], default=str)
-
-    @staticmethod
-    def told(run):
-        return [run.name, run.inputs, run.outputs, run.error, run.extra, run.events, run.serialized, run.tags]
+    def _on_run_update(self, run):
+        self.ended.append(run)
 
 
-class AsyncRecorder(AsyncBaseTracer, Recorder):
-    def __init__(self):
-        AsyncBaseTracer.__init__(self)
-        self.runs = []
-
+class AsyncTracer(Runs, AsyncBaseTracer):
     async def _persist_run(self, run):
-        self.runs.append(run)
+        pass
+
+    async def _on_run_update(self, run):
+        self.ended.append(run)
 
 
-class Plain(BaseCallbackHandler):
-    """No tracer of LangChain's, as those of other vendors are."""
+@pytest.mark.parametrize("kind", [Tracer, AsyncTracer])
+@pytest.mark.parametrize("face", FACES)
+async def test_a_tracer_sees_what_ran_and_only_with_content_on_what_was_said(face, kind):
+    shown, hidden = kind(), kind()
+    await face(shown, config())
+    await face(hidden, config(trace_content=False))
+    assert shown.said().count(CANARY) > 20
+    assert CANARY not in hidden.said()
+    shape = Counter((run.name, run.run_type, bool(run.error)) for run in shown.inside())
+    assert shape == Counter((run.name, run.run_type, bool(run.error)) for run in hidden.inside())
+    assert {"fusion", "route", "panelist", "judge", "synthesize", "lookup", "ScriptedChat"} <= {
+        name for name, *_ in shape
+    }
+
+
+async def test_tokens_cost_and_the_errors_name_stay():
+    tracer = Tracer()
+    await by_afuse(tracer, config(trace_content=False))
+    models = [run for run in tracer.inside() if run.run_type in ("llm", "chat_model")]
+    told = [run.outputs["generations"][0][0]["message"]["kwargs"] for run in models if not run.error]
+    assert {one["usage_metadata"]["total_tokens"] for one in told} == {120}
+    assert {one["response_metadata"].get("cost_usd") for one in told} == {0.25, None}
+    (failed,) = [run for run in models if run.error]
+    assert failed.error.startswith("ValueError(")
+
+
+async def test_usage_is_counted_as_ever():
+    shown, hidden = UsageMetadataCallbackHandler(), UsageMetadataCallbackHandler()
+    named = [{"model": ScriptedChat(replies=["It is."], model_name="one")}]
+    await by_afuse(shown, config(panel=named))
+    await by_afuse(hidden, config(panel=named, trace_content=False))
+    assert shown.usage_metadata == hidden.usage_metadata
+
+
+class _Heard:
+    def __init__(self):
+        self.heard = []
+
+
+class Handler(_Heard, BaseCallbackHandler):
+    """No tracer of LangChain's, as those of other vendors are; one hook of each kind, and one nobody knows."""
+
+    def on_chat_model_start(self, serialized, messages, **more):
+        self.heard.append(repr((serialized, messages, more)))
+
+    def on_llm_new_token(self, token, *, chunk, **more):
+        self.heard.append(repr((token, chunk, more)))
+
+    def on_chain_end(self, outputs, **more):
+        self.heard.append(repr((outputs, more)))
+
+    def on_tool_start(self, serialized, input_str, *, inputs, **more):
+        self.heard.append(repr((serialized, input_str, inputs, more)))
+
+    def on_custom_event(self, name, data, **more):
+        self.heard.append(repr((name, data, more)))
+
+
+class AsyncHandler(_Heard, AsyncCallbackHandler):
+    async def on_llm_start(self, serialized, prompts, **more):
+        self.heard.append(repr((serialized, prompts, more)))
+
+    async def on_tool_end(self, output, **more):
+        self.heard.append(repr((output, more)))
+
+    async def on_llm_error(self, error, **more):
+        self.heard.append(repr((error, more)))
+
+
+class Slotted(BaseCallbackHandler):
+    __slots__ = ("heard",)
 
     def __init__(self):
-        self.seen = []
+        self.heard = []
 
-    def __getattribute__(self, name):
-        if name.startswith("on_") and not type(self).__name__.startswith("ContentFree"):
-            return lambda *given, **more: self.seen.append((name, repr(given), repr(more)))
-        return super().__getattribute__(name)
+    def on_llm_end(self, response, **more):
+        self.heard.append(repr((response, more)))
 
 
-def quiet_or_not():
-    return pytest.mark.parametrize("shown", [True, False], ids=["on", "off"])
+@pytest.mark.parametrize("kind", [Handler, AsyncHandler, Slotted])
+async def test_handlers_that_are_no_tracers_are_told_no_more(kind):
+    shown, hidden = kind(), kind()
+    await by_the_graph(shown, config())
+    await by_the_graph(hidden, config(trace_content=False))
+    assert CANARY in "".join(shown.heard)
+    assert CANARY not in "".join(hidden.heard)
+    assert len(hidden.heard) == len(shown.heard) > 0
 
 
-async def by_afuse(tracer, settings):
-    await content(afuse(QUESTION, settings, panel_tools=[lookup]), tracer)
+async def test_what_the_caller_himself_reads_is_whole():
+    graph = build_graph(panel_tools=[lookup])
+    asked = {"question": QUESTION, "context": KNOWN}
+    events = [event async for event in graph.astream_events(asked, context=config(trace_content=False))]
+    assert CANARY in repr(events)
+    with collect_runs() as collected:
+        result = await afuse(QUESTION, config(trace_content=False), panel_tools=[lookup])
+    assert CANARY in repr([run.outputs for run in collected.traced_runs])
+    assert CANARY in result.answer
 
 
-async def content(work, tracer):
-    """Whatever is done, under `tracer` as the caller's handler."""
-    from langchain_core.runnables import RunnableLambda
+async def test_a_failed_run_tells_its_caller_why_and_its_tracer_only_that():
+    settings = config(panel=[seat("three", ValueError(f"bad {CANARY}"))], trace_content=False)
+    tracer = Tracer()
+    with pytest.raises(PanelFailed, match=CANARY):
+        await by_the_graph(tracer, settings)
+    assert CANARY not in tracer.said()
+    assert "PanelFailed" in tracer.said()
 
-    async def inside(_):
-        return await work
 
-    caller = RunnableLambda(inside)
-    await caller.ainvoke({}, {"callbacks": [tracer]})
+async def test_a_resumed_run_keeps_to_the_configuration_it_began_with():
+    graph, thread = build_graph(panel_tools=[lookup], checkpointer=InMemorySaver()), {"thread_id": "1"}
+    asked, settings = {"question": QUESTION}, config(trace_content=False)
+    await graph.ainvoke(asked, {"configurable": thread}, context=settings, interrupt_before=["ground"])
+    tracer = Tracer()
+    await graph.ainvoke(None, {"configurable": thread, "callbacks": [tracer]})
+    assert tracer.inside()
+    assert CANARY not in tracer.said()
+
+
+# LangSmith ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def posted(monkeypatch):
+    """What LangSmith clients send, whoever makes them; nothing leaves."""
+    import requests
+
+    sent = []
+
+    def request(self, method, url, *, data=None, **more):
+        body = data if isinstance(data, bytes | str | type(None)) else b"".join(data)
+        sent.append(body if isinstance(body, bytes) else str(body or more.get("json")).encode())
+        answer = requests.Response()
+        answer.status_code, answer._content = 202, b"{}"
+        return answer
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    return sent
+
+
+def client():
+    return Client("http://127.0.0.1:9", api_key="k", auto_batch_tracing=False, info={})
+
+
+async def as_a_handler(settings):
+    mine = client()
+    with tracing_v2_enabled(client=mine):
+        await afuse(QUESTION, settings, context=KNOWN, panel_tools=[lookup])
+    mine.flush()
+
+
+async def by_the_environment(settings):
+    from langsmith import run_trees
+
+    await afuse(QUESTION, settings, context=KNOWN, panel_tools=[lookup])
+    run_trees.get_cached_client().flush()
+
+
+@pytest.mark.parametrize("way", [as_a_handler, by_the_environment])
+@pytest.mark.parametrize("shown", [True, False])
+async def test_nothing_that_was_said_goes_to_langsmith(posted, monkeypatch, way, shown):
+    from langsmith import run_trees, utils
+
+    if way is by_the_environment:
+        monkeypatch.setenv("LANGSMITH_TRACING", "true")
+        utils.get_env_var.cache_clear()
+        monkeypatch.setattr(run_trees, "_CLIENT", client())
+    await way(config(trace_content=shown))
+    utils.get_env_var.cache_clear()
+    sent = b"\n".join(posted).decode(errors="replace")
+    assert json.dumps("synthesize") in sent
+    assert "total_tokens" in sent
+    assert (CANARY in sent) is shown

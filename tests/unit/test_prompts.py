@@ -44,7 +44,7 @@ def test_a_dollar_in_a_value_stays(text):
 
 def test_a_forgotten_value_is_an_error():
     with pytest.raises(KeyError, match="shape"):
-        render("judge", nonce=NONCE)
+        render("judge", nonce=NONCE, also="")
 
 
 def test_a_section_without_text_is_nothing():

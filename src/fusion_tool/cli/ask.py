@@ -143,6 +143,10 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
     events: Annotated[
         bool, typer.Option("--events", help="Every event as a JSON line on stdout.", rich_help_panel=_OUTPUT)
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="The run as a page in this file too.", rich_help_panel=_OUTPUT),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Nothing but the answer and its sources.", rich_help_panel=_OUTPUT)
     ] = False,
@@ -189,5 +193,5 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         quorum=quorum,
         grace_seconds=grace,
     )
-    manner = Manner(as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose)
+    manner = Manner(as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose, report=report)
     raise typer.Exit(carry_out(Errand(question, context, resume, keep=not no_keep), choices, manner))

@@ -3,6 +3,7 @@
 import sys
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from fusion_tool.cli import consoles
@@ -11,6 +12,7 @@ from fusion_tool.cli.failures import Interrupted, exit_status, report
 from fusion_tool.cli.indexing import index
 from fusion_tool.cli.logs import log_to_stderr
 from fusion_tool.cli.outputs import Answer, Events, Json, Output
+from fusion_tool.cli.page import Page
 from fusion_tool.cli.progress import shown
 from fusion_tool.cli.progress.board import Board
 from fusion_tool.cli.report import cost, print_report
@@ -48,12 +50,21 @@ class Manner:
     quiet: bool = False
     debug: bool = False
     verbosity: int = 0
+    report: Path | None = None
 
     def output(self) -> Output:
         """What goes to stdout."""
         if self.as_json:
             return Json()
         return Events() if self.events else Answer()
+
+    def page(self, board: Board) -> Page | None:
+        """What goes to a file, fed by `board`."""
+        if self.report is None:
+            return None
+        page = Page(self.report, quiet=self.quiet)
+        board.listeners.append(page.observe)
+        return page
 
 
 def carry_out(errand: Errand, choices: Choices, manner: Manner) -> int:
@@ -63,8 +74,9 @@ def carry_out(errand: Errand, choices: Choices, manner: Manner) -> int:
         The exit status.
     """
     log_to_stderr(manner.verbosity, quiet=manner.quiet)
-    output, board = manner.output(), Board()
+    output, board, page = manner.output(), Board(), None
     try:
+        page = manner.page(board)
         config = None if errand.resume and choices == Choices() else choices.configuration()
         run_until_signalled(_ask(_told(errand), config, manner, output, board))
     except BrokenPipeError:
@@ -72,11 +84,13 @@ def carry_out(errand: Errand, choices: Choices, manner: Manner) -> int:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop before the user
         told = choices.blamed(error) if isinstance(error, ConfigError) else error
         output.failed(told)
+        if page is not None:
+            page.failed(told)
         report(told.with_traceback(error.__traceback__), debug=manner.debug)
         if not manner.quiet:
             sys.stderr.writelines(f"{line}\n" for line in (_spent(error, board), _cure(error, errand, board)) if line)
         return exit_status(error)
-    return 0
+    return 0 if page is None else page.written()
 
 
 async def _ask(call: dict[str, Any], config: FusionConfig | None, manner: Manner, output: Output, board: Board) -> None:

@@ -23,7 +23,7 @@ def print_report(result: FusionResult, console: Console) -> None:
     for loss in _losses(result):
         console.print(loss, style="yellow")
     console.print()
-    console.print(_bill(result))
+    console.print("from the cache: $0.0000" if result.cached else _bill(result))
     console.print(_time(result))
 
 
@@ -89,7 +89,7 @@ def _time(result: FusionResult) -> Text:
     timing = result.timing
     stages = {"panel": timing.panel_seconds, "judge": timing.judge_seconds, "synthesis": timing.synthesis_seconds}
     parts = [f"{name} {seconds(took)}" for name, took in stages.items() if took is not None]
-    return Text(f"Time: {seconds(timing.total_seconds)} ({', '.join(parts)})")
+    return Text(f"Time: {seconds(timing.total_seconds)}" + (f" ({', '.join(parts)})" if parts else ""))
 
 
 def _table(*columns: str, numbers: bool = False) -> Table:

@@ -1,7 +1,7 @@
 """`fusion-tool route`: what `--strategy auto` would do with a question, and why. Nothing is asked of anybody."""
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -70,26 +70,19 @@ def route(  # noqa: PLR0913 - each is an option of the command line
 
 
 def _chosen(question: str, context: str, config: "FusionConfig", *, nearest: bool) -> "Choice":
-    from datetime import UTC, datetime
+    import asyncio
 
     from fusion_tool.errors import ConfigError
-    from fusion_tool.models.endpoints import providers_with_key
-    from fusion_tool.routing.choose import choose
-    from fusion_tool.routing.profiles import load_profiles
-    from fusion_tool.routing.refusal import refusals
+    from fusion_tool.models.endpoints import PROVIDERS, providers_with_key
+    from fusion_tool.routing.decide import decide
 
     if not question.strip():
         raise ConfigError("is empty; ask something", field="question")
-    profiles = load_profiles()
-    return choose(
-        question,
-        context,
-        config,
-        profiles=profiles,
-        today=datetime.now(UTC).date(),
-        refusal=refusals(config, profiles=profiles, keyed=providers_with_key() or None),
-        nearest=nearest,
-    )
+    keyed = providers_with_key() or frozenset(PROVIDERS)  # without any, a plan as if all were set
+    auto = config.model_copy(update={"strategy": "auto"})
+    decision = asyncio.run(decide(auto, question, context, keyed=keyed, nearest=nearest))
+    assert decision.choice is not None  # noqa: S101 - `auto` always chooses
+    return replace(decision.choice, reason="; ".join((decision.choice.reason, *decision.notes)))
 
 
 def _dump(choice: "Choice") -> None:

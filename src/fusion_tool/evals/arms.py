@@ -1,4 +1,4 @@
-"""`Arm`: one way of answering that is compared with others: a model, a model twice, a panel, the router, a recording."""
+"""`Arm`: one way of answering that is compared with others: a model, a panel, the router, a recording."""
 
 import re
 from collections.abc import Mapping
@@ -75,7 +75,9 @@ def parse_arms(specs: list[str], overrides: Mapping[str, Any] | None = None) -> 
     arms = [_parsed(spec.strip(), overrides or {}) for spec in specs]
     for place, arm in enumerate(arms):
         if any(arm.name == other.name for other in arms[:place]):
-            raise ConfigError(f"two arms have the name '{arm.name}'; give one another: NAME={specs[place]}", field="arm")
+            raise ConfigError(
+                f"two arms have the name '{arm.name}'; give one another: NAME={specs[place]}", field="arm"
+            )
     return arms
 
 
@@ -90,12 +92,14 @@ def _parsed(spec: str, overrides: Mapping[str, Any]) -> Arm:
                 recorded = read_recorded(Path(file))
                 name = named[1] if named else spec
                 return Arm(name, "replay", _over_recorded(recorded, options, overrides), recorded)
-            case ("solo" | "self" | "panel"), str(value) if value:
+            case (("solo" | "self" | "panel"), str(value)) if value:
                 config = _asked(kind, value, options)
             case "routed", str(preset):
                 config = resolve(preset or None, strategy="auto")
             case _:
-                raise ConfigError(f"is none of {', '.join(FORMS)}")
+                raise ConfigError(  # noqa: TRY301 - told with its arm, below
+                    f"is none of {', '.join(FORMS)}"
+                )
         config = resolve(config, **overrides, **_roles(options), **({} if options.get("tools", True) else _NO_TOOLS))
         return Arm(named[1] if named else spec, kind, config)
     except ConfigError as error:

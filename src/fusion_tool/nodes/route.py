@@ -100,7 +100,8 @@ def _plan(decision: Decision, shell: str) -> Plan:
     waves = planned_waves(config)
     seats = [seat for wave in waves for seat in wave]
     labels = [config.seat_labels[seat] for seat in seats]
-    reason = decision.reason or f"strategy {config.strategy}: {in_words(config.strategy, labels, len(waves[0]))}"
+    chosen = decision.choice.reason if decision.choice else None
+    reason = chosen or f"strategy {config.strategy}: {in_words(config.strategy, labels, len(waves[0]))}"
     return Plan(
         strategy=config.strategy,
         seats=seats,

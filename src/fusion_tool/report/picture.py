@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fusion_tool.report.words import short
+
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 _WIDTHS = {"wide": 760, "narrow": 380}
-_LANE, _BAR, _DOT = 44, 14, 5
-_PADDING = 14
+_LANE, _BAR, _DOT = 52, 14, 5
+_PADDING = 24
 _LETTER = 6.6
 """About as wide is a letter of the picture's text."""
 
@@ -52,7 +54,7 @@ def picture(title: str, lanes: Sequence[Lane], tick: Callable[[float], str]) -> 
     from markupsafe import Markup
 
     drawn = (_drawn(title, lanes, tick, size, width) for size, width in _WIDTHS.items())
-    return Markup('<div class="picture">{}</div>').format(Markup("").join(map(Markup, drawn)))  # noqa: S704 - serialized XML
+    return Markup('<div class="picture">{}</div>').format(Markup("").join(map(Markup, drawn)))
 
 
 def _drawn(title: str, lanes: Sequence[Lane], tick: Callable[[float], str], size: str, width: int) -> str:
@@ -90,23 +92,23 @@ class _Lanes:
     def validate_series(self, series: Any) -> None:
         """Any series of places will do."""
 
-    def to_svg(self, width: float, height: float, x: Any, y: Any, series: Any, _palette: Any) -> ET.Element:  # noqa: PLR0913, PLR0917 - the library's protocol
+    def to_svg(self, width: float, height: float, x: Any, y: Any, series: Any, _palette: Any) -> ET.Element:
         """A group a lane: its words above its bar."""
         whole = ET.Element("g", {"class": "lanes"})
-        for place, (_, key) in zip(self._lanes, series._data, strict=True):  # noqa: SLF001 - x is all the same
-            bottom, top = (float(edge) for edge in y.project_interval(key, height, 0))
-            whole.append(_lane(place, top, bottom, width, lambda value: float(x.project(value, 0, width))))
+        for lane, place in zip(self._lanes, series.data(), strict=True):
+            _, top = y.project_interval(place.y, height, 0)
+            whole.append(_lane(lane, float(top), width, lambda value: float(x.project(value, 0, width))))
         return whole
 
 
-def _lane(lane: Lane, top: float, bottom: float, width: float, at: Callable[[float], float]) -> ET.Element:
+def _lane(lane: Lane, top: float, width: float, at: Callable[[float], float]) -> ET.Element:
     group = ET.Element("g", {"class": "lane"})
     room = int(width / _LETTER)
     label = ET.SubElement(group, "text", {"class": "label", "x": "0", "y": f"{top + 12:.1f}"})
-    label.text = _cut(lane.label, room // 2)
+    label.text = short(lane.label, room // 2)
     note = ET.SubElement(label, "tspan", {"class": "note", "dx": "8"})
-    note.text = _cut(lane.note, room - len(label.text) - 2)
-    middle = bottom - _BAR / 2 - 5
+    note.text = short(lane.note, room - len(label.text) - 2)
+    middle = top + 20 + _BAR / 2
     ET.SubElement(group, "line", _texts({"class": "track", "x1": 0, "x2": width, "y1": middle, "y2": middle}))
     for mark in lane.marks:
         group.append(_mark(mark, middle, at))
@@ -126,7 +128,3 @@ def _mark(mark: Mark, middle: float, at: Callable[[float], float]) -> ET.Element
 
 def _texts(attributes: dict[str, Any]) -> dict[str, str]:
     return {name: f"{value:.1f}" if isinstance(value, float) else str(value) for name, value in attributes.items()}
-
-
-def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else f"{text[: max(0, room - 1)]}…"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -64,9 +64,9 @@ def is_web(url: str) -> bool:
 def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 100}).enable(["table", "strikethrough"])
     parser.disable(["image", "reference", "html_block", "html_inline"])
-    parser.validateLink = is_web  # type: ignore[method-assign] - the library's own way
+    parser.validateLink = is_web  # type: ignore[method-assign]  # as the library's documentation has it
     parser.inline.ruler.before("link", "citation", _citation)
     parser.core.ruler.push("fitting", _fit)
     parser.add_render_rule("citation", _told)
@@ -75,7 +75,7 @@ def _parser() -> "MarkdownIt":
     return parser
 
 
-def _citation(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001 - the parser's protocol
+def _citation(state: "StateInline", silent: bool) -> bool:
     found = _BRACKETS.match(state.src, state.pos)
     keys = re.findall(r"\w+", found[1]) if found else []
     if found is None or not all(key in state.env["cited"] for key in keys):
@@ -88,7 +88,12 @@ def _citation(state: "StateInline", silent: bool) -> bool:  # noqa: FBT001 - the
 
 
 def _told(_self: Any, tokens: "Sequence[Token]", index: int, *_: Any) -> str:
-    return page("citation.html", one=tokens[index].meta["cited"]).strip()
+    return _one_told(tokens[index].meta["cited"])
+
+
+@lru_cache(maxsize=1024)
+def _one_told(one: Cited) -> str:
+    return page("citation.html", one=one).strip()
 
 
 def _fit(state: "StateCore") -> None:

@@ -82,4 +82,4 @@ def counted(number: int, thing: str) -> str:
 def short(text: str, longest: int) -> str:
     """`text` as one line of at most `longest` characters."""
     flat = " ".join(text.split())
-    return flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
+    return flat if len(flat) <= longest else f"{flat[: max(0, longest - 1)]}…"

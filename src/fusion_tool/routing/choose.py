@@ -6,7 +6,6 @@ from datetime import date
 from typing import Literal, TypeAlias
 
 from fusion_tool.config import FusionConfig, Panelist
-from fusion_tool.errors import ConfigError
 from fusion_tool.routing.candidates import Candidate, Field, Refusal, candidates
 from fusion_tool.routing.classify import classify
 from fusion_tool.routing.expected import comparison_usd, seat_usd, total
@@ -69,7 +68,8 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
     Args:
         question: What is asked.
         context: What is already known.
-        config: `quality`, the limits, and the panel for questions that the router is not sure of.
+        config: `quality`, the limits, and the panel for questions that the router is not sure of; its models are those
+            that may be asked.
         profiles: What is known of models, as `load_profiles` gives it.
         today: The day of the run; a withdrawn model is not chosen.
         signals: What is known of the question; by default what `classify` tells.
@@ -85,7 +85,7 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
     field = candidates(
         signals.domain, config, profiles=profiles, refusal=refusal, unavailable=unavailable, today=today, asked=asked
     )
-    choosing = _Choosing(config, signals, field, refusal, asked)
+    choosing = _Choosing(config, signals, field, asked)
     if signals.confidence < SURE:
         return choosing.configured(f"not sure what kind of question this is ({signals.confidence:.2f})")
     if not field.known:
@@ -100,23 +100,18 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
 class _Choosing:
     """One decision: what is given, and the shapes that it may take."""
 
-    def __init__(self, config: FusionConfig, signals: Signals, field: Field, refusal: Refusal, asked: int) -> None:
+    def __init__(self, config: FusionConfig, signals: Signals, field: Field, asked: int) -> None:
         self._config = config
         self._signals = signals
         self._field = field
-        self._refusal = refusal
         self._asked = asked
 
     def configured(self, why: str) -> Choice:
-        """The configured panel, but for seats that may not be asked."""
-        panel = tuple(seat for seat in self._config.panel if self._may_be_asked(seat))
-        if not panel:
-            refused = {str(self._refusal(seat.model_name)) for seat in self._config.panel}
-            raise ConfigError(f"{why}, and no seat of the panel may be asked: {'; '.join(refused)}", field="panel")
-        judge, writer = self._comparers(self._field.known)
-        usd = self._usd([seat.model_name for seat in panel], judge, writer)
+        """The configured panel."""
+        panel = self._config.panel
+        usd = self._usd([seat.model_name for seat in panel], None, None)
         because = f"{why}: all {len(panel)} configured seats"
-        return Choice("panel", panel, judge, writer, because, self._signals, self._field.candidates, usd)
+        return Choice("panel", panel, None, None, because, self._signals, self._field.candidates, usd)
 
     def plan(self, fit: Sequence[Candidate], note: str) -> Choice:
         """The first shape within the price, from the one that the question asks for down to a single seat."""
@@ -164,18 +159,11 @@ class _Choosing:
         return known.model_copy(update={"fallbacks": fallbacks})
 
     def _comparers(self, able: Sequence[Candidate]) -> tuple[Panelist | None, Panelist | None]:
-        """Judge and synthesizer, `None` where the configured one may be asked; else the best of the able."""
-        config = self._config
-        best = max(able, key=lambda one: one.quality or 0, default=None)
-        if best is None:
-            return None, None
+        """Judge and synthesizer, `None` where one is configured; else the best of the able."""
+        best = max(able, key=lambda one: one.quality or 0)
         stand_in = self._seat(best, [best], able)
-        judge = None if config.judge and self._may_be_asked(config.judge) else stand_in
-        writer = config.synthesizer or config.judge
-        return judge, None if writer and self._may_be_asked(writer) else stand_in
-
-    def _may_be_asked(self, one: Panelist) -> bool:
-        return any(self._refusal(name) is None for name in (one.model_name, *one.fallbacks))
+        judge = None if self._config.judge else stand_in
+        return judge, None if self._config.synthesizer or self._config.judge else stand_in
 
     def _usd(self, names: Sequence[str], judge: Panelist | None, writer: Panelist | None) -> float | None:
         """What the seats and the comparison of their answers are expected to cost."""

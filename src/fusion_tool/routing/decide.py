@@ -27,22 +27,24 @@ class Decision:
 
     Args:
         config: The configuration; the very same object where nothing was decided.
-        reason: Why the router chose its strategy and models, `None` where it was not asked.
+        choice: What the router chose, `None` where it was not asked.
         notes: What else was changed, or is to be known, and why; a line each.
     """
 
     config: FusionConfig
-    reason: str | None = None
+    choice: Choice | None = None
     notes: tuple[str, ...] = ()
 
 
-async def decide(
+async def decide(  # noqa: PLR0913 - what a decision rests on, each with a default
     config: FusionConfig,
     question: str,
     context: str,
     *,
     panel_tools: Sequence[Any] = (),
     classifier: Classifier | None = None,
+    keyed: frozenset[str] | None = None,
+    nearest: bool = False,
 ) -> Decision:
     """The configuration that a run with this question uses.
 
@@ -52,6 +54,8 @@ async def decide(
         context: What is already known.
         panel_tools: The caller's own tools.
         classifier: Tells of a question, for `strategy = "auto"`; a private one is not shown to it.
+        keyed: Providers whose key is to be taken for set; by default those whose is.
+        nearest: Under `auto`, where no model meets the limits, what comes nearest instead of an error.
 
     Raises:
         ConfigError: No model is left that may be asked, or meets the limits; names the setting that binds.
@@ -62,16 +66,20 @@ async def decide(
         local = private is not None or config.privacy == "local"
         signals = await consult(None if local else classifier, question, context)
     # In a thread: files are read, and the first time the price list is loaded, which takes half a second.
-    return await asyncio.to_thread(_decided, config, _Asked(question, context, private, signals), panel_tools)
+    keyed = providers_with_key() if keyed is None else keyed
+    asked = _Asked(question, context, private, signals, keyed, nearest)
+    return await asyncio.to_thread(_decided, config, asked, panel_tools)
 
 
 class _Asked(NamedTuple):
-    """The question, what makes it private, if anything, and what is told of it."""
+    """The question, what makes it private, if anything, what is told of it, and what else a decision rests on."""
 
     question: str
     context: str
     private: str | None
     signals: Signals | None
+    keyed: frozenset[str]
+    nearest: bool
 
 
 def _decided(config: FusionConfig, asked: _Asked, panel_tools: Sequence[Any]) -> Decision:
@@ -86,17 +94,17 @@ def _decided(config: FusionConfig, asked: _Asked, panel_tools: Sequence[Any]) ->
         notes.append(f"the question holds what is private ({asked.private})")
     if config.privacy == "local":
         config = keep(require_local(config, panel_tools))
+    if is_restricted(config, asked.keyed):
+        config = keep(allowed(config, profiles=load_profiles(), keyed=asked.keyed, today=_today()))
     choice = _chosen(config, asked) if config.strategy == "auto" else None
     if choice is not None:
         config = _with(config, choice)
-    if is_restricted(config, keyed := providers_with_key()):
-        config = keep(allowed(config, profiles=load_profiles(), keyed=keyed, today=_today()))
     config = keep(require_local_readers(config))
     if told := receivers(config):
         notes.append(f"documents go to {', '.join(told)}")
     if failing := sorted(health.unavailable() & _names(config)):
         notes.append(f"asked last, since they keep failing: {', '.join(failing)}")
-    return Decision(config if config != before else before, choice.reason if choice else None, tuple(notes))
+    return Decision(config if config != before else before, choice, tuple(notes))
 
 
 def _private(config: FusionConfig, question: str, context: str) -> str | None:
@@ -116,8 +124,9 @@ def _chosen(config: FusionConfig, asked: _Asked) -> Choice:
         profiles=profiles,
         today=_today(),
         signals=asked.signals,
-        refusal=refusals(config, profiles=profiles, keyed=providers_with_key()),
+        refusal=refusals(config, profiles=profiles, keyed=asked.keyed),
         unavailable=health.unavailable(),
+        nearest=asked.nearest,
     )
 
 

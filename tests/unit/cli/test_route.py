@@ -69,7 +69,7 @@ def test_what_binds_is_named_by_its_flag_and_the_nearest_plan_is_shown_when_aske
 
 
 def test_nothing_leaves_the_machine_with_privacy_local():
-    assert "privacy is local" in run(QUESTION, "--privacy", "local").output
+    assert "privacy = 'local'" in run(QUESTION, "--privacy", "local").output
     kept = plan(QUESTION, "--preset", "local", "--privacy", "local")
     assert {seat["model"] for seat in kept["panel"]} == {"local:smollm2-135m"}
 

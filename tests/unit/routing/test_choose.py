@@ -135,13 +135,6 @@ def test_without_a_judge_of_ones_own_the_best_compares(profiles):
     assert choice.judge.model == choice.synthesizer.model == OPUS
 
 
-def test_a_denied_judge_is_replaced_by_an_allowed_model(profiles):
-    config = OWN.model_copy(update={"deny": ("v/*", "anthropic/*")})
-    choice = chosen(profiles, told(difficulty="hard"), config)
-    assert choice.judge.model == GPT
-    assert not [name for seat in choice.panel for name in (seat.model, *seat.fallbacks) if "anthropic" in name]
-
-
 def test_quality_is_a_share_of_the_best_allowed(profiles):
     config = OWN.model_copy(update={"quality": 0.97, "deny": ("anthropic/*",)})
     assert models(chosen(profiles, told(), config)) == [GLM]
@@ -238,20 +231,6 @@ def test_a_smaller_shape_is_taken_where_a_larger_would_pass_the_limit(profiles):
     assert models(choice) == [GLM, GPT]
     assert choice.usd <= 0.3
     assert "A panel of 3 would pass limits.usd" in choice.reason
-
-
-def test_only_local_models_leave_the_configured_local_panel(profiles):
-    seats = ("local:smollm2-135m", "openrouter:v/a")
-    config = FusionConfig(panel=seats, strategy="auto", privacy="local", search=None)
-    choice = chosen(profiles, told(), config)
-    assert models(choice) == ["local:smollm2-135m"]
-    assert "no allowed model has a known score" in choice.reason
-
-
-def test_where_nobody_may_be_asked_it_says_why(profiles):
-    config = OWN.model_copy(update={"deny": ("*",)})
-    with pytest.raises(ConfigError, match=r"denied by '\*'"):
-        chosen(profiles, told(), config)
 
 
 def test_an_unpriced_model_is_not_chosen(profiles):

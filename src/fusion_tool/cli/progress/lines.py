@@ -49,7 +49,7 @@ class _Lines:
         return asyncio.get_running_loop().call_later(_SILENCE, self._still_working)
 
 
-def news(event: Any, board: Board) -> str | None:  # noqa: PLR0911 - one line an event
+def news(event: Any, board: Board) -> str | None:  # noqa: C901, PLR0911 - one line an event
     """The event in one line, `None` where there is nothing to say."""
     seat = line(str(event.get("seat", "")), 32)
     match event["type"]:
@@ -71,4 +71,6 @@ def news(event: Any, board: Board) -> str | None:  # noqa: PLR0911 - one line an
             return f"compared: {board.compared}"
         case "synthesis.delta" if board.written == len(event["text"]):  # the first of its attempt
             return "the answer is being written" if board.attempt == 1 else "the answer is being written anew"
+        case "run.completed" if event["result"].get("cached"):
+            return f"from the cache: the same was asked at {line(event['result']['created_at'], 40)}"
     return None

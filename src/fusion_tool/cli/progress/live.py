@@ -61,7 +61,7 @@ def table(board: Board, spinner: Spinner) -> Table:
         took = seat.seconds
         if seat.state == "working" and seat.started is not None:
             took = board.elapsed - seat.started
-        cost = dollars(seat.cost_usd) if seat.state in ("answered", "failed") else ""
+        cost = dollars(seat.cost_usd) if seat.answers or seat.state == "failed" else ""
         tools = str(seat.tools or "")
         time = "" if took is None else seconds(took)
         grid.add_row(Text(line(seat.label, 32)), _state(seat.state), tools, time, cost, _note(seat.note or seat.model))
@@ -70,7 +70,8 @@ def table(board: Board, spinner: Spinner) -> Table:
     grid.add_row("synthesis", _state(board.writing), "", "", "", _note(written))
     whole = Table.grid()
     whole.add_row(grid)
-    spinner.update(text=Text(f" {board.elapsed:.0f} s", "dim"))
+    wave = f", wave {board.wave}" if board.wave > 1 else ""
+    spinner.update(text=Text(f" {board.elapsed:.0f} s{wave}", "dim"))
     whole.add_row(spinner)
     return whole
 

@@ -1,0 +1,144 @@
+"""A results folder: what is compared (`manifest.json`, `tasks.json`), and what came of it, row by row.
+
+`answers.jsonl`, `verdicts.jsonl` and `panels.jsonl`, the panels' bills, are only ever appended to. `panels.sqlite` has
+the panels that arms share, and the runs that are under way; `lock` keeps a second process out.
+"""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from fusion_tool.errors import ConfigError
+from fusion_tool.evals.arms import Arm
+from fusion_tool.evals.files import write
+from fusion_tool.evals.journal import Journal
+from fusion_tool.evals.manifest import FORMAT, Manifest, record_of
+from fusion_tool.evals.rows import AnswerRow, PanelRow, VerdictRow
+from fusion_tool.evals.tasks import Task, TaskSet
+from fusion_tool.evals.verdicts import Verdict
+
+
+class Results:
+    """One folder of results.
+
+    Args:
+        folder: It; it must hold a manifest.
+
+    Raises:
+        ConfigError: It holds no results, or those of another version of the package.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = _read(folder / "manifest.json", Manifest)
+        self.tasks = _read(folder / "tasks.json", TaskSet)
+        if self.manifest.format != FORMAT:
+            raise ConfigError(f"{folder} holds results of another version of fusion-tool; use another folder")
+        self._answers, self._verdicts = Journal(folder / "answers.jsonl"), Journal(folder / "verdicts.jsonl")
+        self._panels = Journal(folder / "panels.jsonl")
+        self.paid = [row for line in self._answers.lines() if (row := _row(line, AnswerRow))]
+        """Every answer's row there ever was, in order."""
+        self.verdicts = [row for line in self._verdicts.lines() if (row := _row(line, VerdictRow))]
+        """Every verdict's row, likewise."""
+        self.panels = [row for line in self._panels.lines() if (row := _row(line, PanelRow))]
+        """Every panel's row, likewise."""
+
+    @classmethod
+    def begin(cls, folder: Path, tasks: TaskSet, arms: list[Arm]) -> "Results":
+        """The folder for `arms` on `tasks`: made where there is none, else gone on with.
+
+        Raises:
+            ConfigError: It holds the results of another task set, or of another arm of the same name.
+            FusionError: It cannot be written.
+        """
+        if not (folder / "manifest.json").exists():
+            write(folder / "tasks.json", tasks.model_dump_json(indent=1))
+            manifest = Manifest(tasks=tasks.name, fingerprint=tasks.fingerprint)
+            write(folder / "manifest.json", manifest.model_dump_json(indent=1))
+        known = cls(folder)
+        if known.manifest.fingerprint != tasks.fingerprint:
+            raise ConfigError(
+                f"{folder} holds results of another task set ('{known.manifest.tasks}'), with which these cannot be "
+                "compared; give another folder",
+                field="out",
+            )
+        known.add(arms)
+        for journal in (known._answers, known._verdicts, known._panels):
+            journal.mend()
+        return known
+
+    def add(self, arms: list[Arm]) -> None:
+        """Note what `arms` are.
+
+        Raises:
+            ConfigError: One of the same name is another one here.
+        """
+        records = {arm.name: record_of(arm) for arm in arms}
+        for name, record in records.items():
+            if name in self.manifest.arms and self.manifest.arms[name] != record:
+                raise ConfigError(
+                    f"'{name}' is in {self.folder} with another configuration; give this one another name: NAME=...",
+                    field="arm",
+                )
+        self.note(arms=self.manifest.arms | records)
+
+    def note(self, **changes: Any) -> None:
+        """Change the manifest."""
+        self.manifest = self.manifest.model_copy(update=changes)
+        write(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1))
+
+    def answered(self, row: AnswerRow) -> None:
+        """Keep an answer."""
+        self._answers.append(row)
+        self.paid.append(row)
+
+    def judged(self, row: VerdictRow) -> None:
+        """Keep a verdict."""
+        self._verdicts.append(row)
+        self.verdicts.append(row)
+
+    def asked(self, row: PanelRow) -> None:
+        """Keep a panel's bill, once."""
+        if all(row.run_id != known.run_id for known in self.panels):
+            self._panels.append(row)
+            self.panels.append(row)
+
+    @property
+    def answers(self) -> dict[tuple[str, str], AnswerRow]:
+        """The latest row by arm and task."""
+        return {(row.arm, row.task): row for row in self.paid}
+
+    def known_verdicts(self) -> dict[tuple[str, str], list[Verdict]]:
+        """The present judge's verdicts by task and digest; a later one replaces an earlier one."""
+        judge = self.manifest.judge_model
+        latest: dict[tuple[str, str], dict[tuple[str, int], Verdict]] = defaultdict(dict)
+        for row in self.verdicts:
+            if judge and row.judge == judge.model_name and row.verdict.repeat <= self.manifest.passes:
+                latest[row.task, row.text][row.verdict.criterion, row.verdict.repeat] = row.verdict
+        return {key: list(found.values()) for key, found in latest.items()}
+
+    def task(self, name: str) -> Task:
+        """The task of that id."""
+        found: Task = self.tasks.only([name]).tasks[0]
+        return found
+
+
+def _read(path: Path, kind: Any) -> Any:
+    try:
+        return kind.model_validate_json(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path.parent} holds no results; 'fusion-tool eval run' makes some") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        what = error.errors(include_url=False)[0]
+        raise ConfigError(f"{path} is not what this version of fusion-tool writes: {what['msg']}") from None
+
+
+def _row(line: str, kind: Any) -> Any:
+    try:
+        return kind.model_validate_json(line)
+    except ValidationError:
+        return None  # of another version, or damaged: as if it were not there

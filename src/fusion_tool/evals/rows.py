@@ -1,0 +1,144 @@
+"""The rows of a results folder: what an arm answered to a task, and what a judge found of it."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fusion_tool.errors import Reason
+from fusion_tool.evals.hygiene import Hygiene, hygiene, hygiene_of
+from fusion_tool.evals.verdicts import Verdict
+from fusion_tool.result import FusionResult
+from fusion_tool.usage import Call, Usage
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AnswerRow(_Row):
+    """What one arm made of one task; a later row of the same two replaces it, but its bill stands.
+
+    Args:
+        arm: Its name.
+        task: Its id.
+        at: When it was done.
+        answer: As a reader sees it, without the list of sources; empty where there is none.
+        result: The run's whole result, where there was one.
+        panel: The key of the panel that it was made from, whose calls stand in a `PanelRow`, for arms may share it.
+        reason: Why there is no answer to be scored; `None` where there is one.
+        message: That in words.
+        calls: Its bill, the panel's calls included; empty for a recorded answer.
+        cost_usd: What the answer cost, panel included, shared or not; `None` where unknown.
+        unpriced_calls: How many calls that leaves out.
+        seconds: How long it took, panel included; `None` where unknown.
+    """
+
+    arm: str
+    task: str
+    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    answer: str = ""
+    result: FusionResult | None = None
+    panel: str | None = None
+    reason: Reason | None = None
+    message: str = ""
+    calls: tuple[Call, ...] = ()
+    cost_usd: float | None = None
+    unpriced_calls: int = 0
+    seconds: float | None = None
+
+    @classmethod
+    def of_result(cls, arm: str, task: str, result: FusionResult, panel: str | None) -> Self:
+        """The row of a run that gave an answer; without `usage.calls` twice."""
+        usage = result.usage
+        return cls(
+            arm=arm,
+            task=task,
+            answer=result.answer,
+            result=result.model_copy(update={"usage": usage.model_copy(update={"calls": []})}),
+            panel=panel,
+            calls=tuple(usage.calls),
+            cost_usd=usage.cost_usd,
+            unpriced_calls=usage.unpriced_calls,
+            seconds=result.timing.total_seconds,
+        )
+
+    @classmethod
+    def of_failure(cls, arm: str, task: str, reason: Reason, message: str, calls: tuple[Call, ...] = ()) -> Self:
+        """The row of a run that gave none."""
+        usage = Usage.of(calls)
+        bill = {"cost_usd": usage.cost_usd, "unpriced_calls": usage.unpriced_calls}
+        return cls(arm=arm, task=task, reason=reason, message=message, calls=calls, **bill)
+
+    @property
+    def hygiene(self) -> Hygiene:
+        """What is wrong with the answer whatever it says."""
+        return hygiene_of(self.result) if self.result else hygiene(self.answer)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the arm declined to answer: its provider or the model itself said so."""
+        return self.reason == "refused" or (self.reason is None and self.hygiene.refused)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it is not tried again: it has an answer, or was refused; what failed otherwise may do better."""
+        return self.reason in (None, "refused")
+
+    @property
+    def text(self) -> str:
+        """What is graded: the answer with its sources."""
+        if self.result is None or not self.result.citations:
+            return self.answer
+        listed = (f"[{one.number}] {one.title} - {one.url}" for one in self.result.citations)
+        return "\n".join([f"{self.answer}\n\nSources", *listed])
+
+    def seat_texts(self) -> dict[str, str]:
+        """What each seat of a panel answered, as it is graded, by the seat's label; the last wave's counts."""
+        from fusion_tool.grounding.citations import renumber
+        from fusion_tool.sources import Found
+
+        if self.result is None or len(self.result.plan.seats) < 2:  # noqa: PLR2004 - one seat is no panel
+            return {}
+        known = {
+            one.id: Found(id=one.id, url=one.url, title=one.title, kind=one.kind, text="")
+            for one in self.result.sources
+        }
+        texts = {}
+        for given in self.result.responses:
+            numbered = renumber(given.content, known)
+            listed = [
+                f"[{number}] {known[key]['title']} - {known[key]['url']}" for key, number in numbered.numbers.items()
+            ]
+            texts[given.seat] = "\n".join([f"{numbered.text}\n\nSources", *listed]) if listed else numbered.text
+        return texts
+
+
+class PanelRow(_Row):
+    """A panel that was asked, whoever goes on from its answers: `run_id` tells it from the same one asked again."""
+
+    panel: str
+    run_id: str
+    calls: tuple[Call, ...]
+
+
+class VerdictRow(_Row):
+    """What one judge found of one criterion of one text; the same text of two arms is judged once.
+
+    Args:
+        task: Its id.
+        text: The text's digest.
+        judge: The judge's model.
+        verdict: The verdict, with its bill.
+    """
+
+    task: str
+    text: str
+    judge: str
+    verdict: Verdict
+
+
+def digest(text: str) -> str:
+    """By which a graded text is known."""
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]

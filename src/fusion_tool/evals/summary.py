@@ -1,0 +1,181 @@
+"""`Summary`: everything a report tells of a results folder, whatever its form."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
+
+from fusion_tool.errors import ConfigError
+from fusion_tool.evals.bill import Bill, bill_of
+from fusion_tool.evals.cautions import judge_cautions
+from fusion_tool.evals.comparison import Comparison, compare, holm
+from fusion_tool.evals.hygiene import ArmHygiene, hygiene_of_arm
+from fusion_tool.evals.lifts import ArmScores, Lift, lifts
+from fusion_tool.evals.manifest import ArmRecord
+from fusion_tool.evals.results import Results
+from fusion_tool.evals.retention import Retention, retention_of
+from fusion_tool.evals.rows import AnswerRow
+from fusion_tool.evals.scored import scores_of
+from fusion_tool.evals.scoring import ArmScore, TaskScore, score_arm
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """One arm.
+
+    Args:
+        name: Its name.
+        scores: By task id.
+        score: Over the tasks.
+        hygiene: Of its answers.
+        cost_usd: Mean of an answer's cost, shared panels counted with each; `None` where any is unknown.
+        seconds: Mean of an answer's time; `None` where any is unknown.
+        dropped: Pages and results that the contamination guard kept out.
+        failed: Runs without an answer, by reason.
+        coverage: Share of the verdicts that are in; `None` where no judge graded.
+        retention: What became of what its seats had; `None` where the seats were not graded.
+    """
+
+    name: str
+    scores: dict[str, TaskScore]
+    score: ArmScore
+    hygiene: ArmHygiene
+    cost_usd: float | None
+    seconds: float | None
+    dropped: int
+    failed: Counter[str]
+    coverage: float | None
+    retention: Retention | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A results folder's findings.
+
+    Args:
+        tasks: The task set's name.
+        count: How many tasks it has.
+        judge: Who graded; `None` where nobody did.
+        passes: Verdicts a criterion.
+        version: Of the package that made the folder.
+        arms: They, in the folder's order.
+        comparisons: Pairs of arms, p-values corrected for all of them.
+        domains: Per domain, the same pairs, corrected for all of them.
+        lifts: What an arm gains by one thing alone.
+        warnings: What to know before believing any of it.
+        bill: What was paid.
+    """
+
+    tasks: str
+    count: int
+    judge: str | None
+    passes: int
+    version: str
+    arms: list[ArmSummary]
+    comparisons: list[Comparison]
+    domains: dict[str, list[Comparison]]
+    lifts: list[Lift]
+    warnings: list[str]
+    bill: Bill
+
+
+def summarize(results: Results, *, against: str | None = None) -> Summary:
+    """The findings of `results`.
+
+    Args:
+        results: A folder.
+        against: The arm with which each other one is compared; by default all are with each other.
+
+    Raises:
+        ConfigError: There is no such arm.
+    """
+    names = list(results.manifest.arms)
+    if against is not None and against not in names:
+        raise ConfigError(f"no arm '{against}' in {results.folder}; there are {', '.join(names)}", field="against")
+    arms = [_arm(results, name) for name in names]
+    pairs = [(one, two) for two, one in combinations(arms, 2) if against is None]
+    pairs += [(one, two) for one in arms for two in arms if two.name == against != one.name]
+    judge = results.manifest.judge_model
+    return Summary(
+        tasks=results.manifest.tasks,
+        count=len(results.tasks.tasks),
+        judge=judge.model_name if judge else None,
+        passes=results.manifest.passes,
+        version=results.manifest.version,
+        arms=arms,
+        comparisons=holm([compare(one.name, _values(one), two.name, _values(two)) for one, two in pairs]),
+        domains=_domains(results, pairs),
+        lifts=lifts([found for arm in arms if (found := _for_lifts(arm, results.manifest.arms[arm.name]))]),
+        warnings=[*judge_cautions(results), *(line for arm in arms for line in _cautions(arm))],
+        bill=bill_of(results),
+    )
+
+
+def _arm(results: Results, name: str) -> ArmSummary:
+    rows = [row for (arm, _), row in results.answers.items() if arm == name]
+    scores = scores_of(results, rows)
+    given = [row for row in rows if row.reason is None]
+    graded = [score.coverage for score in scores.values() if score.coverage is not None]
+    return ArmSummary(
+        name=name,
+        scores=scores,
+        score=score_arm(scores.values()),
+        hygiene=hygiene_of_arm(row.hygiene for row in given),
+        cost_usd=_mean([None if row.unpriced_calls else row.cost_usd for row in given]),
+        seconds=_mean([row.seconds for row in given]),
+        dropped=sum(row.result.dropped for row in given if row.result),
+        failed=Counter(row.reason for row in rows if row.reason not in (None, "refused")),
+        coverage=fmean(graded) if graded else None,
+        retention=retention_of(results, given),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known and len(known) == len(values) else None
+
+
+def _values(arm: ArmSummary) -> dict[str, float | None]:
+    return {task: score.score for task, score in arm.scores.items()}
+
+
+def _domains(results: Results, pairs: Sequence[tuple[ArmSummary, ArmSummary]]) -> dict[str, list[Comparison]]:
+    domains = sorted({task.domain for task in results.tasks.tasks if task.domain})
+    keyed = [(domain, one, two) for domain in domains for one, two in pairs] if len(domains) > 1 else []
+
+    def within(arm: ArmSummary, domain: str) -> dict[str, float | None]:
+        return {task: score.score for task, score in arm.scores.items() if score.domain == domain}
+
+    compared = holm([compare(one.name, within(one, d), two.name, within(two, d)) for d, one, two in keyed])
+    found: dict[str, list[Comparison]] = {}
+    for (domain, _, _), comparison in zip(keyed, compared, strict=True):
+        if comparison.n:
+            found.setdefault(domain, []).append(comparison)
+    return found
+
+
+def _for_lifts(arm: ArmSummary, record: ArmRecord) -> ArmScores | None:
+    """`arm` as far as its gain can be told apart: a router's seats vary, and a recording's are not known."""
+    if record.config is None or record.kind in ("routed", "replay"):
+        return None
+    config = record.config
+    seats = config["panel"][:1] if config["strategy"] == "solo" else config["panel"]
+    writer = None if len(seats) == 1 else (config["synthesizer"] or config["judge"] or seats[0])["model"]
+    tools = bool(config["search"] or config["documents"] or config["bash"] != "off")
+    models = tuple(seat["model"] for seat in seats)
+    return ArmScores(arm.name, models, tools, _values(arm), arm.cost_usd, writer)
+
+
+def _cautions(arm: ArmSummary) -> list[str]:
+    lines = []
+    if missing := arm.score.tasks - arm.score.scored - arm.score.refused - sum(arm.failed.values()):
+        lines.append(f"{arm.name}: {missing} of {arm.score.tasks} answers have too few verdicts for a score")
+    if arm.failed:
+        told = ", ".join(f"{count} {reason}" for reason, count in arm.failed.most_common())
+        lines.append(f"{arm.name}: no answer from {sum(arm.failed.values())} of {arm.score.tasks} runs ({told})")
+    if arm.score.refused:
+        lines.append(f"{arm.name}: refused {arm.score.refused} of {arm.score.tasks} tasks, which its score leaves out")
+    if arm.dropped:
+        lines.append(f"{arm.name}: the contamination guard kept out {arm.dropped} pages or results")
+    return lines

@@ -1,0 +1,141 @@
+"""A run as a page: `to_html`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from fusion_tool.report.bill import lanes_of, stages_of
+from fusion_tool.report.comparison import matrix
+from fusion_tool.report.page import page
+from fusion_tool.report.picture import Lane, picture
+from fusion_tool.report.prose import Cited, is_web, prose
+from fusion_tool.report.timeline import Watched, from_durations, is_whole
+from fusion_tool.result import FailedModel, FusionResult, Support
+from fusion_tool.sources import Source
+from fusion_tool.usage import Usage
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from fusion_tool.events import Event
+
+
+class FailedRun(BaseModel):
+    """A run without an answer: the JSON that `fusion-tool ask --json` prints of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    status: Literal["failed"]
+    error: str
+    failed_models: list[FailedModel]
+    usage: Usage | None = None
+    question: str = ""
+
+
+def to_html(result: "FusionResult | FailedRun | Mapping[str, Any]", events: "Sequence[Event]" = ()) -> str:
+    """One self-contained page: no network, no script; everything from models and the web is escaped.
+
+    Args:
+        result: A run's result, or its dict or JSON form; a failed run's JSON is taken too.
+        events: The run's, for a true timeline; without them it is put together from durations.
+
+    Returns:
+        HTML, to be written as UTF-8.
+
+    Raises:
+        ConfigError: The extra `report` is not installed.
+        ValidationError: The dict is no result.
+    """
+    run = _read(result)
+    if isinstance(run, FailedRun):
+        asked = next((event["question"] for event in events if event["type"] == "run.started"), run.question)
+        lanes = Watched.lanes(events) if is_whole(events) else []
+        bill = _bill(run.usage) if run.usage else None
+        return page("failed.html", run=run, question=asked, timeline=_timeline(lanes), watched=True, bill=bill)
+    watched = is_whole(events)
+    lanes = Watched.lanes(events) if watched else from_durations(run)
+    support = {each.source_id: each.support for each in run.citations}
+    numbers = {each.source_id: each.number for each in run.citations}
+    sources = _listed(run.sources, numbers, support)
+    by_id = {each.id: Cited(each.id, each.anchor, each.title, each.url) for each in sources}
+    return page(
+        "run.html",
+        result=run,
+        question=run.question,
+        answer=prose(run.answer, _numbered(run)),
+        matrix=matrix(run.analysis, run.responses) if run.analysis else None,
+        timeline=None if run.cached else _timeline(lanes),
+        watched=watched,
+        bill=_bill(run.usage),
+        sources=sources,
+        answers=[(given, prose(given.content, by_id)) for given in run.responses],
+    )
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A source as the page lists it; `number` and `support` are `None` where the answer does not cite it."""
+
+    id: str
+    anchor: str
+    title: str
+    url: str
+    href: str | None
+    kind: str
+    retrieved_by: list[str]
+    number: int | None
+    support: Support | None
+
+
+@dataclass(frozen=True)
+class _Bill:
+    total: Usage
+    stages: list[tuple[str, Usage]]
+    picture: "Markup | None"
+
+
+def _read(result: "FusionResult | FailedRun | Mapping[str, Any]") -> FusionResult | FailedRun:
+    if isinstance(result, FusionResult | FailedRun):
+        return result
+    kind = FailedRun if result.get("status") == "failed" else FusionResult
+    return kind.model_validate(result)
+
+
+def _numbered(run: FusionResult) -> dict[str, Cited]:
+    return {
+        str(each.number): Cited(str(each.number), _anchor(each.source_id), each.title, each.url, each.support)
+        for each in run.citations
+    }
+
+
+def _anchor(source_id: str) -> str:
+    return f"source-{source_id}"
+
+
+def _listed(sources: Sequence[Source], numbers: dict[str, int], support: dict[str, Support]) -> list[_Listed]:
+    """The cited ones first, by number."""
+    rows = [
+        _Listed(
+            **each.model_dump(),
+            anchor=_anchor(each.id),
+            href=each.url if is_web(each.url) else None,
+            number=numbers.get(each.id),
+            support=support.get(each.id),
+        )
+        for each in sources
+    ]
+    return sorted(rows, key=lambda row: (row.number is None, row.number or 0))
+
+
+def _timeline(lanes: Sequence[Lane]) -> "Markup | None":
+    if not any(lane.marks for lane in lanes):
+        return None
+    return picture("Who worked when", lanes, lambda value: f"{value:g} s")
+
+
+def _bill(usage: Usage) -> _Bill:
+    lanes, tick = lanes_of(usage)
+    drawn = picture("The bill by stage", lanes, tick) if lanes else None
+    return _Bill(usage, stages_of(usage), drawn)

@@ -1,0 +1,79 @@
+"""Pages as tests read them: fenced blocks, inline code, links, and parts between marks."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+_FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`([^`\n]+)`")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """A fenced block: the page's name, the line that its text begins at, its language, its text."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks(language: str) -> list[Block]:
+    """All fenced blocks of one language, page by page."""
+    return [block for page in PAGES for block in _blocks(page) if block.language == language]
+
+
+def prose(page: Path) -> str:
+    """The page without its fenced blocks."""
+    return _FENCE.sub("", page.read_text("utf-8"))
+
+
+def inline(page: Path) -> list[str]:
+    """What stands between backticks in the page's prose; a line's end inside is a blank."""
+    return _INLINE.findall(re.sub(r"(?<=\S)\n(?=\S)", " ", prose(page)))
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind `#`: the headings, as GitHub spells them."""
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(prose(page)))
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+def is_current(name: str, **parts: str) -> bool:
+    """Whether each part of the page `docs/NAME`, between `<!-- part: begin -->` and its end, is as given.
+
+    `UPDATE_SNAPSHOTS=1 pytest tests/contracts` writes them anew first.
+    """
+    path = ROOT / "docs" / name
+    text = path.read_text("utf-8")
+    wanted = text
+    for part, content in parts.items():
+        begin, end = f"<!-- {part}: begin -->\n", f"<!-- {part}: end -->"
+        head, rest = wanted.split(begin)
+        wanted = f"{head}{begin}{content.strip()}\n{end}{rest.split(end)[1]}"
+    if os.environ.get("UPDATE_SNAPSHOTS") == "1":
+        path.write_text(wanted, "utf-8")
+    return path.read_text("utf-8") == wanted
+
+
+def table(header: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
+
+
+def _blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text("utf-8")
+    for match in _FENCE.finditer(text):
+        indent, language, content = match.groups()
+        yield Block(
+            page.name, text.count("\n", 0, match.start()) + 2, language, re.sub(f"^{indent}", "", content, flags=re.M)
+        )

@@ -1,0 +1,90 @@
+"""What a run finds around it: environment variables, and the user's files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_config_path, user_data_path
+
+from fusion_tool import runs
+from fusion_tool.cache import store as results
+from fusion_tool.evals.published import published
+from fusion_tool.health import store as health
+from fusion_tool.models.endpoints import PROVIDERS, Provider
+from fusion_tool.models.install import MODELS, weights_path
+from fusion_tool.panel_tools.check import NEEDS
+from fusion_tool.routing import privacy, profiles
+from tests.contracts.pages.markdown import table
+
+_HOMES = {"data": user_data_path, "cache": user_cache_path, "configuration": user_config_path}
+
+
+def providers_table() -> str:
+    """The providers that take a plain key."""
+    rows = [
+        (f"`{name}:`", _names(each.keys), f"`{each.moved_by}`" if each.moved_by else "-", _reached(each))
+        for name, each in PROVIDERS.items()
+    ]
+    return table(("models named", "key", "another address", "without LangChain's package"), rows)
+
+
+def search_table() -> str:
+    """The search providers that need something."""
+    return table(("search provider", "variable"), [(f"`{name}`", f"`{variable}`") for name, variable in NEEDS.items()])
+
+
+def files_table() -> str:
+    """Every file that the package keeps or reads in the user's folders."""
+    return table(("file", "holds", "kept for", "deleted by"), list(_files()))
+
+
+def _files() -> Iterator[tuple[str, ...]]:
+    yield (
+        _shown(runs.default_path()),
+        "kept runs: question, what was read and answered",
+        f"{runs.KEEP_DAYS:g} days after the last step",
+        "`fusion-tool runs delete RUN_ID`, `fusion-tool runs delete --older-than DAYS`",
+    )
+    yield (
+        _shown(health.default_path()),
+        "how every call of a model ended; nothing that was said",
+        f"{health.KEEP_DAYS} days",
+        "deleting the file; `health = false` stops it",
+    )
+    weights = next(iter(MODELS))
+    yield _shown(weights_path(weights)), "the embedded model's weights", "ever", "deleting the file"
+    yield _shown(results.default_path()), "whole results, with `cache = true`", "the day (UTC)", "deleting the file"
+    yield (
+        _shown(user_cache_path("fusion-tool") / "tools.sqlite"),
+        "searches and pages, where `cache_seconds` is set",
+        "`cache_seconds`; what nobody asks for again stays in the file",
+        "deleting the file",
+    )
+    yield (
+        _shown(user_cache_path("fusion-tool") / "documents", "*.sqlite"),
+        "one index a documents folder: its texts' words, and the texts",
+        "ever",
+        "deleting the file; it is made again",
+    )
+    yield _shown(published()["draco"].path.parent, "*.jsonl"), "downloaded evaluation tasks", "ever", "deleting the file"
+    for name, what in (
+        (profiles.OWN_FILE, "your [model profiles](routing.md#what-is-known-of-models)"),
+        (profiles.MEASURED_FILE, "scores that your evaluations measured, in the same form"),
+        (privacy.FILE, "your [patterns of private questions](#private-questions)"),
+    ):
+        yield _shown(user_config_path("fusion-tool") / name), what, "yours; only read", "-"
+
+
+def _shown(path: Path, below: str = "") -> str:
+    kind = next(kind for kind, home in _HOMES.items() if path.is_relative_to(home("fusion-tool")))
+    inside = path.relative_to(_HOMES[kind]("fusion-tool")) / below
+    return f"{kind} folder: `{inside.as_posix()}`"
+
+
+def _names(keys: tuple[str, ...]) -> str:
+    return " or ".join(f"`{key}`" for key in keys)
+
+
+def _reached(each: Provider) -> str:
+    if not each.packaged:
+        return f"{each.url}{each.path} (there is none)"
+    return f"{each.url}{each.path}" if each.url else "comes with this one"

@@ -1,0 +1,99 @@
+"""What the pages say of the source is so: their generated parts are current, their links lead somewhere."""
+
+import re
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from tests.contracts.pages.markdown import PAGES, ROOT, anchors, inline, is_current, prose
+from tests.contracts.pages.occasions import events_table
+from tests.contracts.pages.settings import TABLES, settings_table
+from tests.contracts.pages.surroundings import files_table, providers_table, search_table
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+CONFIGURATION, ARCHITECTURE = ROOT / "docs" / "configuration.md", ROOT / "docs" / "architecture.md"
+VARIABLE = re.compile(r"environ(?:\.get)?[(\[]\"(\w+)\"")
+
+
+def test_the_configurations_page_is_that_of_the_source():
+    parts = {part: settings_table(part) for part in TABLES}
+    around = {"providers": providers_table(), "search providers": search_table(), "files": files_table()}
+    assert is_current("configuration.md", **parts, **around)
+
+
+def test_the_page_of_events_is_that_of_the_source():
+    assert is_current("events.md", events=events_table())
+
+
+def test_every_variable_that_is_read_is_documented():
+    """Besides those of the generated tables, which come from the same constants."""
+    read = chain.from_iterable(VARIABLE.findall(file.read_text("utf-8")) for file in (ROOT / "src").rglob("*.py"))
+    page = CONFIGURATION.read_text("utf-8")
+    assert {name for name in read if f"`{name}`" not in page} == set()
+
+
+def test_env_example_names_what_is_documented():
+    named = re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE)
+    page = CONFIGURATION.read_text("utf-8")
+    assert named
+    assert [name for name in named if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", prose(page)):
+        file, _, anchor = target.partition("#")
+        other = page.parent / file if file else page
+        assert other.exists(), target
+        assert not anchor or anchor in anchors(other), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_named_pages_and_scripts_exist(page):
+    named = [text for text in inline(page) if re.fullmatch(r"(docs|examples|benchmarks|graphs|tests)/[\w./-]+", text)]
+    assert [text for text in named if not (ROOT / text).exists()] == []
+
+
+def test_every_page_is_reached_from_the_readme():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"docs/{page.name}" not in readme] == []
+
+
+def test_the_layers_are_those_that_are_kept():
+    (contract,) = (one for one in PROJECT["tool"]["importlinter"]["contracts"] if one["type"] == "layers")
+    drawn = [set(re.findall(r"`(\w+)`", row)) for row in first_column(ARCHITECTURE, "Layers")]
+    assert drawn == [set(re.split(r" \| ", layer)) for layer in contract["layers"]]
+
+
+def test_every_dependency_has_its_reason():
+    named = [name for row in first_column(ARCHITECTURE, "Dependencies") for name in row.split(", ")]
+    assert sorted(named) == sorted(map(package, PROJECT["project"]["dependencies"]))
+
+
+def test_every_extra_has_its_reason():
+    rows = dict(zip(*columns(ARCHITECTURE, "Extras"), strict=True))
+    extras = {
+        f"`{name}`": {package(one) for one in needed if not one.startswith("fusion-tool[")}
+        for name, needed in PROJECT["project"]["optional-dependencies"].items()
+        if name != "all"
+    }
+    assert {name: set(row.split(", ")) for name, row in rows.items()} == extras
+
+
+def package(requirement: str) -> str:
+    return re.split(r"[<>=;\[ ]", requirement)[0]
+
+
+def first_column(page: Path, heading: str) -> list[str]:
+    return columns(page, heading)[0]
+
+
+def columns(page: Path, heading: str) -> tuple[list[str], list[str]]:
+    """The first two columns of the first table below a heading."""
+    below = re.split(rf"^#+ {heading}$", page.read_text("utf-8"), flags=re.MULTILINE)[1]
+    rows = re.search(r"^\|.*?\n\n", below, re.MULTILINE | re.DOTALL)
+    assert rows, heading
+    cells = [re.split(r" *\| *", row.strip("| \n")) for row in rows[0].strip().splitlines()[2:]]
+    return [row[0] for row in cells], [row[1] for row in cells]
