@@ -1,11 +1,18 @@
 """The panel, for LangGraph Studio and Agent Server.
 
 START -> route -> fan_out -> panelist (one a seat) -> judge -> synthesize -> ground -> END
+                     ^                                  |
+                     +----------- next wave ------------+
 
-Ask by `question`, or in the chat by `messages`. The assistant's context is a `FusionConfig`: a panel, a judge,
-limits, tools. Without one a run takes the preset `budget`, which needs `OPENROUTER_API_KEY`.
+Ask by `question`, or in the chat by `messages`. What the panel is stands in `fusion.toml` beside `langgraph.json`;
+where there is none it is the preset `budget`, which needs `OPENROUTER_API_KEY`. Clients choose within it.
 """
 
-from fusion_tool import build_graph
+from pathlib import Path
 
-graph = build_graph()
+from fusion_tool import build_graph
+from fusion_tool.servers.hosted import context_of, operators_config
+
+config = operators_config(Path(__file__).parents[1] / "fusion.toml")
+graph = build_graph(config)
+graph.context_schema = context_of(config)

@@ -2,22 +2,25 @@
 
 START -> route -> panelist -> audit -> END
 
-The context is the panel's `FusionConfig`; its first panelist is asked, by the same node that the panel runs.
-`record` holds everything the seat leaves: its answer, what it found, each failure with its reason, the bill;
-`audit` counts how many of its citations its own sources carry. A seat that fails is a record too, not an error.
+It is set up as the panel is; the first panelist is asked, or the first of the context's `models`, by the same node that
+the panel runs. `record` holds everything the seat leaves: its answer, what it found, each failure with its reason, the
+bill; `audit` counts how many of its citations its own sources carry. A seat that fails is a record too, not an error.
 """
 
 from functools import partial
+from pathlib import Path
 
 from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
 from langgraph.types import Send
 from typing_extensions import TypedDict
 
 from fusion_tool import nodes
 from fusion_tool.briefing import own_records, seat_audit
 from fusion_tool.config import FusionConfig
+from fusion_tool.servers.hosted import context_of, operators_config
 from fusion_tool.state import FusionInput, FusionState, SeatRecord, SeatTask
-from fusion_tool.wiring import RunContext, Wiring
+from fusion_tool.wiring import Wiring
 
 
 class SeatOutput(TypedDict):
@@ -31,10 +34,10 @@ class SeatState(FusionState, SeatOutput):
     """The panel's state, of which `record` and `audit` come out."""
 
 
-def to_the_seat(state: SeatState) -> Send:
+def to_the_seat(state: SeatState, runtime: Runtime[FusionConfig]) -> Send:
     """The first seat of the plan."""
     run, ask = state["run"], state["asks"][0]
-    seconds = FusionConfig.model_validate(run["decided"] or run["config"]).limits.seconds
+    seconds = wiring.settings(runtime, run).limits.seconds
     return Send("panelist", SeatTask(run=run, wave=1, ask=ask, seats=1, seconds=seconds, spent=[0.0, 0]))
 
 
@@ -44,9 +47,10 @@ async def audit(state: SeatState) -> SeatOutput:
     return {"record": record, "audit": seat_audit(record)}
 
 
-wiring = Wiring()
+config = operators_config(Path(__file__).parents[1] / "fusion.toml")
+wiring = Wiring(config)
 graph = (
-    StateGraph(SeatState, context_schema=RunContext, input_schema=FusionInput, output_schema=SeatOutput)
+    StateGraph(SeatState, context_schema=context_of(config), input_schema=FusionInput, output_schema=SeatOutput)
     .add_node("route", partial(nodes.route, wiring=wiring))
     .add_node("panelist", partial(nodes.panelist, wiring=wiring), input_schema=SeatTask)
     .add_node("audit", audit)

@@ -16,9 +16,9 @@ from pydantic import PrivateAttr
 from fusion_tool.background import iterate_sync, run_sync
 from fusion_tool.chat.answer import MODEL_NAME, Said, beside
 from fusion_tool.chat.asking import asked_of, writing_with
+from fusion_tool.chat.inside import apart, tracers_of
 from fusion_tool.chat.stopping import until
 from fusion_tool.chat.structure import structured
-from fusion_tool.chat.tracers import tracers_of
 from fusion_tool.config import FusionConfig, Limits
 from fusion_tool.errors import ConfigError
 from fusion_tool.events import Event
@@ -201,7 +201,8 @@ class ChatFusion(BaseChatModel):
             raise ConfigError("no call takes it, only stop, temperature and max_tokens", field=name)
         sampling = {name: options.get(name) for name in ("temperature", "max_tokens")}
         config, asked = writing_with(self.config, **sampling), asked_of(messages, options.get("answer_schema"))
-        return self._panel.events(asked, is_watched=is_watched, config=config, callbacks=tracers_of(run))
+        events = self._panel.events(asked, is_watched=is_watched, config=config, callbacks=tracers_of(run))
+        return apart(events)
 
     def _stops(self, stop: list[str] | None) -> Sequence[str]:
         return stop or self.stop or ()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.pages.markdown import PAGES, ROOT, anchors, inline, is_current, prose
+from tests.contracts.pages.markdown import PAGES, ROOT, anchors, inline, is_current, links
 from tests.contracts.pages.occasions import events_table
 from tests.contracts.pages.settings import TABLES, settings_table
 from tests.contracts.pages.surroundings import files_table, providers_table, search_table
@@ -43,7 +43,7 @@ def test_env_example_names_what_is_documented():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", prose(page)):
+    for target in links(page):
         file, _, anchor = target.partition("#")
         other = page.parent / file if file else page
         assert other.exists(), target

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,11 +23,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def dev_server(folder: Path, **environment: str) -> Iterator[str]:
-    """The address of a development server of this project, which leaves its own files in `folder`."""
-    for name in ("langgraph.json", "graphs", "src"):
+def dev_server(folder: Path, port: int, **environment: str) -> Iterator[str]:
+    """The address of a development server of this project; its own files, and the operator's, are in `folder`."""
+    shutil.copytree(ROOT / "graphs", folder / "graphs", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("langgraph.json", "src"):
         (folder / name).symlink_to(ROOT / name)
-    port = _free_port()
     options = ("--no-browser", "--no-reload", "--port", str(port))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -46,12 +47,15 @@ def dev_server(folder: Path, **environment: str) -> Iterator[str]:
         process.wait()
 
 
-def _free_port() -> int:
-    """A port below those that the system hands out by itself: tests beside this one ask it for many."""
+def free_ports(count: int) -> list[int]:
+    """Ports below those that the system hands out by itself: tests beside this one ask it for many."""
+    free: list[int] = []
     for port in random.Random(os.getpid()).sample(range(20_000, 30_000), 100):  # noqa: S311 - it protects nothing
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise OSError("no free port between 20000 and 30000")
+            free.append(port)
+        if len(free) == count:
+            return free
+    raise OSError("no free ports between 20000 and 30000")
 
 
 def _offline(home: Path) -> dict[str, str]:
@@ -99,13 +103,19 @@ class Streamed:
 
 
 async def run(
-    client: LangGraphClient, graph: str, given: Any, context: dict[str, Any] | None, thread: str | None = None
+    client: LangGraphClient,
+    graph: str,
+    given: Any,
+    context: dict[str, Any] | None = None,
+    thread: str | None = None,
+    **options: Any,
 ) -> Streamed:
     """Run `graph` as an assistant whose context is `context`."""
     assistant = await client.assistants.create(graph, context=context)
     streamed = Streamed()
     modes = ["custom", "updates", "values"]
-    async for part in client.runs.stream(thread, assistant["assistant_id"], input=given, stream_mode=modes):
+    id_ = assistant["assistant_id"]
+    async for part in client.runs.stream(thread, id_, input=given, stream_mode=modes, **options):
         match part.event:
             case "custom":
                 streamed.events.append(part.data)

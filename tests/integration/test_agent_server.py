@@ -6,15 +6,15 @@ Blocking calls in asynchronous code raise there, so that every run here also sho
 import importlib.util
 import json
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
-
 import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
+from langgraph_sdk.errors import BadRequestError
 
-from fusion_tool import FusionConfig
 from fusion_tool.sandbox import probe
-from tests.integration.dev_server import ROOT, dev_server, run
+from fusion_tool.servers.asked import OPERATORS, SETTABLE
+from tests.integration.dev_server import ROOT, dev_server, free_ports, run
+from tests.integration.mcp_connections import connected
 from tests.integration.panel import kinds
 from tests.scripted_server import Reply, Request, ScriptedServer, ToolCall, faults
 from tests.scripted_server.web import Hit, WebServer
@@ -37,6 +37,18 @@ ANALYSIS = {
 }
 
 
+CONFIGURED = """
+health = false
+documents = "library"
+panel = [{{model = "one", base_url = "{provider}"}}, {{model = "two", base_url = "{provider}"}}]
+judge = {{model = "judge", base_url = "{provider}"}}
+limits = {{usd = 1, seconds = 60}}
+allow_unpriced = true
+search = {{providers = ["searxng"]}}
+fetch = {{allowed_private_hosts = ["127.0.0.1:{web}"]}}
+"""
+
+
 @pytest.fixture(scope="module")
 def internet() -> Iterator[WebServer]:
     """The web and the search engine that the server's environment names."""
@@ -45,8 +57,19 @@ def internet() -> Iterator[WebServer]:
 
 
 @pytest.fixture(scope="module")
-def served(internet: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with dev_server(tmp_path_factory.mktemp("agent-server"), SEARXNG_URL=internet.root) as address:
+def ports() -> list[int]:
+    """Agent Server's, and that of the provider which its operator set up."""
+    return free_ports(2)
+
+
+@pytest.fixture(scope="module")
+def served(internet: WebServer, ports: list[int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("agent-server")
+    (folder / "library").mkdir()
+    (folder / "library" / "moon.md").write_text("The press says that the Moon weighs 73 quintillion tonnes.\n")
+    configured = CONFIGURED.format(provider=f"http://127.0.0.1:{ports[1]}/v1", web=internet.port)
+    (folder / "fusion.toml").write_text(configured)
+    with dev_server(folder, ports[0], SEARXNG_URL=internet.root) as address:
         yield address
 
 
@@ -57,19 +80,12 @@ async def client(served: str) -> AsyncIterator[LangGraphClient]:
 
 
 @pytest.fixture
-def panel(scripted: ScriptedServer) -> dict[str, Any]:
-    """A context of two seats and a judge, none of which needs a key."""
-    scripted.reply("judge", json.dumps(ANALYSIS), "Both say so.")
-    scripted.otherwise(lambda request: f"{request.model} says: {asked(request)}")
-    return {**seats(scripted, "one", "two"), "judge": seat(scripted, "judge"), "search": None, "bash": "off"}
-
-
-def seat(server: ScriptedServer, model: str) -> dict[str, Any]:
-    return {"model": model, "base_url": server.url}
-
-
-def seats(server: ScriptedServer, *models: str) -> dict[str, Any]:
-    return {"panel": [seat(server, model) for model in models]}
+def scripted(ports: list[int]) -> Iterator[ScriptedServer]:
+    """A fresh provider at the address that the server's operator set up: each seat answers, the judge compares."""
+    with ScriptedServer(port=ports[1]) as server:
+        server.reply("judge", json.dumps(ANALYSIS), "Both say so.")
+        server.otherwise(lambda request: f"{request.model} says: {asked(request)}")
+        yield server
 
 
 def asked(request: Request) -> str:
@@ -77,8 +93,9 @@ def asked(request: Request) -> str:
     return " and ".join(question for question in (MARS, MOON) if question in request.prompt)
 
 
-async def test_a_run_streams_its_progress_and_ends_with_the_result(client, panel):
-    streamed = await run(client, "fusion", {"question": MOON}, panel)
+@pytest.mark.usefixtures("scripted")
+async def test_a_run_streams_its_progress_and_ends_with_the_result(client):
+    streamed = await run(client, "fusion", {"question": MOON})
     result = streamed.result
     assert (result.status, result.answer, result.question) == ("ok", "Both say so.", MOON)
     assert [response.content for response in result.responses] == [f"one says: {MOON}", f"two says: {MOON}"]
@@ -94,18 +111,19 @@ async def test_a_run_streams_its_progress_and_ends_with_the_result(client, panel
     assert {event["run_id"] for event in streamed.events} == {result.run_id}
 
 
-async def test_in_the_chat_the_answer_is_a_message(client, panel):
-    streamed = await run(client, "fusion", {"messages": [{"role": "user", "content": MOON}]}, panel)
+@pytest.mark.usefixtures("scripted")
+async def test_in_the_chat_the_answer_is_a_message(client):
+    streamed = await run(client, "fusion", {"messages": [{"role": "user", "content": MOON}]})
     said = [(message["type"], message["content"]) for message in streamed.state["messages"]]
     assert said == [("human", MOON), ("ai", "Both say so.")]
 
 
-async def test_a_second_question_on_a_thread_is_answered_by_itself(client, panel, scripted):
+async def test_a_second_question_on_a_thread_is_answered_by_itself(client, scripted):
     thread = (await client.threads.create())["thread_id"]
-    first = await run(client, "fusion", {"question": MARS, "context": "The red one."}, panel, thread)
+    first = await run(client, "fusion", {"question": MARS, "context": "The red one."}, thread=thread)
     before = len(scripted.requests)
     scripted.reply("judge", json.dumps(ANALYSIS), "Another answer.")
-    second = await run(client, "fusion", {"question": MOON}, panel, thread)
+    second = await run(client, "fusion", {"question": MOON}, thread=thread)
     assert (first.result.question, second.result.question) == (MARS, MOON)
     assert second.result.answer == "Another answer."
     assert [response.content for response in second.result.responses] == [f"one says: {MOON}", f"two says: {MOON}"]
@@ -114,8 +132,7 @@ async def test_a_second_question_on_a_thread_is_answered_by_itself(client, panel
     assert not [prompt for prompt in later if MARS in prompt or "The red one." in prompt]
 
 
-async def test_every_tool_works_where_blocking_calls_raise(client, scripted, internet, tmp_path):
-    (tmp_path / "moon.md").write_text("# The Moon\n\nThe press says that the Moon weighs 73 quintillion tonnes.\n")
+async def test_every_tool_works_where_blocking_calls_raise(client, scripted, internet):
     internet.page("/moon", f"<title>The Moon</title><p>{'The Moon weighs 73 quintillion tonnes. ' * 9}</p>")
     internet.hits(Hit(internet.url("/moon"), "The Moon", "It weighs 73 quintillion tonnes."))
     wanted = [
@@ -125,13 +142,7 @@ async def test_every_tool_works_where_blocking_calls_raise(client, scripted, int
         ToolCall("bash", {"command": "echo 73"}),
     ]
     scripted.reply("one", lambda request: next_call(request, wanted))
-    context = {
-        **seats(scripted, "one"),
-        "search": {"providers": ["searxng"]},
-        "fetch": {"allowed_private_hosts": [f"127.0.0.1:{internet.port}"]},
-        "documents": str(tmp_path),
-    }
-    streamed = await run(client, "panelist", {"question": MOON}, context)
+    streamed = await run(client, "panelist", {"question": MOON})
     record = streamed.record
     retrieved = ["result", "page", "document", *(["command"] if (await probe()).works else [])]
     assert record["failures"] == []
@@ -145,8 +156,9 @@ def next_call(request: Request, wanted: list[ToolCall]) -> Reply | str:
     return Reply(tool_calls=[offered[done]]) if done < len(offered) else "\n".join(request.tool_results)
 
 
-async def test_a_seat_alone_shows_its_whole_record(client, panel):
-    streamed = await run(client, "panelist", {"question": MOON}, panel)
+@pytest.mark.usefixtures("scripted")
+async def test_a_seat_alone_shows_its_whole_record(client):
+    streamed = await run(client, "panelist", {"question": MOON})
     record = streamed.record
     assert streamed.nodes == ["route", "panelist", "audit"]
     assert (record["seat"], record["answered"], record["content"]) == ("one", True, f"one says: {MOON}")
@@ -154,55 +166,188 @@ async def test_a_seat_alone_shows_its_whole_record(client, panel):
     assert streamed.state["audit"] == {"supported": 0, "weak": 0, "mismatch": 0, "unknown": 0}
 
 
-async def test_a_seat_that_fails_alone_is_a_record_with_the_reason(client, panel, scripted):
+async def test_a_seat_that_fails_alone_is_a_record_with_the_reason(client, scripted):
     scripted.reply("one", faults.unauthorized())
-    streamed = await run(client, "panelist", {"question": MOON}, panel)
+    streamed = await run(client, "panelist", {"question": MOON})
     assert not streamed.record["answered"]
     assert [failure["reason"] for failure in streamed.record["failures"]] == ["auth"]
 
 
-@pytest.mark.parametrize("graph", ["fusion", "panelist"])
-async def test_without_key_and_context_the_error_names_both_cures(client, graph):
-    streamed = await run(client, graph, {"question": MOON}, None)
-    assert streamed.complaint.startswith("ConfigError: no model provider is configured: set OPENROUTER_API_KEY")
-    assert "'local'" in streamed.complaint
-
-
-async def test_a_failed_panel_says_why(client, panel, scripted):
+async def test_a_failed_panel_says_why(client, scripted):
     scripted.otherwise(faults.unauthorized())
-    streamed = await run(client, "fusion", {"question": MOON}, panel)
+    streamed = await run(client, "fusion", {"question": MOON})
     assert streamed.complaint.startswith("PanelFailed: no usable answer from the panel (one auth: ")
+
+
+async def system_assistant(client: LangGraphClient, graph: str) -> str:
+    """The assistant that is there without anybody having made one."""
+    (assistant,) = await client.assistants.search(graph_id=graph, metadata={"created_by": "system"})
+    return assistant["assistant_id"]
 
 
 @pytest.mark.parametrize(("graph", "returned"), [("fusion", {"result", "messages"}), ("panelist", {"record", "audit"})])
 async def test_studio_gets_every_schema(client, graph, returned):
-    (assistant,) = await client.assistants.search(graph_id=graph, metadata={"created_by": "system"})
-    schemas = await client.assistants.get_schemas(assistant["assistant_id"])
+    schemas = await client.assistants.get_schemas(await system_assistant(client, graph))
     given, context = schemas["input_schema"], schemas["context_schema"]
-    assert set(given["properties"]) == {"question", "context", "messages"}
+    assert set(given["properties"]) == {"question", "context", "instructions", "answer_schema", "messages"}
     assert given["properties"]["question"]["type"] == "string"
     assert set(schemas["output_schema"]["properties"]) == returned
     assert schemas["state_schema"]
-    assert set(context["properties"]) == set(FusionConfig.model_fields)
-    assert context["properties"]["panel"]["items"] == {"$ref": "#/$defs/Panelist"}
-    assert {"$ref": "#/$defs/Panelist"} in context["properties"]["judge"]["anyOf"]
-    assert context["properties"]["limits"]["$ref"] == "#/$defs/Limits"
-    assert context["$defs"]["Panelist"]["properties"]["model"]["type"] == "string"
-    assert context["$defs"]["Limits"]["properties"]["seconds"]["type"] == "number"
+    assert set(context["properties"]) == set(SETTABLE)
+    assert not OPERATORS & set(context["properties"])
+    assert {"$ref": "#/$defs/WishedLimits"} in context["properties"]["limits"]["anyOf"]
+    assert "local" in context["properties"]["preset"]["anyOf"][0]["enum"]
+    assert all(one["default"] is None for one in context["properties"].values())
+
+
+@pytest.mark.usefixtures("scripted")
+async def test_a_client_chooses_within_what_the_operator_set_up(client):
+    wished = {"models": ["two"], "strategy": "solo", "limits": {"seconds": 9}, "excluded_domains": ["a.example"]}
+    streamed = await run(client, "fusion", {"question": MOON}, wished)
+    assert [response.seat for response in streamed.result.responses] == ["two"]
+    assert streamed.result.plan.strategy == "solo"
+
+
+@pytest.mark.parametrize("given", ["context", "config"])
+@pytest.mark.parametrize("name", ["base_url", "api_key_env", "documents", "bash", "fetch", "search", "panel"])
+async def test_what_is_the_operators_is_refused_before_anything_runs(client, scripted, given, name):
+    asked_for = {name: "anything"} if given == "context" else {"configurable": {name: "anything"}}
+    for refused in (
+        client.runs.wait(None, "fusion", input={"question": MOON}, **{given: asked_for}),
+        client.assistants.create("fusion", **{given: asked_for}),
+    ):
+        with pytest.raises(BadRequestError, match=f"{name}: only the operator of this server may set it"):
+            await refused
+    assert not scripted.requests
+
+
+@pytest.mark.parametrize(
+    ("wished", "complaint"),
+    [
+        ({"models": ["gpt-5.5"]}, "models.0: 'gpt-5.5' is not offered here; there are one, two, judge"),
+        ({"models": [{"model": "one", "base_url": "http://a.example"}]}, "models: expected a list of strings"),
+        ({"judge": {"model": "one", "api_key_env": "HOME"}}, "judge: '{'model': 'one'"),
+        ({"limits": {"usd": 2}}, "limits.usd: at most 1 is allowed here"),
+        ({"limits": {"hours": 1}}, "limits.hours: no such setting"),
+        ({"preset": "ollama"}, "preset: 'ollama' is not offered here"),
+    ],
+)
+async def test_a_wish_beyond_that_is_the_runs_error_in_one_line(client, scripted, wished, complaint):
+    streamed = await run(client, "fusion", {"question": MOON}, wished)
+    assert streamed.complaint.startswith(f"ConfigError: {complaint}")
+    assert "\n" not in streamed.complaint
+    assert not scripted.requests
+
+
+async def test_a_preset_can_be_chosen_without_the_operators_file_being_touched(client, scripted):
+    streamed = await run(client, "fusion", {"question": MOON}, {"preset": "budget"})
+    assert streamed.complaint.startswith("ConfigError: panel.0.model: ")
+    assert "needs a key: set OPENROUTER_API_KEY" in streamed.complaint
+    assert not scripted.requests
+
+
+async def test_an_edited_seat_is_what_the_judge_and_the_result_see(client, scripted):
+    thread = (await client.threads.create())["thread_id"]
+    paused = await run(client, "fusion", {"question": MOON}, thread=thread, interrupt_before=["judge"])
+    assert paused.nodes[-1] == "__interrupt__"
+    assert scripted.counts == {"one": 1, "two": 1}
+    state = await client.threads.get_state(thread)
+    assert state["next"] == ["judge"]
+    edited = next(record for record in state["values"]["records"] if record["seat"] == "one")
+    edited["content"] = "It weighs what I say."
+    await client.threads.update_state(thread, {"records": [edited]}, as_node="panelist")
+    finished = await run(client, "fusion", None, thread=thread)
+    (hearing, _) = scripted.calls("judge")
+    assert "It weighs what I say." in hearing.prompt
+    assert f"one says: {MOON}" not in hearing.prompt
+    assert [one.content for one in finished.result.responses] == ["It weighs what I say.", f"two says: {MOON}"]
+    assert scripted.counts == {"one": 1, "two": 1, "judge": 2}
+
+
+async def test_a_finished_run_is_written_anew_by_another_synthesizer_alone(client, scripted):
+    thread = (await client.threads.create())["thread_id"]
+    first = await run(client, "fusion", {"question": MOON}, thread=thread)
+    history = await client.threads.get_history(thread)
+    before = next(one for one in history if one["next"] == ["synthesize"])
+    scripted.reply("two", "Written anew.")
+    forked = await run(
+        client, "fusion", None, {"synthesizer": "two"}, thread, checkpoint_id=before["checkpoint"]["checkpoint_id"]
+    )
+    assert forked.nodes == ["synthesize", "ground"]
+    assert (first.result.answer, forked.result.answer) == ("Both say so.", "Written anew.")
+    assert forked.result.responses == first.result.responses
+    assert forked.result.analysis == first.result.analysis
+    assert scripted.counts == {"one": 1, "two": 2, "judge": 2}
+    assert [call.stage for call in forked.result.usage.calls] == [call.stage for call in first.result.usage.calls]
+
+
+@pytest.mark.usefixtures("scripted")
+async def test_an_edited_checkpoint_does_not_reach_another_address(client, web):
+    thread = (await client.threads.create())["thread_id"]
+    await run(client, "fusion", {"question": MOON}, thread=thread, interrupt_before=["judge"])
+    started = (await client.threads.get_state(thread))["values"]["run"]
+    elsewhere = {**started["config"], "judge": {"model": "judge", "base_url": f"{web.root}/v1"}}
+    await client.threads.update_state(thread, {"run": {**started, "config": elsewhere}}, as_node="panelist")
+    finished = await run(client, "fusion", None, thread=thread)
+    assert finished.result.answer == "Both say so."
+    assert not web.requests
+
+
+async def test_the_agent_hands_research_over_and_answers(client, scripted):
+    call = Reply(tool_calls=[ToolCall("fusion_research", {"question": MOON})])
+    scripted.reply("judge", call, json.dumps(ANALYSIS), "Both say so.", "It is heavy.")
+    streamed = await run(client, "research_agent", {"messages": [{"role": "user", "content": "How heavy is it?"}]})
+    said = [(message["type"], message["content"]) for message in streamed.state["messages"]]
+    assert [kind for kind, _ in said] == ["human", "ai", "tool", "ai"]
+    assert said[2][1].startswith("Both say so.\n\n(Panel: 2 of 2 answered")
+    assert said[3][1] == "It is heavy."
+    assert streamed.state["messages"][2]["artifact"]["question"] == MOON
+
+
+async def test_the_agents_own_model_is_one_of_the_operators(client, scripted):
+    schemas = await client.assistants.get_schemas(await system_assistant(client, "research_agent"))
+    model = schemas["context_schema"]["properties"]["model"]
+    assert (model["default"], model["enum"]) == ("judge", ["judge", "one", "two"])
+    assert set(schemas["output_schema"]["properties"]) >= {"messages"}
+    hello = {"messages": [{"role": "user", "content": "Hello."}]}
+    scripted.reply("two", "Good day.")
+    streamed = await run(client, "research_agent", hello, {"model": "two"})
+    assert streamed.state["messages"][-1]["content"] == "Good day."
+    refused = await run(client, "research_agent", hello, {"model": "openai:gpt-5.5"})
+    assert refused.complaint == "ConfigError: model: 'openai:gpt-5.5' is not offered here; there are judge, one, two"
+
+
+async def test_the_servers_own_mcp_offers_the_panel(served, scripted):
+    async with connected(f"{served}/mcp") as session:
+        tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+        answered = await session.call_tool("fusion", {"question": MOON, "context": "The one above us."})
+        refused = await session.call_tool("fusion", {"question": ""})
+    assert {"fusion", "panelist", "research_agent"} <= set(tools)
+    assert tools["fusion"].description.startswith("Research a question in depth")
+    given = tools["fusion"].inputSchema
+    assert (given["type"], "$defs" in given) == ("object", False)
+    assert given["properties"]["question"]["type"] == given["properties"]["context"]["type"] == "string"
+    assert "Both say so." in answered.content[0].text
+    assert "The one above us." in scripted.calls("one")[0].prompt
+    assert refused.isError
 
 
 @pytest.mark.parametrize(
     ("graph", "edges"),
     [
-        ("fusion", "route-fan_out fan_out-panelist panelist-judge judge-fan_out judge-synthesize synthesize-ground ground-__end__"),
+        (
+            "fusion",
+            "route-fan_out fan_out-panelist panelist-judge judge-fan_out judge-synthesize synthesize-ground "
+            "ground-__end__",
+        ),
         ("panelist", "route-panelist panelist-audit audit-__end__"),
+        ("research_agent", "model-tools tools-model model-__end__"),
     ],
 )
 async def test_studio_draws_the_graph(client, graph, edges):
-    (assistant,) = await client.assistants.search(graph_id=graph, metadata={"created_by": "system"})
-    drawn = await client.assistants.get_graph(assistant["assistant_id"])
+    drawn = await client.assistants.get_graph(await system_assistant(client, graph))
     lines = {f"{edge['source']}-{edge['target']}" for edge in drawn["edges"]}
-    assert lines == {"__start__-route", *edges.split()}
+    assert lines >= set(edges.split())
 
 
 def test_the_projects_folder_stays_clean(served):

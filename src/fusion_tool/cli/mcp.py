@@ -56,7 +56,7 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
 ) -> None:
     """Serve the panel as the tool fusion_research to MCP clients, over standard input and output or HTTP."""
     from fusion_tool.cli.choices import Choices
-    from fusion_tool.servers.extras import require
+    from fusion_tool.extras import require
 
     require("mcp", "mcp")
     from fusion_tool.servers.mcp_server import Options

@@ -81,7 +81,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.cli import consoles
     from fusion_tool.cli.choices import Choices
     from fusion_tool.config import Panelist
-    from fusion_tool.servers.extras import require
+    from fusion_tool.extras import require
 
     require("server", "starlette", "uvicorn", "prometheus_client")
     from fusion_tool.servers.app import Options

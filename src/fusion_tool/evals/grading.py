@@ -15,15 +15,13 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from fusion_tool.budget import Ledger, Tab
 from fusion_tool.config import Panelist
 from fusion_tool.evals.tasks import Criterion, Task
-from fusion_tool.evals.verdicts import InvalidVerdict, Verdict, modes, parse
+from fusion_tool.evals.verdicts import NAME, SCHEMA, InvalidVerdict, Verdict, parse
 from fusion_tool.models.call import Account, CallFailed, Reply, ask
 from fusion_tool.models.factory import chat_model
+from fusion_tool.models.structured import first_taken, ways_of_asking
 from fusion_tool.models.traits import traits_of
 from fusion_tool.prompts import fence, render
 from fusion_tool.usage import Call
-
-_MODES = ("response_format", "schema", "json", "tool", "function", "support", "parameter")
-"""What an endpoint names that does not take one of the ways of asking for a verdict."""
 
 
 def _ignore(_verdict: Verdict) -> None:
@@ -115,7 +113,7 @@ class Grader:
         if self._ways is None:
             model = await chat_model(self.judge)
             traits = traits_of(self.judge, model)
-            self._ways = modes(model, schema_taken=traits.json_schema, tools=traits.tools)
+            self._ways = ways_of_asking(model, NAME, SCHEMA, schema_taken=traits.json_schema, tools=traits.tools)
         return self._ways
 
     async def _judge(self, asked: _Asked) -> Verdict:
@@ -144,16 +142,11 @@ class Grader:
             return _parsed(await self._ask(way, [*prompt, said, correction], account))
 
     async def _reply(self, prompt: list[BaseMessage], account: Account) -> tuple[Reply, Any]:
-        """The first reply in a way that the judge's endpoint takes; one that it refused is not tried again."""
-        *strict, prose = await self._ways_to_ask()
-        for way in strict:
-            try:
-                return await self._ask(way, prompt, account), way
-            except CallFailed as failed:
-                if not failed.fault.objects_to(*_MODES):
-                    raise
-                self._ways = [other for other in await self._ways_to_ask() if other is not way]
-        return await self._ask(prose, prompt, account), prose
+        """The first reply in a way that the judge's endpoint takes; those that it refused are not tried again."""
+        ways = await self._ways_to_ask()
+        reply, taken = await first_taken(ways, lambda way: self._ask(way, prompt, account))
+        self._ways = ways[ways.index(taken) :]
+        return reply, taken
 
     async def _ask(self, way: Any, prompt: Sequence[BaseMessage], account: Account) -> Reply:
         return await ask(way, prompt, account=account, deadline=time.monotonic() + self._seconds)

@@ -57,7 +57,7 @@ class Results:
             write(folder / "tasks.json", tasks.model_dump_json(indent=1))
             manifest = Manifest(tasks=tasks.name, fingerprint=tasks.fingerprint)
             write(folder / "manifest.json", manifest.model_dump_json(indent=1))
-        known = cls(folder)
+        known = cls.resumed(folder)
         if known.manifest.fingerprint != tasks.fingerprint:
             raise ConfigError(
                 f"{folder} holds results of another task set ('{known.manifest.tasks}'), with which these cannot be "
@@ -65,6 +65,12 @@ class Results:
                 field="out",
             )
         known.add(arms)
+        return known
+
+    @classmethod
+    def resumed(cls, folder: Path) -> "Results":
+        """A folder that is to be written to: rows that a killed process left half-written are cut off."""
+        known = cls(folder)
         for journal in (known._answers, known._verdicts, known._panels):
             journal.mend()
         return known

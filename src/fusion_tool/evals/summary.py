@@ -15,7 +15,6 @@ from fusion_tool.evals.lifts import ArmScores, Lift, lifts
 from fusion_tool.evals.manifest import ArmRecord
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.retention import Retention, retention_of
-from fusion_tool.evals.rows import AnswerRow
 from fusion_tool.evals.scored import scores_of
 from fusion_tool.evals.scoring import ArmScore, TaskScore, score_arm
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from fusion_tool.errors import Reason
 from fusion_tool.usage import Call
 
-_FUNCTION = "report_verdict"
+NAME = "report_verdict"
 _WORDS = {"MET": True, "UNMET": False, "NOT MET": False}
 _ALONE = re.compile(r"[\s*_`\"'.]*(?:verdict\s*[:=]?)?[\s*_`\"'.]*(not met|unmet|met)[\s*_`\"'.]*", re.IGNORECASE)
 _LABELLED = re.compile(r"verdict[\s*_`\"':=]+(not[ _]met|unmet|met)\b", re.IGNORECASE)
@@ -52,24 +52,6 @@ class Verdict(BaseModel):
     explanation: str = ""
     reason: Reason | None = None
     calls: tuple[Call, ...] = ()
-
-
-def modes(model: Any, *, schema_taken: bool | None, tools: bool) -> list[Any]:
-    """`model`, bound in each way of getting a verdict that it may know, the strictest first; the last is prose.
-
-    Args:
-        model: A chat model.
-        schema_taken: Whether its endpoint takes OpenAI's `response_format`; `None`: try and see.
-        tools: Whether it can call functions.
-    """
-    ways: list[Any] = []
-    if schema_taken is not False:
-        json_schema = {"name": _FUNCTION, "strict": True, "schema": SCHEMA}
-        ways.append(model.bind(response_format={"type": "json_schema", "json_schema": json_schema}))
-    if tools:
-        function = {"name": _FUNCTION, "description": "Hand in the verdict.", "parameters": SCHEMA}
-        ways.append(model.bind_tools([{"type": "function", "function": function}], tool_choice=_FUNCTION))
-    return [*ways, model]
 
 
 def parse(reply: str | Mapping[str, Any]) -> tuple[bool, str]:

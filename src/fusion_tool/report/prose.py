@@ -64,7 +64,7 @@ def is_web(url: str) -> bool:
 def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 100}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     parser.disable(["image", "reference", "html_block", "html_inline"])
     parser.validateLink = is_web  # type: ignore[method-assign]  # as the library's documentation has it
     parser.inline.ruler.before("link", "citation", _citation)

@@ -37,7 +37,7 @@ class Watched:
         lasting = {who: [*bars, *watched._dots.get(who, ())] for who, bars in watched._bars.items()}
         stages = [who for who in (JUDGE, SYNTHESIS) if lasting.get(who)]
         seats = [who for who in lasting if who not in (JUDGE, SYNTHESIS)]
-        return [Lane(who, ", ".join(watched._notes.get(who, ())), lasting[who]) for who in (*seats, *stages)]
+        return [Lane(who, watched._note(who), lasting[who]) for who in (*seats, *stages)]
 
     def _fold(self, event: Any) -> None:
         at = float(event["t"])
@@ -67,6 +67,9 @@ class Watched:
             case "run.completed" if event["result"]["timing"]["synthesis_seconds"] is not None:
                 took = at - self._began.get(SYNTHESIS, at)
                 self._end(SYNTHESIS, at, "synthesis", f"written in {seconds(took)}")
+
+    def _note(self, who: str) -> str:
+        return ", ".join(self._notes.get(who, ["not ended" if who in self._began else "not asked"]))
 
     def _end(self, who: str, at: float, kind: str, told: str) -> None:
         start = min(at, self._began.get(who, at))

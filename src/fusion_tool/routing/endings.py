@@ -11,6 +11,13 @@ _PLURALS = (
 )
 _PARTICIPLE = re.compile(r"(?<=...)(?:ed|ing)$")
 _DOUBLED = re.compile(r"([bdfgmnprt])\1$")
+_WHOLE = frozenset(
+    (
+        "news series species building clothing evening ceiling housing marketing meeting morning painting pricing setting "
+        "odds string spring weighing wording nothing something everything anything during"
+    ).split()
+)
+"""English words that only look as if they had an ending, or mean something of their own with it."""
 
 
 @lru_cache(maxsize=20_000)
@@ -29,10 +36,14 @@ def stem(word: str, language: str) -> str:
 
 def _english(word: str) -> str:
     word = word.removesuffix("'s")
+    if word in _WHOLE:
+        return word
     for ending, singular in _PLURALS:
         if ending.search(word):
             word = ending.sub(singular, word)
             break
+    if word in _WHOLE:
+        return word
     bare = _PARTICIPLE.sub("", word)
     if bare != word:
         word = _DOUBLED.sub(r"\1", bare)

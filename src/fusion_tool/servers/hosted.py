@@ -13,7 +13,7 @@ from fusion_tool.config import FusionConfig, Strategy
 from fusion_tool.errors import ConfigError
 from fusion_tool.presets import OLLAMA, preset, preset_names
 from fusion_tool.servers.asked import OPERATORS, settings_for
-from fusion_tool.settings import DEFAULT_PRESET, load_file, resolve
+from fusion_tool.settings import load_file, resolve
 
 OFFERED = tuple(name for name in preset_names() if name != OLLAMA)
 """The presets that are data: a client may choose them without anything being read or asked for."""
@@ -96,12 +96,5 @@ def refuse_operators(context: Mapping[str, Any]) -> None:
 
 def _configuration(operator: FusionConfig | None, asked: Mapping[str, Any], presets: Collection[str]) -> FusionConfig:
     wished = asked.get("preset")
-    base = operator or (preset(wished) if wished in presets else resolve())
+    base = operator or (preset(str(wished)) if wished in presets else resolve())
     return settings_for(base, asked, presets=presets)
-
-
-def panelists_of(operator: FusionConfig | None) -> dict[str, Any]:
-    """The operator's models by name, the synthesizer first."""
-    config = operator or preset(DEFAULT_PRESET)
-    seats = (config.synthesizer_or_default, config.judge_or_default, *config.panel)
-    return {seat.model_name: seat for seat in reversed(seats)}

@@ -11,6 +11,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
+_LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -31,19 +32,19 @@ def blocks(language: str) -> list[Block]:
     return [block for page in PAGES for block in _blocks(page) if block.language == language]
 
 
-def prose(page: Path) -> str:
-    """The page without its fenced blocks."""
-    return _FENCE.sub("", page.read_text("utf-8"))
-
-
 def inline(page: Path) -> list[str]:
     """What stands between backticks in the page's prose; a line's end inside is a blank."""
-    return _INLINE.findall(re.sub(r"(?<=\S)\n(?=\S)", " ", prose(page)))
+    return _INLINE.findall(re.sub(r"(?<=\S)\n(?=\S)", " ", _prose(page)))
+
+
+def links(page: Path) -> list[str]:
+    """What the page links to in this project: `file#anchor`."""
+    return _LINK.findall(_INLINE.sub("", _prose(page)))
 
 
 def anchors(page: Path) -> set[str]:
     """What a link may name behind `#`: the headings, as GitHub spells them."""
-    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(prose(page)))
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(_prose(page)))
     return {heading.replace(" ", "-") for heading in plain}
 
 
@@ -77,3 +78,7 @@ def _blocks(page: Path) -> Iterator[Block]:
         yield Block(
             page.name, text.count("\n", 0, match.start()) + 2, language, re.sub(f"^{indent}", "", content, flags=re.M)
         )
+
+
+def _prose(page: Path) -> str:
+    return _FENCE.sub("", page.read_text("utf-8"))

@@ -119,3 +119,96 @@ def test_an_unwatched_answer_waits_for_its_end(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("sys.stdout", pipe)
     Answer().observe(_DELTA)
     assert pipe.getvalue() == ""
+
+
+def _wave(number: int, *seats: str) -> dict[str, Any]:
+    return {"type": "wave.started", "t": 4.0 * number, "wave": number, "seats": list(seats)}
+
+
+def _answered(seat: str, cost: float | None, t: float = 9.0) -> dict[str, Any]:
+    return {"type": "panelist.answered", "t": t, "seat": seat, "model": "p:a", "seconds": 1.0, "cost_usd": cost}
+
+
+_JUDGED = {"type": "judge.completed", "t": 4.0, "consensus": 2, "contradictions": 1}
+_AGAIN = {"type": "panelist.started", "t": 8.0, "seat": "a", "model": "p:a", "wave": 2}
+
+
+def _states(board: Board) -> dict[str, str]:
+    return {seat.label: seat.state for seat in board.seats.values()}
+
+
+def test_a_second_wave_begins_anew_and_keeps_what_was_spent() -> None:
+    board = _board(*_RUN, _JUDGED, _wave(2, "a"), _AGAIN)
+    assert (board.judge, board.writing, board.wave) == ("waiting", "waiting", 2)
+    assert board.seats["a"].state == "working"
+    assert board.spent.startswith("spent so far: $0.0100 by 1 ")
+    drawn = {row.split()[0]: row.split() for row in _drawn(board).splitlines() if row.strip()}
+    assert drawn["a"][1:3] == ["working", "1"]
+    assert "$0.0100" in drawn["a"]
+    assert "wave 2" in _drawn(board)
+
+
+@pytest.mark.parametrize(("cost", "sum_"), [(0.02, 0.03), (None, None)])
+def test_a_seats_cost_is_that_of_all_its_answers(cost: float | None, sum_: float | None) -> None:
+    total = _board(*_RUN, _wave(2, "a"), _AGAIN, _answered("a", cost)).seats["a"].cost_usd
+    assert total == (None if sum_ is None else pytest.approx(sum_))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "answered", "judge"),
+    [
+        ("panel", 2, "working"),
+        ("panel", 1, "skipped"),
+        ("solo", 1, "skipped"),
+        ("chain", 1, "working"),
+        ("chain", 0, "skipped"),
+        ("cascade", 2, "working"),
+    ],
+)
+def test_the_judge_works_where_there_is_something_to_judge(strategy: str, answered: int, judge: str) -> None:
+    closed = {"type": "panel.closed", "t": 3.0, "answered": answered, "failed": 0}
+    assert _board({**_PLAN, "strategy": strategy}, closed).judge == judge
+
+
+def test_seats_and_a_judge_that_were_not_needed_are_skipped_once_the_answer_begins() -> None:
+    closed = {"type": "panel.closed", "t": 3.0, "answered": 1, "failed": 0}
+    board = _board({**_PLAN, "strategy": "chain"}, _answered("a", None), closed, _DELTA)
+    assert _states(board) == {"a": "answered", "b": "skipped"}
+    assert (board.judge, board.writing) == ("skipped", "working")
+
+
+def test_a_judge_that_was_heard_in_an_earlier_wave_is_heard_again() -> None:
+    again = {**_JUDGED, "consensus": 5, "contradictions": 0}
+    board = _board(*_RUN, _JUDGED, _wave(2, "a"), _AGAIN, _answered("a", 0.1), _RUN[-1], again, _DELTA)
+    assert (board.judge, board.compared) == ("done", "5 agreed, 0 disputed")
+
+
+_CACHED = [
+    {"type": "run.started", "t": 0.0, "question": "q"},
+    {"type": "run.completed", "t": 0.1, "result": {"cached": True, "created_at": "2026-01-01T00:00:00+00:00"}},
+]
+
+
+def test_a_result_from_the_cache_asks_nobody() -> None:
+    board = _board(*_CACHED)
+    assert (board.judge, board.writing, board.seats) == ("skipped", "skipped", {})
+    assert "skipped" in _drawn(board)
+
+
+async def test_lines_tell_waves_another_writer_and_the_cache() -> None:
+    out = io.StringIO()
+    board = Board()
+    with plain_lines(board, Console(file=out, width=100)):
+        for event in [*_RUN, _JUDGED, _wave(2, "a"), _AGAIN, _answered("a", 0.1), _DELTA, _DELTA]:
+            board.observe(event)
+        board.observe({**_DELTA, "attempt": 2})
+        board.observe(_CACHED[1])
+    told = [row.split("] ", 1)[1] for row in out.getvalue().splitlines()]
+    assert told[-6:] == [
+        "wave 2: a",
+        "a: asked (p:a)",
+        "a: answered in 1.0 s, cost $0.1000",
+        "the answer is being written",
+        "the answer is being written anew",
+        "from the cache: the same was asked at 2026-01-01T00:00:00+00:00",
+    ]

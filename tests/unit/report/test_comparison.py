@@ -31,7 +31,9 @@ def test_each_seat_stands_where_the_judge_put_it() -> None:
 
 def test_two_seats_of_one_model_are_told_by_their_labels() -> None:
     answers = [response("opus"), response("opus-2").model_copy(update={"model": "opus"})]
-    found = matrix(Analysis(**{**_NOTHING.model_dump(), "unique_insights": [{"model": "opus", "insight": "x"}]}), answers)
+    found = matrix(
+        Analysis(**{**_NOTHING.model_dump(), "unique_insights": [{"model": "opus", "insight": "x"}]}), answers
+    )
     assert _signs(found) == {"Said by one": [["★", ""]]}
 
 

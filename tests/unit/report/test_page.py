@@ -82,7 +82,8 @@ def test_the_policy_lets_neither_script_nor_network_in() -> None:
     page = tree(three_seats())
     policy = page.css_first('meta[http-equiv="Content-Security-Policy"]').attributes["content"]
     assert re.fullmatch(
-        r"default-src 'none'; style-src 'sha256-[\w+/=]{44}'; img-src data:; base-uri 'none'; form-action 'none'", policy
+        r"default-src 'none'; style-src 'sha256-[\w+/=]{44}'; img-src data:; base-uri 'none'; form-action 'none'",
+        policy,
     )
     assert page.css("script, iframe, object, embed, form, img, [style], link:not([rel=icon])") == []
 

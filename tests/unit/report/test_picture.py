@@ -40,8 +40,11 @@ def test_it_is_drawn_for_a_page_and_for_a_phone_and_said_in_words() -> None:
 @pytest.mark.filterwarnings("error")
 @given(st.lists(st.tuples(_LABELS, st.lists(st.tuples(_TIMES, _TIMES), max_size=4)), min_size=1, max_size=8))
 def test_any_lanes_can_be_drawn(rows: list[tuple[str, list[tuple[float, float]]]]) -> None:
-    lanes = [Lane(label, label, [Mark(min(span), max(span), "answered", label) for span in spans]) for label, spans in rows]
+    lanes = [
+        Lane(label, label, [Mark(min(span), max(span), "answered", label) for span in spans]) for label, spans in rows
+    ]
     lanes.append(Lane("last", "", [Mark(0, 1, "judge", "")]))
     for root in ET.fromstring(str(picture("Who", lanes, str))):  # noqa: S314 - our own
         for bar in root.iter("rect"):
-            assert float(bar.attrib["x"]) >= 0 and float(bar.attrib["width"]) > 0
+            assert float(bar.attrib["x"]) >= 0
+            assert float(bar.attrib["width"]) > 0

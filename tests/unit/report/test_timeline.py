@@ -56,7 +56,7 @@ def test_waves_stand_one_after_the_other(judged: bool) -> None:
 @pytest.mark.parametrize(
     ("kept", "whole"),
     [
-        (lambda one: True, True),
+        (lambda _: True, True),
         (lambda one: one["type"] != "panelist.started", False),
         (lambda one: (one["type"], one.get("seat")) != ("panelist.started", SEATS[1]), False),
         (lambda one: one["type"] in ("run.started", "run.completed"), False),

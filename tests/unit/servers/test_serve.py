@@ -8,8 +8,8 @@ import typer
 
 from fusion_tool import ConfigError, FusionConfig
 from fusion_tool.cli.serve import how_to_call, serve
+from fusion_tool.extras import require
 from fusion_tool.servers.app import Options
-from fusion_tool.servers.extras import require
 from fusion_tool.servers.serving import Address
 from fusion_tool.servers.serving import serve as serve_at
 from fusion_tool.testing import fake_config
@@ -58,7 +58,7 @@ def test_a_port_that_is_taken():
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch):
     found = importlib.util.find_spec
-    monkeypatch.setattr("fusion_tool.servers.extras.find_spec", lambda name: None if name == "uvicorn" else found(name))
+    monkeypatch.setattr("fusion_tool.extras.find_spec", lambda name: None if name == "uvicorn" else found(name))
     with pytest.raises(ConfigError, match=r"uvicorn not installed: pip install 'fusion-tool\[server\]'"):
         require("server", "starlette", "uvicorn")
     require("server", "starlette")

@@ -72,8 +72,7 @@ class Board:
         known = [seat.cost_usd for seat in answered if seat.cost_usd is not None]
         if not known:
             return "spent so far: unknown"
-        seats = f"{len(known)} seat{'' if len(known) == 1 else 's'}"
-        return f"spent so far: {dollars(sum(known))} by {seats} that answered; other calls are unknown"
+        return f"spent so far: {dollars(sum(known))} by {len(known)} answered seats; other calls are unknown"
 
     def observe(self, event: Any) -> None:
         """Fold one event in."""

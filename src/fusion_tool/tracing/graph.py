@@ -10,7 +10,7 @@ from langchain_core.runnables.config import merge_configs, var_child_runnable_co
 from langgraph.graph.state import CompiledStateGraph
 
 from fusion_tool.config import FusionConfig
-from fusion_tool.tracing import content_free
+from fusion_tool.tracing.handlers import content_free
 
 _RUNTIME = "__pregel_runtime"
 """Where LangGraph hands a parent's runtime, with its context, down to a subgraph."""

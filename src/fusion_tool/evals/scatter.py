@@ -1,0 +1,120 @@
+"""Arms as dots between what they cost and what they score, as inline SVG in the page's own colours."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fusion_tool.evals.intervals import Interval
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_WIDTHS = {"wide": (760, 420), "narrow": (380, 340)}
+_RADIUS, _LETTER, _ROOM = 5, 6.6, 1.15
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One arm: what an answer takes, its score in points, and the score's interval."""
+
+    name: str
+    x: float
+    y: float
+    interval: Interval | None = None
+
+
+def scatter(title: str, unit: str, dots: Sequence[Dot]) -> "Markup":
+    """Draw `dots`; those that no other one beats are filled.
+
+    Args:
+        title: What the picture shows; with the dots' figures it is what a screen reader says.
+        unit: Of the axis below.
+        dots: At least one.
+    """
+    from markupsafe import Markup
+
+    drawn = (_drawn(title, unit, dots, size, *shape) for size, shape in _WIDTHS.items())
+    return Markup('<div class="picture">{}</div>').format(Markup("").join(map(Markup, drawn)))
+
+
+def frontier(dots: Sequence[Dot]) -> set[str]:
+    """The names of those that no other one beats: at least as good, at most as dear, and better in one of the two."""
+    return {
+        one.name
+        for one in dots
+        if not any(
+            two.y >= one.y and two.x <= one.x and (two.y > one.y or two.x < one.x) for two in dots if two is not one
+        )
+    }
+
+
+def _drawn(title: str, unit: str, dots: Sequence[Dot], size: str, width: int, height: int) -> str:  # noqa: PLR0913, PLR0917 - a picture's parts
+    from leather import Axis, Chart, Linear, Series
+
+    most = max(dot.x for dot in dots) * _ROOM or 1.0
+    chart = Chart()
+    chart.set_x_scale(Linear(0, most))
+    chart.set_y_scale(Linear(0, 100))
+    chart.set_x_axis(Axis(name=unit, tick_formatter=lambda value, *_: f"{float(value):g}"))
+    chart.set_y_axis(Axis(tick_formatter=lambda value, *_: f"{float(value):g}"))
+    chart.add_series(Series([(dot.x, dot.y) for dot in dots]), _Dots(dots))
+    told = "; ".join(f"{dot.name}: {dot.y:.1f} points at {dot.x:.4g}" for dot in dots)
+    label = {"class": size, "role": "img", "aria-label": f"{title}. {told}", "viewBox": f"0 0 {width} {height}"}
+    root = ET.Element("svg", label)
+    root.append(_own_style(chart.to_svg_group(width, height)))
+    return ET.tostring(root, encoding="unicode")
+
+
+def _own_style(group: ET.Element) -> ET.Element:
+    """Without the library's fonts and colours: the page has its own; the style sheet hides a left axis."""
+    for element in group.iter():
+        for name in ("font-family", "font-size"):
+            element.attrib.pop(name, None)
+        if element.get("class") == "axis left":
+            element.set("class", "axis")
+    return group
+
+
+class _Dots:
+    """The shape by which the chart draws the arms."""
+
+    def __init__(self, dots: Sequence[Dot]) -> None:
+        self._dots, self._best = dots, frontier(dots)
+
+    def validate_series(self, series: Any) -> None:
+        """Any series of numbers will do."""
+
+    def to_svg(self, width: float, height: float, x: Any, y: Any, series: Any, _palette: Any) -> ET.Element:
+        """A dot an arm, with its interval and its name."""
+        del series
+        whole = ET.Element("g", {"class": "dots"})
+        for dot in self._dots:
+            across = float(x.project(dot.x, 0, width))
+
+            def up(value: float) -> float:
+                return float(y.project(value, height, 0))
+
+            if dot.interval:
+                ends = {"y1": up(dot.interval.low * 100), "y2": up(dot.interval.high * 100)}
+                ET.SubElement(whole, "line", _texts({"class": "track", "x1": across, "x2": across, **ends}))
+            kind = "answered" if dot.name in self._best else "tool"
+            place = {"cx": across, "cy": up(dot.y), "r": _RADIUS}
+            drawn = ET.SubElement(whole, "circle", _texts({"class": f"mark {kind}", **place}))
+            ET.SubElement(drawn, "title").text = f"{dot.name}: {dot.y:.1f} points at {dot.x:.4g}"
+            whole.append(_name(dot, across, up(dot.y), width))
+        return whole
+
+
+def _name(dot: Dot, across: float, level: float, width: float) -> ET.Element:
+    """The arm's name beside its dot, on the side where there is room."""
+    left = across > width / 2
+    room = int((across if left else width - across) / _LETTER)
+    at = {"x": across - 9 if left else across + 9, "y": level + 4, "text-anchor": "end" if left else "start"}
+    text = ET.Element("text", _texts({"class": "label", **at}))
+    text.text = dot.name if len(dot.name) <= room else f"{dot.name[: max(0, room - 1)]}…"
+    return text
+
+
+def _texts(attributes: dict[str, Any]) -> dict[str, str]:
+    return {name: f"{value:.1f}" if isinstance(value, float) else str(value) for name, value in attributes.items()}
