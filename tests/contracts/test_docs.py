@@ -1,18 +1,17 @@
 """What the pages say of the source is so: their generated parts are current, their links lead somewhere."""
 
 import re
-import tomllib
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from tests.contracts.pages.layers import PROJECT, layers_table
 from tests.contracts.pages.markdown import PAGES, ROOT, anchors, inline, is_current, links
 from tests.contracts.pages.occasions import events_table
 from tests.contracts.pages.settings import TABLES, settings_table
 from tests.contracts.pages.surroundings import files_table, providers_table, search_table
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 CONFIGURATION, ARCHITECTURE = ROOT / "docs" / "configuration.md", ROOT / "docs" / "architecture.md"
 VARIABLE = re.compile(r"environ(?:\.get)?[(\[]\"(\w+)\"")
 
@@ -62,9 +61,7 @@ def test_every_page_is_reached_from_the_readme():
 
 
 def test_the_layers_are_those_that_are_kept():
-    (contract,) = (one for one in PROJECT["tool"]["importlinter"]["contracts"] if one["type"] == "layers")
-    drawn = [set(re.findall(r"`(\w+)`", row)) for row in first_column(ARCHITECTURE, "Layers")]
-    assert drawn == [set(re.split(r" \| ", layer)) for layer in contract["layers"]]
+    assert is_current("architecture.md", layers=layers_table())
 
 
 def test_every_dependency_has_its_reason():
@@ -73,13 +70,14 @@ def test_every_dependency_has_its_reason():
 
 
 def test_every_extra_has_its_reason():
-    rows = dict(zip(*columns(ARCHITECTURE, "Extras"), strict=True))
+    names, packages = columns(ARCHITECTURE, "Extras")
+    drawn = dict(zip(names, packages, strict=True))
     extras = {
         f"`{name}`": {package(one) for one in needed if not one.startswith("fusion-tool[")}
         for name, needed in PROJECT["project"]["optional-dependencies"].items()
         if name != "all"
     }
-    assert {name: set(row.split(", ")) for name, row in rows.items()} == extras
+    assert {name: set(row.split(", ")) for name, row in drawn.items()} == extras
 
 
 def package(requirement: str) -> str:

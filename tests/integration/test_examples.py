@@ -93,6 +93,24 @@ def test_stream_progress(scripted):
     assert "ok after" in out
 
 
+def test_chat_model(scripted):
+    scripted.otherwise("Argon2id.")
+    written = '{"choice": "Argon2id", "reasons": ["it is memory-hard"]}'
+    scripted.on(lambda request: "JSON object of this schema" in request.prompt, written)
+    scripted.reply(
+        "anthropic/claude-opus-4.8",
+        analysis("memory"),
+        Reply("Argon2id.", cost=0.02),
+        analysis("memory"),
+        "19 MiB, two passes.",
+        analysis("memory"),
+    )
+    out = run("06_chat_model.py", scripted)
+    assert "Argon2id.\ncost: 0.02" in out
+    assert "19 MiB, two passes." in out
+    assert "Argon2id: it is memory-hard" in out
+
+
 def test_own_tools(scripted):
     called = Reply(tool_calls=[ToolCall("stock", {"product": "Kestrel"})])
     scripted.otherwise("14 are there.")

@@ -1,9 +1,9 @@
 """What tracers see of a run: with `trace_content` off its shape, times, tokens and cost, and nothing that was said."""
 
-import json
 from collections import Counter
 
 import pytest
+import requests
 from langchain.agents import create_agent
 from langchain.tools import tool
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, UsageMetadataCallbackHandler
@@ -11,10 +11,11 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.tracers.base import AsyncBaseTracer, BaseTracer
 from langchain_core.tracers.context import collect_runs, tracing_v2_enabled
 from langgraph.checkpoint.memory import InMemorySaver
-from langsmith import Client
+from langsmith import Client, run_trees, traceable, utils
 
 from fusion_tool import FusionTool, PanelFailed, afuse, astream, build_graph, fuse
 from fusion_tool.testing import ScriptedChat, calls, fake_config
+from tests.integration.panel import WRITER, panel
 
 CANARY = "heliotrope"
 QUESTION = f"What is a {CANARY}?"
@@ -24,6 +25,12 @@ KNOWN = f"The {CANARY} turns to the sun."
 @tool
 async def lookup(word: str) -> str:
     """Look a word up."""
+    return consulted(word)
+
+
+@traceable
+def consulted(word):
+    """A caller's own function that sends itself to LangSmith."""
     if word.endswith("!"):
         raise ValueError(f"no {word}")
     return f"{word} is a flower"
@@ -248,13 +255,18 @@ async def test_a_failed_run_tells_its_caller_why_and_its_tracer_only_that():
     assert "PanelFailed" in tracer.said()
 
 
-async def test_a_resumed_run_keeps_to_the_configuration_it_began_with():
-    graph, thread = build_graph(panel_tools=[lookup], checkpointer=InMemorySaver()), {"thread_id": "1"}
-    asked, settings = {"question": QUESTION}, config(trace_content=False)
-    await graph.ainvoke(asked, {"configurable": thread}, context=settings, interrupt_before=["ground"])
+@pytest.mark.loopback
+async def test_a_resumed_run_keeps_to_the_configuration_it_began_with(provider):
+    provider.reply("test/one", f"A {CANARY} is a flower.")
+    provider.reply(WRITER, f"A {CANARY}.")
+    graph, thread = build_graph(checkpointer=InMemorySaver()), {"thread_id": "1"}
+    settings = panel("test/one", trace_content=False)
+    await graph.ainvoke(
+        {"question": QUESTION}, {"configurable": thread}, context=settings, interrupt_before=["synthesize"]
+    )
     tracer = Tracer()
     await graph.ainvoke(None, {"configurable": thread, "callbacks": [tracer]})
-    assert tracer.inside()
+    assert {"synthesize", "ground"} <= {run.name for run in tracer.inside()}
     assert CANARY not in tracer.said()
 
 
@@ -264,13 +276,10 @@ async def test_a_resumed_run_keeps_to_the_configuration_it_began_with():
 @pytest.fixture
 def posted(monkeypatch):
     """What LangSmith clients send, whoever makes them; nothing leaves."""
-    import requests
-
     sent = []
 
-    def request(self, method, url, *, data=None, **more):
-        body = data if isinstance(data, bytes | str | type(None)) else b"".join(data)
-        sent.append(body if isinstance(body, bytes) else str(body or more.get("json")).encode())
+    def request(*_, data=b"", **more):
+        sent.append(f"{data.decode()}{more.get('json', '')}")
         answer = requests.Response()
         answer.status_code, answer._content = 202, b"{}"
         return answer
@@ -291,8 +300,6 @@ async def as_a_handler(settings):
 
 
 async def by_the_environment(settings):
-    from langsmith import run_trees
-
     await afuse(QUESTION, settings, context=KNOWN, panel_tools=[lookup])
     run_trees.get_cached_client().flush()
 
@@ -300,15 +307,15 @@ async def by_the_environment(settings):
 @pytest.mark.parametrize("way", [as_a_handler, by_the_environment])
 @pytest.mark.parametrize("shown", [True, False])
 async def test_nothing_that_was_said_goes_to_langsmith(posted, monkeypatch, way, shown):
-    from langsmith import run_trees, utils
-
     if way is by_the_environment:
         monkeypatch.setenv("LANGSMITH_TRACING", "true")
         utils.get_env_var.cache_clear()
         monkeypatch.setattr(run_trees, "_CLIENT", client())
     await way(config(trace_content=shown))
     utils.get_env_var.cache_clear()
-    sent = b"\n".join(posted).decode(errors="replace")
-    assert json.dumps("synthesize") in sent
-    assert "total_tokens" in sent
+    sent = "\n".join(posted)
+    for name in ("fusion", "synthesize", "lookup", "consulted", "ScriptedChat"):
+        assert f'"name":"{name}"' in sent
+    assert '"total_tokens":120' in sent
+    assert '"cost_usd":0.25' in sent
     assert (CANARY in sent) is shown

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ from fusion_tool.evals.journal import unwritable
 from fusion_tool.evals.panels import Panels, panel_key
 from fusion_tool.evals.purse import Purse
 from fusion_tool.evals.results import Results
-from fusion_tool.evals.rows import AnswerRow
+from fusion_tool.evals.rows import AnswerRow, PanelRow
 from fusion_tool.evals.tasks import Task
+from fusion_tool.evals.watcher import Watcher
 from fusion_tool.pricing import is_priced
 from fusion_tool.usage import Usage
 
@@ -40,10 +41,6 @@ class Asked:
     not_begun: int = 0
 
 
-def _ignore(_row: AnswerRow) -> None:
-    pass
-
-
 async def answer_all(  # noqa: PLR0913 - keyword options, each with a default
     results: Results,
     arms: Sequence[Arm],
@@ -52,7 +49,7 @@ async def answer_all(  # noqa: PLR0913 - keyword options, each with a default
     purse: Purse,
     concurrency: int = 4,
     judge: "Panelist | None" = None,
-    on_row: Callable[[AnswerRow], None] = _ignore,
+    watcher: Watcher | None = None,
 ) -> Asked:
     """Let `arms` answer `tasks`, but for what is answered already; a task's arms one after the other in the queue.
 
@@ -63,7 +60,7 @@ async def answer_all(  # noqa: PLR0913 - keyword options, each with a default
         purse: What may be spent.
         concurrency: Runs at once.
         judge: Who will grade, so that what that may cost is kept back; `None` where nobody will.
-        on_row: Told of each new row.
+        watcher: Told how it goes.
 
     Raises:
         ConfigError: An arm cannot work here; nothing was asked of anybody yet, or no more is.
@@ -72,15 +69,14 @@ async def answer_all(  # noqa: PLR0913 - keyword options, each with a default
     from fusion_tool.runs.file import opened
 
     await _check(arms, purse)
-    known, room = results.answers, asyncio.Semaphore(concurrency)
+    watcher, room = watcher or Watcher(), asyncio.Semaphore(concurrency)
+
+    def paid(panel: PanelRow) -> None:
+        if results.asked(panel):
+            watcher.pays(panel.calls)
+
     async with opened(results.folder / "panels.sqlite") as saver:
-        asking = _Asking(results, Panels(saver, purse.session, results.asked), purse, judge, on_row)
-        pending = [
-            (arm, task)
-            for task in tasks
-            for arm in arms
-            if (row := known.get((arm.name, task.id))) is None or not row.is_final
-        ]
+        asking = _Asking(results, Panels(saver, purse.session, paid), purse, judge, watcher)
 
         async def one(arm: Arm, task: Task) -> None:
             async with room:
@@ -88,11 +84,22 @@ async def answer_all(  # noqa: PLR0913 - keyword options, each with a default
 
         try:
             async with asyncio.TaskGroup() as group:
-                for arm, task in pending:
+                for arm, task in pending(results, arms, tasks):
                     group.create_task(one(arm, task))
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
     return _told(results, arms, tasks)
+
+
+def pending(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -> list[tuple[Arm, Task]]:
+    """What is not answered yet, a task's arms together, so that a limit leaves whole tasks."""
+    known = results.answers
+    return [
+        (arm, task)
+        for task in tasks
+        for arm in arms
+        if (row := known.get((arm.name, task.id))) is None or not row.is_final
+    ]
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ class _Asking:
     panels: Panels
     purse: Purse
     judge: "Panelist | None"
-    on_row: Callable[[AnswerRow], None]
+    watcher: Watcher
 
     async def answer(self, arm: Arm, task: Task) -> None:
         """One run, from the purse to its row; no row where the purse is too small."""
@@ -114,7 +121,8 @@ class _Asking:
             except sqlite3.Error as error:
                 raise unwritable(self.results.folder, str(error)) from error
             self.results.answered(row)
-            self.on_row(row)
+            self.watcher.advances()
+            self.watcher.pays(row.own_calls)
             if arm.config is not None:
                 failed = row.reason is not None and not row.refused
                 await self.panels.forget(arm.name, task.question, self._config(arm, task), failed=failed)

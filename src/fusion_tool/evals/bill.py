@@ -24,7 +24,7 @@ class Bill:
 
 def bill_of(results: Results) -> Bill:
     """What was paid so far, but for runs that are under way."""
-    own = [call for row in results.paid for call in row.calls if row.panel is None or call.stage != "panelist"]
+    own = [call for row in results.paid for call in row.own_calls]
     seats = [call for row in results.panels for call in row.calls]
     return Bill(
         panels=Usage.of([*seats, *_of_stage(own, panel=True)]),

@@ -8,10 +8,11 @@ from pathlib import Path
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.arms import Arm
 from fusion_tool.evals.comparison import Comparison, compare, holm
-from fusion_tool.evals.evaluate import Terms, Watcher, evaluate
+from fusion_tool.evals.evaluate import Terms, evaluate
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.scored import scores_of
 from fusion_tool.evals.tasks import TaskSet
+from fusion_tool.evals.watcher import Watcher
 from fusion_tool.routing.profiles import load_profiles, profile_of
 from fusion_tool.stored import restored
 
@@ -51,7 +52,7 @@ class Drift:
         ]
 
 
-async def watch(
+async def watch(  # noqa: PLR0913 - what is compared with what, and how
     canaries: TaskSet, baseline: Path, folder: Path, terms: Terms, *, today: date, watcher: Watcher | None = None
 ) -> Drift:
     """Ask each single model of `baseline` the canaries again and compare.

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from fusion_tool.config import Panelist
-from fusion_tool.evals.answering import Asked, answer_all
+from fusion_tool.evals.answering import Asked, answer_all, pending
 from fusion_tool.evals.arms import Arm
 from fusion_tool.evals.bill import bill_of
 from fusion_tool.evals.extra import check_installed
@@ -16,9 +15,7 @@ from fusion_tool.evals.purse import Purse
 from fusion_tool.evals.regrading import check_judge, grade_all, wanted
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.tasks import TaskSet
-from fusion_tool.usage import Usage
-
-Phase: TypeAlias = Literal["answers", "verdicts"]
+from fusion_tool.evals.watcher import Watcher
 
 
 @dataclass(frozen=True)
@@ -42,16 +39,6 @@ class Terms:
     limit: int | None = None
     seats: bool = False
     allow_unpriced: bool = False
-
-
-class Watcher:
-    """Follows an evaluation; this one does not look."""
-
-    def begins(self, phase: Phase, total: int) -> None:
-        """A phase of `total` steps begins."""
-
-    def advances(self, usd: float | None) -> None:
-        """One step more is done, which cost that much; `None` where unknown."""
 
 
 async def evaluate(
@@ -81,15 +68,9 @@ async def evaluate(
             results.note(judge=terms.judge.model_dump(mode="json"), passes=terms.passes)
         purse = Purse(terms.usd, bill_of(results).total.cost_usd or 0.0, _owed(results, terms))
         chosen = tasks.tasks[: terms.limit]
-        watcher.begins("answers", len(chosen) * len(arms))
+        watcher.begins("answers", len(pending(results, arms, chosen)))
         asked = await answer_all(
-            results,
-            arms,
-            chosen,
-            purse=purse,
-            concurrency=terms.concurrency,
-            judge=terms.judge,
-            on_row=lambda row: watcher.advances(row.cost_usd),
+            results, arms, chosen, purse=purse, concurrency=terms.concurrency, judge=terms.judge, watcher=watcher
         )
         if terms.judge:
             await _grade(results, terms, purse, watcher)
@@ -120,13 +101,7 @@ async def _grade(results: Results, terms: Terms, purse: Purse, watcher: Watcher)
     watcher.begins("verdicts", sum(text.missing(results.manifest.passes) for text in texts))
     if purse.left == 0.0:
         return
-    await grade_all(
-        results,
-        texts,
-        concurrency=2 * terms.concurrency,
-        session=purse.session,
-        on_verdict=lambda verdict: watcher.advances(Usage.of(verdict.calls).cost_usd),
-    )
+    await grade_all(results, texts, concurrency=2 * terms.concurrency, session=purse.session, watcher=watcher)
 
 
 def _owed(results: Results, terms: Terms) -> float:

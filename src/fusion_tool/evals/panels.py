@@ -49,7 +49,7 @@ class Panels:
         self,
         saver: "AsyncSqliteSaver",
         session: Session | None = None,
-        on_panel: Callable[[PanelRow], None] | None = None,
+        on_panel: Callable[[PanelRow], object] | None = None,
     ) -> None:
         self._saver, self._session, self._on_panel = saver, session, on_panel
         self._graph: Any = build_graph(checkpointer=saver)

@@ -1,7 +1,7 @@
 """Grading a results folder: each new text once, by the folder's judge, whatever arms gave it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fusion_tool.config import Panelist
@@ -11,6 +11,7 @@ from fusion_tool.evals.results import Results
 from fusion_tool.evals.rows import VerdictRow, digest
 from fusion_tool.evals.tasks import Task
 from fusion_tool.evals.verdicts import Verdict
+from fusion_tool.evals.watcher import Watcher
 from fusion_tool.pricing import is_priced
 from fusion_tool.session import Session
 
@@ -55,7 +56,7 @@ async def grade_all(
     *,
     concurrency: int = 8,
     session: Session | None = None,
-    on_verdict: Callable[[Verdict], None] = lambda _: None,
+    watcher: Watcher | None = None,
 ) -> None:
     """Get the verdicts that `texts` lack.
 
@@ -64,13 +65,13 @@ async def grade_all(
         texts: As `wanted` gives them.
         concurrency: Calls at once.
         session: What they may spend.
-        on_verdict: Told of each new verdict.
+        watcher: Told of each new verdict.
 
     Raises:
         ConfigError: The folder has no judge, or he cannot be asked.
         FusionError: The folder cannot be written; what was written before is kept.
     """
-    judge = results.manifest.judge_model
+    judge, watcher = results.manifest.judge_model, watcher or Watcher()
     if judge is None:
         raise ConfigError("nobody is to grade: name a judge, --judge PROVIDER:MODEL", field="judge")
     ledger = session.ledger if session else None
@@ -82,7 +83,8 @@ async def grade_all(
 
         def keep(verdict: Verdict) -> None:
             results.judged(VerdictRow(task=text.task.id, text=key, judge=judge.model_name, verdict=verdict))
-            on_verdict(verdict)
+            watcher.advances()
+            watcher.pays(verdict.calls)
 
         async with room:
             await grader.grade(text.task, text.text, known=text.known, on_verdict=keep)

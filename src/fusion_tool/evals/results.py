@@ -105,11 +105,13 @@ class Results:
         self._verdicts.append(row)
         self.verdicts.append(row)
 
-    def asked(self, row: PanelRow) -> None:
-        """Keep a panel's bill, once."""
-        if all(row.run_id != known.run_id for known in self.panels):
-            self._panels.append(row)
-            self.panels.append(row)
+    def asked(self, row: PanelRow) -> bool:
+        """Keep a panel's bill, once; whether it was new."""
+        if any(row.run_id == known.run_id for known in self.panels):
+            return False
+        self._panels.append(row)
+        self.panels.append(row)
+        return True
 
     @property
     def answers(self) -> dict[tuple[str, str], AnswerRow]:

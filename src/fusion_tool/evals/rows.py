@@ -72,6 +72,11 @@ class AnswerRow(_Row):
         return cls(arm=arm, task=task, reason=reason, message=message, calls=calls, **bill)
 
     @property
+    def own_calls(self) -> list[Call]:
+        """Its bill without the shared panel's."""
+        return [call for call in self.calls if self.panel is None or call.stage != "panelist"]
+
+    @property
     def hygiene(self) -> Hygiene:
         """What is wrong with the answer whatever it says."""
         return hygiene_of(self.result) if self.result else hygiene(self.answer)

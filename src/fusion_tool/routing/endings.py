@@ -11,6 +11,8 @@ _PLURALS = (
 )
 _PARTICIPLE = re.compile(r"(?<=...)(?:ed|ing)$")
 _DOUBLED = re.compile(r"([bdfgmnprt])\1$")
+_SHORT = re.compile(r"[^aeiou]+[aeiouy][^aeiouywx]")
+"""What keeps or gets back its e: note is not not, proving is of prove."""
 _WHOLE = frozenset(
     (
         "news series species building clothing evening ceiling housing marketing meeting morning painting pricing setting "
@@ -46,8 +48,9 @@ def _english(word: str) -> str:
         return word
     bare = _PARTICIPLE.sub("", word)
     if bare != word:
-        word = _DOUBLED.sub(r"\1", bare)
-    return word.removesuffix("e")
+        single = _DOUBLED.sub(r"\1", bare)
+        return single + "e" if single == bare and _SHORT.fullmatch(bare) else single.removesuffix("e")
+    return word if _SHORT.fullmatch(word.removesuffix("e")) else word.removesuffix("e")
 
 
 @cache

@@ -5,6 +5,8 @@ tracer follows they use that tracer's client.
 """
 
 import re
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from fusion_tool.tracing.events import named
@@ -13,7 +15,7 @@ _LEFT: dict[str, Any] = {
     "inputs": lambda _: {},
     "outputs": lambda _: {},
     "attachments": lambda _: None,
-    "error": lambda text: re.match(r"\w*", text)[0] if text else text,
+    "error": lambda text: text and re.split(r"\W", text, maxsplit=1)[0],
     "events": lambda events: [{key: one[key] for key in ("name", "time") if key in one} for one in events or ()],
     "serialized": named,
 }
@@ -51,6 +53,19 @@ class ClientOfTracer:
         vars(tracer)["client"] = (
             vars(client).get("_client", client) if isinstance(client, ContentFreeClient) else client
         )
+
+
+def with_cost(on_llm_end: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """A tracer's `_on_llm_end` that writes the call's cost where the client leaves it, beside the count of tokens."""
+
+    @wraps(on_llm_end)
+    def told(self: Any, run: Any) -> None:
+        said = [one["message"]["kwargs"] for batch in run.outputs["generations"] for one in batch if "message" in one]
+        costs = [message.get("response_metadata", {}).get("cost_usd") for message in said]
+        run.extra.setdefault("metadata", {})["cost_usd"] = costs[0] if costs else None
+        on_llm_end(self, run)
+
+    return told
 
 
 def _cleaned(fields: dict[str, Any]) -> dict[str, Any]:

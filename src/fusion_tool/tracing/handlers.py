@@ -12,7 +12,7 @@ from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, CallbackManager, Callbacks
 
-from fusion_tool.tracing.client import ClientOfTracer
+from fusion_tool.tracing.client import ClientOfTracer, with_cost
 from fusion_tool.tracing.events import ARGUMENTS, left_of
 
 
@@ -57,7 +57,7 @@ def _muted_class(cls: Any) -> Any:
     own: dict[str, Any] = {name: _cleaned(name, getattr(cls, name)) for name in dir(cls) if name.startswith("on_")}
     own |= {"is_content_free": True, "__module__": __name__}
     if issubclass(cls, LangChainTracer):
-        own["client"] = ClientOfTracer()
+        own |= {"client": ClientOfTracer(), "_on_llm_end": with_cost(cls._on_llm_end)}
     return type(f"ContentFree{cls.__name__}", (cls,), own)
 
 

@@ -95,8 +95,8 @@ def test_each_loss_is_said_in_plain_words(mark: Degradation) -> None:
 
 def test_a_failed_model_is_shown_with_its_reason() -> None:
     failed = {"seat": "kimi", "model": "m", "reason": "auth", "message": "No <key>", "status_code": 401}
-    rows = texts(tree(three_seats(failed_models=[failed])), "#lost ~ .scroll td")
-    assert rows == ["m", "the key was not accepted (auth, 401)", "No <key>"]
+    (row,) = texts(tree(three_seats(failed_models=[failed])), ".failures li")
+    assert row == "kimi m : the key was not accepted (auth, 401) No <key>"
 
 
 @pytest.mark.parametrize(

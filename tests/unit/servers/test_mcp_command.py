@@ -4,7 +4,7 @@ import pytest
 
 from fusion_tool.cli.mcp import mcp
 from fusion_tool.errors import ConfigError
-from fusion_tool.servers import extras
+from fusion_tool import extras
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):

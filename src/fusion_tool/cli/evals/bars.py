@@ -1,6 +1,6 @@
 """How an evaluation goes, on stderr: a bar a phase, and what was spent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.progress import (
@@ -15,7 +15,8 @@ from rich.progress import (
 
 from fusion_tool.cli import consoles
 from fusion_tool.cli.text import dollars
-from fusion_tool.evals.evaluate import Phase, Watcher
+from fusion_tool.evals.watcher import Phase, Watcher
+from fusion_tool.usage import Call
 
 
 @contextmanager
@@ -35,12 +36,18 @@ def bars() -> Iterator[Watcher]:
 
 class _Bars(Watcher):
     def __init__(self, progress: Progress) -> None:
-        self._progress, self._at, self._spent = progress, TaskID(0), 0.0
+        self._progress, self._at = progress, TaskID(0)
+        self._spent: float | None = None
 
     def begins(self, phase: Phase, total: int) -> None:
-        self._spent = 0.0
+        self._spent = None
         self._at = self._progress.add_task(phase, total=total, spent="")
 
-    def advances(self, usd: float | None) -> None:
-        self._spent += usd or 0.0
-        self._progress.update(self._at, advance=1, spent=dollars(self._spent))
+    def advances(self) -> None:
+        self._progress.update(self._at, advance=1)
+
+    def pays(self, calls: Sequence[Call]) -> None:
+        known = [call.cost_usd for call in calls if call.cost_usd is not None]
+        if known:
+            self._spent = (self._spent or 0.0) + sum(known)
+            self._progress.update(self._at, spent=dollars(self._spent))

@@ -1,6 +1,7 @@
 """What the help of `fusion-tool eval` teaches by example."""
 
 _JUDGE = "--judge openrouter:google/gemini-3.1-pro-preview"
+_SELF, _FLASH = "self:openrouter:anthropic/claude-opus-4.8", "openrouter:google/gemini-3-flash-preview"
 _SOLO = "--arm solo:openrouter:anthropic/claude-opus-4.8"
 
 
@@ -11,8 +12,7 @@ def _examples(*rows: tuple[str, str]) -> str:
 RUN = _examples(
     (
         "one model, the same twice, a panel; a judge outside of it",
-        f"fusion-tool eval run tasks.jsonl {_SOLO} --arm self:openrouter:anthropic/claude-opus-4.8 "
-        f"--arm panel:budget {_JUDGE} --out results",
+        f"fusion-tool eval run tasks.jsonl {_SOLO} --arm {_SELF} --arm panel:budget {_JUDGE} --out results",
     ),
     (
         "killed, or stopped by its limit? the same command goes on",
@@ -20,8 +20,7 @@ RUN = _examples(
     ),
     (
         "two synthesizers over the same panel's answers, which are paid once",
-        "fusion-tool eval run tasks.jsonl --arm opus=panel:budget "
-        "--arm flash=panel:budget,synthesizer=openrouter:google/gemini-3-flash-preview ...",
+        f"fusion-tool eval run tasks.jsonl --arm opus=panel:budget --arm flash=panel:budget,synthesizer={_FLASH} ...",
     ),
     ("what tools bring", f"fusion-tool eval run tasks.jsonl {_SOLO} {_SOLO},tools=off ..."),
     (

@@ -11,7 +11,7 @@ DRIFTED = 5
 """The exit status where something is wrong."""
 
 
-def watch(
+def watch(  # noqa: PLR0913 - each is an option of the command line
     tasks: options.Tasks,
     *,
     baseline: Annotated[Path, typer.Option(metavar="DIR", help="Results of the same tasks, with solo: arms.")],
@@ -38,7 +38,8 @@ def watch(
     from fusion_tool.evals.download import load_tasks
     from fusion_tool.evals.drift import Drift
     from fusion_tool.evals.drift import watch as watched
-    from fusion_tool.evals.evaluate import Terms, Watcher
+    from fusion_tool.evals.evaluate import Terms
+    from fusion_tool.evals.watcher import Watcher
 
     today = datetime.now(UTC).date()
     folder = out or baseline / "watch" / today.isoformat()
