@@ -59,7 +59,7 @@ def _least(config: FusionConfig, question: str) -> dict[str, float]:
             min(getattr(least_call(name, size, seat.max_tokens), kind) for name in (seat.model_name, *seat.fallbacks))
             for seat in seats
         )
-        needed[kind] = least[config.limits.min_answers - 1] * parts
+        needed[kind] = least[min(config.limits.min_answers, len(seats)) - 1] * parts
     return needed
 
 

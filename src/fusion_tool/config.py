@@ -91,7 +91,7 @@ class FusionConfig(Settings):
         strategy: `panel` asks every seat; `solo` the first alone; `cascade` the first two, and the rest only where
             they disagree; `chain` one after the other, cheapest first, until an answer is good enough; `auto` lets
             the router choose models and strategy by the question.
-        limits: Time and quorum.
+        limits: Dollars, tokens, time and quorum.
         search: Web tools' search providers; `None` (in TOML `search = false`) turns the web tools off.
         fetch: Page reading.
         documents: A folder of the user's own texts that the seats may search; a path is enough.

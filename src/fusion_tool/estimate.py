@@ -5,19 +5,19 @@ judge's second try, all fallbacks. Under a limit it is what the limit leaves to 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
-from fusion_tool.affordable import check_limits
+from fusion_tool.affordable import check_limits, seats_asked
+from fusion_tool.amounts import Amount, Estimate, Row, Versus
 from fusion_tool.analysis import shape
 from fusion_tool.budget import TOOLS_BYTES, Ledger, Tab, shares
-from fusion_tool.config import FusionConfig, Limits, Panelist
+from fusion_tool.chances import ESCALATION, Chances, Times, chances
+from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
-from fusion_tool.pricing import cost_of, is_priced
+from fusion_tool.pricing import cost_of, is_priced, search_fee
 from fusion_tool.prompts import render
-from fusion_tool.usage import Stage
+from fusion_tool.usage import Stage, is_search, search_at
 
 BYTES_A_TOKEN = 4
 """Bytes of prompt a token: the common rule of thumb for English."""
@@ -36,13 +36,18 @@ WORST_RESULT_BYTES = 48_000
 """One window of a page: 16,000 characters of three bytes. A caller's own tools may return more."""
 WORST_GROWTH = 2
 """How much longer than the judge's reply its comparison may stand in the synthesizer's prompt."""
+RESULTS = 6
+"""Results that a search asks its provider for; twice as many where some may be excluded."""
 EXTRA_TURNS = 3
 """Model calls that a seat may make beyond its tool calls, as its loop allows."""
 
 ASSUMPTIONS = (
     f"every seat makes all its tool calls, one a turn; each adds {RESULT_TOKENS:,} tokens to the prompts after it",
     f"a tool turn writes {TURN_TOKENS:,} tokens, an answer {ANSWER_TOKENS:,}, a comparison {ANALYSIS_TOKENS:,}",
-    f"{BYTES_A_TOKEN} bytes of prompt a token; no cache discount; no fallback is needed; search fees not counted",
+    f"{BYTES_A_TOKEN} bytes of prompt a token; no cache discount; no fallback is needed",
+    "half of the tool calls are searches, none of them made before by another seat; reading pages costs nothing",
+    f"{ESCALATION:.0%} of the cascades go beyond their first seats, and of the chains from one seat to the next",
+    "a follow-up is always made; auto asks the whole panel",
     "at worst: every call that may be charged, all fallbacks among them, each as long as a limit lets it be",
 )
 """What the figures rest on, for people."""
@@ -50,55 +55,6 @@ ASSUMPTIONS = (
 _NONCE, _DATE = "0" * 12, "2026-01-01"
 _HEADING_BYTES = 160
 """What stands around one answer in a prompt."""
-
-
-class Amount(BaseModel):
-    """Tokens and dollars; `usd` is `None` where no price is known."""
-
-    model_config = ConfigDict(frozen=True)
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    usd: float | None = 0.0
-
-
-class Row(BaseModel):
-    """One seat, the judge or the synthesizer: what it is expected to take, and at most."""
-
-    model_config = ConfigDict(frozen=True)
-
-    stage: Stage
-    seat: str | None
-    model: str
-    expected: Amount
-    worst: Amount
-
-
-class Versus(BaseModel):
-    """One model asked alone with the same tools; `ratio` is the run's expected dollars over its own."""
-
-    model_config = ConfigDict(frozen=True)
-
-    model: str
-    expected: Amount
-    ratio: float | None
-
-
-class Estimate(BaseModel):
-    """A run's bill in advance.
-
-    Sums count the priced models alone; `unpriced` names the others. `refused` says why the run would not begin.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    rows: list[Row]
-    expected: Amount
-    worst: Amount
-    unpriced: list[str]
-    versus: list[Versus]
-    refused: str | None
-    assumptions: list[str] = list(ASSUMPTIONS)
 
 
 def estimate(config: FusionConfig, question: str, *, context: str = "", versus: Iterable[str] = ()) -> Estimate:
@@ -111,27 +67,33 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
         versus: Models, `"provider:model"`, each priced as if asked alone.
     """
     sizes = _sizes(config, len((question + context).encode(errors="replace")))
-    seats = config.panel[:1] if config.strategy == "solo" else config.panel
-    rows = [_seat(one, label, sizes, config, len(seats)) for one, label in zip(seats, config.seat_labels, strict=False)]
+    alike = [_turns_of_a_seat(one.model_name, one.max_tokens, sizes) for one in config.panel]
+    dear_last = sorted(range(len(alike)), key=lambda seat: (alike[seat].usd is None, alike[seat].usd))
+    odds = chances(config, dear_last)
+    seats = config.panel[: len(odds.seats)]
+    rows = [_seat(seat, sizes, config, odds.seats[seat]) for seat in range(len(seats))]
+    rows += _searches(sizes, config, odds)
     later: list[tuple[str, Panelist]] = []
-    if config.strategy != "solo":
-        if len(seats) > 1:  # one answer is compared with nothing
-            later.append(("judge", config.judge_or_default))
-            rows.append(_judge(sizes, config))
+    if odds.judge.most:
+        later.append(("judge", config.judge_or_default))
+        rows.append(_judge(sizes, config, odds.judge))
+    if odds.synthesizer.most:
         later.append(("synthesizer", config.synthesizer_or_default))
-        rows.append(_synthesizer(sizes, config))
+        rows.append(_synthesizer(sizes, config, odds.synthesizer))
     roles = [*((f"panel.{i}", seat) for i, seat in enumerate(seats)), *later]
-    expected = _sum(row.expected for row in rows)
+    expected = Amount.total(row.expected for row in rows)
+    models = Amount.total(row.expected for row in rows if not is_search(row.model))
     alone = [(name, _turns_of_a_seat(name, None, sizes)) for name in versus]
     return Estimate(
         rows=rows,
         expected=expected,
-        worst=_capped(_sum(row.worst for row in rows), config.limits, 1.0),
+        worst=Amount.total(row.worst for row in rows).within(config.limits, 1.0),
         unpriced=[
             name for name in dict.fromkeys(name for _, one in roles for name in _models(one)) if not is_priced(name)
         ],
-        versus=[Versus(model=name, expected=one, ratio=_ratio(expected.usd, one.usd)) for name, one in alone],
+        versus=[Versus(model=name, expected=one, ratio=_ratio(models.usd, one.usd)) for name, one in alone],
         refused=_refused(config, roles, question + context),
+        assumptions=list(ASSUMPTIONS),
     )
 
 
@@ -150,9 +112,9 @@ def _sizes(config: FusionConfig, asked: int) -> _Sizes:
     hint = render("panelist_tools", calls=turns) if turns else ""
     system = f"{render('panelist', nonce=_NONCE, today=_DATE)}\n\n{hint}".strip()
     user = render("question", question="", context="", evidence="")
-    judge = render("judge", nonce=_NONCE, shape=shape(["A", "B"]), also="") + render(
-        "judge_answers", question="", answers=""
-    )
+    settled = render("judge_settled")
+    judge = render("judge", nonce=_NONCE, shape=shape(["A", "B"], settled=True), also=settled)
+    judge += render("judge_answers", question="", answers="")
     material = render("synthesizer_material", question="", context="", answers="", analysis="")
     writer = render("synthesizer", nonce=_NONCE, today=_DATE, wishes="") + material
     framed = asked + len("systemhuman")  # each message is framed by its role
@@ -160,38 +122,66 @@ def _sizes(config: FusionConfig, asked: int) -> _Sizes:
     return _Sizes(sizes[0], sizes[1], sizes[2], turns)
 
 
-def _seat(one: Panelist, label: str, sizes: _Sizes, config: FusionConfig, seats: int) -> Row:
-    prompts = [sizes.seat]
+def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: Times) -> Row:
+    one, chained = config.panel[seat], config.strategy == "chain"
+    base = sizes.seat + (_answers_bytes(config) if chained else 0)  # it may see all the others
+    prompts = [base]
     if sizes.turns:  # all results in the second prompt already, and every turn as long as it may be
-        base, results = sizes.seat + TOOLS_BYTES, sizes.turns * WORST_RESULT_BYTES
+        base, results = base + TOOLS_BYTES, sizes.turns * WORST_RESULT_BYTES
         later = range(1, sizes.turns + EXTRA_TURNS)
         prompts = [base, *(base + results + turn * _answer_bytes(one) for turn in later)]
+    seen = ANSWER_TOKENS if chained else 0
     return Row(
         stage="panelist",
-        seat=label,
+        seat=config.seat_labels[seat],
         model=one.model_name,
-        expected=_turns_of_a_seat(one.model_name, one.max_tokens, sizes),
-        worst=_capped(_reserved("panelist", one, prompts), config.limits, shares(config.strategy)["panelist"] / seats),
+        expected=_turns_of_a_seat(one.model_name, one.max_tokens, sizes, seen).times(often.expected),
+        worst=_reserved("panelist", one, prompts)
+        .times(often.most)
+        .within(config.limits, shares(config.strategy)["panelist"] * often.most / seats_asked(config)),
     )
 
 
-def _judge(sizes: _Sizes, config: FusionConfig) -> Row:
+def _searches(sizes: _Sizes, config: FusionConfig, odds: Chances) -> Iterator[Row]:
+    """A row a provider that charges for searches; the first of all is asked, and the others where it finds nothing."""
+    if config.search is None:
+        return
+    wanted = 2 * RESULTS if config.excluded_domains or config.blocked_fragments else RESULTS
+    for place, provider in enumerate(config.search.providers):
+        if not (fee := search_fee(provider, wanted)):
+            continue
+        often = math.ceil(sizes.turns / 2) if sizes.turns else 1
+        expected = 0.0 if place else fee * often * sum(seat.expected for seat in odds.seats)
+        worst = fee * (sizes.turns or 1) * sum(seat.most for seat in odds.seats)
+        yield Row(
+            stage="panelist",
+            seat=None,
+            model=search_at(provider),
+            expected=Amount(usd=expected),
+            worst=Amount(usd=worst).within(config.limits, shares(config.strategy)["panelist"]),
+        )
+
+
+def _judge(sizes: _Sizes, config: FusionConfig, often: Times) -> Row:
     one = config.judge_or_default
-    asked = sizes.judge + _answers_bytes(config)
+    asked = sizes.judge + _answers_bytes(config) * (2 if config.follow_up else 1)
     corrected = asked + _answer_bytes(one) + sizes.judge  # what it said, and what was wrong with it
     prompt = sizes.judge // BYTES_A_TOKEN + len(config.panel) * ANSWER_TOKENS
     return Row(
         stage="judge",
         seat=None,
         model=one.model_name,
-        expected=_priced(one.model_name, prompt, _at_most(ANALYSIS_TOKENS, one.max_tokens)),
-        worst=_capped(_reserved("judge", one, [asked, corrected]), config.limits, shares(config.strategy)["judge"]),
+        expected=_priced(one.model_name, prompt, _at_most(ANALYSIS_TOKENS, one.max_tokens)).times(often.expected),
+        worst=_reserved("judge", one, [asked, corrected])
+        .times(often.most)
+        .within(config.limits, shares(config.strategy)["judge"]),
     )
 
 
-def _synthesizer(sizes: _Sizes, config: FusionConfig) -> Row:
+def _synthesizer(sizes: _Sizes, config: FusionConfig, often: Times) -> Row:
     one, judge = config.synthesizer_or_default, config.judge_or_default
-    asked = sizes.synthesizer + _answers_bytes(config) + WORST_GROWTH * _answer_bytes(judge)
+    answers = _answers_bytes(config) * (2 if config.follow_up else 1)
+    asked = sizes.synthesizer + answers + WORST_GROWTH * _answer_bytes(judge)
     worst = [_reserved("synthesizer", one, [asked])]
     if judge.model_name not in _models(one):  # it writes where nobody else does
         worst.append(_reserved("synthesizer", judge.model_copy(update={"fallbacks": ()}), [asked]))
@@ -200,17 +190,17 @@ def _synthesizer(sizes: _Sizes, config: FusionConfig) -> Row:
         stage="synthesizer",
         seat=None,
         model=one.model_name,
-        expected=_priced(one.model_name, prompt, _at_most(ANSWER_TOKENS, one.max_tokens)),
-        worst=_capped(_sum(worst), config.limits, 1.0),
+        expected=_priced(one.model_name, prompt, _at_most(ANSWER_TOKENS, one.max_tokens)).times(often.expected),
+        worst=Amount.total(worst).within(config.limits, 1.0),
     )
 
 
-def _turns_of_a_seat(model: str, max_tokens: int | None, sizes: _Sizes) -> Amount:
-    """A seat's expected calls: a prompt that grows by a result each turn, then the answer."""
-    prompt = (sizes.seat + (TOOLS_BYTES if sizes.turns else 0)) // BYTES_A_TOKEN
+def _turns_of_a_seat(model: str, max_tokens: int | None, sizes: _Sizes, seen: int = 0) -> Amount:
+    """A seat's expected calls: a prompt with `seen` tokens of others that grows by a result a turn, then the answer."""
+    prompt = seen + (sizes.seat + (TOOLS_BYTES if sizes.turns else 0)) // BYTES_A_TOKEN
     grown = RESULT_TOKENS + TURN_TOKENS
     turns = [_priced(model, prompt + turn * grown, TURN_TOKENS) for turn in range(sizes.turns)]
-    return _sum([*turns, _priced(model, prompt + sizes.turns * grown, _at_most(ANSWER_TOKENS, max_tokens))])
+    return Amount.total([*turns, _priced(model, prompt + sizes.turns * grown, _at_most(ANSWER_TOKENS, max_tokens))])
 
 
 def _reserved(stage: Stage, one: Panelist, prompts: Sequence[int]) -> Amount:
@@ -225,30 +215,9 @@ def _reserved(stage: Stage, one: Panelist, prompts: Sequence[int]) -> Amount:
     )
 
 
-def _capped(worst: Amount, limits: Limits, share: float) -> Amount:
-    """`worst`, where a limit leaves this share of the run less: that."""
-    room = math.inf if limits.tokens is None else limits.tokens * share
-    return Amount(
-        input_tokens=int(min(worst.input_tokens, room)),
-        output_tokens=int(min(worst.output_tokens, room)),
-        usd=worst.usd if limits.usd is None or worst.usd is None else min(worst.usd, limits.usd * share),
-    )
-
-
 def _priced(model: str, asked: int, answered: int) -> Amount:
     usd = cost_of(model, input_tokens=asked, output_tokens=answered)[0]
     return Amount(input_tokens=asked, output_tokens=answered, usd=usd)
-
-
-def _sum(amounts: Iterable[Amount]) -> Amount:
-    """All tokens, and the dollars of the priced; unknown where none is."""
-    rows = list(amounts)
-    known = [row.usd for row in rows if row.usd is not None]
-    return Amount(
-        input_tokens=sum(row.input_tokens for row in rows),
-        output_tokens=sum(row.output_tokens for row in rows),
-        usd=sum(known) if known else None,
-    )
 
 
 def _models(one: Panelist) -> tuple[str, ...]:

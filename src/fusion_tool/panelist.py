@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
-from fusion_tool.errors import ConfigError
+from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.validation import Settings
 
 _PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp"})
@@ -51,6 +51,8 @@ class Panelist(Settings):
             raise ConfigError("a model is 'provider:model', for example 'openrouter:openai/gpt-5.5'")
         if not isinstance(value, str) and not hasattr(value, "ainvoke"):
             raise ConfigError(f"expected 'provider:model' or a BaseChatModel, got {type(value).__name__}")
+        if getattr(value, "_llm_type", None) == "fusion":  # bound ones forward it
+            raise RecursionRefused("a ChatFusion is a panel itself; give this role another model")
         return value
 
     @field_validator("base_url")

@@ -14,6 +14,16 @@ Stage: TypeAlias = Literal["panelist", "judge", "synthesizer"]
 _SEARCH = "search:"
 
 
+def search_at(provider: str) -> str:
+    """The name under which searches at `provider` stand where models have theirs."""
+    return f"{_SEARCH}{provider}"
+
+
+def is_search(model: str) -> bool:
+    """Whether `model` is no model but a search, which has no tokens."""
+    return model.startswith(_SEARCH)
+
+
 class Call(BaseModel):
     """One model call, or one search at a provider that charges for it: its `model` is `search:` and the provider.
 
@@ -35,17 +45,12 @@ class Call(BaseModel):
     @classmethod
     def of_search(cls, provider: str, seat: str | None) -> "Call":
         """The row of a search that is under way: what it costs is not known yet."""
-        return cls(stage="panelist", seat=seat, model=f"{_SEARCH}{provider}")
+        return cls(stage="panelist", seat=seat, model=search_at(provider))
 
     def priced(self, told: float | None, listed: float | None) -> "Call":
         """The same with its cost: what the provider told, else what its list says, else unknown."""
         cost, source = (listed, "list_price") if told is None else (told, "provider")
         return self.model_copy(update={"cost_usd": cost, "cost_source": "unpriced" if cost is None else source})
-
-    @property
-    def is_search(self) -> bool:
-        """Whether it is a search, which has no tokens."""
-        return self.model.startswith(_SEARCH)
 
 
 class Usage(BaseModel):

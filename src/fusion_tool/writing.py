@@ -12,6 +12,7 @@ from fusion_tool.briefing import Briefing, room_for
 from fusion_tool.budget import Tab
 from fusion_tool.config import Panelist
 from fusion_tool.grounding.stream import CitationStream
+from fusion_tool.grounding.structured import renumber_json
 from fusion_tool.models.call import Account, CallFailed, ask
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
@@ -50,7 +51,8 @@ class Deltas:
 
     def __init__(self, task: Task, attempt: int) -> None:
         self._progress, self._attempt = task.progress, attempt
-        self._stream = CitationStream(task.brief.sources)
+        self._sources, self._is_json = task.brief.sources, task.run["answer_schema"] is not None
+        self._stream = CitationStream(self._sources)
 
     def feed(self, text: str) -> None:
         """Pass on a piece of raw text."""
@@ -59,7 +61,7 @@ class Deltas:
     def whole(self, text: str) -> None:
         """Pass on all of a text that did not stream, or nothing but the end of one that did."""
         if self._progress.is_watched:
-            self._emit(self._stream.feed(text))
+            self._emit(renumber_json(text, self._sources).text if self._is_json else self._stream.feed(text))
             self._emit(self._stream.close())
 
     def _emit(self, text: str) -> None:
@@ -78,7 +80,7 @@ async def write(task: Task, one: Panelist, attempt: int) -> Written:
     model = await chat_model(one)
     traits = traits_of(one, model)
     account = Account("synthesizer", one, task.tab, task.rows)
-    if traits.small:
+    if traits.small and not task.run["answer_schema"]:
         text = await _write_claims(model, task, account)
         Deltas(task, attempt).whole(text)
         return Written(text)
@@ -94,13 +96,13 @@ async def write(task: Task, one: Panelist, attempt: int) -> Written:
 
 async def _write_once(model: Any, task: Task, brief: Briefing, account: Account, attempt: int) -> Written:
     prompt, deltas = _prompt(task, brief), Deltas(task, attempt)
-    on_delta = deltas.feed if task.progress.is_watched else None
     wanted = task.run["answer_schema"]
+    on_delta = deltas.feed if task.progress.is_watched and not wanted else None
     ways = ways_of_asking(model, "answer", wanted, schema_taken=None, tools=False) if wanted else [model]
     reply, _ = await first_taken(
         ways, lambda way: ask(way, prompt, account=account, deadline=task.deadline, on_delta=on_delta)
     )
-    deltas.whole("")
+    deltas.whole(reply.text if wanted else "")
     return Written(reply.text, reply.truncated, brief.packed)
 
 

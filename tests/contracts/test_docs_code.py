@@ -5,9 +5,7 @@ import asyncio
 import inspect
 import json
 import re
-import tomllib
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -16,14 +14,16 @@ from fusion_tool.cli.main import app
 from fusion_tool.config import FusionConfig
 from fusion_tool.routing.privacy import load_patterns
 from fusion_tool.routing.profiles import load_profiles
+from fusion_tool.servers.asked import settings_for
 from fusion_tool.settings import load_file
 from tests.contracts.pages.commands import SHELLS, command, documents, lines, mentioned, shown
-from tests.contracts.pages.markdown import PAGES, ROOT, blocks
+from tests.contracts.pages.layers import PROJECT
+from tests.contracts.pages.markdown import PAGES, ROOT, Block, blocks
 from tests.integration.openai_server import served
 from tests.scripted_server import Reply, ToolCall
 
-NOT_RUN: dict[str, str] = {}
-"""Python blocks that are compiled only, by what stands in them, and why."""
+NOT_RUN = {"http://127.0.0.1:2024": "needs the development server; `test_agent_server.py` starts one and does the like"}
+"""Python that is compiled only: what stands in its block, and why."""
 
 PARSED_ONLY = {
     "doctor": "tells of the machine that it runs on",
@@ -32,13 +32,10 @@ PARSED_ONLY = {
     "model": "downloads",
     "serve": "does not end",
 }
-"""Commands of which a page's are parsed, and not carried out."""
+"""Commands that are parsed, and not carried out."""
 
-SERVER = "http://127.0.0.1:8000"
-"""Where pages have the server listen; its place is taken by one that does."""
-
-NAMES = {"routing.md": "profiles.toml"}
-"""What a page's TOML is called that does not say it in its first line; others are a `fusion.toml`."""
+SERVER = "http://127.0.0.1:8000/v1"
+"""Where the pages' server listens; one that does takes its place."""
 
 STAND_INS = {"vendor/model": "openai/gpt-5.5", "provider:model": "openai:gpt-5.5"}
 """What can stand where a file's block has a placeholder."""
@@ -77,68 +74,76 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def files_of(page):
-    """The page's TOML blocks as the files that they stand for: name, text."""
-    for block in (block for block in blocks("toml") if block.page == page):
-        said = re.match(r"# (\w+\.toml)\n", block.text)
-        text = block.text
-        for placeholder, value in STAND_INS.items():
-            text = text.replace(f'"{placeholder}', f'"{value}')
-        yield said[1] if said else NAMES.get(page, "fusion.toml"), text
+def of_page(found):
+    """One test a page that has any of the blocks `found`."""
+    return pytest.mark.parametrize("page", sorted({block.page for block in found}))
+
+
+def name_of(block: Block) -> str:
+    """Which of the user's files a TOML block is: its first line says it, or what its tables are named like."""
+    said = re.match(r"# (\w+\.toml)\n", block.text)
+    return said[1] if said else "profiles.toml" if block.text.startswith('["vendor/') else "fusion.toml"
 
 
 def write_files(page, folder):
-    for name, text in files_of(page):
-        (folder / name).write_text(text, "utf-8")
+    """Put the page's TOML where its Python and its commands find it."""
+    for block in blocks("toml"):
+        if block.page == page:
+            text = block.text
+            for placeholder, value in STAND_INS.items():
+                text = text.replace(f'"{placeholder}', f'"{value}')
+            (folder / name_of(block)).write_text(text, "utf-8")
 
 
-def ids(values):
-    return {"argnames": "page", "argvalues": sorted({block.page for block in values})}
+def run(block, names, server):
+    """Execute a block as a script's next lines; a failure shows the page's own line."""
+    text = "\n" * (block.line - 1) + block.text.replace(SERVER, server)
+    code = compile(text, block.page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    if not any(part in text for part in NOT_RUN):
+        done = eval(code, names)  # noqa: S307 - our own pages
+        if inspect.iscoroutine(done):
+            asyncio.run(done)
 
 
 @pytest.mark.loopback
-@pytest.mark.parametrize(**ids(blocks("python")))
-def test_python_runs(page, provider, folder):
+@pytest.mark.usefixtures("provider")
+@of_page(blocks("python"))
+def test_python_runs(page, folder):
     """Block after block, as a reader would who takes them over one by one."""
     write_files(page, folder)
+    mine = [block for block in blocks("python") if block.page == page]
+    config = FusionConfig(panel=["openrouter:v/a", "openrouter:v/b"], search=None, bash="off")
     names = {"__name__": "__main__"}
     with ExitStack() as stack:
-        for block in (block for block in blocks("python") if block.page == page):
-            text = block.text
-            if SERVER in text:
-                config = FusionConfig(panel=["openrouter:v/a", "openrouter:v/b"], search=None, bash="off")
-                text = text.replace(f"{SERVER}/v1", stack.enter_context(served(config)))
-            code = compile(
-                "\n" * (block.line - 1) + text, block.page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-            )
-            if any(part in text for part in NOT_RUN):
-                continue
-            done = eval(code, names)
-            if inspect.iscoroutine(done):
-                asyncio.run(done)
+        is_asked = any(SERVER in block.text for block in mine)
+        server = stack.enter_context(served(config)) if is_asked else SERVER
+        for block in mine:
+            run(block, names, server)
 
 
 def test_what_is_not_run_is_still_there():
     assert [part for part in NOT_RUN if not any(part in block.text for block in blocks("python"))] == []
 
 
-@pytest.mark.parametrize(("block", "words"), [pytest.param(*one, id=f"{one[0]} {one[1][1]}") for one in shown()])
-def test_a_shown_command_parses(block, words):
-    one, rest = command(words[1:])
-    one.make_context(words[1], list(rest))
+@of_page(block for block, _ in shown())
+def test_shown_commands_parse(page):
+    for words in (words for block, words in shown() if block.page == page):
+        one, rest = command(words[1:])
+        one.make_context(words[1], list(rest))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_mentioned_commands_and_flags_exist(page):
     for words, flags in mentioned(page):
-        one, _ = command([word for word in words if word.islower() or word.startswith("-")][:2])
-        known = {option for parameter in one.params for option in (*parameter.opts, "-h", "--help", "--version")}
-        assert set(flags) <= known, words
+        one, _ = command(words)
+        known = {option for parameter in one.params for option in parameter.opts}
+        assert set(flags) <= known | {"--help"}, words
 
 
 @pytest.mark.loopback
-@pytest.mark.parametrize(**ids(block for block, words in shown() if words[1] not in PARSED_ONLY))
-def test_shown_commands_work(page, provider, folder):
+@pytest.mark.usefixtures("provider")
+@of_page(block for block, words in shown() if words[1] not in PARSED_ONLY)
+def test_shown_commands_work(page, folder):
     write_files(page, folder)
     for block, words in shown():
         if block.page == page and words[1] not in PARSED_ONLY:
@@ -146,11 +151,11 @@ def test_shown_commands_work(page, provider, folder):
             assert done.exit_code == 0, (words, done.output)
 
 
-@pytest.mark.parametrize(**ids(blocks("toml")))
-def test_files_load(page, tmp_path):
-    for name, text in files_of(page):
-        (tmp_path / name).write_text(text, "utf-8")
-        assert LOADERS[name](tmp_path / name)
+@of_page(blocks("toml"))
+def test_files_load(page, folder):
+    write_files(page, folder)
+    for name in (name_of(block) for block in blocks("toml") if block.page == page):
+        assert LOADERS[name](folder / name)
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
@@ -158,19 +163,21 @@ def test_json_is_json(block):
     assert documents(block)
 
 
-def test_the_context_shown_for_studio_is_one():
+def test_the_wishes_shown_for_studio_are_granted(folder):
+    """The page's context, within its own configuration."""
+    write_files("studio.md", folder)
     (block,) = (block for block in blocks("json") if block.page == "studio.md")
-    assert FusionConfig(**documents(block)[0]).panel[0].base_url
+    (wishes,) = documents(block)
+    granted = settings_for(load_file(folder / "fusion.toml"), wishes)
+    assert [seat.short_name for seat in granted.panel] == wishes["models"]
+    assert granted.limits.seconds == wishes["limits"]["seconds"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_targets_and_extras_exist(page):
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-    commands = [words for language in SHELLS for block in blocks(language) if block.page == page for words in lines(block)]
-    for words in commands:
-        if words[0] == "make":
-            assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), words
-    named = re.findall(r"fusion-tool\[([\w,]+)\]", page.read_text("utf-8"))
-    assert {extra for one in named for extra in one.split(",")} <= set(extras)
-
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    mine = [block for language in SHELLS for block in blocks(language) if block.page == page.name]
+    made = [words[1] for block in mine for words in lines(block) if words[0] == "make"]
+    assert set(made) <= set(targets)
+    extras = re.findall(r"fusion-tool\[([\w,]+)\]", page.read_text("utf-8"))
+    assert {name for one in extras for name in one.split(",")} <= set(PROJECT["project"]["optional-dependencies"])

@@ -14,7 +14,7 @@ from fusion_tool.cli.evals import evals
 from tests.integration.panel import ANALYSIS
 from tests.scripted_server import Reply, Request, ScriptedServer
 
-GRADER = "g/grader"
+GRADER, OTHER_GRADER = "g/grader", "h/other"
 COST = 0.001
 APART = ("--no-search", "--bash", "off")
 """Nothing but the scripted provider is reached."""
@@ -62,7 +62,8 @@ def script(server: ScriptedServer) -> None:
     """Models that answer, `v/a` wrongly where the number divides by 3; who synthesizes is right; a judge who reads."""
     for model in ("v/a", "v/b", "v/judge"):
         server.reply(model, _answer)
-    server.reply(GRADER, _grade)
+    for model in (GRADER, OTHER_GRADER):
+        server.reply(model, _grade)
 
 
 def number(request: Request) -> int:
@@ -75,7 +76,7 @@ def asked(server: ScriptedServer) -> "Counter[tuple[str, int, str]]":
 
 
 def _stage(request: Request) -> str:
-    if request.model == GRADER:
+    if request.model in (GRADER, OTHER_GRADER):
         return re.search(r"(States that|Says that|Is written)", request.prompt.rpartition("tatement")[2])[1]
     roles = {"You compare answers": "compare", "You write the final answer": "write"}
     return next((stage for words, stage in roles.items() if words in request.prompt), "seat")

@@ -3,8 +3,10 @@
 Blocking calls in asynchronous code raise there, so that every run here also shows that none is made.
 """
 
+import ast
 import importlib.util
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
@@ -285,6 +287,19 @@ async def test_a_finished_run_is_written_anew_by_another_synthesizer_alone(clien
     assert forked.result.analysis == first.result.analysis
     assert scripted.counts == {"one": 1, "two": 2, "judge": 2}
     assert [call.stage for call in forked.result.usage.calls] == [call.stage for call in first.result.usage.calls]
+
+
+async def test_the_pages_way_of_editing_and_forking_works(served, scripted, capsys):
+    page = (ROOT / "docs" / "studio.md").read_text("utf-8")
+    edit, fork = re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    scripted.reply("two", "It is heavy.", "Written anew.")
+    names: dict[str, object] = {}
+    for block in (edit, fork):
+        text = block.replace("http://127.0.0.1:2024", served).replace("gemma3", "two")
+        await eval(compile(text, "studio.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307
+    assert capsys.readouterr().out == "Both say so.\nWritten anew.\n"
+    assert "It weighs 7.35e22 kg." in scripted.calls("judge")[0].prompt
+    assert scripted.counts == {"one": 1, "two": 2, "judge": 2}
 
 
 @pytest.mark.usefixtures("scripted")

@@ -15,8 +15,10 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from fusion_tool import BudgetExceeded, FusionConfig, PanelFailed, afuse
 from fusion_tool.models.call import size_of
-from fusion_tool.pricing import cost_of
+from fusion_tool.pricing import cost_of, search_fee
 from fusion_tool.testing import ScriptedChat, calls
+from fusion_tool.usage import is_search
+from fusion_tool.web.search.result import ProviderFailed, SearchResult
 
 QUESTION = "What is it?"
 MODELS = ("openrouter:openai/gpt-5.4-mini", "openrouter:anthropic/claude-opus-4.8", "openrouter:z-ai/glm-5")
@@ -38,7 +40,8 @@ class Spender(ScriptedChat):
         replies = [self.writes, self.writes, "Not JSON.", "", "word " * rng.randrange(2000)]
         said = AIMessage(rng.choice(replies))
         if kwargs.get("tools") and rng.random() < 0.6:
-            said = calls("lookup", word=str(len(self.prompts)))
+            word = str(len(self.prompts))
+            said = rng.choice([calls("lookup", word=word), calls("web_search", query=word)])
         result = super()._generate(messages, stop, run_manager, **kwargs)
         (generation,) = result.generations
         usage = UsageMetadata(input_tokens=asked, output_tokens=answered, total_tokens=asked + answered)
@@ -64,6 +67,20 @@ async def lookup(word: str) -> str:
     return f"{word}: " + "meaning " * 200
 
 
+async def search(query, **_options):
+    if query == "3":
+        raise ProviderFailed("rate limited (429)")
+    return [SearchResult(query, f"https://example.org/{query}", "a snippet")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tavily():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAVILY_API_KEY", "k")
+        patch.setattr("fusion_tool.web.search.tavily.search", search)
+        yield
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
@@ -85,7 +102,7 @@ def test_the_bill_never_passes_the_limit(seed, models, usd, tokens, max_tokens):
         judge=one(judge, ANALYSIS),
         synthesizer=one(writer, "It is so."),
         limits={"usd": usd, "tokens": tokens},
-        search=None,
+        search={"providers": ["tavily"]},
         bash="off",
     )
     bill = asyncio.run(billed(config))
@@ -93,6 +110,9 @@ def test_the_bill_never_passes_the_limit(seed, models, usd, tokens, max_tokens):
         assert (bill["cost_usd"] or 0.0) <= usd * (1 + 1e-9)
         assert tokens is None or (bill["input_tokens"] or 0) + (bill["output_tokens"] or 0) <= tokens
         assert bill["unpriced_calls"] == 0
+        assert (bill["cost_usd"] or 0.0) == pytest.approx(sum(row["cost_usd"] for row in bill["calls"]))
+        fees = [row for row in bill["calls"] if is_search(row["model"])]
+        assert all(row["cost_usd"] == search_fee("tavily", 6) for row in fees)
 
 
 async def billed(config):

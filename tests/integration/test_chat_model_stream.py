@@ -1,4 +1,4 @@
-"""`ChatFusion` while it answers: pieces as they are written, what a stream cannot take back, who sees it, who ends it."""
+"""`ChatFusion` while it answers: pieces as they come, what a stream cannot take back, who sees it, who ends it."""
 
 import asyncio
 from contextlib import aclosing
@@ -81,12 +81,17 @@ async def test_an_answer_that_is_written_anew_after_its_first_token_ends_the_str
     judged.reply(WRITER, Cut(Reply("The first words of an answer", chunk_size=9), after=5))
     judged.reply(JUDGE, verdict(), ANSWER)
     model, said = ChatFusion(panel(*SEATS)), []
-    with pytest.raises(AnswerRestarted) as failure:
+
+    async def listen():
         if sync:
             said.extend(chunk.text for chunk in model.stream(QUESTION))
         else:
             async for chunk in model.astream(QUESTION):
                 said.append(chunk.text)  # noqa: PERF401 - what came before the error
+
+    with pytest.raises(AnswerRestarted) as failure:
+        await listen()
+    assert said
     assert "The first words of an answer".startswith("".join(said))
     assert failure.value.result["answer"] == ANSWER, "it is paid for"
 
@@ -174,8 +179,9 @@ async def test_to_a_callback_it_is_one_call_of_one_model_with_the_whole_bill(fac
 
 
 @pytest.mark.loopback
+@pytest.mark.usefixtures("judged")
 @FACES
-async def test_tokens_are_counted_once_where_they_are_counted_by_a_with_statement(judged, face):
+async def test_tokens_are_counted_once_where_they_are_counted_by_a_with_statement(face):
     with get_usage_metadata_callback() as usage:
         await face(ChatFusion(panel(*SEATS)))
     assert list(usage.usage_metadata) == ["fusion"]

@@ -61,9 +61,7 @@ async def test_a_subagent_calls_it_and_its_events_are_in_the_streams_of_subgraph
 async def test_it_goes_on_after_a_failed_panel():
     broken = ValueError("the model is on holiday")
     tool = FusionTool(fake_config(broken, broken))
-    agent = deep_agent(
-        calls(NAME, question=QUESTION), lambda seen: f"{seen[-1].status}: {seen[-1].text}", tools=[tool]
-    )
+    agent = deep_agent(calls(NAME, question=QUESTION), lambda seen: f"{seen[-1].status}: {seen[-1].text}", tools=[tool])
     said = (await agent.ainvoke(ASKED))["messages"][-1].text
     assert said.startswith("error: PanelFailed: no usable answer")
     assert "on holiday" in said

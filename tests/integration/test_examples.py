@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from fusion_tool import preset
+from tests.integration.openai_server import served
 from tests.scripted_server import Reply, ToolCall
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -109,6 +111,27 @@ def test_chat_model(scripted):
     assert "Argon2id.\ncost: 0.02" in out
     assert "19 MiB, two passes." in out
     assert "Argon2id: it is memory-hard" in out
+
+
+def test_mcp_client(scripted):
+    scripted.otherwise("MIT does.")
+    scripted.reply("anthropic/claude-opus-4.8", analysis("scope"), "MIT does; MPL 2.0 by file.")
+    out = run("07_mcp_client.py", scripted)
+    assert "gemini-3-flash-preview: asked" in out
+    assert "MIT does; MPL 2.0 by file." in out
+    assert "gemini-3-flash-preview took" in out
+
+
+def test_openai_client(scripted, monkeypatch):
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-scripted-0000")
+    monkeypatch.setenv("OPENROUTER_BASE_URL", scripted.url)
+    scripted.otherwise("Hardly.")
+    scripted.reply("anthropic/claude-opus-4.8", analysis("loss"), "Hardly, on a good network.")
+    with served(preset("budget")) as url:
+        out = run("08_openai_client.py", scripted, url)
+    assert "models: fusion" in out
+    assert "Hardly, on a good network." in out
+    assert "ok; citations: []" in out
 
 
 def test_own_tools(scripted):

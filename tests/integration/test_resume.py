@@ -1,7 +1,9 @@
 """A run whose process was killed: resumed elsewhere, it does the missing work alone, and bills the whole."""
 
 import asyncio
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from typing import NamedTuple
 
 import pytest
@@ -149,6 +151,58 @@ async def test_no_seat_spends_more_for_the_others_being_unknown(provider, file, 
     (run,) = await kept_runs(file)
     await afuse(resume=run.id, keep=file)
     assert provider.calls("openai/gpt-5.5")[-1].body["max_tokens"] <= max(whole)
+
+
+class Reserved(NamedTuple):
+    """A limit of tokens, who is killed under it, and how many of the tokens are that one's to spend."""
+
+    silent: str
+    tokens: int
+    part: float
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [Reserved(SEATS[2], 60_000, 0.6 / 3), Reserved(JUDGE, 24_000, 0.75), Reserved(WRITER, 15_000, 1.0)],
+    ids=["seat", "judge", "synthesizer"],
+)
+def test_what_a_killed_call_may_have_spent_counts_against_the_limits(provider, file, kept):
+    run = killed(provider, file, panel(*SEATS, limits={"tokens": kept.tokens}), silent=(kept.silent,))
+    result = asyncio.run(afuse(resume=run.id, keep=file))
+    first, second = [request.body["max_tokens"] for request in provider.calls(kept.silent)]
+    assert second < first
+    assert first + second < kept.tokens * kept.part  # and their prompts
+    assert result.status == "ok"
+
+
+async def test_a_call_for_which_a_broken_off_one_may_have_left_nothing_is_not_made(provider, file):
+    run_id = await broken_off(provider, file, panel(*SEATS, limits={"tokens": 24_000}), silent=SEATS[2:])
+    result = await afuse(resume=run_id, keep=file)
+    assert [(row.seat, row.reason) for row in result.failed_models] == [("three", "budget")]
+    assert provider.counts[SEATS[2]] == 1
+    assert "budget_exhausted" in result.degraded
+
+
+async def test_a_seat_broken_off_twice_counts_once_and_with_the_most_it_may_have_spent(provider, file):
+    limits = {"tokens": 90_000}
+    run_id = await broken_off(provider, file, panel(*SEATS, limits=limits), silent=SEATS[2:])
+    provider.reply(SEATS[2], Hang())
+    again = asyncio.create_task(afuse(resume=run_id, keep=file))
+    await provider.until(lambda: provider.counts[SEATS[2]] == 2)
+    await cancelled(again)
+    provider.reply(SEATS[2], Reply("At last.", cost=COST))
+    result = await afuse(resume=run_id, keep=file)
+    tokens = [request.body["max_tokens"] for request in provider.calls(SEATS[2])]
+    assert sum(tokens) < 90_000 * 0.6 / 3
+    assert tokens == sorted(tokens, reverse=True)
+    assert [row.cost_usd for row in result.usage.calls if row.seat == "three"] == [None, None, COST]
+
+
+@pytest.mark.parametrize(("limits", "written"), [({}, 0), ({"tokens": 60_000}, 3)])
+async def test_reservations_are_written_down_under_a_limit_alone(provider, file, limits, written):
+    await broken_off(provider, file, panel(*SEATS, limits=limits), silent=SEATS[2:])
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT count(*) FROM writes WHERE channel = 'spent'").fetchone() == (written,)
 
 
 async def test_with_any_checkpointer_the_graph_resumes_itself(provider):

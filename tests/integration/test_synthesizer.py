@@ -149,3 +149,13 @@ async def test_an_answer_is_written_to_a_schema_even_where_one_seat_is_asked_alo
 
 def _models(config):
     return {"seat": config.panel[0].model, "judge": config.judge.model, "synthesizer": config.synthesizer.model}
+
+
+async def test_the_deltas_of_a_json_answer_are_the_answer():
+    config = fake_config("ONE", "TWO", answer='{"years": [1861], "text": "[deadbeef] Built."}')
+    graph, deltas, result = build_graph(config), "", {}
+    asked = {"question": QUESTION, "answer_schema": {"type": "object"}}
+    async for event in graph.astream(asked, stream_mode="custom"):
+        deltas += event.get("text", "")
+        result = event.get("result", result)
+    assert deltas == result["answer"] == '{"years": [1861], "text": "Built."}'

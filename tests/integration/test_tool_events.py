@@ -1,4 +1,4 @@
-"""What an agent's caller sees of a panel at work: its events in the agent's own stream, its calls under the agent's run."""
+"""What an agent's caller sees of a panel at work: its events in the agent's stream, its calls under the agent's run."""
 
 from contextlib import aclosing
 
@@ -186,9 +186,10 @@ async def test_every_inner_call_stands_under_the_tools_run(outer, synchronous):
 
 
 @pytest.mark.loopback
+@pytest.mark.usefixtures("judged")
 @pytest.mark.parametrize("synchronous", [False, True])
 @pytest.mark.parametrize("handed", ["as a callback", "by a with statement"])
-async def test_the_callers_usage_counts_every_inner_call(judged, handed, synchronous):
+async def test_the_callers_usage_counts_every_inner_call(handed, synchronous):
     graph, usage = agent_of(FusionTool(panel(*SEATS))), UsageMetadataCallbackHandler()
 
     async def run(config):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool import BudgetExceeded, ConfigError, FusionConfig, PanelFailed, afuse, preset
+from fusion_tool import BudgetExceeded, ConfigError, FusionConfig, Limits, PanelFailed, afuse, preset
 from fusion_tool.affordable import _PROMPT_BYTES, check_limits
 from fusion_tool.budget import Ledger, OverBudget, Tab
 from fusion_tool.testing import ScriptedChat, fake_config
@@ -84,6 +84,42 @@ def test_a_dollar_limit_wants_a_price_of_everybody(where):
     assert refused.value.field == ("judge.model" if where == "judge" else "panel.0.model")
     check_limits(config.model_copy(update={"allow_unpriced": True}), asked, QUESTION)
     check_limits(config.model_copy(update={"limits": preset("budget").limits}), asked, QUESTION)
+
+
+@pytest.mark.parametrize("strategy", ["panel", "solo", "cascade", "chain", "auto"])
+@pytest.mark.parametrize("follow_up", [False, True])
+def test_every_strategy_is_refused_below_what_its_seats_parts_allow(strategy, follow_up):
+    config = FusionConfig(panel=MODELS[:1] * 4, strategy=strategy, follow_up=follow_up, search=None, bash="off")
+    needed = {"solo": 1.0}.get(strategy, (7 if follow_up else 4) / 0.6) * (1000 + 256 + 6)
+    for tokens, begins in ((needed * 0.99, False), (needed * 1.01, True)):
+        refused = refusal(config.model_copy(update={"limits": Limits(tokens=int(tokens))}))
+        assert (refused is None) is begins
+
+
+def test_more_answers_than_seats_are_asked_want_all_of_them():
+    config = FusionConfig(panel=MODELS, strategy="solo", limits={"usd": 1.0, "min_answers": 3})
+    assert refusal(config) is None
+
+
+def session(**limits):
+    return Ledger(**({"usd": None, "tokens": None, "strategy": "solo"} | limits))
+
+
+@pytest.mark.parametrize("limit", [{"usd": 1e-7}, {"tokens": 100}])
+def test_a_session_that_leaves_too_little_refuses_in_its_own_name(limit):
+    ((kind, left),) = limit.items()
+    config = FusionConfig(panel=MODELS[:2], limits={"usd": 1.0, "tokens": 100_000})
+    with pytest.raises(BudgetExceeded, match=rf"^session_limits\.{kind}: .* is left$") as refused:
+        check_limits(config, roles(config), QUESTION, session(**limit))
+    assert (refused.value.kind, refused.value.limit, refused.value.limits) == (kind, left, "session_limits")
+
+
+def test_a_session_limit_of_dollars_wants_a_price_of_everybody_too():
+    config = FusionConfig(panel=("nobody:nothing",))
+    with pytest.raises(ConfigError, match=r"session_limits\.usd cannot be kept.*allow_unpriced"):
+        check_limits(config, roles(config), QUESTION, session(usd=5.0))
+    check_limits(config.model_copy(update={"allow_unpriced": True}), roles(config), QUESTION, session(usd=5.0))
+    check_limits(config, roles(config), QUESTION, session(tokens=100_000))
 
 
 @pytest.mark.parametrize("tools", [{}, {"search": {"providers": ["searxng"]}}], ids=["no tools", "tools"])

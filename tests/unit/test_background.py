@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
-from fusion_tool.background import run_sync
+from fusion_tool.background import iterate_sync, run_sync
 
 who = contextvars.ContextVar("who", default="nobody")
 
@@ -80,6 +80,68 @@ def test_an_interrupt_cancels_the_work(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run_sync(work())
     assert cancelled.wait(5)
+
+
+class Counting:
+    """Numbers from an asynchronous generator, each of which waits until the one before it was taken."""
+
+    def __init__(self, until=None):
+        self.until, self.taken, self.closed = until, threading.Semaphore(1), threading.Event()
+
+    async def __call__(self):
+        number = 0
+        try:
+            while number != self.until:
+                await asyncio.to_thread(self.taken.acquire)
+                yield number
+                number += 1
+        finally:
+            self.closed.set()
+
+
+def test_items_are_there_one_by_one():
+    count, seen = Counting(3), []
+    for number in iterate_sync(count()):
+        seen.append(number)
+        count.taken.release()
+    assert seen == [0, 1, 2]
+
+
+def test_closing_an_iterator_cancels_the_work():
+    count = Counting()
+    numbers = iterate_sync(count())
+    assert next(numbers) == 0
+    numbers.close()
+    count.taken.release()
+    assert count.closed.wait(5)
+
+
+def test_an_error_comes_after_what_was_there_before_it():
+    async def broken():
+        yield 1
+        raise ValueError("wrong")
+
+    numbers = iterate_sync(broken())
+    assert next(numbers) == 1
+    with pytest.raises(ValueError, match="wrong"):
+        next(numbers)
+
+
+def test_an_iterator_that_is_never_begun_does_nothing():
+    count = Counting()
+    iterate_sync(count()).close()
+    assert not count.closed.is_set()
+
+
+async def test_the_items_see_the_callers_context_variables():
+    async def work():
+        yield who.get()
+
+    def call():
+        who.set("a caller")
+        return list(iterate_sync(work()))
+
+    assert contextvars.copy_context().run(call) == ["a caller"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

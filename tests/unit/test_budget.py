@@ -1,6 +1,7 @@
 """No sequence of calls passes a limit, whatever they cost and whatever is known of it."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -112,6 +113,141 @@ def test_no_stage_takes_what_is_kept_back_for_the_next(given_limits, steps):
         for kind in ("usd", "tokens"):
             limit = given_limits[kind]
             assert limit is None or within(getattr(ledger.spent, kind), limit * share)
+
+
+def at_once(work):
+    """What a coroutine returns that waits for nothing."""
+    with pytest.raises(StopIteration) as end:
+        work.send(None)
+    return end.value.value
+
+
+class Sessions(Seats):
+    """Several runs of one session at once, with model calls and fees, and what they really spent."""
+
+    def __init__(self, session_limits, runs):
+        self.session = Ledger(strategy="solo", **session_limits)
+        self.ledgers = [Ledger(session=self.session, **run) for run in runs]
+        self.tabs = [Tab(ledger, "panelist", 1 / SEATS) for ledger in self.ledgers for _ in range(SEATS)]
+        self.real = [Spent()] * len(self.tabs)
+        self.under_way = {}
+
+    def fee(self, seat, usd, told):
+        with suppress(OverBudget):
+            held = at_once(self.tabs[seat].reserve_fee(usd))
+            if held.max_tokens is not None:  # there is a limit to keep
+                row = Call.of_search("tavily", None).priced(usd if told == "all" else None, None)
+                self.tabs[seat].settle(held, None if told == "not charged" else row)
+                self.real[seat] += Spent(0.0 if told == "not charged" else usd, 0)
+
+
+steps_of_runs = st.tuples(st.integers(0, 2 * SEATS - 1), asked | st.floats(0, 0.01), outcome, st.floats(0, 1))
+session_limits = st.fixed_dictionaries(
+    {"usd": st.none() | st.floats(1e-5, 2.0), "tokens": st.none() | st.integers(1, 2_000_000)}
+)
+
+
+@settings(max_examples=200)
+@given(session_limits, st.lists(limits, min_size=2, max_size=2), st.lists(steps_of_runs, max_size=25))
+def test_no_interleaving_of_runs_passes_the_sessions_limits_or_a_runs_own(theirs, runs, steps):
+    sessions = Sessions(theirs, runs)
+    for seat, call, *how in steps:
+        if isinstance(call, float):
+            sessions.fee(seat, call, how[0])
+        else:
+            sessions.call(seat, *call, *how)
+        for kind in ("usd", "tokens"):
+            assert within(getattr(sessions.session.spent, kind), theirs[kind])
+    for seat in range(len(sessions.tabs)):
+        sessions.settle(seat)
+    for kind in ("usd", "tokens"):
+        assert within(sum(getattr(one, kind) for one in sessions.real), theirs[kind])
+        in_runs = [getattr(ledger.spent, kind) for ledger in sessions.ledgers]
+        assert sum(in_runs) == pytest.approx(getattr(sessions.session.spent, kind), abs=1e-9)
+        for run, spent in zip(runs, in_runs, strict=True):
+            share = shares(run["strategy"])["panelist"]
+            assert run[kind] is None or within(spent, run[kind] * share)
+
+
+def test_threads_of_one_session_together_keep_its_limit():
+    session = Ledger(usd=None, tokens=100_000, strategy="solo")
+
+    def spend(_):
+        tab = Tab(Ledger(usd=None, tokens=None, session=session), "synthesizer")
+        for _ in range(200):
+            with suppress(OverBudget):
+                held = tab.hold("local:x", 100, 400)
+                tab.settle(held, row(input_tokens=50, output_tokens=40, cost_usd=0.0))
+        return tab.spent.tokens
+
+    with ThreadPoolExecutor(8) as pool:
+        spent = list(pool.map(spend, range(8)))
+    assert sum(spent) == session.spent.tokens <= 100_000
+    assert session.left("tokens") < 450  # no call of the last ones would have fitted
+
+
+def test_which_limit_a_call_could_pass_is_named():
+    session = Ledger(usd=0.001, tokens=None, strategy="solo")
+    tab = Tab(Ledger(usd=1.0, tokens=None, session=session), "judge")
+    with pytest.raises(OverBudget, match=r"^session_limits\.usd: "):
+        tab.hold(MODELS[1], 100_000)
+    assert tab.refused
+    with pytest.raises(OverBudget, match=r"^limits\.tokens: .* left for this stage"):
+        Tab(Ledger(usd=None, tokens=100, session=session), "judge").hold(MODELS[0], 1000)
+
+
+def test_the_shares_are_of_what_the_session_leaves():
+    session = Ledger(usd=None, tokens=10_000, strategy="solo")
+    seat = Tab(Ledger(usd=None, tokens=None, session=session), "panelist")
+    assert seat.hold("local:x", 0).max_tokens == 6_000
+    later = Ledger(usd=None, tokens=None, session=session, spent=Spent(0.0, 6_000))
+    assert Tab(later, "judge").hold("local:x", 0).max_tokens == 1_500
+
+
+def test_without_limits_what_is_known_is_still_counted():
+    session = Ledger(usd=None, tokens=None, strategy="solo")
+    tab = Tab(Ledger(usd=None, tokens=None, session=session), "judge")
+    tab.settle(tab.hold(MODELS[0], 1000), row(input_tokens=10, output_tokens=5, cost_usd=0.001))
+    tab.settle(tab.hold(MODELS[0], 1000), row())
+    assert tab.spent == session.spent == Spent(0.001, 15)
+
+
+# Written down -------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_reserved_is_written_down_before_the_call_is_made():
+    written = []
+
+    async def write_down(spent):
+        written.append(spent)
+
+    tab = Tab(Ledger(usd=1.0, tokens=None), "panelist", spent=Spent(0.1, 7), write_down=write_down)
+    held = await tab.reserve(MODELS[0], 1000)
+    fee = await tab.reserve_fee(0.008)
+    assert written == [
+        pytest.approx(Spent(0.1 + held.usd, 7 + held.tokens)),
+        pytest.approx(Spent(0.1 + held.usd + 0.008, 7 + held.tokens)),
+    ]
+    tab.settle(fee, None)
+    tab.settle(held, None)
+    assert tab.spent == pytest.approx(Spent(0.1, 7))
+
+
+async def test_a_call_that_cannot_be_written_down_is_not_made_and_holds_nothing():
+    async def write_down(_):
+        raise OSError("disk full")
+
+    ledger = Ledger(usd=1.0, tokens=None)
+    tab = Tab(ledger, "panelist", write_down=write_down)
+    with pytest.raises(OSError, match="disk full"):
+        await tab.reserve(MODELS[0], 1000)
+    assert tab.spent == ledger.spent == Spent()
+
+
+async def test_without_a_limit_nothing_is_written_down():
+    tab = Tab(Ledger(usd=None, tokens=None), "panelist", write_down=None)
+    assert (await tab.reserve(MODELS[0], 1000)).max_tokens is None
+    assert (await tab.reserve_fee(5.0)).usd == 0.0
 
 
 def held_or_refused(given_limits, call):

@@ -3,9 +3,11 @@
 import pytest
 
 from fusion_tool import FusionConfig, afuse, budget, estimate
+from fusion_tool.chances import ESCALATION, chances
 from fusion_tool.estimate import estimate as estimated
 from fusion_tool.pricing import cost_of
 from fusion_tool.testing import ScriptedChat
+from fusion_tool.waves import planned_waves
 
 QUESTION = "Which moon has the thickest atmosphere? Größer als 1 bar."
 PRICED, CHEAP, UNPRICED, FREE = (
@@ -171,3 +173,78 @@ def test_the_seats_loop_is_assumed_as_it_is():
     from fusion_tool.seat import agent
 
     assert (estimate.EXTRA_TURNS, estimate.TOOLS_BYTES) == (agent._EXTRA_TURNS, agent.TOOLS_BYTES)
+
+
+# Strategies and searches ---------------------------------------------------------------------------------------------
+
+CASCADE = [1.0, 1.0, ESCALATION, ESCALATION]
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked", "judged", "written"),
+    [
+        ({}, [1, 1, 1, 1], 1, 1),
+        ({"strategy": "auto"}, [1, 1, 1, 1], 1, 1),
+        ({"strategy": "cascade"}, CASCADE, 1 + ESCALATION, 1),
+        ({"strategy": "chain"}, [ESCALATION**n for n in range(4)], sum(ESCALATION**n for n in range(4)), ESCALATION),
+        ({"follow_up": True}, [1.75] * 4, 2, 1),
+        (
+            {"strategy": "cascade", "follow_up": True},
+            [one + 0.75 * ESCALATION for one in CASCADE],
+            1 + 2 * ESCALATION,
+            1,
+        ),
+    ],
+    ids=["panel", "auto", "cascade", "chain", "follow-up", "cascade with follow-up"],
+)
+def test_each_is_expected_as_often_as_the_strategy_asks_it(fields, asked, judged, written):
+    odds = chances(config(*[PRICED] * 4, **fields), list(range(4)))
+    assert [one.expected for one in odds.seats] == pytest.approx(asked)
+    assert (odds.judge.expected, odds.synthesizer.expected) == pytest.approx((judged, written))
+    assert all(one.expected <= one.most for one in (*odds.seats, odds.judge, odds.synthesizer))
+
+
+@pytest.mark.parametrize("strategy", ["panel", "solo", "cascade", "chain", "auto"])
+@pytest.mark.parametrize("seats", [1, 2, 3, 5])
+def test_the_first_wave_is_certain_and_every_other_seat_is_not(strategy, seats):
+    settings = config(*[CHEAP, PRICED, PRICED, CHEAP, PRICED][:seats], strategy=strategy)
+    alone = [estimated(config(one.model_name, strategy="solo"), QUESTION).expected.usd for one in settings.panel]
+    odds = chances(settings, sorted(range(seats), key=lambda seat: alone[seat]))
+    first, *later = planned_waves(settings)
+    assert [seat for seat, one in enumerate(odds.seats) if one.expected == 1] == first
+    assert odds.judge.most == (len(later) + 1 if seats > 1 and strategy != "solo" else 0)
+
+
+@pytest.mark.parametrize("follow_up", [False, True])
+@pytest.mark.parametrize("strategy", ["panel", "cascade", "chain", "auto"])
+def test_at_worst_every_wave_is_asked(strategy, follow_up):
+    plain, bill = (
+        estimated(config(PRICED, CHEAP, PRICED, **fields), QUESTION)
+        for fields in ({}, {"strategy": strategy, "follow_up": follow_up})
+    )
+    for before, after in zip(plain.rows, bill.rows, strict=True):
+        assert before.worst.usd <= after.worst.usd
+        assert after.expected.usd <= after.worst.usd
+    if strategy in ("cascade", "chain") and not follow_up:
+        assert bill.expected.usd < plain.expected.usd
+
+
+def test_searches_are_a_row_a_provider_that_charges_for_them():
+    search = {"providers": ["tavily", "duckduckgo", "exa", "brave"]}
+    rows = estimated(FusionConfig(panel=(PRICED, CHEAP), search=search, max_tool_calls=5, bash="off"), QUESTION).rows
+    fees = {row.model: (row.expected.usd, row.worst.usd) for row in rows if row.model.startswith("search:")}
+    assert fees == {
+        "search:tavily": pytest.approx((2 * 3 * 0.008, 2 * 5 * 0.008)),
+        "search:exa": pytest.approx((0.0, 2 * 5 * 0.007)),
+        "search:brave": pytest.approx((0.0, 2 * 5 * 0.005)),
+    }
+
+
+def test_fees_are_in_the_sum_and_not_in_the_comparison_with_one_model():
+    free, paid = (
+        estimated(FusionConfig(panel=(PRICED,), search={"providers": [name]}, bash="off"), QUESTION, versus=[PRICED])
+        for name in ("duckduckgo", "tavily")
+    )
+    assert paid.expected.usd == pytest.approx(free.expected.usd + 2 * 0.008)
+    assert paid.worst.usd == pytest.approx(free.worst.usd + 4 * 0.008)
+    assert paid.versus == free.versus

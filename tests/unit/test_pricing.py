@@ -1,10 +1,15 @@
 """List prices: known, unknown, and what providers report that cannot be."""
 
+import tomllib
+from datetime import date
+from importlib.resources import files
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.pricing import cost_of, is_priced
+from fusion_tool.pricing import cost_of, is_priced, search_fee
+from fusion_tool.web import PROVIDERS
 
 
 @pytest.mark.parametrize("model", ["local:smollm2-135m", "ollama:qwen3:8b", "openrouter:openai/gpt-oss-120b:free"])
@@ -52,3 +57,28 @@ def test_no_count_that_a_provider_may_report_raises(prompt, completion, cached):
     cost, source = cost_of("openai:gpt-5.5", input_tokens=prompt, output_tokens=completion, cached_tokens=cached)
     assert (cost is None) == (source == "unpriced")
     assert cost is None or cost >= 0
+
+
+@pytest.mark.parametrize(
+    ("provider", "results", "fee"),
+    [
+        ("duckduckgo", 6, 0.0),
+        ("searxng", 6, 0.0),
+        ("tavily", 6, 0.008),
+        ("tavily", 12, 0.008),
+        ("brave", 12, 0.005),
+        ("exa", 6, 0.007),
+        ("exa", 10, 0.007),
+        ("exa", 12, 0.009),
+    ],
+)
+def test_a_search_costs_what_its_provider_lists(provider, results, fee):
+    assert search_fee(provider, results) == pytest.approx(fee)
+
+
+def test_every_provider_of_the_list_is_one_and_says_where_its_price_comes_from():
+    fees = tomllib.loads(files("fusion_tool").joinpath("search_fees.toml").read_text("utf-8"))
+    assert set(fees) <= set(PROVIDERS)
+    for fee in fees.values():
+        assert fee["source"].startswith("https://")
+        assert isinstance(fee["date"], date)

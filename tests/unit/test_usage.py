@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.usage import Call, Usage
+from fusion_tool.usage import Call, Usage, is_search
 
 tokens = st.none() | st.integers(0, 10**7)
 costs = st.none() | st.floats(0, 100)
@@ -50,3 +50,14 @@ def test_a_row_says_where_its_cost_comes_from():
     assert Call(stage="judge", seat=None, model="x:m").cost_source == "unpriced"
     with pytest.raises(ValueError, match="cost_source"):
         Call(stage="judge", seat=None, model="x:m", cost_source="guess")
+
+
+def test_a_search_is_a_row_without_tokens_that_adds_to_the_cost():
+    asked = Call(stage="panelist", seat="a", model="x:m", input_tokens=10, output_tokens=5, cost_usd=0.01)
+    paid, unknown = Call.of_search("tavily", "a").priced(None, 0.008), Call.of_search("exa", "a")
+    told = Call.of_search("exa", "a").priced(0.007, 0.009)
+    usage = Usage.of([asked, paid, unknown, told])
+    assert (paid.cost_source, told.cost_source, unknown.cost_source) == ("list_price", "provider", "unpriced")
+    assert (usage.input_tokens, usage.output_tokens, usage.unpriced_calls) == (10, 5, 1)
+    assert usage.cost_usd == pytest.approx(0.025)
+    assert [is_search(call.model) for call in usage.calls] == [False, True, True, True]

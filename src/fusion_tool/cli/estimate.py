@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from fusion_tool.estimate import Amount, Estimate
+    from fusion_tool.amounts import Amount, Estimate
 
 _STAGES = {"judge": "judge", "synthesizer": "synthesis"}
 
@@ -26,7 +26,9 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
     ] = None,
     judge: Annotated[str | None, typer.Option(metavar="PROVIDER:MODEL", help="Compares the answers.")] = None,
     synthesizer: Annotated[str | None, typer.Option(metavar="PROVIDER:MODEL", help="Writes the answer.")] = None,
-    strategy: Annotated[Literal["panel", "solo"] | None, typer.Option(help="All seats, or the first alone.")] = None,
+    strategy: Annotated[
+        Literal["panel", "solo", "cascade", "chain", "auto"] | None, typer.Option(help="As for ask.")
+    ] = None,
     docs: Annotated[Path | None, typer.Option(metavar="DIR", help="Your texts, to be searched.")] = None,
     context: Annotated[str, typer.Option(help="What you already know.")] = "",
     no_search: Annotated[bool, typer.Option("--no-search", help="No web tools.")] = False,
@@ -72,12 +74,18 @@ def _show(bill: "Estimate") -> None:
 
     from fusion_tool.cli import consoles
     from fusion_tool.cli.text import UNKNOWN, dollars, line
+    from fusion_tool.usage import is_search
 
     console = consoles.stdout()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("", "model", "expected: in", "out", "cost", "at worst: in", "out", "cost"):
         table.add_column(column, justify="left" if column in ("", "model") else "right", overflow="fold")
     for row in bill.rows:
+        if is_search(row.model):
+            table.add_row(
+                "searches", line(row.model), "", "", dollars(row.expected.usd), "", "", dollars(row.worst.usd)
+            )
+            continue
         name = row.seat or _STAGES[row.stage]
         table.add_row(line(name, 64), line(row.model), *_cells(row.expected), *_cells(row.worst))
     more = " + unknown" if bill.unpriced else ""

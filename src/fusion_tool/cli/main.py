@@ -12,9 +12,11 @@ from fusion_tool.cli.ask import ask
 from fusion_tool.cli.commands import Commands
 from fusion_tool.cli.doctor import doctor
 from fusion_tool.cli.estimate import estimate
+from fusion_tool.cli.evals import evals
 from fusion_tool.cli.examples import ASK_EXAMPLES, EXAMPLES
 from fusion_tool.cli.init import init
 from fusion_tool.cli.logs import Verbosity, log_to_stderr
+from fusion_tool.cli.mcp import MCP_EXAMPLES, mcp
 from fusion_tool.cli.model import model
 from fusion_tool.cli.models import models
 from fusion_tool.cli.presets import presets
@@ -40,7 +42,9 @@ app.command()(doctor)
 app.command()(models)
 app.command(epilog=SERVE_EXAMPLES)(serve)
 app.command()(init)
+app.command(epilog=MCP_EXAMPLES)(mcp)
 app.add_typer(model)
+app.add_typer(evals)
 app.add_typer(runs)
 
 

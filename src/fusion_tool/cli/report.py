@@ -8,7 +8,7 @@ from rich.text import Text
 
 from fusion_tool.cli.text import dollars, line, seconds
 from fusion_tool.result import Analysis, FusionResult, Response
-from fusion_tool.usage import Call, Usage
+from fusion_tool.usage import Call, Usage, is_search
 
 _STAGES = {"panelist": "panel", "judge": "judge", "synthesizer": "synthesis"}
 
@@ -65,17 +65,20 @@ def _losses(result: FusionResult) -> Iterable[str]:
 
 def _bill(result: FusionResult) -> Table:
     table = _table("Bill", "calls", "tokens in", "tokens out", "cost", numbers=True)
+    searches = [call for call in result.usage.calls if is_search(call.model)]
     for stage, name in _STAGES.items():
-        calls = [call for call in result.usage.calls if call.stage == stage]
+        calls = [call for call in result.usage.calls if call.stage == stage and call not in searches]
         if calls:
             table.add_row(name, *_sums(calls))
+        if stage == "panelist" and searches:
+            table.add_row("searches", *_sums(searches, "-"))
     table.add_row("total", *_sums(result.usage.calls), style="bold")
     return table
 
 
-def _sums(calls: list[Call]) -> tuple[str, str, str, str]:
+def _sums(calls: list[Call], no_tokens: str = "unknown") -> tuple[str, str, str, str]:
     usage = Usage.of(calls)
-    tokens = ["unknown" if count is None else f"{count:,}" for count in (usage.input_tokens, usage.output_tokens)]
+    tokens = [no_tokens if count is None else f"{count:,}" for count in (usage.input_tokens, usage.output_tokens)]
     return str(len(calls)), tokens[0], tokens[1], cost(usage.cost_usd, usage.unpriced_calls)
 
 

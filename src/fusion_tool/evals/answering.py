@@ -63,12 +63,11 @@ async def answer_all(  # noqa: PLR0913 - keyword options, each with a default
         watcher: Told how it goes.
 
     Raises:
-        ConfigError: An arm cannot work here; nothing was asked of anybody yet, or no more is.
+        ConfigError: An arm cannot work here.
         FusionError: The folder cannot be written; what was written before is kept.
     """
     from fusion_tool.runs.file import opened
 
-    await _check(arms, purse)
     watcher, room = watcher or Watcher(), asyncio.Semaphore(concurrency)
 
     def paid(panel: PanelRow) -> None:
@@ -164,8 +163,12 @@ class _Asking:
         return row.model_copy(update={"reason": "budget", "message": "the evaluation's limit cut it short"})
 
 
-async def _check(arms: Sequence[Arm], purse: Purse) -> None:
-    """See that every arm can work here, before anything is paid for."""
+async def check_arms(arms: Sequence[Arm], *, limited: bool) -> None:
+    """See that every arm can work here, before anything is paid for.
+
+    Raises:
+        ConfigError: One cannot, or has no known price and there is a limit.
+    """
     from fusion_tool.nodes.route import check
 
     for arm in arms:
@@ -178,7 +181,7 @@ async def _check(arms: Sequence[Arm], purse: Purse) -> None:
                 await check(arm.config, ())
         except FusionError as error:
             raise ConfigError(f"'{arm.name}': {error}", field="arm") from None
-        if purse.left is not None and not arm.config.allow_unpriced:
+        if limited and not arm.config.allow_unpriced:
             for model in arm.models:
                 if not is_priced(model.model_name):
                     raise ConfigError(

@@ -21,7 +21,7 @@ FORMS = (
     "routed[:PRESET]",
     "replay:FILE.jsonl",
 )
-_OPTIONS = "tools=on|off, judge=PROVIDER:MODEL, synthesizer=PROVIDER:MODEL, and for self seats=N"
+_OPTIONS = "tools=on|off, judge=PROVIDER:MODEL, synthesizer=PROVIDER:MODEL, usd=LIMIT, and for self seats=N"
 _NAME = re.compile(r"([\w.+@-]+)=(?=(?:solo|self|panel|routed|replay)\b)")
 _SWITCH = {"on": True, "off": False}
 _NO_TOOLS: Mapping[str, Any] = {"search": None, "documents": None, "bash": "off"}
@@ -100,8 +100,7 @@ def _parsed(spec: str, overrides: Mapping[str, Any]) -> Arm:
                 raise ConfigError(  # noqa: TRY301 - told with its arm, below
                     f"is none of {', '.join(FORMS)}"
                 )
-        config = resolve(config, **overrides, **_roles(options), **({} if options.get("tools", True) else _NO_TOOLS))
-        return Arm(named[1] if named else spec, kind, config)
+        return Arm(named[1] if named else spec, kind, _adjusted(config, options, overrides))
     except ConfigError as error:
         raise ConfigError(f"'{spec}': {error}", field="arm") from None
 
@@ -112,6 +111,8 @@ def _options(spec: str, given: list[str]) -> dict[str, Any]:
         name, _, value = one.partition("=")
         if name == "tools" and value in _SWITCH:
             options[name] = _SWITCH[value]
+        elif name == "usd" and re.fullmatch(r"\d+(\.\d+)?", value):
+            options[name] = float(value)
         elif (name in ("judge", "synthesizer") and value) or (name == "seats" and value.isdecimal()):
             options[name] = value
         else:
@@ -129,6 +130,14 @@ def _asked(kind: str, value: str, options: Mapping[str, Any]) -> FusionConfig:
             return FusionConfig(panel=(value,) * int(options.get("seats", 2)))
         case _:
             return resolve(value)
+
+
+def _adjusted(config: FusionConfig, options: Mapping[str, Any], overrides: Mapping[str, Any]) -> FusionConfig:
+    """`config` with what holds for every arm, and over it the arm's own options."""
+    own = {**_roles(options), **({} if options.get("tools", True) else _NO_TOOLS)}
+    if "usd" in options:
+        own["limits"] = {"usd": options["usd"]}
+    return resolve(resolve(config, **overrides), **own)
 
 
 def _roles(options: Mapping[str, Any]) -> dict[str, Any]:

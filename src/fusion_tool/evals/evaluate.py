@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusion_tool.config import Panelist
-from fusion_tool.evals.answering import Asked, answer_all, pending
+from fusion_tool.errors import ConfigError
+from fusion_tool.evals.answering import Asked, answer_all, check_arms, pending
 from fusion_tool.evals.arms import Arm
 from fusion_tool.evals.bill import bill_of
 from fusion_tool.evals.extra import check_installed
@@ -59,9 +60,10 @@ async def evaluate(
         FusionError: The folder cannot be written; what was written before is kept.
     """
     check_installed()
+    limited, watcher = terms.usd is not None, watcher or Watcher()
+    await check_arms(arms, limited=limited)
     if terms.judge:
-        check_judge(terms.judge, limited=terms.usd is not None, allow_unpriced=terms.allow_unpriced)
-    watcher = watcher or Watcher()
+        check_judge(terms.judge, limited=limited, allow_unpriced=terms.allow_unpriced)
     with working_on(folder):
         results = Results.begin(folder, tasks, list(arms))
         if terms.judge:
@@ -88,9 +90,10 @@ async def regrade(folder: Path, terms: Terms, watcher: Watcher | None = None) ->
     with working_on(folder):
         results = Results.resumed(folder)
         judge = terms.judge or results.manifest.judge_model
-        if judge:
-            check_judge(judge, limited=terms.usd is not None, allow_unpriced=terms.allow_unpriced)
-            results.note(judge=judge.model_dump(mode="json"), passes=terms.passes)
+        if judge is None:
+            raise ConfigError("nobody is to grade: name a judge, --judge PROVIDER:MODEL", field="judge")
+        check_judge(judge, limited=terms.usd is not None, allow_unpriced=terms.allow_unpriced)
+        results.note(judge=judge.model_dump(mode="json"), passes=terms.passes)
         spent = bill_of(results).total.cost_usd or 0.0
         await _grade(results, terms, Purse(terms.usd, spent), watcher or Watcher())
     return results

@@ -69,8 +69,8 @@ def _forecast(arm: Arm, tasks: TaskSet, judge: Panelist | None, passes: int, see
         shared = arm.kind == "replay" or (key is not None and key in seen)
         seen |= {key} if key else set()
         rows = [row for row in bill.rows if not (shared and row.stage == "panelist")]
-        expected.append(_sum([row.expected.usd for row in rows]))
-        worst.append(_sum([row.worst.usd for row in rows]) if shared else bill.worst.usd)
+        expected += [row.expected.usd for row in rows]
+        worst += [row.worst.usd for row in rows] if shared else [bill.worst.usd]
     verdicts = sum(len(task.rubric) for task in tasks.tasks) * passes
     costs = [_verdicts_usd(task, judge, passes) for task in tasks.tasks if task.rubric] if judge else []
     return ArmForecast(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _STEP = 20
 _HAIR = 0.15
+_UNSEEN = "unseen"
+"""Class of a mark that only makes an axis as long as it shall be."""
 
 
 def ranked(summary: Summary) -> "Markup | None":
@@ -74,7 +76,7 @@ def _drawn(title: str, lanes: Sequence[Lane], end: float) -> "Markup | None":
     """The lanes on an axis up to `end`, where there are any."""
     if not lanes:
         return None
-    edge = Lane(lanes[-1].label, lanes[-1].note, [*lanes[-1].marks, Mark(end, end, "edge", "")])
+    edge = Lane(lanes[-1].label, lanes[-1].note, [*lanes[-1].marks, Mark(end, end, _UNSEEN, "")])
     return picture(title, [*lanes[:-1], edge], lambda value: f"{value:g}")
 
 
@@ -87,11 +89,15 @@ def _differences(title: str, rows: Sequence[tuple[str, Comparison]]) -> "Markup 
     offset = float(max(1, math.ceil(max(ends) / _STEP)) * _STEP)
     zero = Mark(offset - _HAIR, offset + _HAIR, "judge", "no difference")
     lanes = [
-        Lane(domain, one.sentence, [zero, *_marks(one.difference or 0.0, one.interval, offset)])
-        for domain, one in known
+        Lane(domain, _note(one), [zero, *_marks(one.difference or 0.0, one.interval, offset)]) for domain, one in known
     ]
-    edge = Lane(lanes[-1].label, lanes[-1].note, [*lanes[-1].marks, Mark(2 * offset, 2 * offset, "edge", "")])
+    edge = Lane(lanes[-1].label, lanes[-1].note, [*lanes[-1].marks, Mark(2 * offset, 2 * offset, _UNSEEN, "")])
     return picture(title, [*lanes[:-1], edge], lambda value: f"{value - offset:+g}")
+
+
+def _note(one: Comparison) -> str:
+    reach = f" ({points(one.interval.low)} to {points(one.interval.high)})" if one.interval else ""
+    return f"{(one.difference or 0.0) * 100:+.1f}{reach}, n = {one.n}: {one.finding}"
 
 
 def _ends(one: Comparison) -> tuple[float, ...]:

@@ -68,12 +68,13 @@ async def grade_all(
         watcher: Told of each new verdict.
 
     Raises:
-        ConfigError: The folder has no judge, or he cannot be asked.
+        ConfigError: The judge cannot be asked.
+        ValueError: The folder has no judge.
         FusionError: The folder cannot be written; what was written before is kept.
     """
     judge, watcher = results.manifest.judge_model, watcher or Watcher()
     if judge is None:
-        raise ConfigError("nobody is to grade: name a judge, --judge PROVIDER:MODEL", field="judge")
+        raise ValueError("the folder has no judge")
     ledger = session.ledger if session else None
     grader = Grader(judge, passes=results.manifest.passes, concurrency=concurrency, ledger=ledger)
     room = asyncio.Semaphore(_TEXTS_AT_ONCE)

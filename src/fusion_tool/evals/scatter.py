@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _WIDTHS = {"wide": (760, 420), "narrow": (380, 340)}
 _RADIUS, _LETTER, _ROOM = 5, 6.6, 1.15
+_NEAR = 0.03
+"""Dots closer than this share of both axes share their label."""
 
 
 @dataclass(frozen=True)
@@ -102,17 +104,25 @@ class _Dots:
             place = {"cx": across, "cy": up(dot.y), "r": _RADIUS}
             drawn = ET.SubElement(whole, "circle", _texts({"class": f"mark {kind}", **place}))
             ET.SubElement(drawn, "title").text = f"{dot.name}: {dot.y:.1f} points at {dot.x:.4g}"
-            whole.append(_name(dot, across, up(dot.y), width))
+            if name := _named_at(dot, self._dots):
+                whole.append(_name(name, across, up(dot.y), width))
         return whole
 
 
-def _name(dot: Dot, across: float, level: float, width: float) -> ET.Element:
-    """The arm's name beside its dot, on the side where there is room."""
+def _named_at(dot: Dot, dots: Sequence[Dot]) -> str:
+    """The names of all that lie where `dot` does, at the first of them; empty at the others."""
+    reach = max(one.x for one in dots) * _NEAR
+    near = [one.name for one in dots if abs(one.x - dot.x) <= reach and abs(one.y - dot.y) <= _NEAR * 100]
+    return ", ".join(near) if near[0] == dot.name else ""
+
+
+def _name(name: str, across: float, level: float, width: float) -> ET.Element:
+    """A name beside its dot, on the side where there is room."""
     left = across > width / 2
     room = int((across if left else width - across) / _LETTER)
     at = {"x": across - 9 if left else across + 9, "y": level + 4, "text-anchor": "end" if left else "start"}
     text = ET.Element("text", _texts({"class": "label", **at}))
-    text.text = dot.name if len(dot.name) <= room else f"{dot.name[: max(0, room - 1)]}…"
+    text.text = name if len(name) <= room else f"{name[: max(0, room - 1)]}…"
     return text
 
 

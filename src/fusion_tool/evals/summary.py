@@ -60,7 +60,7 @@ class Summary:
         version: Of the package that made the folder.
         arms: They, in the folder's order.
         comparisons: Pairs of arms, p-values corrected for all of them.
-        domains: Per domain, the same pairs, corrected for all of them.
+        domains: Per domain, each arm against one, the first where none was chosen; corrected for all of them.
         lifts: What an arm gains by one thing alone.
         warnings: What to know before believing any of it.
         bill: What was paid.
@@ -104,7 +104,7 @@ def summarize(results: Results, *, against: str | None = None) -> Summary:
         version=results.manifest.version,
         arms=arms,
         comparisons=holm([compare(one.name, _values(one), two.name, _values(two)) for one, two in pairs]),
-        domains=_domains(results, pairs),
+        domains=_domains(results, [pair for pair in pairs if pair[1].name == (against or names[0])]),
         lifts=lifts([found for arm in arms if (found := _for_lifts(arm, results.manifest.arms[arm.name]))]),
         warnings=[*judge_cautions(results), *(line for arm in arms for line in _cautions(arm))],
         bill=bill_of(results),

@@ -12,6 +12,7 @@ from fusion_tool.briefing import Briefing, briefing, own_records
 from fusion_tool.config import FusionConfig
 from fusion_tool.grounding.audit import audit
 from fusion_tool.grounding.citations import renumber
+from fusion_tool.grounding.structured import renumber_json
 from fusion_tool.result import (
     PARTIAL,
     Analysis,
@@ -37,7 +38,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: 
     labels = wiring.settings(runtime, run).seat_labels
     stages = [stage for stage in (state["judgement"], state["synthesis"]) if stage]
     brief = briefing(state)
-    answer, citations = _cited(str(stages[-1]["output"]), brief.sources)
+    answer, citations = _cited(str(stages[-1]["output"]), brief.sources, is_json=run["answer_schema"] is not None)
     degraded = _degraded(records, stages)
     plan = state["plan"]
     result = FusionResult(
@@ -70,9 +71,10 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: 
     return update
 
 
-def _cited(raw: str, sources: dict[str, Found]) -> tuple[str, list[Citation]]:
+def _cited(raw: str, sources: dict[str, Found], *, is_json: bool) -> tuple[str, list[Citation]]:
     """The answer with numbered citations, and what stands behind each number."""
-    numbered, support = renumber(raw, sources), audit(raw, sources).support
+    numbered = renumber_json(raw, sources) if is_json else renumber(raw, sources)
+    support = audit(raw, sources).support
     citations = [
         Citation(
             number=number,

@@ -15,6 +15,10 @@ _BEGINNING, _END = 1000, 500
 """Characters of a long question that are read: the task stands first or last."""
 _CONTEXT = 500
 """Characters of the context that are read."""
+_FIELDS = frozenset({"coding", "science", "mathematics", "reasoning"})
+"""Domains in which a question can be hard by its matter."""
+_SOLVED = frozenset({"mathematics", "reasoning"})
+"""Domains whose questions have a solution."""
 _SPACE = " \t\r\n¿¡"
 _CODE = re.compile(r"```.*?```", re.DOTALL)
 """Its words are names; that it is there says enough."""
@@ -38,9 +42,9 @@ def classify(question: str, context: str = "") -> Signals:
     text = read(asked, known)
     found = points(asked, context[:_CONTEXT], known)
     domain, confidence = _decided(found.points, _trust(language, asked))
-    work = effort(asked, text, known)
-    closed, shape = _closed(asked, known)
-    fresh = _fresh(asked, text, known)
+    work = effort(asked, text, known, _technical(found, domain))
+    closed, shape = _closed(asked, known, domain)
+    fresh = _fresh(asked, text, known, domain if confidence >= data()["scale"]["fresh"] else None)
     return Signals(
         domain=domain,
         closed=closed,
@@ -70,15 +74,30 @@ def _trust(language: str | None, asked: str) -> float:
     return float(data()["scale"]["foreign" if language in data() else "unknown"])
 
 
-def _closed(asked: str, language: str) -> tuple[bool, list[str]]:
-    """Whether there is one right answer, and what says so."""
+def _technical(found: Points, domain: Domain) -> list[str]:
+    """What makes the question one of specialists."""
+    return found.evidence[domain] if domain in _FIELDS else []
+
+
+def _closed(asked: str, language: str, domain: Domain) -> tuple[bool, list[str]]:
+    """Whether there is one right answer, and what says so.
+
+    A demand for reasons, a text or a piece of work is open whatever else is asked; a calculation or a puzzle has one
+    answer unless such a demand stands in it.
+    """
     closed, opened = seen(_forms("closed", language), asked), seen(_forms("open", language), asked)
-    return len(closed) > len(opened), [*(f"closed: {name}" for name in closed), *(f"open: {name}" for name in opened)]
+    if domain in _SOLVED and not opened:
+        closed.append(domain)
+    reasons = seen(_forms("reasons", language), asked)
+    one = len(closed) > len(opened) and not reasons
+    return one, [*(f"closed: {name}" for name in closed), *(f"open: {name}" for name in (*opened, *reasons))]
 
 
-def _fresh(asked: str, text: Text, language: str) -> list[str]:
+def _fresh(asked: str, text: Text, language: str, domain: Domain | None) -> list[str]:
     """What says that the answer changes."""
     found = [*sorted(_fresh_words(language).found(text)), *seen(_forms("fresh_forms", language), asked)]
+    if domain == "current_events":
+        found.append("current events")
     return [f"fresh: {name}" for name in found]
 
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
+from fusion_tool.routing.endings import stem
 from fusion_tool.routing.phrases import Phrases, Text, read
 from fusion_tool.routing.signals import DOMAINS, Domain
-from fusion_tool.routing.words import Forms, data, forms, phrases, seen
+from fusion_tool.routing.words import Forms, data, forms, listed, phrases, seen
 
 _Tiers: TypeAlias = Mapping[str, Mapping[Domain, Phrases]]
 """By weight, then by domain."""
@@ -45,6 +46,8 @@ def points(question: str, context: str, language: str) -> Points:
         for tier in ("strong", "weak"):
             tally.add(known, tier, share)
         tally.add_forms(context, share)
+    if not tally.points.keys() - {"general"} and language == "en" and _has_subject(asked):
+        tally.add_plain()
     return Points(tally.points, tally.evidence)
 
 
@@ -79,6 +82,11 @@ class _Tally:
             for domain, known in by_domain.items():
                 self._count(domain, seen(known, text), data()["weights"][tier] * share, None)
 
+    def add_plain(self) -> None:
+        """Count that no word belongs to a field."""
+        self.points["general"] += data()["weights"]["plain"]
+        self.evidence["general"].append("everyday words alone")
+
     def _count(self, domain: Domain, names: list[str], weight: float, most: float | None) -> None:
         if names:
             total = weight * len(names) if most is None else min(weight * len(names), most)
@@ -98,6 +106,12 @@ def _heads(text: Text) -> set[int]:
             head += skips[head]
         heads.add(head)
     return heads
+
+
+def _has_subject(text: Text) -> bool:
+    """Whether it says what it is about."""
+    said = {word for word in text.stems if word.isalpha()} - _vague()
+    return len(said) >= int(data()["vague"]["topic_words"])
 
 
 def _task(question: str) -> str:
@@ -124,6 +138,13 @@ def _read_tiers(table: Mapping[str, str | Mapping[str, str]], language: str | No
         for tier, words in ({"strong": row} if isinstance(row, str) else row).items():
             tiers.setdefault(tier, {})[domain] = phrases(words, language)
     return tiers
+
+
+@cache
+def _vague() -> frozenset[str]:
+    """Stems of words that name no subject."""
+    common = data()["languages"]["stop"]["en"].split()
+    return frozenset(stem(word, "en") for word in (*listed(data()["vague"]["words"]), *common))
 
 
 @cache

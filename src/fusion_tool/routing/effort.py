@@ -1,6 +1,7 @@
 """How much work a question looks like, and whether several views of it are worth their price."""
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -19,41 +20,61 @@ class Effort(NamedTuple):
     evidence: list[str]
 
 
-def effort(question: str, text: Text, language: str) -> Effort:
-    """The effort that `question` asks for; `text` is its words, whose lists are English."""
+def effort(question: str, text: Text, language: str, technical: Sequence[str] = ()) -> Effort:
+    """The effort that `question` asks for: every point has a name.
+
+    Args:
+        question: As it was asked.
+        text: Its words, whose lists are English.
+        language: ISO 639-1.
+        technical: The words and forms of a field of knowledge in it.
+    """
     limits = data()["difficulty"]
     english = language == "en"
-    evidence = [*(_words_of_effort(text) if english else ()), *_shape(question, text)]
-    if len(text.words) <= limits["short_words"] and not any(points > 0 for points, _ in evidence):
-        evidence.append((-1, "easy: short"))
-    total = sum(points for points, _ in evidence)
+    points = [*(_of_words(text) if english else ()), *_of_build(question), *_of_bulk(text, technical)]
+    demanding = english and _lists()["demanding"].found(text)
+    plain = not demanding and len(technical) < limits["known_technical"]
+    if plain and len(text.words) <= limits["short_words"] and not any(weight > 0 for weight, _ in points):
+        points.append((-1, "easy: short"))
+    total = sum(weight for weight, _ in points)
     difficulty: Difficulty = (
         "hard" if total >= limits["hard_from"] else "easy" if total <= limits["easy_to"] else "medium"
     )
     deep = [f"deep: {phrase}" for known in _deep() for phrase in sorted(known.found(text))] if english else []
-    return Effort(difficulty, bool(deep), [*(name for _, name in evidence), *deep])
+    return Effort(difficulty, bool(deep), [*(name for _, name in points), *deep])
 
 
-def _words_of_effort(text: Text) -> list[tuple[int, str]]:
-    """Points of the words, each with its name."""
-    lists = _lists()
-    found = {kind: sorted(known.found(text)) for kind, known in lists.items()}
-    points = [(weight, f"{name}: {phrase}") for kind, weight, name in _WEIGHTS for phrase in found[kind]]
+def _of_words(text: Text) -> Iterable[tuple[int, str]]:
+    """What words are worth, each with its name."""
+    found = {kind: sorted(known.found(text)) for kind, known in _lists().items()}
+    for kind, weight, name in _WEIGHTS:
+        yield from ((weight, f"{name}: {phrase}") for phrase in found[kind])
     constraints = found["constraints"]
-    if len(constraints) >= data()["difficulty"]["many_constraints"]:
-        points.append((1, f"hard: {', '.join(constraints)}"))
-    return points
+    if met := _steps("many_constraints", len(constraints)):
+        yield met, f"hard: {', '.join(constraints)}"
 
 
-def _shape(question: str, text: Text) -> list[tuple[int, str]]:
-    """Points of length and build, each with its name."""
+def _of_build(question: str) -> Iterable[tuple[int, str]]:
+    """What its build is worth, each with its name."""
+    yield from ((1, f"hard: {name}") for name in seen(_forms("patterns"), question))
+    asked = max(sum(1 for _ in _demand().finditer(question)), len(_QUESTION_MARK.findall(question)))
+    if met := _steps("many_demands", asked):
+        yield met, f"hard: {asked} demands"
+
+
+def _of_bulk(text: Text, technical: Sequence[str]) -> Iterable[tuple[int, str]]:
+    """What length and technical words are worth."""
     limits = data()["difficulty"]
-    points = [(1, f"hard: {name}") for name in seen(_forms(), question)]
-    if len(text.words) > limits["long_words"]:
-        points.append((2 if len(text.words) > limits["very_long_words"] else 1, "hard: long"))
-    if len(_QUESTION_MARK.findall(question)) >= limits["many_questions"]:
-        points.append((1, "hard: several questions"))
-    return points
+    length, dense = _steps("long_words", len(text.words)), len(technical) >= limits["technical_words"]
+    if dense:
+        yield 1, "hard: technical"
+    if met := min(length, limits["most_of_bulk"] - dense):
+        yield met, "hard: long"
+
+
+def _steps(name: str, count: int) -> int:
+    """A point from each of the listed counts on."""
+    return sum(count >= step for step in data()["difficulty"][name])
 
 
 _WEIGHTS = (("hard", 2, "hard"), ("harder", 1, "hard"), ("easy", -1, "easy"))
@@ -66,8 +87,13 @@ def _lists() -> dict[str, Phrases]:
 
 
 @cache
-def _forms() -> Forms:
-    return forms(data()["difficulty"]["patterns"])
+def _forms(section: str) -> Forms:
+    return forms(data()["difficulty"][section])
+
+
+@cache
+def _demand() -> re.Pattern[str]:
+    return re.compile(data()["difficulty"]["demand"])
 
 
 @cache

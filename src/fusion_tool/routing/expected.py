@@ -1,6 +1,8 @@
 """What a plan's calls are expected to cost and take, by the assumptions of `fusion_tool.estimate`."""
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from fusion_tool.config import FusionConfig
 from fusion_tool.estimate import ANALYSIS_TOKENS, ANSWER_TOKENS, BYTES_A_TOKEN, RESULT_TOKENS, TURN_TOKENS
@@ -8,6 +10,9 @@ from fusion_tool.pricing import cost_of
 
 _INSTRUCTIONS = 1500
 """Tokens of a role's instructions, with the schemas of a seat's tools."""
+
+_STEP = 1000
+"""Bytes by which questions are counted: the price list is slow, and steps let its answers be kept."""
 
 
 def seat_usd(model: str, config: FusionConfig, asked: int) -> float | None:
@@ -19,19 +24,16 @@ def seat_usd(model: str, config: FusionConfig, asked: int) -> float | None:
         asked: Bytes of the question and its context.
     """
     turns = _turns(config)
-    prompt, growth = _INSTRUCTIONS + asked // BYTES_A_TOKEN, RESULT_TOKENS + TURN_TOKENS
+    prompt, growth = _prompt(asked), RESULT_TOKENS + TURN_TOKENS
     read = sum(prompt + turn * growth for turn in range(turns + 1))
-    return cost_of(model, input_tokens=read, output_tokens=_written(turns))[0]
+    return _usd(model, read, _written(turns))
 
 
 def comparison_usd(judge: str, synthesizer: str, asked: int, answers: int) -> float | None:
     """US dollars of comparing `answers` answers and writing one; `None` where a price is unknown."""
-    prompt = _INSTRUCTIONS + asked // BYTES_A_TOKEN + answers * ANSWER_TOKENS
-    costs = [
-        cost_of(judge, input_tokens=prompt, output_tokens=ANALYSIS_TOKENS)[0],
-        cost_of(synthesizer, input_tokens=prompt + ANALYSIS_TOKENS, output_tokens=ANSWER_TOKENS)[0],
-    ]
-    return total(costs)
+    prompt = _prompt(asked) + answers * ANSWER_TOKENS
+    judged = _usd(judge, prompt, ANALYSIS_TOKENS)
+    return total([judged, _usd(synthesizer, prompt + ANALYSIS_TOKENS, ANSWER_TOKENS)])
 
 
 def seat_seconds(tokens_per_second: float | None, config: FusionConfig) -> float | None:
@@ -43,6 +45,16 @@ def total(costs: Sequence[float | None]) -> float | None:
     """The sum; unknown where one of them is."""
     known = [cost for cost in costs if cost is not None]
     return sum(known) if len(known) == len(costs) else None
+
+
+def _prompt(asked: int) -> int:
+    """Tokens of the first prompt."""
+    return _INSTRUCTIONS + math.ceil(asked / _STEP) * _STEP // BYTES_A_TOKEN
+
+
+@lru_cache(maxsize=4096)
+def _usd(model: str, read: int, written: int) -> float | None:
+    return cost_of(model, input_tokens=read, output_tokens=written)[0]
 
 
 def _turns(config: FusionConfig) -> int:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,7 +65,7 @@ def is_current(name: str, **parts: str) -> bool:
     return path.read_text("utf-8") == wanted
 
 
-def table(header: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
@@ -76,7 +76,10 @@ def _blocks(page: Path) -> Iterator[Block]:
     for match in _FENCE.finditer(text):
         indent, language, content = match.groups()
         yield Block(
-            page.name, text.count("\n", 0, match.start()) + 2, language, re.sub(f"^{indent}", "", content, flags=re.M)
+            page.name,
+            text.count("\n", 0, match.start()) + 2,
+            language,
+            re.sub(f"^{indent}", "", content, flags=re.MULTILINE),
         )
 
 

@@ -23,9 +23,7 @@ def fields_of(kind: type) -> dict[str, Any]:
 
 def events_table() -> str:
     """One row an event, in the order of a run."""
-    rows = [
-        (f"`{name_of(kind)}`", " ".join(str(inspect.getdoc(kind)).split()), _fields(kind)) for kind in KINDS
-    ]
+    rows = [(f"`{name_of(kind)}`", " ".join(str(inspect.getdoc(kind)).split()), _fields(kind)) for kind in KINDS]
     return table(("type", "when", "fields"), rows)
 
 

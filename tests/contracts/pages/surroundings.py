@@ -34,7 +34,7 @@ def search_table() -> str:
 
 def files_table() -> str:
     """Every file that the package keeps or reads in the user's folders."""
-    return table(("file", "holds", "kept for", "deleted by"), list(_files()))
+    return table(("file", "holds", "kept for", "deleted by"), _files())
 
 
 def _files() -> Iterator[tuple[str, ...]]:
@@ -65,13 +65,22 @@ def _files() -> Iterator[tuple[str, ...]]:
         "ever",
         "deleting the file; it is made again",
     )
-    yield _shown(published()["draco"].path.parent, "*.jsonl"), "downloaded evaluation tasks", "ever", "deleting the file"
-    for name, what in (
-        (profiles.OWN_FILE, "your [model profiles](routing.md#what-is-known-of-models)"),
-        (profiles.MEASURED_FILE, "scores that your evaluations measured, in the same form"),
-        (privacy.FILE, "your [patterns of private questions](#private-questions)"),
+    yield (
+        _shown(published()["draco"].path.parent, "*.jsonl"),
+        "downloaded evaluation tasks",
+        "ever",
+        "deleting the file",
+    )
+    for name, what, kept in (
+        (profiles.OWN_FILE, "your [model profiles](routing.md#what-is-known-of-models)", "ever; only read"),
+        (
+            profiles.MEASURED_FILE,
+            "scores that your evaluations measured",
+            "ever; `fusion-tool eval profiles` writes it",
+        ),
+        (privacy.FILE, "your [patterns of private questions](#private-questions)", "ever; only read"),
     ):
-        yield _shown(user_config_path("fusion-tool") / name), what, "yours; only read", "-"
+        yield _shown(user_config_path("fusion-tool") / name), what, kept, "deleting the file"
 
 
 def _shown(path: Path, below: str = "") -> str:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from fusion_tool import extras
 from fusion_tool.cli.mcp import mcp
 from fusion_tool.errors import ConfigError
-from fusion_tool import extras
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):

@@ -30,8 +30,12 @@ def bars() -> Iterator[Watcher]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=consoles.stderr()) as progress:
+    progress = Progress(*columns, console=consoles.stderr())
+    try:
         yield _Bars(progress)
+    finally:
+        if progress.live.is_started:  # else it would end with an empty line
+            progress.stop()
 
 
 class _Bars(Watcher):
@@ -41,6 +45,7 @@ class _Bars(Watcher):
 
     def begins(self, phase: Phase, total: int) -> None:
         self._spent = None
+        self._progress.start()  # not before: a refusal stands alone
         self._at = self._progress.add_task(phase, total=total, spent="")
 
     def advances(self) -> None:

@@ -16,7 +16,7 @@ Arms: TypeAlias = Annotated[
         metavar="[NAME=]ARM",
         help="solo:PROVIDER:MODEL, self:PROVIDER:MODEL (twice; seats=N), panel:PRESET, panel:FILE.toml, "
         "routed[:PRESET] or replay:FILE.jsonl; then options: tools=off, judge=PROVIDER:MODEL, "
-        "synthesizer=PROVIDER:MODEL. Repeat it.",
+        "synthesizer=PROVIDER:MODEL, usd=LIMIT of a run. Repeat it.",
     ),
 ]
 Judge: TypeAlias = Annotated[

@@ -21,7 +21,6 @@ def report(
     from fusion_tool.cli import consoles
     from fusion_tool.cli.evals.tables import print_summary
     from fusion_tool.evals.extra import check_installed
-    from fusion_tool.evals.files import write
     from fusion_tool.evals.results import Results
     from fusion_tool.evals.summary import summarize
 
@@ -30,12 +29,21 @@ def report(
     if markdown:
         from fusion_tool.evals.markdown import to_markdown
 
-        write(markdown, to_markdown(summary))
+        _save(markdown, to_markdown(summary))
     if html:
         from fusion_tool.evals.page import to_html
 
-        write(html, to_html(summary))
+        _save(html, to_html(summary))
     print_summary(summary, consoles.stdout())
     for file in (markdown, html):
         if file:
             consoles.stderr().print(f"written: {file}", soft_wrap=True)
+
+
+def _save(path: Path, text: str) -> None:
+    from fusion_tool.errors import ConfigError
+
+    try:
+        path.write_text(text, "utf-8", errors="replace")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error

@@ -6,6 +6,7 @@ from importlib import import_module
 
 import pytest
 
+from fusion_tool.web import Receipt
 from fusion_tool.web.search.result import ProviderFailed, SearchResult
 from tests.unit.web.conftest import redirect, response
 
@@ -200,3 +201,40 @@ async def test_foreign_rows_are_left_out_and_each_address_stands_once(site):
     [result] = await ask("tavily", site)
     assert result.url == "https://a.test/"
     assert len(result.snippet) < 2100
+
+
+@pytest.mark.parametrize(
+    ("told", "cost"),
+    [
+        ({"costDollars": {"total": 0.007, "search": {"neural": 0.007}}}, 0.007),
+        ({"costDollars": {"total": 0}}, 0.0),
+        ({}, None),
+        ({"costDollars": 0.007}, None),
+        ({"costDollars": {"total": "0.007"}}, None),
+        ({"costDollars": {"total": -1}}, None),
+        ({"costDollars": {"total": float("nan")}}, None),
+        ({"costDollars": {"total": float("inf")}}, None),
+    ],
+)
+async def test_exa_tells_what_a_search_costs(site, told, cost):
+    site.pages["/search"] = response(json.dumps(ANSWERS["exa"] | told).encode())
+    receipt = Receipt()
+    await ask("exa", site, receipt=receipt)
+    assert receipt.cost_usd == cost
+
+
+UNCHARGED = {"rate limit", "refused", "spent", "server error", "odd status", "redirect"}
+
+
+@pytest.mark.parametrize(("kind", "reply"), [(kind, reply) for kind, (reply, _) in FAILURES.items()], ids=FAILURES)
+async def test_what_was_answered_with_an_error_is_not_charged_and_what_was_read_may_be(kind, reply, site):
+    site.pages["/search"] = reply
+    with pytest.raises(ProviderFailed) as failure:
+        await ask("tavily", site)
+    assert failure.value.may_be_charged is (kind not in UNCHARGED)
+
+
+async def test_a_provider_that_is_not_reached_charges_nothing(site):
+    with pytest.raises(ProviderFailed) as failure:
+        await ask("tavily", site, base_url="http://127.0.0.1:1")
+    assert not failure.value.may_be_charged
