@@ -20,6 +20,7 @@ from fusion_tool.briefing import own_records, seat_audit
 from fusion_tool.config import FusionConfig
 from fusion_tool.servers.hosted import context_of, operators_config
 from fusion_tool.state import FusionInput, FusionState, SeatRecord, SeatTask
+from fusion_tool.tracing import DiscreetGraph
 from fusion_tool.wiring import Wiring
 
 
@@ -49,7 +50,7 @@ async def audit(state: SeatState) -> SeatOutput:
 
 config = operators_config(Path(__file__).parents[1] / "fusion.toml")
 wiring = Wiring(config)
-graph = (
+seat_alone = (
     StateGraph(SeatState, context_schema=context_of(config), input_schema=FusionInput, output_schema=SeatOutput)
     .add_node("route", partial(nodes.route, wiring=wiring))
     .add_node("panelist", partial(nodes.panelist, wiring=wiring), input_schema=SeatTask)
@@ -60,3 +61,4 @@ graph = (
     .add_edge("audit", END)
     .compile(name="panelist")
 )
+graph = DiscreetGraph.of(seat_alone, config)

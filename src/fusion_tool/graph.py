@@ -16,6 +16,7 @@ from fusion_tool import nodes
 from fusion_tool.config import FusionConfig
 from fusion_tool.routing.consult import Classifier
 from fusion_tool.state import FusionInput, FusionOutput, FusionState, SeatTask
+from fusion_tool.tracing import DiscreetGraph
 from fusion_tool.wiring import RunContext, Wiring
 
 
@@ -59,4 +60,4 @@ def build_graph(
     graph.add_edge("panelist", "judge")
     graph.add_edge("synthesize", "ground")
     graph.add_edge("ground", END)
-    return graph.compile(name="fusion", checkpointer=checkpointer)
+    return DiscreetGraph.of(graph.compile(name="fusion", checkpointer=checkpointer), config)

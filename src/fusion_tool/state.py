@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from langchain_core.messages import AnyMessage
 from langgraph.channels import EphemeralValue
 from langgraph.graph import add_messages
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from fusion_tool.sources import Found
@@ -117,11 +118,11 @@ class FusionInput(TypedDict, total=False):
     makes it a JSON object.
     """
 
-    question: str
-    context: str
-    instructions: str
-    answer_schema: dict[str, Any]
-    messages: list[AnyMessage]
+    question: Annotated[str, Field(description="One self-contained question: name what, which, when.")]
+    context: Annotated[str, Field(description="What is already known and should not be searched again.")]
+    instructions: Annotated[str, Field(description="How the answer shall be written.")]
+    answer_schema: Annotated[dict[str, Any], Field(description="A JSON schema that the answer shall have.")]
+    messages: Annotated[list[AnyMessage], Field(description="A conversation, instead of a question.")]
 
 
 class FusionOutput(TypedDict, total=False):

@@ -8,6 +8,8 @@ from fusion_tool.errors import ConfigError
 
 _OBJECT = "<"
 """How the stored name of a model begins that was given as an object: no model's name does."""
+_CLOSED = {"privacy": "local", "search": None, "trace_content": False}
+"""What `route` may close; it opens nothing."""
 
 
 def stored(config: FusionConfig) -> dict[str, Any]:
@@ -38,14 +40,31 @@ def restored(kept: dict[str, Any]) -> FusionConfig:
 
 
 def rebuilt(config: FusionConfig, kept: dict[str, Any]) -> FusionConfig:
-    """The configuration that `stored` made `kept` of; its models that are objects are those of `config`."""
-    objects = {_by_name(one).model: one.model for one in _roles(config)}
+    """`config` with what `route` decided about it: who works, how, and what stays closed.
 
-    def real(role: dict[str, Any] | None) -> dict[str, Any] | None:
+    Everything else, and where a model is and with which key, stands in `config` alone: a checkpoint may be edited.
+
+    Args:
+        config: The run's configuration.
+        kept: What `stored` made of the decided one.
+
+    Raises:
+        ConfigError: A model of `kept` is at an address, or has a key, that is not one of `config`.
+    """
+    objects = {_by_name(one).model: one.model for one in _roles(config)}
+    places = {(one.base_url, one.api_key_env) for one in _roles(config)} | {(None, None)}
+
+    def real(field: str, role: dict[str, Any] | None) -> dict[str, Any] | None:
+        if role and (role.get("base_url"), role.get("api_key_env")) not in places:
+            raise ConfigError(f"'{role['model']}' is at an address that is not configured", field=field)
         return role and role | {"model": objects.get(role["model"], role["model"])}
 
-    roles = {role: real(kept[role]) for role in ("judge", "synthesizer")}
-    return FusionConfig(**(kept | roles | {"panel": [real(seat) for seat in kept["panel"]]}))
+    roles = {role: real(role, kept[role]) for role in ("judge", "synthesizer")}
+    panel = [real(f"panel.{index}", seat) for index, seat in enumerate(kept["panel"])]
+    limits = dict(config.limits) | {name: kept["limits"][name] for name in ("quorum", "min_answers")}
+    decided = roles | {"panel": panel, "strategy": kept["strategy"], "limits": limits}
+    closed = {name: value for name, value in _CLOSED.items() if kept[name] == value}
+    return FusionConfig(**(dict(config) | decided | closed))
 
 
 def refuse_other(config: FusionConfig, kept: dict[str, Any]) -> None:

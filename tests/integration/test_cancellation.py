@@ -78,7 +78,8 @@ async def test_cancelling_the_caller_stops_everything(provider, tmp_path, face, 
     assert time.monotonic() - asked < WITHIN_SECONDS
     assert provider.in_flight == 0
     assert asyncio.all_tasks() == tasks
-    assert not [one for one in set(threading.enumerate()) - threads if not one.name.startswith(("asyncio_", "fusion-tool-health"))]
+    new = [thread.name for thread in set(threading.enumerate()) - threads]
+    assert [name for name in new if not name.startswith(("asyncio_", "fusion-tool-health"))] == []
 
 
 async def test_closing_the_iterator_stops_everything(provider):

@@ -1,5 +1,6 @@
 """A graph that keeps `trace_content`: its callers' tracers are made content-free before its first event."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from copy import copy
@@ -10,6 +11,8 @@ from langchain_core.runnables.config import merge_configs, var_child_runnable_co
 from langgraph.graph.state import CompiledStateGraph
 
 from fusion_tool.config import FusionConfig
+from fusion_tool.routing.privacy import is_private, load_patterns
+from fusion_tool.routing.readers import kept_local
 from fusion_tool.tracing.handlers import content_free
 
 _RUNTIME = "__pregel_runtime"
@@ -70,7 +73,7 @@ class DiscreetGraph(CompiledStateGraph[Any, Any, Any, Any]):
         runtime = ensure_config(config).get("configurable", {}).get(_RUNTIME)
         for given in (context, getattr(runtime, "context", None), self.default):
             if isinstance(given, FusionConfig):
-                return given.trace_content
+                return not await asyncio.to_thread(_is_confidential, given, asked)
         if isinstance(asked, dict) or not self.checkpointer:
             return True
         run = (await self.aget_state(ensure_config(config))).values.get("run") or {}
@@ -78,6 +81,13 @@ class DiscreetGraph(CompiledStateGraph[Any, Any, Any, Any]):
 
 
 _END = object()
+
+
+def _is_confidential(config: FusionConfig, asked: Any) -> bool:
+    """Whether nothing of the run may be shown: its configuration says so, or the router will find it private."""
+    if not config.trace_content or config.privacy == "local" or kept_local(config):
+        return True
+    return config.strategy == "auto" and is_private(str(asked), "", load_patterns()) is not None
 
 
 @contextmanager
