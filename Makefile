@@ -30,7 +30,7 @@ demo: $(READY) ## run a panel of a tiny local model over examples/corpus: no key
 
 test: $(READY) ## run all tests, the real local model's among them
 	@$(BIN)/fusion-tool model install
-	$(BIN)/pytest -q -n auto
+	$(BIN)/pytest -q -n auto --dist worksteal
 
 check: $(READY) ## formatting, lint, types for the oldest and newest Python, import layers
 	$(BIN)/ruff format --check --quiet .

@@ -4,6 +4,7 @@ The user's folders are temporary ones, but for the local model's weights.
 """
 
 import atexit
+import gc
 import os
 import shutil
 import sys
@@ -31,6 +32,9 @@ def pytest_configure() -> None:
     if weights.is_dir() and (moved := user_data_path("fusion-tool") / "models") != weights:
         moved.parent.mkdir(parents=True)
         moved.symlink_to(weights, target_is_directory=True)
+
+
+gc.set_threshold(100_000)  # thousands of tests, millions of objects: a tenth of the time went into looking for garbage
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -101,7 +101,7 @@ FAULTS = (
     Fault("401", fails(faults.unauthorized()), "auth"),
     Fault("402", fails(faults.no_credit()), "budget"),
     Fault("404, the model is withdrawn", fails(faults.withdrawn("x")), "model_unavailable"),
-    Fault("silence", fails(Hang()), "timeout", "as unknown", alone=LATE, seconds=1.6),
+    Fault("silence", fails(Hang()), "timeout", "as unknown", alone=LATE, seconds=3.0),
     Fault("the answer breaks off", fails(Cut()), "upstream_error", "as unknown"),
     Fault("an empty answer", fails(Reply("", cost=0.001)), "empty", "as reported"),
     Fault("nothing but `<think>`", fails(Reply("<think>What now?", cost=0.001)), "empty", "as reported"),

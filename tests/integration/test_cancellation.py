@@ -135,10 +135,16 @@ ROLES = (f"--judge=openrouter:{JUDGE}", f"--synthesizer=openrouter:{WRITER}", "-
 SIGNALS = [pytest.param(signal.SIGINT, 130, id="ctrl-c"), pytest.param(signal.SIGTERM, 143, id="sigterm")]
 
 
-@pytest.mark.parametrize(("number", "status"), SIGNALS)
-@pytest.mark.parametrize("silent", STAGES)
+@pytest.mark.parametrize(
+    ("silent", "number", "status"),
+    [
+        pytest.param(SEATS, signal.SIGINT, 130, id="panel"),
+        pytest.param((JUDGE,), signal.SIGTERM, 143, id="judge"),
+        pytest.param((WRITER,), signal.SIGINT, 130, id="synthesis"),
+    ],
+)
 @pytest.mark.usefixtures("home")
-def test_a_signal_stops_the_command_says_what_was_spent_and_how_to_go_on(provider, number, status, silent):
+def test_a_signal_stops_the_command_says_what_was_spent_and_how_to_go_on(provider, silent, number, status):
     for model in SEATS:
         provider.reply(model, Reply("In 1861.", cost=0.25))
     for model in silent:

@@ -30,6 +30,8 @@ from tests.integration.evaluating import (
 from tests.scripted_server import Hang, Reply, faults
 
 pytestmark = pytest.mark.loopback
+AT_ONCE = 12
+"""Calls that four tasks under way have on the wire at most: a panel's two seats, or a judge, each."""
 
 
 @pytest.fixture(autouse=True)
@@ -84,12 +86,15 @@ def test_a_killed_run_goes_on_without_paying_again(provider, four, out):
     once = {("v/a", "seat"): 4, ("v/b", "seat"): 1, ("v/a", "compare"): 1, ("v/a", "write"): 1}
     once |= {("v/judge", "compare"): 1, ("v/judge", "write"): 1}
     again = Counter({key: count - once[key[0], key[2]] for key, count in whole.items() if key[0] != GRADER})
-    assert {key for key, count in again.items() if count} <= {("v/a", 9, "seat"), ("v/b", 9, "seat")}
-    assert all(count == 1 for (model, _, _), count in _graded(provider).items() if model == GRADER)
+    assert again["v/a", 9, "seat"] + again["v/b", 9, "seat"] >= 1
+    assert 0 < sum(again.values()) <= AT_ONCE, "what was under way at the kill, and nothing that was done"
+    graded = _graded(provider).values()
+    assert sum(graded) - len(graded) <= AT_ONCE
 
     results = Results(out)
     assert len(results.answers) == 80
-    assert bill_of(results).total.cost_usd == pytest.approx(0.001 * (sum(whole.values()) - sum(again.values())))
+    paid = sum(whole.values()) - sum(again.values())
+    assert bill_of(results).total.cost_usd == pytest.approx(0.001 * paid, abs=0.001 * AT_ONCE)
     count = len(provider.requests)
     assert evaluate(*four, "--grade-seats").exit_code == 0
     assert len(provider.requests) == count

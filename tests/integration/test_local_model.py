@@ -19,7 +19,7 @@ pytestmark = [
 ]
 
 
-async def test_the_local_panel_answers_over_documents_and_every_citation_was_retrieved():
+async def test_the_local_panel_answers_for_nothing_and_every_citation_was_retrieved():
     result = await afuse("How long does the battery of the Kestrel handheld really last?", "local", documents=CORPUS)
     assert result.status in {"ok", "partial"}
     assert result.answer.strip()
@@ -30,12 +30,8 @@ async def test_the_local_panel_answers_over_documents_and_every_citation_was_ret
     assert all(citation.url.startswith("doc:corpus/") for citation in result.citations)
     assert {response.seat for response in result.responses} <= {"local-1", "local-2", "local-3"}
     assert sum(sum(response.audit.model_dump().values()) for response in result.responses) > 0
-
-
-async def test_its_calls_are_billed_as_free_and_counted():
-    result = await afuse("Who built the Norrholm bridge?", "local", documents=CORPUS, strategy="solo")
-    assert [call.stage for call in result.usage.calls] == ["panelist"]
+    assert {call.stage for call in result.usage.calls} == {"panelist", "judge", "synthesizer"}
+    assert {call.cost_source for call in result.usage.calls} == {"list_price"}
     assert result.usage.cost_usd == 0.0
-    assert result.usage.calls[0].cost_source == "list_price"
     assert result.usage.input_tokens
     assert result.usage.output_tokens

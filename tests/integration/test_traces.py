@@ -164,8 +164,8 @@ async def test_a_tracer_sees_what_ran_and_only_with_content_on_what_was_said(fac
 @pytest.mark.parametrize("settings", [{"privacy": "local"}, {"strategy": "auto"}])
 async def test_what_is_private_is_shown_to_no_tracer(settings):
     tracer, question = Tracer(), "Which bank is DE89 3704 0044 0532 0130 00 with?"
-    config = RunnableConfig(callbacks=[tracer])
-    await build_graph(fake_config("A bank.", **settings)).ainvoke({"question": question}, config)
+    graph = build_graph(fake_config("A bank.", **settings))
+    await graph.ainvoke({"question": question}, {"callbacks": [tracer]})
     assert tracer.inside()
     assert "DE89" not in tracer.said()
 
