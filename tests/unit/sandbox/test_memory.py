@@ -9,13 +9,26 @@ _MIB = 1024 * 1024
 
 
 def test_private_and_shared_memory_of_a_process_count():
-    before = held(os.getpid())
-    private = bytearray(b"x") * (20 * _MIB)
-    shared = mmap.mmap(-1, 20 * _MIB)
-    shared.write(b"x" * (20 * _MIB))
-    grown = held(os.getpid()) - before
-    shared.close()
-    assert len(private) == 20 * _MIB
+    ready, go = os.pipe(), os.pipe()
+    child = os.fork()  # in a process of its own nothing else comes and goes
+    if child == 0:
+        os.write(ready[1], b"x")
+        os.read(go[0], 1)
+        private = bytearray(b"x") * (20 * _MIB)
+        shared = mmap.mmap(-1, 20 * _MIB)
+        shared.write(b"x" * (20 * _MIB))
+        os.write(ready[1], b"x")
+        os.read(go[0], 1)
+        os._exit(len(private) == 0)
+    os.read(ready[0], 1)
+    before = held(child)
+    os.write(go[1], b"x")
+    os.read(ready[0], 1)
+    grown = held(child) - before
+    os.write(go[1], b"x")
+    assert os.waitpid(child, 0)[1] == 0
+    for descriptor in (*ready, *go):
+        os.close(descriptor)
     assert 39 * _MIB < grown < 60 * _MIB
 
 
