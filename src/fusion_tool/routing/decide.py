@@ -65,10 +65,12 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
         private = await asyncio.to_thread(_private, config, question, context)
         local = private is not None or config.privacy == "local"
         signals = await consult(None if local else classifier, question, context)
-    # In a thread: files are read, and the first time the price list is loaded, which takes half a second.
     keyed = providers_with_key() if keyed is None else keyed
     asked = _Asked(question, context, private, signals, keyed, nearest)
-    return await asyncio.to_thread(_decided, config, asked, panel_tools)
+    if config.strategy == "auto" or is_restricted(config, keyed):
+        # In a thread: files are read, and the first time the price list is loaded, which takes half a second.
+        return await asyncio.to_thread(_decided, config, asked, panel_tools)
+    return _decided(config, asked, panel_tools)
 
 
 class _Asked(NamedTuple):

@@ -73,7 +73,7 @@ class DiscreetGraph(CompiledStateGraph[Any, Any, Any, Any]):
         runtime = ensure_config(config).get("configurable", {}).get(_RUNTIME)
         for given in (context, getattr(runtime, "context", None), self.default):
             if isinstance(given, FusionConfig):
-                return not await asyncio.to_thread(_is_confidential, given, asked)
+                return not await _is_confidential(given, asked)
         if isinstance(asked, dict) or not self.checkpointer:
             return True
         run = (await self.aget_state(ensure_config(config))).values.get("run") or {}
@@ -83,11 +83,14 @@ class DiscreetGraph(CompiledStateGraph[Any, Any, Any, Any]):
 _END = object()
 
 
-def _is_confidential(config: FusionConfig, asked: Any) -> bool:
+async def _is_confidential(config: FusionConfig, asked: Any) -> bool:
     """Whether nothing of the run may be shown: its configuration says so, or the router will find it private."""
     if not config.trace_content or config.privacy == "local" or kept_local(config):
         return True
-    return config.strategy == "auto" and is_private(str(asked), "", load_patterns()) is not None
+    if config.strategy != "auto":
+        return False
+    patterns = await asyncio.to_thread(load_patterns)
+    return is_private(str(asked), "", patterns) is not None
 
 
 @contextmanager
