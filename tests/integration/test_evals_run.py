@@ -330,3 +330,18 @@ def test_rubrics_want_a_judge(provider, tmp_path, out):
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "--judge" in refused.stderr
     assert not provider.requests
+
+
+def test_a_routed_arm_goes_where_the_router_sends_it(provider, tmp_path, out):
+    rows = [
+        {"id": "code", "question": "Fix this Python function, it raises IndexError: def first(xs): return xs[0]"},
+        {"id": "vague", "question": "Question number 7?"},
+    ]
+    file = tmp_path / "tasks.jsonl"
+    file.write_text("\n".join(json.dumps(row | {"reference": "7", "domain": "x"}) for row in rows), "utf-8")
+    provider.otherwise(Reply("The answer: 7.", cost=0.001))
+    arm = f"routed:{panel_file(tmp_path / 'p.toml')}"
+    done = evaluate("run", str(file), "--arm", arm, "--no-grade", "--out", str(out), *APART)
+    assert done.exit_code == 0, done.stderr
+    assert provider.counts["z-ai/glm-5"] == 1
+    assert provider.counts["v/a"] == provider.counts["v/b"] == 1

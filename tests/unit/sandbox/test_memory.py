@@ -8,18 +8,24 @@ from fusion_tool.sandbox.memory import held
 _MIB = 1024 * 1024
 
 
+def _filled(mib, kind):
+    """Memory of its own: what Python allocates may stand where something was freed."""
+    block = mmap.mmap(-1, mib * _MIB, flags=kind | mmap.MAP_ANONYMOUS)
+    for _ in range(mib):
+        block.write(b"x" * _MIB)
+    return block
+
+
 def test_private_and_shared_memory_of_a_process_count():
     ready, go = os.pipe(), os.pipe()
     child = os.fork()  # in a process of its own nothing else comes and goes
     if child == 0:
         os.write(ready[1], b"x")
         os.read(go[0], 1)
-        private = bytearray(b"x") * (20 * _MIB)
-        shared = mmap.mmap(-1, 20 * _MIB)
-        shared.write(b"x" * (20 * _MIB))
+        blocks = _filled(20, mmap.MAP_PRIVATE), _filled(20, mmap.MAP_SHARED)
         os.write(ready[1], b"x")
         os.read(go[0], 1)
-        os._exit(len(private) == 0)
+        os._exit(len(blocks) == 0)
     os.read(ready[0], 1)
     before = held(child)
     os.write(go[1], b"x")
@@ -37,7 +43,7 @@ def test_descendants_count():
     before = held(os.getpid())
     child = os.fork()
     if child == 0:
-        block = bytearray(b"x") * (30 * _MIB)
+        block = _filled(30, mmap.MAP_PRIVATE)
         os.write(ready[1], b"x")
         os.read(go[0], 1)
         os._exit(len(block) == 0)
