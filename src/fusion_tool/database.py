@@ -60,15 +60,18 @@ def _set_aside(path: Path) -> None:
     if lock is None:
         raise sqlite3.OperationalError(f"{path} is corrupt, and another process is setting it aside")
     with closing(lock):
-        if _is_sound(path):  # another process was first
-            return
-        aside = path.with_name(f"{path.name}.corrupt")
-        path.replace(aside)
-        for suffix in ("-wal", "-shm"):  # a new file must not inherit the old one's log
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        _log.warning("%s was corrupt: it is now %s, and a new one is begun", path, aside)
-    with suppress(OSError):
-        file.unlink()
+        if not _is_sound(path):  # else another process was first
+            _begin_anew(path)
+        with suppress(OSError):  # while it is held: afterwards it may be somebody else's
+            file.unlink()
+
+
+def _begin_anew(path: Path) -> None:
+    aside = path.with_name(f"{path.name}.corrupt")
+    path.replace(aside)
+    for suffix in ("-wal", "-shm"):  # a new file must not inherit the old one's log
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    _log.warning("%s was corrupt: it is now %s, and a new one is begun", path, aside)
 
 
 def _is_sound(path: Path) -> bool:

@@ -66,6 +66,7 @@ def test_of_those_who_find_it_corrupt_one_sets_it_aside_and_nothing_new_is_lost(
     assert len(notes(path)) == written > 0
     assert len(caplog.records) == 1
     assert path.with_name("notes.sqlite.corrupt").read_bytes() == NONSENSE
+    assert sorted(file.name for file in path.parent.glob("*lock*")) == []
 
 
 def test_a_new_file_does_not_inherit_the_log_of_the_old_one(path):

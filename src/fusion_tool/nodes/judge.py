@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from fusion_tool import health
-from fusion_tool.briefing import briefing, own_records, record_key
+from fusion_tool.briefing import Briefing, briefing, own_records, record_key
 from fusion_tool.budget import Spent
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.earlier import earlier
@@ -63,7 +63,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
     wanted = asks(config, seats, brief)
     if not is_comparable(strategy, answered, is_closed=standing.is_closed, is_last=not seats):
         return _onward({**before, "degraded": late}, wanted)
-    hearing = await _hearing(state, runtime, config, asks_settled=bool(seats))
+    hearing = await _hearing(state, runtime, config, brief, asks_settled=bool(seats))
     finding, judgement = await _heard(hearing, config, before)
     _tell(progress, finding)
     if finding and is_enough(strategy, finding.analysis):
@@ -90,12 +90,12 @@ def _next_seats(state: FusionState, config: FusionConfig, records: list[SeatReco
 
 
 async def _hearing(
-    state: FusionState, runtime: Runtime[FusionConfig], config: FusionConfig, *, asks_settled: bool
+    state: FusionState, runtime: Runtime[FusionConfig], config: FusionConfig, brief: Briefing, *, asks_settled: bool
 ) -> Hearing:
     records, judgement, before = own_records(state), state["judgement"], await earlier(runtime)
     return Hearing(
         question=state["run"]["question"],
-        brief=briefing(state),
+        brief=brief,
         deadline=deadline(config, "judge", seconds_worked(records, judgement)),
         tab=before.tab(ledger_after(config, spent_so_far(records, judgement)), "judge"),
         asks_settled=asks_settled,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusion_tool.extras import require
 from fusion_tool.report import words
+from fusion_tool.usage import is_search
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -63,5 +64,6 @@ def _environment(package: str) -> "Environment":
     )
     style = (files(_HOME) / "templates" / "style.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    made.globals |= {"style": Markup(style), "policy": _POLICY.format(digest), "words": words}  # noqa: S704 - our own file
+    made.globals |= {"style": Markup(style), "policy": _POLICY.format(digest)}  # noqa: S704 - our own file
+    made.globals |= {"words": words, "is_search": is_search}
     return made

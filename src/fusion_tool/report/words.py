@@ -3,7 +3,7 @@
 from fusion_tool.errors import Reason
 from fusion_tool.result import Degradation, Support
 from fusion_tool.sources import Kind
-from fusion_tool.usage import CostSource, Stage, is_search
+from fusion_tool.usage import CostSource, Stage
 
 VERDICTS: dict[Support, str] = {
     "supported": "the source carries the sentence",
@@ -55,11 +55,6 @@ PRICES: dict[CostSource, str] = {
     "list_price": "by its price list",
     "unpriced": "unknown",
 }
-
-
-def is_of_search(model: str) -> bool:
-    """Whether a row of the bill is a paid search, which has no tokens."""
-    return is_search(model)
 
 
 def dollars(cost: float | None, unpriced: int = 0) -> str:

@@ -13,7 +13,7 @@ from fusion_tool.routing.allowed import allowed, is_restricted
 from fusion_tool.routing.choose import Choice, choose
 from fusion_tool.routing.consult import Classifier, consult
 from fusion_tool.routing.local import require_local
-from fusion_tool.routing.narrow import Allowed
+from fusion_tool.routing.narrow import Allowed, fitting
 from fusion_tool.routing.privacy import is_private, load_patterns
 from fusion_tool.routing.profiles import load_profiles
 from fusion_tool.routing.readers import receivers, require_local_readers
@@ -134,15 +134,13 @@ def _chosen(config: FusionConfig, asked: _Asked) -> Choice:
 
 def _with(config: FusionConfig, choice: Choice) -> FusionConfig:
     """`config` as the router wants it; limits that count seats fit its panel."""
-    seats, limits = len(choice.panel), config.limits
-    fitting = {"quorum": limits.quorum and min(limits.quorum, seats), "min_answers": min(limits.min_answers, seats)}
     return config.model_copy(
         update={
             "strategy": choice.strategy,
             "panel": choice.panel,
             "judge": choice.judge or config.judge_or_default,
             "synthesizer": choice.synthesizer or config.synthesizer_or_default,
-            "limits": limits.model_copy(update=fitting),
+            "limits": fitting(config.limits, len(choice.panel)),
         }
     )
 

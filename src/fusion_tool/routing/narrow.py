@@ -71,7 +71,7 @@ def narrowed(config: FusionConfig, admit: Admit, *, replace: Replace = lambda _:
         work.note(f"{writer.short_name} writes the answer")
     if (panel, judge, writer) == (config.panel, config.judge, config.synthesizer):
         return Allowed(config)
-    changed = {"panel": panel, "judge": judge, "synthesizer": writer, "limits": _fitting(config, len(panel))}
+    changed = {"panel": panel, "judge": judge, "synthesizer": writer, "limits": fitting(config.limits, len(panel))}
     return Allowed(config.model_copy(update=changed), tuple(work.told()))
 
 
@@ -116,8 +116,8 @@ class _Narrowing:
             yield f"{why}: {', '.join(models)}" if models else why
 
 
-def _fitting(config: FusionConfig, seats: int) -> Limits:
-    limits = config.limits
+def fitting(limits: Limits, seats: int) -> Limits:
+    """`limits` with those that count seats no higher than a panel of `seats`."""
     quorum = None if limits.quorum is None else min(limits.quorum, seats)
     return limits.model_copy(update={"quorum": quorum, "min_answers": min(limits.min_answers, seats)})
 

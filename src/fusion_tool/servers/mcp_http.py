@@ -4,7 +4,6 @@ Protocol: https://modelcontextprotocol.io/specification/2025-11-25/basic/transpo
 its connection has not cancelled anything; one that ends its session, or says that a request is cancelled, has.
 """
 
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,8 +16,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from fusion_tool.errors import ConfigError
 from fusion_tool.servers.auth import Guard, check_address
+from fusion_tool.servers.listening import QUIET, listen, root_url
 from fusion_tool.servers.mcp_server import Options, create_server
 
 PATH = "/mcp"
@@ -72,19 +71,13 @@ def serve_http(
         ConfigError: It would be open to other machines without keys, or the port is taken.
     """
     check_address(host, keys)
-    with _listening(host, port) as listener:
+    with listen(host, port) as listener:
         config = uvicorn.Config(
             create_app(options, keys),
             timeout_graceful_shutdown=_SECONDS_TO_END,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="on",
-            ws="none",
+            **QUIET,
         )
-        named = f"[{host}]" if ":" in host else host
-        on_listening(f"http://{named}:{listener.getsockname()[1]}{PATH}")
+        on_listening(f"{root_url(host, listener)}{PATH}")
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -98,11 +91,3 @@ def _security(keys: Sequence[str]) -> TransportSecuritySettings:
     return TransportSecuritySettings(
         enable_dns_rebinding_protection=not keys, allowed_hosts=hosts, allowed_origins=origins
     )
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}", field="port") from None

@@ -5,7 +5,6 @@ cancelled, which its clients are told.
 """
 
 import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,11 +13,11 @@ from tempfile import TemporaryDirectory
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from fusion_tool.errors import ConfigError
 from fusion_tool.models.factory import check_models
 from fusion_tool.presets import preset
 from fusion_tool.servers.app import Options, create_app
 from fusion_tool.servers.auth import check_address
+from fusion_tool.servers.listening import QUIET, listen, root_url
 from fusion_tool.servers.metrics import SHARED
 
 _BACKLOG = 2048
@@ -47,22 +46,17 @@ def serve(options: Options, at: Address, *, on_listening: Callable[[str], None])
     """
     check_address(at.host, options.keys)
     _check(options)
-    with _listening(at) as listener, TemporaryDirectory(prefix="fusion-metrics-") as shared:
+    with listen(at.host, at.port, backlog=_BACKLOG) as listener, TemporaryDirectory(prefix="fusion-metrics-") as shared:
         config = uvicorn.Config(
             partial(create_app, options),
             factory=True,
             workers=at.workers,
             timeout_graceful_shutdown=at.drain_seconds,
             backlog=_BACKLOG,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="on",
-            ws="none",
+            **QUIET,
         )
-        host = f"[{at.host}]" if ":" in at.host else at.host
-        on_listening(f"http://{host}:{listener.getsockname()[1]}/v1")
+        listener.set_inheritable(True)
+        on_listening(f"{root_url(at.host, listener)}/v1")
         if at.workers > 1:
             os.environ[SHARED] = shared
             Multiprocess(config, sockets=[listener]).run()
@@ -78,13 +72,3 @@ def _check(options: Options) -> None:
     for name in options.presets:
         other = preset(name)
         check_models([(f"preset {name}", seat) for seat in (*other.panel, other.synthesizer_or_default)])
-
-
-def _listening(at: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in at.host else socket.AF_INET
-    try:
-        listener = socket.create_server((at.host, at.port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {at.host}:{at.port}: {error.strerror}", field="port") from None
-    listener.set_inheritable(True)
-    return listener
