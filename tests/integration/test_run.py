@@ -1,13 +1,15 @@
 """A question in, one result out: its fields, its records, its bill."""
 
+import os
+
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import MemorySaver
 
-from fusion_tool import FusionResult, PanelFailed, Panelist, afuse, build_graph
+from fusion_tool import ConfigError, FusionResult, PanelFailed, Panelist, afuse, build_graph
 from fusion_tool.testing import ScriptedChat, fake_config
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
-from tests.scripted_server import Cut, Interrupted, Raw, Reply, Usage, faults
+from tests.scripted_server import Cut, Interrupted, Raw, Reply, ToolCall, Usage, faults
 
 pytestmark = pytest.mark.loopback
 
@@ -260,3 +262,21 @@ async def test_instructions_reach_the_writer_alone():
     assert result.answer == "Respondeo."
     assert "Answer in Latin." in str(config.synthesizer.model.prompts)
     assert "Answer in Latin." not in str([seat.model.prompts for seat in config.panel])
+
+
+async def test_documents_that_cannot_be_indexed_end_a_run_before_anything_is_asked(provider, tmp_path, monkeypatch):
+    (tmp_path / "good.md").write_text("It was built in 1861.")
+    monkeypatch.setattr("fusion_tool.documents.refresh.candidates", lambda _: {}[""])
+    with pytest.raises(ConfigError, match="cannot index the folder") as caught:
+        await afuse(QUESTION, panel("test/one", "test/two"), documents=tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert provider.requests == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links")
+async def test_documents_behind_a_link_without_a_suffix_are_read(provider, tmp_path):
+    (tmp_path / "bare").write_text("The mill was built in 1861.")
+    (tmp_path / "mill.md").symlink_to("bare")
+    provider.reply("test/one", Reply(tool_calls=[ToolCall("search_documents", {"query": "mill built"})]))
+    result = await afuse(QUESTION, panel("test/one", "test/two"), documents=tmp_path)
+    assert [source.title for source in result.sources] == ["mill.md"]

@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from time import time_ns
 from urllib.parse import quote, unquote
 
@@ -50,6 +50,11 @@ class Candidate:
         """The file's name as it can be shown."""
         return unquote(self.key.rpartition("/")[2], errors="replace")
 
+    @property
+    def content_type(self) -> str:
+        """What the file's name says that it is; a link is what its own name says, wherever it leads."""
+        return CONTENT_TYPES[_suffix(self.name)]
+
 
 def readable_folder(folder: Path) -> Path:
     """The real path of `folder`.
@@ -80,11 +85,15 @@ def candidates(root: Path) -> Iterator[Candidate]:
     for parent, folders, names in os.walk(root, onerror=unreadable.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in CONTENT_TYPES:
+            if not name.startswith(".") and _suffix(name) in CONTENT_TYPES:
                 yield _candidate(Path(parent, name), root)
     for error in unreadable:
         path = Path(error.filename)
         yield Candidate(key_of(path, root), path, problem=f"cannot be read ({error.strerror})")
+
+
+def _suffix(name: str) -> str:
+    return PurePath(name).suffix.lower()
 
 
 def _candidate(path: Path, root: Path) -> Candidate:

@@ -15,7 +15,7 @@ from fusion_tool.documents import store
 from fusion_tool.documents.folder import readable_folder
 from fusion_tool.documents.lock import exclusively
 from fusion_tool.documents.query import match_expression
-from fusion_tool.documents.refresh import refresh
+from fusion_tool.documents.refresh import Refreshed, refresh
 from fusion_tool.documents.store import Hit, Skipped
 from fusion_tool.errors import ConfigError
 from fusion_tool.sources import Found, found
@@ -31,11 +31,13 @@ class DocumentIndex:
     Args:
         folder: The folder, a real path.
         path: The index file.
+        held: How many documents it held when it was opened.
         skipped: The documents that were left out, and why.
     """
 
     folder: Path
     path: Path
+    held: int
     skipped: tuple[Skipped, ...] = ()
 
     async def search(self, query: str, limit: int = 6, *, max_chars: int = 1600) -> list[Found]:
@@ -82,7 +84,8 @@ async def open_index(
         on_progress: Called with the number of changed documents done and their total.
 
     Raises:
-        ConfigError: The folder is missing or unreadable, or the cache folder cannot be written.
+        ConfigError: The folder is missing or unreadable, the cache folder cannot be written, or whatever else
+            keeps the index from being made; it names the folder and the cause.
     """
     root = await asyncio.to_thread(readable_folder, folder)
     if cache_dir is None:
@@ -93,13 +96,17 @@ async def open_index(
     path = cache_dir / "documents" / f"{name}.sqlite"
     try:
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        skipped = await _refreshed(root, path, on_progress)
+        held, skipped = await _refreshed(root, path, on_progress)
     except (OSError, sqlite3.OperationalError) as error:
-        raise ConfigError(f"cannot write the index {str(path)!r} ({error})", field="documents") from error
-    return DocumentIndex(root, path, tuple(skipped))
+        cause = f"cannot write the index {str(path)!r} of the folder {str(root)!r} ({error})"
+        raise ConfigError(cause, field="documents") from error
+    except Exception as error:  # a run without its documents would look like one with them
+        cause = f"cannot index the folder {str(root)!r} ({type(error).__name__}: {error})"
+        raise ConfigError(cause, field="documents") from error
+    return DocumentIndex(root, path, held, tuple(skipped))
 
 
-async def _refreshed(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> list[Skipped]:
+async def _refreshed(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> Refreshed:
     async with exclusively(path.with_suffix(".lock")):
         return await refresh(root, path, on_progress)
 

@@ -5,11 +5,12 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from fusion_tool.documents import store
 from fusion_tool.documents.chunks import chunked
-from fusion_tool.documents.folder import CONTENT_TYPES, MAX_BYTES, Candidate, candidates
+from fusion_tool.documents.folder import MAX_BYTES, Candidate, candidates
 from fusion_tool.documents.store import Entry, Known, Skipped
 from fusion_tool.extraction import ExtractionFailed, extract
 
@@ -18,16 +19,20 @@ _log = logging.getLogger(__name__)
 _BATCH_FILES, _BATCH_BYTES = 64, 8 << 20
 
 
-async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> list[Skipped]:
+class Refreshed(NamedTuple):
+    """How many documents the index now holds, and which were left out."""
+
+    held: int
+    skipped: list[Skipped]
+
+
+async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> Refreshed:
     """Index what changed below `root` into the file at `path`; the caller holds the lock.
 
     Args:
         root: The folder, a real path.
         path: The index file; created or rebuilt where needed.
         on_progress: Called with the number of changed documents done and their total.
-
-    Returns:
-        The documents that are not in the index, and why.
     """
     await asyncio.to_thread(store.ensure, path)
     known = await asyncio.to_thread(store.known_documents, path)
@@ -49,7 +54,8 @@ async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None
     present = {one.key for one in sound} - problems.keys()
     await asyncio.to_thread(store.remove, path, known.keys() - present)
     skipped = {key: problem for key, problem in skipped.items() if key in present} | problems
-    return [_warned(key, problem) for key, problem in sorted(skipped.items()) if problem is not None]
+    left_out = {key: problem for key, problem in skipped.items() if problem is not None}
+    return Refreshed(len(present - left_out.keys()), [_warned(*one) for one in sorted(left_out.items())])
 
 
 def _signature(known: Known | None) -> str | None:
@@ -77,9 +83,8 @@ async def _entry(one: Candidate, before: Known | None, problems: dict[str, str |
     digest = hashlib.sha256(data).hexdigest()
     if before is not None and before.hash == digest:
         return Entry(one.key, one.signature, digest, title="", chunks=None)
-    content_type = CONTENT_TYPES[Path(one.path).suffix.lower()]
     try:
-        extracted = await extract(data, content_type=content_type)
+        extracted = await extract(data, content_type=one.content_type)
     except ExtractionFailed as error:
         return Entry(one.key, one.signature, digest, one.name, chunks=[], problem=str(error))
     chunks = await asyncio.to_thread(chunked, extracted.text)

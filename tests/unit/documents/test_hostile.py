@@ -91,13 +91,63 @@ async def test_an_unreadable_file_is_left_out(reopen, folder, monkeypatch):
     assert len(await urls(await reopen())) == 2
 
 
+LINKS = [
+    ("alias.txt", "good.md", None),
+    ("alias.md", "bare", None),
+    ("alias.txt", "odd.xyz", None),
+    ("alias.html", "bare", None),
+    ("alias.md", "page.html", None),
+    ("alias.pdf", "bare", "the PDF cannot be opened"),
+    ("alias.md", "../outside/bare", "is a link that leaves the folder"),
+    ("alias.md", "../outside/private.md", "is a link that leaves the folder"),
+    ("alias.md", "pipe", "is not a regular file"),
+    ("alias.md", "huge", "is larger than 32 MB"),
+    ("alias.md", "nowhere", "cannot be read"),
+    ("alias.md", "alias.md", "cannot be read"),
+    ("alias.md", "good.md/below", "cannot be read"),
+    ("alias", "good.md", ""),
+    ("alias.xyz", "good.md", ""),
+    ("alias", "bare", ""),
+    ("linked.md", "inner", ""),
+    ("linked", "../outside", ""),
+    ("linked", ".", ""),
+]
+"""A link's name and target, and what becomes of it: read (None), left out with a reason, or no document at all ("")."""
+
+
 @posix
-async def test_a_link_that_stays_inside_is_followed_and_a_linked_folder_is_not(reopen, folder, tmp_path):
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside/private.md").write_text("kestrel")
-    (folder / "linked").symlink_to(tmp_path / "outside")
-    (folder / "alias.txt").symlink_to("good.md")
-    assert sorted(await urls(await reopen())) == ["doc:docs/alias.txt", "doc:docs/good.md"]
+@pytest.mark.parametrize("case", LINKS, ids=lambda case: " to ".join(case[:2]))
+async def test_a_link_is_what_its_own_name_says(reopen, folder, tmp_path, case):
+    name, target, reason = case
+    for place in (folder / "bare", folder / "odd.xyz", tmp_path / "outside/bare", tmp_path / "outside/private.md"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("The Kestrel weighs 90 grams.")
+    (folder / "inner").mkdir()
+    (folder / "inner" / "page.md").write_text("quinces")
+    (folder / "page.html").write_text("<p>The Kestrel weighs 90 grams.</p>")
+    os.mkfifo(folder / "pipe")
+    sparse(folder / "huge")
+    (folder / name).symlink_to(target)
+    for _ in range(2):  # the second time from what the index remembers
+        index = await reopen()
+        found = {url.removeprefix("doc:docs/") for url in await urls(index)} - {"good.md", "page.html"}
+        assert found == ({name} if reason is None else set())
+        assert [(one.path, reason in one.reason) for one in index.skipped] == ([(name, True)] if reason else [])
+        assert index.held == (4 if reason is None else 3)
+
+
+@pytest.mark.parametrize("error", [KeyError(""), MemoryError(), ValueError("odd")])
+async def test_whatever_keeps_an_index_from_being_made_is_one_typed_error(reopen, folder, monkeypatch, error):
+    from fusion_tool.documents import refresh
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(refresh, "candidates", fail)
+    with pytest.raises(ConfigError, match=f"cannot index the folder .*{type(error).__name__}") as caught:
+        await reopen()
+    assert str(folder) in str(caught.value)
+    assert caught.value.field == "documents"
 
 
 @posix
@@ -154,8 +204,9 @@ async def test_a_folder_that_cannot_be_read_is_a_configuration_error(folder, tmp
 
 
 async def test_a_cache_that_cannot_be_written_is_a_configuration_error(folder):
-    with pytest.raises(ConfigError, match=r"^documents: cannot write the index"):
+    with pytest.raises(ConfigError, match=r"^documents: cannot write the index") as caught:
         await open_index(folder, cache_dir=folder / "good.md")
+    assert str(folder) in str(caught.value)
 
 
 def test_threads_and_processes_open_one_folder_at_the_same_time(folder, tmp_path):

@@ -1,5 +1,7 @@
 """Tools that cannot work are told before anything is spent."""
 
+import shutil
+
 import pytest
 
 from fusion_tool.config import FusionConfig
@@ -58,17 +60,41 @@ async def test_a_search_provider_without_its_variable_names_it(monkeypatch, prov
     assert await check_tools(chosen) == "off"
 
 
-async def test_a_documents_folder_must_be_there(tmp_path):
-    assert await check_tools(config(documents=tmp_path)) == "off"
-    file = tmp_path / "file.md"
-    file.write_text("x")
-    for wrong in (tmp_path / "absent", file):
-        with pytest.raises(ConfigError, match="no folder at") as caught:
-            await check_tools(config(documents=wrong))
-        assert caught.value.field == "documents"
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "notes"
+    root.mkdir()
+    (root / "good.md").write_text("The Kestrel costs 349 crowns.")
+    return root
 
 
-async def test_a_documents_folder_must_be_readable(tmp_path, monkeypatch):
-    monkeypatch.setattr(check.os, "access", lambda *_: False)
-    with pytest.raises(ConfigError, match="cannot be read"):
-        await check_tools(config(documents=tmp_path))
+async def test_documents_that_can_be_read_are_no_obstacle(folder):
+    assert await check_tools(config(documents=folder)) == "off"
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (shutil.rmtree, "cannot read the folder .*No such file"),
+        (lambda root: (shutil.rmtree(root), root.write_text("x")), "cannot read the folder .*Not a directory"),
+        (lambda root: (root / "good.md").unlink(), "holds no document that can be read$"),
+        (
+            lambda root: (root / "good.md").write_bytes(b""),
+            r"holds no document that can be read \(good.md holds no text",
+        ),
+        (lambda root: (root / "good.md").rename(root / "good.csv"), "holds no document that can be read$"),
+    ],
+    ids=["gone", "a file", "empty", "nothing in it", "nothing that is read"],
+)
+async def test_documents_that_cannot_be_read_are_told_with_their_folder_and_the_cause(folder, make, says):
+    make(folder)
+    with pytest.raises(ConfigError, match=says) as caught:
+        await check_tools(config(documents=folder))
+    assert caught.value.field == "documents"
+    assert str(folder) in str(caught.value)
+
+
+async def test_an_index_that_cannot_be_made_is_told(folder, monkeypatch):
+    monkeypatch.setattr("fusion_tool.documents.refresh.candidates", lambda _: {}[""])
+    with pytest.raises(ConfigError, match=r"cannot index the folder .*KeyError"):
+        await check_tools(config(documents=folder))
