@@ -6,6 +6,14 @@ _HEADROOM = 68 << 20  # on top of a bare interpreter's 10 MB: the resident peak 
 _WORN = 52 << 20  # freed memory seldom goes back to the system; a worker this large is replaced
 _OPEN_FILES = 64
 
+UNNEEDED = (
+    *("py3langid", "numpy"),  # the language of a page is not asked for, and numpy alone is more than the headroom
+    "cchardet",  # a page comes decoded
+    *("brotli", "brotlicffi", "zstandard", "backports.zstd"),  # a body comes decompressed
+    *("pycurl", "socks"),  # nothing is fetched here
+)
+"""What the parsers import where it happens to be installed, and do not need."""
+
 
 def mapped_bytes() -> int | None:
     """The size of this process's address space; `None` where the system does not tell."""
@@ -17,6 +25,11 @@ def mapped_bytes() -> int | None:
     import resource
 
     return pages * resource.getpagesize()
+
+
+def refuse_unneeded() -> None:
+    """Let every import of `UNNEEDED` fail as if it were not installed; before the first parser is imported."""
+    sys.modules.update(dict.fromkeys(UNNEEDED))  # type: ignore[arg-type] # None is the import system's own mark
 
 
 def limit_process() -> int | None:

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from fusion_tool.extraction.frames import BrokenFrame, read_frame, write_frame
-from fusion_tool.extraction.limits import limit_cpu, limit_process, mapped_bytes
+from fusion_tool.extraction.limits import limit_cpu, limit_process, mapped_bytes, refuse_unneeded
 from fusion_tool.extraction.result import ExtractionFailed
 
 MAX_CHARS = 2_000_000
@@ -44,6 +44,7 @@ def main() -> None:
     """Serve jobs until the input ends."""
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a parser prints must not pass for a frame
+    refuse_unneeded()
     worn_at = limit_process()
     while True:
         try:
