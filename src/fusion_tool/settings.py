@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from fusion_tool.config import FusionConfig
 from fusion_tool.errors import ConfigError
 from fusion_tool.presets import preset as preset_by_name
-from fusion_tool.presets import preset_names
+from fusion_tool.presets import preset_names, shipped
 
 ConfigLike: TypeAlias = FusionConfig | str | Path | None
 """A config, a preset's name, or the path of a TOML file; `None` is the default preset."""
@@ -24,16 +24,21 @@ def resolve(config: ConfigLike = None, /, **overrides: Any) -> FusionConfig:
 
     Args:
         config: A `FusionConfig`, a preset's name, or a TOML file's path. `None` means the preset `budget`,
-            and needs `OPENROUTER_API_KEY`.
-        overrides: Fields that replace the configuration's own; nested ones (`limits`) merge field by field.
+            and needs `OPENROUTER_API_KEY`, unless a `panel` is given: that needs no preset.
+        overrides: Fields that replace the configuration's own; nested ones (`limits`) merge field by field. A `panel`
+            takes the preset's judge and synthesizer along, so that no model is asked that nobody named.
 
     Raises:
         ConfigError: Unknown preset, unreadable file, unknown or mistyped field, no key and nothing chosen.
     """
+    if config is None and overrides.get("panel"):
+        return FusionConfig(**overrides)
     base = _base(config)
     if not overrides:
         return base
     values = {name: getattr(base, name) for name in FusionConfig.model_fields}
+    if "panel" in overrides:
+        values |= dict.fromkeys(_roles_of_a_preset(base))
     for name, value in overrides.items():
         values[name] = _merged(values.get(name), value)
     return FusionConfig(**values)
@@ -86,6 +91,14 @@ def _base(config: ConfigLike) -> FusionConfig:
             field="preset",
         )
     return preset_by_name(config)
+
+
+def _roles_of_a_preset(base: FusionConfig) -> list[str]:
+    """Which of judge and synthesizer came with the panel of a preset; one that was named for itself did not."""
+    presets = [one for one in shipped() if one.panel == base.panel]
+    return [
+        role for role in ("judge", "synthesizer") if any(getattr(one, role) == getattr(base, role) for one in presets)
+    ]
 
 
 def _merged(old: Any, new: Any) -> Any:

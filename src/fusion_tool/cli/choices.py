@@ -70,10 +70,9 @@ class Choices:
         Raises:
             ConfigError: As `fusion_tool.settings.resolve`.
         """
-        base = self._base()
-        overrides = self._overrides()
-        if base is None and self.models:  # a panel by flags needs no preset, hence no preset's key
-            return FusionConfig(**overrides, excluded_domains=self.exclude, deny=self.deny)
+        base, overrides = self._base(), self._overrides()
+        if base is None and self.models:  # needs no preset, hence no preset's key
+            return resolve(**overrides, excluded_domains=self.exclude, deny=self.deny)
         base = base or resolve()
         more = {"excluded_domains": (*base.excluded_domains, *self.exclude), "deny": (*base.deny, *self.deny)}
         return resolve(base, **overrides, **more)

@@ -79,7 +79,7 @@ def _panel() -> str:
     first, *others = preset(DEFAULT_PRESET).panel
     settings = [_setting(Panelist, name, _shown(name, getattr(first, name))) for name in Panelist.model_fields]
     rows = [f"#[[panel]]\n#model = {json.dumps(seat.model_name)}\n" for seat in others]
-    about = f"{_documented(FusionConfig)['panel']} It replaces the preset's. One [[panel]] a seat:"
+    about = f"{_documented(FusionConfig)['panel']} It replaces a preset's, judge and writer too. One [[panel]] a seat:"
     return "\n".join([f"{_prose(about)}#[[panel]]\n{''.join(settings)}", *rows])
 
 

@@ -11,6 +11,7 @@ import httpx
 
 from fusion_tool.config import FusionConfig
 from fusion_tool.errors import ConfigError
+from fusion_tool.panelist import Panelist
 
 _DEFAULT = "http://127.0.0.1:11434"
 _PANEL = 3
@@ -62,10 +63,7 @@ def installed_panel() -> FusionConfig:
         families.setdefault(_family(model), model)
     first = list(families.values())
     chosen = (first + [model for model in models if model not in first])[:_PANEL]
-    judge = {"model": f"ollama:{chosen[0]}"}
-    return FusionConfig.model_validate(
-        {"panel": [{"model": f"ollama:{model}"} for model in chosen], "judge": judge, "synthesizer": judge}
-    )
+    return FusionConfig(panel=tuple(Panelist(model=f"ollama:{model}") for model in chosen))
 
 
 def _family(model: str) -> str:

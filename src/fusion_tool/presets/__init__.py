@@ -45,10 +45,15 @@ def preset_about(name: str) -> str:
 
 
 @cache
+def shipped() -> tuple[FusionConfig, ...]:
+    """The configurations of the presets that are data."""
+    return tuple(preset(name) for name in _tables())
+
+
+@cache
 def shipped_roles() -> frozenset[Panelist]:
     """Every seat, judge and synthesizer of the presets that are data: what a user took over by a preset's name."""
-    configs = [preset(name) for name in _tables()]
-    roles = (role for one in configs for role in (*one.panel, one.judge, one.synthesizer))
+    roles = (role for one in shipped() for role in (*one.panel, one.judge, one.synthesizer))
     return frozenset(role for role in roles if role is not None)
 
 

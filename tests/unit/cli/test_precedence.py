@@ -52,7 +52,8 @@ def test_models_replace_the_panel_and_leave_the_rest() -> None:
     assert [seat.model for seat in config.panel] == ["ollama:a"]
     assert config.judge is not None
     assert (config.judge.model, config.judge.fallbacks) == ("ollama:j", ())
-    assert config.synthesizer == preset("budget").synthesizer
+    assert config.synthesizer_or_default == config.judge
+    assert config.limits == preset("budget").limits
 
 
 def test_exclusions_add_up(tmp_path: Path) -> None:

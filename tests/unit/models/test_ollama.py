@@ -64,7 +64,7 @@ def test_the_largest_of_each_family_first(ollama, installed, panel):
     config = installed_panel()
     expected = [f"ollama:{name}" for name in panel or [name for name, _ in installed]]
     assert [seat.model for seat in config.panel] == expected
-    assert config.judge.model == config.synthesizer.model == expected[0]
+    assert config.judge_or_default.model == config.synthesizer_or_default.model == expected[0]
 
 
 @pytest.mark.loopback
