@@ -101,6 +101,8 @@ class FusionConfig(Settings):
         blocked_fragments: Pages and results that contain one of these texts are dropped.
         follow_up: Ask once more, with pointed questions, about what the judge finds disputed or missing.
         quality: Under `auto`, what share of the best allowed model's score in the question's domain is good enough.
+        candidates: Under `auto`, the models to choose from: all that the set keys open (`keyed`), or the `configured`
+            ones alone, fallbacks included; a hosted caller's `auto` has those alone.
         privacy: `local` lets nothing of the question leave this machine.
         deny: Models that no role may use, as patterns of `vendor/model` or `provider:model` (`"anthropic/*"`).
         require_open_weights: Use only models whose weights are open.
@@ -126,6 +128,7 @@ class FusionConfig(Settings):
     blocked_fragments: tuple[str, ...] = ()
     follow_up: bool = False
     quality: float = Field(default=0.95, gt=0, le=1)
+    candidates: Literal["keyed", "configured"] = "keyed"
     privacy: Literal["any", "local"] = "any"
     deny: tuple[str, ...] = ()
     require_open_weights: bool = False

@@ -73,7 +73,9 @@ def refuse_other(config: FusionConfig, kept: dict[str, Any]) -> None:
     Raises:
         ConfigError: It differs; names the first field that does.
     """
-    for field, before, now in _differences(kept, stored(config)):
+    # A setting that an earlier version did not know stood, in effect, at its default.
+    whole = FusionConfig(panel=config.panel).model_dump(mode="json", exclude={"panel"}) | kept
+    for field, before, now in _differences(whole, stored(config)):
         raise ConfigError(f"the run was started with {before!r}, not {now!r}; leave it out, or ask anew", field=field)
 
 

@@ -68,3 +68,12 @@ def test_the_first_difference_is_named(other, field):
     with pytest.raises(ConfigError) as refused:
         refuse_other(FusionConfig(**({"panel": ["a:b", "a:c"]} | other)), kept)
     assert refused.value.field == field
+
+
+def test_a_setting_that_an_earlier_version_did_not_know_is_no_difference():
+    config = FusionConfig(panel=["a:b"])
+    kept = {name: value for name, value in stored(config).items() if name != "candidates"}
+    refuse_other(config, kept)
+    with pytest.raises(ConfigError) as refused:
+        refuse_other(FusionConfig(panel=["a:b"], candidates="configured"), kept)
+    assert refused.value.field == "candidates"

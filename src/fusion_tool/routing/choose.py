@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from fusion_tool.config import FusionConfig, Panelist
 from fusion_tool.routing.candidates import Candidate, Field, Refusal, candidates
 from fusion_tool.routing.classify import classify
+from fusion_tool.routing.configured import configured, has_own_endpoint
 from fusion_tool.routing.expected import comparison_usd, seat_usd, total
 from fusion_tool.routing.profile import Profile
 from fusion_tool.routing.reason import reason, spoken
@@ -102,6 +103,7 @@ class _Choosing:
 
     def __init__(self, config: FusionConfig, signals: Signals, field: Field, asked: int) -> None:
         self._config = config
+        self._named = configured(config)
         self._signals = signals
         self._field = field
         self._asked = asked
@@ -151,12 +153,16 @@ class _Choosing:
         rest = sorted(
             (other for other in self._field.known if other not in fit), key=lambda other: -(other.quality or 0)
         )
-        others = _one_a_family(other for other in (*fit, *rest) if other.family != one.family)
+        others = _one_a_family(other for other in self._by_name((*fit, *rest)) if other.family != one.family)
         taken = {seat.model for seat in seats}
         others.sort(key=lambda other: other.model in taken)  # two seats with one model are one view
         fallbacks = tuple(other.model for other in others[:_FALLBACKS])
-        known = next((seat for seat in self._config.panel if seat.model == one.model), Panelist(model=one.model))
+        known = self._named.get(one.model) or Panelist(model=one.model)
         return known.model_copy(update={"fallbacks": fallbacks})
+
+    def _by_name(self, models: Iterable[Candidate]) -> Iterable[Candidate]:
+        """Those that a bare name reaches, as a fallback's does, where they are configured."""
+        return (one for one in models if (known := self._named.get(one.model)) is None or not has_own_endpoint(known))
 
     def _comparers(self, able: Sequence[Candidate]) -> tuple[Panelist | None, Panelist | None]:
         """Judge and synthesizer, `None` where one is configured; else the best of the able."""

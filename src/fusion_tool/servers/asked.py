@@ -64,7 +64,7 @@ def settings_for(operator: FusionConfig, asked: Mapping[str, Any], *, presets: C
     changes["limits"] = _limits(base, given.get("limits", {}), len(changes.get("panel", base.panel)))
     config = resolve(base, **changes)
     _refuse_above(config, operator)
-    return config
+    return _within(operator, config, given, is_operators=base is operator)
 
 
 def asked_by_plugin(plugins: Any) -> dict[str, Any]:
@@ -119,6 +119,15 @@ def _with_preset(operator: FusionConfig, name: Any, presets: Collection[str]) ->
             "max_tool_calls": min(operator.max_tool_calls, other.max_tool_calls),
         }
     )
+
+
+def _within(
+    operator: FusionConfig, config: FusionConfig, given: Mapping[str, Any], *, is_operators: bool
+) -> FusionConfig:
+    """`config` with a router that chooses among its models alone, unless it is the operator who routes, and freely."""
+    if config.strategy != "auto" or (is_operators and operator.strategy == "auto" and "models" not in given):
+        return config
+    return config.model_copy(update={"candidates": "configured"})
 
 
 def _roles(given: Mapping[str, Any], base: FusionConfig, operator: FusionConfig) -> dict[str, Any]:
