@@ -1,6 +1,6 @@
 """The models that may answer a question: how good each is at it, at what price, and why some are out."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeAlias
@@ -56,10 +56,12 @@ class Field:
     Args:
         candidates: Those that may be asked and whose quality is known, cheapest first; then the others.
         basis: What their quality rests on, for people.
+        enough: The quality that is good enough: the asked one, or the best there is where none has that.
     """
 
     candidates: tuple[Candidate, ...]
     basis: str
+    enough: float
 
     @property
     def known(self) -> list[Candidate]:
@@ -103,8 +105,10 @@ def candidates(  # noqa: PLR0913 - as for `choose`
         else:
             out.append(Candidate(name, one.family, why_not=why))
     worth = qualities(domain, [profiles[name] for name in names])
-    weighed = [_limited(_weighed(profiles[key], name, worth, config, asked), config) for key, name in names.items()]
-    return Field(tuple(sorted([*weighed, *out], key=_order)), worth.basis)
+    weighed = [_weighed(profiles[key], name, worth, config, asked) for key, name in names.items()]
+    enough = _enough(weighed, config.quality)
+    limited = [_limited(one, config, enough) for one in weighed]
+    return Field(tuple(sorted([*limited, *out], key=_order)), worth.basis, enough)
 
 
 def _reachable(one: Profile, refusal: Refusal, unavailable: Collection[str]) -> tuple[str, str | None]:
@@ -134,15 +138,21 @@ def _weighed(one: Profile, name: str, worth: Quality, config: FusionConfig, aske
     return Candidate(name, one.family, worth.scores.get(one.id), quality, seat_usd(name, config, asked), seconds)
 
 
-def _limited(one: Candidate, config: FusionConfig) -> Candidate:
+def _enough(weighed: Iterable[Candidate], wanted: float) -> float:
+    """The best allowed model has all of the quality, but no known price perhaps, or leads in no domain that counts."""
+    known = [one.quality for one in weighed if one.quality is not None and one.usd is not None]
+    return min(wanted, max(known, default=wanted))
+
+
+def _limited(one: Candidate, config: FusionConfig, enough: float) -> Candidate:
     """`one` with the first thing that keeps it out."""
     limits, seconds = config.limits, config.limits.seat_seconds or config.limits.seconds
     if one.quality is None:
         return one
     if one.usd is None:
         return replace(one, why_not="no known price")
-    if one.quality < config.quality:
-        why = f"{one.quality:.3f} of the best score, less than {config.quality:g}"
+    if one.quality < enough:
+        why = f"{one.quality:.3f} of the best score, less than {enough:.4g}"
         return replace(one, why_not=why, limit="quality")
     if limits.usd is not None and one.usd > limits.usd:
         why = f"${one.usd:.4f} expected, more than ${limits.usd:g}"

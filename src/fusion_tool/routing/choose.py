@@ -12,7 +12,7 @@ from fusion_tool.routing.configured import configured, has_own_endpoint
 from fusion_tool.routing.expected import comparison_usd, seat_usd, total
 from fusion_tool.routing.profile import Profile
 from fusion_tool.routing.reason import reason, spoken
-from fusion_tool.routing.refused import no_plan, within_reach
+from fusion_tool.routing.refused import no_plan, short_of, within_reach
 from fusion_tool.routing.signals import Signals
 
 Chosen: TypeAlias = Literal["solo", "cascade", "panel"]
@@ -92,7 +92,7 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
     if not field.known:
         return choosing.configured(f"no allowed model has a known score for {spoken(signals.domain)}")
     if field.fit:
-        return choosing.plan(field.fit, "")
+        return choosing.plan(field.fit, short_of(field, config))
     if not nearest:
         raise no_plan(field, config, spoken(signals.domain))
     return choosing.plan(*within_reach(field, config))
@@ -141,7 +141,7 @@ class _Choosing:
     def _cascade(self, fit: Sequence[Candidate]) -> list[Candidate]:
         """Two cheap scouts of different families, and the best model behind them."""
         best = max(fit, key=lambda one: (one.quality or 0, -(one.usd or 0)))
-        enough = _SCOUT * self._config.quality
+        enough = _SCOUT * self._field.enough
         able = [one for one in self._field.known if one.limit in (None, "quality") and (one.quality or 0) >= enough]
         return [*_one_a_family(one for one in able if one.family != best.family)[:2], best]
 

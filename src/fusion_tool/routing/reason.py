@@ -29,13 +29,14 @@ def reason(  # noqa: PLR0913 - the parts of a sentence
     """
     lead = seats[-1] if strategy == "cascade" else seats[0]
     names = ", ".join(one.short_name for one in seats)
+    is_enough = lead.why_not is None and (lead.quality or 0) >= quality
     match strategy:
         case "solo":
-            shape = f"{names} alone is the cheapest that is good enough" if lead.why_not is None else f"{names} alone"
+            shape = f"{names} alone is the cheapest that is good enough" if is_enough else f"{names} alone"
         case "cascade":
             shape = f"{names}: two cheap scouts of different families, the best model where they disagree"
         case _:
-            shape = f"{names}: {len(seats)} different model families that are good enough"
+            shape = f"{names}: {len(seats)} different model families{' that are good enough' * is_enough}"
     points = "" if lead.score is None else f"{lead.score:g} points, "
     worth = f"{lead.short_name}: {points}{lead.quality or 0:.3f} of the best allowed by {basis}, {quality:g} asked"
     price = "at an unknown price" if usd is None else f"for ${usd:.4f} expected{' if all are asked' * (len(seats) > 1)}"

@@ -10,7 +10,7 @@ from fusion_tool.routing.candidates import Candidate, Field
 def no_plan(field: Field, config: FusionConfig, domain: str) -> ConfigError:
     """The error where no candidate meets the limits; its `field` is the limit that binds.
 
-    Quality alone never binds, as the best allowed model has all of it: what keeps the good enough ones out does.
+    Quality alone never binds, as the best there is is good enough: what keeps the good enough ones out does.
     """
     good = [one for one in field.known if one.limit != "quality"]
     nearest = min(good, key=lambda one: (one.usd or 0, one.model))
@@ -23,6 +23,13 @@ def no_plan(field: Field, config: FusionConfig, domain: str) -> ConfigError:
         f"{' or '.join(cures)}",
         field=nearest.limit,
     )
+
+
+def short_of(field: Field, config: FusionConfig) -> str:
+    """What is given up where no candidate has the asked quality; nothing where one has."""
+    if field.enough >= config.quality:
+        return ""
+    return f"No candidate has quality {config.quality:g} here, the best one has {field.enough:.3f}. "
 
 
 def within_reach(field: Field, config: FusionConfig) -> tuple[Sequence[Candidate], str]:

@@ -44,6 +44,31 @@ def test_as_json():
     assert told["usd"] > 0
 
 
+@pytest.mark.parametrize("quality", ["0.01", "0.95", "0.98", "0.99", "1.0"])
+@pytest.mark.parametrize(
+    ("question", "best"),
+    [
+        ("Prove that the square root of 2 is irrational.", 0.978),  # nobody has a score in mathematics
+        ("Write a poem about the sea.", 0.978),
+        (QUESTION, 1.0),
+        (HARD, 1.0),
+    ],
+)
+def test_any_quality_has_a_plan(question, best, quality):
+    told = plan(question, "--quality", quality)
+    assert told["panel"]
+    assert (f"No candidate has quality {float(quality):g} here, the best one has" in told["reason"]) == (
+        float(quality) > best
+    )
+
+
+@pytest.mark.parametrize("quality", ["0", "1.01", "nan"])
+def test_what_is_no_share_is_refused(quality):
+    refused = run(QUESTION, "--quality", quality)
+    assert refused.exit_code == 2
+    assert "quality" in refused.output
+
+
 def test_a_panel_shows_who_compares():
     shown = run(HARD)
     assert "panel: $" in shown.output

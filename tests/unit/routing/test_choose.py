@@ -3,6 +3,8 @@
 from datetime import date
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fusion_tool.config import FusionConfig, Limits, Panelist
 from fusion_tool.errors import ConfigError
@@ -71,6 +73,62 @@ def test_the_cheapest_that_is_good_enough(profiles, domain, quality, model):
     choice = chosen(profiles, told(domain), OWN.model_copy(update={"quality": quality}))
     assert choice.strategy == "solo"
     assert models(choice) == [model]
+
+
+UNPRICED = "nobody/nothing"
+
+
+@pytest.fixture
+def worlds(profiles):
+    """Models by how their quality is known."""
+    best = profiles["anthropic/claude-opus-4.6"]
+    return {
+        "as shipped": profiles,
+        "the best has no price": {**profiles, UNPRICED: best.model_copy(update={"id": UNPRICED})},
+        "far behind it": {
+            UNPRICED: best.model_copy(update={"id": UNPRICED}),
+            "z-ai/glm-5": profiles["z-ai/glm-5"],
+        },
+        "one alone": {best.id: best},
+        "none has a score": {best.id: best.model_copy(update={"scores": {}})},
+    }
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    world=st.sampled_from(
+        ["as shipped", "the best has no price", "far behind it", "one alone", "none has a score"],
+    ),
+    signals=st.builds(
+        told,
+        st.sampled_from(DOMAINS),
+        closed=st.booleans(),
+        deep=st.booleans(),
+        difficulty=st.sampled_from(["easy", "medium", "hard"]),
+    ),
+    quality=st.floats(0, 1, exclude_min=True) | st.sampled_from([0.975, 0.98, 0.99, 1.0]),
+    usd=st.none() | st.sampled_from([0.01, 0.1, 1.0]),
+)
+def test_at_any_quality_there_is_a_plan_or_a_limit_that_binds(worlds, world, signals, quality, usd):
+    """Quality alone never leaves a question without a plan; a wish that nobody meets is told with what there is."""
+    config = OWN.model_copy(update={"quality": quality, "limits": Limits(usd=usd)})
+    try:
+        choice = chosen(worlds[world], signals, config)
+    except ConfigError as error:
+        binding = error.field
+    else:
+        binding = None
+    if binding is not None:
+        assert (binding, usd is not None) == ("limits.usd", True)
+        return
+    priced = [one for one in choice.candidates if None not in (one.quality, one.usd)]
+    best = max((one.quality for one in priced), default=None)
+    unmet = f"No candidate has quality {quality:g} here, the best one has"
+    assert (unmet in choice.reason) == (best is not None and best < quality)
+    if best is not None and best < quality:
+        assert "good enough" not in choice.reason
+        by_model = {one.model: one for one in priced}
+        assert by_model[models(choice)[-1]].quality == best
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
