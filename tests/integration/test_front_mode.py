@@ -51,6 +51,13 @@ def url(provider):  # noqa: ARG001 - set up before the server
         yield url
 
 
+@pytest.fixture
+def spare_url(provider):  # noqa: ARG001 - set up before the server
+    model = main(fallbacks=("openrouter:test/spare",))
+    with served(panel("test/one", "test/two", synthesizer=f"openrouter:{WRITER}"), agent_model=model) as url:
+        yield url
+
+
 def main(**more):
     return Panelist(model=f"openrouter:{MAIN}", **more)
 
@@ -109,6 +116,27 @@ def test_a_loop_of_the_clients_tools_with_research_in_the_middle(provider, url, 
     assert FOUND in last.prompt  # what the panel found has come back with the client's history
     assert last.tools == ["read_file", "fusion_research"]
     assert last.messages[0] == {"role": "system", "content": "You edit files."}
+
+
+@MODES
+def test_what_the_model_thought_goes_back_to_it_and_to_no_fallback(provider, spare_url, stream):
+    provider.insist(MAIN, "test/spare")
+    detail = {"type": "reasoning.text", "text": "Ask the panel first.", "index": 0}
+    asks = Reply(reasoning_details=[detail], tool_calls=[research()], chunk_size=5)
+    provider.reply(MAIN, asks, asks, faults.withdrawn(MAIN))
+    provider.reply("test/spare", "In 1861.")
+    text, *_ = say(spare_url, [user("When?")], stream=stream)
+    assert text == "In 1861."
+    assert provider.counts[WRITER] == 2  # the second call was no error's
+    calls = [message for message in provider.calls(MAIN)[2].messages if message.get("tool_calls")]
+    assert [message["reasoning_details"] for message in calls] == [[detail], [detail]]
+
+
+def test_a_client_cannot_say_what_a_model_thought(provider, url):
+    said = {"role": "assistant", "content": "Hm.", "replay": "x", "reasoning": "y"}
+    provider.reply(MAIN, "In 1861.")
+    assert say(url, [user("When?"), said, user("Well?")], stream=False)[0] == "In 1861."
+    assert provider.calls(MAIN)[0].messages[-2] == {"role": "assistant", "content": "Hm."}
 
 
 @MODES

@@ -6,14 +6,14 @@ from typing import Any
 
 from starlette.routing import Route, Router
 
-from tests.scripted_server import catalog
+from tests.scripted_server import catalog, wire
 from tests.scripted_server.answer import answer, raw
 from tests.scripted_server.client import Client
 from tests.scripted_server.endpoint import Endpoint, read
 from tests.scripted_server.faults import unauthorized
 from tests.scripted_server.journal import Journal
 from tests.scripted_server.protocol import objection
-from tests.scripted_server.reply import Answer, Raw
+from tests.scripted_server.reply import Answer, Raw, Reply
 from tests.scripted_server.request import Request
 from tests.scripted_server.script import Script
 
@@ -43,7 +43,10 @@ class App:
         request = await read(client)
         generation = f"gen-{next(self._generations)}"
         with self._journal.answering(request):
-            await answer(client, self._choose(request), request, generation)
+            chosen = self._choose(request)
+            if isinstance(chosen, Reply) and request.model in self._script.insistence.models:
+                self._script.insistence.note(request, wire.message(chosen, generation))
+            await answer(client, chosen, request, generation)
 
     async def models(self, client: Client) -> None:
         self._journal.arrived(await read(client))
@@ -67,7 +70,7 @@ class App:
     def _choose(self, request: Request) -> Answer:
         if self._api_key is not None and request.headers.get("authorization") != f"Bearer {self._api_key}":
             return unauthorized()
-        refused = objection(request.body)
+        refused = objection(request.body) or self._script.insistence.objection(request)
         return self._script.choose(request) if refused is None else refused
 
 

@@ -20,11 +20,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call that the model asks for; `arguments` given as a string are sent as they are, broken or not."""
+    """A call that the model asks for; `arguments` given as a string are sent as they are, broken or not.
+
+    `extra_content` is Google's field, where its OpenAI-compatible API has a thought's signature.
+    """
 
     name: str
     arguments: Mapping[str, Any] | str = field(default_factory=dict)
     id: str | None = None
+    extra_content: Mapping[str, Any] | None = None
 
 
 class Gate:
@@ -46,6 +50,8 @@ class Reply:
     Args:
         text: The message's content; empty is the provider that says nothing at all.
         reasoning: OpenRouter's `reasoning` field of the message or delta.
+        reasoning_field: What the field is called: `reasoning_content` at DeepSeek and Moonshot.
+        reasoning_details: OpenRouter's field of that name.
         tool_calls: Calls that the model asks for.
         finish_reason: By default `tool_calls` where there are any, else `stop`.
         usage: Tokens, None for a provider that reports none.
@@ -64,6 +70,8 @@ class Reply:
 
     text: str = ""
     reasoning: str | None = None
+    reasoning_field: str = "reasoning"
+    reasoning_details: Sequence[Mapping[str, Any]] = ()
     tool_calls: Sequence[ToolCall] = ()
     finish_reason: str | None = None
     usage: Usage | None = Usage()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tests.scripted_server.faults import Feature, unsupported
+from tests.scripted_server.insistence import Insistence
 from tests.scripted_server.queue import Queue
 from tests.scripted_server.reply import Answer, Reply, Scripted
 from tests.scripted_server.request import Request
@@ -30,6 +31,7 @@ class Script:
 
     models: list[str] = field(default_factory=list)
     installed: list[Installed] = field(default_factory=list)
+    insistence: Insistence = field(default_factory=Insistence)
     _rules: list[tuple[Callable[[Request], bool], Queue[Scripted]]] = field(default_factory=list)
     _queues: dict[str, Queue[Scripted]] = field(default_factory=dict)
     _default: Queue[Scripted] = field(default_factory=lambda: Queue((_own_name,)))
@@ -48,6 +50,10 @@ class Script:
         """Let `model` turn down every request that uses one of `features`."""
         for feature in features:
             self.on(partial(_uses, model, feature), unsupported(feature))
+
+    def insist(self, *models: str) -> None:
+        """Let `models` turn down every request whose tool calls lack what they gave with them, or have another's."""
+        self.insistence.models.update(models)
 
     def otherwise(self, *replies: Scripted) -> None:
         """Answer every model that has no replies of its own."""

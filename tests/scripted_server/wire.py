@@ -20,6 +20,15 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 def completion(reply: Reply, request: Request, generation: str) -> bytes:
     """The body of an answer that does not stream."""
+    choice = {"index": 0, "message": message(reply, generation), "logprobs": None} | _finish(_reason(reply))
+    body = _envelope(reply, request, generation, "chat.completion") | {"choices": [choice] * reply.choices}
+    if reply.usage is not None:
+        body["usage"] = _usage(reply)
+    return _encode(body).encode()
+
+
+def message(reply: Reply, generation: str) -> dict[str, Any]:
+    """The assistant's message."""
     message: dict[str, Any] = {"role": "assistant", "content": reply.text or None, "refusal": reply.refusal}
     if not reply.text and not reply.tool_calls and reply.refusal is None:
         message["content"] = ""
@@ -28,11 +37,7 @@ def completion(reply: Reply, request: Request, generation: str) -> bytes:
         message["tool_calls"] = [
             _whole(call, f"{generation}-{index}", index) for index, call in enumerate(reply.tool_calls)
         ]
-    choice = {"index": 0, "message": message, "logprobs": None} | _finish(_reason(reply))
-    body = _envelope(reply, request, generation, "chat.completion") | {"choices": [choice] * reply.choices}
-    if reply.usage is not None:
-        body["usage"] = _usage(reply)
-    return _encode(body).encode()
+    return message
 
 
 def failure(fault: Interrupted) -> bytes:
@@ -63,7 +68,9 @@ def error_event(fault: Interrupted, request: Request, generation: str) -> bytes:
 def _deltas(reply: Reply, generation: str) -> Iterator[dict[str, Any]]:
     yield {"role": "assistant", "content": ""}
     for piece in _pieces(reply.reasoning or "", reply.chunk_size):
-        yield {"reasoning": piece}
+        yield {reply.reasoning_field: piece}
+    for detail in reply.reasoning_details:
+        yield from ({"reasoning_details": [piece]} for piece in _detail_pieces(detail, reply.chunk_size))
     for piece in _pieces(reply.text, reply.chunk_size):
         yield {"content": piece}
     for piece in _pieces(reply.refusal or "", reply.chunk_size):
@@ -79,6 +86,14 @@ def _deltas(reply: Reply, generation: str) -> Iterator[dict[str, Any]]:
         yield {"content": "", "annotations": list(reply.annotations)}
 
 
+def _detail_pieces(detail: Mapping[str, Any], size: int) -> Iterator[Mapping[str, Any]]:
+    """A detail's text comes in pieces, each with the detail's other fields."""
+    if "text" not in detail:
+        yield detail
+    for piece in _pieces(detail.get("text", ""), size):
+        yield {**detail, "text": piece}
+
+
 def _pieces(text: str, size: int) -> Iterator[str]:
     return (text[start : start + size] for start in range(0, len(text), size))
 
@@ -86,7 +101,8 @@ def _pieces(text: str, size: int) -> Iterator[str]:
 def _whole(call: ToolCall, default_id: str, index: int) -> dict[str, Any]:
     arguments = call.arguments if isinstance(call.arguments, str) else _encode(call.arguments)
     function = {"name": call.name, "arguments": arguments}
-    return {"index": index, "id": call.id or f"call_{default_id}", "type": "function", "function": function}
+    whole = {"index": index, "id": call.id or f"call_{default_id}", "type": "function", "function": function}
+    return whole if call.extra_content is None else whole | {"extra_content": call.extra_content}
 
 
 def _envelope(reply: Reply, request: Request, generation: str, kind: str) -> dict[str, Any]:
@@ -95,7 +111,9 @@ def _envelope(reply: Reply, request: Request, generation: str, kind: str) -> dic
 
 
 def _extras(reply: Reply) -> dict[str, Any]:
-    extras: dict[str, Any] = {} if reply.reasoning is None else {"reasoning": reply.reasoning}
+    extras: dict[str, Any] = {} if reply.reasoning is None else {reply.reasoning_field: reply.reasoning}
+    if reply.reasoning_details:
+        extras["reasoning_details"] = list(reply.reasoning_details)
     return extras | ({"annotations": list(reply.annotations)} if reply.annotations else {})
 
 

@@ -12,7 +12,7 @@ from langchain_core.runnables import Runnable
 from fusion_tool import health
 from fusion_tool.budget import OverBudget, Tab
 from fusion_tool.config import Panelist
-from fusion_tool.models import withdrawn
+from fusion_tool.models import replay, withdrawn
 from fusion_tool.models.faults import Fault, fault_of
 from fusion_tool.models.latency import FirstToken
 from fusion_tool.models.retry import with_retries
@@ -159,8 +159,11 @@ async def measured(
 
 
 def size_of(messages: Sequence[BaseMessage]) -> int:
-    """The prompt's length in bytes, with what frames each message."""
-    texts = (f"{message.type}{message.content}{getattr(message, 'tool_calls', '')}" for message in messages)
+    """The prompt's length in bytes, with what frames each message, and the reasoning that goes back with it."""
+    texts = (
+        f"{message.type}{message.content}{getattr(message, 'tool_calls', '')}{replay.wanted_back(message) or ''}"
+        for message in messages
+    )
     return sum(len(text.encode(errors="replace")) for text in texts)
 
 

@@ -5,6 +5,8 @@ Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage
 """
 
 from collections.abc import Sequence
+from functools import cached_property
+from hashlib import sha256
 from typing import Any, Self
 
 from langchain_core.language_models.base import LanguageModelInput
@@ -13,6 +15,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from pydantic import model_validator
+
+from fusion_tool.models import replay
 
 _EMPTY = {"finish_reason": "stop", "model_provider": "openai"}
 """How an answer without choices is told on: as one that says nothing."""
@@ -38,8 +42,16 @@ class CompatibleChat(ChatOpenAI):
     def _llm_type(self) -> str:
         return "openai-compatible"
 
+    @cached_property
+    def _endpoint(self) -> str:
+        """Who answers, as replies are marked with it: an address may hold a password, and messages are traced."""
+        return sha256(f"{self.openai_api_base} {self.model_name}".encode()).hexdigest()[:16]
+
     def _get_request_payload(self, input_: Any, *, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        payload = super()._get_request_payload(input_, stop=stop, **kwargs)
+        messages = self._convert_input(input_).to_messages()
+        payload = super()._get_request_payload(messages, stop=stop, **kwargs)
+        for sent, message in zip(payload["messages"], messages, strict=True):
+            replay.put_back(sent, message, self._endpoint)
         # ChatOpenAI renames it to what only OpenAI's newest models know.
         if (limit := payload.pop("max_completion_tokens", None)) is not None:
             payload["max_tokens"] = limit
@@ -71,6 +83,7 @@ class CompatibleChat(ChatOpenAI):
         for generation, choice in zip(result.generations, body.get("choices") or (), strict=False):
             if isinstance(generation.message, AIMessage):
                 _keep_extras(generation.message, choice.get("message") or {})
+                replay.keep(generation.message, choice.get("message") or {}, self._endpoint)
                 _keep_totals(generation.message, body)
         return result
 
@@ -81,6 +94,7 @@ class CompatibleChat(ChatOpenAI):
         if generation is not None and isinstance(generation.message, AIMessageChunk):
             for choice in chunk.get("choices") or ():
                 _keep_extras(generation.message, choice.get("delta") or {})
+                replay.keep(generation.message, choice.get("delta") or {}, self._endpoint)
             if chunk.get("usage"):  # once, at the end: strings of several chunks would be joined
                 _keep_totals(generation.message, chunk)
         return generation

@@ -8,6 +8,7 @@ from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.messages.tool import default_tool_parser
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from fusion_tool.models import replay
 from fusion_tool.models.latency import FirstToken
 from fusion_tool.models.text import AnswerStream
 
@@ -48,7 +49,7 @@ async def streamed(
             async for message in model.astream(messages, QUIET, **options):
                 chunk = _as_chunk(message)
                 chunks.append(chunk)
-                if chunk.content or chunk.tool_call_chunks or chunk.additional_kwargs:  # not the bare role
+                if _has_token(chunk):
                     first.came()
                 if on_delta and (text := answer.feed(str(chunk.text))):
                     on_delta(text)
@@ -68,6 +69,12 @@ async def streamed(
 
 def _as_chunk(message: AIMessage) -> AIMessageChunk:
     return message if isinstance(message, AIMessageChunk) else AIMessageChunk(**message.model_dump(exclude={"type"}))
+
+
+def _has_token(chunk: AIMessageChunk) -> bool:
+    """Whether anything is said in it, and not the bare role."""
+    extras = chunk.additional_kwargs.keys() - {replay.REPLAY}
+    return bool(chunk.content or chunk.tool_call_chunks or extras or replay.has_token(chunk))
 
 
 def _whole(chunks: Sequence[AIMessageChunk]) -> AIMessage:

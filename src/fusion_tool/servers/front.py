@@ -21,6 +21,7 @@ from fusion_tool.errors import FusionError
 from fusion_tool.events import Event
 from fusion_tool.models.call import Account, CallFailed, Reply, ask, finish_reason
 from fusion_tool.models.factory import chat_model, fallback_of
+from fusion_tool.models.replay import REPLAY
 from fusion_tool.result import FusionResult
 from fusion_tool.servers import panel
 from fusion_tool.servers.conversation import Conversation
@@ -177,9 +178,12 @@ async def _end(turn: _Turn, reply: Reply, theirs: Sequence[dict[str, Any]]) -> E
 
 def _read(messages: list[dict[str, Any]]) -> list[BaseMessage]:
     try:
-        return convert_to_messages(messages)
+        read = convert_to_messages(messages)
     except (ValueError, KeyError, TypeError, NotImplementedError) as error:
         raise ApiError(f"cannot be read: {error}"[:300], param="messages") from None
+    for message in read:
+        message.additional_kwargs.pop(REPLAY, None)  # a client's fields land there too; this one is the models' alone
+    return read
 
 
 def _calls(message: AIMessage) -> list[dict[str, Any]]:

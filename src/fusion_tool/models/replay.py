@@ -1,0 +1,129 @@
+"""What an endpoint wants back in a tool loop: its own reasoning, and what it hung on its tool calls.
+
+Gemini 3, Kimi K2.6 and DeepSeek V4 answer 400 where their tool calls come back without it. A LangChain message has no
+place of its own for it, so it is kept beside, as it came (one part a reply, or one a streamed delta), with the endpoint
+that gave it: no other is sent any of it.
+
+Protocol: OpenRouter, "Reasoning tokens", on `reasoning_details`; DeepSeek, "Thinking mode", and Moonshot, on
+`reasoning_content`; Google, "Thought signatures", on `extra_content` in its OpenAI-compatible API.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+REPLAY = "replay"
+"""Where in a message's `additional_kwargs` it is kept: a list of parts, which joining chunks only makes longer."""
+_PLAIN = ("reasoning", "reasoning_content")
+_DETAILS = "reasoning_details"
+_EXTRA = "extra_content"
+_GROWING = ("text", "summary", "data")
+"""What of a reasoning detail is cut into pieces by a stream; the rest comes whole, or again with each piece."""
+
+
+def keep(message: BaseMessage, raw: Mapping[str, Any], endpoint: str) -> None:
+    """Keep on `message` what its endpoint wants back.
+
+    Args:
+        message: Made out of `raw`.
+        raw: The reply's message, or a stream's delta.
+        endpoint: Who gave it.
+    """
+    part = {name: raw[name] for name in (*_PLAIN, _DETAILS) if raw.get(name) is not None}
+    calls = [call for call in raw.get("tool_calls") or () if isinstance(call, dict)]
+    if named := [call for call in calls if call.get("id") or call.get(_EXTRA) is not None]:
+        part["calls"] = [(call.get("index"), call.get("id"), call.get(_EXTRA)) for call in named]
+    if part:
+        message.additional_kwargs[REPLAY] = [{"endpoint": endpoint} | part]
+
+
+def has_token(message: BaseMessage) -> bool:
+    """Whether any reasoning is kept on `message`: an empty field is to be sent back too, but is no token."""
+    return any(part.get(name) for part in _parts(message) for name in (*_PLAIN, _DETAILS))
+
+
+def wanted_back(message: BaseMessage, endpoint: str | None = None) -> dict[str, Any]:
+    """The fields that are to go back with `message`.
+
+    Args:
+        message: Of any kind; those that no endpoint gave have none.
+        endpoint: To which it is sent; `None`: whoever gave them.
+
+    Returns:
+        By name as they came, the pieces of a stream joined; `extra_content` by the ids of the calls it belongs to.
+    """
+    parts = [part for part in _parts(message) if endpoint in (None, part["endpoint"])]
+    fields = {}
+    for name in (*_PLAIN, _DETAILS):
+        if pieces := [part[name] for part in parts if name in part]:
+            fields[name] = pieces[0] if len(pieces) == 1 else _join(pieces)
+    if extras := _extras(call for part in parts for call in part.get("calls", ())):
+        fields[_EXTRA] = extras
+    return fields
+
+
+def put_back(sent: dict[str, Any], message: BaseMessage, endpoint: str) -> None:
+    """Put into `sent`, which is `message` as `endpoint` will read it, what it gave with it."""
+    fields = wanted_back(message, endpoint)
+    extras = fields.pop(_EXTRA, {})
+    sent |= fields
+    for call in sent.get("tool_calls") or ():
+        if call["id"] in extras:
+            call[_EXTRA] = extras[call["id"]]
+
+
+def _parts(message: BaseMessage) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = message.additional_kwargs.get(REPLAY, [])
+    return parts
+
+
+def _join(pieces: list[Any]) -> Any:
+    """A field out of its deltas; where they cannot be joined, the last one."""
+    if all(isinstance(piece, str) for piece in pieces):
+        return "".join(pieces)
+    if all(isinstance(piece, list) for piece in pieces):
+        return _join_details(detail for piece in pieces for detail in piece)
+    return pieces[-1]
+
+
+def _join_details(pieces: Iterable[Any]) -> list[Any]:
+    details: list[Any] = []
+    for piece in pieces:
+        begun = next((detail for detail in reversed(details) if _continues(piece, detail)), None)
+        if begun is None:
+            details.append(dict(piece) if isinstance(piece, dict) else piece)
+        else:
+            _extend(begun, piece)
+    return details
+
+
+def _continues(piece: Any, detail: Any) -> bool:
+    """Whether both are of one index, and neither says that it is of another kind or name than the other."""
+    if not (isinstance(piece, dict) and isinstance(detail, dict)):
+        return False
+    if piece.get("index") is None or piece["index"] != detail.get("index"):
+        return False
+    return all(piece.get(name) in (None, "", detail.get(name)) or not detail.get(name) for name in ("type", "id"))
+
+
+def _extend(detail: dict[str, Any], piece: Mapping[str, Any]) -> None:
+    for name, value in piece.items():
+        known = detail.get(name)
+        if name in _GROWING and isinstance(known, str) and isinstance(value, str):
+            detail[name] = known if name == "data" and known == value else known + value
+        elif value is not None:
+            detail[name] = value
+
+
+def _extras(calls: Iterable[tuple[Any, Any, Any]]) -> dict[str, Any]:
+    """`extra_content` by call; only the first piece of a streamed call bears its id."""
+    ids: dict[Any, str] = {}
+    extras: dict[str, Any] = {}
+    for index, id_, extra in calls:
+        if id_:
+            ids[index] = id_
+        if extra is not None and (name := ids.get(index)):
+            known = extras.get(name)
+            extras[name] = known | extra if isinstance(known, dict) and isinstance(extra, dict) else extra
+    return extras
