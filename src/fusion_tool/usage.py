@@ -1,9 +1,13 @@
-"""The bill: one row a model call or paid search, and their sum. Unknown is `None`, never 0."""
+"""The bill: one row a model call or paid search, and their sum. Unknown is `None`, never 0.
+
+So is what cannot be: providers, and rows of older versions, hold negative, infinite and boolean figures, which would
+free a limit or break the JSON they are printed in.
+"""
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
 CostSource: TypeAlias = Literal["provider", "list_price", "unpriced"]
 """Where a row's cost comes from: the provider's own figure, the published price list, or nowhere."""
@@ -12,6 +16,34 @@ Stage: TypeAlias = Literal["panelist", "judge", "synthesizer"]
 
 
 _SEARCH = "search:"
+_MOST_TOKENS = 2**53
+"""Where JSON's readers no longer agree on what a number is; nothing has so many tokens, or costs so much."""
+_MOST_USD = 1e9
+
+
+def believe_count(told: Any) -> int | None:
+    """The count that `told` is, a number or one as a string; `None` where it can be none."""
+    number = _number(told, _MOST_TOKENS)
+    return int(number) if number is not None and number == int(number) else None
+
+
+def believe_usd(told: Any) -> float | None:
+    """The US dollars that `told` are, a number or one as a string; `None` where they can be none."""
+    return _number(told, _MOST_USD)
+
+
+def _number(told: Any, most: float) -> float | None:
+    if isinstance(told, bool) or not isinstance(told, int | float | str):
+        return None
+    try:
+        number = float(told)
+    except (ValueError, OverflowError):
+        return None
+    return abs(number) if 0 <= number <= most else None  # -0.0 is 0
+
+
+Count: TypeAlias = Annotated[int | None, BeforeValidator(believe_count)]
+Usd: TypeAlias = Annotated[float | None, BeforeValidator(believe_usd)]
 
 
 def search_at(provider: str) -> str:
@@ -35,12 +67,17 @@ class Call(BaseModel):
     stage: Stage
     seat: str | None
     model: str
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cached_tokens: int | None = None
-    cost_usd: float | None = None
+    input_tokens: Count = None
+    output_tokens: Count = None
+    cached_tokens: Count = None
+    cost_usd: Usd = None
     cost_source: CostSource = "unpriced"
     seconds: float | None = None
+
+    @field_validator("cost_source")
+    @classmethod
+    def _no_source_of_nothing(cls, source: CostSource, info: ValidationInfo) -> CostSource:
+        return "unpriced" if info.data.get("cost_usd") is None else source
 
     @classmethod
     def of_search(cls, provider: str, seat: str | None) -> "Call":
@@ -49,8 +86,8 @@ class Call(BaseModel):
 
     def priced(self, told: float | None, listed: float | None) -> "Call":
         """The same with its cost: what the provider told, else what its list says, else unknown."""
-        cost, source = (listed, "list_price") if told is None else (told, "provider")
-        return self.model_copy(update={"cost_usd": cost, "cost_source": "unpriced" if cost is None else source})
+        cost, source = (listed, "list_price") if believe_usd(told) is None else (told, "provider")
+        return Call.model_validate({**self.model_dump(), "cost_usd": cost, "cost_source": source})
 
 
 class Usage(BaseModel):
@@ -63,9 +100,9 @@ class Usage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     calls: list[Call]
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_usd: float | None
+    input_tokens: Count
+    output_tokens: Count
+    cost_usd: Usd
     unpriced_calls: int
 
     @classmethod

@@ -18,6 +18,7 @@ from fusion_tool.models.latency import FirstToken
 from fusion_tool.models.retry import with_retries
 from fusion_tool.models.streaming import QUIET, Broken, streamed
 from fusion_tool.models.text import answer_text
+from fusion_tool.models.wire import tokens_of
 from fusion_tool.pricing import cost_of
 from fusion_tool.usage import Call, Stage
 
@@ -184,26 +185,20 @@ def unusable(message: AIMessage) -> Fault | None:
 
 def bill_row(message: AIMessage | None, account: Account, seconds: float) -> Call:
     """The call's row: the provider's own cost where it gives one, else the list price, else unpriced."""
-    tokens: Any = (message.usage_metadata if message else None) or {}
     row = Call(
         stage=account.stage,
         seat=account.seat,
         model=account.model,
-        input_tokens=tokens.get("input_tokens"),
-        output_tokens=tokens.get("output_tokens"),
-        cached_tokens=(tokens.get("input_token_details") or {}).get("cache_read"),
         seconds=round(seconds, 3),
+        **(tokens_of(message) if message else {}),
     )
-    billed = message.response_metadata.get("cost_usd") if message else None
-    if billed is not None:
-        return row.model_copy(update={"cost_usd": billed, "cost_source": "provider"})
-    cost, source = cost_of(
+    listed, _ = cost_of(
         account.model,
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
         cached_tokens=row.cached_tokens,
     )
-    return row.model_copy(update={"cost_usd": cost, "cost_source": source})
+    return row.priced(message.response_metadata.get("cost_usd") if message else None, listed)
 
 
 def finish_reason(message: AIMessage) -> str | None:

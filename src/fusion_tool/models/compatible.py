@@ -4,22 +4,24 @@ Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage
 `annotations`) as in its API reference, "Chat completion" and "Usage accounting".
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Self
 
 from langchain_core.language_models.base import LanguageModelInput
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from pydantic import model_validator
 
-from fusion_tool.models import replay
+from fusion_tool.models import replay, wire
 
 _EMPTY = {"finish_reason": "stop", "model_provider": "openai"}
 """How an answer without choices is told on: as one that says nothing."""
+_CHUNK = "chunk"
+"""Where a chunk that tells of usage waits for the stream's end."""
 
 
 class CompatibleChat(ChatOpenAI):
@@ -79,24 +81,41 @@ class CompatibleChat(ChatOpenAI):
         body = response if isinstance(response, dict) else _as_dict(response)
         if not body.get("error") and body.get("choices") == []:
             return ChatResult(generations=[ChatGeneration(message=AIMessage("", response_metadata=_EMPTY))])
+        told = wire.read_usage(body)
+        if isinstance(response, dict):
+            response = body | {"usage": wire.whole(told)}
         result = super()._create_chat_result(response, generation_info)
         for generation, choice in zip(result.generations, body.get("choices") or (), strict=False):
             if isinstance(generation.message, AIMessage):
                 _keep_extras(generation.message, choice.get("message") or {})
                 replay.keep(generation.message, choice.get("message") or {}, self._endpoint)
-                _keep_totals(generation.message, body)
+                _keep_totals(generation.message, body, told)
         return result
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        """Some providers count up in each chunk, which joining chunks would sum: the figures come once, at the end."""
+        told: dict[str, Any] = {}
+        last: dict[str, Any] = {}
+        async for generation in super()._astream(*args, **kwargs):
+            if chunk := generation.message.response_metadata.pop(_CHUNK, None):
+                told, last = wire.later(told, wire.read_usage(chunk)), chunk
+            yield generation
+        end: dict[str, Any] = {"choices": [], "usage": wire.whole(told)}
+        if last and (totals := super()._convert_chunk_to_generation_chunk(end, AIMessageChunk, None)):
+            _keep_totals(totals.message, last, told)
+            yield totals
 
     def _convert_chunk_to_generation_chunk(
         self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
     ) -> ChatGenerationChunk | None:
-        generation = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
+        bare = chunk if chunk.get("usage") is None else chunk | {"usage": None}
+        generation = super()._convert_chunk_to_generation_chunk(bare, default_chunk_class, base_generation_info)
         if generation is not None and isinstance(generation.message, AIMessageChunk):
             for choice in chunk.get("choices") or ():
                 _keep_extras(generation.message, choice.get("delta") or {})
                 replay.keep(generation.message, choice.get("delta") or {}, self._endpoint)
-            if chunk.get("usage"):  # once, at the end: strings of several chunks would be joined
-                _keep_totals(generation.message, chunk)
+            if wire.tells_usage(chunk):
+                generation.message.response_metadata[_CHUNK] = chunk
         return generation
 
 
@@ -124,9 +143,7 @@ def _keep_extras(message: AIMessage | AIMessageChunk, raw: dict[str, Any]) -> No
         message.additional_kwargs["annotations"] = raw["annotations"]
 
 
-def _keep_totals(message: AIMessage | AIMessageChunk, body: dict[str, Any]) -> None:
-    cost = (body.get("usage") or {}).get("cost")
-    if isinstance(cost, int | float):
-        message.response_metadata["cost_usd"] = float(cost)
+def _keep_totals(message: BaseMessage, body: dict[str, Any], told: dict[str, Any]) -> None:
+    message.response_metadata |= wire.partial(told)
     if isinstance(body.get("provider"), str):
         message.response_metadata["provider"] = body["provider"]

@@ -1,9 +1,9 @@
 """Exa, by key: https://docs.exa.ai/reference/search."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fusion_tool.usage import believe_usd
 from fusion_tool.web.search.http import api_key, request_json, rows
 from fusion_tool.web.search.paying import Receipt
 from fusion_tool.web.search.result import SearchResult, normalised
@@ -46,8 +46,7 @@ async def search(  # noqa: PLR0913 - as every provider's, and the receipt
 
 
 def _cost(told: Any) -> float | None:
-    total = told.get("total") if isinstance(told, Mapping) else None
-    return float(total) if isinstance(total, int | float) and 0 <= total < math.inf else None
+    return believe_usd(told.get("total")) if isinstance(told, Mapping) else None
 
 
 def _snippet(row: Mapping[str, Any]) -> str:
