@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fusion_tool.lock import acquired
+from fusion_tool.private import make_private
 
 T = TypeVar("T")
 
@@ -44,8 +45,7 @@ def in_database(path: Path, schema: str, work: Callable[[sqlite3.Connection], T]
 
 
 def _within(path: Path, schema: str, work: Callable[[sqlite3.Connection], T], patience: float) -> T:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
+    make_private(path)
     with closing(sqlite3.connect(path, timeout=patience)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # only a power cut loses the last writes

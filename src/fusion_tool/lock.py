@@ -6,13 +6,17 @@ SQLite knows how to lock on every system, and a process that dies lets go.
 import sqlite3
 from pathlib import Path
 
+from fusion_tool.private import make_private
+
 
 def acquired(path: Path) -> sqlite3.Connection | None:
     """The connection that holds the lock at `path` until it is closed; `None` where somebody else does.
 
     Raises:
-        sqlite3.Error: The file cannot be opened or written.
+        OSError: The file cannot be made.
+        sqlite3.Error: It cannot be opened or written.
     """
+    make_private(path)
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("BEGIN EXCLUSIVE")

@@ -7,6 +7,7 @@ from typing import get_args
 
 from fusion_tool.config import Panelist, SearchProvider
 from fusion_tool.errors import ConfigError
+from fusion_tool.private import make_private_folder
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _documents_cache() -> list[Check]:
 
     folder = user_cache_path("fusion-tool") / "documents"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         indexes = [file.stat().st_size for file in folder.glob("*.sqlite")]
     except OSError as error:
         detail = f"{folder} cannot be used ({error.strerror})"

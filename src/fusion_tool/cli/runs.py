@@ -21,17 +21,22 @@ def list_(context: typer.Context) -> None:
     from rich.table import Table
 
     from fusion_tool.cli import consoles
-    from fusion_tool.cli.text import line
+    from fusion_tool.cli.text import UNKNOWN, line
     from fusion_tool.runs import KEEP_DAYS, default_path, kept_runs
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("run", "last step", "state", "question"):
         table.add_column(name, no_wrap=name != "question", overflow="fold")
+    problems = []
     for run in asyncio.run(kept_runs()):
         state = f"{run.status} before {run.stage}" if run.stage else run.status
-        table.add_row(run.id, f"{run.at.astimezone():%Y-%m-%d %H:%M}", state, line(run.question, 60))
+        at = f"{run.at.astimezone():%Y-%m-%d %H:%M}" if run.at else UNKNOWN
+        table.add_row(line(run.id), at, state, line(run.question, 60))
+        problems += [f"warning: {run.problem}; 'fusion-tool runs delete' removes it"] if run.problem else []
     if table.row_count:
         consoles.stdout().print(table)
+    for problem in problems:
+        consoles.stderr().print(line(problem, 400), soft_wrap=True)
     consoles.stderr().print(f"kept in {default_path()}, each for {KEEP_DAYS:g} days", style="dim", soft_wrap=True)
 
 

@@ -95,7 +95,6 @@ async def open_index(
     name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
     path = cache_dir / "documents" / f"{name}.sqlite"
     try:
-        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
         held, skipped = await _refreshed(root, path, on_progress)
     except (OSError, sqlite3.OperationalError) as error:
         cause = f"cannot write the index {str(path)!r} of the folder {str(root)!r} ({error})"

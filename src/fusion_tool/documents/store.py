@@ -10,6 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from fusion_tool.private import make_private
+
 _VERSION = 1
 _SCHEMA = f"""
 PRAGMA journal_mode = WAL;
@@ -73,6 +75,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 def ensure(path: Path) -> None:
     """Make the file at `path` a sound index: created where missing, rebuilt where corrupt or of another version."""
+    make_private(path)
     try:
         with opened(path) as connection:
             sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
@@ -86,6 +89,7 @@ def ensure(path: Path) -> None:
         pass
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+    make_private(path)
     with opened(path) as connection:
         connection.executescript(_SCHEMA)
 

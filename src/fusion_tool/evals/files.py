@@ -9,6 +9,7 @@ from pathlib import Path
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.journal import unwritable
 from fusion_tool.lock import acquired
+from fusion_tool.private import make_private_folder
 
 
 @contextmanager
@@ -20,7 +21,6 @@ def working_on(folder: Path) -> Iterator[None]:
         FusionError: It cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         lock = acquired(folder / "lock")
     except (OSError, sqlite3.Error) as error:
         raise unwritable(folder, str(error)) from error
@@ -37,7 +37,7 @@ def write(path: Path, text: str) -> None:
         FusionError: It cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         with tempfile.NamedTemporaryFile(
             "w", dir=path.parent, encoding="utf-8", errors="replace", delete=False
         ) as part:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from fusion_tool.errors import FusionError
+from fusion_tool.private import make_private
 
 
 class Journal:
@@ -48,7 +49,8 @@ class Journal:
         """
         data = memoryview(row.model_dump_json().encode(errors="replace") + b"\n")
         try:
-            file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            make_private(self._path)
+            file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
             try:
                 _write(file, data)
             finally:

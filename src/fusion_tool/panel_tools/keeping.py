@@ -11,6 +11,9 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
+from fusion_tool.private import make_private
+from fusion_tool.serializer import PlainSerializer, UnreadableRow
+
 _log = logging.getLogger(__name__)
 
 
@@ -38,6 +41,8 @@ async def kept(
         cache = await asyncio.to_thread(_cache)
         if (hit := (await cache.aget([full])).get(full)) is not None:
             return dict(hit)
+    except UnreadableRow as error:
+        _log.warning("a search or page that was kept is made again: %s", error)
     except (sqlite3.Error, OSError) as error:
         _log.warning("the cache of searches and pages is left out: %s", error)
         return await job()
@@ -55,5 +60,5 @@ def _cache() -> Any:
     from langgraph.cache.sqlite import SqliteCache
 
     path = user_cache_path("fusion-tool") / "tools.sqlite"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return SqliteCache(path=str(path))
+    make_private(path)
+    return SqliteCache(path=str(path), serde=PlainSerializer())

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion_tool.errors import ConfigError
+from fusion_tool.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,9 +34,11 @@ async def opened(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
     import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+    from fusion_tool.serializer import PlainSerializer
+
     _probe(path)
     async with aiosqlite.connect(path, timeout=_PATIENCE_SECONDS) as connection:
-        saver = AsyncSqliteSaver(connection)
+        saver = AsyncSqliteSaver(connection, serde=PlainSerializer())
         await saver.setup()
         # With a write-ahead log this survives the death of a process; only a power cut loses the last writes.
         await connection.execute("PRAGMA synchronous = NORMAL")
@@ -45,8 +48,7 @@ async def opened(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
 def _probe(path: Path) -> None:
     # Before aiosqlite starts a thread, which outlives a connection that fails.
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
+        make_private(path)
         with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
     except (OSError, sqlite3.Error) as error:

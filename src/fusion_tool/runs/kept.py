@@ -27,16 +27,19 @@ class KeptRun:
     Args:
         id: What resumes it.
         question: What was asked.
-        at: When its last step ended.
-        status: `failed` is one whose panel gave too few answers, which no resuming mends.
+        at: When its last step ended, `None` where that cannot be read.
+        status: `failed` is one whose panel gave too few answers, which no resuming mends; `unreadable` is one whose
+            rows are no plain data, or broken.
         stage: The step that is missing next, `None` where none is.
+        problem: Why it cannot be read, `None` where it can.
     """
 
     id: str
     question: str
-    at: datetime
-    status: Literal["finished", "unfinished", "failed"]
+    at: datetime | None
+    status: Literal["finished", "unfinished", "failed", "unreadable"]
     stage: str | None
+    problem: str | None = None
 
 
 async def kept_runs(path: Path | None = None) -> list[KeptRun]:
@@ -118,8 +121,30 @@ async def keep_only_the_end(saver: "AsyncSqliteSaver", run_id: str) -> None:
         await saver.conn.commit()
 
 
+async def state_of(graph: Any, run_id: str) -> Any:
+    """The state of a kept run, as LangGraph gives it.
+
+    Raises:
+        ConfigError: Its rows are no plain data, or broken.
+    """
+    try:
+        return await graph.aget_state({"configurable": {"thread_id": run_id}})
+    except Exception as error:  # a row is data: it may hold anything
+        why = error.message if isinstance(error, ConfigError) else f"it is broken ({type(error).__name__})"
+        raise ConfigError(f"run {run_id} cannot be read: {why}", field="resume") from error
+
+
 async def _seen(graph: Any, run_id: str) -> KeptRun:
-    state = await graph.aget_state({"configurable": {"thread_id": run_id}})
+    try:
+        return _told(run_id, await state_of(graph, run_id))
+    except ConfigError as error:
+        problem = error.message
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        problem = f"run {run_id} cannot be read: it is broken ({type(error).__name__})"
+    return KeptRun(id=run_id, question="", at=None, status="unreadable", stage=None, problem=problem)
+
+
+def _told(run_id: str, state: Any) -> KeptRun:
     failed = any(str(task.error).startswith("PanelFailed") for task in state.tasks)
     return KeptRun(
         id=run_id,

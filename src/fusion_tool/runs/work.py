@@ -17,7 +17,7 @@ from fusion_tool.graph import build_graph
 from fusion_tool.nodes.route import check
 from fusion_tool.recursion import refuse_inside_seat
 from fusion_tool.runs.file import opened
-from fusion_tool.runs.kept import keep_only_the_end, prune, run_ids
+from fusion_tool.runs.kept import keep_only_the_end, prune, run_ids, state_of
 from fusion_tool.runs.lock import working_on
 from fusion_tool.runs.recap import recap
 from fusion_tool.stored import rebuilt, refuse_other, restored
@@ -106,7 +106,7 @@ async def resumed_work(
 
 
 async def _rest(graph: Any, run_id: str, settings: FusionConfig | None, panel_tools: Sequence[Any]) -> Work:
-    state = await graph.aget_state(_thread(run_id))
+    state = await state_of(graph, run_id)
     run = state.values.get("run")
     if run is None:
         raise ConfigError(f"run {run_id} had not begun when it broke off; ask again", field="resume")

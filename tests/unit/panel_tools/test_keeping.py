@@ -1,6 +1,7 @@
 """Searches and pages across runs: kept for their time, never where a page says no-store, never at the answer's cost."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -10,6 +11,7 @@ from fusion_tool.panel_tools.fetch_page import read_page
 from fusion_tool.panel_tools.web_search import find_results
 from tests.scripted_server.web import Hit, Page
 from tests.unit.seats import TASK
+from tests.unit.test_serializer import CRAFTED
 
 TEXT = "<html><head><title>T</title></head><body><p>The Kestrel costs 349 crowns in every shop.</p></body></html>"
 
@@ -43,6 +45,19 @@ async def test_another_key_is_another_job():
     await keeping.kept(("k", 1), job, seconds=60)
     await keeping.kept(("k", 2), job, seconds=60)
     assert job.times == 2
+
+
+@pytest.mark.parametrize("row", CRAFTED)
+async def test_a_crafted_row_is_made_again_and_calls_nothing(tmp_path, monkeypatch, caplog, row):
+    called = []
+    monkeypatch.setattr("os.system", lambda *given: called.append(given))
+    kind, raw, _ = CRAFTED[row]
+    job = Job({"x": 1})
+    await keeping.kept(("k",), job, seconds=60)
+    with closing(sqlite3.connect(tmp_path / "cache" / "tools.sqlite")) as connection, connection:
+        connection.execute("UPDATE cache SET encoding = ?, val = ?", (kind, raw))
+    assert [await keeping.kept(("k",), job, seconds=60) for _ in range(2)] == [{"x": 1}] * 2
+    assert (job.times, called, len(caplog.records)) == (2, [], 1)
 
 
 async def test_without_a_time_to_live_nothing_is_kept(tmp_path):

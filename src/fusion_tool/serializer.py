@@ -1,0 +1,89 @@
+"""`PlainSerializer`: what comes back out of a database is plain data and LangChain's messages, whatever a row says."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ormsgpack
+from langchain_core import messages
+from langgraph.checkpoint.serde.jsonplus import (
+    EXT_CONSTRUCTOR_KW_ARGS,
+    EXT_CONSTRUCTOR_POS_ARGS,
+    EXT_PYDANTIC_V2,
+    JsonPlusSerializer,
+)
+from langgraph.types import Overwrite, Send
+
+from fusion_tool.errors import ConfigError
+
+_MESSAGES = (
+    messages.AIMessage,
+    messages.AIMessageChunk,
+    messages.ChatMessage,
+    messages.ChatMessageChunk,
+    messages.FunctionMessage,
+    messages.FunctionMessageChunk,
+    messages.HumanMessage,
+    messages.HumanMessageChunk,
+    messages.RemoveMessage,
+    messages.SystemMessage,
+    messages.SystemMessageChunk,
+    messages.ToolMessage,
+    messages.ToolMessageChunk,
+)
+
+
+def _from_fields(made: Callable[..., Any]) -> Callable[[Any], Any]:
+    return lambda fields: made(**fields)
+
+
+_BUILDERS: Mapping[tuple[int, str, str], Callable[[Any], Any]] = {
+    **{(EXT_PYDANTIC_V2, one.__module__, one.__name__): _from_fields(one) for one in _MESSAGES},
+    # A graph's own: which node is next with what, and that a value takes another's place.
+    (EXT_CONSTRUCTOR_POS_ARGS, Send.__module__, Send.__name__): lambda arguments: Send(*arguments),
+    (EXT_CONSTRUCTOR_KW_ARGS, Overwrite.__module__, Overwrite.__name__): _from_fields(Overwrite),
+}
+"""By kind, module and name as a row gives them: nothing is imported, and nothing else called, by a row's word."""
+
+
+class UnreadableRow(ConfigError):  # noqa: N818 - it is a `ConfigError` to the caller
+    """A row is no plain data, or broken."""
+
+
+class PlainSerializer(JsonPlusSerializer):
+    """Writes as LangGraph does, and reads only what this package writes.
+
+    LangGraph's own reader calls what a row names, or, where it is told to be strict, passes over it in silence and
+    revives JSON objects of all of LangChain's core.
+    """
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """Read a value.
+
+        Raises:
+            UnreadableRow: It is of another kind, names what may not be built, or is broken.
+        """
+        kind, raw = data
+        if kind == "null":
+            return None
+        if kind != "msgpack":
+            raise UnreadableRow(f"it holds {kind!r}, where only plain data may be")
+        refused: list[str] = []
+        try:
+            return _unpacked(raw, refused)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise UnreadableRow(next(iter(refused), f"it is broken ({error})")) from error
+
+
+def _unpacked(raw: bytes, refused: list[str]) -> Any:
+    def build(code: int, inner: bytes) -> Any:
+        named = _unpacked(inner, refused)
+        try:
+            module, name, arguments = named[:3]
+            builder = _BUILDERS[code, module, name]
+        except (KeyError, TypeError, ValueError):
+            what = ".".join(map(str, named[:2])) if isinstance(named, list | tuple) else f"an object of kind {code}"
+            refused.append(f"it holds {what}, where only plain data may be")
+            raise
+        return builder(arguments)
+
+    return ormsgpack.unpackb(raw, ext_hook=build, option=ormsgpack.OPT_NON_STR_KEYS)
