@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import ormsgpack
 from langchain_core import messages
 from langgraph.checkpoint.serde.jsonplus import (
     EXT_CONSTRUCTOR_KW_ARGS,
@@ -62,28 +61,23 @@ class PlainSerializer(JsonPlusSerializer):
         Raises:
             UnreadableRow: It is of another kind, names what may not be built, or is broken.
         """
-        kind, raw = data
-        if kind == "null":
-            return None
-        if kind != "msgpack":
-            raise UnreadableRow(f"it holds {kind!r}, where only plain data may be")
+        if data[0] not in ("null", "msgpack"):
+            raise UnreadableRow(f"it holds {data[0]!r}, where only plain data may be")
         refused: list[str] = []
+
+        def build(code: int, inner: bytes) -> Any:
+            named = reader.loads_typed(("msgpack", inner))
+            try:
+                module, name, arguments = named[:3]
+                builder = _BUILDERS[code, module, name]
+            except (KeyError, TypeError, ValueError):
+                what = ".".join(map(str, named[:2])) if isinstance(named, list) else f"an object of kind {code}"
+                refused.append(f"it holds {what}, where only plain data may be")
+                raise
+            return builder(arguments)
+
+        reader = JsonPlusSerializer(__unpack_ext_hook__=build)
         try:
-            return _unpacked(raw, refused)
-        except (ValueError, TypeError, RecursionError) as error:
+            return reader.loads_typed(data)
+        except (ValueError, TypeError, RecursionError) as error:  # what `build` raises comes as a ValueError
             raise UnreadableRow(next(iter(refused), f"it is broken ({error})")) from error
-
-
-def _unpacked(raw: bytes, refused: list[str]) -> Any:
-    def build(code: int, inner: bytes) -> Any:
-        named = _unpacked(inner, refused)
-        try:
-            module, name, arguments = named[:3]
-            builder = _BUILDERS[code, module, name]
-        except (KeyError, TypeError, ValueError):
-            what = ".".join(map(str, named[:2])) if isinstance(named, list | tuple) else f"an object of kind {code}"
-            refused.append(f"it holds {what}, where only plain data may be")
-            raise
-        return builder(arguments)
-
-    return ormsgpack.unpackb(raw, ext_hook=build, option=ormsgpack.OPT_NON_STR_KEYS)
