@@ -4,10 +4,11 @@ import asyncio
 import atexit
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import datetime
+from typing import TypeVar
 
 from fusion_tool.errors import Reason
 from fusion_tool.health.breaker import MEMORY_SECONDS, Breaker, Standing
@@ -16,6 +17,8 @@ from fusion_tool.health.recorder import Recorder
 from fusion_tool.health.summary import ModelHealth, summed_up
 from fusion_tool.panelist import Panelist
 from fusion_tool.usage import Call
+
+Number = TypeVar("Number", int, float)
 
 _LOAD_SECONDS = 0.25
 """No run waits longer for what others learnt."""
@@ -60,7 +63,7 @@ def ended(
     *,
     seconds: float,
     first_token_seconds: float | None = None,
-    bill: Call | None = None,
+    rows: Sequence[Call] = (),
 ) -> None:
     """Note how a call of `panelist` ended, unless its model was given as an object.
 
@@ -69,11 +72,26 @@ def ended(
         reason: Why there is no usable answer, `None` where there is one.
         seconds: How long it took.
         first_token_seconds: Until the answer began, `None` where unknown.
-        bill: The call's row, where it was or may have been charged.
+        rows: Its attempts that were, or may have been, charged; what one of them leaves unknown is unknown.
     """
     if (name := name_of(panelist)) is not None:
-        paid = (bill.cost_usd, bill.input_tokens, bill.output_tokens) if bill else (None, None, None)
-        note(Outcome(name, reason, seconds, first_token_seconds, *paid, time.time()))
+        note(
+            Outcome(
+                name,
+                reason,
+                seconds,
+                first_token_seconds,
+                _sum([row.cost_usd for row in rows]),
+                _sum([row.input_tokens for row in rows]),
+                _sum([row.output_tokens for row in rows]),
+                time.time(),
+            )
+        )
+
+
+def _sum(values: Sequence[Number | None]) -> Number | None:
+    known = [value for value in values if value is not None]
+    return sum(known[1:], known[0]) if known and len(known) == len(values) else None
 
 
 def order(panelists: Iterable[Panelist]) -> Iterator[Panelist]:

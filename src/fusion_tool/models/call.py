@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -15,12 +15,14 @@ from fusion_tool.config import Panelist
 from fusion_tool.models import replay, withdrawn
 from fusion_tool.models.faults import Fault, fault_of
 from fusion_tool.models.latency import FirstToken
-from fusion_tool.models.retry import with_retries
-from fusion_tool.models.streaming import QUIET, Broken, streamed
+from fusion_tool.models.retry import Again, with_retries
+from fusion_tool.models.streaming import QUIET, Broken, Streaming
 from fusion_tool.models.text import answer_text
 from fusion_tool.models.wire import tokens_of
 from fusion_tool.pricing import cost_of
 from fusion_tool.usage import Call, Stage
+
+_CANCELLED = Fault("cancelled", "the call was cancelled")
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Account:
         stage: Which part of the run they belong to.
         panelist: Who is called.
         tab: What the run's limits leave for them.
-        rows: The bill; each call adds its row.
+        rows: The bill; each attempt that is, or may be, charged adds its row.
         seat: The seat's label.
     """
 
@@ -89,7 +91,7 @@ async def ask(  # noqa: PLR0913 - what is asked, on whose account, and who follo
     Args:
         model: A chat model, with tools or a response format bound where wanted.
         messages: The prompt.
-        account: Receives the call's row of the bill, whatever becomes of the call.
+        account: Receives a row of the bill for each attempt that is, or may be, charged, whatever becomes of it.
         deadline: On `time.monotonic`'s clock; the request is cancelled on the wire when it passes.
         on_delta: Receives the answer as it is written, in which case the call streams.
         on_first: Told once the first token is here, be it of the answer, its reasoning or a tool call; likewise.
@@ -99,10 +101,11 @@ async def ask(  # noqa: PLR0913 - what is asked, on whose account, and who follo
         CallFailed: Error, time over, refusal, or nothing in it.
     """
     first = FirstToken(account.panelist, on_first)
+    streaming = Streaming(messages, first, on_delta)
 
     def send(max_tokens: int | None) -> Awaitable[AIMessage]:
         asked = model if max_tokens is None else model.bind(max_tokens=max_tokens)
-        return streamed(asked, messages, first, on_delta) if on_delta or on_first else asked.ainvoke(messages, QUIET)
+        return streaming.attempt(asked) if on_delta or on_first else asked.ainvoke(messages, QUIET)
 
     return await measured(send, size=size_of(messages) + extra_bytes, account=account, deadline=deadline, first=first)
 
@@ -127,36 +130,93 @@ async def measured(
     Raises:
         CallFailed: Error, time over, no budget, refusal, or nothing in it.
     """
-    started = time.monotonic()
+    started, attempts = time.monotonic(), _Attempts(send, size, account)
     if known := withdrawn.recall(account.panelist):
         raise CallFailed(known, account.model)
-    try:
-        held = await account.tab.reserve(account.model, size, account.panelist.max_tokens)
-    except OverBudget as error:
-        raise CallFailed(Fault("budget", str(error)), account.model) from error
-    row: Call | None = None
-    message: AIMessage | None = None
-    fault: Fault | None = Fault("cancelled", "the call was cancelled")
+    fault: Fault | None = _CANCELLED
     try:
         async with asyncio.timeout(deadline - started):
-            message = await with_retries(lambda: send(held.max_tokens), deadline=deadline)
+            message = await with_retries(attempts.make, deadline=deadline)
         fault = unusable(message)
+    except CallFailed as failed:
+        fault = failed.fault
+        raise
     except Exception as error:
-        fault = fault_of(error.error if isinstance(error, Broken) else error)
+        fault = _fault(error)
         withdrawn.remember(account.panelist, fault)
         raise CallFailed(fault, account.model) from error
-    finally:  # every call that was made ends here, whatever became of it
-        seconds = time.monotonic() - started
-        if message or fault is None or fault.may_be_charged:
-            row = bill_row(message, account, seconds)
-            account.rows.append(row)
-        account.tab.settle(held, row)
-        reason = fault.reason if fault else None
-        health.ended(account.panelist, reason, seconds=seconds, first_token_seconds=first.seconds, bill=row)
+    finally:  # the model is judged by what became of the call: an attempt that a retry made good harmed nobody
+        if attempts.begun:
+            health.ended(
+                account.panelist,
+                fault.reason if fault else None,
+                seconds=time.monotonic() - started,
+                first_token_seconds=first.seconds,
+                rows=attempts.rows,
+            )
     if fault:
         raise CallFailed(fault, account.model)
     cut = finish_reason(message) == "length"
     return Reply(answer_text(str(message.text)), message, cut, account.panelist, first.seconds)
+
+
+class _Attempts:
+    """The attempts of one call, each reserved, billed and settled by itself.
+
+    A provider may charge for an answer that did not arrive; to limits and bill, the next attempt is another call.
+
+    Args:
+        send: As for `measured`.
+        size: As for `measured`.
+        account: As for `measured`.
+
+    Attributes:
+        begun: How many were made.
+        rows: Those that were, or may have been, charged.
+    """
+
+    def __init__(self, send: Callable[[int | None], Awaitable[AIMessage]], size: int, account: Account) -> None:
+        self._send, self._size, self._account = send, size, account
+        self._fault: Fault | None = None
+        self.begun = 0
+        self.rows: list[Call] = []
+
+    async def make(self) -> AIMessage:
+        """The next one's message.
+
+        Raises:
+            CallFailed: It could pass a limit; the fault is that of the attempt before, where there was one.
+            Exception: The provider's own.
+        """
+        account = self._account
+        try:
+            held = await account.tab.reserve(account.model, self._size, account.panelist.max_tokens)
+        except OverBudget as error:
+            raise CallFailed(self._unaffordable(error), account.model) from error
+        self.begun += 1
+        started, message, self._fault = time.monotonic(), None, _CANCELLED
+        try:
+            message = await self._send(held.max_tokens)
+        except Exception as error:
+            self._fault = _fault(error)
+            raise
+        finally:  # every attempt that was made ends here, whatever became of it
+            row: Call | None = None
+            if message is not None or self._fault.may_be_charged:
+                row = bill_row(message, account, time.monotonic() - started)
+                self.rows.append(row)
+                account.rows.append(row)
+            account.tab.settle(held, row)
+        return message
+
+    def _unaffordable(self, error: OverBudget) -> Fault:
+        if self._fault is None:
+            return Fault("budget", str(error))
+        return replace(self._fault, message=f"{self._fault.message}; not tried again, {error}")
+
+
+def _fault(error: Exception) -> Fault:
+    return fault_of(error.error if isinstance(error, Broken | Again) else error)
 
 
 def size_of(messages: Sequence[BaseMessage]) -> int:

@@ -129,16 +129,26 @@ async def _compatible(panelist: Panelist, name: str, *, base_url: str, **extra: 
 async def _foreign(panelist: Panelist, provider: str, name: str) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
-    options = _sampling(panelist)
+    options = _sampling(panelist) | await asyncio.to_thread(_once, provider)
     _check_reasoning(panelist, provider)
     if panelist.reasoning:
         options["reasoning_effort"] = panelist.reasoning
     if provider == "openai":
-        options |= {"http_async_client": await http_client(), "max_retries": 0, "stream_usage": True}
+        options |= {"http_async_client": await http_client(), "stream_usage": True}
     if panelist.api_key_env:
         options["api_key"] = os.environ[panelist.api_key_env]
     model: BaseChatModel = init_chat_model(name, model_provider=provider, **options)
     return model
+
+
+def _once(provider: str) -> dict[str, int]:
+    """What keeps a provider's package from retrying by itself, past the limits and beside the bill."""
+    from langchain.chat_models.base import _BUILTIN_PROVIDERS
+
+    module, name, _ = _BUILTIN_PROVIDERS[provider]
+    fields = getattr(import_module(module), name).model_fields
+    # Google's client counts attempts, and takes 0 for "as usual".
+    return {"max_retries": int(provider.startswith("google"))} if "max_retries" in fields else {}
 
 
 def _check_reasoning(panelist: Panelist, provider: str) -> None:

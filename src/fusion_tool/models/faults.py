@@ -45,6 +45,7 @@ _WITHDRAWN = re.compile(
 _FILTERED = re.compile(r"content.?(filter|policy|management)|safety|moderation|flagged", re.IGNORECASE)
 _SECRET = re.compile(r"\b(?:Bearer\s+\S+|(?:sk|pk|rk|gsk|tvly|xai|hf|AIza|key)[-_]?[A-Za-z0-9_\-]{12,})")
 _REFUSALS = frozenset({400, 404, 415, 422, 501})
+_FIRST_ERROR = 400
 _MESSAGE_LENGTH = 300
 _SHORTEST_KEY = 8
 
@@ -69,7 +70,7 @@ def fault_of(error: BaseException) -> Fault:
     """The fault that `error` stands for."""
     status = status_of(error)
     message = _one_line(error)
-    free = isinstance(getattr(error, "status_code", None), int) or _never_connected(error)
+    free = _http_status(error) is not None or _never_connected(error)
     return Fault(_reason(error, status, message), message, status, may_be_charged=not free)
 
 
@@ -96,9 +97,18 @@ def _reason(error: BaseException, status: int | None, message: str) -> Reason:
 
 def status_of(error: BaseException) -> int | None:
     """The HTTP status, or the one in an error object that came under HTTP 200, as OpenRouter sends them."""
-    for value in (getattr(error, "status_code", None), _body(error).get("code")):
+    for value in (_http_status(error), _body(error).get("code")):
         if isinstance(value, int):
             return value
+    return None
+
+
+def _http_status(error: BaseException) -> int | None:
+    """The response's status, where that is an error: some packages raise with it for an error event under 200, too."""
+    for one in (error, getattr(error, "response", None)):
+        status = getattr(one, "status_code", None)
+        if isinstance(status, int) and status >= _FIRST_ERROR:
+            return status
     return None
 
 

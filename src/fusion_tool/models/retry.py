@@ -17,6 +17,16 @@ _TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522,
 _jitter = wait_random_exponential(multiplier=0.5, max=8)
 
 
+class Again(Exception):  # noqa: N818 - it carries the provider's own error
+    """An endpoint did not take a way of asking: the next attempt asks otherwise, and waits for nothing."""
+
+    is_retryable = True
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 async def with_retries(send: Callable[[], Awaitable[T]], *, deadline: float) -> T:
     """What `send()` returns, sent again after a transient failure.
 
@@ -55,7 +65,8 @@ def retry_after(error: BaseException | None) -> float | None:
 
 
 def _wait(state: RetryCallState) -> float:
-    asked = retry_after(state.outcome.exception() if state.outcome else None)
+    error = state.outcome.exception() if state.outcome else None
+    asked = 0.0 if isinstance(error, Again) else retry_after(error)
     return _jitter(state) if asked is None else asked
 
 

@@ -10,6 +10,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from fusion_tool.models import replay
 from fusion_tool.models.latency import FirstToken
+from fusion_tool.models.retry import Again
 from fusion_tool.models.text import AnswerStream
 
 QUIET = RunnableConfig(tags=["nostream"])
@@ -24,47 +25,52 @@ class Broken(Exception):  # noqa: N818 - it carries the provider's own error
         self.error = error
 
 
-async def streamed(
-    model: Runnable[Any, AIMessage],
-    messages: Sequence[BaseMessage],
-    first: FirstToken,
-    on_delta: Callable[[str], None] | None = None,
-) -> AIMessage:
-    """What `model` answers.
+class Streaming:
+    """One call that streams, over all its attempts.
 
     Args:
-        model: A chat model; one that cannot stream gives its whole answer as the first token.
         messages: The prompt.
         first: Told of every token, be it of the answer, its reasoning, or a tool call.
         on_delta: Receives the answer's text.
-
-    Raises:
-        Broken: After the first token.
-        Exception: Before it, the provider's own.
     """
 
-    async def attempt(**options: Any) -> AIMessage:
+    def __init__(
+        self, messages: Sequence[BaseMessage], first: FirstToken, on_delta: Callable[[str], None] | None = None
+    ) -> None:
+        self._messages, self._first, self._on_delta = messages, first, on_delta
+        self._options: dict[str, Any] = {}
+
+    async def attempt(self, model: Runnable[Any, AIMessage]) -> AIMessage:
+        """What `model` answers; one that cannot stream gives its whole answer as the first token.
+
+        Raises:
+            Broken: After the first token.
+            Again: The server refused to count tokens while it streams; the next attempt does without.
+            Exception: Otherwise before the first token, the provider's own.
+        """
+        try:
+            return await self._read(model)
+        except Exception as error:
+            if self._first.seconds is not None:
+                raise Broken(error) from error
+            if self._options or "stream_options" not in str(error):
+                raise
+            self._options = {"stream_usage": False}
+            raise Again(error) from error
+
+    async def _read(self, model: Runnable[Any, AIMessage]) -> AIMessage:
         answer, chunks = AnswerStream(), []
-        with first.awaited():
-            async for message in model.astream(messages, QUIET, **options):
+        with self._first.awaited():
+            async for message in model.astream(self._messages, QUIET, **self._options):
                 chunk = _as_chunk(message)
                 chunks.append(chunk)
                 if _has_token(chunk):
-                    first.came()
-                if on_delta and (text := answer.feed(str(chunk.text))):
-                    on_delta(text)
-        if on_delta and (text := answer.close()):
-            on_delta(text)
+                    self._first.came()
+                if self._on_delta and (text := answer.feed(str(chunk.text))):
+                    self._on_delta(text)
+        if self._on_delta and (text := answer.close()):
+            self._on_delta(text)
         return _whole(chunks)
-
-    try:
-        return await attempt()
-    except Exception as error:
-        if first.seconds is not None:
-            raise Broken(error) from error
-        if "stream_options" not in str(error):
-            raise
-        return await attempt(stream_usage=False)  # some servers refuse to count tokens while streaming
 
 
 def _as_chunk(message: AIMessage) -> AIMessageChunk:

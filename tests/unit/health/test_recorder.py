@@ -39,7 +39,7 @@ def test_what_is_noted_is_found_in_the_summary():
 
 def test_a_call_is_noted_with_what_it_cost():
     bill = Call(stage="panelist", seat="a", model=M, cost_usd=0.5, input_tokens=7, seconds=2.0)
-    ended_call(Panelist(model=M), None, seconds=2.0, first_token_seconds=0.25, bill=bill)
+    ended_call(Panelist(model=M), None, seconds=2.0, first_token_seconds=0.25, rows=[bill])
     ended_call(Panelist(model=M), "auth", seconds=0.1)
     ended_call(Panelist(model=ScriptedChat(replies=["x"])), None, seconds=1.0)
     (row,) = summary(YESTERDAY)
@@ -50,6 +50,16 @@ def test_a_call_is_noted_with_what_it_cost():
         7,
         None,
     )
+
+
+@pytest.mark.parametrize(
+    ("costs", "known"), [((0.5, 0.25), 0.75), ((0.5, None), None), ((None, 0.5), None), ((0.0, 0.0), 0.0), ((), None)]
+)
+def test_a_call_cost_what_its_attempts_did_where_all_are_known(costs, known):
+    rows = [Call(stage="panelist", seat="a", model=M, cost_usd=cost) for cost in costs]
+    ended_call(Panelist(model=M), None, seconds=2.0, rows=rows)
+    (row,) = summary(YESTERDAY)
+    assert (row.calls, row.cost_usd, row.unpriced) == (1, known, known is None)
 
 
 def test_nothing_is_written_where_health_is_off(fresh):

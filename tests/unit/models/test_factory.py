@@ -7,10 +7,13 @@ from langchain_core.language_models import FakeListChatModel
 
 from fusion_tool.config import Panelist
 from fusion_tool.errors import ConfigError
+from fusion_tool.models.call import CallFailed
 from fusion_tool.models.factory import chat_model, check_models, fallback_of
 from tests.scripted_server import ScriptedServer
+from tests.scripted_server.web import Page
 from tests.unit.models.models import asked, panelist
 
+ATTEMPTS = 4
 OURS = ("OPENROUTER_API_KEY", "MY_KEY")
 
 
@@ -219,3 +222,25 @@ def test_what_can_be_made_passes():
     fake = FakeListChatModel(responses=["x"])
     good = ["openrouter:vendor/a", "openai:gpt", "ollama:qwen3:8b", fake, {"model": "m", "base_url": "http://h/v1"}]
     check_models((f"panel.{i}", Panelist.model_validate(one)) for i, one in enumerate(good))
+
+
+@pytest.mark.parametrize(
+    ("model", "retries"), [("anthropic:claude-opus-4-8", 0), ("google_genai:gemini-3", 1), ("openai:gpt-5", 0)]
+)
+async def test_no_package_retries_by_itself(model, retries, monkeypatch):
+    """Google's counts attempts."""
+    monkeypatch.setenv("GOOGLE_API_KEY", "own-GOOGLE_API_KEY")
+    made = await chat_model(Panelist(model=model))
+    assert type(made).__name__ != "CompatibleChat"
+    assert made.max_retries == retries
+
+
+@pytest.mark.loopback
+@pytest.mark.usefixtures("pauses")
+async def test_anthropics_package_asks_as_often_as_it_is_billed(web, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", web.root)
+    web.page("/v1/messages", Page("half", status=529, content_type="application/json"))
+    one = Panelist(model="anthropic:claude-opus-4-8")
+    with pytest.raises(CallFailed):
+        await asked(one)
+    assert [request.path for request in web.requests] == ["/v1/messages"] * ATTEMPTS

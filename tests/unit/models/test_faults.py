@@ -102,17 +102,44 @@ async def test_time_over_is_a_timeout_and_leaves_the_wire(scripted, stream):
         (faults.rate_limited(), 0),
         (faults.unauthorized(), 0),
         (faults.withdrawn("vendor/a"), 0),
-        (Cut(), 1),
+        (Cut(), (4, 1)),  # a stream that has begun is not begun again
+        (Cut(after=0), 4),
         (faults.garbage(), 1),
         (Reply(""), 1),
-        (Interrupted(code=502), 1),
+        (Interrupted(code=502), (4, 1)),
+        (Interrupted(code=502, after=0), 4),
         (Interrupted(code="server_error"), 1),
     ],
 )
 async def test_only_what_was_turned_away_is_surely_free(scripted, says, rows, stream):
     scripted.otherwise(says)
     _, bill = await fate(panelist(scripted), stream=stream)
-    assert len(bill) == rows
+    assert len(bill) == (rows if isinstance(rows, int) else rows[stream])
+    assert len(bill) in (0, scripted.counts["vendor/a"])
+
+
+class AnsweredError(ProviderError):
+    """An error of a package that keeps the response, as Anthropic's and Google's do."""
+
+    def __init__(self, status_code, own=None, body=None):
+        super().__init__(status_code=own, body=body)
+        self.response = httpx.Response(status_code, request=REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "is_free"),
+    [
+        (AnsweredError(429), 429, True),
+        (AnsweredError(503, own=503), 503, True),
+        (AnsweredError(200, own=200), None, False),  # Anthropic's error event amid a stream
+        (AnsweredError(200, own=200, body={"code": 529}), 529, False),
+        (AnsweredError(200), None, False),
+        (ProviderError(body={"code": 502}), 502, False),
+    ],
+)
+def test_an_error_under_200_may_have_been_charged(error, status, is_free):
+    fault = fault_of(error)
+    assert (fault.status_code, fault.may_be_charged) == (status, not is_free)
 
 
 @pytest.mark.parametrize(
