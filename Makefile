@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 UV := .uv/bin/uv
+FLOORS := .venv-floors
 BIN := .venv/bin
 READY := .venv/.ready
 # The machine's own Python and its certificates, as pip uses them (the variable's older name for older uv).
@@ -9,10 +10,10 @@ UV_ENV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
 QUESTION ?= How long does the battery of the Kestrel handheld really last?
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench clean
+.PHONY: help setup demo test check check-floors format bench clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY) ## create .venv with everything that is locked
 
@@ -39,6 +40,13 @@ check: $(READY) ## formatting, lint, types for the oldest and newest Python, imp
 	$(BIN)/mypy --python-version 3.14
 	$(BIN)/lint-imports
 
+check-floors: $(READY) ## all tests but the local model's, with the oldest versions that pyproject.toml allows
+	$(UV_ENV) $(UV) venv --clear --quiet --python $(PYTHON) $(FLOORS)
+	$(UV_ENV) $(UV) pip compile --quiet --all-extras --group dev --resolution lowest-direct \
+		--python $(FLOORS)/bin/python --output-file $(FLOORS)/floors.txt pyproject.toml >/dev/null
+	$(UV_ENV) $(UV) pip install --quiet --python $(FLOORS)/bin/python --requirements $(FLOORS)/floors.txt --editable .
+	$(FLOORS)/bin/pytest -q -n auto --dist worksteal -m "not local_model"
+
 format: $(READY) ## rewrite what the formatter and the safe lint fixes can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -47,4 +55,4 @@ bench: $(READY) ## the figures of benchmarks/README.md
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 clean: ## remove the environment and every cache
-	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv $(FLOORS) .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from langchain.tools import ToolRuntime
 from langgraph.config import get_stream_writer
-from langgraph.prebuilt import ToolRuntime
 from langgraph.types import StreamWriter
 
 

@@ -14,11 +14,10 @@ from functools import partial
 from typing import Any
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import ToolException
-from langgraph.prebuilt.tool_node import ToolCallRequest
 
 from fusion_tool.budget import TOOLS_BYTES
 from fusion_tool.config import Panelist
