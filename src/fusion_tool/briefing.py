@@ -118,6 +118,7 @@ class Briefing:
         counts = self.audit_of(record)
         told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()).replace("unknown", "invented")
         cut = " This answer was cut off." if record["truncated"] else ""
+        cut += " It was written without a look at the sources." if record.get("unread") else ""
         body = fence(record["content"], label=f"answer {letter}", nonce=self.nonce)
         point = fence(record["point"], label="point", nonce=self.nonce) if record["point"] else ""
         asked = f" It was asked about one open point alone:\n\n{point}" if point else ""

@@ -1,7 +1,7 @@
 """What a run will cost, before anything is spent: expected by stated assumptions, at worst by the budget's own bounds.
 
 The worst case drives a `budget.Ledger` without a limit through every call that may be charged: all tool turns, the
-judge's second try, all fallbacks. Under a limit it is what the limit leaves to the stage.
+judge's second try, the call over evidence, all fallbacks. Under a limit it is what the limit leaves to the stage.
 """
 
 import math
@@ -34,6 +34,8 @@ WORST_BYTES_A_TOKEN = 6
 """Bytes of text that one token of a model's answer becomes in a later prompt: Cyrillic or Hindi, from above."""
 WORST_RESULT_BYTES = 48_000
 """One window of a page: 16,000 characters of three bytes. A caller's own tools may return more."""
+WORST_EVIDENCE_BYTES = 4 * WORST_RESULT_BYTES
+"""What is gathered for a seat that does not look at its sources: three pages, and as much again for all results."""
 WORST_GROWTH = 2
 """How much longer than the judge's reply its comparison may stand in the synthesizer's prompt."""
 RESULTS = 6
@@ -45,6 +47,7 @@ ASSUMPTIONS = (
     f"every seat makes all its tool calls, one a turn; each adds {RESULT_TOKENS:,} tokens to the prompts after it",
     f"a tool turn writes {TURN_TOKENS:,} tokens, an answer {ANSWER_TOKENS:,}, a comparison {ANALYSIS_TOKENS:,}",
     f"{BYTES_A_TOKEN} bytes of prompt a token; no cache discount; no fallback is needed",
+    "every seat looks at its sources, so that none is asked again over evidence",
     "half of the tool calls are searches, none of them made before by another seat; reading pages costs nothing",
     f"{ESCALATION:.0%} of the cascades go beyond their first seats, and of the chains from one seat to the next",
     "a follow-up is always made; auto asks the whole panel",
@@ -125,18 +128,20 @@ def _sizes(config: FusionConfig, asked: int) -> _Sizes:
 def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: Times) -> Row:
     one, chained = config.panel[seat], config.strategy == "chain"
     base = sizes.seat + (_answers_bytes(config) if chained else 0)  # it may see all the others
-    prompts = [base]
+    prompts, results = list[int](), 0
     if sizes.turns:  # all results in the second prompt already, and every turn as long as it may be
         base, results = base + TOOLS_BYTES, sizes.turns * WORST_RESULT_BYTES
         later = range(1, sizes.turns + EXTRA_TURNS)
         prompts = [base, *(base + results + turn * _answer_bytes(one) for turn in later)]
+    if config.search is not None or config.documents is not None:
+        prompts.append(base + results + WORST_EVIDENCE_BYTES)
     seen = ANSWER_TOKENS if chained else 0
     return Row(
         stage="panelist",
         seat=config.seat_labels[seat],
         model=one.model_name,
         expected=_turns_of_a_seat(one.model_name, one.max_tokens, sizes, seen).times(often.expected),
-        worst=_reserved("panelist", one, prompts)
+        worst=_reserved("panelist", one, prompts or [base])
         .times(often.most)
         .within(config.limits, shares(config.strategy)["panelist"] * often.most / seats_asked(config)),
     )
@@ -152,7 +157,7 @@ def _searches(sizes: _Sizes, config: FusionConfig, odds: Chances) -> Iterator[Ro
             continue
         often = math.ceil(sizes.turns / 2) if sizes.turns else 1
         expected = 0.0 if place else fee * often * sum(seat.expected for seat in odds.seats)
-        worst = fee * (sizes.turns or 1) * sum(seat.most for seat in odds.seats)
+        worst = fee * (sizes.turns + 1) * sum(seat.most for seat in odds.seats)
         yield Row(
             stage="panelist",
             seat=None,

@@ -19,12 +19,13 @@ Degradation: TypeAlias = Literal[
     "analysis_unavailable",
     "synthesis_unavailable",
     "answers_packed",
+    "uncited",
     "budget_exhausted",
     "deadline_reached",
 ]
 
 PARTIAL: frozenset[Degradation] = frozenset(
-    {"analysis_unavailable", "synthesis_unavailable", "budget_exhausted", "deadline_reached"}
+    {"analysis_unavailable", "synthesis_unavailable", "uncited", "budget_exhausted", "deadline_reached"}
 )
 """The marks that make a result `partial`; the others stand beside `ok`."""
 

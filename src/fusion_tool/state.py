@@ -1,6 +1,6 @@
 """The graph's state: plain dicts and lists, so that any checkpointer, the Agent Server and Studio take it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from langchain_core.messages import AnyMessage
 from langgraph.channels import EphemeralValue
@@ -69,8 +69,9 @@ class SeatRecord(TypedDict):
     """What became of one seat in one wave.
 
     `index` is its place in the panel, `seat` its label, `point` what it was asked to look at; `answered` says
-    whether `content` is usable, `truncated` whether it was cut off at the model's token limit; `spent` is dollars
-    and tokens that count against the limits.
+    whether `content` is usable, `truncated` whether it was cut off at the model's token limit, `unread` whether it
+    was written without a look at the sources that there were; `spent` is dollars and tokens that count against the
+    limits.
     """
 
     run_id: str
@@ -81,6 +82,7 @@ class SeatRecord(TypedDict):
     point: str
     answered: bool
     truncated: bool
+    unread: NotRequired[bool]
     content: str
     found: list[Found]
     tool_calls: int

@@ -130,7 +130,7 @@ async def test_fees_count_against_the_limit_and_a_search_that_does_not_fit_is_to
     assert result.usage.cost_usd == pytest.approx(2 * TAVILY)
     told = model["model"].prompts[-1][-1].text
     assert told == "search failed: tavily: limits.usd: the call needs 0.008, 0.004 is left for this stage"
-    assert result.status == "ok"
+    assert result.degraded == ["uncited"]
 
 
 async def test_where_a_fee_does_not_fit_the_next_provider_is_asked(provider):
@@ -159,4 +159,4 @@ async def test_a_search_that_its_seat_did_not_live_to_see_stands_as_unknown(prov
     limits = {"quorum": 1, "grace_seconds": 0}
     result = await afuse(QUESTION, config(seat("mill", name="late"), quick, limits=limits), panel_tools=[wait])
     assert fees(result.usage) == [("search:tavily", "late", None, "unpriced")]
-    assert result.degraded == ["panel_reduced", "straggler_cut"]
+    assert result.degraded == ["panel_reduced", "straggler_cut", "uncited"]

@@ -13,6 +13,7 @@ from fusion_tool.config import FusionConfig
 from fusion_tool.grounding.audit import audit
 from fusion_tool.grounding.citations import renumber
 from fusion_tool.grounding.structured import renumber_json
+from fusion_tool.panel_tools import has_sources
 from fusion_tool.result import (
     PARTIAL,
     Analysis,
@@ -35,11 +36,13 @@ from fusion_tool.wiring import Progress, Wiring, seconds_worked
 async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> dict[str, Any]:
     """The run's `FusionResult`, and the answer as a message where messages came in."""
     run, records = state["run"], own_records(state)
-    labels = wiring.settings(runtime, run).seat_labels
+    config = wiring.settings(runtime, run)
     stages = [stage for stage in (state["judgement"], state["synthesis"]) if stage]
     brief = briefing(state)
     answer, citations = _cited(str(stages[-1]["output"]), brief.sources, is_json=run["answer_schema"] is not None)
     degraded = _degraded(records, stages)
+    if has_sources(config) and not citations:
+        degraded.append("uncited")
     plan = state["plan"]
     result = FusionResult(
         status="partial" if PARTIAL & set(degraded) else "ok",
@@ -53,7 +56,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: 
         dropped=sum(record["dropped"] for record in records),
         plan=PlanResult(
             strategy=plan["strategy"],
-            seats=[labels[seat] for seat in plan["seats"]],
+            seats=[config.seat_labels[seat] for seat in plan["seats"]],
             reason=plan["reason"],
             bash=plan["bash"],
         ),
@@ -115,13 +118,14 @@ def _response(record: SeatRecord, brief: Briefing) -> Response:
 
 
 def _degraded(records: list[SeatRecord], stages: list[StageRecord]) -> list[Degradation]:
-    lost = [record for record in records if not record["answered"]]
+    lost = [record for record in records if not record["answered"] or record["truncated"] or record.get("unread")]
+    failures = [failure for record in lost for failure in record["failures"]]
     marks: list[Any] = []
-    if lost or any(record["truncated"] for record in records):
+    if lost:
         marks.append("panel_reduced")
-    if any(record["failures"][-1]["reason"] == "straggler" for record in lost):
+    if any(failure["reason"] == "straggler" for failure in failures):
         marks.append("straggler_cut")
-    if any(failure["reason"] == "budget" and failure["status_code"] is None for r in lost for failure in r["failures"]):
+    if any(failure["reason"] == "budget" and failure["status_code"] is None for failure in failures):
         marks.append("budget_exhausted")
     return list(dict.fromkeys([*marks, *(mark for stage in stages for mark in stage["degraded"])]))
 

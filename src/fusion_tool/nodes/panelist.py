@@ -45,6 +45,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
                 given, name = await _first_usable(seat, task, kit, book, failures)
     except LateSeat:
         failures.append(_failure(name, Fault("straggler", "late: the panel had closed")))
+        given, name = book.kept, book.kept.model if book.kept else name
     if given is not None:
         gate.answered(label)
     record = SeatRecord(
@@ -56,6 +57,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
         point=task["ask"]["point"],
         answered=given is not None,
         truncated=given is not None and given.truncated,
+        unread=given is not None and given.unread,
         content=given.text if given else "",
         found=book.found,
         tool_calls=book.tool_calls,
@@ -73,8 +75,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, wiring: Wi
 async def _first_usable(
     seat: Panelist, task: SeatTask, kit: Kit, book: Notebook, failures: list[Failure]
 ) -> tuple[Answer | None, str]:
-    """The first full answer of the seat's models; a cut-off one where no model gives more."""
-    kept: tuple[Answer, str] | None = None
+    """The first full answer of the seat's models; where no model gives one, what was kept: cut off, or unread."""
     question, context = _asked(task)
     until, models = book.deadline, (seat.model, *seat.fallbacks)
     for tried, one in enumerate(health.order(fallback_of(seat, model) for model in models)):
@@ -85,11 +86,13 @@ async def _first_usable(
             failed = error if isinstance(error, CallFailed) else CallFailed(fault_of(error))
             failures.append(_failure(failed.model or one.model_name, failed.fault))
             continue
+        if given.unread:
+            failures.append(_failure(given.model, Fault("empty", "it did not look, and no evidence was found for it")))
         if not given.truncated:
             return given, given.model
         failures.append(_failure(given.model, Fault("truncated", "cut off at its token limit")))
-        kept = kept or (given, given.model)
-    return kept or (None, seat.model_name)
+        book.keep(given)
+    return (book.kept, book.kept.model) if book.kept else (None, seat.model_name)
 
 
 def _asked(task: SeatTask) -> tuple[str, str]:

@@ -45,6 +45,16 @@ class Kit:
     builtin: int = 0
     once: SingleFlight = field(default_factory=SingleFlight)
 
+    @property
+    def has_sources(self) -> bool:
+        """Whether there are documents or the web to answer from."""
+        return has_sources(self.config)
+
+    @property
+    def tool_names(self) -> list[str]:
+        """What the tools are called."""
+        return [one.name for one in self.tools if isinstance(one, BaseTool)]
+
     def is_own(self, tool: Any) -> bool:
         """Whether `tool` is the caller's, not the package's."""
         return not any(tool is one for one in self.tools[: self.builtin])
@@ -106,6 +116,11 @@ class SeatContext:
 
     kit: Kit
     log: SeatLog
+
+
+def has_sources(config: FusionConfig) -> bool:
+    """Whether a run gives its seats documents or the web to answer from."""
+    return config.documents is not None or config.search is not None
 
 
 async def open_kit(

@@ -20,6 +20,7 @@ LOSSES: dict[Degradation, str] = {
     "analysis_unavailable": "The answers could not be compared: disagreements are not listed.",
     "synthesis_unavailable": "No answer could be written from the panel's; the best-supported one stands in for it.",
     "answers_packed": "The answers were too long for the model that read them, and were cut to fit.",
+    "uncited": "The answer cites no source, though there were documents or the web to answer from.",
     "budget_exhausted": "The budget ran out; what still fitted was done.",
     "deadline_reached": "Time ran out; what still fitted was done.",
 }

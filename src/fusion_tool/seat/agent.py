@@ -54,20 +54,28 @@ async def answer_with_tools(
     Raises:
         CallFailed: It gave no usable answer.
     """
-    agent = await _agent(model, kit)
+    agent, before = await _agent(model, kit), book.tool_calls
     turn = _Turn(
         kit=kit,
         log=book,
         panelist=panelist,
         book=book,
-        budget=book.tool_calls + kit.config.max_tool_calls,
+        budget=before + kit.config.max_tool_calls,
     )
     steps = 4 * (kit.config.max_tool_calls + _EXTRA_TURNS) + 10
     await agent.ainvoke({"messages": list(messages)}, {"recursion_limit": steps, "tags": ["nostream"]}, context=turn)
     last = turn.replies[-1]
     if not last.text:
         raise CallFailed(Fault("tool_loop", "the model went on calling tools instead of answering"))
-    return Answer(last.text, last.panelist.model_name, last.truncated)
+    looked = book.tool_calls > before or any(_searched_elsewhere(reply.message) for reply in turn.replies)
+    unread = kit.has_sources and not looked
+    return Answer(last.text, last.panelist.model_name, last.truncated, unread)
+
+
+def _searched_elsewhere(message: AIMessage) -> bool:
+    """Whether the provider's own tools looked something up: such calls never pass through here."""
+    blocks = (str(block["type"]) for block in message.content_blocks)
+    return bool(message.additional_kwargs.get("annotations")) or any(kind.startswith("server_tool") for kind in blocks)
 
 
 async def _agent(model: BaseChatModel, kit: Kit) -> Any:

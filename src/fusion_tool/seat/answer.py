@@ -1,6 +1,10 @@
-"""One model's answer for a seat: with tools where it can call them, else over evidence gathered first."""
+"""One model's answer for a seat: with tools where it can and does call them, else over evidence gathered for it."""
 
+import asyncio
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
@@ -16,6 +20,8 @@ from fusion_tool.panel_tools import Kit, gather
 from fusion_tool.prompts import fence, render, section
 from fusion_tool.seat.agent import answer_with_tools
 from fusion_tool.seat.notebook import Answer, Notebook
+from fusion_tool.seat.written_calls import is_written_call
+from fusion_tool.sources import Found, merged
 
 _EVIDENCE, _EVIDENCE_SMALL = 8, 3
 """Sources handed to a model that cannot look for itself."""
@@ -24,10 +30,10 @@ _EXCERPT_SMALL = 330
 
 
 async def answer(panelist: Panelist, question: str, context: str, *, kit: Kit, book: Notebook) -> Answer:
-    """Ask `panelist` the question.
+    """Ask `panelist` the question; once more, over evidence, where it did not look at the sources that there are.
 
     Raises:
-        CallFailed: It gave no usable answer; what it cost stands in `book`.
+        CallFailed: It gave no usable answer, or none over evidence; what it cost, and the first, stand in `book`.
     """
     kit = kit.for_seat(panelist)
     model = await chat_model(panelist)
@@ -35,14 +41,38 @@ async def answer(panelist: Panelist, question: str, context: str, *, kit: Kit, b
     if traits.small:
         return await _from_claims(model, panelist, question, kit=kit, book=book)
     known = fence(context, label="context", nonce=kit.nonce) if context else ""
-    if traits.tools and kit.tools:
-        try:
-            asked = _prompt(question, known, "", kit, render("panelist_tools", calls=kit.config.max_tool_calls))
-            return await answer_with_tools(model, asked, panelist=panelist, kit=kit, book=book)
-        except CallFailed as failed:
-            if not failed.fault.objects_to("tool", "function"):
-                raise
-    found = await gather(question, _EVIDENCE, kit=kit, log=book)
+    over_evidence = partial(_over_evidence, panelist, question, known, kit=kit, book=book)
+    if not (traits.tools and kit.tools):
+        return await over_evidence()
+    asked, before = _prompt(question, known, "", kit, _tools_hint(kit)), len(book.found)
+    try:
+        first = await answer_with_tools(model, asked, panelist=panelist, kit=kit, book=book)
+    except CallFailed as failed:
+        if not failed.fault.objects_to("tool", "function"):
+            raise
+        return await over_evidence()
+    if is_written_call(first.text, kit.tool_names):
+        return await over_evidence(seen=book.found[before:])
+    if not first.unread:
+        return first
+    book.keep(first)
+    return await over_evidence(first=first)
+
+
+async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is known already
+    panelist: Panelist,
+    question: str,
+    known: str,
+    *,
+    kit: Kit,
+    book: Notebook,
+    first: Answer | None = None,
+    seen: Sequence[Found] = (),
+) -> Answer:
+    """The answer over evidence, and over what was `seen` before; where none is found, `first` stands."""
+    found = list(merged([*seen, *await _evidence(question, _EVIDENCE, kit=kit, book=book)]).values())
+    if first and not found:
+        return first
     asked = _prompt(question, known, kit.shown(found), kit)
 
     async def asking(one: Panelist, on_first: OnFirst | None) -> Reply:
@@ -51,7 +81,24 @@ async def answer(panelist: Panelist, question: str, context: str, *, kit: Kit, b
         )
 
     reply = await hedged(asking, panelist, share=kit.config.hedge)
+    if is_written_call(reply.text, kit.tool_names):
+        raise CallFailed(
+            Fault("invalid_output", "it wrote a tool call in place of an answer"), reply.panelist.model_name
+        )
     return Answer(reply.text, reply.panelist.model_name, reply.truncated)
+
+
+async def _evidence(question: str, limit: int, *, kit: Kit, book: Notebook, excerpt: int | None = None) -> list[Found]:
+    """What is gathered for the seat, in the time that it has."""
+    try:
+        async with asyncio.timeout(book.deadline - time.monotonic()):
+            return await gather(question, limit, kit=kit, log=book, excerpt=excerpt)
+    except TimeoutError as error:
+        raise CallFailed(Fault("timeout", "gathering evidence took longer than the seat has")) from error
+
+
+def _tools_hint(kit: Kit) -> str:
+    return render("panelist_tools", calls=kit.config.max_tool_calls)
 
 
 def _prompt(question: str, known: str, evidence: str, kit: Kit, hint: str = "") -> list[BaseMessage]:
@@ -67,7 +114,7 @@ def _prompt(question: str, known: str, evidence: str, kit: Kit, hint: str = "") 
 
 async def _from_claims(model: Any, panelist: Panelist, question: str, *, kit: Kit, book: Notebook) -> Answer:
     """A small model's answer: a short prompt, and claims over the sources that were found."""
-    found = await gather(question, _EVIDENCE_SMALL, kit=kit, log=book, excerpt=_EXCERPT_SMALL)
+    found = await _evidence(question, _EVIDENCE_SMALL, kit=kit, book=book, excerpt=_EXCERPT_SMALL)
     account = book.account(panelist)
     if not found:
         reply = await ask(model, [HumanMessage(question)], account=account, deadline=book.deadline)

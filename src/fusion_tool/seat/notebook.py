@@ -18,11 +18,16 @@ from fusion_tool.wiring import Progress
 
 @dataclass(frozen=True)
 class Answer:
-    """A seat's usable text, citations by id, and whose it is; `truncated` where it was cut off at its token limit."""
+    """A seat's usable text, citations by id, and whose it is.
+
+    `truncated` where it was cut off at its token limit, `unread` where it was written without a look at the sources
+    that there were.
+    """
 
     text: str
     model: str
     truncated: bool = False
+    unread: bool = False
 
 
 @dataclass
@@ -44,6 +49,13 @@ class Notebook:
     found: list[Found] = field(default_factory=list)
     tool_calls: int = 0
     dropped: int = 0
+    kept: Answer | None = None
+    """The answer that stands where no better one comes."""
+
+    def keep(self, answer: Answer) -> None:
+        """Keep an answer that is paid for; one from sources stands before one that was written without a look."""
+        if self.kept is None or (self.kept.unread and not answer.unread):
+            self.kept = answer
 
     def account(self, panelist: Panelist) -> Account:
         """The account of this seat's calls of one model."""
