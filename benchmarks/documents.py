@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from fusion_tool.documents import DocumentIndex, open_index
-from fusion_tool.documents.store import opened
+from fusion_tool.tools.documents.index import DocumentIndex, open_index
+from fusion_tool.tools.documents.store import opened
 
 FILES, PARAGRAPHS, WORDS = 1000, 10, 95
 INDEX_RUNS, QUERIES = 3, 60

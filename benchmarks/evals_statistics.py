@@ -10,9 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion_tool.evals import intervals
-from fusion_tool.evals.comparison import compare
-from fusion_tool.evals.intervals import mean_of
+from fusion_tool.evals import statistics
+from fusion_tool.evals.statistics import compare, mean_of
 
 Draw = Callable[[np.random.Generator, int], NDArray[np.float64]]
 
@@ -55,7 +54,7 @@ def enumerate_ids(scores: NDArray[np.float64]) -> list[tuple[str, float]]:
 
 def main() -> None:
     samples = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
-    intervals._RESAMPLES = 1_999  # noqa: SLF001 - five times faster; the figures differ by less than their error
+    statistics._RESAMPLES = 1_999  # noqa: SLF001 - five times faster; the figures differ by less than their error
     print(f"{samples:,} samples a figure, standard error {math.sqrt(0.05 * 0.95 / samples):.2%}")
     print("| differences | n = 20 | n = 100 |\n|---|---|---|")
     for name, (draw, truth) in DRAWS.items():

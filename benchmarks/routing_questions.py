@@ -18,15 +18,14 @@ from statistics import fmean, quantiles
 from time import process_time
 from typing import Literal, get_args
 
-from fusion_tool.config import FusionConfig
-from fusion_tool.presets import preset
-from fusion_tool.pricing import cost_of
+from fusion_tool.budget.pricing import cost_of
+from fusion_tool.config.presets import preset
+from fusion_tool.config.schema import FusionConfig
 from fusion_tool.routing.candidates import candidates
 from fusion_tool.routing.choose import SURE, Choice, choose
-from fusion_tool.routing.classify import classify
-from fusion_tool.routing.profile import Profile
-from fusion_tool.routing.profiles import load_profiles
-from fusion_tool.routing.signals import DOMAINS, Difficulty, Domain, Signals
+from fusion_tool.routing.classifier.classify import classify
+from fusion_tool.routing.classifier.signals import DOMAINS, Difficulty, Domain, Signals
+from fusion_tool.routing.profiles import Profile, load_profiles
 
 QUESTIONS = Path(__file__).parent.parent / "tests" / "data" / "routing_questions.jsonl"
 NOBODYS = Path(__file__).parent / "no-profiles-of-ones-own"

@@ -6,7 +6,7 @@ Run it with `python benchmarks/sandbox.py`; it prints the median, the 95th perce
 import asyncio
 from statistics import median, quantiles
 
-from fusion_tool.sandbox import probe, run
+from fusion_tool.tools.sandbox.shell import probe, run
 
 COMMAND, TIMES = "true", 50
 

@@ -24,7 +24,7 @@ import httpx
 from provider import ANSWER, COMPARISON, JUDGE, SEATS, WRITER
 
 from fusion_tool import astream
-from fusion_tool.settings import resolve
+from fusion_tool.config.loading import resolve
 
 AT_ONCE, RUNS, CROWD, ALONE = 20, 60, 500, 15
 SLOW_WRITER = "slow-writer"
@@ -48,7 +48,7 @@ def running(*command: str, says: str) -> Iterator[tuple[str, int]]:
 @contextmanager
 def server(file: Path, *options: str) -> Iterator[tuple[str, int]]:
     """The base URL of `fusion-tool serve`, and its process."""
-    code = "import typer; from fusion_tool.cli.serve import serve; typer.run(serve)"
+    code = "import typer; from fusion_tool.cli.commands.serve import serve; typer.run(serve)"
     command = ("-c", code, "--config", str(file), "--port", "0", "--max-runs", "1000", *options)
     with running(*command, says="listening on ") as started:
         yield started

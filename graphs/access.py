@@ -11,7 +11,7 @@ from typing import Any
 from langgraph_sdk import Auth
 
 from fusion_tool.errors import ConfigError
-from fusion_tool.servers.hosted import refuse_operators
+from fusion_tool.servers.agent_server import refuse_operators
 
 auth = Auth()
 

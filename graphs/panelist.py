@@ -15,13 +15,14 @@ from langgraph.runtime import Runtime
 from langgraph.types import Send
 from typing_extensions import TypedDict
 
-from fusion_tool import nodes
-from fusion_tool.briefing import own_records, seat_audit
-from fusion_tool.config import FusionConfig
-from fusion_tool.servers.hosted import context_of, operators_config
-from fusion_tool.state import FusionInput, FusionState, SeatRecord, SeatTask
-from fusion_tool.tracing import DiscreetGraph
-from fusion_tool.wiring import Wiring
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.graph.agents.answers import seat_audit
+from fusion_tool.graph.nodes.panelist import panelist
+from fusion_tool.graph.nodes.route import route
+from fusion_tool.graph.runtime import Wiring
+from fusion_tool.graph.state import FusionInput, FusionState, SeatRecord, SeatTask, own_records
+from fusion_tool.graph.tracing import DiscreetGraph
+from fusion_tool.servers.agent_server import context_of, operators_config
 
 
 class SeatOutput(TypedDict):
@@ -52,8 +53,8 @@ config = operators_config(Path(__file__).parents[1] / "fusion.toml")
 wiring = Wiring(config)
 seat_alone = (
     StateGraph(SeatState, context_schema=context_of(config), input_schema=FusionInput, output_schema=SeatOutput)
-    .add_node("route", partial(nodes.route, wiring=wiring))
-    .add_node("panelist", partial(nodes.panelist, wiring=wiring), input_schema=SeatTask)
+    .add_node("route", partial(route, wiring=wiring))
+    .add_node("panelist", partial(panelist, wiring=wiring), input_schema=SeatTask)
     .add_node("audit", audit)
     .add_edge(START, "route")
     .add_conditional_edges("route", to_the_seat, ["panelist"])

@@ -17,10 +17,10 @@ from langchain.chat_models import init_chat_model
 from pydantic import WithJsonSchema
 
 from fusion_tool import FusionTool
+from fusion_tool.config.presets import preset
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.factory import chat_model
-from fusion_tool.presets import preset
-from fusion_tool.servers.hosted import operators_config
+from fusion_tool.servers.agent_server import operators_config
 
 PROMPT = (
     "You answer in the user's language, briefly. What needs facts that you are not sure of, several sources or a "

@@ -47,13 +47,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model is withdrawn or set aside because an earlier test's server had the same name and said so."""
-    if "fusion_tool.models.withdrawn" in sys.modules:
-        monkeypatch.setattr("fusion_tool.models.withdrawn._known", {})
-    if "fusion_tool.health" in sys.modules:
-        from fusion_tool.health import Breaker, watch
+    if "fusion_tool.models.health" in sys.modules:
+        monkeypatch.setattr("fusion_tool.models.health._known", {})
+    if "fusion_tool.models.health" in sys.modules:
+        from fusion_tool.models import health
+        from fusion_tool.models.breaker import Breaker
 
-        monkeypatch.setattr(watch, "_breaker", Breaker())
-        watch._recorder._waiting.clear()
+        monkeypatch.setattr(health, "_breaker", Breaker())
+        health._recorder._waiting.clear()
 
 
 @pytest.fixture

@@ -11,8 +11,11 @@ Importing this package is cheap: everything below is loaded when it is first use
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fusion_tool.chat_model import ChatFusion
-    from fusion_tool.config import Fetch, FusionConfig, Limits, Panelist, Search
+    from fusion_tool.api.chat_model import ChatFusion
+    from fusion_tool.api.run import afuse, astream, fuse
+    from fusion_tool.api.tool import FusionTool
+    from fusion_tool.config.presets import preset
+    from fusion_tool.config.schema import Fetch, FusionConfig, Limits, Panelist, Search
     from fusion_tool.errors import (
         BlockedAddress,
         BudgetExceeded,
@@ -22,17 +25,14 @@ if TYPE_CHECKING:
         RecursionRefused,
         SandboxUnavailable,
     )
-    from fusion_tool.graph import build_graph
-    from fusion_tool.presets import preset
-    from fusion_tool.result import FusionResult
-    from fusion_tool.run import afuse, astream, fuse
-    from fusion_tool.tool import FusionTool
+    from fusion_tool.graph.build import build_graph
+    from fusion_tool.graph.result import FusionResult
 else:
     from importlib import import_module
 
     _HOME = {
-        "chat_model": ("ChatFusion",),
-        "config": ("Fetch", "FusionConfig", "Limits", "Panelist", "Search"),
+        "api.chat_model": ("ChatFusion",),
+        "config.schema": ("Fetch", "FusionConfig", "Limits", "Panelist", "Search"),
         "errors": (
             "BlockedAddress",
             "BudgetExceeded",
@@ -42,11 +42,11 @@ else:
             "RecursionRefused",
             "SandboxUnavailable",
         ),
-        "graph": ("build_graph",),
-        "presets": ("preset",),
-        "result": ("FusionResult",),
-        "run": ("afuse", "astream", "fuse"),
-        "tool": ("FusionTool",),
+        "graph.build": ("build_graph",),
+        "config.presets": ("preset",),
+        "graph.result": ("FusionResult",),
+        "api.run": ("afuse", "astream", "fuse"),
+        "api.tool": ("FusionTool",),
     }
     _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

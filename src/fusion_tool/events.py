@@ -1,4 +1,7 @@
-"""The closed set of progress events, as typed dicts. `t` is seconds since the run's start."""
+"""The closed set of progress events as typed dicts, and one line of text for each.
+
+`t` is seconds since the run's start.
+"""
 
 from typing import Any, Literal, TypeAlias
 
@@ -118,3 +121,44 @@ Event: TypeAlias = (
     | SynthesisDelta
     | RunCompleted
 )
+
+
+def started(result: dict[str, Any]) -> dict[str, Any]:
+    """The first event of a run whose result is there already."""
+    return {"type": "run.started", "question": result["question"], "run_id": result["run_id"], "t": 0.0}
+
+
+def completed(result: dict[str, Any]) -> dict[str, Any]:
+    """Its last one."""
+    stamp = {"run_id": result["run_id"], "t": result["timing"]["total_seconds"]}
+    return {"type": "run.completed", "status": result["status"], "result": result, **stamp}
+
+
+_LONGEST = 200
+
+
+def told(event: Any) -> str | None:  # noqa: PLR0911 - one line an event
+    """The event in one line, `None` where there is nothing to say."""
+    match event["type"]:
+        case "plan.chosen":
+            return _line(f"{event['reason']}: {', '.join(event['seats'])}")
+        case "wave.started" if event["wave"] > 1:
+            return _line(f"wave {event['wave']}: {', '.join(event['seats'])}")
+        case "panelist.started":
+            return _line(f"{event['seat']}: asked")
+        case "panelist.tool":
+            return _line(f"{event['seat']}: {event['tool']} {event['query'][:80]!r}, {event['found']} found")
+        case "panelist.answered":
+            return _line(f"{event['seat']}: answered in {event['seconds']:.1f} s")
+        case "panelist.failed":
+            return _line(f"{event['seat']}: failed, {event['reason']}: {event['message']}")
+        case "panel.closed":
+            return f"the panel has closed: {event['answered']} answered, {event['failed']} failed"
+        case "judge.completed":
+            return "the answers are compared"
+    return None
+
+
+def _line(text: str) -> str:
+    """One line: what models and pages say must not end a comment of the stream and begin an event."""
+    return "".join(char for char in " ".join(text.split()) if char.isprintable())[:_LONGEST]

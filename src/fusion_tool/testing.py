@@ -29,8 +29,8 @@ from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
-from fusion_tool.config import FusionConfig, Panelist
-from fusion_tool.result import Analysis
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.graph.result import Analysis
 
 Scripted: TypeAlias = str | AIMessage | Exception | Callable[[list[BaseMessage]], "str | AIMessage"]
 """One reply: a text, a whole message, an error to raise, or a function of the prompt that gives a text or a message."""

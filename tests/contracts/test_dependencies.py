@@ -29,7 +29,7 @@ NOT_IMPORTED = {
 }
 
 AT_HOME = {
-    "mcp": ("servers/mcp_",),
+    "mcp": ("servers/mcp/",),
     "server": ("servers/",),
     "report": ("report/", "evals/"),
     "evals": ("evals/",),

@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from fusion_tool.cli.main import app
-from fusion_tool.config import FusionConfig
-from fusion_tool.routing.privacy import load_patterns
+from fusion_tool.config.loading import load_file
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.routing.policy.private_data import load_patterns
 from fusion_tool.routing.profiles import load_profiles
-from fusion_tool.servers.asked import settings_for
-from fusion_tool.settings import load_file
+from fusion_tool.servers.overrides import settings_for
 from tests.contracts.pages.commands import SHELLS, command, documents, lines, mentioned, shown
 from tests.contracts.pages.layers import PROJECT
 from tests.contracts.pages.markdown import PAGES, ROOT, Block, blocks

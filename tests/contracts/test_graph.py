@@ -1,6 +1,7 @@
 """The drawn graph is the graph: in the README, and in what the nodes say they go to."""
 
 import re
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
@@ -8,8 +9,8 @@ from typing import get_args, get_origin, get_type_hints
 import pytest
 from langgraph.types import Command
 
-from fusion_tool import build_graph, nodes
-from fusion_tool.config import FusionConfig
+from fusion_tool import build_graph
+from fusion_tool.config.schema import FusionConfig
 
 ROOT = Path(__file__).parents[2]
 NODES = ("route", "fan_out", "panelist", "judge", "synthesize", "ground")
@@ -22,7 +23,7 @@ def drawing():
 
 def goes_to(node):
     """The targets in a node's `Command[Literal[...]]`, none where it returns state."""
-    returned = get_type_hints(getattr(nodes, node))["return"]
+    returned = get_type_hints(getattr(import_module(f"fusion_tool.graph.nodes.{node}"), node))["return"]
     if get_origin(returned) is not Command:
         return set()
     (targets,) = get_args(returned)

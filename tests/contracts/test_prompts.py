@@ -5,8 +5,9 @@ from string import Template
 
 import pytest
 
-from fusion_tool import analysis
-from fusion_tool.prompts import fence, render, section
+from fusion_tool.graph.agents import judge
+from fusion_tool.graph.prompts import render, section
+from fusion_tool.tools.untrusted import fence
 from tests.contracts.snapshots import FOLDER, matches
 
 NONCE = "00ff17ab42cd"
@@ -25,7 +26,7 @@ VALUES = {
         f"## Answer {letter}\n\n{fence(text, label=f'answer {letter}', nonce=NONCE)}" for letter, text in SAID.items()
     ),
     "analysis": fence('{"consensus": []}', label="comparison", nonce=NONCE),
-    "shape": analysis.shape(LETTERS, settled=True),
+    "shape": judge.shape(LETTERS, settled=True),
     "error": "consensus: Input should be a valid string",
     "also": f"{render('judge_settled')}\n",
     "wishes": "",
@@ -40,12 +41,12 @@ VALUES = {
     "max_tool_calls": 4,
 }
 TEMPLATES = sorted(
-    file.name.removesuffix(".md") for file in files("fusion_tool.prompts").iterdir() if ".md" in file.name
+    file.name.removesuffix(".md") for file in files("fusion_tool.graph.prompts").iterdir() if ".md" in file.name
 )
 
 
 def wanted(name):
-    text = (files("fusion_tool.prompts") / f"{name}.md").read_text("utf-8")
+    text = (files("fusion_tool.graph.prompts") / f"{name}.md").read_text("utf-8")
     return Template(text).get_identifiers()
 
 

@@ -3,9 +3,9 @@
 import re
 from typing import get_args
 
-from fusion_tool.config import Strategy
-from fusion_tool.presets import preset_names
-from fusion_tool.result import FusionResult
+from fusion_tool.config.choices import Strategy
+from fusion_tool.config.presets import preset_names
+from fusion_tool.graph.result import FusionResult
 from tests.contracts.pages.markdown import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")

@@ -51,7 +51,7 @@ def test_it_is_what_runs(unpacked):
 
 def test_its_data_files_are_found(unpacked):
     script = (
-        "from fusion_tool import build_graph, preset; from fusion_tool.prompts import render;"
+        "from fusion_tool import build_graph, preset; from fusion_tool.graph.prompts import render;"
         "build_graph(); print(len(preset('budget').panel), len(render('small_judge')) > 0)"
     )
     assert python(unpacked, "-c", script) == "3 True"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fusion_tool.pricing import cost_of
+from fusion_tool.budget.pricing import cost_of
 from tests.integration.panel import verdict
 from tests.scripted_server import Cut, Interrupted, Raw, Reply, Request, Usage, faults
 from tests.scripted_server.reply import Answer

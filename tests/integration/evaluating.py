@@ -9,8 +9,8 @@ from collections import Counter
 
 import typer
 
-from fusion_tool.cli.commands import Commands
-from fusion_tool.cli.evals import evals
+from fusion_tool.cli.commands.evals import evals
+from fusion_tool.cli.main import Commands
 from tests.integration.panel import ANALYSIS
 from tests.scripted_server import Reply, Request, ScriptedServer
 

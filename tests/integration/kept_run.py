@@ -9,7 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
-from fusion_tool import FusionConfig, afuse, nodes
+from fusion_tool import FusionConfig, afuse
+from fusion_tool.graph import build
 from tests.integration.panel import QUESTION
 
 
@@ -19,7 +20,7 @@ async def _dies(*_, **__):
 
 def main(file, config, node=None):
     if node:
-        setattr(nodes, node, _dies)
+        setattr(build, node, _dies)
     asyncio.run(afuse(QUESTION, FusionConfig.model_validate_json(config), keep=Path(file)))
 
 

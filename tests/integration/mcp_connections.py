@@ -16,9 +16,9 @@ from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-from fusion_tool.servers.mcp_http import PATH, create_app
-from fusion_tool.servers.mcp_server import Options
-from fusion_tool.settings import load_file
+from fusion_tool.config.loading import load_file
+from fusion_tool.servers.mcp.server import Options
+from fusion_tool.servers.mcp.transports import PATH, create_app
 from tests.scripted_server import ScriptedServer
 
 COMMAND = ("-m", "fusion_tool", "mcp")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_tool import FusionConfig
-from fusion_tool.sources import source_id
+from fusion_tool.grounding.sources import source_id
 from tests.scripted_server import Reply, Request, ToolCall
 from tests.scripted_server.web import Page, WebServer
 

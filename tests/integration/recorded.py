@@ -20,8 +20,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 
 from fusion_tool import FusionConfig, FusionResult, Limits, Panelist, afuse
-from fusion_tool.models import factory, withdrawn
-from fusion_tool.routing.agreement import compare_closed
+from fusion_tool.grounding.closed_answers.compare import compare_closed
+from fusion_tool.models import factory, health
 from fusion_tool.testing import ScriptedChat
 
 FILE = Path(
@@ -224,5 +224,5 @@ def without(gone: str) -> Iterator[FusionConfig]:
     def role(name: str) -> Panelist:
         return Panelist(model=f"ollama:{name}", fallbacks=(f"ollama:{SPARE.get(name, f'spare-{name}')}",))
 
-    with patch.object(factory, "_build", built), patch.dict(withdrawn._known, clear=True):
+    with patch.object(factory, "_build", built), patch.dict(health._known, clear=True):
         yield cascade([role(name) for name in PANEL], judge=role(JUDGE), synthesizer=role(WRITER))

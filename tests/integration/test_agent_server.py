@@ -15,8 +15,8 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from fusion_tool.sandbox import probe
-from fusion_tool.servers.asked import OPERATORS, SETTABLE
+from fusion_tool.servers.overrides import OPERATORS, SETTABLE
+from fusion_tool.tools.sandbox.shell import probe
 from tests.integration.dev_server import ROOT, dev_server, free_ports, run
 from tests.integration.mcp_connections import connected
 from tests.integration.panel import kinds

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tenacity import AsyncRetrying
 
 from fusion_tool import BudgetExceeded, PanelFailed, afuse, astream
-from fusion_tool.models import latency, retry
-from fusion_tool.models.hedge import allowance
-from fusion_tool.panelist import Panelist
+from fusion_tool.config.schema import Panelist
+from fusion_tool.models import faults, streaming
+from fusion_tool.models.hedging import allowance
 from tests.integration.charging import FATES, FREE, Till
 from tests.integration.panel import KEY, QUESTION, panel
 from tests.scripted_server import ScriptedServer
@@ -41,8 +41,8 @@ def endpoint(one_authority):
         patch.setenv("SSL_CERT_FILE", str(one_authority))
         patch.setenv("OPENROUTER_BASE_URL", server.url)
         patch.setenv("OPENROUTER_API_KEY", KEY)
-        patch.setattr(retry, "AsyncRetrying", partial(AsyncRetrying, sleep=at_once))
-        patch.setattr(latency, "_seen", {})
+        patch.setattr(faults, "AsyncRetrying", partial(AsyncRetrying, sleep=at_once))
+        patch.setattr(streaming, "_seen", {})
         yield server
 
 
@@ -90,7 +90,7 @@ def test_what_is_charged_stays_within_the_limit_and_on_the_bill(endpoint, fates,
     allowance.cache_clear()
     for one in seats:
         for _ in range(10):
-            latency.observe(Panelist(**one), 0.0)
+            streaming.observe(Panelist(**one), 0.0)
     asked = config(*seats, hedge=hedge, limits={"usd": usd, "seconds": 20})
     usage = asyncio.run(bill(asked, is_watched=is_watched))
     assert till.usd <= usd * (1 + 1e-9)

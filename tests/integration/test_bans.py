@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from fusion_tool import FusionConfig, FusionResult, afuse
-from fusion_tool.models import endpoints
-from fusion_tool.models.endpoints import PROVIDERS, providers_with_key
-from fusion_tool.presets import preset
-from fusion_tool.routing.allowed import allowed
+from fusion_tool.config.presets import preset
+from fusion_tool.models import providers
+from fusion_tool.models.providers import PROVIDERS, providers_with_key
+from fusion_tool.routing.policy.allowed import allowed
 from fusion_tool.routing.profiles import load_profiles
 from tests.integration.panel import QUESTION, verdict
 from tests.scripted_server import faults
@@ -28,7 +28,7 @@ def keyless(monkeypatch: pytest.MonkeyPatch) -> None:
     for provider in PROVIDERS.values():
         for key in provider.keys:
             monkeypatch.delenv(key, raising=False)
-    monkeypatch.setattr(endpoints, "has_package", lambda provider: provider == "openai")
+    monkeypatch.setattr(providers, "has_package", lambda provider: provider == "openai")
 
 
 async def run(config: FusionConfig) -> FusionResult:

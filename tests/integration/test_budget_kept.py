@@ -14,11 +14,12 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 
 from fusion_tool import BudgetExceeded, FusionConfig, PanelFailed, afuse
+from fusion_tool.budget.pricing import cost_of
+from fusion_tool.budget.usage import is_search
 from fusion_tool.models.call import size_of
-from fusion_tool.pricing import cost_of, search_fee
 from fusion_tool.testing import ScriptedChat, calls
-from fusion_tool.usage import is_search
-from fusion_tool.web.search.result import ProviderFailed, SearchResult
+from fusion_tool.tools.search.base import ProviderFailed, SearchResult
+from fusion_tool.tools.search.search import search_fee
 
 QUESTION = "What is it?"
 MODELS = ("openrouter:openai/gpt-5.4-mini", "openrouter:anthropic/claude-opus-4.8", "openrouter:z-ai/glm-5")
@@ -77,7 +78,7 @@ async def search(query, **_options):
 def tavily():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAVILY_API_KEY", "k")
-        patch.setattr("fusion_tool.web.search.tavily.search", search)
+        patch.setattr("fusion_tool.tools.search.tavily.search", search)
         yield
 
 

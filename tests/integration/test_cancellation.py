@@ -201,7 +201,7 @@ def alive(pid):
 @pytest.mark.usefixtures("home")
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_a_signal_leaves_no_process_of_the_shell_behind(provider, number, status):
-    from fusion_tool.sandbox import probe
+    from fusion_tool.tools.sandbox.shell import probe
 
     if not (await probe()).works:
         pytest.skip("no sandbox here")

@@ -6,7 +6,7 @@ from langchain_core.prompts import ChatPromptTemplate
 
 from fusion_tool import BudgetExceeded, ChatFusion, ConfigError, FusionConfig, FusionResult, Limits, PanelFailed, fuse
 from fusion_tool.errors import RecursionRefused
-from fusion_tool.recursion import seat_at_work
+from fusion_tool.graph.preflight import seat_at_work
 from fusion_tool.testing import ScriptedChat, fake_config
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, panel, reads, text, verdict
 from tests.scripted_server import Reply, Usage

@@ -12,7 +12,7 @@ from langchain_core.tracers.base import BaseTracer
 from langgraph.graph import START, MessagesState, StateGraph
 
 from fusion_tool import ChatFusion
-from fusion_tool.chat.answer import AnswerRestarted
+from fusion_tool.api.chat_messages import AnswerRestarted
 from fusion_tool.testing import fake_config
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
 from tests.scripted_server import Cut, Gate, Hang, Reply, faults

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fusion_tool.evals.reading import read_tasks
-from fusion_tool.evals.reference import match_reference
+from fusion_tool.evals.datasets import read_tasks
+from fusion_tool.evals.graders.reference import match_reference
+from fusion_tool.evals.graders.rubric import Verdict
 from fusion_tool.evals.scoring import score_arm, score_rubric
 from fusion_tool.evals.tasks import Task
-from fusion_tool.evals.verdicts import Verdict
 
 RECORDED = Path(os.environ.get("FUSION_RECORDED_DATA") or Path(__file__).parents[3] / "shared" / "data")
 VERDICTS = sorted(RECORDED.glob("draco-verdicts-*.jsonl.gz"))

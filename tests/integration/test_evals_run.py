@@ -10,10 +10,10 @@ from collections import Counter
 import pytest
 from typer.testing import CliRunner
 
-from fusion_tool.evals.bill import bill_of
+from fusion_tool.config.storage import acquired
+from fusion_tool.evals.costs import bill_of
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.rows import AnswerRow
-from fusion_tool.lock import acquired
 from tests.integration.evaluating import (
     APART,
     GRADER,

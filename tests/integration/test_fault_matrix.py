@@ -7,7 +7,7 @@ import pytest
 from tenacity import AsyncRetrying
 
 from fusion_tool import astream
-from fusion_tool.models import retry, withdrawn
+from fusion_tool.models import faults, health
 from tests.integration.fault_matrix import REFUSED, Case, cases
 from tests.integration.panel import ANALYSIS, JUDGE, QUESTION, WRITER, deltas, panel, verdict
 from tests.scripted_server import Reply
@@ -30,8 +30,8 @@ def pauses(monkeypatch):
     async def at_once(seconds):
         made.append(seconds)
 
-    monkeypatch.setattr(retry, "AsyncRetrying", partial(AsyncRetrying, sleep=at_once))
-    monkeypatch.setattr(withdrawn, "_known", {})
+    monkeypatch.setattr(faults, "AsyncRetrying", partial(AsyncRetrying, sleep=at_once))
+    monkeypatch.setattr(health, "_known", {})
     return made
 
 

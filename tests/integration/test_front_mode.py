@@ -282,7 +282,7 @@ def test_a_main_model_without_a_key(provider, url):
 
 
 def test_a_model_that_thinks_long_gives_signs_of_life(provider, url, monkeypatch):
-    monkeypatch.setattr("fusion_tool.servers.streaming.SILENCE", 0.05)
+    monkeypatch.setattr("fusion_tool.servers.openai.sse.SILENCE", 0.05)
     provider.reply(MAIN, Reply("At last.", delay=0.4))
     body = {"model": "fusion-agent", "stream": True, "messages": [user("Hi")]}
     text = httpx.post(f"{url}/chat/completions", json=body).text

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from fusion_tool import PanelFailed, Panelist, afuse
-from fusion_tool.models import latency
-from fusion_tool.models.hedge import allowance
+from fusion_tool.models import streaming
+from fusion_tool.models.hedging import allowance
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, panel, reads, searches, text, verdict
 from tests.scripted_server import Cut, Gate, Hang, Reply, ToolCall, Usage, faults
 from tests.scripted_server.web import Hit
@@ -22,7 +22,7 @@ MILL = "The Alder mill was built in 1861."
 @pytest.fixture(autouse=True)
 def world(provider, monkeypatch):
     """Models, of which the slow one is known to begin at once."""
-    monkeypatch.setattr(latency, "_seen", {})
+    monkeypatch.setattr(streaming, "_seen", {})
     allowance.cache_clear()
     provider.reply(JUDGE, verdict())
     provider.reply(WRITER, MILL)
@@ -32,7 +32,7 @@ def world(provider, monkeypatch):
 def usually(seconds):
     """Let the slow model be known to begin within `seconds`, from its next call on."""
     for _ in range(50):
-        latency.observe(SEAT, seconds)
+        streaming.observe(SEAT, seconds)
 
 
 def config(seat=SEAT, *, hedge=1.0, **options):
@@ -82,11 +82,11 @@ async def test_a_model_that_begins_in_time_is_asked_alone(provider):
 
 
 async def test_how_long_a_model_takes_to_begin_is_learned_from_its_calls(provider):
-    latency._seen.clear()
+    streaming._seen.clear()
     for _ in range(10):
-        assert latency.p90(SEAT) is None
+        assert streaming.p90(SEAT) is None
         await afuse(QUESTION, config(hedge=0.1))
-    assert 0 < latency.p90(SEAT) < 5
+    assert 0 < streaming.p90(SEAT) < 5
     assert provider.counts[SPARE] == 0
 
 

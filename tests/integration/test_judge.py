@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fusion_tool import afuse
-from fusion_tool.sources import source_id
+from fusion_tool.grounding.sources import source_id
 from tests.integration.panel import ANALYSIS, JUDGE, QUESTION, WRITER, cite, fenced, nonce, panel, text, verdict
 from tests.scripted_server import Reply, ToolCall, faults
 

@@ -17,8 +17,8 @@ from pydantic import AnyUrl
 
 from fusion_tool import FusionResult
 from fusion_tool.errors import ConfigError
-from fusion_tool.servers.mcp_http import serve_http
-from fusion_tool.servers.mcp_server import Options
+from fusion_tool.servers.mcp.server import Options
+from fusion_tool.servers.mcp.transports import serve_http
 from fusion_tool.testing import fake_config
 from tests.integration.mcp_connections import (
     TOOL,
@@ -126,8 +126,8 @@ def test_a_signal_ends_the_process_while_its_client_still_holds_the_line(file, s
 
 NOISY = """
 import asyncio, os
-from fusion_tool.servers.mcp_server import Options
-from fusion_tool.servers.mcp_stdio import serve_stdio
+from fusion_tool.servers.mcp.server import Options
+from fusion_tool.servers.mcp.transports import serve_stdio
 from fusion_tool.testing import fake_config
 
 def answer(_):

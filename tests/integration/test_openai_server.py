@@ -115,7 +115,7 @@ def test_progress_can_be_off():
 
 
 def test_a_silent_run_gives_signs_of_life(provider, url, monkeypatch):
-    monkeypatch.setattr("fusion_tool.servers.streaming.SILENCE", 0.05)
+    monkeypatch.setattr("fusion_tool.servers.openai.sse.SILENCE", 0.05)
     provider.reply(WRITER, Reply(ANSWER, delay=0.4))
     assert ": still working\n\n" in raw_stream(url)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fusion_tool import ConfigError, FusionConfig, FusionResult, afuse
-from fusion_tool.routing.local import require_local
-from fusion_tool.routing.readers import require_local_readers
+from fusion_tool.routing.policy.documents import require_local_readers
+from fusion_tool.routing.policy.locality import require_local
 from tests.integration.panel import JUDGE, WRITER, panel, searches, verdict
 from tests.scripted_server import Reply, Request, ScriptedServer, ToolCall, faults
 from tests.scripted_server.web import WebServer

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fusion_tool import Panelist, afuse
-from fusion_tool.presets import preset
+from fusion_tool.config.presets import preset
 from tests.integration.panel import QUESTION, panel, reach, searches, text, verdict
 from tests.scripted_server import Raw, Reply, ToolCall, faults
 from tests.scripted_server.insistence import FIELDS

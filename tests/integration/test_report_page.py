@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_tool.report import to_html
+from fusion_tool.report.run import to_html
 from tests import chromium
 from tests.unit.report.samples import SEATS, response, seen, three_seats
 

@@ -7,8 +7,8 @@ from langchain.tools import tool
 
 from fusion_tool import afuse
 from fusion_tool.testing import ScriptedChat, calls, fake_config
-from fusion_tool.web.search import brave, exa, tavily
-from fusion_tool.web.search.result import ProviderFailed, SearchResult
+from fusion_tool.tools.search import brave, exa, tavily
+from fusion_tool.tools.search.base import ProviderFailed, SearchResult
 
 QUESTION = "When was the Alder mill built?"
 HIT = SearchResult("The mill", "https://example.org/mill", "Built in 1861.")
@@ -79,10 +79,10 @@ async def test_what_two_seats_look_up_is_paid_for_once(provider):
 
 
 async def test_what_the_cache_keeps_costs_nothing_again(provider, tmp_path, monkeypatch):
-    from fusion_tool.panel_tools import keeping
+    from fusion_tool.tools import caching
 
-    monkeypatch.setattr(keeping, "user_cache_path", lambda _name: tmp_path)
-    keeping._cache.cache_clear()
+    monkeypatch.setattr(caching, "user_cache_path", lambda _name: tmp_path)
+    caching._cache.cache_clear()
     provider()
     runs = [
         await afuse(
@@ -91,7 +91,7 @@ async def test_what_the_cache_keeps_costs_nothing_again(provider, tmp_path, monk
         )
         for _ in range(2)
     ]
-    keeping._cache.cache_clear()
+    caching._cache.cache_clear()
     assert [len(fees(run.usage)) for run in runs] == [1, 0]
 
 
@@ -101,7 +101,7 @@ async def test_a_search_that_costs_nothing_is_no_row(monkeypatch, name):
         return [HIT]
 
     monkeypatch.setenv("SEARXNG_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr(f"fusion_tool.web.search.{name}.search", search)
+    monkeypatch.setattr(f"fusion_tool.tools.search.{name}.search", search)
     result = await afuse(QUESTION, config(seat("mill"), providers=[name], strategy="solo"))
     assert fees(result.usage) == []
     assert len(result.sources) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from fusion_tool import PanelFailed, Panelist, afuse
-from fusion_tool.sources import source_id
+from fusion_tool.grounding.sources import source_id
 from fusion_tool.testing import ScriptedChat
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, fenced, panel, reads, searches, text, verdict
 from tests.scripted_server import Reply, ToolCall, faults

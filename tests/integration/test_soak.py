@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from fusion_tool.models import retry
+from fusion_tool.models import faults
 from tests.integration.soak import chaos, soak, sockets
 
 RUNS = 200
@@ -19,7 +19,7 @@ fill, the allocator's fragments. One leaked run of 50 KiB would add 7 MiB and ov
 @pytest.mark.loopback
 @pytest.mark.skipif(sys.platform != "linux", reason="counts what /proc shows")
 def test_many_runs_leave_nothing_behind(provider, monkeypatch):
-    monkeypatch.setattr(retry, "_jitter", lambda _: 0.001)
+    monkeypatch.setattr(faults, "_jitter", lambda _: 0.001)
     provider.otherwise(chaos(seed=7))
     before = sockets()
     censuses, ends = asyncio.run(soak(provider, RUNS))

@@ -8,7 +8,7 @@ from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 
 from fusion_tool import ConfigError, FusionResult, FusionTool, PanelFailed
-from fusion_tool.result import Analysis, Contradiction, Stance
+from fusion_tool.graph.result import Analysis, Contradiction, Stance
 from fusion_tool.testing import ScriptedChat, fake_config
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, panel, reads, text, verdict
 from tests.scripted_server import Reply

@@ -7,7 +7,7 @@ import pytest
 from langchain_core.messages import AIMessage
 
 from fusion_tool import PanelFailed, afuse
-from fusion_tool.sources import source_id
+from fusion_tool.grounding.sources import source_id
 from fusion_tool.testing import ScriptedChat, calls, fake_config
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, text, verdict
 from tests.scripted_server import Reply, ToolCall, faults

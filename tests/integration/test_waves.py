@@ -1,12 +1,10 @@
 """Cascade, chain and follow-up: who is asked when, what they see, and where a run ends."""
 
-import sys
-
 import pytest
 
 from fusion_tool import FusionConfig, PanelFailed, afuse, astream
+from fusion_tool.graph.strategies import planned_waves
 from fusion_tool.testing import ScriptedChat, fake_config
-from fusion_tool.waves import planned_waves
 from tests.integration.panel import ANALYSIS, verdict
 
 OPEN = "Which library suits a small team best, and why?"
@@ -163,7 +161,7 @@ async def test_a_follow_up_that_fails_costs_no_answer():
 
 async def test_a_wave_for_which_no_time_is_left_is_not_begun(monkeypatch):
     config = fake_config("Answer: 4", "Answer: 5", "6", strategy="cascade")
-    monkeypatch.setattr(sys.modules["fusion_tool.nodes.judge"], "seconds_worked", lambda *_: 120.0)
+    monkeypatch.setattr("fusion_tool.graph.nodes.judge.seconds_worked", lambda *_: 120.0)
     result = await afuse(CLOSED, config)
     assert asked(config)[:3] == [1, 1, 0]
     assert (result.status, result.degraded) == ("partial", ["deadline_reached"])

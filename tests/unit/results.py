@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from fusion_tool.result import PARTIAL, Analysis, Citation, Contradiction, FusionResult, PlanResult, Timing
-from fusion_tool.usage import Call, Usage
+from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.graph.result import PARTIAL, Analysis, Citation, Contradiction, FusionResult, PlanResult, Timing
 
 
 def result(**fields) -> FusionResult:

@@ -1,7 +1,7 @@
 """Records of seats, as the graph's state holds them."""
 
-from fusion_tool.sources import found
-from fusion_tool.state import Ask, FusionState, Run, SeatRecord, SeatTask
+from fusion_tool.graph.state import Ask, FusionState, Run, SeatRecord, SeatTask
+from fusion_tool.grounding.sources import found
 
 MILL = found("https://example.org/mill", title="The mill", kind="page", text="The mill was built in 1861.")
 FIRE = found("https://example.org/fire", title="The fire", kind="page", text="The mill burned down in 1904.")

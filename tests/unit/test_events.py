@@ -1,13 +1,19 @@
-"""The events are a closed set, and every node that emits one fills it in."""
+"""The events are a closed set, and every node that emits one fills it in.
+
+Events as lines.
+"""
 
 import ast
 from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import fusion_tool
 from fusion_tool import events
+from fusion_tool.events import told
 
 COMMON = {"type", "run_id", "t"}
 KINDS = {get_args(get_type_hints(kind)["type"])[0]: kind for kind in get_args(events.Event)}
@@ -56,3 +62,27 @@ def test_every_kind_is_sent_somewhere():
     package = Path(fusion_tool.__file__).parent
     written = "".join(file.read_text("utf-8") for file in package.rglob("*.py") if file.name != "events.py")
     assert [kind for kind in KINDS if f'"{kind}"' not in written] == []
+
+
+@given(st.text(), st.text())
+def test_a_line_is_one_line_whatever_a_model_says(seat, said):
+    events = [
+        {"type": "panelist.tool", "seat": seat, "tool": said, "query": said, "found": 1},
+        {"type": "panelist.failed", "seat": seat, "reason": "auth", "message": said},
+        {"type": "plan.chosen", "reason": said, "seats": [seat]},
+    ]
+    for event in events:
+        line = told(event)
+        assert line is not None
+        assert line.isprintable()
+        assert len(line) <= 200
+
+
+@pytest.mark.parametrize("kind", ["run.started", "synthesis.delta", "run.completed"])
+def test_what_is_no_news_is_not_told(kind):
+    assert told({"type": kind}) is None
+
+
+def test_only_a_further_wave_is_news():
+    assert told({"type": "wave.started", "wave": 1, "seats": ["a"]}) is None
+    assert told({"type": "wave.started", "wave": 2, "seats": ["a", "b"]}) == "wave 2: a, b"

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 
 from fusion_tool import ConfigError, FusionTool, PanelFailed, afuse, fuse
-from fusion_tool.result import Analysis
+from fusion_tool.graph.result import Analysis
 from fusion_tool.testing import ScriptedChat, calls, fake_config
 
 USAGE = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}

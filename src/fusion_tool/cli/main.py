@@ -1,30 +1,101 @@
-"""`fusion-tool`: the commands, and what ends them all alike."""
+"""The application: its commands, and how each of them ends."""
 
 import atexit
 import gc
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from fusion_tool.cli.ask import ask
-from fusion_tool.cli.commands import Commands
-from fusion_tool.cli.doctor import doctor
-from fusion_tool.cli.estimate import estimate
-from fusion_tool.cli.evals import evals
-from fusion_tool.cli.examples import ASK_EXAMPLES, EXAMPLES
-from fusion_tool.cli.init import init
-from fusion_tool.cli.logs import Verbosity, log_to_stderr
-from fusion_tool.cli.mcp import MCP_EXAMPLES, mcp
-from fusion_tool.cli.model import model
-from fusion_tool.cli.models import models
-from fusion_tool.cli.presets import presets
-from fusion_tool.cli.route import route
-from fusion_tool.cli.runs import runs
-from fusion_tool.cli.serve import SERVE_EXAMPLES, serve
+from fusion_tool.cli.commands.ask import ask
+from fusion_tool.cli.commands.estimate import estimate
+from fusion_tool.cli.commands.evals import evals
+from fusion_tool.cli.commands.listings import presets, runs
+from fusion_tool.cli.commands.models import model, models
+from fusion_tool.cli.commands.route import route
+from fusion_tool.cli.commands.serve import MCP_EXAMPLES, SERVE_EXAMPLES, mcp, serve
+from fusion_tool.cli.commands.setup import doctor, init
+from fusion_tool.cli.errors import Verbosity, exit_status, log_to_stderr, report
+
+
+class Commands(TyperGroup):
+    """A group that prints no traceback and no box, unless `--debug` is among the arguments."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands in plain text: loading what draws boxes would take three times as long."""
+        self.rich_markup_mode = None
+        super().format_help(ctx, formatter)
+
+    def main(  # noqa: D102 - as the base's
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        given = list(sys.argv[1:] if args is None else args)
+        try:
+            status = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)  # noqa: FBT003 - standalone mode is ours, below
+        except Exception as error:  # noqa: BLE001 - the last stop before the user
+            status = _ended_by(error, debug="--debug" in given)
+        if not standalone_mode:
+            return status
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _ended_by(error: Exception, *, debug: bool) -> int:
+    # By attribute: typer raises click's exceptions, or those of its own copy of click, depending on its version.
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(f"{error}\n")
+        return 2
+    if hasattr(error, "format_message"):
+        if message := error.format_message():  # empty where help was shown for want of arguments
+            context = getattr(error, "ctx", None)
+            report(f"{message.rstrip('.')} (see {context.command_path if context else 'fusion-tool'} --help)")
+        return int(getattr(error, "exit_code", 2))
+    report(error, debug=debug)
+    return exit_status(error)
+
+
+_ROWS = [
+    ("ask a panel (needs OPENROUTER_API_KEY)", 'fusion-tool ask "Which moon has the thickest atmosphere?"'),
+    ("without key or network, once", "fusion-tool model install"),
+    ("then, over your own files", 'fusion-tool ask "What did it cost?" --preset local --docs notes/'),
+    ("the bill before it is spent", 'fusion-tool estimate "..." --preset quality --versus openrouter:openai/gpt-5.5'),
+    ("what works here, and what mends the rest", "fusion-tool doctor"),
+]
+_ASK_ROWS = [
+    ("a preset, with a bound on time", 'fusion-tool ask "..." --preset fast --max-seconds 60'),
+    ("models of your own choice", 'fusion-tool ask "..." --model ollama:qwen3:8b --model ollama:gemma3:12b'),
+    ("your own files, no web", 'fusion-tool ask "..." --docs notes/ --no-search'),
+    ("the question from a file, everything as JSON", "fusion-tool ask - --json < question.txt > result.json"),
+    ("only the answer and its sources", 'fusion-tool ask "..." --quiet > answer.md'),
+]
+_EXITS = (
+    "Exit status: 0 answered, 2 wrong usage or configuration, 3 no usable answer, 4 refused by budget, "
+    "130 or 143 interrupted."
+)
+
+
+def _plain(rows: list[tuple[str, str]]) -> str:
+    """As click keeps it: a backspace before a paragraph leaves its lines as they are."""
+    return "\n\n".join(["Examples:", *(f"\b\n# {why}\n{command}" for why, command in rows)])
+
+
+def _paragraphs(rows: list[tuple[str, str]]) -> str:
+    return "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n{command}" for why, command in rows)])
+
+
+EXAMPLES = _plain(_ROWS)
+ASK_EXAMPLES = f"{_paragraphs(_ASK_ROWS)}\n\n{_EXITS}"
+
 
 app = typer.Typer(
     name="fusion-tool",
@@ -52,7 +123,7 @@ app.add_typer(runs)
 
 def _version(asked: bool) -> None:
     if asked:
-        from fusion_tool.version import version
+        from fusion_tool.config.installation import version
 
         typer.echo(f"fusion-tool {version()}")
         raise typer.Exit

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from fusion_tool.cli.failures import Interrupted
+from fusion_tool.cli.errors import Interrupted
 
 T = TypeVar("T")
 

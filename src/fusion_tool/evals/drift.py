@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from fusion_tool.config.serialization import restored
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.arms import Arm
-from fusion_tool.evals.comparison import Comparison, compare, holm
 from fusion_tool.evals.evaluate import Terms, evaluate
 from fusion_tool.evals.results import Results
-from fusion_tool.evals.scored import scores_of
+from fusion_tool.evals.runner import Watcher
+from fusion_tool.evals.scoring import scores_of
+from fusion_tool.evals.statistics import Comparison, compare, holm
 from fusion_tool.evals.tasks import TaskSet
-from fusion_tool.evals.watcher import Watcher
 from fusion_tool.routing.profiles import load_profiles, profile_of
-from fusion_tool.stored import restored
 
 SOON = timedelta(days=30)
 

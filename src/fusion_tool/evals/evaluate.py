@@ -4,19 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusion_tool.config import Panelist
+from fusion_tool.config.installation import check_installed
+from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
-from fusion_tool.evals.answering import Asked, answer_all, check_arms, pending
 from fusion_tool.evals.arms import Arm
-from fusion_tool.evals.bill import bill_of
-from fusion_tool.evals.extra import check_installed
-from fusion_tool.evals.files import working_on
-from fusion_tool.evals.forecast import grading_usd
-from fusion_tool.evals.purse import Purse
-from fusion_tool.evals.regrading import check_judge, grade_all, wanted
+from fusion_tool.evals.costs import Purse, bill_of, grading_usd
+from fusion_tool.evals.graders.grade import check_judge, grade_all, wanted
 from fusion_tool.evals.results import Results
+from fusion_tool.evals.runner import Asked, Watcher, answer_all, check_arms, pending
+from fusion_tool.evals.storage import working_on
 from fusion_tool.evals.tasks import TaskSet
-from fusion_tool.evals.watcher import Watcher
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,77 @@
-"""A results folder: what is compared (`manifest.json`, `tasks.json`), and what came of it, row by row.
+"""The results folder and its manifest.
 
 `answers.jsonl`, `verdicts.jsonl` and `panels.jsonl`, the panels' bills, are only ever appended to. `panels.sqlite` has
 the panels that arms share, and the runs that are under way; `lock` keeps a second process out.
 """
 
+import hashlib
+import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fusion_tool.config.installation import version
+from fusion_tool.config.schema import Panelist
+from fusion_tool.config.serialization import stored
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.arms import Arm
-from fusion_tool.evals.files import write
-from fusion_tool.evals.journal import Journal
-from fusion_tool.evals.manifest import FORMAT, Manifest, record_of
+from fusion_tool.evals.graders.rubric import Verdict
 from fusion_tool.evals.rows import AnswerRow, PanelRow, VerdictRow
+from fusion_tool.evals.storage import Journal, write
 from fusion_tool.evals.tasks import Task, TaskSet
-from fusion_tool.evals.verdicts import Verdict
+
+FORMAT = 1
+
+
+class ArmRecord(BaseModel):
+    """An arm as a folder knows it; `recorded` is the digest of its recording."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    config: dict[str, Any] | None
+    recorded: str | None = None
+
+
+class Manifest(BaseModel):
+    """What a folder's results are of.
+
+    Args:
+        format: Of the folder.
+        version: Of the package that made it.
+        tasks: The task set's name.
+        fingerprint: The task set's.
+        arms: By name.
+        judge: Whose verdicts count; `None` before the first grading.
+        passes: How many verdicts a criterion gets.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT
+    version: str = Field(default_factory=version)
+    tasks: str
+    fingerprint: str
+    arms: dict[str, ArmRecord] = {}
+    judge: dict[str, Any] | None = None
+    passes: int = 1
+
+    @property
+    def judge_model(self) -> Panelist | None:
+        """The judge, ready to be asked."""
+        return Panelist(**self.judge) if self.judge else None
+
+
+def record_of(arm: Arm) -> ArmRecord:
+    """How a folder remembers `arm`."""
+    rows = json.dumps({name: row.model_dump() for name, row in sorted(arm.recorded.items())}, sort_keys=True)
+    return ArmRecord(
+        kind=arm.kind,
+        config=stored(arm.config) if arm.config else None,
+        recorded=hashlib.sha256(rows.encode()).hexdigest() if arm.recorded else None,
+    )
 
 
 class Results:

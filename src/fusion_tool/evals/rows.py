@@ -6,11 +6,11 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.errors import Reason
-from fusion_tool.evals.hygiene import Hygiene, hygiene, hygiene_of
-from fusion_tool.evals.verdicts import Verdict
-from fusion_tool.result import FusionResult
-from fusion_tool.usage import Call, Usage
+from fusion_tool.evals.graders.rubric import Verdict
+from fusion_tool.evals.metrics.hygiene import Hygiene, hygiene, hygiene_of
+from fusion_tool.graph.result import FusionResult
 
 
 class _Row(BaseModel):
@@ -102,7 +102,7 @@ class AnswerRow(_Row):
     def seat_texts(self) -> dict[str, str]:
         """What each seat of a panel answered, as it is graded, by the seat's label; the last wave's counts."""
         from fusion_tool.grounding.citations import renumber
-        from fusion_tool.sources import Found
+        from fusion_tool.grounding.sources import Found
 
         if self.result is None or len(self.result.plan.seats) < 2:  # noqa: PLR2004 - one seat is no panel
             return {}

@@ -1,4 +1,4 @@
-"""From verdicts to scores: of a task, and of an arm over its tasks.
+"""From verdicts to scores of tasks and arms.
 
 A task's score is `clamp(sum of the weights met / sum of the positive weights, 0, 1)`, averaged over passes; an arm's is
 the mean over tasks (DRACO, arXiv:2602.11685). A missing verdict counts neither way: its criterion is left out of
@@ -11,10 +11,12 @@ from statistics import fmean
 
 from pydantic import BaseModel, ConfigDict
 
-from fusion_tool.evals.intervals import Mean, mean_of
-from fusion_tool.evals.reference import Match
+from fusion_tool.evals.graders.reference import Match, match_reference
+from fusion_tool.evals.graders.rubric import Verdict
+from fusion_tool.evals.results import Results
+from fusion_tool.evals.rows import AnswerRow, digest
+from fusion_tool.evals.statistics import Mean, mean_of
 from fusion_tool.evals.tasks import Criterion, Task
-from fusion_tool.evals.verdicts import Verdict
 
 COVERAGE = 0.95
 """The share of a task's verdicts below which it has no score."""
@@ -172,3 +174,28 @@ def _over(values: Sequence[float]) -> Mean | None:
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
+
+
+def scores_of(results: Results, rows: Iterable[AnswerRow]) -> dict[str, TaskScore]:
+    """One arm's scores by task id.
+
+    Args:
+        results: The folder.
+        rows: The arm's answers, one a task.
+    """
+    verdicts, tasks = results.known_verdicts(), {task.id: task for task in results.tasks.tasks}
+    passes = results.manifest.passes
+    return {
+        row.task: _score(tasks[row.task], row, verdicts.get((row.task, digest(row.text)), ()), passes)
+        for row in rows
+        if row.task in tasks
+    }
+
+
+def _score(task: Task, row: AnswerRow, verdicts: Sequence[Verdict], passes: int) -> TaskScore:
+    if row.reason is not None or row.refused:
+        return TaskScore(task=task.id, domain=task.domain, score=None, refused=row.refused)
+    if task.rubric:
+        return score_rubric(task, verdicts, passes=passes)
+    right = float(match_reference(task, row.answer).right)
+    return TaskScore(task=task.id, domain=task.domain, score=right, pass_rate=right)

@@ -1,22 +1,43 @@
-"""`Summary`: everything a report tells of a results folder, whatever its form."""
+"""Everything a report tells."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 
+from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
-from fusion_tool.evals.bill import Bill, bill_of
-from fusion_tool.evals.cautions import judge_cautions
-from fusion_tool.evals.comparison import Comparison, compare, holm
-from fusion_tool.evals.hygiene import ArmHygiene, hygiene_of_arm
-from fusion_tool.evals.lifts import ArmScores, Lift, lifts
-from fusion_tool.evals.manifest import ArmRecord
-from fusion_tool.evals.results import Results
-from fusion_tool.evals.retention import Retention, retention_of
-from fusion_tool.evals.scored import scores_of
-from fusion_tool.evals.scoring import ArmScore, TaskScore, score_arm
+from fusion_tool.evals.costs import Bill, bill_of
+from fusion_tool.evals.graders.rubric import judge_warnings
+from fusion_tool.evals.metrics.hygiene import ArmHygiene, hygiene_of_arm
+from fusion_tool.evals.metrics.lifts import ArmScores, Lift, lifts
+from fusion_tool.evals.metrics.retention import Retention, retention_of
+from fusion_tool.evals.results import ArmRecord, Results
+from fusion_tool.evals.scoring import ArmScore, TaskScore, score_arm, scores_of
+from fusion_tool.evals.statistics import Comparison, compare, holm
+
+
+def judge_cautions(results: Results) -> list[str]:
+    """Whether the judge has a stake in the answers, or there is none yet."""
+    judge = results.manifest.judge_model
+    if judge is None:
+        ungraded = any(task.rubric for task in results.tasks.tasks)
+        return ["nothing is graded yet: fusion-tool eval grade"] if ungraded else []
+    models = {one.model_name: one for record in results.manifest.arms.values() for one in _writers(record)}
+    return judge_warnings(judge, models.values())
+
+
+def _writers(record: ArmRecord) -> Iterator[Panelist]:
+    """Everyone who may write a word of an arm's answers; of a recording nobody knows."""
+    config = record.config
+    if config is None:
+        return
+    seats = [] if record.kind == "replay" else config["panel"]
+    later = [] if config["strategy"] == "solo" else [config["synthesizer"] or config["judge"] or config["panel"][0]]
+    for role in (*seats, *later):
+        if ":" in role["model"]:  # else it was an object, whose vendor its name does not tell
+            yield Panelist(**role)
 
 
 @dataclass(frozen=True)

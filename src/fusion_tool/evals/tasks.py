@@ -1,10 +1,15 @@
-"""`Task`: a question with what its answers are graded by: weighted criteria, or a reference answer."""
+"""`Task`, `TaskSet`, and the guard against contamination.
+
+What it keeps out is counted in each result (`FusionResult.dropped`).
+"""
 
 import hashlib
 from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from fusion_tool.config.schema import FusionConfig
 
 _Text = Annotated[str, Field(min_length=1)]
 _Weight = Annotated[float, Field(allow_inf_nan=False)]
@@ -130,3 +135,31 @@ def first_repeated(ids: Iterable[str]) -> str | None:
             return one
         seen.add(one)
     return None
+
+
+_TELLING = 40
+"""Characters from which a criterion's words are the rubric's own: "States the year" stands in innocent pages too."""
+
+
+def guarded(config: FusionConfig, tasks: TaskSet) -> FusionConfig:
+    """`config` with `tasks`' hosts and rubric fragments excluded, beside what it excludes already.
+
+    Pages are compared with every fragment, so that a run of one task is best guarded for that task alone:
+    `guarded(config, tasks.only([task.id]))`.
+    """
+    exclude = exclusions(tasks)
+    merged = Exclude(domains=config.excluded_domains, fragments=config.blocked_fragments) | exclude
+    return config.model_copy(update={"excluded_domains": merged.domains, "blocked_fragments": merged.fragments})
+
+
+def exclusions(tasks: TaskSet) -> Exclude:
+    """All that `tasks` exclude: the set, each of its tasks, and the telling words of their rubrics."""
+    exclude = tasks.exclude
+    for task in tasks.tasks:
+        exclude |= task.exclude | Exclude(fragments=_rubric_fragments(task))
+    return exclude
+
+
+def _rubric_fragments(task: Task) -> tuple[str, ...]:
+    wordings = (criterion.requirement for criterion in task.rubric)
+    return tuple(wording for wording in wordings if len(wording) >= _TELLING)

@@ -1,1 +1,1 @@
-"""Grounding: citations become numbers, and each cited sentence is held against its source."""
+"""Checks of answers without a model: citations against sources, closed answers against each other."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fusion_tool.grounding.grammar import Token, tokens
-from fusion_tool.grounding.sentences import sentences
+from fusion_tool.grounding.passages import sentences
+from fusion_tool.grounding.sources import Found
 from fusion_tool.grounding.support import Support, judge_support
 from fusion_tool.grounding.wording import contents
-from fusion_tool.sources import Found
 
 _WORST: tuple[Support, ...] = ("mismatch", "weak", "supported")
 _CLAIM = 3

@@ -1,13 +1,16 @@
-"""Citations by id become citations by number.
+"""Citations by id become citations by number: in a text, in a stream, in JSON.
 
-A number in brackets that is not glued to a word is always one of ours in the renumbered text: our own get
-a space before them where they would be glued, and a bare `[3]` of the model's becomes `(3)`.
+A number in brackets that is not glued to a word is always one of ours in the renumbered text: our own get a space
+before them where they would be glued, and a bare `[3]` of the model's becomes `(3)`. Over a stream the joined output
+equals that of the whole text. In JSON citations stand inside the strings, and nowhere else.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from fusion_tool.grounding.grammar import Token, tokens
+from fusion_tool.grounding.grammar import Scanner, Token, tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +109,69 @@ def renumber(text: str, known: Mapping[str, object]) -> Renumbered:
 def cited_ids(text: str) -> list[str]:
     """The ids cited in `text`, known or not, in order of first appearance, without repeats."""
     return list(dict.fromkeys(found for token in tokens(text) for found in token.ids))
+
+
+class CitationStream:
+    """Renumbers a text that arrives in deltas.
+
+    Held back is only what may still change: a bracket that can still become a citation, a citation that
+    the next one may join, inline code before it closes, a line that may open or close a code fence, and
+    blanks before whatever comes next.
+
+    Args:
+        known: The retrieved sources by id; only the keys matter.
+    """
+
+    def __init__(self, known: Mapping[str, object]) -> None:
+        self._numbering = Numbering(frozenset(known))
+        self._scanner = Scanner(self._numbering.known)
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The number of each id cited so far."""
+        return self._numbering.numbers
+
+    @property
+    def dropped(self) -> list[str]:
+        """Ids cited so far that were never retrieved."""
+        return self._numbering.dropped
+
+    def feed(self, delta: str) -> str:
+        """What `delta` lets out; may be empty."""
+        return self._write(self._scanner.feed(delta))
+
+    def close(self) -> str:
+        """The rest. Nothing may be fed afterwards."""
+        return self._write(self._scanner.close()) + self._numbering.close()
+
+    def _write(self, tokens: Iterable[Token]) -> str:
+        return "".join([self._numbering.write(token) for token in tokens])
+
+
+def renumber_json(text: str, known: Mapping[str, object]) -> Renumbered:
+    """As `renumber`, in each string of the JSON that `text` is; a list of ids, `["1a2b3c4d"]`, is no citation.
+
+    Args:
+        text: JSON; text that is none is renumbered as Markdown.
+        known: The retrieved sources by id; only the keys matter.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return renumber(text, known)
+    numbers, dropped = dict[str, int](), list[str]()
+
+    def within(value: Any) -> Any:
+        match value:
+            case str():
+                numbering = Numbering(frozenset(known), numbers, dropped)
+                written = "".join([numbering.write(token) for token in tokens(value, numbering.known)])
+                return written + numbering.close()
+            case list():
+                return [within(one) for one in value]
+            case dict():
+                return {key: within(one) for key, one in value.items()}
+            case _:
+                return value
+
+    return Renumbered(json.dumps(within(value), ensure_ascii=False), numbers, dropped)

@@ -1,1 +1,1 @@
-"""The only place that makes and calls chat models."""
+"""Chat models: reached, called, measured, remembered. The only place that makes and calls them."""

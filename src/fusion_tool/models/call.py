@@ -9,18 +9,15 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 
-from fusion_tool import health
-from fusion_tool.budget import OverBudget, Tab
-from fusion_tool.config import Panelist
-from fusion_tool.models import replay, withdrawn
-from fusion_tool.models.faults import Fault, fault_of
-from fusion_tool.models.latency import FirstToken
-from fusion_tool.models.retry import Again, with_retries
-from fusion_tool.models.streaming import QUIET, Broken, Streaming
-from fusion_tool.models.text import answer_text
+from fusion_tool.budget.ledger import OverBudget, Tab
+from fusion_tool.budget.pricing import cost_of
+from fusion_tool.budget.usage import Call, Stage
+from fusion_tool.config.schema import Panelist
+from fusion_tool.models import health, replay
+from fusion_tool.models.faults import Again, Fault, fault_of, with_retries
+from fusion_tool.models.health import recall, remember
+from fusion_tool.models.streaming import QUIET, Broken, FirstToken, Streaming, answer_text
 from fusion_tool.models.wire import tokens_of
-from fusion_tool.pricing import cost_of
-from fusion_tool.usage import Call, Stage
 
 _CANCELLED = Fault("cancelled", "the call was cancelled")
 
@@ -131,7 +128,7 @@ async def measured(
         CallFailed: Error, time over, no budget, refusal, or nothing in it.
     """
     started, attempts = time.monotonic(), _Attempts(send, size, account)
-    if known := withdrawn.recall(account.panelist):
+    if known := recall(account.panelist):
         raise CallFailed(known, account.model)
     fault: Fault | None = _CANCELLED
     try:
@@ -143,7 +140,7 @@ async def measured(
         raise
     except Exception as error:
         fault = _fault(error)
-        withdrawn.remember(account.panelist, fault)
+        remember(account.panelist, fault)
         raise CallFailed(fault, account.model) from error
     finally:  # the model is judged by what became of the call: an attempt that a retry made good harmed nobody
         if attempts.begun:

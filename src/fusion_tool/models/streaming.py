@@ -1,6 +1,15 @@
-"""An answer as it is written: its text passed on, its first token noted, and one whole message in the end."""
+"""An answer as it is written: its text passed on, its first token noted, one whole message in the end.
 
-from collections.abc import Callable, Sequence
+Leaked reasoning is stripped, in one piece or in a stream of deltas. How long each model was silent before it began is
+remembered over its latest calls.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import quantiles
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
@@ -8,10 +17,123 @@ from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.messages.tool import default_tool_parser
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from fusion_tool.config.schema import Panelist
 from fusion_tool.models import replay
-from fusion_tool.models.latency import FirstToken
-from fusion_tool.models.retry import Again
-from fusion_tool.models.text import AnswerStream
+from fusion_tool.models.faults import Again
+from fusion_tool.models.providers import endpoint_of
+
+_WINDOW = 50
+_ENOUGH = 10
+"""Observations before which a tail cannot be told."""
+
+_seen: dict[tuple[str | None, str], deque[float]] = {}
+
+
+def observe(panelist: Panelist, seconds: float) -> None:
+    """Note that a call of the panelist's model was silent for `seconds` before its first token."""
+    _seen.setdefault(_key(panelist), deque(maxlen=_WINDOW)).append(seconds)
+
+
+def p90(panelist: Panelist) -> float | None:
+    """The seconds within which nine of ten recent calls had begun; `None` while fewer than ten are known."""
+    seen = _seen.get(_key(panelist), ())
+    return quantiles(seen, n=10)[-1] if len(seen) >= _ENOUGH else None
+
+
+def give_up(panelist: Panelist, seconds: float) -> None:
+    """Note that a call was cancelled after `seconds` of silence.
+
+    The silence would have lasted longer, which says something only where it was long already: then it counts, as a
+    lower bound. Left out, the slowest calls would vanish, and the tail with them, the more the earlier they are cut.
+    """
+    known = p90(panelist)
+    if known is not None and seconds >= known:
+        observe(panelist, seconds)
+
+
+class FirstToken:
+    """One call's wait for its first token.
+
+    Args:
+        panelist: Whose model is called.
+        on_first: Told when it comes.
+
+    Attributes:
+        seconds: From the attempt's start until it came; `None` where none came, or the call does not stream.
+    """
+
+    def __init__(self, panelist: Panelist, on_first: Callable[[], None] | None = None) -> None:
+        self._panelist, self._on_first = panelist, on_first
+        self._since = 0.0
+        self.seconds: float | None = None
+
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Make one attempt inside."""
+        self._since = time.monotonic()
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self.seconds is None:
+                give_up(self._panelist, time.monotonic() - self._since)
+            raise
+
+    def came(self) -> None:
+        """Note a token; only the first one counts."""
+        if self.seconds is None:
+            self.seconds = time.monotonic() - self._since
+            observe(self._panelist, self.seconds)
+            if self._on_first:
+                self._on_first()
+
+
+def _key(panelist: Panelist) -> tuple[str | None, str]:
+    return endpoint_of(panelist), panelist.model_name
+
+
+_OPEN, _CLOSE = "<think>", "</think>"
+
+
+class AnswerStream:
+    """Passes on a stream's answer text and holds back the rest.
+
+    Dropped: white space at either end, and a leading `<think>...</think>` that a server left in the content.
+    The joined output is the same for every way of cutting the text into deltas.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._started = False
+
+    def feed(self, delta: str) -> str:
+        """The part of the answer that is certain after `delta`."""
+        self._held += delta
+        if not self._started and not self._start():
+            return ""
+        certain = self._held.rstrip()
+        self._held = self._held[len(certain) :]
+        return certain
+
+    def _start(self) -> bool:
+        """Whether the answer proper has begun."""
+        text = self._held.lstrip()
+        while text.startswith(_OPEN) and _CLOSE in text:
+            text = text.split(_CLOSE, 1)[1].lstrip()
+        self._held = text
+        self._started = bool(text) and not text.startswith(_OPEN) and not _OPEN.startswith(text)
+        return self._started
+
+    def close(self) -> str:
+        """The rest, once the stream has ended: nothing, or a short answer that looked like a tag's beginning."""
+        held, self._held = self._held, ""
+        return "" if self._started or held.startswith(_OPEN) else held
+
+
+def answer_text(content: str) -> str:
+    """The answer in a whole message's text."""
+    stream = AnswerStream()
+    return stream.feed(content) + stream.close()
+
 
 QUIET = RunnableConfig(tags=["nostream"])
 """Keeps the inner models' tokens out of an outer agent's message stream."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from fusion_tool.usage import believe_count, believe_usd
+from fusion_tool.budget.usage import believe_count, believe_usd
 
 _COUNTS = ("prompt_tokens", "completion_tokens")
 _OURS = ("input_tokens", "output_tokens")

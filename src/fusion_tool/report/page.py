@@ -7,9 +7,9 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from fusion_tool.extras import require
-from fusion_tool.report import words
-from fusion_tool.usage import is_search
+from fusion_tool.budget.usage import is_search
+from fusion_tool.config.installation import require
+from fusion_tool.report import labels
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -65,5 +65,5 @@ def _environment(package: str) -> "Environment":
     style = (files(_HOME) / "templates" / "style.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     made.globals |= {"style": Markup(style), "policy": _POLICY.format(digest)}  # noqa: S704 - our own file
-    made.globals |= {"words": words, "is_search": is_search}
+    made.globals |= {"words": labels, "is_search": is_search}
     return made

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from fusion_tool.report.bill import lanes_of, stages_of
-from fusion_tool.report.comparison import matrix
+from fusion_tool.budget.usage import Usage
+from fusion_tool.graph.result import FailedModel, FusionResult, Support
+from fusion_tool.grounding.sources import Source
+from fusion_tool.report.charts import Lane, Watched, from_durations, is_whole, lanes_of, picture, stages_of
+from fusion_tool.report.markdown import Cited, is_web, prose
+from fusion_tool.report.matrix import matrix
 from fusion_tool.report.page import page
-from fusion_tool.report.picture import Lane, picture
-from fusion_tool.report.prose import Cited, is_web, prose
-from fusion_tool.report.timeline import Watched, from_durations, is_whole
-from fusion_tool.result import FailedModel, FusionResult, Support
-from fusion_tool.sources import Source
-from fusion_tool.usage import Usage
 
 if TYPE_CHECKING:
     from markupsafe import Markup

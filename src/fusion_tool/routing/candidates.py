@@ -1,16 +1,79 @@
-"""The models that may answer a question: how good each is at it, at what price, and why some are out."""
+"""The models that may answer, with quality and price, and why others are out."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from typing import TypeAlias
 
-from fusion_tool.config import FusionConfig
-from fusion_tool.estimate import BYTES_A_TOKEN
-from fusion_tool.routing.expected import seat_seconds, seat_usd
-from fusion_tool.routing.profile import Profile
+from fusion_tool.budget.amounts import ANALYSIS_TOKENS, ANSWER_TOKENS, BYTES_A_TOKEN, RESULT_TOKENS, TURN_TOKENS
+from fusion_tool.budget.pricing import cost_of
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.models.providers import KEYS, fallback_of
+from fusion_tool.routing.classifier.signals import Domain
+from fusion_tool.routing.policy.locality import is_local
+from fusion_tool.routing.policy.model_names import banned_by
+from fusion_tool.routing.profiles import Profile, profile_of
 from fusion_tool.routing.quality import Quality, qualities
-from fusion_tool.routing.signals import Domain
+
+_INSTRUCTIONS = 1500
+"""Tokens of a role's instructions, with the schemas of a seat's tools."""
+
+_STEP = 1000
+"""Bytes by which questions are counted: the price list is slow, and steps let its answers be kept."""
+
+
+def seat_usd(model: str, config: FusionConfig, asked: int) -> float | None:
+    """US dollars of one seat that makes all its tool calls, one a turn; `None` where the price is unknown.
+
+    Args:
+        model: `"provider:model"`.
+        config: Its tools and how often they may be called.
+        asked: Bytes of the question and its context.
+    """
+    turns = _turns(config)
+    prompt, growth = _prompt(asked), RESULT_TOKENS + TURN_TOKENS
+    read = sum(prompt + turn * growth for turn in range(turns + 1))
+    return _usd(model, read, _written(turns))
+
+
+def comparison_usd(judge: str, synthesizer: str, asked: int, answers: int) -> float | None:
+    """US dollars of comparing `answers` answers and writing one; `None` where a price is unknown."""
+    prompt = _prompt(asked) + answers * ANSWER_TOKENS
+    judged = _usd(judge, prompt, ANALYSIS_TOKENS)
+    return total([judged, _usd(synthesizer, prompt + ANALYSIS_TOKENS, ANSWER_TOKENS)])
+
+
+def seat_seconds(tokens_per_second: float | None, config: FusionConfig) -> float | None:
+    """Seconds that one seat writes; `None` where its speed is unknown."""
+    return None if tokens_per_second is None else _written(_turns(config)) / tokens_per_second
+
+
+def total(costs: Sequence[float | None]) -> float | None:
+    """The sum; unknown where one of them is."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
+
+
+def _prompt(asked: int) -> int:
+    """Tokens of the first prompt."""
+    return _INSTRUCTIONS + math.ceil(asked / _STEP) * _STEP // BYTES_A_TOKEN
+
+
+@lru_cache(maxsize=4096)
+def _usd(model: str, read: int, written: int) -> float | None:
+    return cost_of(model, input_tokens=read, output_tokens=written)[0]
+
+
+def _turns(config: FusionConfig) -> int:
+    tools = config.search is not None or config.documents is not None or config.bash != "off"
+    return config.max_tool_calls if tools else 0
+
+
+def _written(turns: int) -> int:
+    return turns * TURN_TOKENS + ANSWER_TOKENS
+
 
 Refusal: TypeAlias = Callable[[str], str | None]
 """Why a model, `"provider:model"`, may not be asked (denied, weights not open, no key, ...); `None` where it may."""
@@ -165,3 +228,46 @@ def _limited(one: Candidate, config: FusionConfig, enough: float) -> Candidate:
 
 def _order(one: Candidate) -> tuple[bool, float, float]:
     return one.quality is None, one.usd if one.usd is not None else float("inf"), -(one.quality or 0)
+
+
+def configured(config: FusionConfig) -> Mapping[str, Panelist]:
+    """The named models: a role's with its settings, the panel's before others; then the roles' fallbacks.
+
+    A model that was given as an object has no name that would lead to it, and is none of them.
+    """
+    roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
+    behind = (fallback_of(one, model) for one in roles for model in one.fallbacks)
+    return {one.model: one for one in reversed((*roles, *behind)) if isinstance(one.model, str)}
+
+
+def has_own_endpoint(one: Panelist) -> bool:
+    """Whether the model is asked elsewhere, or with another key, than its bare name says."""
+    return one.base_url is not None or one.api_key_env is not None
+
+
+def refusals(config: FusionConfig, *, profiles: Mapping[str, Profile], keyed: Collection[str] | None) -> Refusal:
+    """What `choose` asks of every model: `None`, or why it is out.
+
+    Args:
+        config: `candidates`, `privacy`, `deny` and `require_open_weights`.
+        profiles: What is known of models.
+        keyed: Providers whose key is set; `None` plans as if all were.
+    """
+    named = configured(config)
+
+    def refusal(model: str) -> str | None:
+        if config.candidates == "configured" and model not in named:
+            return "is not one of the configured models"
+        one, provider = named.get(model) or Panelist(model=model), model.partition(":")[0]
+        if config.privacy == "local" and not is_local(one):
+            return "privacy is local, and it is not"
+        if pattern := banned_by(one, config.deny, profiles):
+            return f"denied by '{pattern}'"
+        profile = profile_of(model, profiles)
+        if config.require_open_weights and not (profile and profile.open_weights):
+            return "its weights are not known to be open"
+        if keyed is not None and provider in KEYS and provider not in keyed and not has_own_endpoint(one):
+            return f"{KEYS[provider]} is not set"
+        return None
+
+    return refusal

@@ -1,19 +1,121 @@
-"""`choose`: the cheapest models that are good enough for a question, and how they are to work on it."""
+"""`choose`: the cheapest good-enough models and their strategy, with the reason."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
-from fusion_tool.config import FusionConfig, Panelist
-from fusion_tool.routing.candidates import Candidate, Field, Refusal, candidates
-from fusion_tool.routing.classify import classify
-from fusion_tool.routing.configured import configured, has_own_endpoint
-from fusion_tool.routing.expected import comparison_usd, seat_usd, total
-from fusion_tool.routing.profile import Profile
-from fusion_tool.routing.reason import reason, spoken
-from fusion_tool.routing.refused import no_plan, short_of, within_reach
-from fusion_tool.routing.signals import Signals
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.errors import ConfigError
+from fusion_tool.routing.candidates import (
+    Candidate,
+    Field,
+    Refusal,
+    candidates,
+    comparison_usd,
+    configured,
+    has_own_endpoint,
+    seat_usd,
+    total,
+)
+from fusion_tool.routing.classifier.classify import classify
+from fusion_tool.routing.classifier.signals import Domain, Signals
+from fusion_tool.routing.profiles import Profile
+
+_FEW = 3
+"""Words of evidence that are named."""
+
+
+def spoken(domain: Domain) -> str:
+    """The domain in plain words."""
+    return domain.replace("_", " ")
+
+
+def reason(  # noqa: PLR0913 - the parts of a sentence
+    strategy: str, seats: Sequence[Candidate], signals: Signals, *, basis: str, quality: float, usd: float | None
+) -> str:
+    """Domain and evidence, the chosen models, what their quality rests on, and the price.
+
+    Args:
+        strategy: `solo`, `cascade` or `panel`.
+        seats: The chosen models; a cascade's last is the strong one.
+        signals: What was told of the question.
+        basis: The benchmark, or what stands in for it.
+        quality: The share of the best score that was asked for.
+        usd: What the run is expected to cost with every seat asked.
+    """
+    lead = seats[-1] if strategy == "cascade" else seats[0]
+    names = ", ".join(one.short_name for one in seats)
+    is_enough = lead.why_not is None and (lead.quality or 0) >= quality
+    match strategy:
+        case "solo":
+            shape = f"{names} alone is the cheapest that is good enough" if is_enough else f"{names} alone"
+        case "cascade":
+            shape = f"{names}: two cheap scouts of different families, the best model where they disagree"
+        case _:
+            shape = f"{names}: {len(seats)} different model families{' that are good enough' * is_enough}"
+    points = "" if lead.score is None else f"{lead.score:g} points, "
+    worth = f"{lead.short_name}: {points}{lead.quality or 0:.3f} of the best allowed by {basis}, {quality:g} asked"
+    price = "at an unknown price" if usd is None else f"for ${usd:.4f} expected{' if all are asked' * (len(seats) > 1)}"
+    return f"{_question(signals)}. {shape} ({worth}), {price}."
+
+
+def _question(signals: Signals) -> str:
+    domain = f"{signals.domain}: "
+    said = [one.removeprefix(domain) for one in signals.evidence if one.startswith(domain)][:_FEW]
+    kind = [signals.difficulty, "closed" if signals.closed else "open", *(["deep"] if signals.deep else [])]
+    return f"{spoken(signals.domain)} ({', '.join(said) or 'as given'}), {', '.join(kind)}"
+
+
+def no_plan(field: Field, config: FusionConfig, domain: str) -> ConfigError:
+    """The error where no candidate meets the limits; its `field` is the limit that binds.
+
+    Quality alone never binds, as the best there is is good enough: what keeps the good enough ones out does.
+    """
+    good = [one for one in field.known if one.limit != "quality"]
+    nearest = min(good, key=lambda one: (one.usd or 0, one.model))
+    cures = ["raise it"]
+    if inside := _inside(field, config):
+        best = max(inside, key=lambda one: one.quality or 0)
+        cures.append(f"lower quality to {_below(best.quality or 0):g} for {best.short_name}")
+    return ConfigError(
+        f"no model that is good enough for {domain} fits: {nearest.short_name} has {nearest.why_not}; "
+        f"{' or '.join(cures)}",
+        field=nearest.limit,
+    )
+
+
+def short_of(field: Field, config: FusionConfig) -> str:
+    """What is given up where no candidate has the asked quality; nothing where one has."""
+    if field.enough >= config.quality:
+        return ""
+    return f"No candidate has quality {config.quality:g} here, the best one has {field.enough:.3f}. "
+
+
+def within_reach(field: Field, config: FusionConfig) -> tuple[Sequence[Candidate], str]:
+    """What comes nearest, and what is given up for it: quality, or else a limit."""
+    if inside := _inside(field, config):
+        best = max(inside, key=lambda one: one.quality or 0)
+        return [best], f"Nearest plan: quality {best.quality:.3f} instead of {config.quality:g}. "
+    cheapest = min(field.known, key=lambda one: (one.usd or 0, -(one.quality or 0)))
+    takes = f"${cheapest.usd:.4f}" + ("" if cheapest.seconds is None else f" and {cheapest.seconds:.0f} s")
+    return [cheapest], f"Nearest plan, though not within the limits: even {cheapest.short_name} takes {takes}. "
+
+
+def _inside(field: Field, config: FusionConfig) -> list[Candidate]:
+    """Candidates within all limits but quality."""
+    usd, seconds = config.limits.usd, config.limits.seat_seconds or config.limits.seconds
+    return [
+        one
+        for one in field.known
+        if (usd is None or (one.usd or 0) <= usd) and (one.seconds is None or one.seconds <= seconds)
+    ]
+
+
+def _below(quality: float) -> float:
+    """`quality` to three digits, not above it."""
+    return int(quality * 1000) / 1000
+
 
 Chosen: TypeAlias = Literal["solo", "cascade", "panel"]
 

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-from fusion_tool import health
-from fusion_tool.config import FusionConfig
-from fusion_tool.models.endpoints import providers_with_key
-from fusion_tool.routing.allowed import allowed, is_restricted
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.models import health
+from fusion_tool.models.providers import providers_with_key
+from fusion_tool.routing.candidates import refusals
 from fusion_tool.routing.choose import Choice, choose
-from fusion_tool.routing.consult import Classifier, consult
-from fusion_tool.routing.local import require_local
-from fusion_tool.routing.narrow import Allowed, fitting
-from fusion_tool.routing.privacy import is_private, load_patterns
+from fusion_tool.routing.classifier.classify import Classifier, consult
+from fusion_tool.routing.classifier.signals import Signals
+from fusion_tool.routing.policy.allowed import allowed, is_restricted
+from fusion_tool.routing.policy.documents import receivers, require_local_readers
+from fusion_tool.routing.policy.locality import require_local
+from fusion_tool.routing.policy.private_data import is_private, load_patterns
+from fusion_tool.routing.policy.restrict import Allowed, fitting
 from fusion_tool.routing.profiles import load_profiles
-from fusion_tool.routing.readers import receivers, require_local_readers
-from fusion_tool.routing.refusal import refusals
-from fusion_tool.routing.signals import Signals
 
 
 @dataclass(frozen=True)

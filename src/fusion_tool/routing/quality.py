@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from fusion_tool.routing.profile import Profile, Score
-from fusion_tool.routing.signals import DOMAINS, Domain
+from fusion_tool.routing.classifier.signals import DOMAINS, Domain
+from fusion_tool.routing.profiles import Profile, Score
 
 _ENOUGH = 0.5
 """The share of the scored domains in which a model must have a score to be judged by their mean."""

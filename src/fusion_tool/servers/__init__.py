@@ -1,1 +1,1 @@
-"""What serves a panel to other programs: an OpenAI-compatible HTTP server, and what a hosted caller may ask for."""
+"""A panel for other programs: an OpenAI-compatible server, MCP, Agent Server."""

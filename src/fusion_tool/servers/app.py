@@ -15,16 +15,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from fusion_tool.config import FusionConfig, Panelist
+from fusion_tool.api.tool import FusionTool
+from fusion_tool.config.installation import version
+from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.servers.auth import Guard
-from fusion_tool.servers.catalog import Catalog
-from fusion_tool.servers.chat import Chat
-from fusion_tool.servers.limits import MOST_BYTES, Slots
-from fusion_tool.servers.metrics import Metrics
-from fusion_tool.servers.refusals import ApiError, refusal
-from fusion_tool.servers.streaming import ProgressStyle
-from fusion_tool.tool import FusionTool
-from fusion_tool.version import version
+from fusion_tool.servers.capacity import MOST_BYTES, Slots
+from fusion_tool.servers.openai.endpoint import Chat
+from fusion_tool.servers.openai.errors import ApiError, refusal
+from fusion_tool.servers.openai.metrics import Metrics
+from fusion_tool.servers.openai.models import Catalog
+from fusion_tool.servers.openai.sse import ProgressStyle
 
 _SECONDS_TO_END = 5.0
 _SECONDS_TO_FLUSH = 0.05

@@ -10,8 +10,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fusion_tool.errors import ConfigError
-from fusion_tool.servers.completions import send_json
-from fusion_tool.servers.refusals import ApiError
+from fusion_tool.servers.openai.errors import ApiError
+from fusion_tool.servers.openai.response import send_json
 
 VARIABLE = "FUSION_SERVER_KEYS"
 _OPEN = ("/healthz",)

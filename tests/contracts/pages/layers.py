@@ -16,7 +16,7 @@ def layers_table() -> str:
 
 
 def _rows() -> Iterator[tuple[str, ...]]:
-    (contract,) = (one for one in PROJECT["tool"]["importlinter"]["contracts"] if one["type"] == "layers")
+    (contract,) = (one for one in PROJECT["tool"]["importlinter"]["contracts"] if one["name"] == "Imports point down")
     for number, layer in enumerate(contract["layers"], start=1):
         for place, module in enumerate(layer.replace(":", "|").split("|")):
             yield "" if place else str(number), f"`{module.strip()}`", _about(module.strip())

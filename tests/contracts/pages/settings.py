@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fusion_tool.cli.template import _documented
-from fusion_tool.config import Documents, Fetch, FusionConfig, Limits, Panelist, Search
+from fusion_tool.cli.config_template import _documented
+from fusion_tool.config.schema import Documents, Fetch, FusionConfig, Limits, Panelist, Search
 from tests.contracts.pages.markdown import table
 
 TABLES: dict[str, type[BaseModel]] = {

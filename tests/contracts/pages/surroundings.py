@@ -5,14 +5,14 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_config_path, user_data_path
 
-from fusion_tool import runs
-from fusion_tool.cache import store as results
-from fusion_tool.evals.published import published
-from fusion_tool.health import store as health
-from fusion_tool.models.endpoints import PROVIDERS, Provider
-from fusion_tool.models.install import MODELS, weights_path
-from fusion_tool.panel_tools.check import NEEDS
-from fusion_tool.routing import privacy, profiles
+from fusion_tool.api import response_cache, run_store
+from fusion_tool.evals.datasets import published
+from fusion_tool.models import outcomes
+from fusion_tool.models.local import MODELS, weights_path
+from fusion_tool.models.providers import PROVIDERS, Provider
+from fusion_tool.routing import profiles
+from fusion_tool.routing.policy import private_data
+from fusion_tool.tools.search.search import NEEDS
 from tests.contracts.pages.markdown import table
 
 _HOMES = {"data": user_data_path, "cache": user_cache_path, "configuration": user_config_path}
@@ -39,20 +39,25 @@ def files_table() -> str:
 
 def _files() -> Iterator[tuple[str, ...]]:
     yield (
-        _shown(runs.default_path()),
+        _shown(run_store.default_path()),
         "kept runs: question, what was read and answered",
-        f"{runs.KEEP_DAYS:g} days after the last step",
+        f"{run_store.KEEP_DAYS:g} days after the last step",
         "`fusion-tool runs delete RUN_ID`, `fusion-tool runs delete --older-than DAYS`",
     )
     yield (
-        _shown(health.default_path()),
+        _shown(outcomes.default_path()),
         "how every call of a model ended; nothing that was said",
-        f"{health.KEEP_DAYS} days",
+        f"{outcomes.KEEP_DAYS} days",
         "deleting the file; `health = false` stops it",
     )
     weights = next(iter(MODELS))
     yield _shown(weights_path(weights)), "the embedded model's weights", "ever", "deleting the file"
-    yield _shown(results.default_path()), "whole results, with `cache = true`", "the day (UTC)", "deleting the file"
+    yield (
+        _shown(response_cache.default_path()),
+        "whole results, with `cache = true`",
+        "the day (UTC)",
+        "deleting the file",
+    )
     yield (
         _shown(user_cache_path("fusion-tool") / "tools.sqlite"),
         "searches and pages, where `cache_seconds` is set",
@@ -78,7 +83,7 @@ def _files() -> Iterator[tuple[str, ...]]:
             "scores that your evaluations measured",
             "ever; `fusion-tool eval profiles` writes it",
         ),
-        (privacy.FILE, "your [patterns of private questions](#private-questions)", "ever; only read"),
+        (private_data.FILE, "your [patterns of private questions](#private-questions)", "ever; only read"),
     ):
         yield _shown(user_config_path("fusion-tool") / name), what, kept, "deleting the file"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fusion_tool.models.endpoints import KEYS
-from fusion_tool.panel_tools.check import NEEDS
+from fusion_tool.models.providers import KEYS
+from fusion_tool.tools.search.search import NEEDS
 from tests.scripted_server import ScriptedServer
 from tests.unit.cli.support import script_panel
 

@@ -7,10 +7,9 @@ import pytest
 from rich.console import Console
 from rich.spinner import Spinner
 
-from fusion_tool.cli.outputs import Answer
-from fusion_tool.cli.progress.board import Board
-from fusion_tool.cli.progress.lines import plain_lines
-from fusion_tool.cli.progress.live import live_table, table
+from fusion_tool.cli.output import Answer
+from fusion_tool.cli.progress import live_table, plain_lines, table
+from fusion_tool.cli.run_view import Board
 
 _PLAN = {"type": "plan.chosen", "t": 0.0, "strategy": "panel", "seats": ["a", "b"], "reason": "all"}
 _RUN = [
@@ -89,7 +88,7 @@ def test_the_live_table_leaves_when_the_answer_begins() -> None:
 async def test_lines_give_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     import asyncio
 
-    monkeypatch.setattr("fusion_tool.cli.progress.lines._SILENCE", 0.0)
+    monkeypatch.setattr("fusion_tool.cli.progress._SILENCE", 0.0)
     out, seen = io.StringIO(), asyncio.Event()
     board, console = _board(*_RUN[:3]), Console(file=out, width=100)
     write = out.write

@@ -1,13 +1,13 @@
 """Results folders by hand: rows as a run would have written them."""
 
-from fusion_tool.config import FusionConfig
+from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.config.schema import FusionConfig
 from fusion_tool.evals.arms import Arm
+from fusion_tool.evals.graders.rubric import Verdict
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.rows import AnswerRow, VerdictRow, digest
 from fusion_tool.evals.tasks import Task, TaskSet
-from fusion_tool.evals.verdicts import Verdict
-from fusion_tool.result import FusionResult
-from fusion_tool.usage import Call, Usage
+from fusion_tool.graph.result import FusionResult
 from tests.unit.evals.tasks import RUBRIC
 
 JUDGE = {"model": "openrouter:g/judge"}

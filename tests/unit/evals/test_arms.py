@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fusion_tool.config import Limits
+from fusion_tool.config.schema import Limits
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.arms import parse_arms
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.evals.reference import Match
+from fusion_tool.evals.graders.reference import Match
+from fusion_tool.evals.graders.rubric import Verdict
 from fusion_tool.evals.scoring import TaskScore, rubric_score, score_arm, score_reference, score_rubric
 from fusion_tool.evals.tasks import Criterion
-from fusion_tool.evals.verdicts import Verdict
 from tests.unit.evals.tasks import RUBRIC, task
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from fusion_tool.evals.bill import bill_of
-from fusion_tool.evals.markdown import to_markdown
+from fusion_tool.evals.costs import bill_of
+from fusion_tool.evals.report.charts import Dot, frontier
+from fusion_tool.evals.report.tables import to_markdown
 from fusion_tool.evals.rows import AnswerRow, PanelRow
-from fusion_tool.evals.scatter import Dot, frontier
 from fusion_tool.evals.summary import summarize
 from tests.unit.evals.folders import CALL, JUDGE, answer, folder, panel, references, result, solo, verdicts
 from tests.unit.evals.tasks import task
@@ -126,7 +126,7 @@ def test_the_frontier_is_what_no_other_arm_beats():
 
 def test_nothing_of_an_arm_or_a_task_is_html_on_the_page(tmp_path):
     pytest.importorskip("leather", reason="the page's pictures need the extra")
-    from fusion_tool.evals.page import to_html
+    from fusion_tool.evals.report.html import to_html
 
     hostile = "<img src=x onerror=alert(1)>"
     results = folder(tmp_path, references(8, domain=hostile), solo(hostile), solo("plain"))

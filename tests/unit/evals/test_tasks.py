@@ -1,9 +1,14 @@
-"""A task set's identity and its parts."""
+"""A task set's identity and its parts.
+
+The guard: what gives a rubric away is excluded beside what was excluded already.
+"""
 
 import pytest
 
-from fusion_tool.evals.tasks import Criterion, TaskSet
-from tests.unit.evals.tasks import task
+from fusion_tool.evals.tasks import Criterion, TaskSet, guarded
+from fusion_tool.testing import fake_config
+from fusion_tool.tools.exclusions import blocked_by
+from tests.unit.evals.tasks import RUBRIC, task
 
 
 def test_a_fingerprint_tells_what_decides_scores_and_nothing_else():
@@ -22,3 +27,29 @@ def test_a_part_keeps_the_sets_order_and_exclusions():
     assert part.exclude.domains == ("x.example",)
     with pytest.raises(KeyError, match="d"):
         three.only(["a", "d"])
+
+
+TASKS = TaskSet(
+    name="mills",
+    tasks=(task("a", exclude={"domains": ["mill.example"], "fragments": ["canary-7"]}), task("b")),
+    exclude={"domains": ["rubrics.example"], "fragments": ["the/dataset"]},
+)
+
+
+def test_hosts_and_fragments_are_added_to_the_configurations_own():
+    config = guarded(fake_config(excluded_domains=["own.example"], blocked_fragments=["own words"]), TASKS)
+    assert config.excluded_domains == ("own.example", "rubrics.example", "mill.example")
+    assert config.blocked_fragments[:3] == ("own words", "the/dataset", "canary-7")
+
+
+def test_a_page_with_the_rubrics_own_words_is_kept_out_and_an_innocent_one_is_not():
+    config = guarded(fake_config(), TASKS)
+    owner = RUBRIC[1].requirement
+    assert blocked_by(f"<li>{owner.upper()}</li>", config.blocked_fragments)
+    assert not blocked_by("Leads with the answer. The Alder mill was built in 1861.", config.blocked_fragments)
+
+
+def test_one_task_is_guarded_alone():
+    config = guarded(fake_config(), TASKS.only(["b"]))
+    assert config.excluded_domains == ("rubrics.example",)
+    assert "canary-7" not in config.blocked_fragments

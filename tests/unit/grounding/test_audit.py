@@ -1,7 +1,7 @@
 import pytest
 
 from fusion_tool.grounding.audit import audit
-from fusion_tool.sources import Found
+from fusion_tool.grounding.sources import Found
 
 A, B, UNKNOWN = "1a2b3c4d", "5e6f7a8b", "deadbee0"
 

@@ -1,10 +1,14 @@
+"""Citations in an answer that is JSON."""
+
+import itertools
+import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fusion_tool.grounding.citations import cited_ids, renumber
+from fusion_tool.grounding.citations import CitationStream, cited_ids, renumber, renumber_json
 
 A, B, UNKNOWN = "1a2b3c4d", "5e6f7a8b", "deadbee0"
 KNOWN = {A: None, B: None}
@@ -206,3 +210,102 @@ def test_nothing_but_citations_and_blanks_is_lost(text):
         return re.sub(r"\[[^\]]*\]|[\s(),;]", "", written)
 
     assert bare(renumber(text, KNOWN).text) == bare(text)
+
+
+KNOWN_STREAM = {"1a2b3c4d": None, "5e6f7a8b": None}
+PIECES = st.sampled_from(
+    [
+        *("1a2b3c4d", "5e6f7a8b", "deadbee0", "20240131", "[1a2b3c4d]", "[5e6f7a8b]", "[deadbee0]", "[3]"),
+        *"[]()【】`~\\\n \t,;:^#†-.a0>|",
+        *("```", "~~~", "source: ", "see ", "and", "word", "p. 3", "](http://x)", "[^", "[[", "]]"),
+    ]
+)
+TEXTS_STREAM = st.lists(PIECES, max_size=30).map("".join) | st.text(alphabet="[]() `\n1a2b3c4d,\\~", max_size=40)
+
+
+BACKTICKS = "`1a2b3c4d```1a2b3c4d`[1a2b3c4d]```"
+
+
+def streamed(text, cuts):
+    stream = CitationStream(KNOWN_STREAM)
+    edges = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
+    out = [stream.feed(text[start:end]) for start, end in itertools.pairwise(edges)]
+    return "".join(out) + stream.close(), stream.numbers, stream.dropped
+
+
+@given(text=TEXTS_STREAM, cuts=st.lists(st.integers(0, 200), max_size=12))
+def test_every_way_of_cutting_gives_the_text_renumbered_whole(text, cuts):
+    whole = renumber(text, KNOWN_STREAM)
+    assert streamed(text, cuts) == (whole.text, whole.numbers, whole.dropped)
+
+
+@given(text=TEXTS_STREAM)
+@example(text=BACKTICKS)
+def test_letter_by_letter_gives_the_text_renumbered_whole(text):
+    assert streamed(text, range(len(text)))[0] == renumber(text, KNOWN_STREAM).text
+
+
+@pytest.mark.parametrize(
+    ("fed", "out"),
+    [
+        ("plain text", "plain text"),
+        ("a sentence. ", "a sentence."),
+        ("see [the", "see [the"),
+        ("held [1a2b", "held"),
+        ("held [source: 1a", "held"),
+        ("joined by the next [1a2b3c4d]", "joined by the next"),
+        ("done [1a2b3c4d].", "done [1]."),
+        ("done [1a2b3c4d] b", "done [1] b"),
+        ("gone [deadbee0] b", "gone b"),
+        ("an open `span", "an open"),
+        ("a `span` x", "a `span` x"),
+        ("an `unclosed\nline", "an `unclosed\nline"),
+        ("(aside", "(aside"),
+        ("```py\nx = a[1a2b", "```py\nx = a[1a2b"),
+        ("```py\nx\n``", "```py\nx\n"),
+        ("a link [text](http", "a link [text](http"),
+    ],
+)
+def test_only_what_may_still_change_is_held_back(fed, out):
+    assert CitationStream(KNOWN_STREAM).feed(fed) == out
+
+
+def test_an_unfinished_citation_comes_out_as_written():
+    stream = CitationStream(KNOWN_STREAM)
+    assert stream.feed("cut off [1a2b3c") == "cut off"
+    assert stream.close() == " [1a2b3c"
+
+
+def test_numbers_and_dropped_ids_are_known_while_streaming():
+    stream = CitationStream(KNOWN_STREAM)
+    stream.feed("one [5e6f7a8b] two [deadbee0] three [1a2b3c4d] four")
+    assert stream.numbers == {"5e6f7a8b": 1, "1a2b3c4d": 2}
+    assert stream.dropped == ["deadbee0"]
+
+
+ONE, TWO = "1a2b3c4d", "5e6f7a8b"
+KNOWN_STRUCTURED = {ONE: None, TWO: None}
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ({"year": f"1861 [{ONE}]."}, {"year": "1861 [1]."}),
+        ({"a": f"x [{TWO}]", "b": [f"y [{ONE}] [{TWO}]"]}, {"a": "x [1]", "b": ["y [2] [1]"]}),
+        ({"sources": [ONE, TWO]}, {"sources": [ONE, TWO]}),
+        ({"sources": ["deadbeef", "1"], "n": [1]}, {"sources": ["deadbeef", "1"], "n": [1]}),
+        ({"a": "invented [deadbeef]."}, {"a": "invented."}),
+        ({"ü": None, "t": True, "f": 1.5}, {"ü": None, "t": True, "f": 1.5}),
+    ],
+)
+def test_numbers_stand_in_its_strings_and_the_rest_is_as_it_was(value, written):
+    assert json.loads(renumber_json(json.dumps(value), KNOWN_STRUCTURED).text) == written
+
+
+def test_one_numbering_runs_through_it():
+    numbered = renumber_json(json.dumps([f"[{TWO}]", {"x": f"[{ONE}] [deadbeef]"}]), KNOWN_STRUCTURED)
+    assert (numbered.numbers, numbered.dropped) == ({TWO: 1, ONE: 2}, ["deadbeef"])
+
+
+def test_what_is_no_json_is_markdown():
+    assert renumber_json(f"Built in 1861 [{ONE}].", KNOWN_STRUCTURED).text == "Built in 1861 [1]."

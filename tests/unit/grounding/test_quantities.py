@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.grounding.agreement import agrees
 from fusion_tool.grounding.quantities import quantities
+from fusion_tool.grounding.support import agrees
 
 
 def only(text):

@@ -1,10 +1,19 @@
-"""No test of these waits: pauses between attempts are written down instead, and certificates are not read."""
+"""No test of these waits: pauses between attempts are written down instead, and certificates are not read.
+
+A data folder of the test's own, and a process that has noted nothing yet.
+"""
 
 import asyncio
 import ssl
+from pathlib import Path
 
 import httpx2
 import pytest
+
+from fusion_tool.models import health
+from fusion_tool.models.breaker import Breaker
+from fusion_tool.models.health import switch
+from fusion_tool.models.outcomes import Recorder, default_path
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +35,15 @@ def pauses(monkeypatch):
 
     monkeypatch.setattr(asyncio, "sleep", noted)
     return made
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder; the file of outcomes in it."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    path = default_path()
+    monkeypatch.setattr(health, "_recorder", Recorder(lambda: path))  # its thread may outlive the test
+    monkeypatch.setattr(health, "_breaker", Breaker())
+    health._learnt.clear()
+    switch(on=True)
+    return path

@@ -4,8 +4,8 @@ import time
 
 from langchain_core.messages import HumanMessage
 
-from fusion_tool.budget import Ledger, Tab
-from fusion_tool.config import Panelist
+from fusion_tool.budget.ledger import Ledger, Tab
+from fusion_tool.config.schema import Panelist
 from fusion_tool.models.call import Account, ask
 from fusion_tool.models.factory import chat_model
 

@@ -5,10 +5,11 @@ import os
 import pytest
 from langchain_core.language_models import FakeListChatModel
 
-from fusion_tool.config import Panelist
+from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.call import CallFailed
-from fusion_tool.models.factory import chat_model, check_models, fallback_of
+from fusion_tool.models.factory import chat_model, check_models
+from fusion_tool.models.providers import fallback_of
 from tests.scripted_server import ScriptedServer
 from tests.scripted_server.web import Page
 from tests.unit.models.models import asked, panelist

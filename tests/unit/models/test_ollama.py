@@ -2,9 +2,9 @@
 
 import pytest
 
+from fusion_tool.config.presets import preset
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.ollama import endpoint, installed_models, installed_panel
-from fusion_tool.presets import preset
 from tests.scripted_server import Installed
 
 

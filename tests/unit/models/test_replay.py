@@ -7,7 +7,7 @@ from langchain_core.messages.ai import add_ai_message_chunks
 
 from fusion_tool.models import replay
 from fusion_tool.models.call import size_of
-from fusion_tool.models.compatible import CompatibleChat
+from fusion_tool.models.openai_compatible import CompatibleChat
 
 WORDS = st.lists(st.text(max_size=5), min_size=1, max_size=6)
 JSON = st.recursive(

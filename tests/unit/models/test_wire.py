@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.budget import Ledger, Tab
-from fusion_tool.config import Panelist
+from fusion_tool.budget.ledger import Ledger, Tab
+from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.config.schema import Panelist
 from fusion_tool.models import wire
 from fusion_tool.models.call import Account, bill_row
-from fusion_tool.models.compatible import CompatibleChat
-from fusion_tool.usage import Call, Usage
+from fusion_tool.models.openai_compatible import CompatibleChat
 from tests.scripted_server import Raw
 from tests.unit.models.models import account, asked, panelist
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from fusion_tool.report import to_html
-from fusion_tool.result import Analysis, AuditCounts, FusionResult, Response
-from fusion_tool.sources import Source
-from fusion_tool.usage import Call, Usage
+from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.graph.result import Analysis, AuditCounts, FusionResult, Response
+from fusion_tool.grounding.sources import Source
+from fusion_tool.report.run import to_html
 from tests.unit.results import citation, result
 
 SEATS = ("gemini-3-flash-preview", "kimi-k2.6", "deepseek-v4-pro")

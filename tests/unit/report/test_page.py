@@ -7,14 +7,14 @@ from typing import Any, get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from fusion_tool.budget.usage import CostSource, Stage, Usage
 from fusion_tool.errors import REASONS, ConfigError
-from fusion_tool.report import FailedRun, to_html
+from fusion_tool.graph.result import Degradation, Support
+from fusion_tool.grounding.sources import Kind
+from fusion_tool.report.labels import KINDS, LOSSES, PRICES, STAGES, VERDICTS
+from fusion_tool.report.labels import REASONS as TOLD
 from fusion_tool.report.page import page as filled
-from fusion_tool.report.words import KINDS, LOSSES, PRICES, STAGES, VERDICTS
-from fusion_tool.report.words import REASONS as TOLD
-from fusion_tool.result import Degradation, Support
-from fusion_tool.sources import Kind
-from fusion_tool.usage import CostSource, Stage, Usage
+from fusion_tool.report.run import FailedRun, to_html
 from tests.unit import results
 from tests.unit.report.samples import IDS, SEATS, response, seen, source, texts, three_seats, tree
 
@@ -200,6 +200,8 @@ def test_another_package_may_extend_the_page(tmp_path: Any, monkeypatch: pytest.
 
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fusion_tool.extras.find_spec", lambda name: None if name == "leather" else object())
+    monkeypatch.setattr(
+        "fusion_tool.config.installation.find_spec", lambda name: None if name == "leather" else object()
+    )
     with pytest.raises(ConfigError, match=r"leather not installed: pip install 'fusion-tool\[report\]'"):
         to_html(three_seats())

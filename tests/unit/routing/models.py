@@ -5,10 +5,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from fusion_tool.config import FusionConfig
-from fusion_tool.models.endpoints import PROVIDERS, fallback_of
-from fusion_tool.panelist import Panelist
-from fusion_tool.routing.allowed import Allowed, allowed
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.models.providers import PROVIDERS, fallback_of
+from fusion_tool.routing.policy.allowed import allowed
+from fusion_tool.routing.policy.restrict import Allowed
 from fusion_tool.routing.profiles import load_profiles
 
 PROFILES = load_profiles(Path("/nonexistent"))

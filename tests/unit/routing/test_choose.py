@@ -6,12 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fusion_tool.config import FusionConfig, Limits, Panelist
+from fusion_tool.config.schema import FusionConfig, Limits, Panelist
 from fusion_tool.errors import ConfigError
+from fusion_tool.routing.candidates import refusals
 from fusion_tool.routing.choose import choose
+from fusion_tool.routing.classifier.signals import DOMAINS, Signals
 from fusion_tool.routing.profiles import load_profiles
-from fusion_tool.routing.refusal import refusals
-from fusion_tool.routing.signals import DOMAINS, Signals
 
 OPUS = "openrouter:anthropic/claude-opus-4.6"
 GPT = "openrouter:openai/gpt-5.4"

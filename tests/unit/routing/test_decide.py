@@ -2,7 +2,7 @@
 
 import pytest
 
-from fusion_tool.config import FusionConfig
+from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
 from fusion_tool.routing.decide import decide
 

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
+from fusion_tool.budget.pricing import is_priced
+from fusion_tool.config.presets import preset, preset_names
 from fusion_tool.errors import ConfigError
-from fusion_tool.presets import preset, preset_names
-from fusion_tool.pricing import is_priced
 from fusion_tool.routing.profiles import MEASURED_FILE, OWN_FILE, load_profiles, profile_of
 
 GLM, OPUS = "z-ai/glm-5", "anthropic/claude-opus-4.6"

@@ -2,14 +2,14 @@
 
 import pytest
 
-from fusion_tool.config import FusionConfig, Panelist
-from fusion_tool.models.endpoints import PROVIDERS
-from fusion_tool.presets import preset
-from fusion_tool.routing.configured import configured
+from fusion_tool.config.presets import preset
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.models.providers import PROVIDERS
+from fusion_tool.routing.candidates import configured
 from fusion_tool.routing.decide import decide
-from fusion_tool.servers.asked import settings_for
-from fusion_tool.servers.hosted import context_of
-from fusion_tool.servers.mcp_tool import read
+from fusion_tool.servers.agent_server import context_of
+from fusion_tool.servers.mcp.tool import read
+from fusion_tool.servers.overrides import settings_for
 from fusion_tool.testing import fake_config
 
 OPUS, GPT, GLM = "openrouter:anthropic/claude-opus-4.6", "openrouter:openai/gpt-5.4", "openrouter:z-ai/glm-5"

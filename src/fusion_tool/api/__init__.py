@@ -1,0 +1,1 @@
+"""The Python API: functions, tool, chat model, and the runs behind them."""

@@ -1,0 +1,186 @@
+"""Messages to a question; a run's events to messages."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
+
+from fusion_tool.budget.usage import Usage
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.errors import ConfigError, FusionError
+from fusion_tool.events import Event
+from fusion_tool.graph.inputs import read
+from fusion_tool.graph.state import FusionInput, FusionState
+
+
+class Until:
+    """Passes a text on up to the first of its stop sequences; nothing behind it.
+
+    The joined output is the same for every way of cutting the text into pieces. Held back is only what may still
+    become a stop sequence.
+
+    Args:
+        stops: The sequences; empty ones never stop.
+    """
+
+    def __init__(self, stops: Sequence[str] = ()) -> None:
+        self._stops = [stop for stop in stops if stop]
+        self._held = ""
+        self._is_over = False
+
+    def feed(self, text: str) -> str:
+        """What is certain after `text`; may be empty."""
+        if self._is_over:
+            return ""
+        text = self._held + text
+        ends = [at for stop in self._stops if (at := text.find(stop)) >= 0]
+        self._is_over = bool(ends)
+        certain = min(ends) if ends else len(text) - self._begun(text)
+        self._held = text[certain:]
+        return text[:certain]
+
+    def close(self) -> str:
+        """The rest, once the text has ended."""
+        return "" if self._is_over else self._held
+
+    def _begun(self, text: str) -> int:
+        """How many characters at the end of `text` may be the beginning of a stop sequence."""
+        return max((n for stop in self._stops for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)
+
+
+def until(stops: Sequence[str], text: str) -> str:
+    """`text` up to the first of `stops`."""
+    kept = Until(stops)
+    return kept.feed(text) + kept.close()
+
+
+MODEL_NAME = "fusion"
+
+
+class AnswerRestarted(FusionError):  # noqa: N818 - named as the other errors are
+    """A streamed answer broke off after its first token, and another model wrote it anew; a stream cannot retract.
+
+    Args:
+        result: The whole run's `FusionResult` as a dict: it is paid for, and its answer is whole.
+    """
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__("the answer broke off and was written anew; the whole one is this error's result['answer']")
+        self.result = result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.result,)
+
+
+class Said:
+    """What of a run's events a stream says: the pieces of its first attempt.
+
+    Args:
+        stops: Stop sequences.
+    """
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._until = Until(stops)
+        self._attempts: list[int] = []
+        self.result: dict[str, Any] = {}
+
+    def feed(self, event: Event) -> str:
+        """The text that `event` adds; mostly empty."""
+        if event["type"] == "run.completed":
+            self.result = event["result"]
+        if event["type"] != "synthesis.delta":
+            return ""
+        if event["attempt"] not in self._attempts:
+            self._attempts.append(event["attempt"])
+        return self._until.feed(event["text"]) if len(self._attempts) == 1 else ""
+
+    def close(self) -> str:
+        """The rest, once the run is over; all of an answer that did not come in pieces.
+
+        Raises:
+            AnswerRestarted: What was said is not the answer's beginning.
+        """
+        if len(self._attempts) > 1:
+            raise AnswerRestarted(self.result)
+        whole = "" if self._attempts else self._until.feed(self.result["answer"])
+        return whole + self._until.close()
+
+
+def beside(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What a message carries beside its text.
+
+    Args:
+        result: A run's result as a dict.
+
+    Returns:
+        `usage_metadata`, the sum over all models, `None` where it is unknown; and `response_metadata` with the model's
+        name, the cost in US dollars, `None` where it is unknown, and the whole result as `fusion`.
+    """
+    usage = Usage.model_validate(result["usage"])
+    metadata = {
+        "model_name": MODEL_NAME,
+        "finish_reason": "stop",
+        "cost_usd": usage.cost_usd,
+        "run_id": result["run_id"],
+        "fusion": dict(result),
+    }
+    return {"usage_metadata": _tokens(usage), "response_metadata": metadata}
+
+
+def _tokens(usage: Usage) -> UsageMetadata | None:
+    if usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    return UsageMetadata(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        total_tokens=usage.input_tokens + usage.output_tokens,
+        input_token_details=InputTokenDetails(cache_read=sum(call.cached_tokens or 0 for call in usage.calls)),
+    )
+
+
+def asked_of(messages: Sequence[BaseMessage], answer_schema: dict[str, Any] | None) -> FusionInput:
+    """What `messages` ask: the last one is the question, earlier ones are context, the system's say how to write.
+
+    Args:
+        messages: A conversation that ends with a human message.
+        answer_schema: The JSON schema of the answer, if it shall have one.
+
+    Raises:
+        ConfigError: The last word is not the human's, or there is more in it than text.
+    """
+    said = [message for message in messages if not isinstance(message, SystemMessage)]
+    if not said or not isinstance(said[-1], HumanMessage):
+        raise ConfigError("the last message must be a human one; it is the question", field="messages")
+    for message in said:
+        _refuse_other_than_text(message)
+    asked = read(FusionState(messages=cast("list[AnyMessage]", list(messages))))
+    taken = FusionInput(question=asked.question, context=asked.context, instructions=asked.instructions)
+    return taken if answer_schema is None else {**taken, "answer_schema": answer_schema}
+
+
+def writing_with(config: FusionConfig, **sampling: float | None) -> FusionConfig:
+    """`config`, whose synthesizer, which writes what the caller reads, has this sampling.
+
+    Args:
+        config: The panel's.
+        sampling: `temperature`, `max_tokens`; those that are `None` stay as they are.
+
+    Raises:
+        ConfigError: A value is out of range, or the synthesizer is an object, which has its own.
+    """
+    given = {name: value for name, value in sampling.items() if value is not None}
+    if not given:
+        return config
+    writer = config.synthesizer_or_default
+    if not isinstance(writer.model, str):
+        raise ConfigError("the synthesizer is a model object; set it there", field=next(iter(given)))
+    return config.model_copy(update={"synthesizer": Panelist(**(dict(writer) | given))})
+
+
+def _refuse_other_than_text(message: BaseMessage) -> None:
+    if isinstance(message, HumanMessage) and isinstance(message.content, list):
+        for part in message.content:
+            kind = part.get("type") if isinstance(part, dict) else "text"
+            if kind != "text":
+                raise ConfigError(f"{kind!r} parts are not taken, only text", field="messages")

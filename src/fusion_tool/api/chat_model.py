@@ -1,0 +1,205 @@
+"""`ChatFusion`."""
+
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, ModelProfile
+from langchain_core.language_models.base import LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from pydantic import PrivateAttr
+
+from fusion_tool.api.chat_messages import MODEL_NAME, Said, asked_of, beside, until, writing_with
+from fusion_tool.api.chat_support import apart, structured, tracers_of
+from fusion_tool.api.runner import Panel
+from fusion_tool.api.sync import iterate_sync, run_sync
+from fusion_tool.budget.session import SessionSpent
+from fusion_tool.config.loading import ConfigLike, resolve
+from fusion_tool.config.schema import FusionConfig, Limits
+from fusion_tool.config.serialization import stored
+from fusion_tool.errors import ConfigError
+from fusion_tool.events import Event
+
+_NO_TOOLS = (
+    "ChatFusion calls no tools: a panel cannot be an agent's own loop. Give FusionTool to an agent that has a model of "
+    "its own, or serve the model 'fusion-agent' (fusion-tool serve); for answers of a schema use with_structured_output"
+)
+
+
+class ChatFusion(BaseChatModel):
+    """A chat model whose every answer is a panel's.
+
+    The last message is the question, earlier ones are context for every seat, and system messages tell the synthesizer
+    how to write. Text only. `usage_metadata` is the sum over all models; `response_metadata` holds `cost_usd`, the
+    `run_id`, and the whole `FusionResult` as a dict under `fusion`: citations, analysis, what each seat said.
+
+    A stream gives the answer's own text. Where the synthesizer breaks off after its first token the run goes on, and
+    the stream ends with `AnswerRestarted`, which holds the whole result.
+
+    Args:
+        config: As `FusionTool`'s, and so are `panel_tools`, `session_limits` and `overrides`. `cache` is the panel's,
+            not LangChain's.
+        temperature: The synthesizer's, as it writes what is read. A seat's is set on its `Panelist`.
+        max_tokens: The synthesizer's.
+        timeout: Seconds that a run may take: `limits.seconds`.
+        stop: Texts at which an answer ends; what follows is cut off.
+        streaming: Stream inside `invoke` too, as other chat models understand it.
+
+    Raises:
+        ConfigError: The configuration is wrong, there is none and no key either, or `temperature` or `max_tokens` is
+            given where the synthesizer is a model object.
+    """
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    timeout: float | None = None
+    stop: list[str] | None = None
+    streaming: bool = False
+
+    _panel: Panel = PrivateAttr()
+
+    def __init__(
+        self,
+        config: ConfigLike = None,
+        /,
+        *,
+        panel_tools: Sequence[Any] = (),
+        session_limits: Limits | None = None,
+        **overrides: Any,
+    ) -> None:
+        own = type(self).model_fields.keys() - FusionConfig.model_fields.keys()
+        super().__init__(**{name: overrides.pop(name) for name in own & overrides.keys()})
+        settings = resolve(config, **overrides)
+        if self.timeout is not None:
+            settings = resolve(settings, limits={"seconds": self.timeout})
+        settings = writing_with(settings, temperature=self.temperature, max_tokens=self.max_tokens)
+        self._panel = Panel(settings, panel_tools, session_limits)
+
+    @property
+    def config(self) -> FusionConfig:
+        """The configuration that every call runs with."""
+        return self._panel.config
+
+    @property
+    def spent(self) -> SessionSpent:
+        """What all calls so far took, those under way included: `usd`, `tokens`, `seconds`."""
+        return self._panel.session.spent
+
+    @property
+    def model_name(self) -> str:
+        """`fusion`."""
+        return MODEL_NAME
+
+    @property
+    def _llm_type(self) -> str:
+        return MODEL_NAME
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model_name": MODEL_NAME, "stop": self.stop, "config": stored(self.config)}
+
+    def _resolve_model_profile(self) -> ModelProfile:
+        return ModelProfile(tool_calling=False)
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Not for a panel.
+
+        Raises:
+            NotImplementedError: Always; it says what to use instead.
+        """
+        raise NotImplementedError(_NO_TOOLS)
+
+    def with_structured_output(
+        self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, Any]:
+        """The panel, with answers of `schema`: the synthesizer is asked for it.
+
+        Args:
+            schema: A pydantic class, a `TypedDict`, or a JSON schema as a dict.
+            include_raw: Give a dict of `raw`, `parsed` and `parsing_error`.
+            kwargs: `method` and `strict` are taken for the interface's sake; there is one way.
+
+        Returns:
+            A runnable that gives an instance of a pydantic class, else a dict that has the schema's required keys. In
+            a stream it comes once, at the end.
+
+        Raises:
+            OutputParserException: From the runnable, without `include_raw`: the answer is not of the schema.
+            ValueError: There are other options.
+        """
+        if unknown := kwargs.keys() - {"method", "strict"}:
+            raise ValueError(f"with_structured_output takes no {', '.join(sorted(unknown))}")
+        return structured(self, schema, include_raw=include_raw)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        result: dict[str, Any] = {}
+        async with aclosing(self._events(messages, kwargs, run_manager, is_watched=False)) as events:
+            async for event in events:
+                if event["type"] == "run.completed":
+                    result = event["result"]
+        message = AIMessage(until(self._stops(stop), result["answer"]), **beside(result))
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncGenerator[ChatGenerationChunk, None]:
+        said = Said(self._stops(stop))
+        async with aclosing(self._events(messages, kwargs, run_manager, is_watched=True)) as events:
+            async for event in events:
+                if text := said.feed(event):
+                    yield ChatGenerationChunk(message=AIMessageChunk(content=text))
+        rest = said.close()
+        yield ChatGenerationChunk(message=AIMessageChunk(content=rest, chunk_position="last", **beside(said.result)))
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return run_sync(self._agenerate(messages, stop, run_manager, **kwargs))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        return iterate_sync(self._astream(messages, stop, run_manager, **kwargs))
+
+    def _events(
+        self, messages: Sequence[BaseMessage], options: Mapping[str, Any], run: object, *, is_watched: bool
+    ) -> AsyncGenerator[Event, None]:
+        if "tools" in options:
+            raise NotImplementedError(_NO_TOOLS)
+        for name in options.keys() - {"answer_schema", "max_tokens", "stream", "temperature"}:
+            raise ConfigError("no call takes it, only stop, temperature and max_tokens", field=name)
+        sampling = {name: options.get(name) for name in ("temperature", "max_tokens")}
+        config, asked = writing_with(self.config, **sampling), asked_of(messages, options.get("answer_schema"))
+        events = self._panel.events(asked, is_watched=is_watched, config=config, callbacks=tracers_of(run))
+        return apart(events)
+
+    def _stops(self, stop: list[str] | None) -> Sequence[str]:
+        return stop or self.stop or ()

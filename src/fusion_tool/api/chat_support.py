@@ -1,0 +1,135 @@
+"""What `ChatFusion` needs of LangChain: answers of a schema, and tracers that see the run inside.
+
+To everybody but a tracer, a chat model's call is one call with one bill. A handler that counts tokens would count those
+of the models inside twice, and one that forwards them would forward drafts.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterable
+from contextvars import Context, copy_context
+from operator import itemgetter
+from typing import Any, TypeVar
+
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler
+from langchain_core.callbacks.manager import BaseRunManager
+from langchain_core.exceptions import OutputParserException
+from langchain_core.language_models import BaseChatModel
+from langchain_core.output_parsers import BaseOutputParser
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough, ensure_config
+from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.tracers import BaseTracer
+from langchain_core.tracers.base import AsyncBaseTracer
+from langchain_core.tracers.context import _configure_hooks
+from langchain_core.utils.function_calling import convert_to_json_schema
+from langchain_core.utils.json import parse_json_markdown
+from langchain_core.utils.pydantic import is_basemodel_subclass
+
+
+class StructuredAnswer(BaseOutputParser[Any]):
+    """Reads an answer of a schema.
+
+    JSON that was cut off is an error, and is not completed by guesswork. A stream gives one value, at its end: nothing
+    can be said of a part.
+
+    Args:
+        wanted: A pydantic class, of which it makes an instance; else the answer is a dict.
+        required: The keys that a dict must have.
+    """
+
+    wanted: Any
+    required: list[str]
+
+    def parse(self, text: str) -> Any:
+        """What `text` holds.
+
+        Raises:
+            OutputParserException: No JSON, or not of the schema.
+        """
+        try:
+            return self._read(parse_json_markdown(text, parser=json.loads))
+        except ValueError as error:
+            raise OutputParserException(f"the answer is not of the schema: {error}", llm_output=text) from error
+
+    def _read(self, value: Any) -> Any:
+        if _is_model(self.wanted):
+            read = self.wanted.model_validate if hasattr(self.wanted, "model_validate") else self.wanted.parse_obj
+            return read(value)
+        if not isinstance(value, dict):
+            raise ValueError(f"expected an object, got {type(value).__name__}")  # noqa: TRY004 - as all other misfits
+        if missing := [key for key in self.required if key not in value]:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+        return value
+
+    @property
+    def _type(self) -> str:
+        return "structured_answer"
+
+
+def structured(model: BaseChatModel, schema: dict[str, Any] | type, *, include_raw: bool) -> Runnable[Any, Any]:
+    """`model`, whose answers are of `schema`; as `BaseChatModel.with_structured_output` has it."""
+    wanted = convert_to_json_schema(schema)
+    traced = {"kwargs": {"method": "json_schema"}, "schema": schema}
+    asked = model.bind(answer_schema=wanted, ls_structured_output_format=traced)
+    parser = StructuredAnswer(wanted=schema, required=wanted.get("required", []))
+    if not include_raw:
+        return asked | parser
+    parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+    failed = RunnablePassthrough.assign(parsed=lambda _: None)
+    return RunnableMap(raw=asked) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+
+
+def _is_model(schema: Any) -> bool:
+    return isinstance(schema, type) and is_basemodel_subclass(schema)
+
+
+T = TypeVar("T")
+
+
+def tracers_of(run: object) -> AsyncCallbackManager:
+    """The callbacks of a run inside a call: the call's tracers, its tags and its metadata.
+
+    Args:
+        run: The call's run manager. Where LangChain hands none over, as for most streams, the run inside stands beside
+            the call, under what encloses both.
+    """
+    if isinstance(run, BaseRunManager):
+        inside = AsyncCallbackManager([], parent_run_id=run.run_id)
+        inside.add_tags(run.inheritable_tags)
+        inside.add_metadata(run.inheritable_metadata)
+        inside.set_handlers(_tracers(run.inheritable_handlers))
+    else:
+        inside = AsyncCallbackManager.configure(ensure_config().get("callbacks"))
+        inside.set_handlers(_tracers(inside.inheritable_handlers))
+    return inside
+
+
+async def apart(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    """`items`, iterated in a context of its own: LangGraph would add the surrounding run's callbacks to those given."""
+    context = _surrounded_by_nothing()
+
+    async def step() -> T:
+        return await anext(items)
+
+    try:
+        while True:
+            try:
+                item = await asyncio.create_task(step(), context=context)
+            except StopAsyncIteration:
+                return
+            yield item
+    finally:
+        await asyncio.create_task(items.aclose(), context=context)
+
+
+def _surrounded_by_nothing() -> Context:
+    context = copy_context()
+    context.run(var_child_runnable_config.set, None)
+    for variable, *_ in _configure_hooks:  # handlers of `with` statements, such as `get_usage_metadata_callback`
+        if (handler := context.get(variable)) is not None and not _tracers([handler]):
+            context.run(variable.set, None)
+    return context
+
+
+def _tracers(handlers: Iterable[Any]) -> list[BaseCallbackHandler]:
+    return [one for one in handlers if isinstance(one, BaseTracer | AsyncBaseTracer)]

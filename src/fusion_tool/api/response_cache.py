@@ -1,0 +1,248 @@
+"""The response cache: who asks the same again on the same day gets the stored result, and pays nothing.
+
+Opt-in, by `FusionConfig.cache`. Whole runs are kept, never single calls, so that the seats of a panel that asks one
+model twice stay two. Those who ask the same at once in one process share one run.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from fusion_tool.config.installation import version
+from fusion_tool.config.schema import Documents, FusionConfig
+from fusion_tool.config.serialization import stored
+from fusion_tool.config.storage import UNUSABLE, in_database
+from fusion_tool.errors import ConfigError
+from fusion_tool.graph.preflight import refuse_inside_seat
+from fusion_tool.graph.result import FusionResult
+from fusion_tool.models.providers import PROVIDERS
+
+_NO_MATTER = frozenset({"cache", "summary_tokens", "trace_content"})
+"""Fields that change nothing of a result."""
+_ENDPOINTS = ("OLLAMA_HOST", "SEARXNG_URL", "OPENAI_BASE_URL", "OPENAI_API_BASE")
+"""Variables that say who is asked, besides those of `PROVIDERS`."""
+
+
+def key_of(question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any]) -> str:
+    """The key of a call: a hash of everything that its result depends on, but for chance and the hour.
+
+    Raises:
+        ConfigError: A model or tool is an object, or the documents cannot be read.
+    """
+    _refuse_objects(config, panel_tools)
+    parts = {
+        "question": question.strip(),
+        "context": context,
+        "config": {field: value for field, value in stored(config).items() if field not in _NO_MATTER},
+        "tools": panel_tools,
+        "documents": list(_state(config.documents)) if config.documents else None,
+        "endpoints": [os.environ.get(name) for name in (*_ENDPOINTS, *(one.moved_by for one in PROVIDERS.values()))],
+        "version": version(),
+        "day": today(),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def today() -> str:
+    """The day, in UTC."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def _refuse_objects(config: FusionConfig, panel_tools: Sequence[Any]) -> None:
+    # Two objects of the same name may answer differently, and one of another tenant's may tell his secrets.
+    for panelist in (*config.panel, config.judge_or_default, config.synthesizer_or_default):
+        if not isinstance(panelist.model, str):
+            raise ConfigError(
+                f"{panelist.model_name!r} was given as an object, which the cache cannot tell from another one; "
+                "name it as 'provider:model', or leave the cache off",
+                field="cache",
+            )
+    for tool in panel_tools:
+        if not isinstance(tool, dict):
+            raise ConfigError(
+                f"the cache cannot tell the tool {getattr(tool, 'name', tool)!r} from another one; leave it off",
+                field="cache",
+            )
+
+
+def _state(documents: Documents) -> Iterator[tuple[str, str]]:
+    """Each document, and what differs where its bytes may; one changed this moment does not even match itself."""
+    from fusion_tool.tools.documents.folder import candidates, readable_folder
+
+    for one in candidates(readable_folder(documents.path)):
+        yield one.key, one.signature or one.problem or str(time.time_ns())
+
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, day TEXT NOT NULL, result TEXT NOT NULL);"
+_log = logging.getLogger(__name__)
+_warned = threading.Event()
+
+
+def default_path() -> Path:
+    """`results.sqlite` in the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("fusion-tool") / "results.sqlite"
+
+
+def kept(key: str) -> dict[str, Any] | None:
+    """The result stored under `key`; `None` where there is none, or the file is of no use."""
+    path = default_path()
+    try:
+        if not path.exists():
+            return None
+        query = "SELECT result FROM results WHERE key = ?"
+        row = in_database(path, _SCHEMA, lambda connection: connection.execute(query, (key,)).fetchone())
+    except UNUSABLE as error:
+        _warn(path, error)
+        return None
+    try:
+        return None if row is None else FusionResult.model_validate_json(row[0]).model_dump(mode="json")
+    except ValueError:  # of another shape
+        return None
+
+
+def keep(key: str, result: dict[str, Any]) -> None:
+    """Store `result`, and drop those of earlier days, which nobody can ask for any more."""
+    path, day, text = default_path(), today(), json.dumps(result)
+    try:
+        with_day = "INSERT OR REPLACE INTO results (key, day, result) VALUES (?, ?, ?)"
+
+        def write(connection: Any) -> None:
+            connection.execute(with_day, (key, day, text))
+            connection.execute("DELETE FROM results WHERE day < ?", (day,))
+
+        in_database(path, _SCHEMA, write)
+    except UNUSABLE as error:
+        _warn(path, error)
+
+
+def _warn(path: Path, error: Exception) -> None:
+    if not _warned.is_set():
+        _warned.set()
+        _log.warning("the response cache is left out, %s is of no use: %s", path, error)
+
+
+Landing: TypeAlias = "Future[dict[str, Any] | None]"
+"""What a run returned, or `None`: it failed, or was given up, and the next may try."""
+
+_lock = threading.Lock()
+_flights: dict[str, Landing] = {}
+
+
+def take_off(key: str) -> tuple[Landing, bool]:
+    """The flight under `key`, and whether it is the caller's own: then he has to `land` it."""
+    with _lock:
+        if (flight := _flights.get(key)) is not None:
+            return flight, False
+        flight = _flights[key] = Future()
+        flight.set_running_or_notify_cancel()  # whoever waits may be cancelled, and the flight goes on
+        return flight, True
+
+
+def land(key: str, flight: Landing, result: dict[str, Any] | None) -> None:
+    """End a flight, if it has not ended: hand `result` to those who wait, and make room for the next."""
+    with _lock:
+        if _flights.get(key) is flight:
+            del _flights[key]
+            flight.set_result(result)
+
+
+async def landed(key: str, flight: Landing, seconds: float) -> dict[str, Any] | None:
+    """What somebody else's flight brings; after `seconds` it is given up: its maker may have stopped listening."""
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(flight), seconds)
+    except TimeoutError:
+        land(key, flight, None)
+        return None
+
+
+@dataclass
+class Turn:
+    """One caller's turn.
+
+    Args:
+        result: The result as a dict, marked as cached; where it is `None` the caller makes it and calls `made`.
+    """
+
+    result: dict[str, Any] | None = None
+    _flight: tuple[str, Landing] | None = None
+
+    async def made(self, result: dict[str, Any]) -> None:
+        """Hand over what the run returned: to those who wait for it and, where its status is ok, to later ones."""
+        self.result = result
+        if self._flight is not None:
+            key, flight = self._flight
+            if result["status"] == "ok":
+                await asyncio.to_thread(keep, key, result)
+            land(key, flight, result)
+
+
+@asynccontextmanager
+async def turn(
+    question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any] = (), *, instructions: str = ""
+) -> AsyncIterator[Turn]:
+    """A turn at a question; without `config.cache` the result is always the caller's to make.
+
+    Whoever else asks the same meanwhile waits for it, and where the maker fails or is cancelled, one of them makes it.
+    Nobody waits longer than a run may take.
+
+    Args:
+        question: As it is asked.
+        context: What is known already.
+        config: The run's configuration.
+        panel_tools: The caller's own tools.
+        instructions: How the answer shall be written.
+
+    Raises:
+        ConfigError: With the cache: a model or tool is an object, or the documents cannot be read.
+        RecursionRefused: With the cache: the caller is a seat of another run, and might wait for itself.
+    """
+    if not config.cache:
+        yield Turn()
+        return
+    refuse_inside_seat()
+    started = time.monotonic()
+    key = await asyncio.to_thread(key_of, question, f"{context}\0{instructions}", config, panel_tools)
+    flight, is_mine = take_off(key)
+    while not is_mine:
+        if (found := await landed(key, flight, config.limits.seconds)) is not None:
+            yield Turn(again(found, started))
+            return
+        flight, is_mine = take_off(key)
+    try:
+        if (known := await asyncio.to_thread(kept, key)) is not None:
+            land(key, flight, known)
+        yield Turn(again(known, started) if known else None, (key, flight))
+    finally:
+        land(key, flight, None)
+
+
+def again(result: dict[str, Any], started: float) -> dict[str, Any]:
+    """`result`, given again: marked, billed nothing, and timed anew; what its run cost stands in the plan's reason.
+
+    Args:
+        result: As its run returned it.
+        started: When it was asked for this time, on `time.monotonic`'s clock.
+    """
+    bill, plan = result["usage"], result["plan"]
+    cost = "an unknown amount" if bill["cost_usd"] is None else f"${bill['cost_usd']:.4f}"
+    more = f" and {bill['unpriced_calls']} calls of unknown cost" if bill["unpriced_calls"] else ""
+    reason = f"{plan['reason']}; from the cache: the run of {result['created_at']} cost {cost}{more}"
+    return result | {
+        "cached": True,
+        "plan": plan | {"reason": reason},
+        "usage": {"calls": [], "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "unpriced_calls": 0},
+        "timing": dict.fromkeys(result["timing"]) | {"total_seconds": round(time.monotonic() - started, 3)},
+    }

@@ -1,0 +1,236 @@
+"""Kept runs: their SQLite file, lock, list, deletion."""
+
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fusion_tool.config.storage import acquired, make_private
+from fusion_tool.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+_PATIENCE_SECONDS = 30.0
+"""How long a write waits for those of other processes."""
+
+
+def default_path() -> Path:
+    """`runs.sqlite` in the user's data folder."""
+    from platformdirs import user_data_path
+
+    return user_data_path("fusion-tool") / "runs.sqlite"
+
+
+@asynccontextmanager
+async def opened(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
+    """The file as a checkpointer; made where there is none, and readable by its owner alone.
+
+    Raises:
+        ConfigError: It cannot be written, or is no such file.
+    """
+    import aiosqlite
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    from fusion_tool.tools.serializer import PlainSerializer
+
+    _probe(path)
+    async with aiosqlite.connect(path, timeout=_PATIENCE_SECONDS) as connection:
+        saver = AsyncSqliteSaver(connection, serde=PlainSerializer())
+        await saver.setup()
+        # With a write-ahead log this survives the death of a process; only a power cut loses the last writes.
+        await connection.execute("PRAGMA synchronous = NORMAL")
+        yield saver
+
+
+def _probe(path: Path) -> None:
+    # Before aiosqlite starts a thread, which outlives a connection that fails.
+    try:
+        make_private(path)
+        with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigError(f"runs cannot be kept in {path}: {error}", field="keep") from error
+
+
+class Busy(ConfigError):  # noqa: N818 - it is a `ConfigError` to the caller
+    """Another process, or another task of this one, works on the run."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run {run_id} is being worked on by another process", field="resume")
+
+
+@contextmanager
+def working_on(run_id: str, path: Path) -> Iterator[None]:
+    """Work on `run_id`, kept in `path`, and nobody else.
+
+    The lock's file goes with the lock. Whoever took hold of it before it went finds the run finished or deleted, or
+    left by the one who held it: what is done with a run is read under the lock.
+
+    Raises:
+        Busy: Somebody else does.
+    """
+    file = path.with_name(f"{path.name}-{run_id}.lock")
+    connection = acquired(file)
+    if connection is None:
+        raise Busy(run_id)
+    with closing(connection):
+        yield
+    with suppress(OSError):
+        file.unlink()
+
+
+KEEP_DAYS = 30.0
+"""How long after its last step a run is kept, where nobody deletes it."""
+_DAY_SECONDS = 86_400
+_UUID_EPOCH = 0x01B21DD213814000
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """One run.
+
+    Args:
+        id: What resumes it.
+        question: What was asked.
+        at: When its last step ended, `None` where that cannot be read.
+        status: `failed` is one whose panel gave too few answers, which no resuming mends; `unreadable` is one whose
+            rows are no plain data, or broken.
+        stage: The step that is missing next, `None` where none is.
+        problem: Why it cannot be read, `None` where it can.
+    """
+
+    id: str
+    question: str
+    at: datetime | None
+    status: Literal["finished", "unfinished", "failed", "unreadable"]
+    stage: str | None
+    problem: str | None = None
+
+
+async def kept_runs(path: Path | None = None) -> list[KeptRun]:
+    """The runs in `path`, the latest first; by default those of the user's data folder.
+
+    Raises:
+        ConfigError: The file is none of runs.
+    """
+    path = path or default_path()
+    if not path.exists():
+        return []
+    from fusion_tool.graph.build import build_graph
+
+    async with opened(path) as saver:
+        graph = build_graph(checkpointer=saver)
+        return [await _seen(graph, run_id) for run_id in await run_ids(saver)]
+
+
+async def delete_runs(*run_ids_: str, older_than_days: float | None = None, path: Path | None = None) -> Sequence[str]:
+    """Delete runs by id, and those whose last step is longer ago.
+
+    Args:
+        run_ids_: They.
+        older_than_days: Days since the last step; those at work are left alone.
+        path: Where they are kept; by default in the user's data folder.
+
+    Returns:
+        The ids of the deleted ones.
+
+    Raises:
+        ConfigError: There is no such run, or it is being worked on.
+    """
+    path = path or default_path()
+    if not path.exists() and not run_ids_:
+        return []
+    async with opened(path) as saver:
+        known = set(await run_ids(saver))
+        for run_id in run_ids_:
+            if run_id not in known:
+                raise ConfigError(f"no run {run_id!r} is kept in {path}; 'fusion-tool runs' lists them", field="runs")
+        for run_id in run_ids_:
+            with working_on(run_id, path):
+                await saver.adelete_thread(run_id)
+        old = [] if older_than_days is None else await prune(saver, path, older_than_days)
+    return [*run_ids_, *old]
+
+
+async def prune(saver: "AsyncSqliteSaver", path: Path, days: float = KEEP_DAYS) -> list[str]:
+    """Delete the runs whose last step is more than `days` ago, but for those at work."""
+    deleted = []
+    for run_id in await run_ids(saver, before=time.time() - days * _DAY_SECONDS):
+        try:
+            with working_on(run_id, path):
+                await saver.adelete_thread(run_id)
+        except Busy:
+            continue
+        deleted.append(run_id)
+    return deleted
+
+
+async def run_ids(saver: "AsyncSqliteSaver", before: float | None = None) -> list[str]:
+    """The ids of the kept runs, the latest first; `before`, Unix time, only those whose last step lies before it."""
+    query = "SELECT thread_id FROM checkpoints GROUP BY thread_id"
+    limit = "" if before is None else " HAVING max(checkpoint_id) < :limit"
+    values = {} if before is None else {"limit": _first_id_at(before)}
+    async with saver.conn.execute(f"{query}{limit} ORDER BY max(checkpoint_id) DESC", values) as rows:
+        return [row[0] async for row in rows]
+
+
+async def keep_only_the_end(saver: "AsyncSqliteSaver", run_id: str) -> None:
+    """Delete the steps before a finished run's last: each of them holds everything that was read until then."""
+    async with saver.lock:
+        await saver.conn.execute("DELETE FROM writes WHERE thread_id = ?", (run_id,))
+        await saver.conn.execute(
+            "DELETE FROM checkpoints WHERE thread_id = :id AND checkpoint_id <"
+            " (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = :id)",
+            {"id": run_id},
+        )
+        await saver.conn.commit()
+
+
+async def state_of(graph: Any, run_id: str) -> Any:
+    """The state of a kept run, as LangGraph gives it.
+
+    Raises:
+        ConfigError: Its rows are no plain data, or broken.
+    """
+    try:
+        return await graph.aget_state({"configurable": {"thread_id": run_id}})
+    except Exception as error:  # a row is data: it may hold anything
+        why = error.message if isinstance(error, ConfigError) else f"it is broken ({type(error).__name__})"
+        raise ConfigError(f"run {run_id} cannot be read: {why}", field="resume") from error
+
+
+async def _seen(graph: Any, run_id: str) -> KeptRun:
+    try:
+        return _told(run_id, await state_of(graph, run_id))
+    except ConfigError as error:
+        problem = error.message
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        problem = f"run {run_id} cannot be read: it is broken ({type(error).__name__})"
+    return KeptRun(id=run_id, question="", at=None, status="unreadable", stage=None, problem=problem)
+
+
+def _told(run_id: str, state: Any) -> KeptRun:
+    failed = any(str(task.error).startswith("PanelFailed") for task in state.tasks)
+    return KeptRun(
+        id=run_id,
+        question=state.values["run"]["question"] if "run" in state.values else "",
+        at=datetime.fromisoformat(state.created_at).astimezone(UTC),
+        status="failed" if failed else "unfinished" if state.next else "finished",
+        stage=state.next[0] if state.next else None,
+    )
+
+
+def _first_id_at(unix: float) -> str:
+    """What the ids of checkpoints made at `unix` sort after: UUIDs version 6, whose text begins with their time.
+
+    Source: RFC 9562, section 5.6.
+    """
+    ticks = int(unix * 10_000_000) + _UUID_EPOCH
+    return f"{ticks >> 28:08x}-{ticks >> 12 & 0xFFFF:04x}-6{ticks & 0xFFF:03x}"

@@ -1,0 +1,52 @@
+"""A result as text for a calling agent: the answer, its sources, and one line on how it came about."""
+
+from fusion_tool.graph.result import FusionResult
+
+_CHARACTERS_A_TOKEN = 4
+"""The usual rule of thumb; the bound is kept on the safe side by counting the sources too."""
+
+_ELSEWHERE = "\n\n[cut to fit; the whole answer is in the artifact]"
+
+
+def summary(result: FusionResult, tokens: int) -> str:
+    """The answer with numbered citations, a `Sources` list and a closing line.
+
+    Args:
+        result: A run's result.
+        tokens: Upper bound of the whole, at four characters a token. Where it does not suffice the answer is cut,
+            and says so; then sources are left out from the end.
+    """
+    room = tokens * _CHARACTERS_A_TOKEN
+    closing = _cut(_closing(result), room // 4, "...)")
+    listed = [f"[{c.number}] {c.title} - {c.url}{_doubt(c.support)}" for c in result.citations]
+    while listed and sum(len(line) + 1 for line in listed) + len(closing) > room // 2:
+        listed.pop()
+    sources = "\n\nSources\n" + "\n".join(listed) if listed else ""
+    answer = _cut(result.answer, room - len(sources) - len(closing) - 2, _ELSEWHERE)
+    return f"{answer}{sources}\n\n{closing}"
+
+
+def _doubt(support: str) -> str:
+    return "" if support == "supported" else f" ({support})"
+
+
+def _closing(result: FusionResult) -> str:
+    answered, asked = len(result.responses), len(result.plan.seats)
+    parts = [f"Panel: {answered} of {asked} answered"]
+    if result.analysis is not None:
+        disputed = [dispute.topic for dispute in result.analysis.contradictions]
+        parts.append(f"agreement on {len(result.analysis.consensus)} points")
+        parts.append(f"disputed: {'; '.join(disputed)[:200]}" if disputed else "nothing disputed")
+    if result.degraded:
+        parts.append(f"degraded: {', '.join(result.degraded)}")
+    cost = "cost unknown" if result.usage.cost_usd is None else f"${result.usage.cost_usd:.4f}"
+    if result.usage.cost_usd is not None and result.usage.unpriced_calls:
+        cost += f" and {result.usage.unpriced_calls} unpriced calls"
+    return f"({', '.join([*parts, cost, f'{result.timing.total_seconds:.1f} s'])})"
+
+
+def _cut(text: str, room: int, mark: str) -> str:
+    if len(text) <= room:
+        return text
+    mark = mark[: max(0, room)]
+    return text[: max(0, room - len(mark))].rsplit(" ", 1)[0] + mark

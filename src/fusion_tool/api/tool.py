@@ -1,0 +1,164 @@
+"""`FusionTool`."""
+
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from typing import Annotated, Any, Literal
+
+from langchain.tools import ToolRuntime
+from langchain_core.messages import ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool
+from langgraph.config import get_stream_writer
+from langgraph.types import StreamWriter
+from pydantic import PrivateAttr
+
+from fusion_tool.api.runner import Panel
+from fusion_tool.api.summary import summary
+from fusion_tool.api.sync import run_sync
+from fusion_tool.budget.session import SessionSpent
+from fusion_tool.config.loading import ConfigLike, resolve
+from fusion_tool.config.schema import FusionConfig, Limits
+from fusion_tool.errors import FusionError
+from fusion_tool.graph.result import FusionResult
+from fusion_tool.graph.state import FusionInput
+
+
+def listener(runtime: ToolRuntime | None) -> StreamWriter | None:
+    """The writer into the custom stream of the run that calls a tool; `None` where nobody reads it.
+
+    Args:
+        runtime: The tool's, where it was called by a ToolNode. Where a node of a graph calls it, the node's writer
+            serves.
+    """
+    writer = runtime.stream_writer if runtime is not None else _nodes_writer()
+    return None if writer is None or _does_nothing(writer) else writer
+
+
+def _nodes_writer() -> StreamWriter | None:
+    try:
+        return get_stream_writer()
+    except (RuntimeError, KeyError):  # no runnable at work, or none that is a graph's
+        return None
+
+
+def _does_nothing(writer: Callable[[Any], Any]) -> bool:
+    """Whether `writer` is an empty function, which is what LangGraph gives where the stream mode is not asked for.
+
+    It has no other way to tell. A writer that is taken for a real one costs a little time, and loses nothing.
+    """
+    code = getattr(writer, "__code__", None)
+    return code is not None and code.co_code == _nothing.__code__.co_code
+
+
+def _nothing(_: Any) -> None:
+    pass
+
+
+_DESCRIPTION = (
+    "Research a question in depth: a panel of independent models searches the web, reads pages and compares "
+    "findings; returns one short answer with checked citations and the points that stay disputed. Use it for "
+    "deep-dives where being wrong is costly: comparisons, fact-finding over several sources, contested or current "
+    "topics, design decisions that need evidence. It takes from ten seconds to some minutes and costs several model "
+    "calls. Do not use it for small talk, quick lookups, editing files, running a task step by step, or anything "
+    "answerable from the conversation."
+)
+
+
+class FusionTool(BaseTool):
+    """The tool `fusion_research`.
+
+    Args:
+        config: A preset's name, a `FusionConfig`, or the path of a TOML file. `None`: the preset `budget`, where
+            `OPENROUTER_API_KEY` is set.
+        panel_tools: LangChain tools that every seat gets besides its own.
+        session_limits: `Limits(usd=..., tokens=..., seconds=...)` of all calls of this object together, beside each
+            call's own `limits`; `seconds` is time at work, summed.
+        overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge.
+
+    Called with a ToolCall it returns a `ToolMessage`: the answer within `summary_tokens`, and the whole
+    `FusionResult` as a dict in `artifact`; a failed run has `status="error"` and says what to change. Called with
+    plain arguments it returns the text, and a failed run raises.
+
+    A call for which `session_limits` leave too little to begin fails with `BudgetExceeded`; one that reaches them on
+    its way degrades.
+
+    The run is part of the calling agent's: its callbacks, tags and metadata are those of the call, cancelling the agent
+    cancels it, and its events stand in the agent's custom stream (`stream_mode="custom"`), told apart by `run_id`.
+
+    Raises:
+        ConfigError: The configuration is wrong, or there is none and no key either.
+    """
+
+    name: str = "fusion_research"
+    description: str = _DESCRIPTION
+    response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+
+    _panel: Panel = PrivateAttr()
+
+    def __init__(
+        self,
+        config: ConfigLike = None,
+        /,
+        *,
+        panel_tools: Sequence[Any] = (),
+        session_limits: Limits | None = None,
+        **overrides: Any,
+    ) -> None:
+        tool_fields = {name: overrides.pop(name) for name in list(overrides) if name in BaseTool.model_fields}
+        super().__init__(**tool_fields)
+        self._panel = Panel(resolve(config, **overrides), panel_tools, session_limits)
+
+    @property
+    def config(self) -> FusionConfig:
+        """The configuration that every call runs with."""
+        return self._panel.config
+
+    @property
+    def spent(self) -> SessionSpent:
+        """What all calls so far took, those under way included: `usd`, `tokens`, `seconds`."""
+        return self._panel.session.spent
+
+    async def _arun(
+        self,
+        question: Annotated[str, "One self-contained question: name what, which, when; the panel sees nothing else."],
+        context: Annotated[str, "What is already known and should not be searched again; may be empty."] = "",
+        runtime: ToolRuntime = None,  # type: ignore[assignment] # an Optional would never be injected
+    ) -> tuple[str, dict[str, Any]]:
+        """Ask the panel."""
+        tell, asked = listener(runtime), FusionInput(question=question, context=context)
+        result: dict[str, Any] = {}
+        async with aclosing(self._panel.events(asked, is_watched=tell is not None)) as events:
+            async for event in events:
+                if tell:
+                    tell(event)
+                if event["type"] == "run.completed":
+                    result = event["result"]
+        return summary(FusionResult.model_validate(result), self.config.summary_tokens), result
+
+    def _run(
+        self,
+        question: Annotated[str, "One self-contained question: name what, which, when; the panel sees nothing else."],
+        context: Annotated[str, "What is already known and should not be searched again; may be empty."] = "",
+        runtime: ToolRuntime = None,  # type: ignore[assignment] # as above
+    ) -> tuple[str, dict[str, Any]]:
+        """Ask the panel."""
+        return run_sync(self._arun(question, context, runtime=runtime))
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's name
+        """As every LangChain tool's; a failed ToolCall becomes a message with `status="error"`."""
+        try:
+            return await super().ainvoke(input, config, **kwargs)
+        except FusionError as error:
+            return self._failed(input, error)
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's name
+        """The same, synchronously."""
+        try:
+            return super().invoke(input, config, **kwargs)
+        except FusionError as error:
+            return self._failed(input, error)
+
+    def _failed(self, call: Any, error: FusionError) -> ToolMessage:
+        if not (isinstance(call, dict) and call.get("type") == "tool_call"):
+            raise error
+        return ToolMessage(f"{type(error).__name__}: {error}", tool_call_id=call["id"], name=self.name, status="error")

@@ -1,0 +1,1 @@
+"""What a run may spend, has spent, and is expected to spend."""

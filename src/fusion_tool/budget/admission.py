@@ -1,0 +1,80 @@
+"""Whether a run can begin at all under its limits, asked before the first call."""
+
+import math
+from collections.abc import Iterable
+
+from fusion_tool.budget.ledger import MOST_ASKS, TOOLS_BYTES, Ledger, least_call, shares
+from fusion_tool.budget.pricing import is_priced
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.errors import BudgetExceeded, ConfigError
+
+_PROMPT_BYTES = 2000
+"""A seat's own instructions, from above."""
+
+
+def check_limits(
+    config: FusionConfig, roles: Iterable[tuple[str, Panelist]], question: str, session: Ledger | None = None
+) -> None:
+    """Refuse a run whose limits do not even let the panel's cheapest seats answer.
+
+    Args:
+        config: The run's configuration.
+        roles: Every panelist that may be called, with the field that names it.
+        question: The question, with its context.
+        session: What the session leaves that the run is part of.
+
+    Raises:
+        ConfigError: A dollar limit, and a model without a known price.
+        BudgetExceeded: Not even `limits.min_answers` of the seats fit.
+    """
+    own = {"usd": config.limits.usd, "tokens": config.limits.tokens}
+    if not config.allow_unpriced:
+        _refuse_unpriced(roles, _limits_of_usd(own["usd"], session))
+    needed = _least(config, question)
+    for kind, limit in own.items():
+        if limit is not None and needed[kind] > limit:
+            raise BudgetExceeded(kind, needed[kind], limit)
+        if session and needed[kind] > (left := session.left(kind)):
+            raise BudgetExceeded(kind, needed[kind], max(left, 0.0), limits="session_limits")
+
+
+def seats_asked(config: FusionConfig) -> int:
+    """How many seats' answers the panel's share of the limits must do for, at most."""
+    if config.strategy == "solo":
+        return 1
+    return len(config.panel) + (MOST_ASKS if config.follow_up else 0)
+
+
+def _least(config: FusionConfig, question: str) -> dict[str, float]:
+    """What `limits.min_answers` of the seats need at least; each seat has its own part of the panel's share."""
+    tools = config.search is not None or config.documents is not None or config.bash != "off"
+    size = _PROMPT_BYTES + len(question.encode(errors="replace"))
+    if tools and config.max_tool_calls:
+        size += TOOLS_BYTES
+    seats = config.panel[:1] if config.strategy == "solo" else config.panel
+    parts = seats_asked(config) / shares(config.strategy)["panelist"]
+    needed = {}
+    for kind in ("usd", "tokens"):
+        least = sorted(
+            min(getattr(least_call(name, size, seat.max_tokens), kind) for name in (seat.model_name, *seat.fallbacks))
+            for seat in seats
+        )
+        needed[kind] = least[min(config.limits.min_answers, len(seats)) - 1] * parts
+    return needed
+
+
+def _limits_of_usd(own: float | None, session: Ledger | None) -> str | None:
+    """Which limit of dollars there is, the run's own first."""
+    if own is not None:
+        return "limits.usd"
+    return "session_limits.usd" if session and session.left("usd") < math.inf else None
+
+
+def _refuse_unpriced(roles: Iterable[tuple[str, Panelist]], limit: str | None) -> None:
+    for field, panelist in roles if limit else ():
+        for name in (panelist.model_name, *panelist.fallbacks):
+            if not is_priced(name):
+                raise ConfigError(
+                    f"'{name}' has no known price, so {limit} cannot be kept; set allow_unpriced = true to run it",
+                    field=f"{field}.model",
+                )

@@ -1,0 +1,102 @@
+"""A bill in advance, as values: tokens and dollars, row by row; the assumptions about tokens."""
+
+import math
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+from fusion_tool.budget.usage import Stage
+from fusion_tool.config.schema import Limits
+
+
+class Amount(BaseModel):
+    """Tokens and dollars; `usd` is `None` where no price is known."""
+
+    model_config = ConfigDict(frozen=True)
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float | None = 0.0
+
+    @classmethod
+    def total(cls, amounts: Iterable["Amount"]) -> "Amount":
+        """All tokens, and the dollars of the priced; unknown where none is."""
+        rows = list(amounts)
+        known = [row.usd for row in rows if row.usd is not None]
+        return cls(
+            input_tokens=sum(row.input_tokens for row in rows),
+            output_tokens=sum(row.output_tokens for row in rows),
+            usd=sum(known) if known else None,
+        )
+
+    def times(self, often: float) -> "Amount":
+        """The same so often; once in three times counts as a third."""
+        return Amount(
+            input_tokens=round(self.input_tokens * often),
+            output_tokens=round(self.output_tokens * often),
+            usd=None if self.usd is None else self.usd * often,
+        )
+
+    def within(self, limits: Limits, share: float) -> "Amount":
+        """The same; where a limit leaves this share of the run less: that."""
+        room = math.inf if limits.tokens is None else limits.tokens * share
+        return Amount(
+            input_tokens=int(min(self.input_tokens, room)),
+            output_tokens=int(min(self.output_tokens, room)),
+            usd=self.usd if limits.usd is None or self.usd is None else min(self.usd, limits.usd * share),
+        )
+
+
+class Row(BaseModel):
+    """One seat, the judge, the synthesizer, or all searches at a provider: what it is expected to take, and at most."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: Stage
+    seat: str | None
+    model: str
+    expected: Amount
+    worst: Amount
+
+
+class Versus(BaseModel):
+    """One model asked alone with the same tools; `ratio` is the run's expected dollars over its own.
+
+    Fees of searches are on neither side.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    expected: Amount
+    ratio: float | None
+
+
+class Estimate(BaseModel):
+    """A run's bill in advance.
+
+    Sums count the priced models alone; `unpriced` names the others. `refused` says why the run would not begin,
+    `assumptions` what the figures rest on.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: list[Row]
+    expected: Amount
+    worst: Amount
+    unpriced: list[str]
+    versus: list[Versus]
+    refused: str | None
+    assumptions: list[str]
+
+
+BYTES_A_TOKEN = 4
+"""Bytes of prompt a token: the common rule of thumb for English."""
+ANSWER_TOKENS = 2000
+"""A seat's answer or the final one. A page and a half of text has about 1,000; reasoning is billed as output too."""
+ANALYSIS_TOKENS = 2000
+"""The judge's comparison; likewise half of it is reasoning."""
+TURN_TOKENS = 300
+"""What a model writes to call one tool: short reasoning and the call."""
+RESULT_TOKENS = 2500
+"""What one tool call adds to the prompts after it: between six search results (about 1,000) and a page (4,000)."""

@@ -1,0 +1,68 @@
+"""List prices of models, offline, from genai-prices.
+
+A model that is not in the list is unpriced, never free.
+"""
+
+from functools import lru_cache
+
+from fusion_tool.budget.usage import CostSource
+
+_FREE_PROVIDERS = frozenset({"local", "ollama"})
+"""Models that run on the user's own machine: their price is known, and it is nothing."""
+
+_PRICE_LIST_IDS = {
+    "google_genai": "google",
+    "google_vertexai": "google",
+    "mistralai": "mistral",
+    "xai": "x-ai",
+}
+"""Where LangChain's name of a provider differs from the price list's."""
+
+
+def cost_of(
+    model: str, *, input_tokens: int | None, output_tokens: int | None, cached_tokens: int | None = None
+) -> tuple[float | None, CostSource]:
+    """What a call costs by the published list.
+
+    Args:
+        model: The model as configured, `"provider:model"`.
+        input_tokens: Prompt tokens, cached ones included; `None` where the provider did not say.
+        output_tokens: Completion tokens; `None` likewise.
+        cached_tokens: How many of the prompt tokens were read from the provider's cache.
+
+    Returns:
+        US dollars and `"list_price"`, or `None` and `"unpriced"`.
+    """
+    provider, _, name = model.partition(":")
+    if provider in _FREE_PROVIDERS or name.endswith(":free"):
+        return 0.0, "list_price"
+    if input_tokens is None or output_tokens is None or not is_priced(model):
+        return None, "unpriced"
+    from genai_prices import Usage, calc_price
+
+    cached = min(cached_tokens or 0, input_tokens)  # some providers count cached tokens apart
+    tokens = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached)
+    try:
+        price = calc_price(tokens, model_ref=name, provider_id=_PRICE_LIST_IDS.get(provider, provider))
+    except (LookupError, ValueError):  # counts that cannot be: the answer is paid for, its price unknown
+        return None, "unpriced"
+    return float(price.total_price), "list_price"
+
+
+@lru_cache(maxsize=512)
+def is_priced(model: str) -> bool:
+    """Whether the list has a price for `model` (`"provider:model"`)."""
+    provider, _, name = model.partition(":")
+    if provider in _FREE_PROVIDERS or name.endswith(":free"):
+        return True
+    from genai_prices import Usage, calc_price
+
+    try:
+        calc_price(
+            Usage(input_tokens=1, output_tokens=1),
+            model_ref=name,
+            provider_id=_PRICE_LIST_IDS.get(provider, provider),
+        )
+    except LookupError:
+        return False
+    return True

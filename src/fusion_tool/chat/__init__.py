@@ -1,1 +1,0 @@
-"""What `ChatFusion` is made of: from messages to a question, and from a run's events to messages."""

@@ -1,0 +1,1 @@
+"""The commands: their options alone. What a command needs is imported when it runs."""

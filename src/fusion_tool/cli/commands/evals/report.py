@@ -1,0 +1,150 @@
+"""`fusion-tool eval report`, `profiles` and `estimate`: the findings, what the router takes of them, the bill."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fusion_tool.cli.commands.evals import options
+
+if TYPE_CHECKING:
+    from fusion_tool.evals.costs import ArmForecast
+
+
+def report(
+    folder: options.Folder,
+    *,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="One self-contained page with pictures.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="The same as Markdown.")] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="ARM", help="Compare each arm with this one alone; by default all pairs.")
+    ] = None,
+) -> None:
+    """Show what a folder's results say: in the terminal, and as a page or Markdown. Nothing is asked of anybody."""
+    from fusion_tool.cli import terminal
+    from fusion_tool.cli.eval_output import print_summary
+    from fusion_tool.config.installation import check_installed
+    from fusion_tool.evals.results import Results
+    from fusion_tool.evals.summary import summarize
+
+    check_installed()
+    summary = summarize(Results(folder), against=against)
+    if markdown:
+        from fusion_tool.evals.report.tables import to_markdown
+
+        _save(markdown, to_markdown(summary))
+    if html:
+        from fusion_tool.evals.report.html import to_html
+
+        _save(html, to_html(summary))
+    print_summary(summary, terminal.stdout())
+    for file in (markdown, html):
+        if file:
+            terminal.stderr().print(f"written: {file}", soft_wrap=True)
+
+
+def _save(path: Path, text: str) -> None:
+    from fusion_tool.errors import ConfigError
+
+    try:
+        path.write_text(text, "utf-8", errors="replace")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def profiles(
+    folder: options.Folder,
+    *,
+    min_tasks: Annotated[
+        int, typer.Option(metavar="N", min=2, help="Leave out domains with fewer tasks: they would mislead.")
+    ] = 10,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show, and write nothing.")] = False,
+) -> None:
+    """Write each single model's scores by domain into your profiles, which the router prefers to published ones."""
+    from rich.table import Table
+
+    from fusion_tool.cli import terminal
+    from fusion_tool.cli.terminal import line
+    from fusion_tool.config.installation import check_installed
+    from fusion_tool.evals.report.tables import points, reach
+    from fusion_tool.evals.results import Results
+    from fusion_tool.evals.router_profiles import measured, write_profiles
+
+    check_installed()
+    results = Results(folder)
+    found = measured(results, least=min_tasks)
+    if not found:
+        raise typer.BadParameter(
+            "it has no arm of a single model with scores: --arm solo:PROVIDER:MODEL", param_hint="DIR"
+        )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(("model", "domain", "score", "interval", "n", "")):
+        table.add_column(name, justify="right" if 1 < place < 5 else "left", overflow="fold")  # noqa: PLR2004 - numbers
+    for one in found:
+        figures = (points(one.mean.value), reach(one.mean), str(one.mean.n))
+        table.add_row(line(one.model), one.domain, *figures, line(one.why_not or "to be written", 120))
+    terminal.stdout().print(table)
+    if not dry_run and any(not one.why_not for one in found):
+        terminal.stderr().print(f"written: {write_profiles(results, found)}", soft_wrap=True)
+
+
+def estimate(  # noqa: PLR0913 - each is an option of the command line
+    tasks: options.Tasks,
+    *,
+    arm: options.Arms = None,
+    judge: options.Judge = None,
+    passes: options.Passes = 1,
+    limit: options.Limit = None,
+    search: options.Search = None,
+    no_search: options.NoSearch = False,
+    bash: options.Bash = None,
+    max_seconds: options.MaxSeconds = None,
+) -> None:
+    """Show what 'eval run' is expected to cost, arm by arm, and at worst. Nothing is asked of anybody."""
+    import asyncio
+
+    from fusion_tool.config.schema import Panelist
+    from fusion_tool.evals.arms import parse_arms
+    from fusion_tool.evals.costs import forecast
+    from fusion_tool.evals.datasets import load_tasks
+
+    common = options.overrides(search=search, no_search=no_search, bash=bash, max_seconds=max_seconds, unpriced=False)
+    arms, chosen = parse_arms(arm or [], common), asyncio.run(load_tasks(tasks))
+    chosen = chosen.only(task.id for task in chosen.tasks[:limit])
+    _show(forecast(arms, chosen, Panelist(model=judge) if judge else None, passes=passes))
+
+
+def _show(rows: "list[ArmForecast]") -> None:
+    from rich.table import Table
+
+    from fusion_tool.cli import terminal
+    from fusion_tool.cli.terminal import dollars, line
+    from fusion_tool.evals.costs import ASSUMPTIONS
+    from fusion_tool.graph.estimate import ASSUMPTIONS as OF_RUNS
+
+    console = terminal.stdout()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(("arm", "runs", "expected", "at worst", "verdicts", "grading")):
+        table.add_column(name, justify="right" if place else "left", overflow="fold")
+    for row in rows:
+        money = (dollars(row.expected), dollars(row.worst), f"{row.verdicts:,}", dollars(row.grading))
+        table.add_row(line(row.arm), f"{row.runs:,}", *money)
+    sums = (_sum(row.expected for row in rows), _sum(row.worst for row in rows), _sum(row.grading for row in rows))
+    runs, verdicts = sum(row.runs for row in rows), sum(row.verdicts for row in rows)
+    table.add_row(
+        "total", f"{runs:,}", dollars(sums[0]), dollars(sums[1]), f"{verdicts:,}", dollars(sums[2]), style="bold"
+    )
+    console.print(table)
+    console.print(f"\nExpected in all: {dollars(_sum((sums[0], sums[2])))}", soft_wrap=True)
+    if unpriced := dict.fromkeys(name for row in rows for name in row.unpriced):
+        console.print(f"Without a known price, and not in it: {', '.join(map(line, unpriced))}", soft_wrap=True)
+    console.print("\nAssumed:")
+    for assumption in (*OF_RUNS, *ASSUMPTIONS):
+        console.print(f"- {assumption}", soft_wrap=True)
+
+
+def _sum(costs: Iterable[float | None]) -> float | None:
+    """Unknown where nothing is known."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known else None

@@ -1,0 +1,148 @@
+"""`fusion-tool eval run`, `grade` and `watch`: ask every arm, grade, look whether models have changed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fusion_tool.cli.commands.evals import options
+
+
+def run(  # noqa: PLR0913 - each is an option of the command line
+    tasks: options.Tasks,
+    *,
+    arm: options.Arms = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The results folder, new or to be gone on with.")],
+    judge: options.Judge = None,
+    passes: options.Passes = 1,
+    concurrency: options.Concurrency = 4,
+    max_usd: options.MaxUsd = None,
+    allow_unpriced: options.Unpriced = False,
+    limit: options.Limit = None,
+    no_grade: Annotated[bool, typer.Option("--no-grade", help="Only ask; 'eval grade' grades later.")] = False,
+    grade_seats: options.Seats = False,
+    search: options.Search = None,
+    no_search: options.NoSearch = False,
+    bash: options.Bash = None,
+    max_seconds: options.MaxSeconds = None,
+) -> None:
+    """Let every arm answer the tasks, grade the answers blindly, and compare.
+
+    Stopped at any point, the same command goes on, and nothing is paid twice.
+    """
+    from fusion_tool.cli.eval_output import bars, told
+    from fusion_tool.cli.signals import run_until_signalled
+    from fusion_tool.config.installation import check_installed
+    from fusion_tool.config.schema import Panelist
+    from fusion_tool.evals.arms import parse_arms
+    from fusion_tool.evals.datasets import load_tasks
+    from fusion_tool.evals.evaluate import Terms, evaluate
+
+    check_installed()
+    common = options.overrides(
+        search=search, no_search=no_search, bash=bash, max_seconds=max_seconds, unpriced=allow_unpriced
+    )
+    arms = parse_arms(arm or [], common)
+    terms = Terms(
+        judge=None if judge is None or no_grade else Panelist(model=judge),
+        passes=passes,
+        concurrency=concurrency,
+        usd=max_usd,
+        limit=limit,
+        seats=grade_seats,
+        allow_unpriced=allow_unpriced,
+    )
+
+    async def work() -> int:
+        chosen = await load_tasks(tasks)
+        if terms.judge is None and not no_grade and any(task.rubric for task in chosen.tasks):
+            raise typer.BadParameter("some tasks have a rubric: name who grades, or --no-grade", param_hint="--judge")
+        with bars() as watcher:
+            results, asked = await evaluate(out, chosen, arms, terms, watcher)
+        return told(results, asked)
+
+    raise typer.Exit(run_until_signalled(work()))
+
+
+def grade(  # noqa: PLR0913 - each is an option of the command line
+    folder: options.Folder,
+    *,
+    judge: options.Judge = None,
+    passes: options.Passes = 1,
+    concurrency: options.Concurrency = 4,
+    max_usd: options.MaxUsd = None,
+    allow_unpriced: options.Unpriced = False,
+    grade_seats: options.Seats = False,
+) -> None:
+    """Grade a folder's answers: what is missing by its judge, or all by another one. No arm is asked again."""
+    from fusion_tool.cli.eval_output import bars, told
+    from fusion_tool.cli.signals import run_until_signalled
+    from fusion_tool.config.schema import Panelist
+    from fusion_tool.evals.evaluate import Terms, regrade
+
+    terms = Terms(
+        judge=None if judge is None else Panelist(model=judge),
+        passes=passes,
+        concurrency=concurrency,
+        usd=max_usd,
+        seats=grade_seats,
+        allow_unpriced=allow_unpriced,
+    )
+
+    async def work() -> int:
+        with bars() as watcher:
+            results = await regrade(folder, terms, watcher)
+        return told(results)
+
+    raise typer.Exit(run_until_signalled(work()))
+
+
+DRIFTED = 5
+"""The exit status where something is wrong."""
+
+
+def watch(  # noqa: PLR0913 - each is an option of the command line
+    tasks: options.Tasks,
+    *,
+    baseline: Annotated[Path, typer.Option(metavar="DIR", help="Results of the same tasks, with solo: arms.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The new results. Default: DIR/watch/ and the day.")
+    ] = None,
+    concurrency: options.Concurrency = 4,
+    max_usd: options.MaxUsd = None,
+    allow_unpriced: options.Unpriced = False,
+    verbose: Annotated[bool, typer.Option("--show", help="Show progress and every comparison.")] = False,
+) -> None:
+    """Ask each model of a baseline a few canary tasks again, and tell where one did worse or retires.
+
+    Exit status: 0 where nothing is wrong, and then nothing is printed; 5 where a model dropped, gives no answers, or
+    retires within 30 days.
+    """
+    from contextlib import nullcontext
+    from datetime import UTC, datetime
+
+    from fusion_tool.cli import terminal
+    from fusion_tool.cli.eval_output import bars
+    from fusion_tool.cli.signals import run_until_signalled
+    from fusion_tool.cli.terminal import line
+    from fusion_tool.evals.datasets import load_tasks
+    from fusion_tool.evals.drift import Drift
+    from fusion_tool.evals.drift import watch as watched
+    from fusion_tool.evals.evaluate import Terms
+    from fusion_tool.evals.runner import Watcher
+
+    today = datetime.now(UTC).date()
+    folder = out or baseline / "watch" / today.isoformat()
+    terms = Terms(concurrency=concurrency, usd=max_usd, allow_unpriced=allow_unpriced)
+
+    async def work() -> Drift:
+        canaries = await load_tasks(tasks)
+        with bars() if verbose else nullcontext(Watcher()) as watcher:
+            return await watched(canaries, baseline, folder, terms, today=today, watcher=watcher)
+
+    drift = run_until_signalled(work())
+    for one in drift.comparisons if verbose else ():
+        terminal.stdout().print(line(one.sentence, 500), soft_wrap=True)
+    for alarm in drift.alarms:
+        terminal.stderr().print(f"warning: {line(alarm, 500)}", style="yellow", soft_wrap=True)
+    raise typer.Exit(DRIFTED if drift.alarms else 0)

@@ -1,0 +1,99 @@
+"""`fusion-tool presets` and `fusion-tool runs`: what there is to choose from, what is kept."""
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+
+def presets() -> None:
+    """List the presets: what each is for, who sits on its panel, and the key that it needs."""
+    from rich.table import Table
+
+    from fusion_tool.cli import terminal
+    from fusion_tool.config.presets import OLLAMA, preset_about, preset_names
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
+    for name in ("preset", "what for", "panel", "judge and synthesizer", "needs"):
+        table.add_column(name, overflow="fold", no_wrap=name == "preset")
+    for name in preset_names():
+        row = ("whatever is installed", "the largest of them", "ollama serve") if name == OLLAMA else _row(name)
+        table.add_row(name, preset_about(name), *row)
+    terminal.stdout().print(table)
+
+
+def _row(name: str) -> tuple[str, str, str]:
+    from fusion_tool.config.presets import preset
+
+    config = preset(name)
+    panel = [seat.model_name for seat in config.panel]
+    judges = list(dict.fromkeys([config.judge_or_default.model_name, config.synthesizer_or_default.model_name]))
+    return _listed(panel), _listed(judges), _needs([*panel, *judges])
+
+
+def _listed(models: list[str]) -> str:
+    """A model a line, without the provider, which the last column tells."""
+    counts = Counter(model.partition(":")[2] for model in models)
+    return "\n".join(f"{model} ({n} times)" if n > 1 else model for model, n in counts.items())
+
+
+def _needs(models: list[str]) -> str:
+    from fusion_tool.config.loading import DEFAULT_KEY
+
+    cures = {"openrouter": DEFAULT_KEY, "local": "fusion-tool model install"}
+    return ", ".join(dict.fromkeys(cures[model.partition(":")[0]] for model in models))
+
+
+runs = typer.Typer(
+    name="runs",
+    help="The runs that are kept: list them, or delete some. An unfinished one goes on with 'ask --resume'.",
+    invoke_without_command=True,
+)
+
+
+@runs.callback()
+def list_(context: typer.Context) -> None:
+    """List the kept runs, the latest first."""
+    if context.invoked_subcommand is not None:
+        return
+    import asyncio
+
+    from rich.table import Table
+
+    from fusion_tool.api.run_store import KEEP_DAYS, default_path, kept_runs
+    from fusion_tool.cli import terminal
+    from fusion_tool.cli.terminal import UNKNOWN, line
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("run", "last step", "state", "question"):
+        table.add_column(name, no_wrap=name != "question", overflow="fold")
+    problems = []
+    for run in asyncio.run(kept_runs()):
+        state = f"{run.status} before {run.stage}" if run.stage else run.status
+        at = f"{run.at.astimezone():%Y-%m-%d %H:%M}" if run.at else UNKNOWN
+        table.add_row(line(run.id), at, state, line(run.question, 60))
+        problems += [f"warning: {run.problem}; 'fusion-tool runs delete' removes it"] if run.problem else []
+    if table.row_count:
+        terminal.stdout().print(table)
+    for problem in problems:
+        terminal.stderr().print(line(problem, 400), soft_wrap=True)
+    terminal.stderr().print(f"kept in {default_path()}, each for {KEEP_DAYS:g} days", style="dim", soft_wrap=True)
+
+
+@runs.command()
+def delete(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[RUN_ID]...", help="As the list names them.")] = None,
+    older_than: Annotated[
+        float | None, typer.Option(metavar="DAYS", min=0, help="All whose last step is longer ago.")
+    ] = None,
+) -> None:
+    """Delete runs: what was asked, read and answered."""
+    import asyncio
+
+    from fusion_tool.api.run_store import delete_runs
+    from fusion_tool.cli import terminal
+
+    if not ids and older_than is None:
+        raise typer.BadParameter("name a run, or give --older-than", param_hint="RUN_ID")
+    deleted = asyncio.run(delete_runs(*(ids or ()), older_than_days=older_than))
+    terminal.stderr().print(f"deleted {len(deleted)} runs" if len(deleted) != 1 else "deleted 1 run")

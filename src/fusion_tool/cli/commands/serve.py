@@ -1,0 +1,218 @@
+"""`fusion-tool serve` and `fusion-tool mcp`: their options. What happens stands in `fusion_tool.servers`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from fusion_tool.cli.commands.ask import _preset_names
+
+if TYPE_CHECKING:
+    from fusion_tool.config.schema import FusionConfig
+    from fusion_tool.servers.mcp.server import Options
+
+_PANEL, _ADDRESS, _LIMITS = "What is served", "Address and processes", "Limits"
+_ROWS = [
+    ("the preset budget on http://127.0.0.1:8000/v1", "fusion-tool serve"),
+    (
+        "your panel, and two presets as fusion-fast and fusion-quality",
+        "fusion-tool serve --config fusion.toml --also fast --also quality",
+    ),
+    ("for other machines, which need a key", "FUSION_SERVER_KEYS=secret1,secret2 fusion-tool serve --host 0.0.0.0"),
+    ("another main model for agents with tools", "fusion-tool serve --agent-model openrouter:openai/gpt-5.5"),
+]
+SERVE_EXAMPLES = "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n{line}" for why, line in _ROWS)])
+
+
+def serve(  # noqa: PLR0913 - each is an option of the command line
+    *,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="The panel behind the model 'fusion'. Default: budget.",
+            rich_help_panel=_PANEL,
+            autocompletion=_preset_names,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Settings over the preset's.", rich_help_panel=_PANEL),
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PRESET",
+            help="Serve this preset too, as the model fusion-PRESET; repeat it.",
+            rich_help_panel=_PANEL,
+            autocompletion=_preset_names,
+        ),
+    ] = None,
+    agent_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROVIDER:MODEL",
+            help="The main model behind 'fusion-agent', which calls the client's tools and the panel. "
+            "Default: the synthesizer.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    progress: Annotated[
+        Literal["comments", "reasoning", "off"],
+        typer.Option(
+            help="How a stream tells what the panel does: in comments, which clients skip, or as reasoning.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "comments",
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Where to listen. Beyond this machine only with keys: FUSION_SERVER_KEYS=key1,key2.",
+            rich_help_panel=_ADDRESS,
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.", rich_help_panel=_ADDRESS)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.", rich_help_panel=_ADDRESS)] = 1,
+    max_runs: Annotated[
+        int,
+        typer.Option(min=1, help="Requests worked on at once, per process; more get 429.", rich_help_panel=_LIMITS),
+    ] = 50,
+    drain_seconds: Annotated[
+        int,
+        typer.Option(min=0, help="Time that runs have to finish when the server is stopped.", rich_help_panel=_LIMITS),
+    ] = 30,
+) -> None:
+    """Serve the panel to OpenAI's clients: POST /v1/chat/completions, GET /v1/models, /healthz, /metrics."""
+    from fusion_tool.cli import terminal
+    from fusion_tool.cli.config_options import Choices
+    from fusion_tool.config.installation import require
+    from fusion_tool.config.schema import Panelist
+
+    require("server", "starlette", "uvicorn", "prometheus_client")
+    from fusion_tool.servers.app import Options
+    from fusion_tool.servers.auth import keys_from_environment
+    from fusion_tool.servers.process import Address
+    from fusion_tool.servers.process import serve as serve_at
+
+    options = Options(
+        config=Choices(preset=preset, config=config).configuration(),
+        presets=tuple(dict.fromkeys([*([preset] if preset else []), *(also or ())])),
+        agent_model=None if agent_model is None else Panelist(model=agent_model),
+        max_runs=max_runs,
+        progress=progress,
+        keys=keys_from_environment(),
+    )
+    console = terminal.stderr()
+    try:
+        serve_at(
+            options,
+            Address(host, port, workers, drain_seconds),
+            on_listening=lambda url: console.print(how_to_call(url, options.keys), soft_wrap=True),
+        )
+    except KeyboardInterrupt:  # the server has drained
+        raise typer.Exit(130) from None
+
+
+def how_to_call(url: str, keys: tuple[str, ...]) -> str:
+    """What is printed once the server listens."""
+    key = " -H 'Authorization: Bearer KEY'" if keys else ""
+    body = '{"model": "fusion", "stream": true, "messages": [{"role": "user", "content": "Which ...?"}]}'
+    return f"listening on {url}\ntry: curl -N {url}/chat/completions{key} -d '{body}'"
+
+
+_MCP_PANEL, _MCP_ADDRESS = "What is served", "Streamable HTTP"
+_MCP_ROWS = [
+    ("for a client that starts it, such as Claude Desktop", "fusion-tool mcp --preset budget"),
+    ("for Claude Code and VS Code, which would show the model the JSON", "fusion-tool mcp --text-only"),
+    ("for clients that connect, on http://127.0.0.1:8000/mcp", "fusion-tool mcp --http --config fusion.toml"),
+    ("for other machines, which need a key", "FUSION_SERVER_KEYS=secret fusion-tool mcp --http --host 0.0.0.0"),
+]
+MCP_EXAMPLES = "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n{line}" for why, line in _MCP_ROWS)])
+
+
+def mcp(  # noqa: PLR0913 - each is an option of the command line
+    *,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="The panel. Default: budget.", rich_help_panel=_MCP_PANEL, autocompletion=_preset_names),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Settings over the preset's.", rich_help_panel=_MCP_PANEL),
+    ] = None,
+    text_only: Annotated[
+        bool,
+        typer.Option(
+            "--text-only",
+            help="Answer with the short text alone, not with the whole result as JSON beside it: "
+            "for clients that show their model the JSON instead.",
+            rich_help_panel=_MCP_PANEL,
+        ),
+    ] = False,
+    max_runs: Annotated[
+        int, typer.Option(min=1, help="Calls worked on at once; more get an error.", rich_help_panel=_MCP_PANEL)
+    ] = 10,
+    http: Annotated[
+        bool, typer.Option("--http", help="Listen, instead of standard input and output.", rich_help_panel=_MCP_ADDRESS)
+    ] = False,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Where. Beyond this machine only with keys: FUSION_SERVER_KEYS=key1,key2.",
+            rich_help_panel=_MCP_ADDRESS,
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="0 picks a free one.", rich_help_panel=_MCP_ADDRESS)
+    ] = 8000,
+) -> None:
+    """Serve the panel as the tool fusion_research to MCP clients, over standard input and output or HTTP."""
+    from fusion_tool.cli.config_options import Choices
+    from fusion_tool.config.installation import require
+
+    require("mcp", "mcp")
+    from fusion_tool.servers.mcp.server import Options
+
+    chosen = Choices(preset=preset, config=config).configuration()
+    _check(chosen)
+    options = Options(chosen, max_runs=max_runs, is_structured=not text_only)
+    if http:
+        _listen(options, host, port)
+    else:
+        _talk(options)
+
+
+def _check(config: "FusionConfig") -> None:
+    """Fail now, not at the first question, where a model cannot work."""
+    from fusion_tool.models.factory import check_models
+
+    seats = [(f"panel.{index}", seat) for index, seat in enumerate(config.panel)]
+    check_models([*seats, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)])
+
+
+def _talk(options: "Options") -> None:
+    from fusion_tool.cli.errors import Interrupted, exit_status
+    from fusion_tool.cli.signals import run_until_signalled
+    from fusion_tool.servers.mcp.transports import serve_stdio
+
+    try:
+        run_until_signalled(serve_stdio(options))
+    except (Interrupted, KeyboardInterrupt) as signal:  # its runs have ended
+        raise typer.Exit(exit_status(signal)) from None
+
+
+def _listen(options: "Options", host: str, port: int) -> None:
+    from fusion_tool.cli import terminal
+    from fusion_tool.servers.auth import keys_from_environment
+    from fusion_tool.servers.mcp.transports import serve_http
+
+    console = terminal.stderr()
+    try:
+        serve_http(
+            options,
+            host,
+            port,
+            keys_from_environment(),
+            on_listening=lambda url: console.print(f"listening on {url}", soft_wrap=True),
+        )
+    except KeyboardInterrupt:  # its runs have ended
+        raise typer.Exit(130) from None

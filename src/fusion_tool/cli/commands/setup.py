@@ -1,0 +1,49 @@
+"""`fusion-tool doctor` and `fusion-tool init`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON on stdout.")] = False) -> None:
+    """Look at what works here and name the one command that mends each thing.
+
+    Exit status: 0 where at least one way to run exists, else 2.
+    """
+    import asyncio
+    import json
+    from dataclasses import asdict
+
+    from fusion_tool.cli.doctor_checks import examine
+    from fusion_tool.cli.errors import BAD_USAGE
+
+    found = asyncio.run(examine())
+    runs = any(check.runs for check in found)
+    if as_json:
+        typer.echo(json.dumps({"runs": runs, "checks": [asdict(check) for check in found]}, indent=2))
+    else:
+        from fusion_tool.cli.doctor_checks import print_findings
+
+        print_findings(found)
+    raise typer.Exit(0 if runs else BAD_USAGE)
+
+
+def init(
+    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="The file to write.")] = Path("fusion.toml"),
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a commented configuration file that names every setting."""
+    from fusion_tool.cli.config_template import template
+    from fusion_tool.errors import ConfigError
+
+    text = template()
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError(f"{path} exists; --force replaces it, another PATH leaves it alone") from None
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+    typer.echo(f'wrote {path}; use it with: fusion-tool ask "..." --config {path}', err=True)

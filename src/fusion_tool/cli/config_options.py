@@ -1,0 +1,115 @@
+"""From the command line's flags to a `FusionConfig`: a flag over the file, the file over the preset."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fusion_tool.config.loading import load_file, resolve
+from fusion_tool.config.presets import preset as preset_by_name
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.errors import ConfigError
+
+_FLAGS = {
+    "preset": ("--preset", "preset"),
+    "config": ("--config", "config"),
+    "panel": ("--model", "models"),
+    "model": ("--model", "models"),
+    "judge": ("--judge", "judge"),
+    "synthesizer": ("--synthesizer", "synthesizer"),
+    "strategy": ("--strategy", "strategy"),
+    "quality": ("--quality", "quality"),
+    "privacy": ("--privacy", "privacy"),
+    "deny": ("--deny", "deny"),
+    "require_open_weights": ("--open-weights", "require_open_weights"),
+    "hedge": ("--hedge", "hedge"),
+    "documents": ("--docs", "documents"),
+    "search": ("--search", "search"),
+    "excluded_domains": ("--exclude", "exclude"),
+    "bash": ("--bash", "bash"),
+    "limits.usd": ("--max-usd", "usd"),
+    "limits.tokens": ("--max-tokens", "tokens"),
+    "limits.seconds": ("--max-seconds", "seconds"),
+    "limits.quorum": ("--quorum", "quorum"),
+    "limits.grace_seconds": ("--grace", "grace_seconds"),
+}
+"""Which flag sets which field, and under which name of `Choices`."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What was chosen by flags; `None` and empty are what was not."""
+
+    preset: str | None = None
+    config: Path | None = None
+    models: tuple[str, ...] = ()
+    judge: str | None = None
+    synthesizer: str | None = None
+    strategy: str | None = None
+    quality: float | None = None
+    privacy: str | None = None
+    deny: tuple[str, ...] = ()
+    require_open_weights: bool = False
+    follow_up: bool = False
+    cache: bool = False
+    hedge: float | None = None
+    documents: Path | None = None
+    search: tuple[str, ...] = ()
+    no_search: bool = False
+    exclude: tuple[str, ...] = ()
+    bash: str | None = None
+    usd: float | None = None
+    tokens: int | None = None
+    allow_unpriced: bool = False
+    seconds: float | None = None
+    quorum: int | None = None
+    grace_seconds: float | None = None
+
+    def configuration(self) -> FusionConfig:
+        """The run's configuration.
+
+        Raises:
+            ConfigError: As `fusion_tool.config.loading.resolve`.
+        """
+        base, overrides = self._base(), self._overrides()
+        if base is None and self.models:  # needs no preset, hence no preset's key
+            return resolve(**overrides, excluded_domains=self.exclude, deny=self.deny)
+        base = base or resolve()
+        more = {"excluded_domains": (*base.excluded_domains, *self.exclude), "deny": (*base.deny, *self.deny)}
+        return resolve(base, **overrides, **more)
+
+    def blamed(self, error: ConfigError) -> ConfigError:
+        """`error` in the command line's words, where a flag caused it."""
+        parts = (error.field or "").split(".")
+        for field in (".".join(parts[:2]), parts[0]):
+            flag, name = _FLAGS.get(field, ("", ""))
+            value = getattr(self, name) if name else None
+            if value is not None and value is not False and value != ():  # 0.0 is a choice
+                return ConfigError(error.message, field=flag)
+        return error
+
+    def _base(self) -> FusionConfig | None:
+        if self.config is None:
+            return preset_by_name(self.preset) if self.preset is not None else None
+        return load_file(self.config, preset=self.preset)
+
+    def _overrides(self) -> dict[str, Any]:
+        limits = {name: getattr(self, name) for name in ("usd", "tokens", "seconds", "quorum", "grace_seconds")}
+        given = {
+            "panel": [{"model": name} for name in self.models] or None,
+            "judge": None if self.judge is None else {"model": self.judge},
+            "synthesizer": None if self.synthesizer is None else {"model": self.synthesizer},
+            "strategy": self.strategy,
+            "quality": self.quality,
+            "privacy": self.privacy,
+            "require_open_weights": self.require_open_weights or None,
+            "follow_up": self.follow_up or None,
+            "cache": self.cache or None,
+            "hedge": self.hedge,
+            "documents": self.documents,
+            "search": {"providers": self.search} if self.search else None,
+            "bash": self.bash,
+            "allow_unpriced": self.allow_unpriced or None,
+            "limits": {name: value for name, value in limits.items() if value is not None} or None,
+        }
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return chosen | ({"search": None} if self.no_search else {})

@@ -1,0 +1,215 @@
+"""What `doctor` looks at, and its findings as a table.
+
+Protocol: OpenRouter's API reference, "Get current API key" (`GET /key`) and "List models" (`GET /models`).
+"""
+
+import asyncio
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import get_args
+
+from rich.table import Table
+from rich.text import Text
+
+from fusion_tool.cli import terminal
+from fusion_tool.cli.terminal import line
+from fusion_tool.config.choices import SearchProvider
+from fusion_tool.config.loading import DEFAULT_KEY
+from fusion_tool.config.schema import Panelist
+from fusion_tool.config.storage import make_private_folder
+from fusion_tool.errors import ConfigError
+from fusion_tool.models.providers import OPENROUTER_URL
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding.
+
+    Args:
+        name: What was looked at.
+        ok: Whether it can be used.
+        detail: One line on what is so.
+        cure: The command that mends it; `None` where nothing is to be mended, or `detail` holds more than one way.
+        runs: Whether a panel can run with this.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    cure: str | None = None
+    runs: bool = False
+
+
+async def examine() -> list[Check]:
+    """All checks, made at once; the slowest waits three seconds for an answer."""
+    found = await asyncio.gather(
+        openrouter(),
+        asyncio.to_thread(_other_providers),
+        asyncio.to_thread(_ollama),
+        asyncio.to_thread(_local_models),
+        asyncio.to_thread(_search),
+        _sandbox(),
+        asyncio.to_thread(_documents_cache),
+    )
+    return [check for checks in found for check in checks]
+
+
+def _other_providers() -> list[Check]:
+    """The providers whose key is set; those without are many, and nobody misses them."""
+    from fusion_tool.models.factory import check_models
+    from fusion_tool.models.providers import PROVIDERS
+
+    found = []
+    for provider, known in PROVIDERS.items():
+        variable = next((name for name in known.keys if os.environ.get(name)), None)
+        if provider == "openrouter" or variable is None:
+            continue
+        try:
+            check_models([("model", Panelist(model=f"{provider}:any"))])
+        except ConfigError as error:
+            cause, _, cure = error.message.rpartition(": ")
+            found.append(Check(provider, ok=False, detail=f"{variable} is set, but {cause}", cure=cure))
+        else:
+            found.append(Check(provider, ok=True, detail=f"{variable} is set, not tried", runs=True))
+    return found
+
+
+def _ollama() -> list[Check]:
+    from fusion_tool.models.ollama import endpoint, installed_models
+
+    try:
+        models = installed_models()
+    except ConfigError:
+        return [Check("Ollama", ok=False, detail=f"none answers at {endpoint()}", cure="ollama serve")]
+    if not models:
+        return [Check("Ollama", ok=False, detail="it has no chat model", cure="ollama pull qwen3:8b")]
+    return [Check("Ollama", ok=True, detail=f"offers {', '.join(models)}", runs=True)]
+
+
+def _local_models() -> list[Check]:
+    from importlib.util import find_spec
+
+    from fusion_tool.models.local import MODELS, is_installed, weights_path
+
+    checks = []
+    for name in MODELS:
+        if find_spec("xllamacpp") is None:
+            lacks, cure = "the extra 'local' is missing", "pip install 'fusion-tool[local]'"
+        elif not is_installed(name):
+            lacks, cure = f"{name} is not installed", "fusion-tool model install"
+        else:
+            checks.append(Check("local model", ok=True, detail=f"{name} at {weights_path(name)}", runs=True))
+            continue
+        checks.append(Check("local model", ok=False, detail=lacks, cure=cure))
+    return checks
+
+
+def _search() -> list[Check]:
+    from fusion_tool.tools.search.search import NEEDS
+
+    checks = []
+    for provider in get_args(SearchProvider):
+        variable = NEEDS.get(provider)
+        name = f"search: {provider}"
+        if variable is None:
+            checks.append(Check(name, ok=True, detail="needs no key; not asked"))
+        elif os.environ.get(variable):
+            checks.append(Check(name, ok=True, detail=f"{variable} is set; not asked"))
+        else:
+            checks.append(Check(name, ok=False, detail=f"{variable} is not set", cure=f"export {variable}=..."))
+    return checks
+
+
+async def _sandbox() -> list[Check]:
+    from fusion_tool.tools.sandbox.shell import probe
+
+    found = await probe()
+    return [Check("sandboxed shell", ok=found.works, detail=found.detail)]
+
+
+def _documents_cache() -> list[Check]:
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("fusion-tool") / "documents"
+    try:
+        make_private_folder(folder)
+        indexes = [file.stat().st_size for file in folder.glob("*.sqlite")]
+    except OSError as error:
+        detail = f"{folder} cannot be used ({error.strerror})"
+        return [Check("documents cache", ok=False, detail=detail, cure=f"mkdir -p {folder}")]
+    if not os.access(folder, os.W_OK):
+        detail = f"{folder} cannot be written"
+        return [Check("documents cache", ok=False, detail=detail, cure=f"chmod u+w {folder}")]
+    detail = f"{len(indexes)} indexed folders, {sum(indexes) / 1e6:.1f} MB in {folder}"
+    return [Check("documents cache", ok=True, detail=detail)]
+
+
+_KEYS_PAGE = "https://openrouter.ai/keys"
+_PATIENCE = 3.0
+"""Seconds until an endpoint that does not answer counts as out of reach."""
+
+_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+
+
+async def openrouter() -> list[Check]:
+    """The network, as far as OpenRouter needs it, and the key. Being offline is told, and is no fault of the key."""
+    url = (os.environ.get("OPENROUTER_BASE_URL") or OPENROUTER_URL).rstrip("/")
+    key = os.environ.get(DEFAULT_KEY)
+    status = await _status(f"{url}/key" if key else f"{url}/models", key)
+    return [_key(key, status), _network(url, status)]
+
+
+def _key(key: str | None, status: int | str) -> Check:
+    name, new = "OpenRouter", f"export {DEFAULT_KEY}=...  # from {_KEYS_PAGE}"
+    if not key:
+        return Check(name, ok=False, detail=f"{DEFAULT_KEY} is not set", cure=new)
+    if status in _REFUSED:
+        return Check(name, ok=False, detail=f"{DEFAULT_KEY} is set, and refused ({status})", cure=new)
+    tried = "and accepted" if status == HTTPStatus.OK else "not tried"
+    return Check(name, ok=True, detail=f"{DEFAULT_KEY} is set, {tried}", runs=True)
+
+
+def _network(url: str, status: int | str) -> Check:
+    if isinstance(status, str):
+        detail = f"offline: {url} is out of reach ({status}) - behind a proxy, set HTTPS_PROXY"
+        return Check("network", ok=False, detail=detail)
+    return Check("network", ok=True, detail=f"{url} answers")
+
+
+async def _status(url: str, key: str | None) -> int | str:
+    """The HTTP status, or what kept it away."""
+    import httpx
+
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        async with httpx.AsyncClient(timeout=_PATIENCE) as client:
+            return (await client.get(url, headers=headers)).status_code
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        return type(error).__name__
+
+
+_MARKS = {True: Text("works", "green"), False: Text("no", "yellow")}
+
+
+def print_findings(found: Iterable[Check]) -> None:
+    """A row a check, the command that mends it below, and what the whole comes to."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    ways = []
+    for check in found:
+        told = Text(line(check.detail, 1000))
+        if check.cure:
+            told.append(f"\n-> {line(check.cure, 300)}", "bold")
+        table.add_row(check.name, _MARKS[check.ok], told)
+        ways += [check.name] if check.runs else []
+    console = terminal.stdout()
+    console.print(table)
+    console.print()
+    if ways:
+        console.print(f"A panel can run with: {', '.join(ways)}.", style="green")
+    else:
+        console.print("Nothing can run yet; mend one of: OpenRouter, Ollama, local model.", style="bold yellow")

@@ -1,0 +1,115 @@
+"""How an evaluation goes and ends, in the terminal: a bar a phase, the findings, a status."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from fusion_tool.budget.usage import Call
+from fusion_tool.cli import terminal
+from fusion_tool.cli.errors import NO_BUDGET
+from fusion_tool.cli.output import cost
+from fusion_tool.cli.terminal import dollars, line
+from fusion_tool.evals.costs import bill_of
+from fusion_tool.evals.graders.grade import wanted
+from fusion_tool.evals.report.tables import Sheet, sheets
+from fusion_tool.evals.results import Results
+from fusion_tool.evals.runner import Asked, Phase, Watcher
+from fusion_tool.evals.summary import Summary, summarize
+
+
+@contextmanager
+def bars() -> Iterator[Watcher]:
+    """A watcher whose bars are shown while the context is open; where stderr is no terminal, only their end."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[spent]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    progress = Progress(*columns, console=terminal.stderr())
+    try:
+        yield _Bars(progress)
+    finally:
+        if progress.live.is_started:  # else it would end with an empty line
+            progress.stop()
+
+
+class _Bars(Watcher):
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._at = progress, TaskID(0)
+        self._spent: float | None = None
+
+    def begins(self, phase: Phase, total: int) -> None:
+        self._spent = None
+        self._progress.start()  # not before: a refusal stands alone
+        self._at = self._progress.add_task(phase, total=total, spent="")
+
+    def advances(self) -> None:
+        self._progress.update(self._at, advance=1)
+
+    def pays(self, calls: Sequence[Call]) -> None:
+        known = [call.cost_usd for call in calls if call.cost_usd is not None]
+        if known:
+            self._spent = (self._spent or 0.0) + sum(known)
+            self._progress.update(self._at, spent=dollars(self._spent))
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """Print all of it."""
+    for sheet in sheets(summary):
+        console.print(f"\n{sheet.title}", style="bold", soft_wrap=True)
+        if sheet.columns:
+            console.print(_table(sheet))
+        for sentence in sheet.sentences:
+            console.print(f"- {line(sentence, 600)}", soft_wrap=True)
+
+
+def _table(sheet: Sheet) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(sheet.columns):
+        justify: Literal["left", "right"] = "right" if place else "left"
+        table.add_column(line(name), justify=justify, overflow="fold")
+    for row in sheet.rows:
+        table.add_row(*(line(cell) for cell in row))
+    return table
+
+
+def told(results: Results, asked: Asked | None = None) -> int:
+    """Print the findings and the next step.
+
+    Returns:
+        The exit status: 4 where the limit left runs out.
+    """
+    print_summary(summarize(results), terminal.stdout())
+    console, bill = terminal.stderr(), bill_of(results).total
+    if asked is not None:
+        failed = sum(asked.failed.values())
+        lost = f", {failed} without an answer, which the same command tries again" if failed else ""
+        console.print(f"answered: {asked.answered}{lost}", soft_wrap=True)
+    console.print(
+        f"paid so far: {cost(bill.cost_usd, bill.unpriced_calls) if bill.calls else 'nothing'}", soft_wrap=True
+    )
+    console.print(f"pages and Markdown: fusion-tool eval report {results.folder} --html report.html", soft_wrap=True)
+    if results.manifest.judge and (missing := sum(text.missing(results.manifest.passes) for text in wanted(results))):
+        again = f"missing: {missing} verdicts; 'fusion-tool eval grade {results.folder}' asks for them again"
+        console.print(again, style="yellow", soft_wrap=True)
+    if asked is not None and asked.not_begun:
+        left = f"not begun: {asked.not_begun} runs, each of which could have passed --max-usd; a higher one goes on, "
+        left += "and an arm's usd=LIMIT lowers what its runs could take"
+        console.print(left, style="yellow", soft_wrap=True)
+        return NO_BUDGET
+    return 0

@@ -1,0 +1,116 @@
+"""How the models fared, as a table or as JSON."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import typer
+from rich.table import Table
+
+from fusion_tool.cli import terminal
+from fusion_tool.cli.model_listings import Doubt
+from fusion_tool.cli.output import cost
+from fusion_tool.cli.terminal import UNKNOWN, line
+from fusion_tool.models.breaker import Standing
+from fusion_tool.models.health import ModelHealth
+from fusion_tool.models.outcomes import KEEP_DAYS, default_path
+
+_COLUMNS = ("model", "answered", "not", "first token", "answer", "cost", "tokens", "now")
+_TEXTS = frozenset({"model", "not", "now"})
+_THOUSAND = 1000
+
+
+@dataclass(frozen=True)
+class Fared:
+    """What is to be shown.
+
+    Args:
+        days: How far back.
+        rows: Each model's record, and what the breaker makes of it now.
+        doubts: The warnings.
+        was_checked: Whether the providers were asked.
+    """
+
+    days: float
+    rows: Sequence[tuple[ModelHealth, Standing]]
+    doubts: Sequence[Doubt]
+    was_checked: bool
+
+
+def print_fared(fared: Fared) -> None:
+    """The table and the warnings on stdout, what they rest on on stderr."""
+    console, aside = terminal.stdout(), terminal.stderr()
+    if fared.rows:
+        console.print(_table(fared.rows))
+        legend = "first token: half of the answers (and nine of ten) had begun; answer: half of them had ended; "
+        aside.print(
+            f"{legend}tokens: in and out; aside: tried last, after failing in a row", style="dim", soft_wrap=True
+        )
+    else:
+        console.print(f"No call of the last {fared.days:g} days is recorded; every run records its calls.")
+    for doubt in fared.doubts:
+        console.print(f"warning: {line(doubt.model)} {line(doubt.detail)}", style="yellow", soft_wrap=True)
+    if not fared.was_checked:
+        aside.print("whether the providers still list the models: --check", style="dim")
+    where = f"recorded in {default_path()}, each call for {KEEP_DAYS} days; delete the file to forget them"
+    aside.print(where, style="dim", soft_wrap=True)
+
+
+def print_json(fared: Fared) -> None:
+    """All of it as one object."""
+    rows = [asdict(row) | {"answered_share": row.answered_share, "now": asdict(now)} for row, now in fared.rows]
+    told: dict[str, Any] = {
+        "days": fared.days,
+        "path": str(default_path()),
+        "models": rows,
+        "warnings": [asdict(doubt) for doubt in fared.doubts],
+    }
+    typer.echo(json.dumps(told, indent=2, default=str))
+
+
+def _table(rows: Sequence[tuple[ModelHealth, Standing]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in _COLUMNS:
+        justify: Literal["left", "right"] = "left" if name in _TEXTS else "right"
+        table.add_column(name, justify=justify, no_wrap=name == "model", overflow="fold")
+    for row, now in rows:
+        table.add_row(
+            line(row.model),
+            "-" if row.answered_share is None else f"{row.answered_share:.0%} of {row.calls - row.cut:,}",
+            _failures(row),
+            _seconds(row.first_token_p50, row.first_token_p90),
+            _seconds(row.seconds_p50),
+            cost(row.cost_usd, row.unpriced),
+            f"{_count(row.input_tokens)}/{_count(row.output_tokens)}",
+            _state(now),
+        )
+    return table
+
+
+def _failures(row: ModelHealth) -> str:
+    told = [f"{count} {reason}" for reason, count in row.failed.items()]
+    return "\n".join([*told, *([f"{row.cut} cut off"] if row.cut else [])])
+
+
+def _seconds(median: float | None, most: float | None = None) -> str:
+    if median is None:
+        return "-"
+    return f"{median:.1f} s" if most is None else f"{median:.1f}/{most:.1f} s"
+
+
+def _count(tokens: int | None) -> str:
+    if tokens is None:
+        return UNKNOWN
+    return f"{tokens}" if tokens < _THOUSAND else f"{tokens / _THOUSAND:,.0f}k"
+
+
+def _state(now: Standing) -> str:
+    match now.state:
+        case "open":
+            left = max(0.0, (now.until or 0.0) - time.time())
+            return f"aside {left:.0f} s"
+        case "half_open":
+            return "on trial"
+    return "in use"

@@ -1,0 +1,169 @@
+"""A run as it goes, on stderr: a live table on a terminal, plain lines elsewhere, or nothing."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from fusion_tool.cli.run_view import Board, State
+from fusion_tool.cli.terminal import dollars, line, seconds
+
+
+def shown(board: Board, console: Console, *, quiet: bool, until_answer: bool) -> AbstractContextManager[None]:
+    """Show `board` on `console` while the context is open.
+
+    Args:
+        board: Is fed the run's events by the caller.
+        console: Writes to stderr.
+        quiet: Show nothing.
+        until_answer: Take the table away when the answer begins, since it is written to the same terminal.
+    """
+    if quiet:
+        return nullcontext()
+    if sys.stderr.isatty() and not console.is_dumb_terminal:
+        return live_table(board, console, until_answer=until_answer)
+
+    return plain_lines(board, console)
+
+
+_SILENCE = 15.0
+"""Seconds after which a run that says nothing gives a sign of life."""
+
+
+@contextmanager
+def plain_lines(board: Board, console: Console) -> Iterator[None]:
+    """Write a line for each event that is news; to be entered on the run's event loop."""
+    lines = _Lines(board, console)
+    board.listeners.append(lines.listen)
+    try:
+        yield
+    finally:
+        board.listeners.remove(lines.listen)
+        lines.timer.cancel()
+
+
+class _Lines:
+    def __init__(self, board: Board, console: Console) -> None:
+        self._board, self._console = board, console
+        self.timer = self._wound()
+
+    def listen(self, event: Any) -> None:
+        text = news(event, self._board)
+        if text is not None:
+            self.timer.cancel()
+            self._write(text)
+
+    def _still_working(self) -> None:
+        self._write(f"working: {', '.join(self._board.working) or 'starting'}")
+
+    def _write(self, text: str) -> None:
+        self._console.print(Text(f"[{self._board.elapsed:6.1f} s] {text}"), soft_wrap=True)
+        self.timer = self._wound()
+
+    def _wound(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(_SILENCE, self._still_working)
+
+
+def news(event: Any, board: Board) -> str | None:  # noqa: C901, PLR0911 - one line an event
+    """The event in one line, `None` where there is nothing to say."""
+    seat = line(str(event.get("seat", "")), 32)
+    match event["type"]:
+        case "plan.chosen":
+            return line(f"{event['reason']}: {', '.join(event['seats'])}")
+        case "wave.started" if event["wave"] > 1:
+            return f"wave {event['wave']}: {line(', '.join(event['seats']))}"
+        case "panelist.started":
+            return f"{seat}: asked ({line(event['model'], 64)})"
+        case "panelist.tool":
+            return f"{seat}: {line(event['tool'], 32)} {line(event['query'], 80)!r}, {event['found']} found"
+        case "panelist.answered":
+            return f"{seat}: answered in {seconds(event['seconds'])}, cost {dollars(event['cost_usd'])}"
+        case "panelist.failed":
+            return f"{seat}: failed, {line(event['reason'] + ': ' + event['message'])}"
+        case "panel.closed":
+            return f"the panel has closed: {event['answered']} answered, {event['failed']} failed"
+        case "judge.completed":
+            return f"compared: {board.compared}"
+        case "synthesis.delta" if board.written == len(event["text"]):  # the first of its attempt
+            return "the answer is being written" if board.attempt == 1 else "the answer is being written anew"
+        case "run.completed" if event["result"].get("cached"):
+            return f"from the cache: the same was asked at {line(event['result']['created_at'], 40)}"
+    return None
+
+
+_STYLES: dict[State, str] = {
+    "waiting": "dim",
+    "working": "cyan",
+    "answered": "green",
+    "failed": "red",
+    "done": "green",
+    "skipped": "dim",
+}
+_A_SECOND = 4
+
+
+@contextmanager
+def live_table(board: Board, console: Console, *, until_answer: bool) -> Iterator[None]:
+    """Show the table until the context ends or, with `until_answer`, the answer begins."""
+    spinner = Spinner("dots", style="cyan")
+    live = Live(
+        get_renderable=lambda: table(board, spinner),
+        console=console,
+        refresh_per_second=_A_SECOND,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # a pipe gets what is written to it, and the table does not mind
+    )
+
+    def listen(event: Any) -> None:
+        if until_answer and event["type"] == "synthesis.delta":
+            live.stop()
+
+    board.listeners.append(listen)
+    try:
+        with live:
+            yield
+    finally:
+        board.listeners.remove(listen)
+
+
+def table(board: Board, spinner: Spinner) -> Table:
+    """The run at this moment: a row a seat, then the judge and the synthesis."""
+    grid = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("seat", "state"):
+        grid.add_column(name, no_wrap=True)
+    for name in ("tools", "time", "cost"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    grid.add_column()
+    for seat in board.seats.values():
+        took = seat.seconds
+        if seat.state == "working" and seat.started is not None:
+            took = board.elapsed - seat.started
+        cost = dollars(seat.cost_usd) if seat.answers or seat.state == "failed" else ""
+        tools = str(seat.tools or "")
+        time = "" if took is None else seconds(took)
+        grid.add_row(Text(line(seat.label, 32)), _state(seat.state), tools, time, cost, _note(seat.note or seat.model))
+    grid.add_row("judge", _state(board.judge), "", "", "", _note(board.compared))
+    written = f"{board.written} characters" if board.written else ""
+    grid.add_row("synthesis", _state(board.writing), "", "", "", _note(written))
+    whole = Table.grid()
+    whole.add_row(grid)
+    wave = f", wave {board.wave}" if board.wave > 1 else ""
+    spinner.update(text=Text(f" {board.elapsed:.0f} s{wave}", "dim"))
+    whole.add_row(spinner)
+    return whole
+
+
+def _state(state: State) -> Text:
+    return Text(state, _STYLES[state])
+
+
+def _note(text: str) -> Text:
+    # The column gives way to the others on a narrow terminal, and its text is cut instead of wrapped.
+    return Text(line(text), "dim", no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,64 @@
+"""Presets: whole configurations by name, kept as data in this folder's TOML files."""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.errors import ConfigError
+
+OLLAMA = "ollama"
+"""The one preset that is not data: it takes what a running Ollama offers."""
+
+
+def preset(name: str) -> FusionConfig:
+    """The configuration of the preset `name`.
+
+    Args:
+        name: One of `preset_names()`.
+
+    Raises:
+        ConfigError: No preset has this name, or `ollama` was asked for and no Ollama answers.
+    """
+    if name == OLLAMA:
+        from fusion_tool.models.ollama import installed_panel
+
+        return installed_panel()
+    table = _tables().get(name)
+    if table is None:
+        raise ConfigError(f"no preset '{name}'; there are {', '.join(preset_names())}", field="preset")
+    return FusionConfig.model_validate(table["config"])
+
+
+def preset_names() -> tuple[str, ...]:
+    """The presets' names, in the order of the documentation."""
+    return (*_tables(), OLLAMA)
+
+
+def preset_about(name: str) -> str:
+    """One line on what the preset is for."""
+    if name == OLLAMA:
+        return "up to three installed models, of different families, of a running Ollama"
+    return str(_tables()[name]["about"])
+
+
+@cache
+def shipped() -> tuple[FusionConfig, ...]:
+    """The configurations of the presets that are data."""
+    return tuple(preset(name) for name in _tables())
+
+
+@cache
+def shipped_roles() -> frozenset[Panelist]:
+    """Every seat, judge and synthesizer of the presets that are data: what a user took over by a preset's name."""
+    roles = (role for one in shipped() for role in (*one.panel, one.judge, one.synthesizer))
+    return frozenset(role for role in roles if role is not None)
+
+
+@cache
+def _tables() -> dict[str, dict[str, Any]]:
+    tables: dict[str, dict[str, Any]] = {}
+    for file in ("openrouter.toml", "local.toml"):
+        tables |= tomllib.loads((files(__name__) / file).read_text("utf-8"))
+    return tables

@@ -1,0 +1,292 @@
+"""The configuration of a run: `FusionConfig` and its parts. Wrong values fail at construction, with the field's name.
+
+It holds no secrets: a key is named (`api_key_env`), never contained. It is the graph's `context_schema`, so that
+LangGraph Studio draws a form of it, and the shape of `fusion.toml`.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, field_validator, model_validator
+
+from fusion_tool.config.choices import SearchProvider, Strategy
+from fusion_tool.errors import ConfigError, RecursionRefused
+
+
+class Settings(BaseModel):
+    """The base of every part of a configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    if not TYPE_CHECKING:  # the type checker keeps pydantic's typed constructor
+
+        def __init__(self, **data: Any) -> None:
+            try:
+                super().__init__(**data)
+            except ValidationError as error:
+                raise config_error(error) from None
+
+
+def config_error(error: ValidationError) -> ConfigError:
+    """The first complaint of pydantic's as a `ConfigError` that names the field."""
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    inner = first.get("ctx", {}).get("error")
+    if isinstance(inner, ConfigError):
+        path += [inner.field] if inner.field else []
+        message = inner.message
+    elif first["type"] == "extra_forbidden":
+        message = "no such setting"
+    else:
+        message = first["msg"]
+    return ConfigError(message, field=".".join(path) or None)
+
+
+_PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp"})
+"""What may stand before a colon in the name of a model at a `base_url` and is not part of the name."""
+
+
+class Panelist(Settings):
+    """One model in one role: a seat of the panel, the judge, or the synthesizer.
+
+    Args:
+        model: `"provider:model"`, or any LangChain `BaseChatModel` instance.
+        seat: The label under which the result lists it; by default the model's short name.
+        temperature: Sampling temperature; `None` leaves the provider's default.
+        seed: Sampling seed, where the provider takes one.
+        reasoning: Reasoning effort, for OpenAI and OpenRouter models.
+        max_tokens: Upper bound of the answer, in tokens.
+        max_input_tokens: The model's context window, in tokens, where its profile does not say.
+        base_url: An OpenAI-compatible endpoint (vLLM, llama.cpp, LiteLLM, ...).
+        api_key_env: The environment variable that holds this endpoint's key.
+        fallbacks: Models asked in order when this one gives no usable answer.
+    """
+
+    model: Annotated[Any, WithJsonSchema({"type": "string"})]
+    seat: str | None = Field(default=None, min_length=1, max_length=64)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    seed: int | None = None
+    reasoning: Literal["minimal", "low", "medium", "high"] | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_input_tokens: int | None = Field(default=None, ge=64)
+    base_url: str | None = None
+    api_key_env: str | None = None
+    fallbacks: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _model_alone(cls, value: Any) -> Any:
+        return value if isinstance(value, (dict, cls)) else {"model": value}
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_named_or_given(cls, value: Any) -> Any:
+        if isinstance(value, str) and not value.strip():
+            raise ConfigError("a model is 'provider:model', for example 'openrouter:openai/gpt-5.5'")
+        if not isinstance(value, str) and not hasattr(value, "ainvoke"):
+            raise ConfigError(f"expected 'provider:model' or a BaseChatModel, got {type(value).__name__}")
+        if getattr(value, "_llm_type", None) == "fusion":  # bound ones forward it
+            raise RecursionRefused("a ChatFusion is a panel itself; give this role another model")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_http(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError("expected an http(s) URL such as http://localhost:8000/v1")
+        if parts.username or parts.password:
+            raise ConfigError("a URL must not carry a password; put the key into a variable named by api_key_env")
+        return value
+
+    @model_validator(mode="after")
+    def _provider_or_endpoint(self) -> "Panelist":
+        if isinstance(self.model, str) and ":" not in self.model and self.base_url is None:
+            raise ConfigError(f"'{self.model}' names no provider; write 'openrouter:{self.model}', say", field="model")
+        return self
+
+    @property
+    def model_name(self) -> str:
+        """The model as configured, or an instance's own name for itself."""
+        if isinstance(self.model, str):
+            return self.model
+        own = getattr(self.model, "model_name", None) or getattr(self.model, "model", None)
+        return str(own or type(self.model).__name__)
+
+    @property
+    def served_name(self) -> str:
+        """The model's name at its endpoint: without the provider; Ollama's `qwen3:8b` at a `base_url` is whole."""
+        provider, _, name = self.model_name.partition(":")
+        has_tag = self.base_url is not None and "/" not in name and provider not in _PREFIXES
+        return self.model_name if has_tag or not name else name
+
+    @property
+    def short_name(self) -> str:
+        """The served name without its vendor."""
+        return self.served_name.rsplit("/", 1)[-1]
+
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Limits(Settings):
+    """What a run may take.
+
+    Args:
+        usd: US dollars of model calls; no call is made that could pass it.
+        tokens: Tokens of model calls, prompts and answers together; likewise.
+        seconds: Deadline of the whole run.
+        seat_seconds: Deadline of one seat; by default what the run's own leaves to the panel.
+        quorum: Usable answers after which the panel closes; `None` waits for every seat.
+        grace_seconds: How long late seats may still answer once the quorum is reached.
+        min_answers: Usable answers below which the run fails.
+    """
+
+    usd: Positive | None = None
+    tokens: int | None = Field(default=None, ge=1)
+    seconds: Positive = 180.0
+    seat_seconds: Positive | None = None
+    quorum: int | None = Field(default=None, ge=1, le=8)
+    grace_seconds: float = Field(default=5.0, ge=0)
+    min_answers: int = Field(default=1, ge=1, le=8)
+
+
+class Search(Settings):
+    """Web search: the providers, asked in order until one answers.
+
+    `cache_seconds` keeps results across runs for that long; `None` keeps none.
+    """
+
+    providers: tuple[SearchProvider, ...] = Field(default=("duckduckgo",), min_length=1)
+    cache_seconds: int | None = Field(default=None, ge=1)
+
+
+class Fetch(Settings):
+    """Page reading.
+
+    `allowed_private_hosts` opens named hosts (`"wiki.corp"`, `"127.0.0.1:8080"`) for intranets. `cache_seconds` keeps
+    pages across runs for that long, but those served with `no-store`; `None` keeps none.
+    """
+
+    allowed_private_hosts: tuple[str, ...] = ()
+    cache_seconds: int | None = Field(default=None, ge=1)
+
+
+class Documents(Settings):
+    """A folder of the user's own texts that the seats may search.
+
+    Args:
+        path: The folder.
+        send_to: Whose models may see excerpts of it, and answers made from them: `any`, or only `local` ones, which
+            run on this machine.
+    """
+
+    path: Path
+    send_to: Literal["any", "local"] = "any"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, (str, Path)) else value
+
+
+class FusionConfig(Settings):
+    """A run's whole configuration.
+
+    Args:
+        panel: 1 to 8 panelists; a string stands for a panelist with that model. The same model may sit twice.
+        judge: Compares the answers; by default the panel's first model.
+        synthesizer: Writes the answer; by default the judge.
+        strategy: `panel` asks every seat; `solo` the first alone; `cascade` the first two, and the rest only where
+            they disagree; `chain` one after the other, cheapest first, until an answer is good enough; `auto` lets
+            the router choose models and strategy by the question.
+        limits: Dollars, tokens, time and quorum.
+        search: Web tools' search providers; `None` (in TOML `search = false`) turns the web tools off.
+        fetch: Page reading.
+        documents: A folder of the user's own texts that the seats may search; a path is enough.
+        bash: The sandboxed shell: `auto` where it works, `sandbox` requires it, `off`.
+        max_tool_calls: Tool calls a seat may make before it must answer.
+        excluded_domains: Sites that no search, fetch or redirect may touch, with their subdomains.
+        blocked_fragments: Pages and results that contain one of these texts are dropped.
+        follow_up: Ask once more, with pointed questions, about what the judge finds disputed or missing.
+        quality: Under `auto`, what share of the best allowed model's score in the question's domain is good enough.
+        candidates: Under `auto`, the models to choose from: all that the set keys open (`keyed`), or the `configured`
+            ones alone, fallbacks included; a hosted caller's `auto` has those alone.
+        privacy: `local` lets nothing of the question leave this machine.
+        deny: Models that no role may use, as patterns of `vendor/model` or `provider:model` (`"anthropic/*"`).
+        require_open_weights: Use only models whose weights are open.
+        cache: Give the stored result where the same question was asked with the same configuration on the same day.
+        hedge: The share of extra calls, at most, that may go to a seat's fallback when its model is slow to begin.
+        health: Remember how models fared in the user's data folder, so that fallbacks and router avoid failing ones.
+        trace_content: Show prompts and answers to tracers such as LangSmith; without it they see only shape and cost.
+        allow_unpriced: Let models without a known price run under `limits.usd`; their cost is then not counted.
+        summary_tokens: Upper bound of what the tool hands back to the calling agent, in tokens.
+    """
+
+    panel: tuple[Panelist, ...] = Field(min_length=1, max_length=8)
+    judge: Panelist | None = None
+    synthesizer: Panelist | None = None
+    strategy: Strategy = "panel"
+    limits: Limits = Limits()
+    search: Search | None = Search()
+    fetch: Fetch = Fetch()
+    documents: Documents | None = None
+    bash: Literal["auto", "sandbox", "off"] = "auto"
+    max_tool_calls: int = Field(default=4, ge=0, le=64)
+    excluded_domains: tuple[str, ...] = ()
+    blocked_fragments: tuple[str, ...] = ()
+    follow_up: bool = False
+    quality: float = Field(default=0.95, gt=0, le=1)
+    candidates: Literal["keyed", "configured"] = "keyed"
+    privacy: Literal["any", "local"] = "any"
+    deny: tuple[str, ...] = ()
+    require_open_weights: bool = False
+    cache: bool = False
+    hedge: float | None = Field(default=None, gt=0, le=1)
+    health: bool = True
+    trace_content: bool = True
+    allow_unpriced: bool = False
+    summary_tokens: int = Field(default=1500, ge=100)
+
+    @field_validator("search", mode="before")
+    @classmethod
+    def _off_in_toml(cls, value: Any) -> Any:
+        return None if value is False else value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "FusionConfig":
+        given = [seat.seat for seat in self.panel if seat.seat]
+        if len(given) != len(set(given)):
+            raise ConfigError("two seats have the same label", field="panel")
+        for field in ("quorum", "min_answers"):
+            value = getattr(self.limits, field)
+            if value is not None and value > len(self.panel):
+                raise ConfigError(f"{value} of {len(self.panel)} seats cannot answer", field=f"limits.{field}")
+        return self
+
+    @property
+    def judge_or_default(self) -> Panelist:
+        """The judge; the panel's first model where none is set, so that no unexpected model is ever billed."""
+        return self.judge or self.panel[0].model_copy(update={"seat": None})
+
+    @property
+    def synthesizer_or_default(self) -> Panelist:
+        """The synthesizer; the judge where none is set."""
+        return self.synthesizer or self.judge_or_default
+
+    @property
+    def seat_labels(self) -> tuple[str, ...]:
+        """One unique label a seat, in the panel's order: given, or the model's short name, `-2` for repeats."""
+        taken = {seat.seat for seat in self.panel if seat.seat}
+        labels = []
+        for seat in self.panel:
+            base, label, n = seat.short_name, seat.seat, 1
+            while label is None:
+                candidate = base if n == 1 else f"{base}-{n}"
+                n, label = n + 1, None if candidate in taken else candidate
+            taken.add(label)
+            labels.append(label)
+        return tuple(labels)

@@ -1,0 +1,206 @@
+"""What an evaluation may cost, has cost, and is expected to cost.
+
+No run is begun that could pass the limit, and no call is made that could. The bill is what was really paid, shared
+panels once, failed tries included.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fusion_tool.budget.amounts import ANSWER_TOKENS, BYTES_A_TOKEN
+from fusion_tool.budget.pricing import cost_of
+from fusion_tool.budget.session import Session
+from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.config.schema import Limits, Panelist
+from fusion_tool.evals.arms import Arm
+from fusion_tool.evals.results import Results
+from fusion_tool.evals.shared_panels import panel_key
+from fusion_tool.evals.tasks import Task, TaskSet, guarded
+from fusion_tool.graph.estimate import estimate
+from fusion_tool.graph.prompts import render
+
+
+class Purse:
+    """Dollars for a folder, all its commands together.
+
+    Args:
+        limit: In US dollars; `None` for none.
+        spent: What is gone.
+        kept_back: What the grading of the answers so far may take.
+    """
+
+    def __init__(self, limit: float | None, spent: float = 0.0, kept_back: float = 0.0) -> None:
+        left = None if limit is None else limit - spent
+        self.session = None if left is None or left <= 0 else Session(Limits(usd=left))
+        """Every call is reserved in its ledger; `None` without a limit, or where nothing is left."""
+        self._is_empty = left is not None and left <= 0
+        self._kept_back, self._held = kept_back, 0.0
+        self._changed = asyncio.Condition()
+
+    @property
+    def left(self) -> float | None:
+        """Dollars that are neither spent nor kept back; `None` without a limit."""
+        if self._is_empty:
+            return 0.0
+        return None if self.session is None else max(0.0, self.session.ledger.left("usd") - self._kept_back)
+
+    @asynccontextmanager
+    async def room_for(self, worst: float, later: float = 0.0) -> AsyncIterator[bool]:
+        """Whether there is room for something that costs `worst` dollars at most; waits while others may leave some.
+
+        Args:
+            worst: What it may cost inside the context.
+            later: What is kept back for it afterwards, for its grading.
+        """
+        granted = await self._granted(worst + later)
+        try:
+            yield granted
+        finally:
+            if granted:
+                async with self._changed:
+                    self._held -= worst + later
+                    self._kept_back += later
+                    self._changed.notify_all()
+
+    async def _granted(self, usd: float) -> bool:
+        async with self._changed:
+            while True:
+                left = self.left
+                if left is None or usd <= left - self._held:
+                    self._held += usd
+                    return True
+                if self._held <= 0:
+                    return False
+                await self._changed.wait()
+
+
+@dataclass(frozen=True)
+class Bill:
+    """The calls of a folder by what they were for."""
+
+    panels: Usage
+    """What seats were asked."""
+    answers: Usage
+    """Judges and synthesizers of the arms."""
+    grading: Usage
+
+    @property
+    def total(self) -> Usage:
+        """All of it."""
+        return Usage.of([*self.panels.calls, *self.answers.calls, *self.grading.calls])
+
+
+def bill_of(results: Results) -> Bill:
+    """What was paid so far, but for runs that are under way."""
+    own = [call for row in results.paid for call in row.own_calls]
+    seats = [call for row in results.panels for call in row.calls]
+    return Bill(
+        panels=Usage.of([*seats, *_of_stage(own, panel=True)]),
+        answers=Usage.of(_of_stage(own, panel=False)),
+        grading=Usage.of(call for row in results.verdicts for call in row.verdict.calls),
+    )
+
+
+def _of_stage(calls: list[Call], *, panel: bool) -> list[Call]:
+    return [call for call in calls if (call.stage == "panelist") is panel]
+
+
+VERDICT_TOKENS = 250
+"""What a judge writes for one criterion, reasoning included."""
+_WORST_ANSWER_BYTES, _WORST_VERDICT_TOKENS = 40_000, 2000
+
+ASSUMPTIONS = (
+    f"a graded answer has {ANSWER_TOKENS:,} tokens, a verdict {VERDICT_TOKENS:,}; no cache discount",
+    "panels that arms share are asked once; a routed arm is reckoned as its whole panel",
+)
+"""What the figures rest on, besides those of `fusion_tool.graph.estimate`."""
+
+
+@dataclass(frozen=True)
+class ArmForecast:
+    """What one arm takes over all tasks.
+
+    Args:
+        arm: Its name.
+        runs: How many are still to be made.
+        expected: US dollars, shared panels counted with their first arm; `None` where no price is known.
+        worst: At most; likewise.
+        verdicts: How many verdicts its answers take.
+        grading: US dollars of them; `None` where the judge's price is not known.
+        unpriced: Models without a known price.
+    """
+
+    arm: str
+    runs: int
+    expected: float | None
+    worst: float | None
+    verdicts: int
+    grading: float | None
+    unpriced: tuple[str, ...]
+
+
+def forecast(arms: Sequence[Arm], tasks: TaskSet, judge: Panelist | None, *, passes: int = 1) -> list[ArmForecast]:
+    """The bill of `arms` on `tasks`, arm by arm. Nothing is asked of anybody.
+
+    Args:
+        arms: They.
+        tasks: They.
+        judge: Who grades; `None` where nobody does.
+        passes: Verdicts a criterion.
+    """
+    seen: set[str] = set()
+    return [_forecast(arm, tasks, judge, passes, seen) for arm in arms]
+
+
+def _forecast(arm: Arm, tasks: TaskSet, judge: Panelist | None, passes: int, seen: set[str]) -> ArmForecast:
+    expected, worst, unpriced = list[float | None](), list[float | None](), dict[str, None]()
+    for task in tasks.tasks if arm.config else ():
+        assert arm.config  # noqa: S101 - for the type checker
+        bill = estimate(arm.config, task.question)
+        unpriced |= dict.fromkeys(bill.unpriced)
+        key = panel_key(task.question, guarded(arm.config, tasks.only([task.id])))
+        shared = arm.kind == "replay" or (key is not None and key in seen)
+        seen |= {key} if key else set()
+        rows = [row for row in bill.rows if not (shared and row.stage == "panelist")]
+        expected += [row.expected.usd for row in rows]
+        worst += [row.worst.usd for row in rows] if shared else [bill.worst.usd]
+    verdicts = sum(len(task.rubric) for task in tasks.tasks) * passes
+    costs = [_verdicts_usd(task, judge, passes) for task in tasks.tasks if task.rubric] if judge else []
+    return ArmForecast(
+        arm=arm.name,
+        runs=len(tasks.tasks) if arm.config else 0,
+        expected=_sum(expected),
+        worst=_sum(worst),
+        verdicts=verdicts if judge else 0,
+        grading=_sum(costs),
+        unpriced=tuple(unpriced),
+    )
+
+
+def grading_usd(task: Task, judge: Panelist, passes: int) -> float:
+    """What the verdicts on one answer may cost at most, in US dollars; an unpriced judge counts nothing."""
+    return _verdicts_usd(task, judge, passes, answer=_WORST_ANSWER_BYTES, said=_WORST_VERDICT_TOKENS) or 0.0
+
+
+def _verdicts_usd(
+    task: Task, judge: Panelist, passes: int, *, answer: int = ANSWER_TOKENS * BYTES_A_TOKEN, said: int = VERDICT_TOKENS
+) -> float | None:
+    framed = render("grader", nonce="0" * 12) + render("grader_statement", question="", answer="", statement="")
+    fixed = len((framed + task.question).encode()) + answer
+    costs = [
+        cost_of(
+            judge.model_name,
+            input_tokens=(fixed + len(criterion.requirement.encode())) // BYTES_A_TOKEN,
+            output_tokens=min(said, judge.max_tokens or said),
+        )[0]
+        for criterion in task.rubric
+    ]
+    total = _sum(costs)
+    return None if total is None else total * passes
+
+
+def _sum(costs: Sequence[float | None]) -> float | None:
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known or not costs else None

@@ -1,0 +1,234 @@
+"""Task sets from files and from the Hub."""
+
+import hashlib
+import json
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pydantic import ValidationError
+
+from fusion_tool.errors import ConfigError
+from fusion_tool.evals.tasks import Exclude, Task, TaskSet
+
+_HUB = "https://huggingface.co"
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a task set is published, which bytes are meant, and what a panel must not read.
+
+    Args:
+        name: By which a user asks for it.
+        repository: Of the Hugging Face Hub's datasets.
+        file: In the repository.
+        revision: The commit.
+        sha256: The file's checksum, as hex digits.
+        exclude: Hosts that publish its rubrics, and texts by which a copy elsewhere is known.
+    """
+
+    name: str
+    repository: str
+    file: str
+    revision: str
+    sha256: str
+    exclude: Exclude
+
+    @property
+    def url(self) -> str:
+        """Its address; `HF_ENDPOINT` names a mirror, as for the Hub's own clients."""
+        hub = os.environ.get("HF_ENDPOINT", _HUB).rstrip("/")
+        return f"{hub}/datasets/{self.repository}/resolve/{self.revision}/{self.file}"
+
+    @property
+    def path(self) -> Path:
+        """Where it lies once downloaded."""
+        from platformdirs import user_cache_path
+
+        return user_cache_path("fusion-tool") / "tasks" / f"{self.name}-{self.revision[:12]}.jsonl"
+
+
+@cache
+def published() -> dict[str, Published]:
+    """The task sets that can be asked for by name."""
+    data = tomllib.loads((files("fusion_tool.evals") / "published.toml").read_text("utf-8"))
+    return {
+        name: Published(name, **row | {"exclude": Exclude.model_validate(row["exclude"])}) for name, row in data.items()
+    }
+
+
+def read_tasks(path: str | Path) -> TaskSet:
+    """The task set in a file, one JSON object a line.
+
+    A row is `{"id", "question", "domain", "rubric" | "reference", "exclude"}`. A rubric is a list of criteria
+    `{"id", "requirement", "weight", "axis"}`, or of texts, which weigh 1 each. DRACO's own rows
+    (`{"id", "domain", "problem", "answer"}`, the answer a rubric in sections, as JSON in a string; source:
+    https://huggingface.co/datasets/perplexity-ai/draco) are told by their `problem`, and bring the exclusions that
+    belong to that benchmark.
+
+    Raises:
+        ConfigError: The file cannot be read, or a row is wrong; it names file, line number and field.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", field="tasks") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}", field="tasks") from error
+    exclude, tasks, lines = Exclude(), [], dict[str, int]()
+    for number, row in _rows(path, text):
+        task = _task(path, number, row)
+        if (first := lines.setdefault(task.id, number)) != number:
+            raise ConfigError(f"'{task.id}' is the id of line {first} too ({_at(path, number)})", field="id")
+        exclude = published()["draco"].exclude if "problem" in row else exclude
+        tasks.append(task)
+    if not tasks:
+        raise ConfigError(f"{path} holds no task", field="tasks")
+    return TaskSet(name=path.stem, tasks=tuple(tasks), exclude=exclude)
+
+
+def _rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: U+2028 may stand inside a JSON string
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise ConfigError(f"not JSON: {error} ({_at(path, number)})", field="tasks") from error
+        if not isinstance(row, dict):
+            raise ConfigError(f"expected a JSON object ({_at(path, number)})", field="tasks")
+        yield number, row
+
+
+def _task(path: Path, number: int, row: dict[str, Any]) -> Task:
+    try:
+        return Task.model_validate(_own_shape(row))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"])) or "task"
+        message = "missing" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{message} ({_at(path, number)})", field=field) from None
+    except ValueError as error:
+        raise ConfigError(f"{error} ({_at(path, number)})", field="rubric") from None
+
+
+def _own_shape(row: dict[str, Any]) -> dict[str, Any]:
+    if "problem" in row:
+        row = {"question" if key == "problem" else "rubric" if key == "answer" else key: row[key] for key in row}
+        if "rubric" not in row:
+            raise ValueError("DRACO's rows carry their rubric in 'answer', which is missing")
+    rubric = row.get("rubric")
+    if rubric is None:
+        return row
+    if isinstance(rubric, str):
+        try:
+            rubric = json.loads(rubric)
+        except ValueError as error:
+            raise ValueError(f"not a rubric but a text that is not JSON: {error}") from None
+    return row | {"rubric": _criteria(rubric)}
+
+
+def _criteria(rubric: Any) -> list[Any]:
+    if isinstance(rubric, dict):
+        sections = rubric.get("sections")
+        if not isinstance(sections, list) or not all(isinstance(s, dict) for s in sections):
+            raise ValueError("expected a list of criteria, or an object with 'sections'")
+        rubric = [_in_section(one, section) for section in sections for one in section.get("criteria") or ()]
+    if not isinstance(rubric, list) or not rubric:
+        raise ValueError("a rubric needs at least one criterion")
+    return [{"id": str(n), "requirement": one} if isinstance(one, str) else one for n, one in enumerate(rubric, 1)]
+
+
+def _in_section(criterion: Any, section: dict[str, Any]) -> Any:
+    return {"axis": section.get("id")} | criterion if isinstance(criterion, dict) else criterion
+
+
+def _at(path: Path, number: int) -> str:
+    return f"{path}, line {number}"
+
+
+_MOST_BYTES = 100_000_000
+_SECONDS = 60.0
+
+
+async def load_tasks(source: str | Path) -> TaskSet:
+    """The task set in a file, or the published one of that name, such as `draco`.
+
+    Raises:
+        ConfigError: There is no such file or name, the download failed, or a row is wrong.
+    """
+    known = _by_name(str(source))
+    if known is None:
+        return read_tasks(source)
+    return read_tasks(await download(known)).model_copy(update={"name": known.name, "exclude": known.exclude})
+
+
+def _by_name(source: str) -> Published | None:
+    """The published set of that name, `None` for a file; a file of a set's name comes first."""
+    known = published().get(source)
+    if known is None and not Path(source).exists():
+        names = ", ".join(published())
+        raise ConfigError(f"no file {source}, and no published task set of that name; there is {names}", field="tasks")
+    return None if Path(source).is_file() else known
+
+
+async def download(tasks: Published) -> Path:
+    """The file of `tasks`, from the cache where it lies there unchanged, else from the network.
+
+    Raises:
+        ConfigError: It cannot be reached or stored, or its bytes are not the pinned ones.
+    """
+    target = tasks.path
+    if target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == tasks.sha256:
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            part = Path(scratch) / target.name
+            with part.open("wb") as out:
+                found = await _stream(tasks, out)
+            if found != tasks.sha256:
+                raise _failed(tasks, f"its SHA-256 is {found}, not {tasks.sha256}")
+            part.replace(target)
+    except OSError as error:
+        raise ConfigError(f"{target} cannot be written: {error.strerror}", field="tasks") from error
+    return target
+
+
+async def _stream(tasks: Published, out: BinaryIO) -> str:
+    """Write the file's bytes to `out`; returns their SHA-256."""
+    import httpx
+
+    digest, size = hashlib.sha256(), 0
+    try:
+        async with (
+            httpx.AsyncClient(follow_redirects=True, timeout=_SECONDS) as client,
+            client.stream("GET", tasks.url) as response,
+        ):
+            response.raise_for_status()
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+                if size > _MOST_BYTES:
+                    raise _failed(tasks, f"it is longer than {_MOST_BYTES:,} bytes")
+                digest.update(chunk)
+                out.write(chunk)
+    except httpx.HTTPStatusError as error:
+        raise _failed(tasks, f"the server answered {error.response.status_code}") from error
+    except httpx.HTTPError as error:
+        raise _failed(tasks, str(error) or type(error).__name__) from error
+    return digest.hexdigest()
+
+
+def _failed(tasks: Published, reason: str) -> ConfigError:
+    return ConfigError(
+        f"'{tasks.name}' could not be downloaded from {tasks.url}: {reason}; "
+        "where there is no network, fetch that file elsewhere and pass its path",
+        field="tasks",
+    )

@@ -1,0 +1,1 @@
+"""Graders: one module a way of grading."""

@@ -1,0 +1,86 @@
+"""Grading by reference: an answer's final answer against the acceptable ones, without a model."""
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+from fusion_tool.evals.tasks import Task
+from fusion_tool.grounding.closed_answers.compare import compare_closed
+from fusion_tool.grounding.closed_answers.extraction import final_answers
+from fusion_tool.grounding.closed_answers.question import asked
+
+How: TypeAlias = Literal["exact", "numeric", "normalised"]
+
+_NUMBER = re.compile(r"(?<![\w.])[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w*\d)")
+_HASHES = re.compile(r"^#+\s+")
+_QUOTED = re.compile(r"""(['"`\u2018\u201c])(.*)['"`\u2019\u201d]""", re.DOTALL)
+_FORMULA = re.compile(r"[\d)}]\s*[*^/\u221a=<>+_]|[\u221a\\^{}\[\]]|[-+*/]\s*\d|\d\s*%")
+
+
+@dataclass(frozen=True)
+class Match:
+    """How an answer compares with a task's references.
+
+    Args:
+        right: Whether it is one of them.
+        how: `exact`: to the letter; `numeric`: by value, be it a number, date, choice, term or literal; `normalised`:
+            quotation marks, and beyond code case, white space and a unit aside. `None` where it is not right.
+        final: The answer's last word in its author's own; `None` where it states none that could be found, which is
+            not right but worth telling apart.
+    """
+
+    right: bool
+    how: How | None
+    final: str | None
+
+
+def match_reference(task: Task, answer: str) -> Match:
+    """Compare `answer`, reasoning and all, with the references of `task`; any one suffices."""
+    finals = [final.text for final in final_answers(answer) if final.text.strip()]
+    for given in task.reference:
+        reference = _HASHES.sub("", given)  # as GSM8K writes its answers
+        if how := _how(task.question, answer, finals, reference):
+            return Match(right=True, how=how, final=finals[0] if finals else None)
+    return Match(right=False, how=None, final=finals[0] if finals else None)
+
+
+def _how(question: str, answer: str, finals: list[str], reference: str) -> How | None:
+    if reference in finals:
+        return "exact"
+    compared = compare_closed(question, [answer, json.dumps({"answer": reference})])
+    if compared.closed and len(compared.groups) == 1:
+        return "numeric"
+    fold = _unquoted if asked(question).code else _folded  # in code a letter's case and each blank count
+    plain, number = fold(reference), _bare_number(reference)
+    if plain and any(fold(final) == plain for final in finals):
+        return "normalised"
+    if number is not None and not asked(question).code and any(_only_number(final) == number for final in finals):
+        return "normalised"
+    return None
+
+
+def _unquoted(text: str) -> str:
+    quoted = _QUOTED.fullmatch(text)
+    return quoted[2] if quoted else text
+
+
+def _folded(text: str) -> str:
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(".")
+    return _unquoted(folded).strip()
+
+
+def _bare_number(text: str) -> Fraction | None:
+    return _value(text.strip()) if _NUMBER.fullmatch(text.strip()) else None
+
+
+def _only_number(text: str) -> Fraction | None:
+    """The one number of a text that is no formula: "$2 per hour"."""
+    found = _NUMBER.findall(text)
+    return _value(found[0]) if len(found) == 1 and not _FORMULA.search(text) else None
+
+
+def _value(number: str) -> Fraction:
+    return Fraction(number.replace(",", "").replace("\u2212", "-"))

@@ -1,0 +1,267 @@
+"""A judge model's verdicts on criteria.
+
+Protocol: DRACO (arXiv:2602.11685), whose judge finds each criterion `MET` or `UNMET` on its own.
+"""
+
+import asyncio
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import json_repair
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from pydantic import BaseModel, ConfigDict
+
+from fusion_tool.budget.ledger import Ledger, Tab
+from fusion_tool.budget.usage import Call
+from fusion_tool.config.schema import Panelist
+from fusion_tool.errors import Reason
+from fusion_tool.evals.tasks import Criterion, Task
+from fusion_tool.graph.prompts import render
+from fusion_tool.models.call import Account, CallFailed, Reply, ask
+from fusion_tool.models.capabilities import first_taken, traits_of, ways_of_asking
+from fusion_tool.models.factory import chat_model
+from fusion_tool.tools.untrusted import fence
+
+NAME = "report_verdict"
+_WORDS = {"MET": True, "UNMET": False, "NOT MET": False}
+_ALONE = re.compile(r"[\s*_`\"'.]*(?:verdict\s*[:=]?)?[\s*_`\"'.]*(not met|unmet|met)[\s*_`\"'.]*", re.IGNORECASE)
+_LABELLED = re.compile(r"verdict[\s*_`\"':=]+(not[ _]met|unmet|met)\b", re.IGNORECASE)
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "explanation": {"type": "string"},
+        "verdict": {"type": "string", "enum": ["MET", "UNMET"]},
+    },
+    "required": ["explanation", "verdict"],
+    "additionalProperties": False,
+}
+"""The explanation comes first, so that the verdict follows from it."""
+
+
+class InvalidVerdict(ValueError):  # noqa: N818 - it names what the reply is
+    """A judge's reply that holds no verdict; the message tells the judge what is wrong."""
+
+
+class Verdict(BaseModel):
+    """One pass over one criterion.
+
+    Args:
+        criterion: Its id.
+        repeat: Which pass, from 1.
+        met: Whether the statement holds; `None` where the judge gave no verdict.
+        explanation: The judge's own words.
+        reason: Why there is no verdict, `None` where there is one.
+        calls: The bill of it, a retry's call included.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    criterion: str
+    repeat: int = 1
+    met: bool | None
+    explanation: str = ""
+    reason: Reason | None = None
+    calls: tuple[Call, ...] = ()
+
+
+def parse(reply: str | Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether the statement is met, and the explanation; tolerant of fences, prose around JSON and bad commas.
+
+    Raises:
+        InvalidVerdict: The reply does not say, or says both.
+    """
+    value = reply if isinstance(reply, Mapping) else _object_in(reply)
+    if value is not None:
+        said = " ".join(str(value.get("verdict", "")).upper().replace("_", " ").split())
+        if said not in _WORDS:
+            raise InvalidVerdict("'verdict' must be MET or UNMET")
+        return _WORDS[said], str(value.get("explanation") or "").strip()
+    text = str(reply).strip()
+    if alone := _ALONE.fullmatch(text):
+        return _WORDS[alone[1].upper()], ""
+    labelled = {_WORDS[word.upper().replace("_", " ")] for word in _LABELLED.findall(text)}
+    if len(labelled) != 1:
+        raise InvalidVerdict("no JSON object with 'explanation' and 'verdict'")
+    return labelled.pop(), text
+
+
+def _object_in(reply: str) -> dict[str, Any] | None:
+    """The JSON object of a reply that tells a verdict, mended where need be; `None` where there is none."""
+    begin, end = reply.find("{"), reply.rfind("}") + 1
+    if begin < 0:
+        return None
+    try:
+        value = json.loads(reply[begin:end])
+    except json.JSONDecodeError:
+        value = json_repair.loads(reply[begin:])
+    return value if isinstance(value, dict) and "verdict" in value else None
+
+
+def _ignore(_verdict: Verdict) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One criterion of one answer, in one pass."""
+
+    criterion: Criterion
+    repeat: int
+    prompt: list[BaseMessage]
+
+
+class Grader:
+    """One judge, who grades any number of answers.
+
+    The judge's `fallbacks` are not used: verdicts of two judges are not comparable.
+
+    Args:
+        judge: The model that judges.
+        passes: How many times each criterion is judged.
+        concurrency: Calls in flight at once, over all answers.
+        seconds: Deadline of one call.
+        ledger: Dollars and tokens that the calls must stay within; a call that could pass them is not made, and its
+            verdict is missing with the reason `budget`.
+    """
+
+    def __init__(
+        self,
+        judge: Panelist,
+        *,
+        passes: int = 1,
+        concurrency: int = 8,
+        seconds: float = 120.0,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.judge, self.passes, self._seconds = judge, passes, seconds
+        self.calls: list[Call] = []
+        """The bill of everything asked so far, cancelled calls included."""
+        self._room = asyncio.Semaphore(concurrency)
+        self._tab = Tab(ledger or Ledger(usd=None, tokens=None, strategy="solo"), "judge")
+        self._nonce = secrets.token_hex(6)
+        self._ways: list[Any] | None = None
+
+    async def grade(
+        self,
+        task: Task,
+        answer: str,
+        *,
+        known: Collection[Verdict] = (),
+        on_verdict: Callable[[Verdict], None] = _ignore,
+    ) -> list[Verdict]:
+        """A verdict on each criterion of `task` in each pass, in the rubric's order.
+
+        Args:
+            task: With a rubric.
+            answer: As a reader would see it, with its sources.
+            known: Verdicts of an earlier run; those that say `MET` or `UNMET` are not asked for again.
+            on_verdict: Receives each new verdict as it comes, so that none that is paid for is lost.
+
+        Raises:
+            ConfigError: The judge's model cannot be made.
+        """
+        kept = {(one.criterion, one.repeat): one for one in known if one.met is not None}
+        wanted = [
+            _Asked(criterion, repeat, self._prompt(task, answer, criterion))
+            for repeat in range(1, self.passes + 1)
+            for criterion in task.rubric
+        ]
+
+        async def verdict_on(asked: _Asked) -> Verdict:
+            if found := kept.get((asked.criterion.id, asked.repeat)):
+                return found
+            verdict = await self._judge(asked)
+            on_verdict(verdict)
+            return verdict
+
+        await self._ways_to_ask()
+        try:
+            async with asyncio.TaskGroup() as group:  # one that fails or is cancelled takes the others along
+                tasks = [group.create_task(verdict_on(asked)) for asked in wanted]
+        except ExceptionGroup as failed:  # what `on_verdict` raised, a full disk say
+            raise failed.exceptions[0] from None
+        return [task.result() for task in tasks]
+
+    async def _ways_to_ask(self) -> list[Any]:
+        if self._ways is None:
+            model = await chat_model(self.judge)
+            traits = traits_of(self.judge, model)
+            self._ways = ways_of_asking(model, NAME, SCHEMA, schema_taken=traits.json_schema, tools=traits.tools)
+        return self._ways
+
+    async def _judge(self, asked: _Asked) -> Verdict:
+        rows: list[Call] = []
+        verdict = Verdict(criterion=asked.criterion.id, repeat=asked.repeat, met=None)
+        try:
+            async with self._room:
+                met, explanation = await self._found(asked.prompt, rows)
+            return verdict.model_copy(update={"met": met, "explanation": explanation, "calls": tuple(rows)})
+        except CallFailed as failed:
+            gone = {"reason": failed.fault.reason, "explanation": failed.fault.message}
+        except InvalidVerdict as error:
+            gone = {"reason": "invalid_output", "explanation": str(error)}
+        finally:
+            self.calls += rows
+        return verdict.model_copy(update=gone | {"calls": tuple(rows)})
+
+    async def _found(self, prompt: list[BaseMessage], rows: list[Call]) -> tuple[bool, str]:
+        account = Account("judge", self.judge, self._tab, rows)
+        reply, way = await self._reply(prompt, account)
+        try:
+            return _parsed(reply)
+        except InvalidVerdict as error:
+            said = AIMessage(reply.text or str(reply.message.tool_calls))
+            correction = HumanMessage(render("grader_retry", error=error))
+            return _parsed(await self._ask(way, [*prompt, said, correction], account))
+
+    async def _reply(self, prompt: list[BaseMessage], account: Account) -> tuple[Reply, Any]:
+        """The first reply in a way that the judge's endpoint takes; those that it refused are not tried again."""
+        ways = await self._ways_to_ask()
+        reply, taken = await first_taken(ways, lambda way: self._ask(way, prompt, account))
+        self._ways = ways[ways.index(taken) :]
+        return reply, taken
+
+    async def _ask(self, way: Any, prompt: Sequence[BaseMessage], account: Account) -> Reply:
+        return await ask(way, prompt, account=account, deadline=time.monotonic() + self._seconds)
+
+    def _prompt(self, task: Task, answer: str, criterion: Criterion) -> list[BaseMessage]:
+        # The statement stands last: what comes before it is the same for a whole rubric, and a provider's cache has it.
+        asked = render(
+            "grader_statement",
+            question=task.question,
+            answer=fence(answer, label="answer", nonce=self._nonce),
+            statement=criterion.requirement,
+        )
+        return [SystemMessage(render("grader", nonce=self._nonce)), HumanMessage(asked)]
+
+
+def judge_warnings(judge: Panelist, models: Iterable[Panelist]) -> list[str]:
+    """What to tell a reader where the judge has a stake in the answers: it wrote some, or its own vendor did."""
+    own, vendor = _known_as(judge), _vendor(judge)
+    others = list(models)
+    if any(_known_as(one) == own for one in others):
+        return [f"the judge {judge.model_name} also answers: models tend to favour their own answers"]
+    if kin := sorted({one.model_name for one in others if _vendor(one) == vendor}):
+        return [f"the judge {judge.model_name} is of the same vendor as {', '.join(kin)}"]
+    return []
+
+
+def _known_as(one: Panelist) -> str:
+    """A model's name without what differs by the way to it: provider, vendor, `:free`."""
+    return one.short_name.partition(":")[0].lower().lstrip("~")
+
+
+def _vendor(one: Panelist) -> str:
+    provider, _, name = one.model_name.partition(":")
+    return (name.rpartition("/")[0].rpartition("/")[2] or provider).lower().lstrip("~")
+
+
+def _parsed(reply: Reply) -> tuple[bool, str]:
+    called = reply.message.tool_calls
+    return parse(called[0]["args"] if called else reply.text)

@@ -1,0 +1,1 @@
+"""What is measured of answers beside their score: one module a metric."""

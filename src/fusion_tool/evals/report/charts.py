@@ -1,0 +1,225 @@
+"""Its figures as SVG."""
+
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fusion_tool.evals.report.tables import percent, points, reach
+from fusion_tool.evals.statistics import Comparison, Interval
+from fusion_tool.evals.summary import Summary
+from fusion_tool.report.charts import Lane, Mark, picture
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_STEP = 20
+_HAIR = 0.15
+_UNSEEN = "unseen"
+"""Class of a mark that only makes an axis as long as it shall be."""
+
+
+def ranked(summary: Summary) -> "Markup | None":
+    """The arms' scores, the best first; `None` where none has any."""
+    scored = [(arm, arm.score.score) for arm in summary.arms if arm.score.score]
+    lanes = [
+        Lane(arm.name, f"{points(mean.value)} ({reach(mean)}), n = {mean.n}", _marks(mean.value, mean.interval))
+        for arm, mean in sorted(scored, key=lambda pair: -pair[1].value)
+    ]
+    return _drawn("Scores with intervals", lanes, end=100.0)
+
+
+def by_domain(summary: Summary) -> "list[tuple[Markup, str]]":
+    """For each pair of arms that a domain compares, the differences by domain, with their captions."""
+    pairs: dict[tuple[str, str], list[tuple[str, Comparison]]] = {}
+    for domain, comparisons in summary.domains.items():
+        for one in comparisons:
+            pairs.setdefault((one.arm, one.against), []).append((domain, one))
+    found = []
+    for (arm, against), rows in pairs.items():
+        title = f"{arm} less {against}, by domain"
+        if drawn := _differences(title, rows):
+            found.append((drawn, f"{title}, in points; right of the line {arm} is better."))
+    return found
+
+
+def kept(summary: Summary) -> "list[tuple[Markup, str]]":
+    """For each arm whose seats were graded, the share of criteria that its answer meets, by how many seats met them."""
+    found = []
+    for arm in summary.arms:
+        lanes = [
+            Lane(
+                f"met by {row.seats} seats",
+                f"{row.met} of {row.criteria} ({percent(row.interval)})",
+                _marks(row.met / row.criteria, row.interval),
+            )
+            for row in (arm.retention.rows if arm.retention else ())
+        ]
+        if drawn := _drawn(f"Criteria that the answer of {arm.name} meets", lanes, end=100.0):
+            found.append(
+                (drawn, f"{arm.name}: share of criteria that the answer meets, by how many of its seats met them.")
+            )
+    return found
+
+
+def _marks(value: float, interval: Interval | None, offset: float = 0.0) -> list[Mark]:
+    told = points(value)
+    dot = Mark(value * 100 + offset, value * 100 + offset, "tool", told)
+    if interval is None:
+        return [dot]
+    low, high = interval.low * 100 + offset, interval.high * 100 + offset
+    bar = Mark(low, high, "answered", f"{points(interval.low)} to {points(interval.high)}")
+    return [bar, dot] if high > low else [dot]
+
+
+def _drawn(title: str, lanes: Sequence[Lane], end: float) -> "Markup | None":
+    """The lanes on an axis up to `end`, where there are any."""
+    if not lanes:
+        return None
+    edge = Lane(lanes[-1].label, lanes[-1].note, [*lanes[-1].marks, Mark(end, end, _UNSEEN, "")])
+    return picture(title, [*lanes[:-1], edge], lambda value: f"{value:g}")
+
+
+def _differences(title: str, rows: Sequence[tuple[str, Comparison]]) -> "Markup | None":
+    """Differences about a line at zero: the lanes' axis begins at 0, so that they are moved right by whole steps."""
+    known = [(domain, one) for domain, one in rows if one.difference is not None]
+    ends = [abs(end) * 100 for _, one in known for end in _ends(one)]
+    if not ends:
+        return None
+    offset = float(max(1, math.ceil(max(ends) / _STEP)) * _STEP)
+    zero = Mark(offset - _HAIR, offset + _HAIR, "judge", "no difference")
+    lanes = [
+        Lane(domain, _note(one), [zero, *_marks(one.difference or 0.0, one.interval, offset)]) for domain, one in known
+    ]
+    edge = Lane(lanes[-1].label, lanes[-1].note, [*lanes[-1].marks, Mark(2 * offset, 2 * offset, _UNSEEN, "")])
+    return picture(title, [*lanes[:-1], edge], lambda value: f"{value - offset:+g}")
+
+
+def _note(one: Comparison) -> str:
+    reach = f" ({points(one.interval.low)} to {points(one.interval.high)})" if one.interval else ""
+    return f"{(one.difference or 0.0) * 100:+.1f}{reach}, n = {one.n}: {one.finding}"
+
+
+def _ends(one: Comparison) -> tuple[float, ...]:
+    return (one.interval.low, one.interval.high) if one.interval else (one.difference or 0.0,)
+
+
+_WIDTHS = {"wide": (760, 420), "narrow": (380, 340)}
+_RADIUS, _LETTER, _ROOM = 5, 6.6, 1.15
+_NEAR = 0.03
+"""Dots closer than this share of both axes share their label."""
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One arm: what an answer takes, its score in points, and the score's interval."""
+
+    name: str
+    x: float
+    y: float
+    interval: Interval | None = None
+
+
+def scatter(title: str, unit: str, dots: Sequence[Dot]) -> "Markup":
+    """Draw `dots`; those that no other one beats are filled.
+
+    Args:
+        title: What the picture shows; with the dots' figures it is what a screen reader says.
+        unit: Of the axis below.
+        dots: At least one.
+    """
+    from markupsafe import Markup
+
+    drawn = (_drawn_scatter(title, unit, dots, size, *shape) for size, shape in _WIDTHS.items())
+    return Markup('<div class="picture">{}</div>').format(Markup("").join(map(Markup, drawn)))
+
+
+def frontier(dots: Sequence[Dot]) -> set[str]:
+    """The names of those that no other one beats: at least as good, at most as dear, and better in one of the two."""
+    return {
+        one.name
+        for one in dots
+        if not any(
+            two.y >= one.y and two.x <= one.x and (two.y > one.y or two.x < one.x) for two in dots if two is not one
+        )
+    }
+
+
+def _drawn_scatter(title: str, unit: str, dots: Sequence[Dot], size: str, width: int, height: int) -> str:  # noqa: PLR0913, PLR0917 - a picture's parts
+    from leather import Axis, Chart, Linear, Series
+
+    most = max(dot.x for dot in dots) * _ROOM or 1.0
+    chart = Chart()
+    chart.set_x_scale(Linear(0, most))
+    chart.set_y_scale(Linear(0, 100))
+    chart.set_x_axis(Axis(name=unit, tick_formatter=lambda value, *_: f"{float(value):g}"))
+    chart.set_y_axis(Axis(tick_formatter=lambda value, *_: f"{float(value):g}"))
+    chart.add_series(Series([(dot.x, dot.y) for dot in dots]), _Dots(dots))
+    told = "; ".join(f"{dot.name}: {dot.y:.1f} points at {dot.x:.4g}" for dot in dots)
+    label = {"class": size, "role": "img", "aria-label": f"{title}. {told}", "viewBox": f"0 0 {width} {height}"}
+    root = ET.Element("svg", label)
+    root.append(_own_style(chart.to_svg_group(width, height)))
+    return ET.tostring(root, encoding="unicode")
+
+
+def _own_style(group: ET.Element) -> ET.Element:
+    """Without the library's fonts and colours: the page has its own; the style sheet hides a left axis."""
+    for element in group.iter():
+        for name in ("font-family", "font-size"):
+            element.attrib.pop(name, None)
+        if element.get("class") == "axis left":
+            element.set("class", "axis")
+    return group
+
+
+class _Dots:
+    """The shape by which the chart draws the arms."""
+
+    def __init__(self, dots: Sequence[Dot]) -> None:
+        self._dots, self._best = dots, frontier(dots)
+
+    def validate_series(self, series: Any) -> None:
+        """Any series of numbers will do."""
+
+    def to_svg(self, width: float, height: float, x: Any, y: Any, series: Any, _palette: Any) -> ET.Element:
+        """A dot an arm, with its interval and its name."""
+        del series
+        whole = ET.Element("g", {"class": "dots"})
+        for dot in self._dots:
+            across = float(x.project(dot.x, 0, width))
+
+            def up(value: float) -> float:
+                return float(y.project(value, height, 0))
+
+            if dot.interval:
+                ends = {"y1": up(dot.interval.low * 100), "y2": up(dot.interval.high * 100)}
+                ET.SubElement(whole, "line", _texts({"class": "track", "x1": across, "x2": across, **ends}))
+            kind = "answered" if dot.name in self._best else "tool"
+            place = {"cx": across, "cy": up(dot.y), "r": _RADIUS}
+            drawn = ET.SubElement(whole, "circle", _texts({"class": f"mark {kind}", **place}))
+            ET.SubElement(drawn, "title").text = f"{dot.name}: {dot.y:.1f} points at {dot.x:.4g}"
+            if name := _named_at(dot, self._dots):
+                whole.append(_name(name, across, up(dot.y), width))
+        return whole
+
+
+def _named_at(dot: Dot, dots: Sequence[Dot]) -> str:
+    """The names of all that lie where `dot` does, at the first of them; empty at the others."""
+    reach = max(one.x for one in dots) * _NEAR
+    near = [one.name for one in dots if abs(one.x - dot.x) <= reach and abs(one.y - dot.y) <= _NEAR * 100]
+    return ", ".join(near) if near[0] == dot.name else ""
+
+
+def _name(name: str, across: float, level: float, width: float) -> ET.Element:
+    """A name beside its dot, on the side where there is room."""
+    left = across > width / 2
+    room = int((across if left else width - across) / _LETTER)
+    at = {"x": across - 9 if left else across + 9, "y": level + 4, "text-anchor": "end" if left else "start"}
+    text = ET.Element("text", _texts({"class": "label", **at}))
+    text.text = name if len(name) <= room else f"{name[: max(0, room - 1)]}…"
+    return text
+
+
+def _texts(attributes: dict[str, Any]) -> dict[str, str]:
+    return {name: f"{value:.1f}" if isinstance(value, float) else str(value) for name, value in attributes.items()}

@@ -1,0 +1,169 @@
+"""What an evaluation measured of models, written where the router prefers it to what was published."""
+
+import json
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fusion_tool.errors import ConfigError
+from fusion_tool.evals.results import Results
+from fusion_tool.evals.scoring import scores_of
+from fusion_tool.evals.statistics import Mean, mean_of
+from fusion_tool.evals.storage import write
+from fusion_tool.routing.classifier.classify import classify
+from fusion_tool.routing.classifier.signals import DOMAINS, Domain
+from fusion_tool.routing.profiles import MEASURED_FILE, load_profiles, profile_of
+
+LEAST = 10
+"""Tasks below which a domain's score steers nobody."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One model's score in one domain.
+
+    Args:
+        model: As the arm asked it.
+        profile: Its profile's id; `None` where it has none.
+        domain: The router's.
+        mean: Over the tasks, refusals as 0.
+        why_not: Why it is not written; `None` where it is.
+    """
+
+    model: str
+    profile: str | None
+    domain: Domain
+    mean: Mean
+    why_not: str | None = None
+
+
+def measured(results: Results, *, least: int = LEAST, folder: Path | None = None) -> list[Measured]:
+    """What the folder's arms of a single model measured, by the router's domains.
+
+    A task's own domain counts where it is one of the router's, else what the router makes of the question: that is the
+    domain in which the score will be looked up.
+
+    Args:
+        results: The folder.
+        least: Tasks below which a domain is not to be written.
+        folder: Where the user's profiles are; by default this user's configuration folder.
+
+    Raises:
+        ConfigError: The profiles that are there cannot be read.
+    """
+    profiles, found = load_profiles(folder), list[Measured]()
+    for name, model in _single_models(results):
+        known = profile_of(model, profiles)
+        for domain, mean in _by_domain(results, name).items():
+            why = None
+            if known is None:
+                why = f'no profile: give {MEASURED_FILE.replace(".measured", "")} a table ["{model}"] first'
+            elif mean.n < least:
+                why = f"only {mean.n} tasks, fewer than {least}"
+            elif any(one.profile == known.id and one.domain == domain and not one.why_not for one in found):
+                why = "measured by an earlier arm"
+            found.append(Measured(model, known.id if known else None, domain, mean, why))
+    return found
+
+
+def write_profiles(results: Results, found: list[Measured], folder: Path | None = None) -> Path:
+    """Write those of `found` that are to be written; what the file has of other models and domains stays.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigError: The file that is there cannot be read.
+        FusionError: It cannot be written.
+    """
+    if folder is None:
+        from platformdirs import user_config_path
+
+        folder = user_config_path("fusion-tool")
+    path = folder / MEASURED_FILE
+    tables = _known(path)
+    for one in found:
+        if one.profile and not one.why_not:
+            tables.setdefault(one.profile, {}).setdefault("scores", {})[one.domain] = _score(results, one)
+    write(path, "# Written by 'fusion-tool eval profiles'.\n\n" + "\n".join(_toml(tables)))
+    load_profiles(folder)
+    return path
+
+
+def _single_models(results: Results) -> Iterator[tuple[str, str]]:
+    """The arms that are one model alone, those with tools first."""
+    solo = [
+        (name, record.config)
+        for name, record in results.manifest.arms.items()
+        if record.config and record.config["strategy"] == "solo" and record.kind != "replay"
+    ]
+    for name, config in sorted(solo, key=lambda pair: pair[1]["search"] is None):
+        yield name, config["panel"][0]["model"]
+
+
+def _by_domain(results: Results, arm: str) -> dict[Domain, Mean]:
+    scores = scores_of(results, [row for (name, _), row in results.answers.items() if name == arm])
+    values: defaultdict[Domain, list[float]] = defaultdict(list)
+    for task in results.tasks.tasks:
+        score = scores.get(task.id)
+        worth = 0.0 if score and score.refused else score.score if score else None
+        if worth is not None:
+            own = task.domain.casefold().replace(" ", "_")
+            values[next((one for one in DOMAINS if one == own), classify(task.question).domain)].append(worth)
+    return {domain: mean_of(given, within=(0, 1)) for domain, given in sorted(values.items())}
+
+
+def _score(results: Results, one: Measured) -> dict[str, Any]:
+    reach = one.mean.interval
+    interval = f", 95 % interval {reach.low * 100:.1f} to {reach.high * 100:.1f}" if reach else ""
+    judge = results.manifest.judge_model
+    graded = f", judge {judge.model_name}" if judge else ""
+    return {
+        "score": round(one.mean.value * 100, 2),
+        "benchmark": f"{results.manifest.tasks} {results.manifest.fingerprint[:8]}",
+        "source": f"fusion-tool eval: n = {one.mean.n}{interval}{graded}",
+        "date": datetime.now(UTC).date(),
+    }
+
+
+def _known(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def _toml(tables: Mapping[str, Any]) -> Iterator[str]:
+    for model, table in tables.items():
+        yield f"[{_text(model)}]"
+        yield from (f"{key} = {_value(value)}" for key, value in table.items() if key != "scores")
+        yield f"[{_text(model)}.scores]"
+        yield from (f"{_text(domain)} = {_value(row)}" for domain, row in table.get("scores", {}).items())
+        yield ""
+
+
+def _value(value: Any) -> str:
+    match value:
+        case dict():
+            return f"{{ {', '.join(f'{_text(key)} = {_value(one)}' for key, one in value.items())} }}"
+        case list():
+            return f"[{', '.join(map(_value, value))}]"
+        case bool():
+            return str(value).lower()
+        case str():
+            return _text(value)
+        case _:
+            return str(value)
+
+
+def _text(text: str) -> str:
+    """A TOML basic string, which is JSON's but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,237 @@
+"""Every arm asked each task, as far as the dollars reach."""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from fusion_tool.budget.pricing import is_priced
+from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.errors import BudgetExceeded, ConfigError, FusionError, PanelFailed, Reason
+from fusion_tool.evals.arms import Arm
+from fusion_tool.evals.costs import Purse, grading_usd
+from fusion_tool.evals.results import Results
+from fusion_tool.evals.rows import AnswerRow, PanelRow
+from fusion_tool.evals.shared_panels import Panels, panel_key
+from fusion_tool.evals.storage import unwritable
+from fusion_tool.evals.tasks import Task, guarded
+
+if TYPE_CHECKING:
+    from fusion_tool.config.schema import Panelist
+
+Phase: TypeAlias = Literal["answers", "verdicts"]
+
+
+class Watcher:
+    """Follows an evaluation; this one does not look."""
+
+    def begins(self, phase: Phase, total: int) -> None:
+        """A phase of `total` steps begins."""
+
+    def advances(self) -> None:
+        """One step more is done."""
+
+    def pays(self, calls: Sequence[Call]) -> None:
+        """These calls were made, and are paid for."""
+
+
+@dataclass
+class Asked:
+    """How the asking went.
+
+    Args:
+        answered: Runs that gave an answer, now or earlier.
+        failed: Runs that gave none, by reason.
+        not_begun: Runs that were not begun, for they could have passed the limit.
+    """
+
+    answered: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    not_begun: int = 0
+
+
+async def answer_all(  # noqa: PLR0913 - keyword options, each with a default
+    results: Results,
+    arms: Sequence[Arm],
+    tasks: Sequence[Task],
+    *,
+    purse: Purse,
+    concurrency: int = 4,
+    judge: "Panelist | None" = None,
+    watcher: Watcher | None = None,
+) -> Asked:
+    """Let `arms` answer `tasks`, but for what is answered already; a task's arms one after the other in the queue.
+
+    Args:
+        results: Receives the rows.
+        arms: They.
+        tasks: They.
+        purse: What may be spent.
+        concurrency: Runs at once.
+        judge: Who will grade, so that what that may cost is kept back; `None` where nobody will.
+        watcher: Told how it goes.
+
+    Raises:
+        ConfigError: An arm cannot work here.
+        FusionError: The folder cannot be written; what was written before is kept.
+    """
+    from fusion_tool.api.run_store import opened
+
+    watcher, room = watcher or Watcher(), asyncio.Semaphore(concurrency)
+
+    def paid(panel: PanelRow) -> None:
+        if results.asked(panel):
+            watcher.pays(panel.calls)
+
+    async with opened(results.folder / "panels.sqlite") as saver:
+        asking = _Asking(results, Panels(saver, purse.session, paid), purse, judge, watcher)
+
+        async def one(arm: Arm, task: Task) -> None:
+            async with room:
+                await asking.answer(arm, task)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for arm, task in pending(results, arms, tasks):
+                    group.create_task(one(arm, task))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+    return _told(results, arms, tasks)
+
+
+def pending(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -> list[tuple[Arm, Task]]:
+    """What is not answered yet, a task's arms together, so that a limit leaves whole tasks."""
+    known = results.answers
+    return [
+        (arm, task)
+        for task in tasks
+        for arm in arms
+        if (row := known.get((arm.name, task.id))) is None or not row.is_final
+    ]
+
+
+@dataclass(frozen=True)
+class _Asking:
+    results: Results
+    panels: Panels
+    purse: Purse
+    judge: "Panelist | None"
+    watcher: Watcher
+
+    async def answer(self, arm: Arm, task: Task) -> None:
+        """One run, from the purse to its row; no row where the purse is too small."""
+        later = grading_usd(task, self.judge, self.results.manifest.passes) if self.judge else 0.0
+        async with self.purse.room_for(_worst_usd(arm, task), later) as granted:
+            if not granted:
+                return
+            try:
+                row = await self._row(arm, task)
+            except sqlite3.Error as error:
+                raise unwritable(self.results.folder, str(error)) from error
+            self.results.answered(row)
+            self.watcher.advances()
+            self.watcher.pays(row.own_calls)
+            if arm.config is not None:
+                failed = row.reason is not None and not row.refused
+                await self.panels.forget(arm.name, task.question, self._config(arm, task), failed=failed)
+
+    async def _row(self, arm: Arm, task: Task) -> AnswerRow:
+        if arm.kind == "replay" and task.id not in arm.recorded:
+            return AnswerRow.of_failure(arm.name, task.id, "empty", "the recording has no such task")
+        if arm.config is None:
+            said = arm.recorded[task.id]
+            bill = {"cost_usd": said.cost_usd, "seconds": said.seconds}
+            return AnswerRow(arm=arm.name, task=task.id, answer=said.answer or "", **bill)
+        config = self._config(arm, task)
+        panel = None if arm.kind == "replay" else panel_key(task.question, config)
+        try:
+            if arm.kind == "replay":
+                made = self.panels.over_recorded(arm.name, task.question, arm.recorded[task.id], config)
+                row = AnswerRow.of_result(arm.name, task.id, await made, None)
+            else:
+                result = await self.panels.answer(arm.name, task.question, config)
+                row = AnswerRow.of_result(arm.name, task.id, result, panel)
+        except PanelFailed as failed:
+            return _failure(arm, task, failed).model_copy(update={"panel": panel})
+        except BudgetExceeded as refused:
+            return AnswerRow.of_failure(arm.name, task.id, "budget", str(refused))
+        return self._unless_cut_short(row, config)
+
+    def _config(self, arm: Arm, task: Task) -> FusionConfig:
+        if arm.config is None:
+            raise ValueError(f"{arm.name} asks nobody")
+        return guarded(arm.config, self.results.tasks.only([task.id]))
+
+    def _unless_cut_short(self, row: AnswerRow, config: FusionConfig) -> AnswerRow:
+        """An answer that the evaluation's limit made worse says nothing of its arm."""
+        limits_of_its_own = config.limits.usd is not None or config.limits.tokens is not None
+        if self.purse.session is None or limits_of_its_own or row.result is None:
+            return row
+        if "budget_exhausted" not in row.result.degraded:
+            return row
+        return row.model_copy(update={"reason": "budget", "message": "the evaluation's limit cut it short"})
+
+
+async def check_arms(arms: Sequence[Arm], *, limited: bool) -> None:
+    """See that every arm can work here, before anything is paid for.
+
+    Raises:
+        ConfigError: One cannot, or has no known price and there is a limit.
+    """
+    from fusion_tool.graph.preflight import check
+
+    for arm in arms:
+        if arm.config is None:
+            continue
+        try:
+            if arm.kind == "replay":
+                _check_roles(arm.config)
+            else:
+                await check(arm.config, ())
+        except FusionError as error:
+            raise ConfigError(f"'{arm.name}': {error}", field="arm") from None
+        if limited and not arm.config.allow_unpriced:
+            for model in arm.models:
+                if not is_priced(model.model_name):
+                    raise ConfigError(
+                        f"'{arm.name}': '{model.model_name}' has no known price, so that no limit can be kept; "
+                        "--allow-unpriced runs it uncounted",
+                        field="arm",
+                    )
+
+
+def _check_roles(config: FusionConfig) -> None:
+    from fusion_tool.models.factory import check_models
+
+    check_models([("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)])
+
+
+def _worst_usd(arm: Arm, task: Task) -> float:
+    from fusion_tool.graph.estimate import estimate
+
+    return estimate(arm.config, task.question).worst.usd or 0.0 if arm.config else 0.0
+
+
+def _failure(arm: Arm, task: Task, failed: PanelFailed) -> AnswerRow:
+    """The row of a panel without a usable answer; refused where every one of its models was."""
+    reasons: list[Reason] = [row["reason"] for row in failed.failed_models]
+    reason: Reason = "refused" if reasons and set(reasons) == {"refused"} else reasons[-1] if reasons else "empty"
+    calls = tuple(Usage.model_validate(failed.usage).calls) if failed.usage else ()
+    return AnswerRow.of_failure(arm.name, task.id, reason, str(failed), calls)
+
+
+def _told(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -> Asked:
+    told, rows = Asked(), results.answers
+    for arm in arms:
+        for task in tasks:
+            row = rows.get((arm.name, task.id))
+            if row is None:
+                told.not_begun += 1
+            elif row.reason is None:
+                told.answered += 1
+            else:
+                told.failed[row.reason] += 1
+    return told

@@ -1,0 +1,178 @@
+"""Runs of arms through the graph, checkpointed: a panel is asked once, and each arm goes on from its answers.
+
+The graph is stopped before its judge; that state, seats' records, the fences' nonce and all, is the panel. An arm's run
+begins as a copy of it, so that judges and synthesizers read the same bytes. A run that a killed process left is gone on
+with, seat by seat. Strategies whose judge decides who is asked next have no panel apart from their run.
+"""
+
+import hashlib
+import json
+import secrets
+import time
+import uuid
+from asyncio import Lock
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fusion_tool.api.run_store import keep_only_the_end
+from fusion_tool.budget.session import SESSION, Session
+from fusion_tool.budget.usage import Call
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.config.serialization import stored
+from fusion_tool.evals.arms import Recorded
+from fusion_tool.evals.rows import PanelRow
+from fusion_tool.graph.build import build_graph
+from fusion_tool.graph.limits import seconds_worked
+from fusion_tool.graph.result import FusionResult
+from fusion_tool.graph.runtime import UNWATCHED
+from fusion_tool.graph.state import Plan, Run, SeatRecord
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+_AFTER = ("judge", "synthesizer")
+_NO_MATTER = (*_AFTER, "cache", "summary_tokens", "trace_content", "health")
+"""Fields that change nothing of what a panel is asked."""
+
+
+class Panels:
+    """The runs of a results folder.
+
+    Args:
+        saver: Where they are kept.
+        session: What they may spend together.
+        on_panel: Told of each panel that has answered, be it again.
+    """
+
+    def __init__(
+        self,
+        saver: "AsyncSqliteSaver",
+        session: Session | None = None,
+        on_panel: Callable[[PanelRow], object] | None = None,
+    ) -> None:
+        self._saver, self._session, self._on_panel = saver, session, on_panel
+        self._graph: Any = build_graph(checkpointer=saver)
+        self._asking: defaultdict[str, Lock] = defaultdict(Lock)
+
+    async def answer(self, arm: str, question: str, config: FusionConfig) -> FusionResult:
+        """The result of `config` for `question`; what is paid for is not paid again.
+
+        Raises:
+            PanelFailed: No usable answer; asked again, its seats are.
+            FusionError: As `afuse`.
+        """
+        run, panel = self._thread(_run_key(arm, question, config)), panel_key(question, config)
+        if panel is None:
+            begun = (await self._graph.aget_state(run)).values
+            return await self._finished(run, None if begun else {"question": question}, config)
+        async with self._asking[panel]:  # two arms that share it ask it once
+            state = await self._asked(panel, question, config)
+        return await self._continued(run, state, config)
+
+    async def over_recorded(self, arm: str, question: str, recorded: Recorded, config: FusionConfig) -> FusionResult:
+        """The result of the judge and the synthesizer of `config` over a recorded panel."""
+        seats = tuple(Panelist(model=f"recorded:{seat.model}") for seat in recorded.seats)
+        seated = config.model_copy(update={"panel": seats})
+        state = _recorded_state(question, recorded, seated)
+        return await self._continued(self._thread(_run_key(arm, question, config)), state, seated)
+
+    async def forget(self, arm: str, question: str, config: FusionConfig, *, failed: bool = False) -> None:
+        """Delete a run whose row is written; with `failed` the panel too, so that it is asked again."""
+        await self._saver.adelete_thread(_run_key(arm, question, config))
+        panel = panel_key(question, config)
+        if failed and panel is not None:
+            await self._saver.adelete_thread(f"panel-{panel}")
+
+    async def _asked(self, panel: str, question: str, config: FusionConfig) -> Mapping[str, Any]:
+        """The graph's state with all seats' answers, before anything is judged."""
+        thread = self._thread(f"panel-{panel}")
+        before = await self._graph.aget_state(thread)
+        if before.next != ("judge",):
+            given = None if before.values else {"question": question}
+            await self._graph.ainvoke(given, thread, context=config, interrupt_before=["judge"], durability="sync")
+            await keep_only_the_end(self._saver, f"panel-{panel}")
+        values: Mapping[str, Any] = (await self._graph.aget_state(thread)).values
+        if self._on_panel:
+            calls = tuple(Call.model_validate(call) for record in values["records"] for call in record["calls"])
+            self._on_panel(PanelRow(panel=panel, run_id=values["run"]["id"], calls=calls))
+        return values
+
+    async def _continued(self, run: Any, state: Mapping[str, Any], config: FusionConfig) -> FusionResult:
+        """The rest of a run, from its panel's answers on."""
+        if not (await self._graph.aget_state(run)).values:
+            started = time.time() - seconds_worked(state["records"])  # as if it had gone on at once
+            own = state["run"] | {"config": stored(config), "started": started}
+            await self._graph.aupdate_state(run, {**state, "run": own}, as_node="panelist")
+        return await self._finished(run, None, config)
+
+    async def _finished(self, run: Any, given: Mapping[str, Any] | None, config: FusionConfig) -> FusionResult:
+        before = await self._graph.aget_state(run)
+        if before.values and not before.next:  # killed before its row was written
+            return FusionResult.model_validate(before.values["result"])
+        state = await self._graph.ainvoke(given, run, context=config, durability="sync")
+        return FusionResult.model_validate(state["result"])
+
+    def _thread(self, name: str) -> Any:
+        return {"run_name": "fusion", "configurable": {"thread_id": name, SESSION: self._session, UNWATCHED: True}}
+
+
+def panel_key(question: str, config: FusionConfig) -> str | None:
+    """What two runs with the same panel share; `None` for strategies that have none apart from their run."""
+    if config.strategy not in ("panel", "solo") or config.follow_up:
+        return None
+    return _key(question, {name: value for name, value in stored(config).items() if name not in _NO_MATTER})
+
+
+def _run_key(arm: str, question: str, config: FusionConfig) -> str:
+    return f"run-{_key(arm, question, stored(config))}"
+
+
+def _key(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode(errors="replace")).hexdigest()[:32]
+
+
+def _recorded_state(question: str, recorded: Recorded, config: FusionConfig) -> dict[str, Any]:
+    """The state that the graph would have before its judge, had its seats said what is recorded."""
+    run_id, seats = uuid.uuid4().hex, list(range(len(recorded.seats)))
+    run = Run(
+        id=run_id,
+        question=question,
+        context="",
+        instructions="",
+        answer_schema=None,
+        from_messages=False,
+        started=time.time(),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        nonce=secrets.token_hex(6),
+        config=stored(config),
+        decided=None,
+    )
+    plan = Plan(strategy="panel", seats=seats, waves=[seats], reason="a recorded panel", bash="none: nobody was asked")
+    records = [
+        SeatRecord(
+            run_id=run_id,
+            wave=1,
+            index=place,
+            seat=config.seat_labels[place],
+            model=seat.model,
+            point="",
+            answered=bool(seat.answer.strip()),
+            truncated=False,
+            content=seat.answer,
+            found=[],
+            tool_calls=0,
+            dropped=0,
+            seconds=0.0,
+            failures=[] if seat.answer.strip() else [_EMPTY | {"model": seat.model}],
+            calls=[],
+            spent=[0.0, 0],
+        )
+        for place, seat in enumerate(recorded.seats)
+    ]
+    return {"run": run, "plan": plan, "wave": 1, "asks": [], "agreed": None, "records": records} | _OPEN
+
+
+_OPEN: dict[str, Any] = {"judgement": None, "synthesis": None, "result": None}
+_EMPTY: Any = {"reason": "empty", "message": "the recording holds no answer", "status_code": None}

@@ -1,0 +1,122 @@
+"""How a results folder is written: by one process at a time, and never half.
+
+`Journal` is rows as JSON Lines, only ever appended. A row is whole or not there, whatever ends the process.
+"""
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from fusion_tool.config.storage import acquired, make_private, make_private_folder
+from fusion_tool.errors import ConfigError, FusionError
+
+
+class Journal:
+    """One file of rows.
+
+    Args:
+        path: The file; it need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def lines(self) -> Iterator[str]:
+        """The whole rows so far; one that a killed process left half-written is none.
+
+        Raises:
+            FusionError: The file cannot be read.
+        """
+        try:
+            text = self._path.read_bytes() if self._path.exists() else b""
+        except OSError as error:
+            raise FusionError(f"{self._path} cannot be read: {error.strerror}") from error
+        yield from (line.decode() for line in text[: text.rfind(b"\n") + 1].split(b"\n") if line.strip())
+
+    def mend(self) -> None:
+        """Cut off what a killed process left half-written, so that the next row begins a line."""
+        if not self._path.is_file():
+            return
+        text = self._path.read_bytes()
+        if text and not text.endswith(b"\n"):
+            os.truncate(self._path, text.rfind(b"\n") + 1)
+
+    def append(self, row: BaseModel) -> None:
+        """Write a row and hand it to the system at once.
+
+        Raises:
+            FusionError: It cannot be written; what was written before is whole.
+        """
+        data = memoryview(row.model_dump_json().encode(errors="replace") + b"\n")
+        try:
+            make_private(self._path)
+            file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+            try:
+                _write(file, data)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise unwritable(self._path, error.strerror or str(error)) from error
+
+
+def unwritable(path: Path, why: str) -> FusionError:
+    """What is told where results cannot be written, a full disk say."""
+    return FusionError(
+        f"{path} cannot be written: {why}; what was written before is kept: make room and run the same command again"
+    )
+
+
+def _write(file: int, data: memoryview) -> None:
+    before = os.fstat(file).st_size
+    try:
+        while data:
+            data = data[os.write(file, data) :]
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file, before)
+        raise
+
+
+@contextmanager
+def working_on(folder: Path) -> Iterator[None]:
+    """Work on `folder`, and nobody else.
+
+    Raises:
+        ConfigError: Somebody else does.
+        FusionError: It cannot be written.
+    """
+    try:
+        lock = acquired(folder / "lock")
+    except (OSError, sqlite3.Error) as error:
+        raise unwritable(folder, str(error)) from error
+    if lock is None:
+        raise ConfigError(f"another process is at work on {folder}; wait for it, or give another folder", field="out")
+    with closing(lock):
+        yield
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file's text, whole or not at all.
+
+    Raises:
+        FusionError: It cannot be written.
+    """
+    try:
+        make_private_folder(path.parent)
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, encoding="utf-8", errors="replace", delete=False
+        ) as part:
+            try:
+                part.write(text)
+                part.flush()
+            except OSError:
+                Path(part.name).unlink(missing_ok=True)
+                raise
+        Path(part.name).replace(path)
+    except OSError as error:
+        raise unwritable(path, error.strerror or str(error)) from error

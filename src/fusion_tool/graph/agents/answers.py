@@ -1,0 +1,202 @@
+"""The panel's answers as judge and synthesizer see them: anonymous, shuffled, fenced, cut to fit."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from string import ascii_uppercase
+
+from fusion_tool.config.schema import Panelist
+from fusion_tool.graph.state import FusionState, SeatRecord, own_records, record_key
+from fusion_tool.grounding.audit import audit
+from fusion_tool.grounding.citations import cited_ids, renumber
+from fusion_tool.grounding.sources import Found, merged
+from fusion_tool.models.capabilities import Traits
+from fusion_tool.tools.untrusted import fence
+
+
+def shuffled(keys: Sequence[str], *, nonce: str) -> dict[str, str]:
+    """A letter for each answer, `{letter: key}`, in the letters' order."""
+    order = sorted(keys)
+    random.Random(nonce).shuffle(order)  # noqa: S311 - it hides an order, it protects nothing
+    return dict(zip(ascii_uppercase, order, strict=False))
+
+
+_MARK = " [cut]"
+_LONGEST_WORD = 40
+"""Where the last white space lies further back, the text has words of another kind: Chinese, an address, a table."""
+
+
+def pack(texts: Sequence[str], room: int) -> list[str]:
+    """`texts`, cut so that together they have at most `room` characters.
+
+    Every text gets the same share; what a short one leaves over goes to the longer ones (max-min fairness, as in
+    Bertsekas and Gallager, "Data Networks", section 6.5.2). A cut falls on white space where there is any.
+
+    Args:
+        texts: In any order.
+        room: Characters for all together; at least a mark of a few characters is kept of each text.
+    """
+    if sum(map(len, texts)) <= room:
+        return list(texts)
+    share = _share([len(text) for text in texts], room)
+    return [_cut(text, share) for text in texts]
+
+
+def _share(lengths: Sequence[int], room: int) -> int:
+    """The largest length to which all may be cut so that their sum fits."""
+    left = room
+    for done, length in enumerate(sorted(lengths)):
+        fair = left // (len(lengths) - done)
+        if length > fair:
+            return fair
+        left -= length
+    return max(lengths, default=0)
+
+
+def _cut(text: str, length: int) -> str:
+    if len(text) <= length:
+        return text
+    kept = text[: max(0, length - len(_MARK))]
+    words = kept.rsplit(None, 1)[0] if kept.strip() else kept
+    return (words if len(kept) - len(words) <= _LONGEST_WORD else kept) + _MARK[: max(1, length)]
+
+
+_CHARACTERS_A_TOKEN = 3
+"""Fewer than English has, so that a prompt that is measured to fit does fit."""
+_ANSWER_TOKENS = 4096
+_LEAST_ROOM = 300
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """The usable answers of a run.
+
+    Args:
+        records: They, in the panel's order.
+        letters: Each answer's letter and its key.
+        nonce: The token of the run's fences.
+        packed: Whether answers were cut to fit a model's window.
+    """
+
+    records: Sequence[SeatRecord]
+    letters: Mapping[str, str]
+    nonce: str
+    packed: bool = False
+
+    def within(self, room: int | None) -> "Briefing":
+        """This briefing with its answers cut, fairly, to `room` characters together; `None` is room enough."""
+        contents = [record["content"] for record in self.records]
+        if room is None or sum(map(len, contents)) <= room:
+            return self
+        cut = [
+            SeatRecord(**{**record, "content": content})
+            for record, content in zip(self.records, pack(contents, room), strict=True)
+        ]
+        return replace(self, records=cut, packed=True)
+
+    @property
+    def size(self) -> int:
+        """Characters of the answers together."""
+        return sum(len(record["content"]) for record in self.records)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What each letter stands for: the model's name, or the seat's label where two seats share a model."""
+        seats_of: dict[str, set[str]] = {}
+        for record in self.records:
+            seats_of.setdefault(record["model"], set()).add(record["seat"])
+        return {
+            letter: record["seat"] if len(seats_of[record["model"]]) > 1 else record["model"]
+            for letter, record in self._lettered()
+        }
+
+    @property
+    def seats(self) -> dict[str, int]:
+        """Each letter's place in the panel."""
+        return {letter: record["index"] for letter, record in self._lettered()}
+
+    @property
+    def sources(self) -> dict[str, Found]:
+        """Everything that these seats retrieved, by id."""
+        return merged(found for record in self.records for found in record["found"])
+
+    def answers(self) -> str:
+        """The answers as text, in the letters' order."""
+        return "\n\n".join(self._answer(letter, record) for letter, record in self._lettered())
+
+    def unfenced_answers(self) -> str:
+        """The answers with their citations, as somebody who answers next sees them; to be fenced as a whole."""
+        return "\n\n".join(f"Answer {letter}, not checked:\n{record['content']}" for letter, record in self._lettered())
+
+    def plain_answers(self) -> str:
+        """The answers for a model with little context: letters and texts without citations, in one fence."""
+        lines = [f"Answer {letter}:\n{renumber(record['content'], {}).text}" for letter, record in self._lettered()]
+        return fence("\n\n".join(lines), label="answers", nonce=self.nonce)
+
+    def statements(self) -> list[str]:
+        """The answers' lines without their citations, each once."""
+        texts = [renumber(record["content"], {}).text for record in self.records]
+        return list(dict.fromkeys(line.strip("- ") for text in texts for line in text.splitlines() if line.strip("- ")))
+
+    def notes(self) -> list[Found]:
+        """The answers' cited lines, each as a note that stands for the source it cites."""
+        lines = [line for record in self.records for line in record["content"].splitlines()]
+        return [
+            Found(
+                id=cited[0],
+                url=self.sources[cited[0]]["url"],
+                title="",
+                kind="result",
+                text=renumber(line, {}).text.lstrip("- "),
+            )
+            for line in dict.fromkeys(lines)
+            if (cited := [key for key in cited_ids(line) if key in self.sources])
+        ]
+
+    def audit_of(self, record: SeatRecord) -> dict[str, int]:
+        """The audit of one answer's citations against what its seat retrieved, or was shown of earlier waves."""
+        return seat_audit(record, [one for one in self.records if one["wave"] < record["wave"]])
+
+    def _lettered(self) -> list[tuple[str, SeatRecord]]:
+        by_key = {record_key(record): record for record in self.records}
+        return [(letter, by_key[key]) for letter, key in self.letters.items()]
+
+    def _answer(self, letter: str, record: SeatRecord) -> str:
+        counts = self.audit_of(record)
+        told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()).replace("unknown", "invented")
+        cut = " This answer was cut off." if record["truncated"] else ""
+        cut += " It was written without a look at the sources." if record.get("unread") else ""
+        body = fence(record["content"], label=f"answer {letter}", nonce=self.nonce)
+        point = fence(record["point"], label="point", nonce=self.nonce) if record["point"] else ""
+        asked = f" It was asked about one open point alone:\n\n{point}" if point else ""
+        return f"## Answer {letter}\n\nIts citations: {told}.{cut}{asked}\n\n{body}"
+
+
+def briefing(state: FusionState) -> Briefing:
+    """The briefing on this run's usable answers."""
+    run = state["run"]
+    records = [record for record in own_records(state) if record["answered"]]
+    return Briefing(records, shuffled([record_key(record) for record in records], nonce=run["nonce"]), run["nonce"])
+
+
+def seat_audit(record: SeatRecord, earlier: Sequence[SeatRecord] = ()) -> dict[str, int]:
+    """The counts of the audit of one seat's citations against what it, and `earlier` ones, retrieved."""
+    found = merged(one for known in (*earlier, record) for one in known["found"])
+    seen = tuple((one["id"], one["title"], one["text"]) for one in found.values())
+    return dict(_counts(record["content"], seen))
+
+
+@lru_cache(maxsize=64)
+def _counts(content: str, seen: tuple[tuple[str, str, str], ...]) -> dict[str, int]:
+    """Judge, synthesizer and `ground` each want the same audit of the same answer."""
+    sources = {key: Found(id=key, url="", title=title, kind="result", text=text) for key, title, text in seen}
+    return audit(content, sources).counts
+
+
+def room_for(traits: Traits, panelist: Panelist, others: int) -> int | None:
+    """Characters of answers that fit a model's window beside `others` characters; `None` where it is not known."""
+    if traits.max_input_tokens is None:
+        return None
+    tokens = traits.max_input_tokens - min(panelist.max_tokens or _ANSWER_TOKENS, traits.max_input_tokens // 2)
+    return max(_LEAST_ROOM, tokens * _CHARACTERS_A_TOKEN - others)

@@ -1,0 +1,258 @@
+"""The comparison: asked, parsed, corrected once.
+
+Answers reach the judge as A, B, C in an order that depends on the run's nonce alone, so that neither a model's
+name nor its place sways the comparison; a resumed run sees the same order.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import json_repair
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from pydantic import TypeAdapter, ValidationError
+
+from fusion_tool.budget.ledger import Tab
+from fusion_tool.budget.usage import Call
+from fusion_tool.config.schema import Panelist
+from fusion_tool.graph.agents.answers import Briefing, room_for
+from fusion_tool.graph.prompts import render
+from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, Stance, UniqueInsight
+from fusion_tool.models.call import Account, CallFailed, Reply, ask
+from fusion_tool.models.capabilities import Traits, first_taken, traits_of, ways_of_asking
+from fusion_tool.models.factory import chat_model
+
+_KINDS: dict[str, Any] = {
+    "consensus": str,
+    "contradictions": Contradiction,
+    "partial_coverage": PartialCoverage,
+    "unique_insights": UniqueInsight,
+    "blind_spots": str,
+}
+_LETTER = re.compile(r"\b[A-K]\b")  # eight seats, and three asked once more
+_ONE_LETTER = re.compile(r"(?:answer\s+)?[(\[]?([A-K])[)\].:]?", re.IGNORECASE)
+_LETTERS = re.compile(r"\b[Aa]nswers?\s+([A-K]\b(?:(?:,\s*|,?\s+(?:and|or)\s+|\s*&\s*)[A-K]\b)*)")
+
+
+class Comparison(Analysis):
+    """A judge's reply: the analysis, still with letters, and whether it finds the question settled, where asked."""
+
+    settled: bool = False
+
+    @property
+    def analysis(self) -> dict[str, Any]:
+        """The analysis alone."""
+        return self.model_dump(exclude={"settled"})
+
+
+class InvalidAnalysis(ValueError):  # noqa: N818 - it names what the reply is
+    """A judge's reply that holds no analysis; the message tells the judge what is wrong."""
+
+
+def schema(letters: Sequence[str], *, statements: Sequence[str] = (), settled: bool = False) -> dict[str, Any]:
+    """The JSON schema of a judge's reply.
+
+    Args:
+        letters: The answers' letters; a stance may name no other.
+        statements: For a small model whose server enforces the grammar: it may only sort these, not write its own.
+        settled: Whether to ask if the question is settled.
+    """
+    text = {"type": "string"} | ({"enum": list(statements)} if statements else {})
+    letter = {"type": "string", "enum": list(letters)}
+
+    def many(item: dict[str, Any], most: int = 1) -> dict[str, Any]:
+        return {"type": "array", "items": item} | ({"maxItems": most} if statements else {})
+
+    def fields(**properties: Any) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+
+    return fields(
+        consensus=many(text),
+        contradictions=many(fields(topic=text, stances=many(fields(model=letter, stance=text), most=2))),
+        partial_coverage=many(fields(models=many(letter), point=text)),
+        unique_insights=many(fields(model=letter, insight=text)),
+        blind_spots=many(text),
+        **({"settled": {"type": "boolean"}} if settled else {}),
+    )
+
+
+def shape(letters: Sequence[str], *, settled: bool = False) -> str:
+    """The schema as text, for a model whose endpoint does not enforce it."""
+    return json.dumps(schema(letters, settled=settled))
+
+
+def parse(reply: str | Mapping[str, Any]) -> Comparison:
+    """The analysis in a judge's reply, still with letters; tolerant of fences, prose around it and bad commas.
+
+    Raises:
+        InvalidAnalysis: There is none.
+    """
+    value, mended = (reply, False) if isinstance(reply, Mapping) else _object_in(reply)
+    if not value or not (set(value) & set(Analysis.model_fields)):
+        raise InvalidAnalysis("no JSON object with the fields " + ", ".join(Analysis.model_fields))
+    lists = {name: _items(value.get(name), kind) for name, kind in _KINDS.items()}
+    for name, (valid, complaint) in lists.items():
+        if complaint and not valid and not mended:
+            raise InvalidAnalysis(f"{name}: {complaint}")
+    fields = {name: valid for name, (valid, _) in lists.items()}
+    return Comparison(**fields, settled=value.get("settled") is True)
+
+
+def _items(rows: Any, kind: Any) -> tuple[list[Any], str]:
+    """The valid items of one list, and what is wrong with the last invalid one.
+
+    A reply that errs in one item loses that item, not the whole analysis.
+    """
+    adapter = TypeAdapter(kind)
+    valid, complaint = [], ""
+    for row in rows if isinstance(rows, list) else [rows] if rows else []:
+        try:
+            valid.append(adapter.validate_python(row))
+        except ValidationError as error:
+            complaint = error.errors(include_url=False)[0]["msg"]
+    return valid, complaint
+
+
+def named(analysis: Analysis, names: Mapping[str, str]) -> Analysis:
+    """`analysis` with each letter replaced by the name it stands for, in the texts too ("Answer B says ...")."""
+
+    def name(letter: str) -> str:
+        match = _ONE_LETTER.fullmatch(letter.strip())
+        return names.get(match[1].upper(), letter) if match else letter
+
+    def text(value: str) -> str:
+        return _LETTERS.sub(restored, value)
+
+    def restored(match: re.Match[str]) -> str:
+        known = all(letter in names for letter in _LETTER.findall(match[1]))
+        return _LETTER.sub(lambda letter: names[letter[0]], match[1]) if known else match[0]
+
+    return Analysis(
+        consensus=[text(point) for point in analysis.consensus],
+        contradictions=[
+            Contradiction(
+                topic=text(dispute.topic),
+                stances=[Stance(model=name(s.model), stance=text(s.stance)) for s in dispute.stances],
+            )
+            for dispute in analysis.contradictions
+        ],
+        partial_coverage=[
+            PartialCoverage(models=[name(m) for m in part.models], point=text(part.point))
+            for part in analysis.partial_coverage
+        ],
+        unique_insights=[
+            UniqueInsight(model=name(one.model), insight=text(one.insight)) for one in analysis.unique_insights
+        ],
+        blind_spots=[text(spot) for spot in analysis.blind_spots],
+    )
+
+
+def _object_in(reply: str) -> tuple[dict[str, Any], bool]:
+    """The JSON object in a reply, and whether it had to be mended: then its last item may be half of one."""
+    begin = reply.find("{")
+    if begin < 0:
+        return {}, False
+    try:
+        value, mended = json.loads(reply[begin : reply.rfind("}") + 1]), False
+    except json.JSONDecodeError:
+        value, mended = json_repair.loads(reply[begin:]), True
+    return (value, mended) if isinstance(value, dict) else ({}, mended)
+
+
+_SCHEMA = "report_comparison"
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What every judge needs: the question, the answers, until when, and the bill.
+
+    `asks_settled` is whether it shall say if the question is settled, on which a further wave depends.
+    """
+
+    question: str
+    brief: Briefing
+    deadline: float
+    tab: Tab
+    asks_settled: bool = False
+    rows: list[Call] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An analysis, still with letters, and whether the answers were cut to fit the judge's window."""
+
+    analysis: Comparison
+    packed: bool
+
+
+async def compare(hearing: Hearing, one: Panelist) -> Finding:
+    """The comparison by `one`.
+
+    A window that is known is kept to; one that turns out too small gets half the material, once.
+
+    Raises:
+        CallFailed: It gave no reply.
+        InvalidAnalysis: Neither of two replies holds an analysis.
+    """
+    model = await chat_model(one)
+    traits = traits_of(one, model)
+    account = Account("judge", one, hearing.tab, hearing.rows)
+    others = len(str(_prompt(hearing, Briefing((), {}, hearing.brief.nonce), traits)))
+    brief = hearing.brief.within(room_for(traits, one, others))
+    try:
+        return await _compare_once(model, traits, hearing, brief, account)
+    except CallFailed as failed:
+        if failed.fault.reason != "context_overflow":
+            raise
+        return await _compare_once(model, traits, hearing, brief.within(brief.size // 2), account)
+
+
+async def _compare_once(model: Any, traits: Traits, hearing: Hearing, brief: Briefing, account: Account) -> Finding:
+    prompt, letters = _prompt(hearing, brief, traits), list(brief.letters)
+    statements = brief.statements() if traits.small else ()
+    wanted = schema(letters, statements=statements, settled=hearing.asks_settled)
+    ways = ways_of_asking(
+        model, _SCHEMA, wanted, schema_taken=traits.json_schema, tools=traits.tools and not statements
+    )
+    reply, way = await first_taken(ways, lambda way: ask(way, prompt, account=account, deadline=hearing.deadline))
+    try:
+        return Finding(_parsed(reply), brief.packed)
+    except InvalidAnalysis as error:
+        said = AIMessage(reply.text or str(reply.message.tool_calls))
+        correction = HumanMessage(render("judge_retry", error=error, shape=_shape(hearing, brief)))
+        retried = await ask(way, [*prompt, said, correction], account=account, deadline=hearing.deadline)
+        return Finding(_parsed(retried), brief.packed)
+
+
+def _parsed(reply: Reply) -> Comparison:
+    calls = reply.message.tool_calls
+    if calls:
+        return parse(calls[0]["args"])
+    return parse(_whole_items(reply.text) if reply.truncated else reply.text)
+
+
+def _whole_items(text: str) -> str:
+    """A cut-off reply up to its last finished item; half a sentence is nobody's finding."""
+    return text[: max(text.rfind(mark) for mark in ('",', "},", "],", '"]', "}]")) + 1]
+
+
+def _shape(hearing: Hearing, brief: Briefing) -> str:
+    return shape(list(brief.letters), settled=hearing.asks_settled)
+
+
+def _prompt(hearing: Hearing, brief: Briefing, traits: Traits) -> list[BaseMessage]:
+    if traits.small:
+        asked = render("small_judge_answers", question=hearing.question, answers=brief.plain_answers())
+        example = HumanMessage(render("small_judge_example_question")), AIMessage(render("small_judge_example_answer"))
+        return [SystemMessage(render("small_judge")), *example, HumanMessage(asked)]
+    asked = render("judge_answers", question=hearing.question, answers=brief.answers())
+    also = render("judge_settled") + "\n" if hearing.asks_settled else ""
+    system = render("judge", nonce=brief.nonce, shape=_shape(hearing, brief), also=also)
+    return [SystemMessage(system), HumanMessage(asked)]

@@ -1,0 +1,68 @@
+"""The graph, as its drawing shows it.
+
+START -> route -> fan_out -> panelist (one Send a seat) -> judge -> synthesize -> ground -> END
+                     ^                                      |
+                     +------------- next wave --------------+
+"""
+
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.graph.nodes.fan_out import fan_out
+from fusion_tool.graph.nodes.ground import ground
+from fusion_tool.graph.nodes.judge import judge
+from fusion_tool.graph.nodes.panelist import panelist
+from fusion_tool.graph.nodes.route import route
+from fusion_tool.graph.nodes.synthesize import synthesize
+from fusion_tool.graph.runtime import RunContext, Wiring
+from fusion_tool.graph.state import FusionInput, FusionOutput, FusionState, SeatTask
+from fusion_tool.graph.tracing import DiscreetGraph
+from fusion_tool.routing.classifier.classify import Classifier
+
+
+def build_graph(
+    config: FusionConfig | None = None,
+    *,
+    panel_tools: Sequence[Any] = (),
+    checkpointer: Any = None,
+    classifier: Classifier | None = None,
+) -> CompiledStateGraph[FusionState, FusionConfig, FusionInput, FusionOutput]:
+    """The compiled graph; asynchronous only (`ainvoke`, `astream`).
+
+    Args:
+        config: What a run without a `FusionConfig` as its context uses. `None`: the preset `budget`, where
+            `OPENROUTER_API_KEY` is set.
+        panel_tools: LangChain tools, or providers' server tools as dicts, that every seat gets besides its own.
+        checkpointer: Any LangGraph checkpointer; as a subgraph the graph uses its parent's.
+        classifier: Under `strategy = "auto"` tells of a question what the router would else read from its words: an
+            async function that returns `Signals`, or a dict with at least the `domain`. A private question is not
+            shown to it.
+
+    Returns:
+        A graph that takes `{"question": ..., "context": ...}` or `{"messages": [...]}` and returns
+        `{"result": ...}`, a `FusionResult` as a dict, and the answer as a message where messages came in.
+    """
+    wiring = Wiring(config, tuple(panel_tools), classifier)
+    schema: type[FusionConfig] = RunContext
+    graph = StateGraph(FusionState, context_schema=schema, input_schema=FusionInput, output_schema=FusionOutput)
+
+    def bound(node: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
+        return partial(node, wiring=wiring)
+
+    graph.add_node("route", bound(route))
+    graph.add_node("fan_out", bound(fan_out), destinations=("panelist",))
+    graph.add_node("panelist", bound(panelist), input_schema=SeatTask)
+    graph.add_node("judge", bound(judge), destinations=("fan_out", "synthesize"))
+    graph.add_node("synthesize", bound(synthesize))
+    graph.add_node("ground", bound(ground))
+    graph.add_edge(START, "route")
+    graph.add_edge("route", "fan_out")
+    graph.add_edge("panelist", "judge")
+    graph.add_edge("synthesize", "ground")
+    graph.add_edge("ground", END)
+    return DiscreetGraph.of(graph.compile(name="fusion", checkpointer=checkpointer), config)

@@ -1,0 +1,255 @@
+"""What a run will cost, before anything is spent: expected by stated assumptions, at worst by the budget's own bounds.
+
+The worst case drives a `budget.Ledger` without a limit through every call that may be charged: all tool turns, the
+judge's second try, the call over evidence, all fallbacks. Under a limit it is what the limit leaves to the stage.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from fusion_tool.budget.admission import check_limits, seats_asked
+from fusion_tool.budget.amounts import (
+    ANALYSIS_TOKENS,
+    ANSWER_TOKENS,
+    BYTES_A_TOKEN,
+    RESULT_TOKENS,
+    TURN_TOKENS,
+    Amount,
+    Estimate,
+    Row,
+    Versus,
+)
+from fusion_tool.budget.ledger import TOOLS_BYTES, Ledger, Tab, shares
+from fusion_tool.budget.pricing import cost_of, is_priced
+from fusion_tool.budget.usage import Stage, is_search, search_at
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.errors import BudgetExceeded, ConfigError
+from fusion_tool.graph.agents.judge import shape
+from fusion_tool.graph.prompts import render
+from fusion_tool.graph.strategies import ESCALATION, Chances, Times, chances
+from fusion_tool.tools.search.search import search_fee
+
+WORST_BYTES_A_TOKEN = 6
+"""Bytes of text that one token of a model's answer becomes in a later prompt: Cyrillic or Hindi, from above."""
+WORST_RESULT_BYTES = 48_000
+"""One window of a page: 16,000 characters of three bytes. A caller's own tools may return more."""
+WORST_EVIDENCE_BYTES = 4 * WORST_RESULT_BYTES
+"""What is gathered for a seat that does not look at its sources: three pages, and as much again for all results."""
+WORST_GROWTH = 2
+"""How much longer than the judge's reply its comparison may stand in the synthesizer's prompt."""
+RESULTS = 6
+"""Results that a search asks its provider for; twice as many where some may be excluded."""
+EXTRA_TURNS = 3
+"""Model calls that a seat may make beyond its tool calls, as its loop allows."""
+
+ASSUMPTIONS = (
+    f"every seat makes all its tool calls, one a turn; each adds {RESULT_TOKENS:,} tokens to the prompts after it",
+    f"a tool turn writes {TURN_TOKENS:,} tokens, an answer {ANSWER_TOKENS:,}, a comparison {ANALYSIS_TOKENS:,}",
+    f"{BYTES_A_TOKEN} bytes of prompt a token; no cache discount; no fallback is needed",
+    "every seat looks at its sources, so that none is asked again over evidence",
+    "half of the tool calls are searches, none of them made before by another seat; reading pages costs nothing",
+    f"{ESCALATION:.0%} of the cascades go beyond their first seats, and of the chains from one seat to the next",
+    "a follow-up is always made; auto asks the whole panel",
+    "at worst: every call that may be charged, all fallbacks among them, each as long as a limit lets it be",
+)
+"""What the figures rest on, for people."""
+
+_NONCE, _DATE = "0" * 12, "2026-01-01"
+_HEADING_BYTES = 160
+"""What stands around one answer in a prompt."""
+
+
+def estimate(config: FusionConfig, question: str, *, context: str = "", versus: Iterable[str] = ()) -> Estimate:
+    """The expected and the worst bill of one run. Nothing is asked of anybody.
+
+    Args:
+        config: The run's configuration.
+        question: What would be asked.
+        context: What is already known.
+        versus: Models, `"provider:model"`, each priced as if asked alone.
+    """
+    sizes = _sizes(config, len((question + context).encode(errors="replace")))
+    alike = [_turns_of_a_seat(one.model_name, one.max_tokens, sizes) for one in config.panel]
+    dear_last = sorted(range(len(alike)), key=lambda seat: (alike[seat].usd is None, alike[seat].usd))
+    odds = chances(config, dear_last)
+    seats = config.panel[: len(odds.seats)]
+    rows = [_seat(seat, sizes, config, odds.seats[seat]) for seat in range(len(seats))]
+    rows += _searches(sizes, config, odds)
+    later: list[tuple[str, Panelist]] = []
+    if odds.judge.most:
+        later.append(("judge", config.judge_or_default))
+        rows.append(_judge(sizes, config, odds.judge))
+    if odds.synthesizer.most:
+        later.append(("synthesizer", config.synthesizer_or_default))
+        rows.append(_synthesizer(sizes, config, odds.synthesizer))
+    roles = [*((f"panel.{i}", seat) for i, seat in enumerate(seats)), *later]
+    expected = Amount.total(row.expected for row in rows)
+    models = Amount.total(row.expected for row in rows if not is_search(row.model))
+    alone = [(name, _turns_of_a_seat(name, None, sizes)) for name in versus]
+    return Estimate(
+        rows=rows,
+        expected=expected,
+        worst=Amount.total(row.worst for row in rows).within(config.limits, 1.0),
+        unpriced=[
+            name for name in dict.fromkeys(name for _, one in roles for name in _models(one)) if not is_priced(name)
+        ],
+        versus=[Versus(model=name, expected=one, ratio=_ratio(models.usd, one.usd)) for name, one in alone],
+        refused=_refused(config, roles, question + context),
+        assumptions=list(ASSUMPTIONS),
+    )
+
+
+class _Sizes(NamedTuple):
+    """Bytes of the prompts without what models write, and the tool calls that a seat may make."""
+
+    seat: int
+    judge: int
+    synthesizer: int
+    turns: int
+
+
+def _sizes(config: FusionConfig, asked: int) -> _Sizes:
+    tools = config.search is not None or config.documents is not None or config.bash != "off"
+    turns = config.max_tool_calls if tools else 0
+    hint = render("panelist_tools", calls=turns) if turns else ""
+    system = f"{render('panelist', nonce=_NONCE, today=_DATE)}\n\n{hint}".strip()
+    user = render("question", question="", context="", evidence="")
+    settled = render("judge_settled")
+    judge = render("judge", nonce=_NONCE, shape=shape(["A", "B"], settled=True), also=settled)
+    judge += render("judge_answers", question="", answers="")
+    material = render("synthesizer_material", question="", context="", answers="", analysis="")
+    writer = render("synthesizer", nonce=_NONCE, today=_DATE, wishes="") + material
+    framed = asked + len("systemhuman")  # each message is framed by its role
+    sizes = [len(text.encode()) + framed for text in (system + user, judge, writer)]
+    return _Sizes(sizes[0], sizes[1], sizes[2], turns)
+
+
+def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: Times) -> Row:
+    one, chained = config.panel[seat], config.strategy == "chain"
+    base = sizes.seat + (_answers_bytes(config) if chained else 0)  # it may see all the others
+    prompts, results = list[int](), 0
+    if sizes.turns:  # all results in the second prompt already, and every turn as long as it may be
+        base, results = base + TOOLS_BYTES, sizes.turns * WORST_RESULT_BYTES
+        later = range(1, sizes.turns + EXTRA_TURNS)
+        prompts = [base, *(base + results + turn * _answer_bytes(one) for turn in later)]
+    if config.search is not None or config.documents is not None:
+        prompts.append(base + results + WORST_EVIDENCE_BYTES)
+    seen = ANSWER_TOKENS if chained else 0
+    return Row(
+        stage="panelist",
+        seat=config.seat_labels[seat],
+        model=one.model_name,
+        expected=_turns_of_a_seat(one.model_name, one.max_tokens, sizes, seen).times(often.expected),
+        worst=_reserved("panelist", one, prompts or [base])
+        .times(often.most)
+        .within(config.limits, shares(config.strategy)["panelist"] * often.most / seats_asked(config)),
+    )
+
+
+def _searches(sizes: _Sizes, config: FusionConfig, odds: Chances) -> Iterator[Row]:
+    """A row a provider that charges for searches; the first of all is asked, and the others where it finds nothing."""
+    if config.search is None:
+        return
+    wanted = 2 * RESULTS if config.excluded_domains or config.blocked_fragments else RESULTS
+    for place, provider in enumerate(config.search.providers):
+        if not (fee := search_fee(provider, wanted)):
+            continue
+        often = math.ceil(sizes.turns / 2) if sizes.turns else 1
+        expected = 0.0 if place else fee * often * sum(seat.expected for seat in odds.seats)
+        worst = fee * (sizes.turns + 1) * sum(seat.most for seat in odds.seats)
+        yield Row(
+            stage="panelist",
+            seat=None,
+            model=search_at(provider),
+            expected=Amount(usd=expected),
+            worst=Amount(usd=worst).within(config.limits, shares(config.strategy)["panelist"]),
+        )
+
+
+def _judge(sizes: _Sizes, config: FusionConfig, often: Times) -> Row:
+    one = config.judge_or_default
+    asked = sizes.judge + _answers_bytes(config) * (2 if config.follow_up else 1)
+    corrected = asked + _answer_bytes(one) + sizes.judge  # what it said, and what was wrong with it
+    prompt = sizes.judge // BYTES_A_TOKEN + len(config.panel) * ANSWER_TOKENS
+    return Row(
+        stage="judge",
+        seat=None,
+        model=one.model_name,
+        expected=_priced(one.model_name, prompt, _at_most(ANALYSIS_TOKENS, one.max_tokens)).times(often.expected),
+        worst=_reserved("judge", one, [asked, corrected])
+        .times(often.most)
+        .within(config.limits, shares(config.strategy)["judge"]),
+    )
+
+
+def _synthesizer(sizes: _Sizes, config: FusionConfig, often: Times) -> Row:
+    one, judge = config.synthesizer_or_default, config.judge_or_default
+    answers = _answers_bytes(config) * (2 if config.follow_up else 1)
+    asked = sizes.synthesizer + answers + WORST_GROWTH * _answer_bytes(judge)
+    worst = [_reserved("synthesizer", one, [asked])]
+    if judge.model_name not in _models(one):  # it writes where nobody else does
+        worst.append(_reserved("synthesizer", judge.model_copy(update={"fallbacks": ()}), [asked]))
+    prompt = sizes.synthesizer // BYTES_A_TOKEN + len(config.panel) * ANSWER_TOKENS + ANALYSIS_TOKENS
+    return Row(
+        stage="synthesizer",
+        seat=None,
+        model=one.model_name,
+        expected=_priced(one.model_name, prompt, _at_most(ANSWER_TOKENS, one.max_tokens)).times(often.expected),
+        worst=Amount.total(worst).within(config.limits, 1.0),
+    )
+
+
+def _turns_of_a_seat(model: str, max_tokens: int | None, sizes: _Sizes, seen: int = 0) -> Amount:
+    """A seat's expected calls: a prompt with `seen` tokens of others that grows by a result a turn, then the answer."""
+    prompt = seen + (sizes.seat + (TOOLS_BYTES if sizes.turns else 0)) // BYTES_A_TOKEN
+    grown = RESULT_TOKENS + TURN_TOKENS
+    turns = [_priced(model, prompt + turn * grown, TURN_TOKENS) for turn in range(sizes.turns)]
+    return Amount.total([*turns, _priced(model, prompt + sizes.turns * grown, _at_most(ANSWER_TOKENS, max_tokens))])
+
+
+def _reserved(stage: Stage, one: Panelist, prompts: Sequence[int]) -> Amount:
+    """What a ledger without a limit reserves for these prompts, sent to every model of `one`."""
+    tab = Tab(Ledger(usd=math.inf, tokens=None), stage)
+    held = [tab.hold(name, size, one.max_tokens) for name in _models(one) for size in prompts]
+    answers = sum(hold.max_tokens or 0 for hold in held)
+    return Amount(
+        input_tokens=sum(hold.tokens for hold in held) - answers,
+        output_tokens=answers,
+        usd=sum(hold.usd for hold in held) if all(map(is_priced, _models(one))) else None,
+    )
+
+
+def _priced(model: str, asked: int, answered: int) -> Amount:
+    usd = cost_of(model, input_tokens=asked, output_tokens=answered)[0]
+    return Amount(input_tokens=asked, output_tokens=answered, usd=usd)
+
+
+def _models(one: Panelist) -> tuple[str, ...]:
+    return one.model_name, *one.fallbacks
+
+
+def _at_most(tokens: int, max_tokens: int | None) -> int:
+    return tokens if max_tokens is None else min(tokens, max_tokens)
+
+
+def _answer_bytes(one: Panelist) -> int:
+    """What the longest answer that a limit lets `one` give becomes in a later prompt."""
+    longest = Tab(Ledger(usd=math.inf, tokens=None), "panelist").hold(one.model_name, 0, one.max_tokens).max_tokens
+    return WORST_BYTES_A_TOKEN * (longest or 0)
+
+
+def _answers_bytes(config: FusionConfig) -> int:
+    return sum(_answer_bytes(seat) + _HEADING_BYTES for seat in config.panel)
+
+
+def _ratio(whole: float | None, alone: float | None) -> float | None:
+    return None if whole is None or not alone else whole / alone
+
+
+def _refused(config: FusionConfig, roles: Iterable[tuple[str, Panelist]], asked: str) -> str | None:
+    try:
+        check_limits(config, roles, asked)
+    except (BudgetExceeded, ConfigError) as error:
+        return str(error)
+    return None

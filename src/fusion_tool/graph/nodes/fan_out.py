@@ -1,0 +1,32 @@
+"""`fan_out`: send the seats of the next wave out at once. A node of its own, so that the drawing shows it."""
+
+from typing import Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command, Send
+
+from fusion_tool.budget.admission import seats_asked
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.graph.limits import seconds_worked, spent_so_far, wave_seconds
+from fusion_tool.graph.runtime import Progress, Wiring
+from fusion_tool.graph.state import FusionState, SeatTask, own_records
+
+
+async def fan_out(
+    state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring
+) -> Command[Literal["panelist"]]:
+    """One `Send` a seat, so that checkpoints, Studio and errors see each seat by itself."""
+    run, plan, wave, records = state["run"], state["plan"], state["wave"] + 1, own_records(state)
+    config = wiring.settings(runtime, run)
+    seats = [config.seat_labels[ask["seat"]] for ask in state["asks"]]
+    Progress(runtime, run).emit("wave.started", wave=wave, seats=seats)
+    more = len(plan["waves"]) - wave + config.follow_up
+    task = SeatTask(
+        run=run,
+        wave=wave,
+        ask=state["asks"][0],
+        seats=seats_asked(config),
+        seconds=wave_seconds(config, seconds_worked(records, state["judgement"]), more),
+        spent=list(spent_so_far(records, state["judgement"])),
+    )
+    return Command(update={"wave": wave}, goto=[Send("panelist", {**task, "ask": ask}) for ask in state["asks"]])

@@ -1,0 +1,64 @@
+"""Whether a run can work here, checked before anything is paid; no fusion inside a fusion."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.errors import RecursionRefused
+from fusion_tool.models.factory import check_models
+from fusion_tool.tools.build import check_tools
+from fusion_tool.tools.untrusted import with_exclusions
+
+_inside_seat: ContextVar[bool] = ContextVar("fusion_inside_seat", default=False)
+
+
+@contextmanager
+def seat_at_work() -> Iterator[None]:
+    """Mark everything that is called inside as a seat's doing."""
+    token = _inside_seat.set(True)
+    try:
+        yield
+    finally:
+        _inside_seat.reset(token)
+
+
+def refuse_inside_seat() -> None:
+    """Fail where the caller is a seat of another run.
+
+    Raises:
+        RecursionRefused: It is.
+    """
+    if _inside_seat.get():
+        raise RecursionRefused(
+            "a fusion was started by a panelist of another fusion; take fusion_research out of panel_tools"
+        )
+
+
+async def check(config: FusionConfig, panel_tools: Sequence[Any], *, is_written: bool = False) -> str:
+    """Whether everything that a run needs can work here, before anything is paid for.
+
+    Args:
+        config: What the run uses.
+        panel_tools: The caller's own tools.
+        is_written: Whether a synthesizer is needed even where one seat is asked alone.
+
+    Returns:
+        What the shell is.
+
+    Raises:
+        ConfigError: A model or tool cannot work.
+        SandboxUnavailable: The shell is required and does not work here.
+    """
+    check_models(_roles(config, is_written=is_written))
+    with_exclusions(panel_tools, config)
+    return await check_tools(config)
+
+
+def _roles(config: FusionConfig, *, is_written: bool) -> list[tuple[str, Any]]:
+    seats = [(f"panel.{i}", seat) for i, seat in enumerate(config.panel)]
+    writer = ("synthesizer", config.synthesizer_or_default)
+    if config.strategy == "solo":
+        return [*seats[:1], writer] if is_written else seats[:1]
+    return [*seats, ("judge", config.judge_or_default), writer]

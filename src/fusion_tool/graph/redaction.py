@@ -1,0 +1,227 @@
+"""Callback handlers and a LangSmith client without content, event by event.
+
+A handler is replaced by one of a subclass of its own class that shares its state: to LangChain, which asks for classes
+before it adds the tracers that the environment enables, it is the handler itself. Events that are nothing but text, and
+those that this package does not know, do not reach it.
+
+LangChain's agents wrap their middleware in such functions, and a caller's own tools may be some; under a run that a
+tracer follows they use that tracer's client.
+"""
+
+import re
+from asyncio import iscoroutinefunction
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any
+
+from langchain_core.callbacks import BaseCallbackHandler, CallbackManager, Callbacks
+from langchain_core.messages import AIMessage, ChatMessage
+from langchain_core.outputs import ChatGeneration, Generation, LLMResult
+
+_NAMES = frozenset(
+    {"_type", "finish_reason", "id", "model", "model_name", "model_provider", "service_tier", "stop_reason"}
+)
+"""Keys of what a provider tells about a call whose texts say what ran, not what was said."""
+_TOLD = frozenset({"invocation_params", "options"})
+_WHOLE = frozenset({"run_id", "parent_run_id", "tags", "metadata", "name", "run_type", "tool_call_id"})
+"""An event's arguments that hold no content; what a caller writes into tags and metadata is his to choose."""
+
+
+def left_of(key: str, value: Any) -> Any:
+    """What is left of an event's named argument."""
+    if key in _WHOLE or value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, LLMResult):
+        return _reply(value)
+    return _told(value) if key in _TOLD else None
+
+
+def _told(value: Any, key: str = "") -> Any:
+    """Numbers, switches and known names, at any depth; `None` in place of all else."""
+    if isinstance(value, dict):
+        return {name: _told(one, name) for name, one in value.items()}
+    if value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and key in _NAMES):
+        return value
+    return None
+
+
+def named(serialized: Any) -> Any:
+    """What kind of object runs, not how it was made: its arguments may hold prompts."""
+    return {key: serialized[key] for key in ("lc", "type", "id", "name") if key in serialized} if serialized else None
+
+
+def _prompts(batches: list[list[Any]]) -> list[list[ChatMessage]]:
+    return [[ChatMessage(content="", role=message.type) for message in batch] for batch in batches]
+
+
+def _reply(result: LLMResult) -> LLMResult:
+    said = [[_generation(one) for one in batch] for batch in result.generations]
+    return LLMResult(generations=said, llm_output=_told(result.llm_output))
+
+
+def _generation(one: Any) -> Generation:
+    info = _told(one.generation_info)
+    if not isinstance(one, ChatGeneration):
+        return Generation(text="", generation_info=info)
+    usage, told = getattr(one.message, "usage_metadata", None), _told(one.message.response_metadata)
+    return ChatGeneration(
+        message=AIMessage("", id=one.message.id, usage_metadata=usage, response_metadata=told), generation_info=info
+    )
+
+
+def _nameless(error: BaseException) -> BaseException:
+    """An error of the same name; its text may quote a prompt or an answer, and its traceback the texts at hand."""
+    of_that_name: type[Exception] = type(type(error).__name__, (Exception,), {})
+    return of_that_name("its text is withheld")
+
+
+def _nothing(_value: Any) -> dict[str, Any]:
+    return {}
+
+
+def _no_text(_value: Any) -> str:
+    return ""
+
+
+ARGUMENTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
+    "on_chain_start": (named, _nothing),
+    "on_chain_end": (_nothing,),
+    "on_chain_error": (_nameless,),
+    "on_chat_model_start": (named, _prompts),
+    "on_llm_start": (named, lambda prompts: [""] * len(prompts)),
+    "on_llm_new_token": (_no_text,),
+    "on_llm_end": (_reply,),
+    "on_llm_error": (_nameless,),
+    "on_tool_start": (named, _no_text),
+    "on_tool_end": (_no_text,),
+    "on_tool_error": (_nameless,),
+    "on_retriever_start": (named, _no_text),
+    "on_retriever_end": (lambda _documents: [],),
+    "on_retriever_error": (_nameless,),
+}
+"""The events that a content-free handler is told of, and what is left of their own arguments, in their order."""
+
+
+_LEFT: dict[str, Any] = {
+    "inputs": lambda _: {},
+    "outputs": lambda _: {},
+    "attachments": lambda _: None,
+    "error": lambda text: text and re.split(r"\W", text, maxsplit=1)[0],
+    "events": lambda events: [{key: one[key] for key in ("name", "time") if key in one} for one in events or ()],
+    "serialized": named,
+}
+"""What is left of the fields of a run that hold content; an error keeps its name, with which its text begins."""
+
+
+class ContentFreeClient:
+    """A `langsmith.Client` that sends runs without what was said."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def create_run(self, name: str, inputs: Any, run_type: Any, **more: Any) -> None:
+        """As the client's."""
+        del inputs
+        self._client.create_run(name, {}, run_type, **_cleaned_fields(more))
+
+    def update_run(self, run_id: Any, **more: Any) -> None:
+        """As the client's."""
+        self._client.update_run(run_id, **_cleaned_fields(more))
+
+
+class ClientOfTracer:
+    """A tracer's `client`, content-free to whoever asks for it."""
+
+    def __get__(self, tracer: Any, _owner: Any = None) -> Any:
+        """The tracer's own client, behind one that holds back."""
+        return self if tracer is None else ContentFreeClient(vars(tracer)["client"])
+
+    def __set__(self, tracer: Any, client: Any) -> None:
+        """Take a client, be it one of ours already."""
+        vars(tracer)["client"] = (
+            vars(client).get("_client", client) if isinstance(client, ContentFreeClient) else client
+        )
+
+
+def with_cost(on_llm_end: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """A tracer's `_on_llm_end` that writes the call's cost where the client leaves it, beside the count of tokens."""
+
+    @wraps(on_llm_end)
+    def told(self: Any, run: Any) -> None:
+        said = [one["message"]["kwargs"] for batch in run.outputs["generations"] for one in batch if "message" in one]
+        costs = [message.get("response_metadata", {}).get("cost_usd") for message in said]
+        run.extra.setdefault("metadata", {})["cost_usd"] = costs[0] if costs else None
+        on_llm_end(self, run)
+
+    return told
+
+
+def _cleaned_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: _LEFT[key](value) if key in _LEFT else value for key, value in fields.items()}
+
+
+def content_free(callbacks: Callbacks) -> CallbackManager:
+    """`callbacks`, and the handlers that the environment enables, content-free.
+
+    Handlers of a caller's own stream stay as they are, and so do those of context variables, such as `collect_runs()`:
+    who opens one around a run reads it himself.
+    """
+    manager = CallbackManager.configure(inheritable_callbacks=callbacks)
+    readers = _opened_by_the_caller()
+    for handlers in (manager.handlers, manager.inheritable_handlers):
+        handlers[:] = [one if any(one is other for other in readers) else _muted(one) for one in handlers]
+    return manager
+
+
+def _opened_by_the_caller() -> list[Any]:
+    """The handlers in context variables, which LangChain adds again wherever it does not find these very objects."""
+    from langchain_core.tracers.context import _configure_hooks
+
+    return [variable.get() for variable, _, handler_class, _ in _configure_hooks if handler_class is None]
+
+
+def _muted(handler: BaseCallbackHandler) -> BaseCallbackHandler:
+    from langchain_core.tracers._streaming import _StreamingCallbackHandler
+
+    if isinstance(handler, _StreamingCallbackHandler) or getattr(handler, "is_content_free", False):
+        return handler
+    cls: Any = type(handler)
+    muted: BaseCallbackHandler = object.__new__(_muted_class(cls))
+    slots = {slot for one in cls.__mro__ for slot in one.__dict__.get("__slots__", ())}
+    for slot in slots - {"__weakref__"} | {"__dict__"}:
+        if hasattr(handler, slot):
+            object.__setattr__(muted, slot, getattr(handler, slot))
+    return muted
+
+
+@lru_cache(maxsize=64)
+def _muted_class(cls: Any) -> Any:
+    from langchain_core.tracers.langchain import LangChainTracer
+
+    own: dict[str, Any] = {name: _cleaned(name, getattr(cls, name)) for name in dir(cls) if name.startswith("on_")}
+    own |= {"is_content_free": True, "__module__": __name__}
+    if issubclass(cls, LangChainTracer):
+        own |= {"client": ClientOfTracer(), "_on_llm_end": with_cost(cls._on_llm_end)}
+    return type(f"ContentFree{cls.__name__}", (cls,), own)
+
+
+def _cleaned(event: str, hook: Callable[..., Any]) -> Callable[..., Any]:
+    """The event's `hook`, called with what `ARGUMENTS` leaves; nothing for events that are not there."""
+    cleaners = ARGUMENTS.get(event)
+
+    @wraps(hook)
+    def called(self: Any, *given: Any, **more: Any) -> Any:
+        if cleaners is None:
+            return None
+        kept = [clean(one) for clean, one in zip(cleaners, given, strict=False)]
+        return hook(self, *kept, **{key: left_of(key, value) for key, value in more.items()})
+
+    @wraps(hook)
+    async def awaited(self: Any, *given: Any, **more: Any) -> Any:
+        pending = called(self, *given, **more)
+        return pending if pending is None else await pending
+
+    return awaited if iscoroutinefunction(hook) else called

@@ -1,0 +1,158 @@
+"""`FusionResult`: what a run returns, and the JSON of `fusion-tool ask --json`."""
+
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from fusion_tool.budget.usage import Usage
+from fusion_tool.errors import Reason
+from fusion_tool.grounding.sources import Source
+
+SCHEMA_VERSION = 1
+
+Support: TypeAlias = Literal["supported", "weak", "mismatch"]
+"""How far a source's text carries the sentence that cites it."""
+
+Degradation: TypeAlias = Literal[
+    "panel_reduced",
+    "straggler_cut",
+    "analysis_unavailable",
+    "synthesis_unavailable",
+    "answers_packed",
+    "uncited",
+    "budget_exhausted",
+    "deadline_reached",
+]
+
+PARTIAL: frozenset[Degradation] = frozenset(
+    {"analysis_unavailable", "synthesis_unavailable", "uncited", "budget_exhausted", "deadline_reached"}
+)
+"""The marks that make a result `partial`; the others stand beside `ok`."""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Citation(_Value):
+    """One numbered source of the answer; `support` is the worst verdict over the sentences that cite it."""
+
+    number: int
+    source_id: str
+    url: str
+    title: str
+    support: Support
+
+
+class Stance(_Value):
+    """What one model says about a disputed topic."""
+
+    model: str
+    stance: str
+
+
+class Contradiction(_Value):
+    """A topic on which panelists disagree."""
+
+    topic: str
+    stances: list[Stance]
+
+
+class PartialCoverage(_Value):
+    """A point that only some panelists make."""
+
+    models: list[str]
+    point: str
+
+
+class UniqueInsight(_Value):
+    """A point that one panelist alone makes."""
+
+    model: str
+    insight: str
+
+
+class Analysis(_Value):
+    """The judge's comparison of the panel's answers."""
+
+    consensus: list[str]
+    contradictions: list[Contradiction]
+    partial_coverage: list[PartialCoverage]
+    unique_insights: list[UniqueInsight]
+    blind_spots: list[str]
+
+
+class AuditCounts(_Value):
+    """How many of a seat's citations the audit found supported, weak, mismatched, or never retrieved."""
+
+    supported: int = 0
+    weak: int = 0
+    mismatch: int = 0
+    unknown: int = 0
+
+
+class Response(_Value):
+    """One seat's usable answer; `tool_calls` counts them, `seconds` is wall time."""
+
+    seat: str
+    model: str
+    content: str
+    sources: list[str]
+    tool_calls: int
+    seconds: float
+    wave: int
+    audit: AuditCounts
+
+
+class FailedModel(_Value):
+    """One model of a seat that gave no usable answer; `status_code` is the provider's HTTP status if any."""
+
+    seat: str
+    model: str
+    reason: Reason
+    message: str
+    status_code: int | None
+
+
+class PlanResult(_Value):
+    """How the run was carried out, and why."""
+
+    strategy: Literal["panel", "solo", "cascade", "chain"]
+    seats: list[str]
+    reason: str
+    bash: str
+
+
+class Timing(_Value):
+    """Wall time in seconds; `None` where the stage did not run."""
+
+    total_seconds: float
+    panel_seconds: float | None
+    judge_seconds: float | None
+    synthesis_seconds: float | None
+
+
+class FusionResult(_Value):
+    """The outcome of a run that produced an answer; a failed run raises instead.
+
+    `dropped` counts what `excluded_domains` and `blocked_fragments` kept out.
+    """
+
+    status: Literal["ok", "partial"]
+    schema_version: int = SCHEMA_VERSION
+    cached: bool = False
+    answer: str
+    citations: list[Citation]
+    sources: list[Source]
+    analysis: Analysis | None
+    responses: list[Response]
+    failed_models: list[FailedModel]
+    degraded: list[Degradation]
+    dropped: int = 0
+    plan: PlanResult
+    usage: Usage
+    timing: Timing
+    run_id: str
+    question: str
+    created_at: str
+    version: str

@@ -1,0 +1,91 @@
+"""What a step of the graph had done before its process died, as its checkpointer knows it.
+
+LangGraph keeps what the finished seats of a broken-off step wrote as the checkpoint's pending writes, and asks only
+the others again. Those find here what the finished ones brought, how often they themselves had begun, and what they
+may have spent: before it works each leaves a mark among the pending writes, and under a limit another one before a call
+that takes it beyond what the last one says. Marks stand under a task's id that no task has, so that LangGraph passes
+them over.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from langgraph.config import get_config
+from langgraph.runtime import Runtime
+
+from fusion_tool.budget.ledger import Ledger, Spent, Tab
+from fusion_tool.budget.usage import Call, Stage
+from fusion_tool.graph.state import SeatRecord
+
+_CHECKPOINTER = "__pregel_checkpointer"
+"""Where LangGraph hands a graph's checkpointer down to its tasks, whoever provided it."""
+_BEGUN, _SPENT = "begun", "spent"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What came before a task.
+
+    Args:
+        records: Those of the step's finished seats.
+        begun: How often this task had begun without an end.
+        spent: What it may have spent meanwhile, where there was a limit.
+        write_down: Keeps what it has spent and reserved by now.
+    """
+
+    records: tuple[SeatRecord, ...] = ()
+    begun: int = 0
+    spent: Spent = field(default_factory=Spent)
+    write_down: Callable[[Spent], Awaitable[None]] | None = None
+
+    def unknown_calls(self, stage: Stage, model: str, seat: str | None = None) -> list[Call]:
+        """The bill's rows for those beginnings: what they had spent when their process died nobody wrote down."""
+        return [Call(stage=stage, seat=seat, model=model)] * self.begun
+
+    def tab(self, ledger: Ledger, stage: Stage, part: float = 1.0) -> Tab:
+        """The task's tab, on which those beginnings count with what they may have spent at most."""
+        return Tab(ledger, stage, part, spent=self.spent, write_down=self.write_down)
+
+
+async def earlier(runtime: Runtime[Any]) -> Earlier:
+    """What came before this task in its step; marks that it has begun.
+
+    Without a checkpointer nothing came before.
+    """
+    configurable, info = get_config().get("configurable", {}), runtime.execution_info
+    checkpointer = configurable.get(_CHECKPOINTER)
+    if checkpointer is None or info is None:
+        return Earlier()
+    here = {
+        "thread_id": info.thread_id,
+        "checkpoint_ns": info.checkpoint_ns.rpartition("|")[0],
+        "checkpoint_id": info.checkpoint_id,
+    }
+    saved = await checkpointer.aget_tuple({"configurable": here})
+    writes = saved.pending_writes if saved and saved.pending_writes else []
+    mark = f"{info.task_id}/{_BEGUN}"
+    begun = sum(task_id.startswith(mark) for task_id, _, _ in writes)
+    await checkpointer.aput_writes({"configurable": here}, [(_BEGUN, begun)], task_id=f"{mark}/{begun}")
+    spent = [value for task_id, _, value in writes if task_id.startswith(f"{info.task_id}/{_SPENT}")]
+    return Earlier(
+        records=tuple(record for _, channel, value in writes if channel == "records" for record in value),
+        begun=begun,
+        spent=Spent(max((usd for usd, _ in spent), default=0.0), max((int(tokens) for _, tokens in spent), default=0)),
+        write_down=_writer(checkpointer, here, f"{info.task_id}/{_SPENT}/{begun}"),
+    )
+
+
+def _writer(checkpointer: Any, here: dict[str, Any], mark: str) -> Callable[[Spent], Awaitable[None]]:
+    """Writes the sums down, each time they are higher than ever; a mark cannot be replaced, so each is a new one."""
+    numbers, highest = count(), Spent()
+
+    async def write_down(spent: Spent) -> None:
+        nonlocal highest
+        if spent.usd > highest.usd or spent.tokens > highest.tokens:
+            highest = Spent(max(spent.usd, highest.usd), max(spent.tokens, highest.tokens))
+            written = [(_SPENT, list(highest))]
+            await checkpointer.aput_writes({"configurable": here}, written, task_id=f"{mark}/{next(numbers)}")
+
+    return write_down

@@ -1,0 +1,117 @@
+"""What nodes share that is not state: options, configuration, events."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.config import get_config
+from langgraph.runtime import Runtime
+
+from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.config.loading import resolve
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.config.serialization import rebuilt, restored
+from fusion_tool.graph.state import FusionState, Run, SeatRecord, own_records
+from fusion_tool.models import health
+from fusion_tool.routing.classifier.classify import Classifier
+
+UNWATCHED = "fusion_unwatched"
+"""Key of a run's `configurable` that says that nobody reads its stream: LangGraph's own writer does not tell."""
+
+
+class RunContext(FusionConfig, title="FusionConfig"):
+    """A graph's context; Agent Server sends an empty one where there is none, which is none."""
+
+    def __new__(cls, **values: Any) -> FusionConfig | None:  # type: ignore[misc]  # noqa: D102 - no method of its own
+        return FusionConfig(**values) if values else None
+
+
+RunContext.__doc__ = FusionConfig.__doc__  # the description that Studio shows
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What `build_graph` was given; every node is bound to it."""
+
+    config: FusionConfig | None = None
+    panel_tools: Sequence[Any] = ()
+    classifier: Classifier | None = None
+
+    def settings(self, runtime: Runtime[FusionConfig], run: Run | None = None) -> FusionConfig:
+        """The run's configuration: the caller's context, else the graph's own, else what the run stored.
+
+        What `route` decided about it stands above it.
+
+        As a subgraph the graph receives its parent's context; one that is not a `FusionConfig` is not ours.
+
+        Raises:
+            ConfigError: None is given and no default applies.
+        """
+        given = self._given(runtime, run)
+        health.switch(on=given.health)
+        return rebuilt(given, run["decided"]) if run and run["decided"] else given
+
+    def _given(self, runtime: Runtime[FusionConfig], run: Run | None) -> FusionConfig:
+        context: object = runtime.context
+        if isinstance(context, FusionConfig):
+            return context
+        if self.config is not None:
+            return self.config
+        return restored(run["config"]) if run else resolve()
+
+
+class Progress:
+    """Sends the run's events into the graph's custom stream."""
+
+    def __init__(self, runtime: Runtime[Any], run: Run) -> None:
+        self._write: Callable[[Any], None] = runtime.stream_writer
+        self._run = run
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody listens; where nobody does the synthesizer need not stream."""
+        return bool(get_config().get("configurable", {}).get(UNWATCHED) is None)
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        """Send one event of `fusion_tool.events`."""
+        t = round(time.time() - self._run["started"], 3)
+        self._write({"type": kind, "run_id": self._run["id"], "t": t, **fields})
+
+
+def ending(record: SeatRecord) -> dict[str, Any]:
+    """The event that tells how a seat ended, without its run and time."""
+    if record["answered"]:
+        return {
+            "type": "panelist.answered",
+            "seat": record["seat"],
+            "model": record["model"],
+            "seconds": record["seconds"],
+            "cost_usd": Usage.of(map(Call.model_validate, record["calls"])).cost_usd,
+        }
+    last = record["failures"][-1]
+    told = {"model": last["model"], "reason": last["reason"], "message": last["message"]}
+    return {"type": "panelist.failed", "seat": record["seat"], **told}
+
+
+def recap(state: FusionState, labels: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """The events up to here, without the seats' tools and the text.
+
+    Args:
+        state: The run's, with what the finished seats of a step that was broken off wrote.
+        labels: The seats' labels, in the panel's order.
+    """
+    plan, judgement, records = state["plan"], state["judgement"], own_records(state)
+    yield {"type": "run.started", "question": state["run"]["question"]}
+    seats = [labels[seat] for seat in plan["seats"]]
+    yield {"type": "plan.chosen", "strategy": plan["strategy"], "seats": seats, "reason": plan["reason"]}
+    yield from map(ending, records)
+    if judgement:
+        answered = sum(record["answered"] for record in records)
+        yield {"type": "panel.closed", "answered": answered, "failed": len(records) - answered}
+        found = judgement["output"]
+        yield {
+            "type": "judge.completed",
+            "consensus": len(found["consensus"]) if found else None,
+            "contradictions": len(found["contradictions"]) if found else None,
+        }

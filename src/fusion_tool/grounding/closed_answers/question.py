@@ -1,0 +1,151 @@
+"""What a question says about the form of its answer; units.
+
+Units are the same as far as arithmetic holds them to be; the rest are words.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+from fusion_tool.grounding.quantities import tables
+
+_CURRENCIES = frozenset({"usd", "eur", "gbp", "jpy", "inr", "cny", "chf"})
+_CASED = frozenset({"power", "energy", "data", "bitrate", "frequency", "voltage"})
+"""Dimensions in which `m` and `M` are a million million apart."""
+_LOOSE = frozenset({"points", "calories", "ton", "tons", "tonne", "tonnes", "t"})
+"""A dimension and spellings that good prose, but no arithmetic, holds to be the same."""
+_SYMBOL = 3
+"""The most letters of a unit whose case matters."""
+_WORDS = 4
+_PHRASE = re.compile(r"[A-Za-zµμ°%¢$€£¥₹][A-Za-zµμ°²³/-]*(?:\^?\(?-?[23]\)?)?(?:\s+[A-Za-z][A-Za-z/-]*(?:\^?[23])?)*")
+_NOT_UNITS = frozenset(
+    re.findall(
+        r"\w+",
+        """and or to than more less fewer greater higher lower mod modulo plus minus over out if when not divided
+        multiplied squared cubed factorial sin cos tan ln log half halves third thirds quarter quarters fourth fourths
+        fifth fifths sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths
+        thousandth thousandths pair pairs couple couples dozens score gross st nd rd th each remaining left""",
+    )
+)
+"""Words after a number that change what it says."""
+
+
+def unit(text: str, *, apart: bool) -> tuple[str, Fraction] | None:
+    """The dimension of a unit and what it is worth in the dimension's base.
+
+    Any other words are a dimension of their own where they stand apart from the number, at most four of them; `None`
+    for what is no unit.
+    """
+    text = " ".join(text.rstrip(".").split())
+    known = _known().get(text.lower())
+    if known and (text.islower() or len(text) > _SYMBOL or known[0] in _CURRENCIES or not text.isalpha()):
+        return known
+    words = text.split()
+    if not apart or not _PHRASE.fullmatch(text) or len(words) > _WORDS or _NOT_UNITS & {word.lower() for word in words}:
+        return None
+    return " ".join(word.lower().removesuffix("s") if len(word) > _SYMBOL else word for word in words), Fraction(1)
+
+
+def units_of(question: str) -> frozenset[tuple[str, Fraction]]:
+    """The known units that `question` speaks of."""
+    words = re.findall(r"[A-Za-z]+(?:/[A-Za-z]+)?|[$€£¥₹¢]", question.lower())
+    return frozenset(_known()[word] for word in words if word in _known() and (len(word) > 1 or not word.isalpha()))
+
+
+@cache
+def _known() -> dict[str, tuple[str, Fraction]]:
+    return {
+        spelling: (dimension, Fraction(str(factor)))
+        for dimension, units in tables()["units"].items()
+        for factor, *spellings in units.values()
+        for spelling in spellings
+        if not _LOOSE & {dimension, spelling}
+        and not (dimension in _CASED and (len(spelling) <= _SYMBOL or spelling.endswith(("bps", "/s"))))
+    }
+
+
+_CODE = re.compile(
+    r"```|`[^`\n]+`|\[PYTHON\]|^\s*(?:def|class|import|from|assert|fn|func|public|let|const|var)\s\w.*[=({:;]|\bassert\s\w+\("
+    r"|console\.log|\bprint\w*\(|^\s*#include\b|=>|\bSELECT\b.*\bFROM\b",
+    re.MULTILINE,
+)
+_LETTERS = r"(?:\(([A-Ja-j])\)|([A-J])[.):]|([a-j])\))"
+_OPTION = re.compile(rf"(?:^|(?<=[\s;,])){_LETTERS}\s+(\S.*?)(?=[;,]?\s+{_LETTERS}\s|\s*$)", re.MULTILINE)
+_YES_OR_NO = re.compile(
+    r"\b(?:true or false|yes or no|yes/no|true/false)\b"
+    r"|(?:^|[.?!:,]\s+|\n)(?:is|are|was|were|do|does|did|can|could|will|would|has|have|should|must|may)\s[^?.]*\?",
+    re.IGNORECASE,
+)
+_PERCENT = re.compile(
+    r"\b(?:what|which|how many|by what|by how many|find the|calculate the|compute the|as a|in)\s+(?:\w+\s+){0,2}?"
+    r"(?:percent(?:age)?|per cent)\b|\bwhat\s+%",
+    re.IGNORECASE,
+)
+_EQUATION = re.compile(
+    r"\b(?:equations?|asymptotes?|lines?|axis|axes|directrix|tangents?|which variable)\b", re.IGNORECASE
+)
+_OPEN = re.compile(
+    r"^\W*(?:please\s+)?(?:why|how (?:do|does|did|can|could|should|would|to|is|are|has|have|come)|explain|describe"
+    r"|write|draft|compare|summari[sz]e|discuss|list|suggest|review|propose|design|outline|tell me|give me|help|plan"
+    r"|rewrite)\b"
+    r"|\b(?:explain|describe|discuss|justify|prove|compare)\b",
+    re.IGNORECASE,
+)
+_PARTS = re.compile(
+    r"\?.+\?|\band\s+(?:what|who|when|where|how|which|why)\b|^\s*\(?[ab1][.)]\s", re.DOTALL | re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a question wants.
+
+    Args:
+        code: It is about code: texts are compared to the letter.
+        options: The choices it offers, by their capital letter; empty where it offers none.
+        yes_or_no: It can be answered by yes, no, true or false.
+        percent: It asks for a percentage, so that a bare number is one.
+        units: The known units that the asking sentence speaks of: dimension, and worth in the dimension's base.
+        equation: It asks for an equation, in which `x = 2` is not `y = 2`.
+        open: It asks for prose, or for several things: only an answer that is marked as such counts.
+    """
+
+    code: bool
+    options: Mapping[str, str]
+    yes_or_no: bool
+    percent: bool
+    units: frozenset[tuple[str, Fraction]]
+    equation: bool
+    open: bool
+
+
+def asked(question: str) -> Asked:
+    """What `question` says about its answer's form."""
+    choices = options(question)
+    return Asked(
+        code=bool(_CODE.search(question)),
+        options=choices,
+        yes_or_no=bool(_YES_OR_NO.search(question)),
+        percent=bool(_PERCENT.search(question)),
+        units=units_of(_asking(question)),
+        equation=bool(_EQUATION.search(question)),
+        open=bool(_OPEN.search(question) or (not choices and _PARTS.search(question))),
+    )
+
+
+def options(question: str) -> dict[str, str]:
+    """The choices that `question` lists from A on, without gaps; empty where there are fewer than two."""
+    found: dict[str, str] = {}
+    for match in _OPTION.finditer(question):
+        letter = (match[1] or match[2] or match[3]).upper()
+        if letter == chr(ord("A") + len(found)):
+            found[letter] = match[4].strip(" ;,.")
+    return found if len(found) > 1 else {}
+
+
+def _asking(question: str) -> str:
+    """The last sentence that ends in a question mark, else the last one."""
+    sentences = re.split(r"(?<=[.?!])\s+", question.strip())
+    return next((sentence for sentence in reversed(sentences) if sentence.endswith("?")), sentences[-1])

@@ -1,0 +1,243 @@
+"""How models fare, remembered across runs: who is tried last, who is gone, what is shown.
+
+It holds this process's own breaker and recorder, and whether the run at work uses them. A model that its provider has
+withdrawn is remembered for the process, so that later runs do not pay the failed call again.
+"""
+
+import asyncio
+import atexit
+import math
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from fusion_tool.budget.usage import Call
+from fusion_tool.config.schema import Panelist
+from fusion_tool.errors import Reason
+from fusion_tool.models.breaker import MEMORY_SECONDS, Breaker, Standing
+from fusion_tool.models.faults import Fault
+from fusion_tool.models.outcomes import CUT, Outcome, Recorder, name_of
+from fusion_tool.models.providers import endpoint_of
+
+
+@dataclass(frozen=True)
+class ModelHealth:
+    """How one model fared. Whether others agreed with it is not in here: a dissenter may be right.
+
+    Args:
+        model: As `fusion_tool.models.outcomes.name_of` names it.
+        calls: All of them.
+        answered: Those that gave a usable answer.
+        cut: Those that were broken off, being late or no longer needed: neither answered nor failed.
+        failed: The others, by reason.
+        first_token_p50: Median seconds until the answer began, where known; `None` where it never is.
+        first_token_p90: The same for the slowest tenth: nine of ten were quicker.
+        seconds_p50: Median seconds of the answered calls, retries included; `None` without any.
+        cost_usd: US dollars of the calls whose cost is known; `None` where none is.
+        unpriced: Answered calls that the sum leaves out.
+        input_tokens: Sum of the known ones; `None` where none is.
+        output_tokens: Likewise.
+    """
+
+    model: str
+    calls: int
+    answered: int
+    cut: int
+    failed: Mapping[Reason, int]
+    first_token_p50: float | None
+    first_token_p90: float | None
+    seconds_p50: float | None
+    cost_usd: float | None
+    unpriced: int
+    input_tokens: int | None
+    output_tokens: int | None
+
+    @property
+    def answered_share(self) -> float | None:
+        """Answered calls of those that were let finish, 0 to 1; `None` where none was."""
+        finished = self.calls - self.cut
+        return self.answered / finished if finished else None
+
+
+def summed_up(outcomes: Iterable[Outcome]) -> list[ModelHealth]:
+    """One row a model, the most called first."""
+    by_model: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        by_model[outcome.model].append(outcome)
+    rows = [_row(model, calls) for model, calls in by_model.items()]
+    return sorted(rows, key=lambda row: (-row.calls, row.model))
+
+
+def _row(model: str, calls: Sequence[Outcome]) -> ModelHealth:
+    answered = [call for call in calls if call.reason is None]
+    reasons = Counter(call.reason for call in calls if call.reason is not None)
+    first = [call.first_token_seconds for call in calls if call.first_token_seconds is not None]
+    costs = [call.cost_usd for call in calls if call.cost_usd is not None]
+    return ModelHealth(
+        model=model,
+        calls=len(calls),
+        answered=len(answered),
+        cut=sum(reasons[reason] for reason in CUT),
+        failed={reason: count for reason, count in reasons.most_common() if reason not in CUT},
+        first_token_p50=quantile(first, 0.5),
+        first_token_p90=quantile(first, 0.9),
+        seconds_p50=quantile([call.seconds for call in answered], 0.5),
+        cost_usd=math.fsum(costs) if costs else None,
+        unpriced=sum(call.cost_usd is None for call in answered),
+        input_tokens=_total(call.input_tokens for call in calls),
+        output_tokens=_total(call.output_tokens for call in calls),
+    )
+
+
+def quantile(values: Iterable[float], share: float) -> float | None:
+    """The smallest of `values` that `share` of them do not exceed (the nearest rank); `None` of none."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
+
+
+def _total(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+Number = TypeVar("Number", int, float)
+
+_LOAD_SECONDS = 0.25
+"""No run waits longer for what others learnt."""
+_EXIT_SECONDS = 0.5
+"""No process waits longer to write its last outcomes."""
+
+_is_on: ContextVar[bool] = ContextVar("fusion_health", default=False)
+_breaker = Breaker()
+_recorder = Recorder()
+_learnt = threading.Event()
+
+
+def switch(*, on: bool) -> None:
+    """Let the run at work, that is the caller's context and the tasks it starts, use what is below, or not."""
+    _is_on.set(on)
+
+
+async def prepare() -> None:
+    """Learn, once a process and off the loop, how models fared in the last minutes in other processes."""
+    if _learnt.is_set() or not _is_on.get():
+        return
+    _learnt.set()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.to_thread(learn), _LOAD_SECONDS)
+
+
+def learn() -> None:
+    """Learn it now, in this thread."""
+    _breaker.learn(_recorder.since(time.time() - MEMORY_SECONDS, patience=_LOAD_SECONDS))
+
+
+def note(outcome: Outcome) -> None:
+    """Take in how a call ended; costs microseconds, and never fails."""
+    if _is_on.get():
+        _breaker.note(outcome.model, outcome.reason, outcome.at)
+        _recorder.put(outcome)
+
+
+def ended(
+    panelist: Panelist,
+    reason: Reason | None,
+    *,
+    seconds: float,
+    first_token_seconds: float | None = None,
+    rows: Sequence[Call] = (),
+) -> None:
+    """Note how a call of `panelist` ended, unless its model was given as an object.
+
+    Args:
+        panelist: Who was called.
+        reason: Why there is no usable answer, `None` where there is one.
+        seconds: How long it took.
+        first_token_seconds: Until the answer began, `None` where unknown.
+        rows: Its attempts that were, or may have been, charged; what one of them leaves unknown is unknown.
+    """
+    if (name := name_of(panelist)) is not None:
+        note(
+            Outcome(
+                name,
+                reason,
+                seconds,
+                first_token_seconds,
+                _sum([row.cost_usd for row in rows]),
+                _sum([row.input_tokens for row in rows]),
+                _sum([row.output_tokens for row in rows]),
+                time.time(),
+            )
+        )
+
+
+def _sum(values: Sequence[Number | None]) -> Number | None:
+    known = [value for value in values if value is not None]
+    return sum(known[1:], known[0]) if known and len(known) == len(values) else None
+
+
+def order(panelists: Iterable[Panelist]) -> Iterator[Panelist]:
+    """The candidates of one role, in the order in which to try them: those that keep failing last, none left out.
+
+    It is decided when the next one is asked for, so that of all who ask at once only one tries a model whose time
+    of cooling is over.
+    """
+    aside = []
+    for one in panelists:
+        name = name_of(one)
+        if name is None or not _is_on.get() or _breaker.admits(name):
+            yield one
+        else:
+            aside.append(one)
+    yield from aside
+
+
+def standing(model: str) -> Standing:
+    """What is known of a model, by the name that `name_of` gives it."""
+    return _breaker.standing(model)
+
+
+def unavailable() -> frozenset[str]:
+    """The names of the models that keep failing and are set aside now; none where the run does not use health."""
+    return _breaker.unavailable() if _is_on.get() else frozenset()
+
+
+def summary(since: datetime) -> list[ModelHealth]:
+    """How every model fared since then, the most called first.
+
+    Where the file is locked or unreadable there is one warning, and nothing.
+    """
+    _recorder.flush()
+    return summed_up(_recorder.since(since.timestamp()))
+
+
+atexit.register(_recorder.flush, _EXIT_SECONDS)
+
+
+_SECONDS = 3600.0
+"""A withdrawal may be a provider's mistake; a process that runs for days asks again."""
+_GONE = frozenset({404, 410})
+
+_known: dict[tuple[str | None, str], tuple[float, Fault]] = {}
+
+
+def remember(panelist: Panelist, fault: Fault) -> None:
+    """Note that the panelist's model is gone, if that is what `fault` says."""
+    # OpenRouter answers 404, too, to a way of asking that none of the model's endpoints supports.
+    refused = fault.objects_to("tool", "function", "response_format", "parameter")
+    if fault.reason == "model_unavailable" and fault.status_code in _GONE and not refused:
+        _known[endpoint_of(panelist), panelist.model_name] = (time.monotonic(), fault)
+
+
+def recall(panelist: Panelist) -> Fault | None:
+    """The fault with which the panelist's model was found gone, within the last hour."""
+    since, fault = _known.get((endpoint_of(panelist), panelist.model_name), (0.0, None))
+    if fault is None or time.monotonic() - since > _SECONDS:
+        return None
+    return Fault(fault.reason, f"{fault.message} (remembered)", fault.status_code)

@@ -1,0 +1,143 @@
+"""Hedging: where a seat's model is slow to begin, its fallback is asked too, and whoever begins first answers.
+
+The first token decides, not the whole answer. What makes a call late is mostly the wait before it begins: a queue, a
+cold start, a silent endpoint; after that an answer comes at its model's own pace. Deciding there, the loser is cut
+before it has written anything, so that an extra call costs little more than its prompt, and a terse model does not
+beat a thorough one by being brief.
+
+Source: Dean and Barroso, "The Tail at Scale", CACM 56(2), 2013, "Hedged requests".
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from threading import Lock
+from typing import Any, TypeAlias
+
+from fusion_tool.config.schema import Panelist
+from fusion_tool.models import health
+from fusion_tool.models.call import Reply
+from fusion_tool.models.capabilities import traits_of
+from fusion_tool.models.factory import chat_model
+from fusion_tool.models.providers import fallback_of
+from fusion_tool.models.streaming import p90
+
+_KEPT = 10.0
+
+OnFirst: TypeAlias = Callable[[], None]
+Asking: TypeAlias = Callable[[Panelist, OnFirst | None], Coroutine[Any, Any, Reply]]
+"""Makes one whole call of a panelist; it streams where there is somebody to tell of its first token."""
+
+
+async def hedged(asking: Asking, panelist: Panelist, *, share: float | None, tools: bool = False) -> Reply:
+    """What `panelist` answers; or its fallback, where it was silent for longer than nine of ten of its calls are.
+
+    Args:
+        asking: Makes the calls.
+        panelist: Asked first.
+        share: Extra calls, at most, as a share of the calls that might get one; `None` makes none.
+        tools: Whether the fallback must be able to call tools.
+
+    Returns:
+        The reply, `Reply.panelist` in it. The other call was cancelled, and is on the bill.
+
+    Raises:
+        CallFailed: The panelist's call failed and the extra one did not begin, or whichever had begun broke off.
+    """
+    if share is None or not panelist.fallbacks:
+        return await asking(panelist, None)
+    with allowance(share).call() as allowed:
+        calls = [_Call(partial(asking, panelist))]
+        try:
+            await asyncio.wait([calls[0].sign], timeout=p90(panelist))
+            if not calls[0].sign.done():
+                calls.append(_Call(partial(_extra, asking, panelist, tools, allowed)))
+            return await _first_to_begin(calls)
+        finally:
+            for call in calls:
+                call.task.cancel()
+            await asyncio.gather(*(call.task for call in calls), return_exceptions=True)
+
+
+async def _first_to_begin(calls: list["_Call"]) -> Reply:
+    for sign in asyncio.as_completed([call.sign for call in calls]):
+        if begun := await sign:
+            for other in calls:
+                if other is not begun:
+                    other.task.cancel()
+            return await begun.task
+    return await calls[0].task
+
+
+class _Call:
+    """A call under way. Its sign is the call itself once it begins to answer, `None` once it has failed to."""
+
+    def __init__(self, make: Callable[[OnFirst], Coroutine[Any, Any, Reply]]) -> None:
+        self.sign: asyncio.Future[_Call | None] = asyncio.get_running_loop().create_future()
+        self.task = asyncio.create_task(make(partial(self._signal, self)))
+        self.task.add_done_callback(lambda task: self._signal(None if task.cancelled() or task.exception() else self))
+
+    def _signal(self, sign: "_Call | None") -> None:
+        if not self.sign.done():
+            self.sign.set_result(sign)
+
+
+class _NoExtraCall(Exception):  # noqa: N818 - it ends the extra call's task, nothing else
+    """There is no fallback to ask, or no allowance for it."""
+
+
+async def _extra(
+    asking: Asking, panelist: Panelist, tools: bool, allowed: Callable[[], bool], on_first: OnFirst
+) -> Reply:
+    for model in panelist.fallbacks:
+        spare = fallback_of(panelist, model)
+        if health.recall(spare):
+            continue
+        traits = traits_of(spare, await chat_model(spare))
+        if not traits.small and (traits.tools or not tools):
+            if not allowed():
+                break
+            return await asking(spare, on_first)
+    raise _NoExtraCall
+
+
+class Allowance:
+    """Extra calls as a share of calls: each call earns `share` of one.
+
+    It begins with none, so that extra calls never exceed their share. Beyond what the calls under way have earned it
+    keeps no more than ten, so that quiet hours do not save up for a storm of extra calls on a provider in trouble.
+
+    Source: gRPC's retry throttling (proposal A6), and Envoy's retry budget, a share of the requests under way.
+    """
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._left = 0.0
+        self._under_way = 0
+        self._lock = Lock()  # there is one for all threads
+
+    @contextmanager
+    def call(self) -> Iterator[Callable[[], bool]]:
+        """Earn for a call that is made inside; what it gives takes one extra call, or says that there is none."""
+        with self._lock:
+            self._under_way += 1
+            self._left += self._share
+        try:
+            yield self._take
+        finally:
+            with self._lock:
+                self._under_way -= 1
+                self._left = min(self._left, _KEPT + self._share * self._under_way)
+
+    def _take(self) -> bool:
+        with self._lock:
+            enough = self._left >= 1
+            self._left -= enough
+            return enough
+
+
+@cache
+def allowance(share: float) -> Allowance:
+    """The process's allowance for configurations with this share."""
+    return Allowance(share)

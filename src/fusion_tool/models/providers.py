@@ -1,0 +1,126 @@
+"""Where a panelist's model is reached, and which variable holds the key for it.
+
+A provider's own LangChain package is used where it is installed: it knows the provider's caching, server tools and
+reasoning. Where it is not, the provider's OpenAI-compatible endpoint is, so that a key alone is enough.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+from fusion_tool.config.schema import Panelist
+from fusion_tool.models.ollama import endpoint as ollama_endpoint
+
+OPENROUTER_URL = "https://openrouter.ai/api/v1"
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One provider's API.
+
+    Args:
+        keys: The variables that may hold its key; the first that is set counts.
+        url: The root of its API; `None` where only its LangChain package knows it.
+        path: What its OpenAI-compatible endpoint adds to the root.
+        moved_by: The variable by which its own tools are pointed elsewhere, at a gateway say.
+        packaged: LangChain has a package for it.
+        counts_streams: Its endpoint takes `stream_options`; another counts the tokens of a stream unasked.
+    """
+
+    keys: tuple[str, ...]
+    url: str | None = None
+    path: str = ""
+    moved_by: str = ""
+    packaged: bool = True
+    counts_streams: bool = True
+
+    def endpoint(self) -> str | None:
+        """Its OpenAI-compatible endpoint, where the environment does not say otherwise the vendor's own."""
+        root = (os.environ.get(self.moved_by, "").strip() or self.url or "").rstrip("/")
+        return root if not root or root.endswith(self.path) else root + self.path
+
+
+# Read on 2026-11-22 in each provider's reference, on its OpenAI-compatible API.
+PROVIDERS = {
+    "openrouter": Provider(("OPENROUTER_API_KEY",), OPENROUTER_URL, moved_by="OPENROUTER_BASE_URL", packaged=False),
+    "openai": Provider(("OPENAI_API_KEY",)),
+    "anthropic": Provider(("ANTHROPIC_API_KEY",), "https://api.anthropic.com", "/v1", "ANTHROPIC_BASE_URL"),
+    "google_genai": Provider(
+        ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+        "https://generativelanguage.googleapis.com",
+        "/v1beta/openai",
+        "GOOGLE_GEMINI_BASE_URL",
+    ),
+    "deepseek": Provider(("DEEPSEEK_API_KEY",), "https://api.deepseek.com/v1", moved_by="DEEPSEEK_API_BASE"),
+    "xai": Provider(("XAI_API_KEY",), "https://api.x.ai/v1", moved_by="XAI_API_BASE"),
+    "mistralai": Provider(
+        ("MISTRAL_API_KEY",), "https://api.mistral.ai/v1", moved_by="MISTRAL_BASE_URL", counts_streams=False
+    ),
+    "moonshotai": Provider(
+        ("MOONSHOT_API_KEY",), "https://api.moonshot.ai/v1", moved_by="MOONSHOT_BASE_URL", packaged=False
+    ),
+    "zai": Provider(("ZAI_API_KEY",), "https://api.z.ai/api/paas/v4", moved_by="ZAI_BASE_URL", packaged=False),
+    "groq": Provider(("GROQ_API_KEY",), "https://api.groq.com", "/openai/v1", "GROQ_API_BASE"),
+    "cohere": Provider(("COHERE_API_KEY",), "https://api.cohere.ai", "/compatibility/v1"),
+    "fireworks": Provider(
+        ("FIREWORKS_API_KEY",), "https://api.fireworks.ai/inference/v1", moved_by="FIREWORKS_API_BASE"
+    ),
+    "together": Provider(("TOGETHER_API_KEY",), "https://api.together.xyz/v1", moved_by="TOGETHER_API_BASE"),
+    "perplexity": Provider(("PPLX_API_KEY",), "https://api.perplexity.ai"),
+}
+"""The providers that take a plain key, by LangChain's names or, where it has none, by the price list's."""
+
+KEYS = {name: provider.keys[0] for name, provider in PROVIDERS.items()}
+"""The variable that usually holds each provider's key."""
+
+
+def endpoint_of(panelist: Panelist) -> str | None:
+    """The address of the panelist's OpenAI-compatible endpoint; `None` where the provider's own package knows it."""
+    if panelist.base_url is not None:
+        return panelist.base_url
+    name = panelist.model_name.partition(":")[0]
+    if name == "ollama":
+        return f"{ollama_endpoint()}/v1"
+    provider = PROVIDERS.get(name)
+    if not isinstance(panelist.model, str) or provider is None or (provider.packaged and has_package(name)):
+        return None
+    return provider.endpoint() or None
+
+
+def key_name(panelist: Panelist) -> str | None:
+    """The variable that holds the key for the panelist's endpoint; a key goes to its own provider alone."""
+    if panelist.api_key_env or panelist.base_url:
+        return panelist.api_key_env
+    provider = PROVIDERS.get(panelist.model_name.partition(":")[0])
+    if provider is None:
+        return None
+    return next((key for key in provider.keys if os.environ.get(key)), provider.keys[0])
+
+
+def providers_with_key() -> frozenset[str]:
+    """The providers whose key is set."""
+    return frozenset(name for name, provider in PROVIDERS.items() if any(os.environ.get(key) for key in provider.keys))
+
+
+def provider_at(url: str) -> str | None:
+    """Whose API the address is, `None` where it is none of the known."""
+    host = urlsplit(url).hostname
+    hosts = {urlsplit(provider.url).hostname: name for name, provider in PROVIDERS.items() if provider.url}
+    return (hosts | {"api.openai.com": "openai"}).get(host)
+
+
+def fallback_of(panelist: Panelist, model: str) -> Panelist:
+    """`panelist` with another model; an endpoint of its own stays behind with the model that it served."""
+    if model == panelist.model:
+        return panelist
+    return panelist.model_copy(
+        update={"model": model, "fallbacks": (), "base_url": None, "api_key_env": None, "max_input_tokens": None}
+    )
+
+
+@lru_cache(maxsize=32)
+def has_package(provider: str) -> bool:
+    """Whether LangChain's package for the provider is installed."""
+    return find_spec(f"langchain_{provider}") is not None

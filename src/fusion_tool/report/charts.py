@@ -1,0 +1,272 @@
+"""Lanes over an axis as SVG: timeline, bill.
+
+Colours are the style sheet's, by class, so that the picture follows light and dark. It is drawn twice, for a wide
+page and for a phone, since text in a scaled picture cannot be read; the style sheet shows one.
+"""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.graph.result import FusionResult
+from fusion_tool.report.labels import REASONS, STAGES, count, counted, dollars, seconds, short
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_WIDTHS = {"wide": 760, "narrow": 380}
+_LANE, _BAR, _DOT = 52, 14, 5
+_PADDING = 24
+_LETTER = 6.6
+"""About as wide is a letter of the picture's text."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something on a lane: a bar from `start` to `end`, a dot where they are the same, in the axis's unit.
+
+    `kind` is its class in the style sheet, `told` what is read where it is pointed at.
+    """
+
+    start: float
+    end: float
+    kind: str
+    told: str
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One row: its name, what it comes to in words, and its marks, the later ones on top."""
+
+    label: str
+    note: str
+    marks: Sequence[Mark] = ()
+
+
+def picture(title: str, lanes: Sequence[Lane], tick: Callable[[float], str]) -> "Markup":
+    """Draw `lanes`, top down, from 0 to the last mark's end.
+
+    Args:
+        title: What the picture shows; with the lanes' labels and notes it is what a screen reader says.
+        lanes: At least one, with at least one mark that ends above 0.
+        tick: A value of the axis in words.
+    """
+    from markupsafe import Markup
+
+    drawn = (_drawn(title, lanes, tick, size, width) for size, width in _WIDTHS.items())
+    return Markup('<div class="picture">{}</div>').format(Markup("").join(map(Markup, drawn)))
+
+
+def _drawn(title: str, lanes: Sequence[Lane], tick: Callable[[float], str], size: str, width: int) -> str:
+    from leather import Axis, Chart, Linear, Ordinal, Series, theme
+
+    keys = [str(place) for place in range(len(lanes))]
+    end = max(mark.end for lane in lanes for mark in lane.marks)
+    margin = width * theme.margin
+    inner = len(lanes) * _LANE + theme.tick_font_char_height + 2 * theme.tick_size
+    chart = Chart()
+    chart.set_x_scale(Linear(0, end))
+    chart.set_y_scale(Ordinal(keys[::-1]))
+    chart.set_x_axis(Axis(tick_formatter=lambda value, *_: tick(float(value))))
+    chart.set_y_axis(Axis(tick_formatter=lambda *_: ""))
+    chart.add_series(Series([(0, key) for key in keys]), _Lanes(lanes))
+    root = ET.Element(
+        "svg",
+        {
+            "class": size,
+            "role": "img",
+            "aria-label": f"{title}. {'; '.join(f'{lane.label}: {lane.note}' for lane in lanes)}",
+            "viewBox": f"{margin - _PADDING:g} {margin:g} {width - 2 * (margin - _PADDING):g} {inner + _PADDING:g}",
+        },
+    )
+    root.append(chart.to_svg_group(width, inner + 2 * margin))
+    return ET.tostring(root, encoding="unicode")
+
+
+class _Lanes:
+    """The shape by which the chart draws a series of lanes."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self._lanes = lanes
+
+    def validate_series(self, series: Any) -> None:
+        """Any series of places will do."""
+
+    def to_svg(self, width: float, height: float, x: Any, y: Any, series: Any, _palette: Any) -> ET.Element:
+        """A group a lane: its words above its bar."""
+        whole = ET.Element("g", {"class": "lanes"})
+        for lane, place in zip(self._lanes, series.data(), strict=True):
+            _, top = y.project_interval(place.y, height, 0)
+            whole.append(_lane(lane, float(top), width, lambda value: float(x.project(value, 0, width))))
+        return whole
+
+
+def _lane(lane: Lane, top: float, width: float, at: Callable[[float], float]) -> ET.Element:
+    group = ET.Element("g", {"class": "lane"})
+    room = int(width / _LETTER)
+    label = ET.SubElement(group, "text", {"class": "label", "x": "0", "y": f"{top + 12:.1f}"})
+    label.text = short(lane.label, room // 2)
+    note = ET.SubElement(label, "tspan", {"class": "note", "dx": "8"})
+    note.text = short(lane.note, room - len(label.text) - 2)
+    middle = top + 20 + _BAR / 2
+    ET.SubElement(group, "line", _texts({"class": "track", "x1": 0, "x2": width, "y1": middle, "y2": middle}))
+    for mark in lane.marks:
+        group.append(_mark(mark, middle, at))
+    return group
+
+
+def _mark(mark: Mark, middle: float, at: Callable[[float], float]) -> ET.Element:
+    start, end = at(mark.start), at(mark.end)
+    if mark.start == mark.end:
+        drawn = ET.Element("circle", _texts({"class": f"mark {mark.kind}", "cx": start, "cy": middle, "r": _DOT}))
+    else:
+        box = {"x": start, "y": middle - _BAR / 2, "width": max(1.0, end - start), "height": _BAR, "rx": 3}
+        drawn = ET.Element("rect", _texts({"class": f"mark {mark.kind}", **box}))
+    ET.SubElement(drawn, "title").text = mark.told
+    return drawn
+
+
+def _texts(attributes: dict[str, Any]) -> dict[str, str]:
+    return {name: f"{value:.1f}" if isinstance(value, float) else str(value) for name, value in attributes.items()}
+
+
+JUDGE, SYNTHESIS = "judge", "synthesis"
+
+
+def is_whole(events: Sequence[Any]) -> bool:
+    """Whether `events` tell when each seat that ended began: those of a resumed run or a stored result do not."""
+    began = {event["seat"] for event in events if event["type"] == "panelist.started"}
+    ended = {event["seat"] for event in events if event["type"] in ("panelist.answered", "panelist.failed")}
+    return bool(began) and ended <= began
+
+
+@dataclass
+class Watched:
+    """The timeline of a run whose events were seen, folded out of them one by one."""
+
+    _bars: dict[str, list[Mark]] = field(default_factory=dict)
+    _dots: dict[str, list[Mark]] = field(default_factory=dict)
+    _notes: dict[str, list[str]] = field(default_factory=dict)
+    _began: dict[str, float] = field(default_factory=dict)
+    _attempt: int = 0
+
+    @classmethod
+    def lanes(cls, events: Sequence[Any]) -> list[Lane]:
+        """A lane a seat, and one each for judge and synthesis where they worked."""
+        watched = cls()
+        for event in events:
+            watched._fold(event)
+        lasting = {who: [*bars, *watched._dots.get(who, ())] for who, bars in watched._bars.items()}
+        stages = [who for who in (JUDGE, SYNTHESIS) if lasting.get(who)]
+        seats = [who for who in lasting if who not in (JUDGE, SYNTHESIS)]
+        return [Lane(who, watched._note(who), lasting[who]) for who in (*seats, *stages)]
+
+    def _fold(self, event: Any) -> None:
+        at = float(event["t"])
+        match event["type"]:
+            case "plan.chosen":
+                self._bars |= {seat: [] for seat in event["seats"]}
+            case "panelist.started":
+                self._began[event["seat"]] = at
+            case "panelist.tool":
+                told = f"{seconds(at)}: {event['tool']} {short(event['query'], 120)}, {event['found']} found"
+                self._dots.setdefault(event["seat"], []).append(Mark(at, at, "tool", told))
+            case "panelist.answered":
+                self._end(event["seat"], at, "answered", f"answered in {seconds(event['seconds'])}")
+            case "panelist.failed":
+                is_late = event["reason"] == "straggler"
+                why = "cut off" if is_late else REASONS.get(event["reason"], event["reason"])
+                self._end(event["seat"], at, "cut" if is_late else "failed", f"{why} at {seconds(at)}")
+            case "panel.closed":
+                self._began[JUDGE] = self._began[SYNTHESIS] = at
+            case "judge.completed":
+                self._end(JUDGE, at, "judge", f"compared in {seconds(at - self._began.get(JUDGE, at))}")
+                self._began[SYNTHESIS] = at
+            case "synthesis.delta" if event["attempt"] != self._attempt:
+                self._attempt = event["attempt"]
+                told = f"{seconds(at)}: begins to write" + (" anew" if self._attempt > 1 else "")
+                self._dots.setdefault(SYNTHESIS, []).append(Mark(at, at, "tool", told))
+            case "run.completed" if event["result"]["timing"]["synthesis_seconds"] is not None:
+                took = at - self._began.get(SYNTHESIS, at)
+                self._end(SYNTHESIS, at, "synthesis", f"written in {seconds(took)}")
+
+    def _note(self, who: str) -> str:
+        return ", ".join(self._notes.get(who, ["not ended" if who in self._began else "not asked"]))
+
+    def _end(self, who: str, at: float, kind: str, told: str) -> None:
+        start = min(at, self._began.get(who, at))
+        self._bars.setdefault(who, []).append(Mark(start, max(at, start + 1e-3), kind, told))
+        self._notes.setdefault(who, []).append(told)
+
+
+def from_durations(result: FusionResult) -> list[Lane]:
+    """The lanes of a run that nobody watched: its waves one after the other, then judge and synthesis."""
+    bars: dict[str, list[Mark]] = {seat: [] for seat in result.plan.seats}
+    notes: dict[str, list[str]] = {}
+    at = 0.0
+    for wave in sorted({given.wave for given in result.responses}):
+        of_wave = [given for given in result.responses if given.wave == wave]
+        for given in of_wave:
+            told = f"answered in {seconds(given.seconds)}, {counted(given.tool_calls, 'tool call')}"
+            bars.setdefault(given.seat, []).append(Mark(at, at + given.seconds, "answered", told))
+            notes.setdefault(given.seat, []).append(told)
+        at += max(given.seconds for given in of_wave)
+    for failed in result.failed_models:
+        notes.setdefault(failed.seat, []).append(REASONS[failed.reason])
+    lanes = [Lane(seat, ", ".join(notes.get(seat, ["not asked"])), marks) for seat, marks in bars.items()]
+    at = max(at, result.timing.panel_seconds or 0.0)
+    for name, took in ((JUDGE, result.timing.judge_seconds), (SYNTHESIS, result.timing.synthesis_seconds)):
+        if took is not None:
+            lanes.append(Lane(name, f"took {seconds(took)}", [Mark(at, at + took, name, f"took {seconds(took)}")]))
+            at += took
+    return lanes
+
+
+def lanes_of(usage: Usage) -> tuple[list[Lane], Callable[[float], str]]:
+    """A lane a stage, its calls one after the other, and how the axis is told; no lanes where nothing is known."""
+    if usage.cost_usd:
+        return _lanes(usage, _cost, lambda calls: _in_dollars(Usage.of(calls))), lambda value: f"${value:g}"
+    if usage.input_tokens or usage.output_tokens:
+        return _lanes(usage, _tokens, lambda calls: _in_tokens(Usage.of(calls))), lambda value: f"{value:,.0f} tokens"
+    return [], str
+
+
+def stages_of(usage: Usage) -> list[tuple[str, Usage]]:
+    """Each stage that made calls, in words, and its part of the bill."""
+    parts = {name: [call for call in usage.calls if call.stage == stage] for stage, name in STAGES.items()}
+    return [(name, Usage.of(calls)) for name, calls in parts.items() if calls]
+
+
+def _lanes(usage: Usage, size: Callable[[Call], float], told: Callable[[Sequence[Call]], str]) -> list[Lane]:
+    lanes = []
+    for name, part in stages_of(usage):
+        marks: list[Mark] = []
+        at = 0.0
+        for call in part.calls:
+            if worth := size(call):
+                whose = f"{call.seat}, {call.model}" if call.seat else call.model
+                marks.append(Mark(at, at + worth, _CLASSES[name], f"{whose}: {told([call])}"))
+                at += worth
+        lanes.append(Lane(name, told(part.calls), marks))
+    return lanes
+
+
+_CLASSES = {"panel": "answered", "judge": "judge", "synthesis": "synthesis"}
+
+
+def _cost(call: Call) -> float:
+    return call.cost_usd or 0.0
+
+
+def _tokens(call: Call) -> float:
+    return float((call.input_tokens or 0) + (call.output_tokens or 0))
+
+
+def _in_dollars(part: Usage) -> str:
+    return f"{dollars(part.cost_usd, part.unpriced_calls)}, {counted(len(part.calls), 'call')}"
+
+
+def _in_tokens(part: Usage) -> str:
+    return f"{count(part.input_tokens)} tokens in, {count(part.output_tokens)} out, {counted(len(part.calls), 'call')}"

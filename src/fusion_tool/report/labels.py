@@ -1,0 +1,86 @@
+"""The closed sets of a result, and its numbers, in plain words."""
+
+from fusion_tool.budget.usage import CostSource, Stage
+from fusion_tool.errors import Reason
+from fusion_tool.graph.result import Degradation, Support
+from fusion_tool.grounding.sources import Kind
+
+VERDICTS: dict[Support, str] = {
+    "supported": "the source carries the sentence",
+    "weak": "the source carries it only in part",
+    "mismatch": "the source says something else",
+}
+
+MARKS: dict[Support, str] = {"supported": "✓", "weak": "~", "mismatch": "✗"}
+"""What tells verdicts apart without colour."""
+
+LOSSES: dict[Degradation, str] = {
+    "panel_reduced": "At least one seat gave no full answer; the others carry the result.",
+    "straggler_cut": "A late seat was cut off when the panel closed, and is not heard.",
+    "analysis_unavailable": "The answers could not be compared: disagreements are not listed.",
+    "synthesis_unavailable": "No answer could be written from the panel's; the best-supported one stands in for it.",
+    "answers_packed": "The answers were too long for the model that read them, and were cut to fit.",
+    "uncited": "The answer cites no source, though there were documents or the web to answer from.",
+    "budget_exhausted": "The budget ran out; what still fitted was done.",
+    "deadline_reached": "Time ran out; what still fitted was done.",
+}
+
+REASONS: dict[Reason, str] = {
+    "rate_limited": "the provider took no more requests",
+    "timeout": "no answer in time",
+    "upstream_error": "the provider failed",
+    "auth": "the key was not accepted",
+    "model_unavailable": "the model is not to be had",
+    "context_overflow": "the prompt was too long",
+    "refused": "the model refused",
+    "empty": "nothing came back",
+    "truncated": "the answer was cut off",
+    "tool_loop": "it went on calling tools",
+    "invalid_output": "what came back was no answer",
+    "budget": "the budget did not allow it",
+    "straggler": "it was too late",
+    "cancelled": "it was cancelled",
+}
+
+KINDS: dict[Kind, str] = {
+    "page": "page, read",
+    "result": "search result, seen as a snippet",
+    "document": "your document",
+    "command": "output of a command",
+}
+
+STAGES: dict[Stage, str] = {"panelist": "panel", "judge": "judge", "synthesizer": "synthesis"}
+
+PRICES: dict[CostSource, str] = {
+    "provider": "told by the provider",
+    "list_price": "by its price list",
+    "unpriced": "unknown",
+}
+
+
+def dollars(cost: float | None, unpriced: int = 0) -> str:
+    """An amount of US dollars and how many calls it leaves out; unknown is said, never 0."""
+    if cost is None:
+        return "unknown"
+    return f"${cost:.4f}" + (f" + {counted(unpriced, 'call')} of unknown cost" if unpriced else "")
+
+
+def seconds(value: float | None) -> str:
+    """A duration."""
+    return "unknown" if value is None else f"{value:.1f} s"
+
+
+def count(number: int | None) -> str:
+    """A number of tokens."""
+    return "unknown" if number is None else f"{number:,}"
+
+
+def counted(number: int, thing: str) -> str:
+    """So many things."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def short(text: str, longest: int) -> str:
+    """`text` as one line of at most `longest` characters."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= longest else f"{flat[: max(0, longest - 1)]}…"

@@ -1,0 +1,107 @@
+"""A model's Markdown as HTML: none of its own HTML, no pictures, links to the web alone, citations that tell."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from fusion_tool.graph.result import Support
+from fusion_tool.report.page import page
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_core import StateCore
+    from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
+    from markupsafe import Markup
+
+_LONGEST = 60_000
+"""Characters up to which text is read as Markdown: a second's work at the very worst."""
+
+_BRACKETS = re.compile(r"\[([0-9a-f]{1,8}(?:[,;]? ?[0-9a-f]{1,8})*)\](?!\()")
+_DEEPEST = 6
+_BELOW = 2
+"""Levels of heading that the page itself takes."""
+
+
+@dataclass(frozen=True)
+class Cited:
+    """What a citation stands for; `anchor` is the id of its place among the sources, `support` `None` if unknown."""
+
+    label: str
+    anchor: str
+    title: str
+    url: str
+    support: Support | None = None
+
+
+def prose(text: str, cited: Mapping[str, Cited]) -> "Markup":
+    """`text` as HTML.
+
+    Args:
+        text: What a model wrote.
+        cited: What stands behind the keys that it has in brackets.
+    """
+    from markupsafe import Markup
+
+    if len(text) > _LONGEST:
+        return Markup('<div class="plain">{}</div>').format(text)
+    return Markup(_parser().render(text, {"cited": cited}))  # noqa: S704 - made by a parser that escapes
+
+
+def is_web(url: str) -> bool:
+    """Whether it is an address that a reader may follow."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return False
+    return parts.scheme.lower() in ("http", "https") and bool(parts.netloc)
+
+
+@cache
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.disable(["image", "reference", "html_block", "html_inline"])
+    parser.validateLink = is_web  # type: ignore[method-assign]  # as the library's documentation has it
+    parser.inline.ruler.before("link", "citation", _citation)
+    parser.core.ruler.push("fitting", _fit)
+    parser.add_render_rule("citation", _told)
+    parser.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>')
+    parser.add_render_rule("table_close", lambda *_: "</table></div>")
+    return parser
+
+
+def _citation(state: "StateInline", silent: bool) -> bool:
+    found = _BRACKETS.match(state.src, state.pos)
+    keys = re.findall(r"\w+", found[1]) if found else []
+    if found is None or not all(key in state.env["cited"] for key in keys):
+        return False
+    if not silent:
+        for key in keys:
+            state.push("citation", "", 0).meta["cited"] = state.env["cited"][key]
+    state.pos = found.end()
+    return True
+
+
+def _told(_self: Any, tokens: "Sequence[Token]", index: int, *_: Any) -> str:
+    return _one_told(tokens[index].meta["cited"])
+
+
+@lru_cache(maxsize=1024)
+def _one_told(one: Cited) -> str:
+    return page("citation.html", one=one).strip()
+
+
+def _fit(state: "StateCore") -> None:
+    """Headings below the page's own, and links that tell the other side nothing."""
+    for token in state.tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(_DEEPEST, int(token.tag[1:]) + _BELOW)}"
+        for inner in token.children or ():
+            if inner.type == "link_open":
+                inner.attrSet("rel", "noopener noreferrer nofollow")
+                inner.attrSet("target", "_blank")

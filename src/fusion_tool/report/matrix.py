@@ -1,0 +1,94 @@
+"""Who said what: the judge's analysis as a matrix of points by seats."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from string import ascii_lowercase
+
+from fusion_tool.graph.result import Analysis, Contradiction, Response
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A sign, and the same in words for who cannot see it; `kind` is its class in the style sheet."""
+
+    sign: str = ""
+    told: str = "does not say it"
+    kind: str = "silent"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A point and where each seat stands on it.
+
+    Args:
+        point: The judge's words.
+        cells: One a seat, in the columns' order; none where the judge does not tell seats apart.
+        stances: The sides of a dispute: sign, names, what they say.
+        others: Names that are no seat's.
+    """
+
+    point: str
+    cells: Sequence[Cell] = ()
+    stances: Sequence[tuple[str, str, str]] = ()
+    others: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The analysis by seats; `groups` are headings with their rows."""
+
+    seats: Sequence[str]
+    groups: Sequence[tuple[str, Sequence[Row]]]
+    blind_spots: Sequence[str]
+
+
+_SAYS, _ALONE = Cell("●", "says it", "says"), Cell("★", "says it alone", "alone")
+
+
+def matrix(analysis: Analysis, responses: Sequence[Response]) -> Matrix:
+    """The matrix over the seats that answered; the analysis names them by label or, where that tells, by model."""
+    seats = list(dict.fromkeys(given.seat for given in responses))
+    known = {given.model: given.seat for given in responses} | {seat: seat for seat in seats}
+    placed = _Placing(seats, known)
+    partly = [placed.row(each.point, dict.fromkeys(each.models, _SAYS)) for each in analysis.partial_coverage]
+    alone = [placed.row(each.insight, {each.model: _ALONE}) for each in analysis.unique_insights]
+    groups = [
+        ("Disputed", [placed.dispute(each) for each in analysis.contradictions]),
+        ("Agreed by all or most", [Row(point) for point in analysis.consensus]),
+        ("Said by some", partly),
+        ("Said by one", alone),
+    ]
+    return Matrix(seats, [(name, rows) for name, rows in groups if rows], analysis.blind_spots)
+
+
+@dataclass(frozen=True)
+class _Placing:
+    seats: Sequence[str]
+    known: dict[str, str]
+
+    def row(self, point: str, cells: dict[str, Cell], stances: Sequence[tuple[str, str, str]] = ()) -> Row:
+        """`cells` by name, put into their columns."""
+        by_seat = {self.known[name]: cell for name, cell in cells.items() if name in self.known}
+        others = [] if stances else [name for name in cells if name not in self.known]
+        return Row(point, [by_seat.get(seat, Cell()) for seat in self.seats], stances, others)
+
+    def dispute(self, dispute: Contradiction) -> Row:
+        """The sides of one dispute, the same words being one side."""
+        sides: dict[str, list[str]] = {}
+        for each in dispute.stances:
+            sides.setdefault(each.stance, []).append(each.model)
+        signs = [_letter(place) for place in range(len(sides))]
+        cells = {
+            name: Cell(sign, f"side {sign}", f"side side-{sign}")
+            for sign, names in zip(signs, sides.values(), strict=True)
+            for name in names
+        }
+        stances = [
+            (sign, ", ".join(self.known.get(name, name) for name in names), said)
+            for sign, (said, names) in zip(signs, sides.items(), strict=True)
+        ]
+        return self.row(dispute.topic, cells, stances)
+
+
+def _letter(place: int) -> str:
+    return ascii_lowercase[place] if place < len(ascii_lowercase) else str(place + 1)

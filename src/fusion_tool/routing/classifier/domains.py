@@ -1,0 +1,155 @@
+"""Which domain a text's words and forms speak for, in points."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple, TypeAlias
+
+from fusion_tool.routing.classifier.phrases import Forms, Phrases, Text, data, forms, listed, phrases, read, seen, stem
+from fusion_tool.routing.classifier.signals import DOMAINS, Domain
+
+_Tiers: TypeAlias = Mapping[str, Mapping[Domain, Phrases]]
+"""By weight, then by domain."""
+_HEADS = frozenset({"head", "transform"})
+"""Weights of what counts only where a sentence starts."""
+_MATERIAL = ":", "\n"
+"""What separates a task from the text that it is about."""
+
+
+class Points(NamedTuple):
+    """How many points each domain has, and what gave them."""
+
+    points: Mapping[Domain, float]
+    evidence: Mapping[Domain, list[str]]
+
+
+def points(question: str, context: str, language: str) -> Points:
+    """What speaks for each domain.
+
+    Args:
+        question: Read whole, but for the material of a task such as a translation.
+        context: What is already known; its words weigh less, and no task is read from it.
+        language: Whose words are known, beside those that are the same everywhere.
+    """
+    asked = read(question, language)
+    tally = _Tally(language)
+    if tally.add(asked, "transform"):
+        question = _task(question)
+        asked = read(question, language)
+    for tier in ("head", "strong", "weak"):
+        tally.add(asked, tier)
+    tally.add_forms(question)
+    if context:
+        known, share = read(context, language), float(data()["scale"]["context"])
+        for tier in ("strong", "weak"):
+            tally.add(known, tier, share)
+        tally.add_forms(context, share)
+    if not tally.points.keys() - {"general"} and language == "en" and _has_subject(asked):
+        tally.add_plain()
+    return Points(tally.points, tally.evidence)
+
+
+class _Tally:
+    def __init__(self, language: str) -> None:
+        self.points: defaultdict[Domain, float] = defaultdict(float)
+        self.evidence: dict[Domain, list[str]] = {domain: [] for domain in DOMAINS}
+        self._tiers = [_everywhere(), _of(language)]
+        self._seen: set[tuple[Domain, str]] = set()
+
+    def add(self, text: Text, tier: str, share: float = 1.0) -> bool:
+        """Count the phrases of one weight, each once; whether there were any."""
+        weight, most = data()["weights"][tier] * share, data()["weights"].get(f"{tier}_most")
+        heads = _heads(text) if tier in _HEADS else None
+        any_found = False
+        for domain in DOMAINS:
+            found = {
+                phrase
+                for tiers in self._tiers
+                if domain in tiers.get(tier, {})
+                for phrase, positions in tiers[tier][domain].found(text).items()
+                if heads is None or not heads.isdisjoint(positions)
+            }
+            new = [phrase for phrase in sorted(found) if (domain, phrase) not in self._seen]
+            self._count(domain, new, weight, most)
+            any_found = any_found or bool(found)
+        return any_found
+
+    def add_forms(self, text: str, share: float = 1.0) -> None:
+        """Count the forms of every weight."""
+        for tier, by_domain in _forms().items():
+            for domain, known in by_domain.items():
+                self._count(domain, seen(known, text), data()["weights"][tier] * share, None)
+
+    def add_plain(self) -> None:
+        """Count that no word belongs to a field."""
+        self.points["general"] += data()["weights"]["plain"]
+        self.evidence["general"].append("everyday words alone")
+
+    def _count(self, domain: Domain, names: list[str], weight: float, most: float | None) -> None:
+        if names:
+            total = weight * len(names) if most is None else min(weight * len(names), most)
+            self.points[domain] += total * (data()["scale"]["everyday"] if domain == "general" else 1.0)
+            self.evidence[domain] += names
+            self._seen.update((domain, name) for name in names)
+
+
+def _heads(text: Text) -> set[int]:
+    """Positions of the words with which sentences begin, after what is merely polite."""
+    polite = _polite().found(text)
+    skips = {place: len(phrase.split()) for phrase, places in polite.items() for place in places}
+    heads = set()
+    for start in text.starts:
+        head = start
+        while head in skips:
+            head += skips[head]
+        heads.add(head)
+    return heads
+
+
+def _has_subject(text: Text) -> bool:
+    """Whether it says what it is about."""
+    said = {word for word in text.stems if word.isalpha()} - _vague()
+    return len(said) >= int(data()["vague"]["topic_words"])
+
+
+def _task(question: str) -> str:
+    """What comes before the material; the whole where no material follows."""
+    ends = [at for mark in _MATERIAL if (at := question.find(mark)) > 0]
+    return question[: min(ends)] if ends else question
+
+
+@cache
+def _everywhere() -> _Tiers:
+    return _read_tiers(data()["any"], None)
+
+
+@cache
+def _of(language: str) -> _Tiers:
+    return _read_tiers(data().get(language, {}), language)
+
+
+def _read_tiers(table: Mapping[str, str | Mapping[str, str]], language: str | None) -> _Tiers:
+    """A language's phrases by weight; a list without weights is all strong."""
+    tiers: dict[str, dict[Domain, Phrases]] = {}
+    for domain in DOMAINS:
+        row = table.get(domain, {})
+        for tier, words in ({"strong": row} if isinstance(row, str) else row).items():
+            tiers.setdefault(tier, {})[domain] = phrases(words, language)
+    return tiers
+
+
+@cache
+def _vague() -> frozenset[str]:
+    """Stems of words that name no subject."""
+    common = data()["languages"]["stop"]["en"].split()
+    return frozenset(stem(word, "en") for word in (*listed(data()["vague"]["words"]), *common))
+
+
+@cache
+def _polite() -> Phrases:
+    return phrases(data()["polite"]["words"])
+
+
+@cache
+def _forms() -> Mapping[str, Mapping[Domain, Forms]]:
+    return {tier: {key: forms(row) for key, row in table.items()} for tier, table in data()["patterns"].items()}

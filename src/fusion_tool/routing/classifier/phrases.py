@@ -1,0 +1,190 @@
+"""Listed words and phrases, found whatever their endings."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from importlib import resources
+from typing import Any, TypeAlias
+
+_PLURALS = (
+    (re.compile(r"(?<=..)ies$"), "y"),
+    (re.compile(r"(?<=ss|sh|ch)es$|(?<=[xz])es$"), ""),
+    (re.compile(r"(?<=[^sui'])s$"), ""),
+)
+_PARTICIPLE = re.compile(r"(?<=...)(?:ed|ing)$")
+_DOUBLED = re.compile(r"([bdfgmnprt])\1$")
+_SHORT = re.compile(r"[^aeiou]+[aeiouy][^aeiouywx]")
+"""What keeps or gets back its e: note is not not, proving is of prove."""
+_WHOLE = re.compile(
+    "(?:any|every|no|some)thing|building|ceiling|clothing|during|evening|housing|marketing|meeting|morning|news|odds|"
+    "painting|pricing|series|setting|species|spring|string|weighing|wording"
+)
+"""English words that only look as if they had an ending, or mean something of their own with it."""
+
+
+@lru_cache(maxsize=20_000)
+def stem(word: str, language: str) -> str:
+    """`word`, in lower case, without its endings.
+
+    English loses inflections alone, by Harman's S-stemmer and Porter's step 1b: what derives a new word (product,
+    productive; limit, limitation) often changes the domain. Other languages have Snowball's stemmers; one that it
+    does not know keeps its endings.
+    """
+    if language == "en":
+        return _english(word)
+    stemmer = _snowball(language)
+    return word if stemmer is None else str(stemmer.stemWord(word))
+
+
+def _english(word: str) -> str:
+    word = word.removesuffix("'s")
+    if _WHOLE.fullmatch(word):
+        return word
+    for ending, singular in _PLURALS:
+        if ending.search(word):
+            word = ending.sub(singular, word)
+            break
+    if _WHOLE.fullmatch(word):
+        return word
+    bare = _PARTICIPLE.sub("", word)
+    if bare != word:
+        single = _DOUBLED.sub(r"\1", bare)
+        return single + "e" if single == bare and _SHORT.fullmatch(bare) else single.removesuffix("e")
+    return word if _SHORT.fullmatch(word.removesuffix("e")) else word.removesuffix("e")
+
+
+@cache
+def _snowball(language: str) -> Any:
+    import Stemmer
+
+    try:
+        return Stemmer.Stemmer(language)
+    except KeyError:
+        return None
+
+
+Places: TypeAlias = Mapping[str, Sequence[int]]
+"""Words to their positions."""
+
+_TOKEN = re.compile(r"(?P<end>[.?!:;\n\u2026\u3002\uff1f\uff01])|(?P<word>\w+(?:[.']\w+)*[+#]*)")
+_SEAM = re.compile(r"(?<=[a-z0-9+#])(?=[\u3040-\u9fff])|(?<=[\u3040-\u9fff])(?=[a-z0-9])")
+"""Between Latin letters and a script that does not separate words."""
+_ELIDING = frozenset({"fr", "it"})
+"""Languages that join an article to its noun with an apostrophe."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text's words.
+
+    Args:
+        plain: The text in lower case.
+        words: Its words.
+        stems: The same without endings, where the language is known.
+        starts: Positions at which a sentence starts.
+    """
+
+    plain: str
+    words: Sequence[str]
+    stems: Sequence[str]
+    starts: frozenset[int]
+
+    @cached_property
+    def places(self) -> Places:
+        """Where each word stands."""
+        return _places(self.words)
+
+    @cached_property
+    def stem_places(self) -> Places:
+        """Where each stem stands."""
+        return self.places if self.stems is self.words else _places(self.stems)
+
+
+class Phrases:
+    """A set of phrases.
+
+    Args:
+        listed: The phrases in their plain form.
+        language: Whose endings are ignored, ISO 639-1; `None` ignores none.
+        together: The language does not separate words: a phrase is found anywhere.
+    """
+
+    def __init__(self, listed: Iterable[str], language: str | None = None, *, together: bool = False) -> None:
+        self._listed = tuple(listed)
+        self._together = together
+        self._stemmed = language is not None
+        self._by_first: dict[str, list[tuple[Sequence[str], str]]] = {}
+        for phrase in self._listed:
+            tokens = read(phrase, language).stems
+            self._by_first.setdefault(tokens[0], []).append((tokens, phrase))
+
+    def found(self, text: Text) -> dict[str, Sequence[int]]:
+        """The phrases in `text`, in their plain form, each with the positions of its first word."""
+        if self._together:
+            return {phrase: (0,) for phrase in self._listed if phrase in text.plain}
+        tokens, places = (text.stems, text.stem_places) if self._stemmed else (text.words, text.places)
+        hits: dict[str, Sequence[int]] = {}
+        for first in self._by_first.keys() & places.keys():
+            for wanted, phrase in self._by_first[first]:
+                size = len(wanted)
+                if at := [place for place in places[first] if tokens[place : place + size] == wanted]:
+                    hits[phrase] = at
+        return hits
+
+
+def read(text: str, language: str | None) -> Text:
+    """`text` as words and, where its language is given, stems."""
+    plain = _SEAM.sub(" ", text.casefold().replace("\u2019", "'"))
+    if language in _ELIDING:
+        plain = plain.replace("'", " ")
+    words: list[str] = []
+    starts = {0}
+    for token in _TOKEN.finditer(plain):
+        if token["word"]:
+            words.append(token["word"])
+        else:
+            starts.add(len(words))
+    stems = words if language is None else [stem(word, language) for word in words]
+    return Text(plain, words, stems, frozenset(starts))
+
+
+def _places(tokens: Sequence[str]) -> Places:
+    places: dict[str, list[int]] = {}
+    for position, token in enumerate(tokens):
+        places.setdefault(token, []).append(position)
+    return places
+
+
+Forms: TypeAlias = tuple[tuple[str, re.Pattern[str]], ...]
+"""Regular expressions, each with its name."""
+
+_TOGETHER = frozenset({"zh", "ja"})
+"""Languages that do not separate words."""
+
+
+@cache
+def data() -> Mapping[str, Any]:
+    """The file as it is."""
+    return tomllib.loads(resources.files(__package__).joinpath("words.toml").read_text("utf-8"))
+
+
+def listed(text: str) -> list[str]:
+    """Entries separated by commas, over as many lines as they take."""
+    return [entry for part in text.split(",") if (entry := " ".join(part.split()))]
+
+
+def phrases(text: str, language: str | None = None) -> Phrases:
+    """A list of phrases, ready to be found; without a language, in this very form."""
+    return Phrases(listed(text), language, together=language in _TOGETHER)
+
+
+def forms(table: Mapping[str, str]) -> Forms:
+    """Regular expressions, ready to be searched for."""
+    return tuple((name, re.compile(form)) for name, form in table.items())
+
+
+def seen(what: Forms, text: str) -> list[str]:
+    """The names of the forms that occur in `text`."""
+    return [name for name, form in what if form.search(text)]

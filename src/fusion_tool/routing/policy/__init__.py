@@ -1,0 +1,1 @@
+"""What a configuration may use: what stays here, what is banned, who reads the documents."""

@@ -1,0 +1,215 @@
+"""Bans, open weights, missing keys and their substitutes."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+from fusion_tool.budget.pricing import cost_of, is_priced
+from fusion_tool.config.presets import shipped_roles
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.models.providers import PROVIDERS, fallback_of
+from fusion_tool.routing.policy.locality import given, on_ollama_cloud
+from fusion_tool.routing.policy.model_names import banned_by, vendors
+from fusion_tool.routing.policy.restrict import Allowed, Barred, narrowed
+from fusion_tool.routing.profiles import Profile, profile_of
+
+_PROMPT, _ANSWER = 10_000, 1_000
+"""Tokens of the call by which prices are compared: research reads ten times what it writes."""
+
+
+def own_api(model: str, profiles: Mapping[str, Profile]) -> str | None:
+    """The name of an OpenRouter model at its vendor's own API, `"provider:model"`; `None` where it has none there.
+
+    The profile's `direct` says it. Without a profile it is the slug under the vendor's own provider, as the vendor
+    spells versions, if the price list knows it so. An alias (`~vendor/model-latest`) stands for the vendor's model
+    that is nearest to it in price. A variant (`:free`) is OpenRouter's own and exists nowhere else.
+    """
+    slug = model.removeprefix("openrouter:")
+    vendor, _, name = slug.removeprefix("~").partition("/")
+    profile = profile_of(model, profiles)
+    if slug.startswith("~") and not (profile and profile.direct):
+        known = [one.direct for one in profiles.values() if one.vendor == vendor and one.direct]
+        return nearest_in_price(model, [one for one in known if _provider(one) == _own(vendor)])
+    if profile is not None or ":" in name:
+        return profile.direct if profile else None
+    provider = _own(vendor)
+    spelled = f"{provider}:{re.sub(r'(?<=[0-9])[.](?=[0-9])', '-', name) if vendor == 'anthropic' else name}"
+    return spelled if provider and is_priced(spelled) else None
+
+
+def opened(profiles: Mapping[str, Profile], keyed: frozenset[str], today: date) -> list[str]:
+    """The models that the set keys open at providers other than OpenRouter, withdrawn ones left out.
+
+    Args:
+        profiles: What is known of models.
+        keyed: Providers whose key is set.
+        today: The day of the run.
+    """
+    alive = (one for one in profiles.values() if not one.retired(today))
+    return list(dict.fromkeys(one.direct for one in alive if one.direct and _provider(one.direct) in keyed))
+
+
+def nearest_in_price(model: str, candidates: Sequence[str], seated: Sequence[str] = ()) -> str | None:
+    """Of `candidates` the one that costs most nearly what `model` does, so that no bill is a surprise.
+
+    Args:
+        model: What it stands in for; a free or unpriced one has the cheapest for its neighbour.
+        candidates: Models, `"provider:model"`.
+        seated: Models that sit on the panel; providers less often among them come first, for diversity's sake.
+    """
+    taken = Counter(map(_provider, seated))
+    wanted = _price(model) or 0.0
+    # Of two that cost the same the later name: it has the higher version.
+    ranked = [(-taken[_provider(one)], -abs(price - wanted), one) for one in candidates if (price := _price(one))]
+    return max(ranked)[-1] if ranked else None
+
+
+def is_openrouters(model: object) -> bool:
+    """Whether OpenRouter serves a model of this name."""
+    return isinstance(model, str) and _provider(model) == "openrouter"
+
+
+def _own(vendor: str) -> str | None:
+    return known.direct if (known := vendors().get(vendor)) else None
+
+
+def _provider(model: str) -> str:
+    return model.partition(":")[0]
+
+
+def _price(model: str) -> float | None:
+    return cost_of(model, input_tokens=_PROMPT, output_tokens=_ANSWER)[0]
+
+
+_HOLDS_WEIGHTS = ("local", "ollama")
+"""Providers that have the weights of what they run."""
+_ROUTERS = "openrouter:openrouter/"
+"""How OpenRouter's own routers are named (`openrouter/auto`): nobody knows beforehand which model answers."""
+_ANY = Panelist(model="openrouter:-/-")
+"""A model that is not there: a pattern that means it means OpenRouter."""
+
+_UNKNOWN_WEIGHTS = "no profile says that their weights are open (open_weights = true, in your profiles.toml, does)"
+
+_NOT_FREE = "these are paid: only OpenRouter serves models for nothing"
+
+
+def allowed(config: FusionConfig, *, profiles: Mapping[str, Profile], keyed: frozenset[str], today: date) -> Allowed:
+    """`config` without the models that a run may not use, before any call, in every role and among the fallbacks.
+
+    `deny` and `require_open_weights` take models out. Where OpenRouter's key is not set, or OpenRouter itself is
+    denied, its models are asked at their vendors' own APIs if a key for that is set. A role of a shipped preset that
+    has none left then gets the model nearest in price that a set key opens. A role of one's own does not, so that
+    no vendor is asked that was not named: its key is found missing later, as ever.
+
+    Args:
+        config: The run's configuration.
+        profiles: What is known of models.
+        keyed: Providers whose key is set, as `providers_with_key` says.
+        today: The day of the run; a withdrawn model takes nobody's place.
+
+    Raises:
+        ConfigError: No seat has a model left; it names the setting that binds.
+    """
+    rules = _Rules(config, profiles, keyed, today)
+    if not is_restricted(config, keyed):
+        return Allowed(config)
+    left = narrowed(config, rules.admit, replace=rules.replace)
+    return Allowed(left.config, (*left.notes, _NOT_FREE)) if rules.paid else left
+
+
+def is_restricted(config: FusionConfig, keyed: frozenset[str]) -> bool:
+    """Whether `allowed` could take anything out; asked first, it saves reading the profiles."""
+    if config.deny or config.require_open_weights:
+        return True
+    roles = (one for one in (*config.panel, config.judge, config.synthesizer) if one)
+    return "openrouter" not in keyed and any(
+        is_openrouters(model) for one in roles for model in (one.model, *one.fallbacks)
+    )
+
+
+@dataclass(frozen=True)
+class _Rules:
+    config: FusionConfig
+    profiles: Mapping[str, Profile]
+    keyed: frozenset[str]
+    today: date
+    seated: list[str] = field(default_factory=list)
+    paid: list[str] = field(default_factory=list)
+    """Models that cost something and took the place of one that did not."""
+
+    def admit(self, one: Panelist) -> Panelist | Barred:
+        """The panelist, at its vendor's own API where OpenRouter is closed; or what bars it."""
+        barred = self._barred(one) or self._closed(one)
+        direct = own_api(one.model, self.profiles) if is_openrouters(one.model) and not self._barred(one) else None
+        if barred and direct and direct.partition(":")[0] in self.keyed:
+            one = _moved(one, direct)
+            barred = self._barred(one)
+        if barred is None:
+            self.seated.append(one.model_name)
+        return barred or one
+
+    def replace(self, one: Panelist) -> Panelist | None:
+        """Who takes the place of a role with no model left; the role as it is where a key is all that is wanting."""
+        models = [one.model, *one.fallbacks]
+        reachable = [model for model in models if not self._barred(fallback_of(one, model))]
+        if not reachable:
+            return None
+        candidates = opened(self.profiles, self.keyed, self.today) if one in shipped_roles() else []
+        candidates = [name for name in candidates if not self._barred(_moved(one, name))]
+        if (nearest := nearest_in_price(one.model_name, candidates, self.seated)) is not None:
+            self.seated.append(nearest)
+            if one.model.endswith(":free"):
+                self.paid.append(nearest)
+            return _moved(one, nearest)
+        if self._closing:
+            return None
+        return fallback_of(one, reachable[0]).model_copy(update={"fallbacks": tuple(reachable[1:])})
+
+    @cached_property
+    def _closing(self) -> tuple[str, ...]:
+        """The patterns that mean OpenRouter as such."""
+        return tuple(one for one in self.config.deny if banned_by(_ANY, (one,), self.profiles))
+
+    @cached_property
+    def _beyond(self) -> tuple[str, ...]:
+        """The patterns that mean a model wherever it is asked."""
+        return tuple(one for one in self.config.deny if one not in self._closing)
+
+    def _barred(self, one: Panelist) -> Barred | None:
+        """What bars the model itself, wherever it is asked."""
+        deny = self._beyond if is_openrouters(one.model) else self.config.deny
+        if pattern := banned_by(one, deny, self.profiles):
+            return Barred("deny", f"denied by '{pattern}'")
+        if self.config.deny and any(model.startswith(_ROUTERS) for model, _ in given(one)):
+            return Barred("deny", "may turn out to be a denied model")
+        if self.config.require_open_weights and not self._open(one):
+            return Barred("require_open_weights", _UNKNOWN_WEIGHTS)
+        return None
+
+    def _open(self, one: Panelist) -> bool:
+        """Whether all models that the panelist may reach are known to have open weights."""
+        for model, _ in given(one):
+            profile = profile_of(model.removeprefix(":"), self.profiles)
+            held = model.partition(":")[0] in _HOLDS_WEIGHTS and not on_ollama_cloud(model)
+            if not held and not (profile and profile.open_weights):
+                return False
+        return True
+
+    def _closed(self, one: Panelist) -> Barred | None:
+        """What bars OpenRouter, where the model is asked there."""
+        if not is_openrouters(one.model) or one.base_url is not None:
+            return None
+        if self._closing:
+            return Barred("deny", f"denied by '{self._closing[0]}', and no key of their vendor's is set")
+        if one.api_key_env or "openrouter" in self.keyed:
+            return None
+        return Barred("panel", f"{PROVIDERS['openrouter'].keys[0]} is not set, nor a key of their vendor's")
+
+
+def _moved(one: Panelist, model: str) -> Panelist:
+    """`one` with a model elsewhere; reasoning effort is for OpenAI and OpenRouter models alone."""
+    moved = fallback_of(one, model)
+    return moved if model.startswith("openai:") else moved.model_copy(update={"reasoning": None})

@@ -1,0 +1,171 @@
+"""What stays on this machine; what a model object reaches."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.errors import ConfigError
+from fusion_tool.models.ollama import endpoint as ollama_endpoint
+from fusion_tool.models.providers import fallback_of
+from fusion_tool.routing.policy.restrict import Allowed, Barred, narrowed
+
+_WITHIN = ("bound", "runnable", "default")
+"""Where LangChain's wrappers keep what they wrap: bindings, retries, fallbacks, configurable alternatives."""
+_NAMES = ("model_name", "model", "model_id", "deployment_name", "azure_deployment", "repo_id")
+_ADDRESSES = ("base_url", "openai_api_base", "azure_endpoint", "endpoint_url")
+_PACKAGE = re.compile(r"^langchain_(?!core|community|classic)(\w+)|^langchain_community\.chat_models\.(\w+)")
+_PROVIDERS = {"aws": "bedrock"}
+_IN_PROCESS = re.compile(
+    r"^(fusion_tool\.testing|langchain_core\.language_models\.fake\w*"
+    r"|langchain_community\.chat_models\.(llamacpp|mlx|fake))$"
+)
+"""Modules of models that run inside this process."""
+
+
+def given(panelist: Panelist) -> Iterator[tuple[str, str | None]]:
+    """The models that a call of the panelist may reach.
+
+    Yields:
+        Each model's name, `"provider:model"` where the provider is known, and its address where one is set.
+    """
+    if isinstance(panelist.model, str):
+        # At an endpoint of one's own the part before the colon may be a tag's: `qwen3:8b`.
+        yield panelist.model if panelist.base_url is None else f":{panelist.served_name}", panelist.base_url
+        return
+    for model in wrapped(panelist.model):
+        provider, url = provider_of(model), address_of(model)
+        name = next((one for field in _NAMES if isinstance(one := getattr(model, field, None), str) and one), "")
+        name = name.removeprefix("models/") or type(model).__name__  # as Google's package spells its models
+        if provider == "openai" and url is not None:
+            provider = ""  # OpenAI's client, at an endpoint of another's
+        yield (f"{provider}:{name}" if provider else name), url
+
+
+def wrapped(model: Any) -> Iterator[Any]:
+    """The models inside bindings, retries and fallbacks; the model itself where it wraps none."""
+    inner = [one for field in _WITHIN if hasattr(one := getattr(model, field, None), "ainvoke")]
+    inner += [one for one in getattr(model, "fallbacks", None) or () if hasattr(one, "ainvoke")]
+    if not inner:
+        yield model
+    for one in inner:
+        yield from wrapped(one)
+
+
+def provider_of(model: Any) -> str:
+    """Whose package the model's class comes from, by LangChain's name of the provider; empty where unknown."""
+    for cls in type(model).__mro__:
+        if found := _PACKAGE.match(cls.__module__):
+            if cls.__name__.startswith("Azure"):
+                return "azure_openai"
+            name = found[1] or found[2]
+            return _PROVIDERS.get(name, name)
+    return ""
+
+
+def address_of(model: Any) -> str | None:
+    """The address that the model was given for its endpoint."""
+    return next((one for field in _ADDRESSES if isinstance(one := getattr(model, field, None), str) and one), None)
+
+
+def runs_in_process(model: Any) -> bool:
+    """Whether the model computes its answers inside this process."""
+    return any(_IN_PROCESS.match(cls.__module__) for cls in type(model).__mro__)
+
+
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+_CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
+"""How Ollama names the models that it passes on to its own servers: `gpt-oss:120b-cloud`, `kimi-k2.5:cloud`."""
+CURE = "use the preset 'local', or models of an Ollama on this machine (--preset ollama)"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address means this machine: `localhost`, `127.0.0.1` or `::1`. No other name is looked up."""
+    return (urlsplit(url).hostname or "").rstrip(".") in _HERE
+
+
+def on_ollama_cloud(model: str) -> bool:
+    """Whether Ollama runs the model on its own servers, by the model's name."""
+    return bool(_CLOUD.search(model))
+
+
+def is_local(panelist: Panelist) -> bool:
+    """Whether the panelist's model, its fallbacks apart, is asked on this machine and nowhere else.
+
+    Local are `local:` models, and those of an Ollama or another server at a loopback address. What such a server
+    passes on is its operator's business, but for the models that Ollama by their name runs in its cloud. A model
+    given as an object is local where it computes in this process, or its address is a loopback one.
+    """
+    if not isinstance(panelist.model, str):
+        return all(_given_is_local(one) for one in wrapped(panelist.model))
+    if on_ollama_cloud(panelist.model):
+        return False
+    if panelist.base_url is not None:
+        return is_loopback(panelist.base_url)
+    match panelist.model.partition(":")[0]:
+        case "local":
+            return True
+        case "ollama":
+            return is_loopback(ollama_endpoint())
+        case _:
+            return False
+
+
+def require_local(config: FusionConfig, panel_tools: Sequence[Any] = ()) -> Allowed:
+    """`config` as it must be for nothing of the question to leave this machine, checked before any call.
+
+    Only local models stay, in every role and among the fallbacks. There are no web tools, and tracers are shown no
+    content. The documents and the sandboxed shell, which has no network, stay.
+
+    Args:
+        config: The run's configuration.
+        panel_tools: The caller's own tools. They may send anything anywhere: only those are taken whose
+            `metadata` says `{"local": True}`.
+
+    Raises:
+        ConfigError: No seat is local, or a tool is not known to be.
+    """
+    for tool in panel_tools:
+        if not stays_here(tool):
+            raise ConfigError(
+                f"privacy = 'local', and '{_name(tool)}' may send the question away: leave it out or, if it does not, "
+                'give it metadata={"local": True}',
+                field="panel_tools",
+            )
+    kept = narrowed(config, _admit, cure=f"; {CURE}")
+    closed = {"search": None, "trace_content": False}
+    if all(getattr(kept.config, name) == value for name, value in closed.items()):
+        return kept
+    notes = kept.notes if config.search is None else (*kept.notes, "no web tools: privacy = 'local'")
+    return Allowed(kept.config.model_copy(update=closed), notes)
+
+
+def local_part(one: Panelist) -> Panelist | None:
+    """`one` with its local models alone, in their order; `None` where it has none."""
+    local = [asked for model in (one.model, *one.fallbacks) if is_local(asked := fallback_of(one, model))]
+    return local[0].model_copy(update={"fallbacks": tuple(other.model for other in local[1:])}) if local else None
+
+
+def stays_here(tool: Any) -> bool:
+    """Whether the caller says of a tool that it sends nothing away (`metadata`); a provider's server tool does."""
+    metadata = getattr(tool, "metadata", None)
+    return isinstance(metadata, Mapping) and metadata.get("local") is True
+
+
+def _admit(one: Panelist) -> Panelist | Barred:
+    return one if is_local(one) else Barred("privacy", "not on this machine, as privacy = 'local' wants")
+
+
+def _given_is_local(model: Any) -> bool:
+    if runs_in_process(model):
+        return True
+    url = address_of(model)
+    if provider_of(model) == "ollama" and url is None:
+        url = ollama_endpoint()
+    return url is not None and is_loopback(url) and not on_ollama_cloud(str(getattr(model, "model", "")))
+
+
+def _name(tool: Any) -> str:
+    kind = tool.get("type") if isinstance(tool, Mapping) else getattr(tool, "name", None)
+    return str(kind or type(tool).__name__)

@@ -1,0 +1,133 @@
+"""All names under which a model may be meant: what a ban is matched against.
+
+A ban errs on the side of the ban: where a name may stand for a vendor's model, it does.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+from importlib import resources
+
+from fusion_tool.config.schema import Panelist
+from fusion_tool.models.providers import provider_at
+from fusion_tool.routing.policy.locality import given
+from fusion_tool.routing.profiles import Profile, profile_of
+
+_VARIANT = re.compile(r":[\w-]+$")
+_PARTS = re.compile(r"[/.:]")
+"""What separates a vendor from the rest: `vendor/model`, and Bedrock's `us.vendor.model`."""
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A row of `vendors.toml`, which tells what its fields mean."""
+
+    also: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    apis: tuple[str, ...] = ()
+    direct: str | None = None
+
+
+@lru_cache(maxsize=1)
+def vendors() -> Mapping[str, Vendor]:
+    """The known vendors, by OpenRouter's name."""
+    tables = tomllib.loads(resources.files(__package__).joinpath("vendors.toml").read_text("utf-8"))
+    return {name: _vendor(**table) for name, table in tables.items()}
+
+
+def _vendor(
+    also: Sequence[str] = (), models: Sequence[str] = (), apis: Sequence[str] = (), direct: str | None = None
+) -> Vendor:
+    return Vendor(tuple(also), tuple(models), tuple(apis), direct)
+
+
+def banned_by(panelist: Panelist, patterns: tuple[str, ...], profiles: Mapping[str, Profile]) -> str | None:
+    """The first of `patterns` that means the panelist's model; `None` where none does.
+
+    Args:
+        panelist: Its fallbacks do not count.
+        patterns: Shell patterns of `vendor/model` or `provider:model`; a vendor's, provider's or model's name alone
+            will do. Case does not matter, nor whether a version is written with dots or dashes, nor which of its
+            names a vendor is called by.
+        profiles: What is known of models.
+    """
+    if not patterns:
+        return None
+    names = names_of(panelist, profiles)
+    return next((one for one in patterns if any(map(_expression(one).match, names))), None)
+
+
+def names_of(panelist: Panelist, profiles: Mapping[str, Profile]) -> frozenset[str]:
+    """Every name of the panelist's model, in lower case: `vendor/model`, `provider:model`, and each part alone.
+
+    Of a model given as an object, the names of all models that it wraps.
+    """
+    found: set[str] = set()
+    for model, url in given(panelist):
+        found |= _names(model.lower(), provider_at(url) if url else None)
+        if (profile := profile_of(model, profiles)) is not None:
+            short = {_dashed(name.rpartition("/")[2].rpartition(":")[2].lower()) for name in profile.names}
+            found |= {profile.vendor, profile.family, *short, *(f"{profile.vendor}/{one}" for one in short)}
+    return frozenset(found)
+
+
+@lru_cache(maxsize=512)
+def _names(model: str, host: str | None) -> frozenset[str]:
+    provider, colon, rest = model.partition(":")
+    if not colon or "/" in provider:
+        provider, rest = "", model
+    rest = rest.removeprefix("~")
+    names = {model, rest, provider}
+    if host:
+        names |= {host, f"{host}:{rest}"}
+    for served in {rest, _VARIANT.sub("", rest)}:
+        names |= {f"{provider}:{served}", f"{provider}/{served}"}
+        short = served.rsplit("/", 1)[-1]
+        bare = _bare(short)
+        for vendor in _makers(host or provider, served, bare):
+            names |= {vendor, *(f"{vendor}/{one}" for one in (served, short, bare))}
+        names |= {short, bare}
+    return frozenset((names | set(map(_dashed, names))) - {""})
+
+
+def _makers(provider: str, served: str, bare: str) -> Iterator[str]:
+    """Who may have made the model: as the name says, as its beginning tells, as its only provider is."""
+    said = {_canonical(part) for part in _PARTS.split(served)[:-1]}
+    if "/" in served:
+        yield _canonical(served.partition("/")[0])
+    for name, vendor in vendors().items():
+        if name in said or provider in vendor.apis or bare.startswith(vendor.models):
+            yield name
+
+
+def _bare(short: str) -> str:
+    """A name without Bedrock's region and vendor: `us.anthropic.claude-x` is `claude-x`."""
+    parts = short.split(".")
+    known = [i for i, part in enumerate(parts[:-1]) if _canonical(part) in vendors()]
+    return ".".join(parts[known[-1] + 1 :]) if known else short
+
+
+@lru_cache(maxsize=1)
+def _spellings() -> Mapping[str, str]:
+    return {one: name for name, vendor in vendors().items() for one in vendor.also}
+
+
+def _canonical(vendor: str) -> str:
+    return _spellings().get(vendor, vendor)
+
+
+@lru_cache(maxsize=128)
+def _expression(pattern: str) -> re.Pattern[str]:
+    """A shell pattern with the vendor under OpenRouter's name as well, and versions with dots or dashes."""
+    plain = pattern.strip().lower()
+    vendor, slash, model = plain.partition("/")
+    spelled = {plain, f"{_canonical(vendor)}{slash}{model}"}
+    return re.compile("|".join(translate(one) for one in sorted(spelled | set(map(_dashed, spelled)))))
+
+
+def _dashed(name: str) -> str:
+    """`claude-opus-4.8` as Anthropic itself writes it."""
+    return re.sub(r"(?<=\d)[.p](?=\d)", "-", name)

@@ -1,0 +1,222 @@
+"""Whether a question holds secrets or personal data."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import regex
+
+from fusion_tool.errors import ConfigError
+
+_PLACEHOLDER = re.compile(
+    r"example|your[_-]?|my[_-]?(pass|secret|key)|change[_-]?me|redacted|placeholder|dummy|\bfoo\b|x{4,}|\*{3,}|\.{3}"
+    r"|^[$%<{\[]|^(os\.|process\.|env|getenv|config|settings|self\.|args\.|none$|null$|true$|false$|undefined$)",
+    re.IGNORECASE,
+)
+_ALGORITHM = re.compile(
+    r"^(sha|md|aes|base|utf|argon|oauth|pbkdf|rsa|ed|hmac|bcrypt|scrypt|hs|rs|es|ascii|iso|rfc|http|v|version)[-_/]?\d",
+    re.IGNORECASE,
+)
+_WORDS_FOR_PASSWORDS = frozenset({"password", "passwort", "pass", "passwd", "pwd", "secret", "token", "hunter", "user"})
+_OFFICE = re.compile(
+    r"(abuse|accounts?|admin|billing|bugs|careers|contact|enquir(y|ies)|feedback|git|hello|help(desk)?|hostmaster|info"
+    r"|jobs|legal|mail|marketing|media|newsletter|no-?reply|office|orders?|postmaster|press|privacy|root|sales|security"
+    r"|service|support|team|user(name)?|webmaster|(your|first|full)?[._-]?name|you|someone|somebody)([+].*)?"
+)
+_EXAMPLE_DOMAIN = re.compile(r"(^|\.)(example(\.(com|org|net|edu))?|test|invalid|localhost|local|domain\.com)$")
+_IBAN_LENGTHS = {
+    "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BR": 29, "BY": 28,
+    "CH": 21, "CR": 22, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "DO": 28, "EE": 20, "EG": 29, "ES": 24, "FI": 18,
+    "FO": 18, "FR": 27, "GB": 22, "GE": 22, "GI": 23, "GL": 18, "GR": 27, "GT": 28, "HR": 21, "HU": 28, "IE": 22,
+    "IL": 23, "IQ": 23, "IS": 26, "IT": 27, "JO": 30, "KW": 30, "KZ": 20, "LB": 28, "LC": 32, "LI": 21, "LT": 20,
+    "LU": 20, "LV": 21, "LY": 25, "MC": 27, "MD": 24, "ME": 22, "MK": 19, "MR": 27, "MT": 31, "MU": 30, "NL": 18,
+    "NO": 15, "PK": 24, "PL": 28, "PS": 29, "PT": 25, "QA": 29, "RO": 24, "RS": 22, "SA": 24, "SC": 31, "SD": 18,
+    "SE": 24, "SI": 19, "SK": 24, "SM": 27, "ST": 25, "SV": 28, "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22,
+    "VG": 24, "XK": 20,
+}  # fmt: skip
+"""The SWIFT registry's lengths of account numbers, country by country."""
+
+
+def luhn(text: str) -> bool:
+    """Whether the digits close with their check digit (ISO/IEC 7812-1, annex B), and are not one digit repeated."""
+    digits = _digits(text)
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return len(set(digits)) > 1 and (sum(doubled) + sum(digits[::-2])) % 10 == 0
+
+
+def iban(text: str) -> bool:
+    """Whether the account number has its country's length and its check digits (ISO 13616, ISO 7064 mod 97-10)."""
+    account = text.replace(" ", "")
+    if len(account) != _IBAN_LENGTHS.get(account[:2]):
+        return False
+    return int("".join(str(int(char, 36)) for char in account[4:] + account[:4])) % 97 == 1
+
+
+def cpf(text: str) -> bool:
+    """Whether a Brazilian taxpayer's number closes with its two check digits (modulo 11)."""
+    digits = _digits(text)
+    return len(set(digits)) > 1 and all(
+        digits[n] == sum((n + 1 - i) * digits[i] for i in range(n)) * 10 % 11 % 10 for n in (9, 10)
+    )
+
+
+def dni(text: str) -> bool:
+    """Whether a Spanish identity number closes with its letter (modulo 23)."""
+    number = text.replace("-", "")
+    digits = number[:-1].translate(str.maketrans("XYZ", "012"))
+    return len(digits) == len("12345678") and "TRWAGMYFPDXBNJZSQVHLCKE"[int(digits) % 23] == number[-1]
+
+
+def phone(text: str) -> bool:
+    """Whether there are as many digits as a telephone number has (ITU-T E.164: at most 15)."""
+    return 7 <= len(_digits(text)) <= 15  # noqa: PLR2004 - the standard's
+
+
+def secret(text: str) -> bool:
+    """Whether it is a key, not a stand-in for one: some digit in it, and no word that says so."""
+    return any(char.isdigit() for char in text) and not _PLACEHOLDER.search(text)
+
+
+def password(text: str) -> bool:
+    """Whether it reads like a password that somebody uses: letters, and digits or signs, and no stand-in's word."""
+    plain = text.strip(".!?:").casefold()
+    mixed = any(char.isalpha() for char in plain) and any(char.isdigit() or char in "!@#$%^&*+?" for char in text[:-1])
+    known = plain in _WORDS_FOR_PASSWORDS or _ALGORITHM.match(plain) or _PLACEHOLDER.search(text)
+    return mixed and not known
+
+
+def person(text: str) -> bool:
+    """Whether an e-mail address is a person's: not an office's, nor one of the reserved example domains (RFC 2606)."""
+    name, _, domain = text.casefold().rpartition("@")
+    return not _OFFICE.fullmatch(name) and not _EXAMPLE_DOMAIN.search(domain)
+
+
+def numbered(text: str) -> bool:
+    """Whether most of it is digits, as document numbers are."""
+    return len(_digits(text)) >= 5  # noqa: PLR2004 - fewer are a year, a section, a form
+
+
+def _digits(text: str) -> list[int]:
+    return [int(char) for char in text if char in "0123456789"]
+
+
+CHECKS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
+    {check.__name__: check for check in (luhn, iban, cpf, dni, phone, secret, password, person, numbered)}
+)
+"""The checks, by the names that pattern files use."""
+
+
+FILE = "private_patterns.toml"
+"""In the user's configuration folder: additions to the shipped file of the same name, which tells what it holds."""
+_PATIENCE = 1.0
+"""Seconds of CPU that one pattern may take. The shipped ones are linear; a user's own may not be."""
+_KEYS = frozenset({"pattern", "holds", "check", "off"})
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One thing that makes a question private.
+
+    Args:
+        name: What it is, for people.
+        expression: What is searched; the group `value`, where there is one, is what is checked.
+        holds: Words, in lower case, one of which a text must hold for the search to be made; none: it always is.
+        check: A name out of `CHECKS`, `None` where any match counts.
+    """
+
+    name: str
+    expression: regex.Pattern[str]
+    holds: tuple[str, ...] = ()
+    check: str | None = None
+
+    def found_in(self, text: str, folded: str) -> bool:
+        """Whether `text`, in lower case `folded`, holds it. One that takes too long to tell counts as found."""
+        if self.holds and not any(word in folded for word in self.holds):
+            return False
+        try:
+            matches = self.expression.finditer(text, timeout=_PATIENCE)
+            return any(self.check is None or CHECKS[self.check](_value(match)) for match in matches)
+        except TimeoutError:
+            return True
+
+
+def is_private(question: str, context: str, patterns: Sequence[Pattern]) -> str | None:
+    """What makes the question private, by the pattern's name; `None` where nothing does.
+
+    Args:
+        question: The question.
+        context: What is already known, which goes wherever the question goes.
+        patterns: As `load_patterns` gives them, in this order.
+    """
+    text = f"{question}\n{context}"
+    folded = text.casefold()
+    return next((pattern.name for pattern in patterns if pattern.found_in(text, folded)), None)
+
+
+def load_patterns(folder: Path | None = None) -> tuple[Pattern, ...]:
+    """The user's patterns, then the shipped ones that the user did not turn off. Read again when the file changes.
+
+    Args:
+        folder: Where the user's file is; by default this user's configuration folder.
+
+    Raises:
+        ConfigError: The file cannot be read, or has an unknown key or check, or no regular expression.
+    """
+    if folder is None:
+        from platformdirs import user_config_path
+
+        folder = user_config_path("fusion-tool")
+    path = folder / FILE
+    try:
+        written = path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return _loaded(path, None)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    return _loaded(path, written)
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: Path, written: int | None) -> tuple[Pattern, ...]:
+    shipped = tomllib.loads(resources.files(__package__).joinpath(FILE).read_text("utf-8"))
+    try:
+        own = tomllib.loads(path.read_text("utf-8")) if written is not None else {}
+        merged = own | {name: own.get(name, table) for name, table in shipped.items()}
+        return tuple(_pattern(name, table) for name, table in merged.items() if not _is_off(table))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    except ConfigError as error:
+        raise ConfigError(f"{error.message} (in {path})", field=error.field) from None
+
+
+def _is_off(table: Any) -> bool:
+    return isinstance(table, Mapping) and table.get("off") is True
+
+
+def _pattern(name: str, table: Any) -> Pattern:
+    if not isinstance(table, Mapping) or not isinstance(table.get("pattern"), str):
+        raise ConfigError('expected a table with a pattern: ["project name"] pattern = ...', field=name)
+    if unknown := set(table) - _KEYS:
+        raise ConfigError("no such setting", field=f"{name}.{min(unknown)}")
+    if (check := table.get("check")) is not None and check not in CHECKS:
+        raise ConfigError(f"no check '{check}'; there are {', '.join(CHECKS)}", field=f"{name}.check")
+    holds = table.get("holds", [])
+    if not isinstance(holds, list) or not all(isinstance(word, str) for word in holds):
+        raise ConfigError("expected a list of words", field=f"{name}.holds")
+    try:
+        expression = regex.compile(table["pattern"])
+    except regex.error as error:
+        raise ConfigError(f"is no regular expression: {error}", field=f"{name}.pattern") from None
+    return Pattern(name, expression, tuple(word.casefold() for word in holds), check)
+
+
+def _value(match: "regex.Match[str]") -> str:
+    return match["value"] if "value" in match.re.groupindex else match[0]

@@ -1,0 +1,129 @@
+"""A configuration with models taken out of it: in each role the first that may be asked, the rest as its fallbacks."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fusion_tool.config.schema import FusionConfig, Limits, Panelist
+from fusion_tool.errors import ConfigError
+from fusion_tool.models.providers import fallback_of
+
+
+@dataclass(frozen=True)
+class Barred:
+    """Why a model may not be asked.
+
+    Args:
+        field: The setting that bars it.
+        why: How that is told, with the setting's value.
+    """
+
+    field: str
+    why: str
+
+
+Admit: TypeAlias = Callable[[Panelist], Panelist | Barred]
+"""The panelist as it may be asked, under another name perhaps; or why it may not be."""
+Replace: TypeAlias = Callable[[Panelist], Panelist | None]
+"""Who takes the place of a panelist none of whose models may be asked; `None` leaves the place empty."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What of a configuration a run may use.
+
+    Args:
+        config: The configuration; the very same object where nothing was taken out.
+        notes: What was changed and why, a line each, for the plan's reason.
+    """
+
+    config: FusionConfig
+    notes: tuple[str, ...] = ()
+
+
+def narrowed(config: FusionConfig, admit: Admit, *, replace: Replace = lambda _: None, cure: str = "") -> Allowed:
+    """`config` with what `admit` bars taken out of every role, fallbacks included.
+
+    A seat with no model left is dropped; a quorum larger than the panel shrinks with it. A judge with none left
+    gives way to the panel's first seat, a synthesizer to the judge.
+
+    Args:
+        config: The configuration.
+        admit: Says of each model whether it may be asked; fallbacks come to it as panelists of their own.
+        replace: Asked for every role with none left.
+        cure: What to change where no seat is left, for the error.
+
+    Raises:
+        ConfigError: No seat is left; it names the setting that bars them.
+    """
+    work = _Narrowing(admit, replace)
+    panel = tuple(seat for one in config.panel if (seat := work.role(one)) is not None)
+    if not panel:
+        raise ConfigError(f"leaves no model on the panel: {'; '.join(work.told())}{cure}", field=work.field)
+    judge = work.role(config.judge) if config.judge else None
+    if config.judge and judge is None:
+        judge = _without_seat(panel[0])
+        work.note(f"the panel's {judge.short_name} judges")
+    writer = work.role(config.synthesizer) if config.synthesizer else None
+    if config.synthesizer and writer is None:
+        writer = judge or _without_seat(panel[0])
+        work.note(f"{writer.short_name} writes the answer")
+    if (panel, judge, writer) == (config.panel, config.judge, config.synthesizer):
+        return Allowed(config)
+    changed = {"panel": panel, "judge": judge, "synthesizer": writer, "limits": fitting(config.limits, len(panel))}
+    return Allowed(config.model_copy(update=changed), tuple(work.told()))
+
+
+class _Narrowing:
+    """The work on one configuration, and the notes on it."""
+
+    def __init__(self, admit: Admit, replace: Replace) -> None:
+        self._admit = admit
+        self._replace = replace
+        self._notes: dict[str, list[str]] = {}
+        self.field: str | None = None
+
+    def role(self, one: Panelist) -> Panelist | None:
+        asked = (self._asked(fallback_of(one, model)) for model in (one.model, *one.fallbacks))
+        kept = [model for model in asked if model is not None]
+        if kept:
+            names = dict.fromkeys(other.model for other in kept[1:] if other.model != kept[0].model)
+            return kept[0].model_copy(update={"fallbacks": tuple(names)})
+        taken = self._replace(one)
+        if taken is not None and taken.model_name != one.model_name:
+            self.note(f"{taken.model_name} in place of {_slug(one)}")
+        return taken
+
+    def _asked(self, one: Panelist) -> Panelist | None:
+        answer = self._admit(one)
+        if isinstance(answer, Barred):
+            self.field = self.field or answer.field
+            self.note(answer.why, _slug(one))
+            return None
+        if answer.model != one.model:
+            self.note(f"{_slug(one)} asked as {answer.model_name}")
+        return answer
+
+    def note(self, why: str, model: str | None = None) -> None:
+        models = self._notes.setdefault(why, [])
+        if model and model not in models:
+            models.append(model)
+
+    def told(self) -> Iterator[str]:
+        """A line a reason, with the models that it is about."""
+        for why, models in self._notes.items():
+            yield f"{why}: {', '.join(models)}" if models else why
+
+
+def fitting(limits: Limits, seats: int) -> Limits:
+    """`limits` with those that count seats no higher than a panel of `seats`."""
+    quorum = None if limits.quorum is None else min(limits.quorum, seats)
+    return limits.model_copy(update={"quorum": quorum, "min_answers": min(limits.min_answers, seats)})
+
+
+def _without_seat(one: Panelist) -> Panelist:
+    return one.model_copy(update={"seat": None})
+
+
+def _slug(one: Panelist) -> str:
+    return one.model_name.removeprefix("openrouter:")

@@ -1,0 +1,101 @@
+"""The context that a graph takes on Agent Server: a client's wishes, out of which comes a configuration.
+
+Studio draws its form of them, so that it offers nothing that is refused.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, WithJsonSchema
+
+from fusion_tool.config.choices import Strategy
+from fusion_tool.config.loading import load_file, resolve
+from fusion_tool.config.presets import OLLAMA, preset, preset_names
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.errors import ConfigError
+from fusion_tool.servers.overrides import OPERATORS, settings_for
+
+OFFERED = tuple(name for name in preset_names() if name != OLLAMA)
+"""The presets that are data: a client may choose them without anything being read or asked for."""
+
+
+class WishedLimits(BaseModel):
+    """Limits within the operator's; left out, they are the operator's."""
+
+    usd: float | None = Field(default=None, description="US dollars of model calls.")
+    tokens: int | None = Field(default=None, description="Tokens of model calls, prompts and answers together.")
+    seconds: float | None = Field(default=None, description="Deadline of the whole run.")
+    seat_seconds: float | None = Field(default=None, description="Deadline of one seat.")
+    quorum: int | None = Field(default=None, description="Usable answers after which the panel closes.")
+    grace_seconds: float | None = Field(default=None, description="How long late seats may still answer then.")
+    min_answers: int | None = Field(default=None, description="Usable answers below which the run fails.")
+
+
+class Wishes(BaseModel):
+    """What a client may set of a run; left out, it is as the operator set it up."""
+
+    models: list[str] | None = Field(
+        default=None, description="The panel: which of the configured models, by name; one may sit twice."
+    )
+    judge: str | None = Field(default=None, description="Which of them compares the answers.")
+    synthesizer: str | None = Field(default=None, description="Which of them writes the answer.")
+    strategy: Strategy | None = Field(default=None, description="How the seats work together.")
+    limits: WishedLimits | None = None
+    max_tool_calls: int | None = Field(default=None, description="Tool calls a seat may make before it must answer.")
+    follow_up: bool | None = Field(default=None, description="Ask once more about what is disputed or missing.")
+    excluded_domains: list[str] | None = Field(default=None, description="Further sites that may not be touched.")
+    quality: float | None = Field(
+        default=None, description="Under `auto`, what share of the best model's score is good enough."
+    )
+
+
+def operators_config(file: Path) -> FusionConfig | None:
+    """The operator's configuration, where there is a file.
+
+    Raises:
+        ConfigError: It is wrong.
+    """
+    return load_file(file) if file.exists() else None
+
+
+def context_of(operator: FusionConfig | None, presets: Collection[str] = OFFERED) -> Any:
+    """A graph's `context_schema` on Agent Server.
+
+    Args:
+        operator: What holds whatever is asked. `None`: the preset that is asked for, else the default one, where its
+            key is set.
+        presets: Which presets a client may choose.
+
+    Returns:
+        A class: the schema of a client's wishes. Called with them it returns a `FusionConfig`, or raises `ConfigError`.
+    """
+
+    class Context(Wishes, title="FusionConfig"):
+        preset: Annotated[str | None, WithJsonSchema({"anyOf": [{"enum": [*presets]}, {"type": "null"}]})] = Field(
+            default=None, description="The models of a preset instead of the configured ones."
+        )
+
+        def __new__(cls, **asked: Any) -> FusionConfig:  # type: ignore[misc]
+            """What the run is configured with."""
+            return _configuration(operator, asked, presets)
+
+    Context.__doc__ = Wishes.__doc__
+    return Context
+
+
+def refuse_operators(context: Mapping[str, Any]) -> None:
+    """Refuse a context that sets what is the operator's: Agent Server itself would pass over it in silence.
+
+    Raises:
+        ConfigError: It does; `field` names the setting.
+    """
+    for name in context:
+        if name in OPERATORS:
+            raise ConfigError("only the operator of this server may set it", field=name)
+
+
+def _configuration(operator: FusionConfig | None, asked: Mapping[str, Any], presets: Collection[str]) -> FusionConfig:
+    wished = asked.get("preset")
+    base = operator or (preset(str(wished)) if wished in presets else resolve())
+    return settings_for(base, asked, presets=presets)

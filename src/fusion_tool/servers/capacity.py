@@ -1,0 +1,92 @@
+"""How much a server takes at once: bytes of a request, and runs."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from starlette.requests import Request
+
+from fusion_tool.servers.openai.errors import ApiError
+
+MOST_BYTES = 2_000_000
+_DISCARDED = 32_000_000
+"""Bytes of a request that is too large that are still read, so that its client gets to see the refusal."""
+_SECONDS_TO_SEND = 30.0
+_RETRY_AFTER = 5
+
+
+class Slots:
+    """Places for runs.
+
+    Args:
+        most: How many there are.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._taken = most, 0
+        self._emptied = asyncio.Event()
+        self._emptied.set()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold a place.
+
+        Raises:
+            ApiError: 429; all are taken.
+        """
+        if self._taken >= self._most:
+            raise ApiError(
+                f"all {self._most} places for runs are taken; ask again in some seconds",
+                status=429,
+                code="rate_limit_exceeded",
+                headers={"Retry-After": str(_RETRY_AFTER)},
+            )
+        self._taken += 1
+        self._emptied.clear()
+        try:
+            yield
+        finally:
+            self._taken -= 1
+            if not self._taken:
+                self._emptied.set()
+
+    async def emptied(self) -> None:
+        """Wait until nobody holds a place."""
+        await self._emptied.wait()
+
+
+async def json_body(request: Request, most: int = MOST_BYTES) -> dict[str, Any]:
+    """The JSON object that a client sent.
+
+    Raises:
+        ApiError: 413 more than `most` bytes, 408 too slowly, 400 no JSON object.
+        ClientDisconnect: The client left.
+    """
+    try:
+        async with asyncio.timeout(_SECONDS_TO_SEND):
+            raw = await _read(request, most)
+    except TimeoutError:
+        raise ApiError("the request took too long to arrive", status=408, code="timeout") from None
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise ApiError("the body is not valid JSON", code="invalid_json") from None
+    if not isinstance(body, dict):
+        raise ApiError("the body must be a JSON object", code="invalid_json")
+    return body
+
+
+async def _read(request: Request, most: int) -> bytes:
+    parts, size = list[bytes](), 0
+    async for part in request.stream():
+        size += len(part)
+        if size <= most:
+            parts.append(part)
+        elif size > _DISCARDED:
+            break
+    if size > most:
+        message = f"the body has more than {most:,} bytes"
+        raise ApiError(message, status=413, code="request_too_large", headers={"Connection": "close"})
+    return b"".join(parts)

@@ -1,0 +1,122 @@
+"""The MCP server, whatever it is connected by.
+
+The protocol is the official package's, by its low-level `Server`: `FastMCP` neither lets a list of resources change nor
+words its errors in one line.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from mcp import types
+from mcp.server.lowlevel import Server
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from pydantic import AnyUrl
+
+from fusion_tool.api.summary import summary
+from fusion_tool.config.installation import version
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.errors import FusionError
+from fusion_tool.graph.result import FusionResult
+from fusion_tool.servers.capacity import Slots
+from fusion_tool.servers.mcp import tool as mcp_tool
+from fusion_tool.servers.mcp.resources import TEMPLATE, Results
+from fusion_tool.servers.mcp.tool import NAME, Tell, apart, refuse_recursion, tool
+from fusion_tool.servers.openai.errors import refusal
+from fusion_tool.servers.runs import research
+
+_INSTRUCTIONS = (
+    "fusion_research hands a question over to a panel of models that search, read and compare, and gives back one "
+    "answer with checked citations. Whole results stay readable at fusion://results for this session."
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a server is made of.
+
+    Args:
+        config: The panel; its rules hold for every call.
+        max_runs: Calls that are worked on at once; more get an error.
+        is_structured: Whether a result comes as JSON beside the text.
+    """
+
+    config: FusionConfig
+    max_runs: int = 10
+    is_structured: bool = True
+
+
+class McpFailed(Exception):  # noqa: N818 - it is the line that a client is told, and no more
+    """A call that gets an error as its result."""
+
+
+def create_server(options: Options) -> "Server[Results, Any]":
+    """The server; any of the protocol's transports takes it.
+
+    Each session has its own results.
+    """
+    server: Any = Server("fusion-tool", version(), _INSTRUCTIONS, lifespan=_session)  # its decorators have no types
+    slots = Slots(options.max_runs)
+
+    def results() -> Results:
+        return cast("Results", server.request_context.lifespan_context)
+
+    async def tools() -> list[types.Tool]:
+        return [tool(is_structured=options.is_structured)]
+
+    async def call(name: str, arguments: dict[str, Any]) -> Any:
+        request = server.request_context
+        try:
+            _refuse_other(name)
+            refuse_recursion(request.meta.model_dump() if request.meta else {})
+            asked = mcp_tool.read(arguments)
+            config = asked.settings(options.config)
+            with slots.one():
+                result = await apart(research(asked, config, _teller(request)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in one line
+            raise McpFailed(refusal(error).message) from None  # the package makes its text the result, `isError` set
+        results().keep(result)
+        text = summary(FusionResult.model_validate(result), config.summary_tokens)
+        content = [types.TextContent(type="text", text=text)]
+        return (content, result) if options.is_structured else content
+
+    async def resources() -> list[types.Resource]:
+        return results().listed()
+
+    async def templates() -> list[types.ResourceTemplate]:
+        return [TEMPLATE]
+
+    async def read(uri: AnyUrl) -> list[ReadResourceContents]:
+        return results().read(uri)
+
+    server.list_tools()(tools)
+    server.call_tool(validate_input=False)(call)  # checked by `mcp_tool.read`, in one line
+    server.list_resources()(resources)
+    server.list_resource_templates()(templates)
+    server.read_resource()(read)
+    return cast("Server[Results, Any]", server)
+
+
+@asynccontextmanager
+async def _session(_: "Server[Results, Any]") -> AsyncIterator[Results]:
+    yield Results()
+
+
+def _refuse_other(name: str) -> None:
+    if name != NAME:
+        raise FusionError(f"no tool '{name}'; there is {NAME}")
+
+
+def _teller(request: Any) -> Tell | None:
+    """Sends progress to the client that asked for it."""
+    token = request.meta.progressToken if request.meta else None
+    if token is None:
+        return None
+
+    async def tell(step: float, line: str) -> None:
+        await request.session.send_progress_notification(
+            token, step, message=line, related_request_id=str(request.request_id)
+        )
+
+    return tell

@@ -1,0 +1,125 @@
+"""The tool `fusion_research`: schema, arguments, one call.
+
+Protocol: https://modelcontextprotocol.io/specification/2025-11-25/server/tools.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import anyio
+from mcp import types
+from pydantic import Field
+
+from fusion_tool.api.tool import FusionTool
+from fusion_tool.config.schema import FusionConfig, Positive, Settings
+from fusion_tool.errors import ConfigError, RecursionRefused
+from fusion_tool.graph.result import FusionResult
+from fusion_tool.servers.overrides import OPERATORS, settings_for
+
+NAME = "fusion_research"
+
+
+class Question(Settings):
+    """A call's arguments: few, since every client's model reads them all."""
+
+    question: str = Field(
+        description="One self-contained question: name what, which, when; the panel sees nothing else."
+    )
+    context: str = Field(
+        default="", description="What is already known and should not be searched again; may be empty."
+    )
+    strategy: Literal["panel", "solo", "cascade", "chain", "auto"] | None = Field(
+        default=None,
+        description="How the panel works: every model at once (panel), one alone (solo, cheapest), more of them only "
+        "where two disagree (cascade) or until one is good enough (chain), or as the question needs (auto). "
+        "Left out: as the server is set up.",
+    )
+    max_usd: Positive | None = Field(default=None, description="US dollars that this call may cost at most.")
+    max_seconds: Positive | None = Field(default=None, description="Seconds that it may take at most.")
+    excluded_domains: tuple[str, ...] = Field(
+        default=(), description="Sites that are not to be searched or read, such as example.org."
+    )
+
+    def settings(self, operator: FusionConfig) -> FusionConfig:
+        """The run's configuration.
+
+        Raises:
+            ConfigError: More is asked than `operator` allows.
+        """
+        limits = {"usd": self.max_usd, "seconds": self.max_seconds}
+        asked = {"strategy": self.strategy, "limits": limits, "excluded_domains": self.excluded_domains}
+        try:
+            return settings_for(operator, asked)
+        except ConfigError as error:
+            names = {"limits.usd": "max_usd", "limits.seconds": "max_seconds"}
+            raise ConfigError(error.message, field=names.get(error.field or "", error.field)) from None
+
+
+def read(arguments: Mapping[str, Any]) -> Question:
+    """A call's arguments; `null` is none.
+
+    Raises:
+        ConfigError: One is wrong, unknown, or the operator's alone; `field` names it.
+    """
+    for name in arguments:
+        if name in OPERATORS - Question.model_fields.keys():
+            raise ConfigError("only the operator of this server may set it", field=name)
+        if name not in Question.model_fields:
+            raise ConfigError(f"no such argument; there are {', '.join(Question.model_fields)}", field=name)
+    return Question(**{name: value for name, value in arguments.items() if value is not None})
+
+
+def tool(*, is_structured: bool) -> types.Tool:
+    """What `tools/list` says of it.
+
+    Args:
+        is_structured: Whether a result comes as JSON too, whose schema is then part of it.
+    """
+    given = Question.model_json_schema()
+    del given["description"]
+    return types.Tool(
+        name=NAME,
+        title="Research by a panel of models",
+        description=FusionTool.model_fields["description"].default,
+        inputSchema=given,
+        outputSchema=FusionResult.model_json_schema(mode="serialization") if is_structured else None,
+        annotations=types.ToolAnnotations(readOnlyHint=True, openWorldHint=True),
+    )
+
+
+DEPTH = "fusion/depth"
+"""The key of a request's `_meta` by which it says how many fusions it comes out of."""
+
+Tell: TypeAlias = Callable[[float, str], Awaitable[None]]
+"""Gets how far a run is, a number that grows, and a line about it."""
+
+T = TypeVar("T")
+
+
+def refuse_recursion(meta: dict[str, Any]) -> None:
+    """Refuse a request that comes out of a fusion.
+
+    Args:
+        meta: The request's `_meta`.
+
+    Raises:
+        RecursionRefused: It does.
+    """
+    if meta.get(DEPTH, 0) not in (0, "0"):
+        raise RecursionRefused("a fusion was started by a panelist of another fusion; give that seat another tool")
+
+
+async def apart(work: Coroutine[Any, Any, T]) -> T:
+    """Do `work` in a task of its own; where the caller is cancelled cancel it once, and wait for its end.
+
+    The protocol's cancel scopes cancel at every await, until they are left: what `work` does to end well, they break.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task])
+        raise

@@ -1,0 +1,151 @@
+"""Standard input and output; streamable HTTP.
+
+Protocol: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stdio. Only messages go to standard
+output: whatever else writes there, libraries in C and child processes too, is sent to standard error.
+
+Protocol: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http. A client that loses
+its connection has not cancelled anything; one that ends its session, or says that a request is cancelled, has.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from threading import Thread
+from typing import Any, TextIO
+
+import anyio
+import uvicorn
+from mcp.server.stdio import stdio_server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from fusion_tool.servers.auth import Guard, check_address
+from fusion_tool.servers.mcp.server import Options, create_server
+from fusion_tool.servers.process import QUIET, listen, root_url
+
+_log = logging.getLogger(__name__)
+
+
+async def serve_stdio(options: Options) -> None:
+    """Serve one client until it closes its end, or the caller is cancelled; its runs end with it."""
+    server = create_server(options)
+    with _protocol_alone() as out:
+        try:
+            async with stdio_server(_Lines(), anyio.wrap_file(out)) as (incoming, outgoing):  # type: ignore[arg-type]
+                await server.run(incoming, outgoing, server.create_initialization_options())
+        except* (BrokenPipeError, ConnectionError):
+            _log.info("the client has gone without a word")
+
+
+@contextmanager
+def _protocol_alone() -> Iterator[TextIO]:
+    """Standard output for the protocol; for everybody else it is standard error."""
+    own = os.dup(1)
+    os.dup2(2, 1)
+    stdout, sys.stdout = sys.stdout, sys.stderr
+    try:
+        yield os.fdopen(own, "w", encoding="utf-8", newline="\n")
+    finally:
+        sys.stdout = stdout
+
+
+class _Lines:
+    """Standard input, line by line, without a thread that must be waited for.
+
+    The package's own reader holds the process until its client writes one more line, whatever signal has come.
+    """
+
+    def __init__(self) -> None:
+        self._loop, self._lines = asyncio.get_running_loop(), asyncio.Queue[str | None]()
+        Thread(target=self._read, name="stdin", daemon=True).start()
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        while (line := await self._lines.get()) is not None:
+            yield line
+
+    def _read(self) -> None:
+        put = self._lines.put_nowait
+        with suppress(RuntimeError), open(0, encoding="utf-8", errors="replace", closefd=False) as lines:
+            for line in lines:
+                self._loop.call_soon_threadsafe(put, line)
+            self._loop.call_soon_threadsafe(put, None)  # a `RuntimeError` where the loop has ended first
+
+
+PATH = "/mcp"
+_SECONDS_TO_END = 3
+"""How long streams that are open when the server is stopped may still take; its runs are cancelled then."""
+_THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
+
+
+class _Endpoint:
+    """The protocol's one address."""
+
+    def __init__(self, sessions: StreamableHTTPSessionManager) -> None:
+        self._sessions = sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self._sessions.handle_request(scope, receive, send)
+
+
+def create_app(options: Options, keys: Sequence[str] = ()) -> Starlette:
+    """The application; any ASGI server takes it.
+
+    Args:
+        options: What is served.
+        keys: Bearer keys; without any only programs on this machine may ask, and no page in its browsers.
+    """
+    sessions = StreamableHTTPSessionManager(create_server(options), security_settings=_security(keys))
+
+    @asynccontextmanager
+    async def running(_: Starlette) -> AsyncIterator[None]:
+        async with sessions.run():
+            yield
+
+    guard: list[Any] = [Middleware(Guard, keys)] if keys else []
+    return Starlette(routes=[Route(PATH, _Endpoint(sessions))], middleware=guard, lifespan=running)
+
+
+def serve_http(
+    options: Options, host: str, port: int, keys: Sequence[str], *, on_listening: Callable[[str], None]
+) -> None:
+    """Serve until a signal comes.
+
+    Args:
+        options: What is served.
+        host: Where to listen.
+        port: Likewise; 0 picks a free one.
+        keys: Bearer keys.
+        on_listening: Gets the URL that clients take, once they can connect.
+
+    Raises:
+        ConfigError: It would be open to other machines without keys, or the port is taken.
+    """
+    check_address(host, keys)
+    with listen(host, port) as listener:
+        config = uvicorn.Config(
+            create_app(options, keys),
+            timeout_graceful_shutdown=_SECONDS_TO_END,
+            **QUIET,
+        )
+        on_listening(f"{root_url(host, listener)}{PATH}")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _security(keys: Sequence[str]) -> TransportSecuritySettings:
+    """Without keys `Host` and `Origin` must be this machine.
+
+    A page can have a browser send requests to loopback, under a name of its own too (DNS rebinding), but knows no key.
+    """
+    hosts = [*_THIS_MACHINE, *(f"{host}:*" for host in _THIS_MACHINE)]
+    origins = [f"http://{host}" for host in hosts]
+    return TransportSecuritySettings(
+        enable_dns_rebinding_protection=not keys, allowed_hosts=hosts, allowed_origins=origins
+    )

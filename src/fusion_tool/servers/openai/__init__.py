@@ -1,0 +1,1 @@
+"""The OpenAI-compatible server's protocol: chat completions, models, errors, metrics."""

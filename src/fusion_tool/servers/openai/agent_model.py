@@ -1,0 +1,268 @@
+"""`fusion-agent`: a model with the client's tools and the panel.
+
+Its calls of the client's tools go back to the client; its calls of the panel are answered here, and it goes on. The
+server keeps nothing between requests, so what the panel found is given to the client with the calls, as the message's
+text: every client sends that back.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
+
+from fusion_tool.api.summary import summary
+from fusion_tool.budget.ledger import Ledger, Tab
+from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.errors import FusionError
+from fusion_tool.events import Event, told
+from fusion_tool.graph.result import FusionResult
+from fusion_tool.models.call import Account, CallFailed, Reply, ask, finish_reason
+from fusion_tool.models.factory import chat_model
+from fusion_tool.models.providers import fallback_of
+from fusion_tool.models.replay import REPLAY
+from fusion_tool.servers import runs
+from fusion_tool.servers.openai.errors import ApiError, refusal
+from fusion_tool.servers.openai.metrics import Metrics
+from fusion_tool.servers.openai.request import Conversation, Wanted
+from fusion_tool.servers.openai.response import Emit, End, Progress, Text
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The tools on offer, `research` being the name of the panel's; `must` is LangChain's `tool_choice`."""
+
+    tools: tuple[dict[str, Any], ...]
+    research: str
+    must: str | None = None
+    is_met_by_research: bool = False
+
+    @classmethod
+    def of(cls, wanted: Wanted, tool: dict[str, Any]) -> "Choice":
+        """What a request asks for.
+
+        `required` with no tools but the panel's forces a run; with tools of the client's it asks for a call that the
+        client can answer, however much is researched before.
+
+        Raises:
+            ApiError: The choice names no tool that is there, or a tool of the client's has the panel's name.
+        """
+        research = str(tool["function"]["name"])
+        theirs = [one["function"]["name"] for one in wanted.tools]
+        if research in theirs:
+            raise ApiError(f"the name '{research}' is taken by the panel; choose another", param="tools")
+        tools = (*wanted.tools, tool)
+        match wanted.tool_choice:
+            case None | "auto":
+                return cls(tools, research)
+            case "none":
+                return cls((), research)
+            case "required":
+                return cls(tools, research, "any", is_met_by_research=not theirs)
+            case {"type": "function", "function": {"name": str(name)}} if name in (*theirs, research):
+                return cls(tools, research, name, is_met_by_research=name == research)
+        raise ApiError("expected auto, none, required, or a tool that is in tools", param="tool_choice")
+
+    def once_researched(self) -> "Choice":
+        """What is left to choose when the panel has answered."""
+        return replace(self, must=None) if self.is_met_by_research else self
+
+    def bind(self, model: Any) -> Any:
+        """`model` with the tools."""
+        if not self.tools:
+            return model
+        return model.bind_tools(list(self.tools), **({"tool_choice": self.must} if self.must else {}))
+
+
+T = TypeVar("T")
+_Say = Callable[[str], Awaitable[None]]
+
+
+async def relayed(say: _Say, work: Callable[[Callable[[str], None]], Awaitable[T]]) -> T:
+    """What `work` returns, while `say` gets, in order, every text that it hands to its callback."""
+    texts: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def pass_on() -> None:
+        while (text := await texts.get()) is not None:
+            await say(text)
+
+    passing = asyncio.create_task(pass_on())
+    try:
+        result = await work(texts.put_nowait)
+    except Exception:
+        texts.put_nowait(None)
+        await passing  # what was said is known before the failure is
+        raise
+    except BaseException:
+        passing.cancel()
+        raise
+    texts.put_nowait(None)
+    await passing
+    return result
+
+
+_MOST_RUNS = 3
+"""Runs of the panel in one request."""
+_MOST_TURNS = _MOST_RUNS + 2
+
+
+@dataclass
+class _Turn:
+    """What one request has come to so far."""
+
+    wanted: Wanted
+    config: FusionConfig
+    metrics: Metrics
+    emit: Emit
+    tab: Tab
+    rows: list[Call] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    results: list[dict[str, Any]] = field(default_factory=list)
+    runs: int = 0
+    said: int = 0
+    is_new_paragraph: bool = False
+
+    async def say(self, text: str) -> None:
+        """Pass on a text; the first one of a new paragraph stands apart from what was said before."""
+        await self.emit(Text(f"\n\n{text}" if self.is_new_paragraph and self.said else text))
+        self.said += len(text)
+        self.is_new_paragraph = False
+
+    async def tell(self, event: Event) -> None:
+        """Pass on what the panel does."""
+        if (line := told(event)) is not None:
+            await self.emit(Progress(line))
+
+    @property
+    def bill(self) -> Usage:
+        """The main model's calls and the panels'."""
+        panels = (Call.model_validate(row) for result in self.results for row in result["usage"]["calls"])
+        return Usage.of([*self.rows, *panels])
+
+
+async def converse(  # noqa: PLR0913, PLR0917 - what a request is answered with
+    wanted: Wanted, main: Panelist, tool: dict[str, Any], config: FusionConfig, metrics: Metrics, emit: Emit
+) -> End:
+    """The main model's next message to the client.
+
+    Args:
+        wanted: The request.
+        main: The main model, with its fallbacks.
+        tool: The panel, as one of OpenAI's tools.
+        config: What the panel runs with; its limits hold for each run, and for the main model's calls together.
+        metrics: Where it is counted.
+        emit: Takes text and progress.
+
+    Raises:
+        ApiError: The request makes no sense, or the main model gave no usable answer.
+    """
+    ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens, strategy="solo")
+    turn = _Turn(wanted, config, metrics, emit, Tab(ledger, "synthesizer"))
+    choice = Choice.of(wanted, tool)
+    messages = _read(wanted.messages)
+    try:
+        for _ in range(_MOST_TURNS):
+            reply = await _ask(turn, main, messages, choice)
+            research = [call for call in _calls(reply.message) if call["name"] == choice.research]
+            theirs = [call for call in _calls(reply.message) if call["name"] != choice.research]
+            found = await asyncio.gather(*(_research(turn, call) for call in research))
+            if theirs or not research:
+                return await _end(turn, reply, theirs)
+            messages = [*messages, reply.message, *found]
+            choice = choice.once_researched()
+    finally:
+        metrics.called(Usage.of(turn.rows).model_dump())
+    raise ApiError("the model went on asking the panel instead of answering", status=502, code="tool_loop")
+
+
+async def _ask(turn: _Turn, main: Panelist, messages: Sequence[BaseMessage], choice: Choice) -> Reply:
+    """The model's reply, or the first fallback's that gives one before anything was said."""
+    said, failed = turn.said, ApiError("no model was asked", status=500)
+    for name in (main.model, *main.fallbacks):
+        one, turn.is_new_paragraph = fallback_of(main, name), True
+        try:
+            return await _asked(turn, one, messages, choice)
+        except CallFailed as error:
+            fault = error.fault
+            failed = ApiError(f"{one.model_name}: {fault.message}", status=502, code=fault.reason)
+            if turn.said != said:
+                break
+    raise failed
+
+
+async def _asked(turn: _Turn, one: Panelist, messages: Sequence[BaseMessage], choice: Choice) -> Reply:
+    bound: Any = choice.bind(await chat_model(one)).bind(**turn.wanted.sampling)
+    put = partial(
+        ask,
+        bound,
+        messages,
+        account=Account("synthesizer", one, turn.tab, turn.rows),
+        deadline=time.monotonic() + turn.config.limits.seconds,
+    )
+    if turn.wanted.stream:
+        return await relayed(turn.say, lambda on_delta: put(on_delta=on_delta))
+    reply = await put()
+    if reply.text:
+        await turn.say(reply.text)
+    return reply
+
+
+async def _research(turn: _Turn, call: dict[str, Any]) -> ToolMessage:
+    """The panel's answer to one call; a failure is told to the model, which may go on without."""
+    try:
+        arguments = json.loads(call["arguments"])
+        question, context = str(arguments["question"]), str(arguments.get("context") or "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _result(call, "the arguments must be JSON with a 'question'", failed=True)
+    if turn.runs >= _MOST_RUNS:
+        return _result(call, "no research is left in this turn; answer with what is known", failed=True)
+    turn.runs += 1
+    asked = Conversation(question, context, "")
+    await turn.emit(Progress(f"fusion_research: {' '.join(question.split())[:150]}"))
+    try:
+        result = await runs.run(asked, turn.config, turn.metrics, turn.tell if turn.wanted.stream else None)
+    except FusionError as error:
+        return _result(call, refusal(error).message, failed=True)
+    turn.results.append(result)
+    text = summary(FusionResult.model_validate(result), turn.config.summary_tokens)
+    turn.findings.append(f"**Research: {' '.join(question.split())}**\n\n{text}")
+    return _result(call, text)
+
+
+async def _end(turn: _Turn, reply: Reply, theirs: Sequence[dict[str, Any]]) -> End:
+    if theirs:
+        for finding in turn.findings:
+            turn.is_new_paragraph = True
+            await turn.say(finding)
+    calls = [
+        {"id": call["id"], "type": "function", "function": {"name": call["name"], "arguments": call["arguments"]}}
+        for call in theirs
+    ]
+    why = "tool_calls" if calls else "length" if finish_reason(reply.message) == "length" else "stop"
+    return End(turn.bill, {"runs": turn.results}, why, calls)
+
+
+def _read(messages: list[dict[str, Any]]) -> list[BaseMessage]:
+    try:
+        read = convert_to_messages(messages)
+    except (ValueError, KeyError, TypeError, NotImplementedError) as error:
+        raise ApiError(f"cannot be read: {error}"[:300], param="messages") from None
+    for message in read:
+        message.additional_kwargs.pop(REPLAY, None)  # a client's fields land there too; this one is the models' alone
+    return read
+
+
+def _calls(message: AIMessage) -> list[dict[str, Any]]:
+    """All calls, those with broken arguments too, with the arguments as text."""
+    whole = [{**call, "arguments": json.dumps(call["args"], ensure_ascii=False)} for call in message.tool_calls]
+    return [*whole, *({**call, "arguments": call["args"] or ""} for call in message.invalid_tool_calls)]
+
+
+def _result(call: dict[str, Any], text: str, *, failed: bool = False) -> ToolMessage:
+    status = "error" if failed else "success"
+    return ToolMessage(text, tool_call_id=str(call["id"]), name=call["name"], status=status)

@@ -1,0 +1,82 @@
+"""What an operator watches, in Prometheus' format; in several worker processes their sum."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fusion_tool.errors import PanelFailed
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""prometheus-client's variable for the folder that worker processes share."""
+_SECONDS = (1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600)
+
+
+class Metrics:
+    """The counters of one application."""
+
+    def __init__(self) -> None:
+        self._registry = at = CollectorRegistry()
+        self._requests = Counter("fusion_requests", "Requests by outcome.", ["model", "code"], registry=at)
+        self._runs = Counter("fusion_runs", "Runs of a panel by outcome.", ["status"], registry=at)
+        self._failures = Counter("fusion_failures", "Models that gave no usable answer.", ["reason"], registry=at)
+        self._seconds = Histogram("fusion_run_seconds", "Wall time of runs.", registry=at, buckets=_SECONDS)
+        self._cost = Counter("fusion_cost_usd", "US dollars of priced calls.", registry=at)
+        self._unpriced = Counter("fusion_unpriced_calls", "Calls whose cost is not known.", registry=at)
+        self._tokens = Counter("fusion_tokens", "Tokens of model calls.", ["direction"], registry=at)
+        self.in_flight = Gauge("fusion_runs_in_flight", "Runs under way.", registry=at, multiprocess_mode="livesum")
+
+    def answered(self, model: str, code: str) -> None:
+        """Count a request; `code` is `ok` or the error's."""
+        self._requests.labels(model, code).inc()
+
+    @contextmanager
+    def run(self) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+        """Count a run; what is entered takes its result."""
+        started, status = time.monotonic(), "cancelled"
+
+        def over(result: Mapping[str, Any]) -> None:
+            nonlocal status
+            status = result["status"]
+            self._spent(result["usage"], result["failed_models"])
+
+        try:
+            with self.in_flight.track_inprogress():
+                yield over
+        except PanelFailed as error:
+            status = "failed"
+            self._spent(error.usage or {}, error.failed_models)
+            raise
+        except Exception:
+            status = "failed"
+            raise
+        finally:
+            self._runs.labels(status).inc()
+            self._seconds.observe(time.monotonic() - started)
+
+    def called(self, usage: Mapping[str, Any]) -> None:
+        """Count what calls spent, given as `Usage`."""
+        self._cost.inc(usage.get("cost_usd") or 0)
+        self._unpriced.inc(usage.get("unpriced_calls") or 0)
+        for direction in ("input", "output"):
+            self._tokens.labels(direction).inc(usage.get(f"{direction}_tokens") or 0)
+
+    def _spent(self, usage: Mapping[str, Any], failed: list[dict[str, Any]]) -> None:
+        self.called(usage)
+        for row in failed:
+            self._failures.labels(row["reason"]).inc()
+
+    async def page(self, _: Request) -> Response:
+        """`GET /metrics`."""
+        registry = self._registry
+        if SHARED in os.environ:
+            from prometheus_client.multiprocess import MultiProcessCollector
+
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

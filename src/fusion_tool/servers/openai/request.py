@@ -1,0 +1,195 @@
+"""A request read and checked.
+
+Refused is whatever would change the reply's shape or meaning and is not done here. Passed over, as other compatible
+servers do, is what steers sampling (every seat has its own) and what keeps accounts.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fusion_tool.errors import ConfigError, RecursionRefused
+from fusion_tool.servers.openai.errors import ApiError
+from fusion_tool.servers.overrides import OPERATORS, SETTABLE, asked_by_plugin
+
+_INSTRUCTING = ("system", "developer")
+_ROLES = (*_INSTRUCTING, "user", "assistant", "tool", "function")
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A panel's question, what was said before, and how the answer should be written."""
+
+    question: str
+    context: str
+    instructions: str
+
+
+def checked(messages: Any) -> list[dict[str, Any]]:
+    """`messages`, whose contents are texts.
+
+    Raises:
+        ApiError: They are no list of chat messages, or hold images, sounds or files.
+    """
+    if not isinstance(messages, list) or not messages:
+        raise ApiError("expected a list with at least one message", param="messages")
+    for index, message in enumerate(messages):
+        where = f"messages.{index}"
+        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+            raise ApiError(f"expected a message with a role out of {', '.join(_ROLES)}", param=where)
+        for kind in _kinds(message.get("content"), f"{where}.content"):
+            if kind != "text":
+                raise ApiError(f"{kind!r} parts are not taken, only text", param=f"{where}.content")
+    return messages
+
+
+def conversation(messages: list[dict[str, Any]]) -> Conversation:
+    """What `checked` messages ask.
+
+    Raises:
+        ApiError: The last message is not the user's.
+    """
+    *earlier, last = messages
+    if last["role"] != "user":
+        raise ApiError("the last message must be the user's", param=f"messages.{len(earlier)}")
+    said = [message for message in earlier if message["role"] not in _INSTRUCTING]
+    return Conversation(
+        question=text_of(last),
+        context="\n\n".join(f"{message['role']}: {text}" for message in said if (text := text_of(message))),
+        instructions="\n\n".join(text_of(message) for message in earlier if message["role"] in _INSTRUCTING),
+    )
+
+
+def text_of(message: dict[str, Any]) -> str:
+    """A message's text, without halves of characters, which no provider takes."""
+    content = message.get("content") or ""
+    text = content if isinstance(content, str) else "\n".join(str(part.get("text", "")) for part in content)
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _kinds(content: Any, where: str) -> Iterator[str]:
+    if content is None or isinstance(content, str):
+        return
+    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+        raise ApiError("expected a text or a list of parts", param=where)
+    yield from (str(part.get("type", "untyped")) for part in content)
+
+
+DEPTH = "fusion-depth"
+"""The header by which a request says how many fusions it comes out of."""
+
+_SHARED_WITH_OPENAI = frozenset({"model", "models", "temperature", "seed", "reasoning", "max_tokens"})
+"""Names that mean something else in a chat completion than in a configuration."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A request that makes sense.
+
+    Args:
+        model: The name that was asked for.
+        messages: The conversation, as OpenAI's messages, of texts alone.
+        fusion: What the caller wants changed, for `settings_for`.
+        stream: Whether the answer is sent while it is written.
+        include_usage: Whether a stream ends with the bill.
+        tools: The client's own tools.
+        tool_choice: Which of them must be called; `None` leaves it to the model.
+        sampling: What a single model is asked with.
+    """
+
+    model: str
+    messages: list[dict[str, Any]]
+    fusion: dict[str, Any]
+    stream: bool
+    include_usage: bool
+    tools: list[dict[str, Any]]
+    tool_choice: str | dict[str, Any] | None
+    sampling: dict[str, Any]
+
+
+def wanted(body: Mapping[str, Any]) -> Wanted:
+    """The request in a chat completion's body.
+
+    Raises:
+        ApiError: 400; `param` names the field.
+        ConfigError: The `fusion` field or the plugin cannot be understood.
+    """
+    _refuse_settings(body)
+    _refuse_shapes(body)
+    model, stream = body.get("model"), body.get("stream") or False
+    if not isinstance(model, str):
+        raise ApiError("name a model; GET /v1/models lists them", param="model")
+    if not isinstance(stream, bool):
+        raise ApiError("expected true or false", param="stream")
+    fusion = body.get("fusion") or {}
+    if not isinstance(fusion, dict):
+        raise ConfigError(f"expected an object with {', '.join(SETTABLE)}", field="fusion")
+    options = body.get("stream_options") or {}
+    return Wanted(
+        model=model,
+        messages=checked(body.get("messages")),
+        fusion={**asked_by_plugin(body.get("plugins") or []), **fusion},
+        stream=stream,
+        include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
+        tools=_tools(body.get("tools")),
+        tool_choice=body.get("tool_choice"),
+        sampling=_sampling(body),
+    )
+
+
+def refuse_recursion(headers: Mapping[str, str]) -> None:
+    """Refuse a request that comes out of a fusion.
+
+    Raises:
+        RecursionRefused: It does.
+    """
+    if headers.get(DEPTH, "0").strip() not in ("", "0"):
+        raise RecursionRefused("a fusion was started by a panelist of another fusion; give that seat another model")
+
+
+def _refuse_settings(body: Mapping[str, Any]) -> None:
+    """A setting beside the request's own fields would be passed over in silence."""
+    for name in body:
+        if name in _SHARED_WITH_OPENAI:
+            continue
+        if name in OPERATORS:
+            raise ConfigError("only the operator of this server may set it", field=name)
+        if name in SETTABLE:
+            raise ConfigError('put it into the field "fusion"', field=name)
+
+
+def _refuse_shapes(body: Mapping[str, Any]) -> None:
+    shape = body.get("response_format") or {"type": "text"}
+    refused = {
+        "n": body.get("n") not in (None, 1),
+        "logprobs": bool(body.get("logprobs")),
+        "top_logprobs": bool(body.get("top_logprobs")),
+        "functions": bool(body.get("functions")),
+        "function_call": bool(body.get("function_call")),
+        "audio": bool(body.get("audio")),
+        "modalities": body.get("modalities") not in (None, ["text"]),
+        "models": bool(body.get("models")),
+        "response_format": not isinstance(shape, dict) or shape.get("type") != "text",
+    }
+    for name, is_used in refused.items():
+        if is_used:
+            raise ApiError(f"'{name}' is not supported here", param=name, code="unsupported")
+
+
+def _tools(tools: Any) -> list[dict[str, Any]]:
+    if not tools:
+        return []
+    if not isinstance(tools, list) or not all(map(_is_function, tools)):
+        raise ApiError("expected a list of function tools, each with a name", param="tools")
+    return tools
+
+
+def _is_function(tool: Any) -> bool:
+    function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
+    return isinstance(function, dict) and isinstance(function.get("name"), str) and bool(function["name"])
+
+
+def _sampling(body: Mapping[str, Any]) -> dict[str, Any]:
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    given = {name: body.get(name) for name in ("temperature", "top_p", "stop", "seed")} | {"max_tokens": limit}
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,128 @@
+"""Answers as OpenAI's objects: whole, and their parts.
+
+Protocol: https://platform.openai.com/docs/api-reference/chat/object; `fusion` and `usage.cost` are additions.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from starlette.types import Send
+
+from fusion_tool.budget.usage import Usage
+from fusion_tool.servers.openai.errors import ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A line on what is being done."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What stands behind an answer that is over.
+
+    Args:
+        usage: Everything that was called for it.
+        fusion: The analysis, the sources and the rest of the result.
+        finish_reason: As OpenAI's.
+        tool_calls: The client's own tools to be called, as OpenAI's.
+    """
+
+    usage: Usage
+    fusion: Mapping[str, Any]
+    finish_reason: str = "stop"
+    tool_calls: Sequence[Mapping[str, Any]] = ()
+
+
+Emit: TypeAlias = Callable[[Text | Progress], Awaitable[None]]
+
+
+def usage_of(usage: Usage) -> dict[str, Any] | None:
+    """A bill as OpenAI's `usage`, with OpenRouter's `cost` in US dollars; `None` where no tokens are known."""
+    if usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    cached = sum(call.cached_tokens or 0 for call in usage.calls)
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": cached},
+        "cost": usage.cost_usd,
+        "unpriced_calls": usage.unpriced_calls,
+    }
+
+
+def beside_the_answer(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result, as a dict, without what the client has anyway."""
+    return {name: value for name, value in result.items() if name not in ("answer", "question")}
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """The response's id, its time, and the model that was asked for."""
+
+    model: str
+    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def on(self, kind: str, choices: Sequence[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
+        """An object of `kind` with these choices."""
+        own = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+        return {**own, "choices": list(choices), **more}
+
+
+class Whole:
+    """Collects an answer, then sends it.
+
+    Args:
+        send: ASGI's.
+        stamp: What every part of the response says about itself.
+    """
+
+    def __init__(self, send: Send, stamp: Stamp) -> None:
+        self._send, self._stamp = send, stamp
+        self._text: list[str] = []
+
+    async def feed(self, piece: Text | Progress) -> None:
+        """Keep a piece of the answer."""
+        if isinstance(piece, Text):
+            self._text.append(piece.text)
+
+    async def end(self, end: End) -> None:
+        """Send the answer."""
+        text = "".join(self._text)
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        if end.tool_calls:
+            message |= {"content": text or None, "tool_calls": list(end.tool_calls)}
+        choice = {"index": 0, "message": message, "finish_reason": end.finish_reason, "logprobs": None}
+        body = self._stamp.on("chat.completion", [choice], usage=usage_of(end.usage), fusion=dict(end.fusion))
+        await send_json(self._send, body)
+
+    async def fail(self, error: ApiError) -> None:
+        """Send the error instead."""
+        await send_json(self._send, error.body, error.status, error.headers)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+async def send_json(send: Send, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
+    """Send a whole response."""
+    raw = json.dumps(body).encode()
+    named = {"content-type": "application/json", "content-length": str(len(raw)), **(headers or {})}
+    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    await send({"type": "http.response.body", "body": raw})

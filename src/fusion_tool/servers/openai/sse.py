@@ -1,0 +1,110 @@
+"""An answer while it is written: OpenAI's `chat.completion.chunk`s as server-sent events.
+
+Protocol: https://platform.openai.com/docs/api-reference/chat-streaming; comments as in
+https://html.spec.whatwg.org/multipage/server-sent-events.html. Progress is told in comments, which clients skip and
+which keep the connection alive, or as reasoning.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+from starlette.types import Send
+
+from fusion_tool.servers.openai.errors import ApiError
+from fusion_tool.servers.openai.response import End, Progress, Stamp, Text, send_json, usage_of
+
+ProgressStyle: TypeAlias = Literal["comments", "reasoning", "off"]
+
+SILENCE = 15.0
+"""Seconds without a byte after which a comment is sent: proxies close silent connections."""
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold the events back
+]
+_DONE = b"data: [DONE]\n\n"
+
+
+class Streamed:
+    """Sends an answer piece by piece.
+
+    The response begins with the first piece, or after the first silence, so that a run that is refused before it begins
+    still gets its status.
+
+    Args:
+        send: ASGI's.
+        stamp: What every part of the response says about itself.
+        progress: How progress is told.
+        include_usage: Whether the client asked for the bill, in a last chunk without choices.
+    """
+
+    def __init__(self, send: Send, stamp: Stamp, progress: ProgressStyle, *, include_usage: bool) -> None:
+        self._send, self._stamp, self._progress, self._include_usage = send, stamp, progress, include_usage
+        self._has_begun = False
+        self._sent = asyncio.get_running_loop().time()
+        self._pulse = asyncio.create_task(self._keep_alive())
+
+    async def feed(self, piece: Text | Progress) -> None:
+        """Send a piece on."""
+        await self._begin()
+        if isinstance(piece, Text):
+            await self._write(self._chunk({"content": piece.text}))
+        elif self._progress == "comments":
+            await self._write(f": {piece.line}\n\n".encode())
+        elif self._progress == "reasoning":
+            line = f"{piece.line}\n"
+            await self._write(self._chunk({"reasoning": line, "reasoning_content": line}))
+
+    async def end(self, end: End) -> None:
+        """Send what stands behind the answer, and the end of the stream."""
+        await self._begin()
+        calls = [{"index": index, **call} for index, call in enumerate(end.tool_calls)]
+        last = self._chunk({"tool_calls": calls}) if calls else b""
+        last += self._chunk({}, finish_reason=end.finish_reason, fusion=dict(end.fusion))
+        if self._include_usage:
+            last += _event(self._stamp.on("chat.completion.chunk", [], usage=usage_of(end.usage)))
+        await self._finish(last)
+
+    async def fail(self, error: ApiError) -> None:
+        """Send the error: as the response where none has begun, else as the stream's last event."""
+        if not self._has_begun:
+            self._pulse.cancel()
+            await send_json(self._send, error.body, error.status, error.headers)
+        else:
+            await self._finish(_event(error.body))
+
+    def _chunk(self, delta: Mapping[str, Any], *, finish_reason: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        return _event(self._stamp.on("chat.completion.chunk", [choice], **more))
+
+    async def _begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await self._write(self._chunk({"role": "assistant", "content": ""}))
+
+    async def _write(self, data: bytes) -> None:
+        self._sent = asyncio.get_running_loop().time()
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def _finish(self, last: bytes) -> None:
+        self._pulse.cancel()
+        await self._send({"type": "http.response.body", "body": last + _DONE})
+
+    async def _keep_alive(self) -> None:
+        now = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(max(0.0, self._sent + SILENCE - now()))
+            if now() - self._sent >= SILENCE:
+                await self._begin()
+                await self._write(b": still working\n\n")
+
+    def close(self) -> None:
+        """Keep the connection alive no longer."""
+        self._pulse.cancel()
+
+
+def _event(body: Mapping[str, Any]) -> bytes:
+    return b"data: " + json.dumps(body).encode() + b"\n\n"

@@ -1,0 +1,106 @@
+"""Socket, worker processes, graceful end.
+
+On SIGTERM or Ctrl-C no connection is taken any more; what runs may finish within the time to drain and is then
+cancelled, which its clients are told.
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from fusion_tool.config.presets import preset
+from fusion_tool.errors import ConfigError
+from fusion_tool.models.factory import check_models
+from fusion_tool.servers.app import Options, create_app
+from fusion_tool.servers.auth import check_address
+from fusion_tool.servers.openai.metrics import SHARED
+
+QUIET: dict[str, Any] = {
+    "log_level": "warning",
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,
+    "lifespan": "on",
+    "ws": "none",
+}
+"""Options of `uvicorn.Config`."""
+
+
+def listen(host: str, port: int, *, backlog: int | None = None) -> socket.socket:
+    """A socket that listens; port 0 picks a free one.
+
+    Raises:
+        ConfigError: It cannot, as where the port is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=backlog)
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}", field="port") from None
+
+
+def root_url(host: str, listener: socket.socket) -> str:
+    """The address that clients take, without a path."""
+    named = f"[{host}]" if ":" in host else host
+    return f"http://{named}:{listener.getsockname()[1]}"
+
+
+_BACKLOG = 2048
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens, in how many processes, and how many seconds its runs have left when it ends."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    drain_seconds: int = 30
+
+
+def serve(options: Options, at: Address, *, on_listening: Callable[[str], None]) -> None:
+    """Serve until a signal comes.
+
+    Args:
+        options: What is served.
+        at: Where.
+        on_listening: Gets the base URL that clients take, once they can connect.
+
+    Raises:
+        ConfigError: It would be open to other machines without keys, a model cannot work, or the port is taken.
+    """
+    check_address(at.host, options.keys)
+    _check(options)
+    with listen(at.host, at.port, backlog=_BACKLOG) as listener, TemporaryDirectory(prefix="fusion-metrics-") as shared:
+        config = uvicorn.Config(
+            partial(create_app, options),
+            factory=True,
+            workers=at.workers,
+            timeout_graceful_shutdown=at.drain_seconds,
+            backlog=_BACKLOG,
+            **QUIET,
+        )
+        listener.set_inheritable(True)
+        on_listening(f"{root_url(at.host, listener)}/v1")
+        if at.workers > 1:
+            os.environ[SHARED] = shared
+            Multiprocess(config, sockets=[listener]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _check(options: Options) -> None:
+    config, agent = options.config, options.agent_model
+    panel = [(f"panel.{index}", seat) for index, seat in enumerate(config.panel)]
+    check_models([*panel, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)])
+    check_models([("agent_model", agent)] if agent else [])
+    for name in options.presets:
+        other = preset(name)
+        check_models([(f"preset {name}", seat) for seat in (*other.panel, other.synthesizer_or_default)])

@@ -1,0 +1,1 @@
+"""What the seats can use: search, pages, documents, a sandboxed shell; and what these are made of."""

@@ -1,0 +1,105 @@
+"""Each lookup once.
+
+Identical work in one run is done once: the first caller starts it, the others wait for the same outcome. Across runs
+searches and pages are kept in one SQLite file of the user's, for whoever sets `cache_seconds`.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Hashable
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from platformdirs import user_cache_path
+
+from fusion_tool.config.storage import make_private
+from fusion_tool.tools.serializer import PlainSerializer, UnreadableRow
+
+_log = logging.getLogger(__name__)
+
+
+async def kept(
+    key: tuple[Any, ...],
+    job: Callable[[], Awaitable[dict[str, Any]]],
+    *,
+    seconds: int | None,
+    worth_keeping: Callable[[dict[str, Any]], bool] = lambda _value: True,
+) -> dict[str, Any]:
+    """What `job()` returned within the last `seconds`, in this run or an earlier one, else what it returns now.
+
+    A cache that is locked, corrupt or read-only costs one warning, never the answer.
+
+    Args:
+        key: JSON values that name the job and everything its outcome depends on.
+        job: Makes the value, JSON too.
+        seconds: Time to live; `None` keeps nothing.
+        worth_keeping: Whether a new value may be kept.
+    """
+    if seconds is None:
+        return await job()
+    full = (("fusion-tool",), hashlib.sha256(json.dumps(key).encode()).hexdigest())
+    try:
+        cache = await asyncio.to_thread(_cache)
+        if (hit := (await cache.aget([full])).get(full)) is not None:
+            return dict(hit)
+    except UnreadableRow as error:
+        _log.warning("a search or page that was kept is made again: %s", error)
+    except (sqlite3.Error, OSError) as error:
+        _log.warning("the cache of searches and pages is left out: %s", error)
+        return await job()
+    value = await job()
+    if worth_keeping(value):
+        try:
+            await cache.aset({full: (value, seconds)})
+        except sqlite3.Error as error:
+            _log.warning("a search or page was not kept: %s", error)
+    return value
+
+
+@lru_cache(maxsize=1)
+def _cache() -> Any:
+    from langgraph.cache.sqlite import SqliteCache
+
+    path = user_cache_path("fusion-tool") / "tools.sqlite"
+    make_private(path)
+    return SqliteCache(path=str(path), serde=PlainSerializer())
+
+
+T = TypeVar("T")
+
+
+class SingleFlight:
+    """Runs each keyed job once and remembers its outcome; a failed job may be tried again."""
+
+    def __init__(self) -> None:
+        self._flights: dict[Hashable, asyncio.Task[Any]] = {}
+        self._waiting: dict[Hashable, int] = {}
+
+    async def __call__(self, key: Hashable, job: Callable[[], Awaitable[T]]) -> T:
+        """What `job()` returned, now or when `key` was first asked for.
+
+        Raises:
+            Exception: The job's own. The job is cancelled when the last of its waiters is.
+        """
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.ensure_future(_run(job))
+        self._waiting[key] = self._waiting.get(key, 0) + 1
+        try:
+            return await asyncio.shield(flight)
+        finally:
+            self._waiting[key] -= 1
+            if not self._waiting[key] and not _succeeded(flight):
+                flight.cancel()
+                self._flights.pop(key, None)
+
+
+def _succeeded(flight: asyncio.Task[Any]) -> bool:
+    return flight.done() and not flight.cancelled() and flight.exception() is None
+
+
+async def _run(job: Callable[[], Awaitable[T]]) -> T:
+    return await job()

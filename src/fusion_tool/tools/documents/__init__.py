@@ -1,0 +1,5 @@
+"""Exports `open_index`."""
+
+from fusion_tool.tools.documents.index import open_index
+
+__all__ = ["open_index"]

@@ -1,0 +1,153 @@
+"""`open_index`, `DocumentIndex`: the user's folder, searchable.
+
+Quoting makes every word a string (https://www.sqlite.org/fts5.html#full_text_query_syntax), so that
+nothing a model writes is read as an operator.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from unicodedata import normalize
+from urllib.parse import quote
+
+from fusion_tool.config.storage import exclusively
+from fusion_tool.errors import ConfigError
+from fusion_tool.grounding.sources import Found, found
+from fusion_tool.tools.documents import store
+from fusion_tool.tools.documents.folder import readable_folder
+from fusion_tool.tools.documents.refresh import Refreshed, refresh
+from fusion_tool.tools.documents.store import Hit, Skipped
+
+_WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
+_MOST_WORDS = 32
+
+_COMMON = (
+    "a about after all also an and any are as at be because been before being but by can could did do does "
+    "doing down for from had has have having he her here hers him his how i if in into is it its just me "
+    "more most my no nor not of off on once only or other our out over own s same she should so some such t "
+    "than that the their them then there these they this those through to too under until up very was we "
+    "were what when where which while who whom why will with would you your"
+)
+_STOP_WORDS = frozenset(_COMMON.split())
+
+
+def match_expression(question: str) -> str | None:
+    """The FTS5 expression for `question`, `None` where it holds no word at all.
+
+    Stop words are left out unless there is nothing else.
+    """
+    words = list(dict.fromkeys(_WORD.findall(normalize("NFC", question.lower()))))
+    telling = [word for word in words if word not in _STOP_WORDS] or words
+    return " OR ".join(f'"{word}"' for word in telling[:_MOST_WORDS]) or None
+
+
+_CANDIDATES = 200  # chunks looked at; enough that one long document cannot crowd out the others
+_GAP = "\n[...]\n"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentIndex:
+    """A folder's documents, ready to be searched from any thread and any event loop.
+
+    Args:
+        folder: The folder, a real path.
+        path: The index file.
+        held: How many documents it held when it was opened.
+        skipped: The documents that were left out, and why.
+    """
+
+    folder: Path
+    path: Path
+    held: int
+    skipped: tuple[Skipped, ...] = ()
+
+    async def search(self, query: str, limit: int = 6, *, max_chars: int = 1600) -> list[Found]:
+        """The documents that match `query` best, best first.
+
+        A document is one source, so it comes once, with its best chunks (of 60 to 120 words each) in
+        the order of the text. For a small context ask for few documents and `max_chars` of about 600,
+        which is one chunk.
+
+        Args:
+            query: Words in any form; FTS5's own syntax has no meaning here.
+            limit: How many documents at most.
+            max_chars: The length of one document's excerpt at most, in characters.
+        """
+        expression = match_expression(query)
+        if expression is None or limit < 1 or max_chars < 1:
+            return []
+        try:
+            hits = await asyncio.to_thread(store.matching, self.path, expression, _CANDIDATES)
+        except sqlite3.DatabaseError:  # the file was damaged or taken away since it was opened
+            await _refreshed(self.folder, self.path, None)
+            hits = await asyncio.to_thread(store.matching, self.path, expression, _CANDIDATES)
+        documents: dict[str, list[Hit]] = {}
+        for hit in hits:
+            documents.setdefault(hit.key, []).append(hit)
+        return [self._found(chunks, max_chars) for chunks in list(documents.values())[:limit]]
+
+    def _found(self, hits: list[Hit], max_chars: int) -> Found:
+        url = f"doc:{quote(os.fsencode(self.folder.name))}/{hits[0].key}"
+        return found(url, title=hits[0].title, kind="document", text=_excerpt(hits, max_chars))
+
+
+async def open_index(
+    folder: Path, *, cache_dir: Path | None = None, on_progress: Callable[[int, int], None] | None = None
+) -> DocumentIndex:
+    """Index the `.md`, `.txt`, `.html`, `.htm` and `.pdf` files below `folder`, or what changed of them.
+
+    Hidden files, links that leave the folder and files above 32 MB stay out. Safe while other threads
+    and processes do the same: one works, the others wait for it and then find nothing to do.
+
+    Args:
+        folder: The user's folder.
+        cache_dir: Where index files are kept; the user's cache folder by default.
+        on_progress: Called with the number of changed documents done and their total.
+
+    Raises:
+        ConfigError: The folder is missing or unreadable, the cache folder cannot be written, or whatever else
+            keeps the index from being made; it names the folder and the cause.
+    """
+    root = await asyncio.to_thread(readable_folder, folder)
+    if cache_dir is None:
+        from platformdirs import user_cache_path
+
+        cache_dir = user_cache_path("fusion-tool")
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
+    path = cache_dir / "documents" / f"{name}.sqlite"
+    try:
+        held, skipped = await _refreshed(root, path, on_progress)
+    except (OSError, sqlite3.OperationalError) as error:
+        cause = f"cannot write the index {str(path)!r} of the folder {str(root)!r} ({error})"
+        raise ConfigError(cause, field="documents") from error
+    except Exception as error:  # a run without its documents would look like one with them
+        cause = f"cannot index the folder {str(root)!r} ({type(error).__name__}: {error})"
+        raise ConfigError(cause, field="documents") from error
+    return DocumentIndex(root, path, held, tuple(skipped))
+
+
+async def _refreshed(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> Refreshed:
+    async with exclusively(path.with_suffix(".lock")):
+        return await refresh(root, path, on_progress)
+
+
+def _excerpt(hits: list[Hit], max_chars: int) -> str:
+    """The best chunks that fit into `max_chars`, in the order of the text; the best one is cut if it must be."""
+    best, *others = hits
+    chosen, left = [best], max_chars - len(best.text)
+    if left < 0:
+        return best.text[:max_chars].rsplit(maxsplit=1)[0]
+    for hit in others:
+        if (needed := len(hit.text) + len(_GAP)) <= left:
+            chosen.append(hit)
+            left -= needed
+    chosen.sort(key=attrgetter("place"))
+    runs = groupby(enumerate(chosen), key=lambda numbered: numbered[1].place - numbered[0])
+    return _GAP.join("\n".join(hit.text for _, hit in run) for _, run in runs)

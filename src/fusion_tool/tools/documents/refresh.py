@@ -1,0 +1,165 @@
+"""Bringing an index up to date with its folder: new and changed documents in, vanished ones out.
+
+A text is cut into whole paragraphs where they are short, into whole sentences where they are long.
+"""
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from fusion_tool.tools.documents import store
+from fusion_tool.tools.documents.folder import MAX_BYTES, Candidate, candidates
+from fusion_tool.tools.documents.store import Entry, Known, Skipped
+from fusion_tool.tools.extraction.content import ExtractionFailed
+from fusion_tool.tools.extraction.extract import extract
+
+_MOST_WORDS = 120
+_MOST_CHARS = 1000  # for scripts that put no spaces between words
+_TAIL_WORDS = 40  # a shorter rest goes with the chunk before it
+
+_SENTENCE_END = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+")
+
+
+def chunked(text: str) -> list[str]:
+    """Cut `text` into chunks of about 60 to 120 words, none above 160 words; lines are kept."""
+    chunks: list[str] = []
+    lines: list[str] = []
+    words = chars = 0
+    for piece in _pieces(text.replace("\0", " ")):
+        count = len(piece.split())
+        if lines and (words + count > _MOST_WORDS or chars + len(piece) > _MOST_CHARS):
+            chunks.append("\n".join(lines))
+            lines, words, chars = [], 0, 0
+        lines.append(piece)
+        words, chars = words + count, chars + len(piece)
+    if lines and chunks and words < _TAIL_WORDS and chars < _MOST_CHARS // 3:
+        chunks[-1] += "\n" + "\n".join(lines)
+    elif lines:
+        chunks.append("\n".join(lines))
+    return chunks
+
+
+def _pieces(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if line := line.strip():
+            yield from _split(line) if _too_long(line) else [line]
+
+
+def _split(line: str) -> Iterator[str]:
+    """Pack sentences, and the words of a sentence that is too long itself, up to half of a chunk."""
+    packed = ""
+    for sentence in _SENTENCE_END.split(line):
+        for part in _hard_split(sentence) if _too_long(sentence) else [sentence]:
+            if packed and _too_long(f"{packed} {part}", share=2):
+                yield packed
+                packed = part
+            else:
+                packed = f"{packed} {part}".strip()
+    if packed:
+        yield packed
+
+
+def _hard_split(sentence: str) -> Iterator[str]:
+    words = sentence.split()
+    step = _MOST_WORDS // 2
+    for start in range(0, len(words), step):
+        part = " ".join(words[start : start + step])
+        yield from (part[at : at + _MOST_CHARS // 2] for at in range(0, len(part), _MOST_CHARS // 2))
+
+
+def _too_long(text: str, share: int = 1) -> bool:
+    return len(text) > _MOST_CHARS // share or len(text.split()) > _MOST_WORDS // share
+
+
+_log = logging.getLogger(__name__)
+
+_BATCH_FILES, _BATCH_BYTES = 64, 8 << 20
+
+
+class Refreshed(NamedTuple):
+    """How many documents the index now holds, and which were left out."""
+
+    held: int
+    skipped: list[Skipped]
+
+
+async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> Refreshed:
+    """Index what changed below `root` into the file at `path`; the caller holds the lock.
+
+    Args:
+        root: The folder, a real path.
+        path: The index file; created or rebuilt where needed.
+        on_progress: Called with the number of changed documents done and their total.
+    """
+    await asyncio.to_thread(store.ensure, path)
+    known = await asyncio.to_thread(store.known_documents, path)
+    found = await asyncio.to_thread(lambda: list(candidates(root)))
+    problems: dict[str, str | None] = {one.key: one.problem for one in found if one.problem is not None}
+    sound = [one for one in found if one.problem is None]
+    changed = [one for one in sound if not one.signature or one.signature != _signature(known.get(one.key))]
+    skipped: dict[str, str | None] = {
+        key: before.problem for key, before in known.items() if before.problem is not None
+    }
+    done = 0
+    for batch in _batches(changed):
+        entries = await asyncio.gather(*(_entry(one, known.get(one.key), problems) for one in batch))
+        await asyncio.to_thread(store.write, path, [entry for entry in entries if entry is not None])
+        skipped |= {entry.key: entry.problem for entry in entries if entry and entry.chunks is not None}
+        done += len(batch)
+        if on_progress is not None:
+            on_progress(done, len(changed))
+    present = {one.key for one in sound} - problems.keys()
+    await asyncio.to_thread(store.remove, path, known.keys() - present)
+    skipped = {key: problem for key, problem in skipped.items() if key in present} | problems
+    left_out = {key: problem for key, problem in skipped.items() if problem is not None}
+    return Refreshed(len(present - left_out.keys()), [_warned(*one) for one in sorted(left_out.items())])
+
+
+def _signature(known: Known | None) -> str | None:
+    return known.signature if known else None
+
+
+def _batches(changed: list[Candidate]) -> Iterator[list[Candidate]]:
+    batch: list[Candidate] = []
+    for one in changed:
+        if batch and (len(batch) == _BATCH_FILES or sum(b.size for b in batch) + one.size > _BATCH_BYTES):
+            yield batch
+            batch = []
+        batch.append(one)
+    if batch:
+        yield batch
+
+
+async def _entry(one: Candidate, before: Known | None, problems: dict[str, str | None]) -> Entry | None:
+    """What to write for a document; `None`, and a line in `problems`, where it cannot be read."""
+    try:
+        data = await asyncio.to_thread(_read, one.path)
+    except OSError as error:
+        problems[one.key] = f"cannot be read ({error.strerror})"
+        return None
+    digest = hashlib.sha256(data).hexdigest()
+    if before is not None and before.hash == digest:
+        return Entry(one.key, one.signature, digest, title="", chunks=None)
+    try:
+        extracted = await extract(data, content_type=one.content_type)
+    except ExtractionFailed as error:
+        return Entry(one.key, one.signature, digest, one.name, chunks=[], problem=str(error))
+    chunks = await asyncio.to_thread(chunked, extracted.text)
+    problem = None if chunks else "holds no text"
+    return Entry(one.key, one.signature, digest, extracted.title or one.name, chunks, problem)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES)
+
+
+def _warned(key: str, problem: str) -> Skipped:
+    skipped = Skipped(unquote(key, errors="replace"), problem)
+    _log.warning("documents: %s %s; it is left out", *skipped)
+    return skipped

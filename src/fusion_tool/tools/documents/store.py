@@ -1,0 +1,161 @@
+"""The index file: which documents it holds, and their chunks in an FTS5 table.
+
+A chunk's row id is its document's number times 65,536 plus its own place in the document, so that a
+document's chunks are found without a further index.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from fusion_tool.config.storage import make_private
+
+_VERSION = 1
+_SCHEMA = f"""
+PRAGMA journal_mode = WAL;
+BEGIN;
+CREATE TABLE IF NOT EXISTS documents (
+    id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, signature TEXT NOT NULL, hash TEXT NOT NULL,
+    title TEXT NOT NULL, problem TEXT);
+CREATE VIRTUAL TABLE IF NOT EXISTS chunks USING fts5(
+    title, text, tokenize = 'porter unicode61 remove_diacritics 2');
+PRAGMA user_version = {_VERSION};
+COMMIT;
+"""
+_MOST_CHUNKS = 1 << 16
+_BUSY_SECONDS = 30.0
+_RANK = "bm25(3.0, 1.0)"  # the title's words weigh threefold
+
+
+class Skipped(NamedTuple):
+    """A document that is not in the index: its relative path as it can be shown, and why."""
+
+    path: str
+    reason: str
+
+
+class Known(NamedTuple):
+    """What the index remembers of a document."""
+
+    signature: str
+    hash: str
+    problem: str | None
+
+
+class Entry(NamedTuple):
+    """A document to write: `chunks` is `None` where only its signature is new."""
+
+    key: str
+    signature: str
+    hash: str
+    title: str
+    chunks: list[str] | None
+    problem: str | None = None
+
+
+class Hit(NamedTuple):
+    """A chunk that matches; `place` counts the chunks of its document, a lower `score` is better."""
+
+    key: str
+    title: str
+    place: int
+    text: str
+    score: float
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for one thread and one piece of work; committed at the end, rolled back on an error."""
+    with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection, connection:
+        connection.execute("PRAGMA synchronous = NORMAL")
+        yield connection
+
+
+def ensure(path: Path) -> None:
+    """Make the file at `path` a sound index: created where missing, rebuilt where corrupt or of another version."""
+    make_private(path)
+    try:
+        with opened(path) as connection:
+            sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            current = connection.execute("PRAGMA user_version").fetchone() in {(0,), (_VERSION,)}
+            if sound and current:
+                connection.executescript(_SCHEMA)
+                return
+    except sqlite3.OperationalError:  # locked, read-only or full: another file would not be better
+        raise
+    except sqlite3.DatabaseError:
+        pass
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    make_private(path)
+    with opened(path) as connection:
+        connection.executescript(_SCHEMA)
+
+
+def known_documents(path: Path) -> dict[str, Known]:
+    """What the index holds, by key."""
+    with opened(path) as connection:
+        rows = connection.execute("SELECT key, signature, hash, problem FROM documents")
+        return {key: Known(*rest) for key, *rest in rows}
+
+
+def write(path: Path, entries: Iterable[Entry]) -> None:
+    """Add or replace documents, all or none."""
+    with opened(path) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for entry in entries:
+            if entry.chunks is None:
+                update = "UPDATE documents SET signature = ? WHERE key = ?"
+                connection.execute(update, (entry.signature, entry.key))
+            else:
+                _drop(connection, entry.key)
+                _insert(connection, entry, entry.chunks)
+
+
+def remove(path: Path, keys: Iterable[str]) -> None:
+    """Forget documents."""
+    with opened(path) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for key in keys:
+            _drop(connection, key)
+
+
+def matching(path: Path, expression: str, limit: int) -> list[Hit]:
+    """The `limit` chunks that match best, by Okapi BM25 with the title's words weighted threefold.
+
+    Args:
+        path: The index file.
+        expression: An FTS5 query.
+        limit: How many chunks at most.
+    """
+    statement = f"""
+        WITH best AS (
+            SELECT rowid AS row, rank AS score FROM chunks
+            WHERE chunks MATCH ? AND rank MATCH ? ORDER BY rank LIMIT ?)
+        SELECT key, documents.title, row % {_MOST_CHUNKS}, text, score
+        FROM best JOIN chunks ON chunks.rowid = row JOIN documents ON documents.id = row / {_MOST_CHUNKS}
+        ORDER BY score, row"""  # noqa: S608 - a constant
+    with opened(path) as connection:
+        return [Hit(*row) for row in connection.execute(statement, (expression, _RANK, limit))]
+
+
+def _insert(connection: sqlite3.Connection, entry: Entry, chunks: list[str]) -> None:
+    inserted = connection.execute(
+        "INSERT INTO documents (key, signature, hash, title, problem) VALUES (?, ?, ?, ?, ?)",
+        (entry.key, entry.signature, entry.hash, entry.title, entry.problem),
+    )
+    rows = enumerate(chunks[:_MOST_CHUNKS], start=(inserted.lastrowid or 0) * _MOST_CHUNKS)
+    connection.executemany(
+        "INSERT INTO chunks (rowid, title, text) VALUES (?, ?, ?)",
+        ((row, entry.title, chunk) for row, chunk in rows),
+    )
+
+
+def _drop(connection: sqlite3.Connection, key: str) -> None:
+    row = connection.execute("SELECT id FROM documents WHERE key = ?", (key,)).fetchone()
+    if row is not None:
+        first = row[0] * _MOST_CHUNKS
+        connection.execute("DELETE FROM chunks WHERE rowid BETWEEN ? AND ?", (first, first + _MOST_CHUNKS - 1))
+        connection.execute("DELETE FROM documents WHERE id = ?", row)

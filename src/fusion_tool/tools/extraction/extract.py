@@ -1,0 +1,47 @@
+"""The one entry: untrusted bytes in, text out."""
+
+import re
+
+from fusion_tool.tools.extraction.content import Extracted, ExtractionFailed, body_kind, decode, parse_content_type
+
+_MAX_CHARS = 2_000_000
+_MARKDOWN = frozenset({"text/markdown", "text/x-markdown"})
+_HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*?)[ \t#]*$", re.MULTILINE)
+
+
+async def extract(
+    data: bytes,
+    *,
+    content_type: str,
+    url: str | None = None,
+    timeout: float = 10.0,  # noqa: ASYNC109 - the work happens in another process, which is killed
+) -> Extracted:
+    """Extract the text of a page, a PDF or a text file.
+
+    HTML and PDF are parsed in a process of their own, without secrets and with bounds on memory and
+    time; one that passes them is killed and replaced. Works in any thread and any event loop, and never
+    blocks the loop. A page is read up to its first 2 MB and 40,000 tags, a text up to 2,000,000
+    characters.
+
+    Args:
+        data: The body, decompressed.
+        content_type: The `Content-Type` header with its parameters, `""` where there was none.
+        url: The page's address, for what the parser can tell from it; never fetched.
+        timeout: Seconds of work, from when a worker takes the body.
+
+    Raises:
+        ExtractionFailed: One line on why there is no text: not a text format, broken, encrypted, past
+            the limits.
+    """
+    media, charset = parse_content_type(content_type)
+    kind = body_kind(media, data)
+    if kind == "text":
+        text = decode(data, charset)[:_MAX_CHARS]
+        heading = _HEADING.search(text) if media in _MARKDOWN else None
+        return Extracted(title=heading[1] if heading else "", text=text)
+    from fusion_tool.tools.extraction import html, pdf, pool
+
+    if kind == "pdf" and len(data) > pdf.MAX_BYTES:
+        raise ExtractionFailed(f"the PDF is larger than {pdf.MAX_BYTES >> 20} MB")
+    body = memoryview(data)[: html.MAX_BYTES] if kind == "html" else data
+    return await pool.ask({"kind": kind, "charset": charset, "url": url, "timeout": timeout}, body)

@@ -1,0 +1,58 @@
+"""Text out of a PDF; runs in the worker."""
+
+from typing import Any
+
+from fusion_tool.tools.extraction.content import ExtractionFailed
+
+MAX_BYTES = 32 << 20
+
+
+def read_pdf(data: bytes, max_chars: int) -> tuple[str, str]:
+    """The title and the text of a PDF, page after page until `max_chars` are read.
+
+    Raises:
+        ExtractionFailed: The file is broken or encrypted, or no page of it can be read.
+    """
+    import pypdfium2
+
+    try:
+        document: Any = pypdfium2.PdfDocument(data)  # type: ignore[no-untyped-call] # it has no types
+    except pypdfium2.PdfiumError as error:
+        raise ExtractionFailed(f"the PDF cannot be opened: {error}") from error
+    pages = len(document)
+    texts: list[str] = []
+    broken = length = 0
+    for number in range(pages):
+        try:
+            texts.append(_page_text(document, number))
+        except pypdfium2.PdfiumError:
+            broken += 1
+            continue
+        length += len(texts[-1])
+        if length >= max_chars:
+            break
+    title = _title(document)
+    document.close()
+    if broken == pages:
+        raise ExtractionFailed("no page of the PDF can be read")
+    return title, "\n\n".join(text for text in texts if text)[:max_chars]
+
+
+def _title(document: Any) -> str:
+    try:
+        return " ".join(document.get_metadata_value("Title").split())
+    except UnicodeDecodeError:
+        return ""
+
+
+def _page_text(document: Any, number: int) -> str:
+    page = document[number]
+    try:
+        words = page.get_textpage()
+        try:
+            lines = words.get_text_bounded(errors="replace").replace("\r\n", "\n").splitlines()
+        finally:
+            words.close()
+    finally:
+        page.close()
+    return "\n".join(line.strip() for line in lines).strip()

@@ -1,0 +1,208 @@
+"""The limited worker processes and their supervision.
+
+HTML and PDF have workers of their own, because a process that has loaded both parsers has less memory
+left for the page. The waiting is done in a handful of threads, so that no event loop blocks and no
+loop owns a worker.
+"""
+
+import asyncio
+import atexit
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, cast
+
+import fusion_tool
+from fusion_tool.tools.extraction.content import Extracted, ExtractionFailed
+from fusion_tool.tools.extraction.protocol import BrokenFrame, read_frame, write_frame
+
+if TYPE_CHECKING:
+    from io import BufferedReader, BufferedWriter
+
+# All that the interpreter may need to start; everything else, secrets first, stays here.
+_ENVIRONMENT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
+_MAX_REPLY = 16 << 20
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    package_root = str(Path(fusion_tool.__file__).parent.parent)
+    paths = [str(Path(entry).absolute()) for entry in sys.path if entry]
+    return kept | {"PYTHONPATH": os.pathsep.join([*paths, package_root]), "PYTHONUTF8": "1"}
+
+
+class Worker:
+    """One process that parses for one caller at a time; every method blocks.
+
+    Raises:
+        ExtractionFailed: The process cannot be started.
+    """
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-P", "-m", "fusion_tool.tools.extraction.worker"]
+        pipe = subprocess.PIPE
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+                start_new_session=True,  # a Ctrl-C in the terminal is for the parent
+            )
+        except OSError as error:
+            raise ExtractionFailed(f"the extraction process cannot be started ({error})") from error
+        self._stdin = cast("BufferedWriter", self._process.stdin)
+        self._stdout = cast("BufferedReader", self._process.stdout)
+        self.worn = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def ask(self, job: dict[str, Any], data: bytes | memoryview) -> Extracted:
+        """Have `data` parsed as `job` says.
+
+        Raises:
+            ExtractionFailed: The parser refused, or ran out of `job["timeout"]` seconds or of memory.
+        """
+        timeout = job["timeout"]
+        deadline = monotonic() + timeout
+        alarm = threading.Timer(timeout, self._process.kill)
+        alarm.daemon = True
+        alarm.start()
+        self.worn = True  # until a whole reply has come
+        try:
+            write_frame(self._stdin, job, data)
+            reply, text = read_frame(self._stdout, _MAX_REPLY)
+        except (OSError, ValueError, BrokenFrame) as error:
+            if monotonic() >= deadline:
+                raise ExtractionFailed(f"parsing took more than {timeout:g} s") from error
+            raise ExtractionFailed("the parser crashed or ran out of memory") from error
+        finally:
+            alarm.cancel()
+        self.worn = bool(reply.get("worn"))
+        if "error" in reply:
+            raise ExtractionFailed(str(reply["error"]))
+        return Extracted(title=str(reply.get("title", "")), text=text.decode("utf-8", "replace"))
+
+    def kill(self) -> None:
+        """End the process at once; safe from any thread, also while another one asks."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process and let go of its pipes; not while another thread asks."""
+        self._process.kill()
+        self._process.wait()
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the pipes alone: after a fork the process is the parent's."""
+        # The raw ends: the buffer above may hold half a message, which must not be flushed.
+        self._stdin.raw.close()
+        self._stdout.raw.close()
+        self._process.returncode = self._process.returncode or 0  # it is not ours to wait for
+
+
+_SIZES = {"html": 2, "pdf": 1}
+
+
+class _Call:
+    """One job; it knows the worker at work on it, so that a cancelled caller stops it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._worker: Worker | None = None
+        self._cancelled = False
+
+    def hand_to(self, worker: Worker | None) -> None:
+        with self._lock:
+            self._worker = worker
+            if worker is not None and self._cancelled:
+                worker.kill()
+
+    def cancel(self) -> None:
+        with self._lock:
+            self._cancelled = True
+            if self._worker is not None:
+                self._worker.kill()
+
+
+class _Lane:
+    """The workers for one kind of body, each used by one thread at a time."""
+
+    def __init__(self, size: int) -> None:
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="fusion-extraction")
+        self._idle: list[Worker] = []
+
+    async def ask(self, job: dict[str, Any], data: bytes | memoryview) -> Extracted:
+        call = _Call()
+        future = self._threads.submit(self._run, call, job, data)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
+
+    def _run(self, call: _Call, job: dict[str, Any], data: bytes | memoryview) -> Extracted:
+        worker = self._take()
+        call.hand_to(worker)
+        try:
+            return worker.ask(job, data)
+        finally:
+            call.hand_to(None)
+            if worker.worn:
+                worker.close()
+            else:
+                self._idle.append(worker)
+
+    def _take(self) -> Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive:
+                return worker
+            worker.close()
+        return Worker()
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    def forget(self) -> None:
+        for worker in self._idle:
+            worker.forget()
+
+
+_lanes: dict[str, _Lane] = {}
+
+
+async def ask(job: dict[str, Any], data: bytes | memoryview) -> Extracted:
+    """Have a worker do `job`: `kind`, `charset`, `url` and `timeout` in seconds of work.
+
+    Raises:
+        ExtractionFailed: No text came of it.
+    """
+    kind = job["kind"]
+    lane = _lanes.get(kind) or _lanes.setdefault(kind, _Lane(_SIZES[kind]))
+    return await lane.ask(job, data)
+
+
+@atexit.register
+def _close() -> None:
+    for lane in _lanes.values():
+        lane.close()
+
+
+def _forget() -> None:
+    for lane in _lanes.values():
+        lane.forget()
+    _lanes.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,71 @@
+"""The process that parses: `python -m fusion_tool.tools.extraction.worker`, one job after the other.
+
+It reads frames from its input and writes frames to its output until its input ends, so that it never
+outlives its parent. It holds no secret: its environment is scrubbed by whoever starts it.
+"""
+
+import os
+import sys
+from typing import Any
+
+from fusion_tool.tools.extraction.content import ExtractionFailed
+from fusion_tool.tools.extraction.protocol import (
+    BrokenFrame,
+    limit_cpu,
+    limit_process,
+    mapped_bytes,
+    read_frame,
+    refuse_unneeded,
+    write_frame,
+)
+
+MAX_CHARS = 2_000_000
+"""A text is cut here."""
+
+
+def parse(job: dict[str, Any], data: bytes) -> tuple[str, str]:
+    """The title and the text of `data` by the parser that `job["kind"]` names."""
+    if job["kind"] == "pdf":
+        from fusion_tool.tools.extraction.pdf import read_pdf
+
+        return read_pdf(data, MAX_CHARS)
+    from fusion_tool.tools.extraction.html import read_html
+
+    return read_html(data, job["charset"], job["url"])
+
+
+def answer(job: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    """The reply to one job: a title and a text, or an error."""
+    try:
+        title, text = parse(job, data)
+    except MemoryError:
+        return {"error": "parsing took more memory than is allowed", "worn": True}, b""
+    except ExtractionFailed as error:
+        return {"error": str(error)}, b""
+    except Exception as error:  # noqa: BLE001 - a hostile page may raise anything; the worker lives on
+        return {"error": f"the parser failed ({type(error).__name__})", "worn": True}, b""
+    return {"title": title[:1000]}, text[:MAX_CHARS].encode("utf-8", "replace")
+
+
+def main() -> None:
+    """Serve jobs until the input ends."""
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a parser prints must not pass for a frame
+    refuse_unneeded()
+    worn_at = limit_process()
+    while True:
+        try:
+            job, data = read_frame(source, sys.maxsize)
+        except BrokenFrame:
+            return
+        limit_cpu(job["timeout"])
+        reply, text = answer(job, data)
+        del data
+        size = mapped_bytes()
+        if worn_at is not None and size is not None and size > worn_at:
+            reply["worn"] = True
+        write_frame(sink, reply, text)
+
+
+if __name__ == "__main__":
+    main()

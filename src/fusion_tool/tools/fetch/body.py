@@ -1,0 +1,120 @@
+"""Reading a body that may be hostile: bounded as sent, and bounded as decompressed.
+
+Which bodies are worth reading is told by their declared type and, where none is declared, by their first bytes.
+"""
+
+import zlib
+from typing import TYPE_CHECKING
+
+from fusion_tool.tools.fetch.page import FetchFailed, one_line
+
+if TYPE_CHECKING:
+    from httpx import Response
+
+ACCEPT_ENCODING = "gzip"
+_GZIP = 16 + zlib.MAX_WBITS
+_MEGABYTE = 1_000_000
+
+
+async def read_body(response: "Response", max_bytes: int) -> bytes:
+    """The decoded body of a streamed response.
+
+    Only gzip is accepted: its decoder can be told how much to give, while a brotli page of 1.6 KB becomes
+    2.1 GB in one step.
+
+    Args:
+        response: An open httpx response of which nothing has been read.
+        max_bytes: Most bytes, as sent and as decompressed.
+
+    Raises:
+        FetchFailed: Too large, an encoding other than gzip, or broken gzip.
+    """
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"", "identity", "gzip", "x-gzip"}:
+        raise FetchFailed(f"content encoding {one_line(encoding)} is not accepted")
+    length = response.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length) > max_bytes:
+        raise _too_large(max_bytes)
+    inflate = _Inflater() if "gzip" in encoding else None
+    body, sent = bytearray(), 0
+    async for chunk in response.aiter_raw():
+        sent += len(chunk)
+        body += inflate(chunk, max_bytes + 1 - len(body)) if inflate else chunk
+        if max(sent, len(body)) > max_bytes:
+            raise _too_large(max_bytes)
+    if inflate and sent and not inflate.complete:
+        raise FetchFailed("the gzip body ends early")
+    return bytes(body)
+
+
+class _Inflater:
+    """A gzip decoder that never gives more than it is asked for; members may follow one another."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(_GZIP)
+
+    @property
+    def complete(self) -> bool:
+        return self._member.eof
+
+    def __call__(self, data: bytes, limit: int) -> bytes:
+        """Decode `data` to at most `limit` bytes; what lies beyond them is lost."""
+        out = bytearray()
+        try:
+            while data and len(out) < limit:
+                if self._member.eof:
+                    self._member = zlib.decompressobj(_GZIP)
+                out += self._member.decompress(data, limit - len(out))
+                data = self._member.unused_data
+        except zlib.error as error:
+            raise FetchFailed("the body is not valid gzip") from error
+        return bytes(out)
+
+
+def _too_large(max_bytes: int) -> FetchFailed:
+    size = f"{max_bytes / _MEGABYTE:g} MB" if max_bytes >= _MEGABYTE else f"{max_bytes} bytes"
+    return FetchFailed(f"page larger than {size}")
+
+
+_READABLE = {
+    "application/json",
+    "application/ld+json",
+    "application/pdf",
+    "application/x-pdf",
+    "application/xhtml+xml",
+    "application/xml",
+    "application/x-ndjson",
+    "application/javascript",
+    "application/yaml",
+}
+_UNDECLARED = {"", "application/octet-stream", "binary/octet-stream", "application/download"}
+_HEAD = 1024
+
+
+def readable_type(content_type: str) -> str:
+    """`content_type` if text can be made of it, before any of the body is read.
+
+    Raises:
+        FetchFailed: It is an image, an archive or the like.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind.startswith("text/") or kind.endswith(("+json", "+xml")) or kind in _READABLE | _UNDECLARED:
+        return content_type
+    raise FetchFailed(f"binary content {one_line(kind)}")
+
+
+def sniffed_type(content_type: str, data: bytes) -> str:
+    """`content_type`, or what `data` looks like where the server declared nothing.
+
+    Raises:
+        FetchFailed: Nothing was declared and the bytes are not text.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    head = data[:_HEAD]
+    if head.lstrip().startswith(b"%PDF-"):
+        return "application/pdf"
+    if kind not in _UNDECLARED:
+        return content_type
+    if b"\0" in head:
+        raise FetchFailed(f"binary content {one_line(kind) or 'of no declared type'}")
+    return "text/html" if b"<" in head and b">" in head else "text/plain"

@@ -1,0 +1,153 @@
+"""Reading one page: every hop guarded, every byte counted, everything under one clock."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fusion_tool.tools.exclusions import blocked_by
+from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, read_body, readable_type, sniffed_type
+from fusion_tool.tools.fetch.guard import blocked, check_address, environment_proxy, guarded_client
+from fusion_tool.tools.fetch.page import FetchFailed, FetchPolicy, Page, PageText, PageWithheld, one_line
+
+if TYPE_CHECKING:
+    from httpx import Cookies, Response
+
+_HEADERS = {
+    "User-Agent": "Mozilla/5.0 (compatible; fusion-tool)",
+    "Accept": "text/html,application/xhtml+xml,application/pdf,text/plain,application/json;q=0.9,*/*;q=0.5",
+    "Accept-Encoding": ACCEPT_ENCODING,
+}
+
+
+@dataclass(frozen=True)
+class _Download:
+    """What came over the wire, before anything was made of it."""
+
+    url: str
+    data: bytes
+    content_type: str
+    cacheable: bool
+
+
+@dataclass(frozen=True)
+class _Redirect:
+    """A hop that only named the next one."""
+
+    url: str
+    cookies: "Cookies"
+    cacheable: bool
+
+
+async def fetch_page(url: str, *, policy: FetchPolicy, offset: int = 0) -> Page:
+    """Fetch `url` and give one window of its text; `fetch_text` says how, and what is raised.
+
+    Args:
+        url: An http or https address.
+        policy: What may be reached and what it may cost.
+        offset: Where the window starts, in characters of the whole text.
+    """
+    return (await fetch_text(url, policy=policy)).page(offset, tokens=policy.page_tokens)
+
+
+async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:
+    """Fetch `url` and give its whole text.
+
+    The name is resolved once, every address it has must be public, and the connection goes to the address
+    that was checked; each redirect hop is held to the same rules. The environment's proxies are not used
+    unless `policy.trust_proxy` is set, because a proxy resolves names itself and so takes the check out of
+    this process; `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured either way.
+
+    Args:
+        url: An http or https address.
+        policy: What may be reached and what it may cost.
+
+    Raises:
+        BlockedAddress: The address, or a hop's, must not be fetched (`ExcludedDomain` where the caller
+            excluded it).
+        FetchFailed: The page cannot be read (`PageWithheld` where it holds a blocked fragment); one line.
+    """
+    try:
+        async with asyncio.timeout(policy.timeout) as clock:
+            download = await _follow(url, policy)
+            title, text = await _extract(download)
+    except TimeoutError as error:
+        if clock.expired():
+            raise FetchFailed(f"timed out after {policy.timeout:g} s") from error
+        raise
+    if not text.strip():
+        raise FetchFailed("empty page")
+    if blocked_by(f"{download.url} {title} {text}", policy.blocked_fragments):
+        raise PageWithheld("the page contains a blocked fragment")
+    return PageText(download.url, title, text, download.cacheable)
+
+
+async def _follow(url: str, policy: FetchPolicy) -> _Download:
+    """Walk the redirects from `url` to a body."""
+    cookies, cacheable = None, True
+    for _ in range(policy.max_redirects + 1):
+        check_address(url, policy)
+        hop = await _hop(url, policy, cookies)
+        cacheable = cacheable and hop.cacheable
+        if isinstance(hop, _Download):
+            return _Download(hop.url, hop.data, hop.content_type, cacheable)
+        url, cookies = hop.url, hop.cookies
+    raise FetchFailed(f"more than {policy.max_redirects} redirects")
+
+
+async def _hop(url: str, policy: FetchPolicy, cookies: "Cookies | None") -> _Download | _Redirect:
+    """One request: a redirect, or the body."""
+    import httpx
+    from ssrfguard import SSRFGuardError
+
+    try:
+        async with (
+            guarded_client(url, policy, cookies=cookies, headers=_HEADERS) as client,
+            client.stream("GET", url) as response,
+        ):
+            cacheable = "no-store" not in response.headers.get("cache-control", "").lower()
+            if response.next_request is not None:
+                return _Redirect(str(response.next_request.url), client.cookies, cacheable)
+            content_type = _acceptable(response)
+            data = await read_body(response, policy.max_bytes)
+            return _Download(url, data, sniffed_type(content_type, data), cacheable)
+    except SSRFGuardError as error:
+        raise blocked(error) from error
+    except httpx.ConnectError as error:
+        raise FetchFailed(one_line(f"cannot connect: {error}{_proxy_hint(url, policy)}")) from error
+    except httpx.TimeoutException as error:
+        raise FetchFailed(f"timed out after {policy.timeout:g} s") from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise FetchFailed(one_line(f"broken response: {error or type(error).__name__}")) from error
+
+
+def _acceptable(response: "Response") -> str:
+    """The content type of a response worth reading."""
+    if not response.is_success:
+        from http import HTTPStatus
+
+        # The phrase is ours: the server's own is free text for a model to read.
+        known = response.status_code in set(HTTPStatus)
+        phrase = f" {HTTPStatus(response.status_code).phrase}" if known else ""
+        raise FetchFailed(f"{response.status_code}{phrase}")
+    return readable_type(response.headers.get("content-type", ""))
+
+
+async def _extract(download: _Download) -> tuple[str, str]:
+    """Title and text of what was downloaded."""
+    from fusion_tool.tools.extraction.content import ExtractionFailed
+    from fusion_tool.tools.extraction.extract import extract
+
+    if not download.data.strip():
+        raise FetchFailed("empty page")
+    try:
+        extracted = await extract(download.data, content_type=download.content_type, url=download.url)
+    except ExtractionFailed as error:
+        raise FetchFailed(one_line(str(error))) from error
+    return extracted.title or "", extracted.text
+
+
+def _proxy_hint(url: str, policy: FetchPolicy) -> str:
+    """Behind a proxy that was not trusted, a failed connection has a cure worth naming."""
+    if policy.trust_proxy or not environment_proxy(url):
+        return ""
+    return " (the environment's proxy is not used for pages unless trust_proxy is set)"

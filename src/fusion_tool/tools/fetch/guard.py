@@ -1,0 +1,162 @@
+"""The address guard: which addresses a page may be fetched from.
+
+ssrfguard resolves a name once, checks every answer against the IANA special-purpose registries and connects
+to the address it checked, so that a second DNS answer changes nothing. It came out best of the libraries
+tried on the table in `tests/unit/web/hostile.py`. Added here are the rules it does not have: IPv6 is an allow
+list, addresses that carry an IPv4 address inside are refused (NAT64's well-known prefix aside), and hosts
+that the operator opened may be private.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from fusion_tool.errors import BlockedAddress
+from fusion_tool.tools.exclusions import canonical_host, is_excluded
+from fusion_tool.tools.fetch.page import ExcludedDomain, FetchPolicy, one_line
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ssrfguard import AddressTable, Policy
+    from ssrfguard.httpx import AsyncClient
+
+# Where an opened host may be. The table's rows for cloud metadata lie inside some of these, and stay denied.
+_INTRANET = {
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "::1/128",
+    "fc00::/7",
+}
+_NAT64 = "64:ff9b::/96"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def check_address(url: str, policy: FetchPolicy) -> None:
+    """Refuse `url` if its spelling alone shows that it must not be fetched; names are checked on connecting.
+
+    Raises:
+        ExcludedDomain: It belongs to one of `policy.excluded_domains`.
+        BlockedAddress: Not http(s), userinfo, another port than 80 or 443, no host, an address that is not
+            public, or a spelling that parsers disagree on.
+    """
+    from ssrfguard import SSRFGuardError
+
+    if is_excluded(url, policy.excluded_domains):
+        raise ExcludedDomain(f"{one_line(url)} belongs to an excluded domain")
+    try:
+        _rules(url, policy).check_url(url)
+    except SSRFGuardError as error:
+        raise blocked(error) from error
+
+
+def guarded_client(url: str, policy: FetchPolicy, **options: Any) -> "AsyncClient":
+    """An httpx client for one hop to `url`, which connects only to addresses that it has checked.
+
+    One short-lived client a hop: none outlives its event loop, and each hop is held to its own host's rules.
+    With `policy.trust_proxy` the environment's proxies are used, and they look the name up themselves.
+
+    Args:
+        url: The hop's address, already passed by `check_address`.
+        policy: The fetch's limits.
+        options: Further arguments of `httpx.AsyncClient`.
+    """
+    from ssrfguard.httpx import AsyncClient
+
+    proxy = environment_proxy(url) if policy.trust_proxy else None
+    # Not httpx's own reading of the environment: where NO_PROXY sends it past the proxy, the pin must hold.
+    return AsyncClient(
+        policy=_rules(url, policy),
+        verify=_tls(),
+        trust_env=False,
+        proxy=proxy,
+        timeout=policy.timeout,
+        **options,
+    )
+
+
+def environment_proxy(url: str) -> str | None:
+    """The proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) names for `url`."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts, proxies = urlsplit(url), getproxies()
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def blocked(error: Exception) -> BlockedAddress:
+    """The package's own error for a refusal of ssrfguard's."""
+    return BlockedAddress(one_line(f"not a public web address: {getattr(error, 'reason', error)}"))
+
+
+def _rules(url: str, policy: FetchPolicy) -> "Policy":
+    """The ssrfguard policy for the host of `url`."""
+    from ssrfguard import Policy
+
+    port = _opened_port(url, policy.allowed_private_hosts)
+    return Policy(
+        denied_networks=_table(opened=port is not None),
+        allowed_ports=frozenset({port} if port else _DEFAULT_PORTS.values()),
+        allow_proxy=policy.trust_proxy,
+    )
+
+
+def _opened_port(url: str, opened: Sequence[str]) -> int | None:
+    """The port of `url` if the operator opened its host there, else `None`."""
+    if not opened:
+        return None
+    from httpx import URL, InvalidURL
+
+    try:
+        parsed = URL(url)
+    except InvalidURL:
+        return None
+    port = parsed.port or _DEFAULT_PORTS.get(parsed.scheme)
+    host = canonical_host(parsed.host)
+    return port if port and any(_opens(entry, host, port) for entry in opened) else None
+
+
+def _opens(entry: str, host: str, port: int) -> bool:
+    """Whether `entry`, a host or host:port, opens `port` of `host`."""
+    name, colon, number = entry.rpartition(":")
+    if canonical_host(entry) == host:
+        return True
+    return bool(colon) and number == str(port) and canonical_host(name) == host
+
+
+@cache
+def _table(*, opened: bool) -> "AddressTable":
+    """The table of ssrfguard, with IPv6 turned into an allow list and, for `opened` hosts, the intranet let in.
+
+    NAT64's well-known prefix stays decoded: behind DNS64 every IPv4 site has such an address, and what is
+    inside is checked. The other ways to carry an IPv4 address inside an IPv6 one have no such use.
+    """
+    from dataclasses import replace
+
+    from ssrfguard import DEFAULT_DENIED, AddressTable, Block, Reach
+
+    def ours(block: Block) -> Block:
+        network = str(block.network)
+        if opened and network in _INTRANET:
+            return replace(block, reach=Reach.PERMITTED)
+        if block.reach is Reach.TRANSLATED and network != _NAT64:
+            return replace(block, reach=Reach.DENIED)
+        return block
+
+    rest = Block(ip_network("::/0"), "outside global unicast", "RFC4291", Reach.DENIED)
+    unicast = Block(ip_network("2000::/3"), "global unicast", "RFC4291", Reach.PERMITTED)
+    return AddressTable((*map(ours, DEFAULT_DENIED.blocks), rest, unicast))
+
+
+@cache
+def _tls() -> "ssl.SSLContext":
+    """One TLS context a process: loading the certificates costs more than many requests."""
+    from httpx import create_ssl_context
+
+    return create_ssl_context()

@@ -1,0 +1,131 @@
+"""A page that was read, one window of its text at a time; the fetch policy; what can go wrong.
+
+Each failure is one line that may be shown to a model.
+
+FusionError
+├── BlockedAddress
+│   └── ExcludedDomain    the caller excluded this domain
+└── FetchFailed           the page could not be read
+    └── PageWithheld      it was read, and holds a blocked fragment
+"""
+
+from dataclasses import dataclass
+
+from fusion_tool.errors import BlockedAddress, FusionError
+
+_LONGEST = 300
+
+
+def one_line(text: str) -> str:
+    """`text` on one line and bounded: addresses and header values in it were written by strangers."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _LONGEST]).split())
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "..."
+
+
+class ExcludedDomain(BlockedAddress):
+    """The address, or one that it redirects to, belongs to a domain that the caller excluded."""
+
+
+class FetchFailed(FusionError):  # noqa: N818 - the public name is part of the contract
+    """A page that could not be read; the message says why in one line."""
+
+
+class PageWithheld(FetchFailed):
+    """A page that was read and dropped: it contains one of the caller's blocked fragments."""
+
+
+_CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True)
+class Page:
+    """One window of a page.
+
+    Args:
+        url: The address after redirects.
+        title: The page's title; empty where it has none.
+        text: This window's text, with a closing note where more follows.
+        next_offset: Where to read on, in characters of the whole text; `None` at the end.
+        total_chars: Length of the whole text.
+        cacheable: False where a response on the way said `Cache-Control: no-store`.
+    """
+
+    url: str
+    title: str
+    text: str
+    next_offset: int | None
+    total_chars: int
+    cacheable: bool
+
+
+@dataclass(frozen=True)
+class PageText:
+    """A whole page.
+
+    Args:
+        url: The address after redirects.
+        title: The page's title; empty where it has none.
+        text: All of it.
+        cacheable: False where a response on the way said `Cache-Control: no-store`.
+    """
+
+    url: str
+    title: str
+    text: str
+    cacheable: bool
+
+    def page(self, offset: int, *, tokens: int) -> Page:
+        """The window from `offset` on, at most `tokens` long.
+
+        Raises:
+            FetchFailed: `offset` is not inside the text.
+        """
+        part, next_offset = window(self.text, offset=offset, tokens=tokens)
+        return Page(self.url, self.title, part, next_offset, len(self.text), self.cacheable)
+
+
+def window(text: str, *, offset: int, tokens: int) -> tuple[str, int | None]:
+    """The part of `text` from `offset` on that fits `tokens`, and the offset at which to read on.
+
+    A cut falls on white space where the window's last fifth has any, so that no word is lost.
+
+    Raises:
+        FetchFailed: `offset` is not inside the text.
+    """
+    if not 0 <= offset < len(text):
+        raise FetchFailed(f"offset {offset} is outside the page's {len(text)} characters")
+    size = max(1, tokens * _CHARACTERS_PER_TOKEN)
+    end = offset + size
+    if end >= len(text):
+        return text[offset:], None
+    soft = max(text.rfind(mark, end - size // 5, end) for mark in ("\n", " "))
+    end = soft + 1 if soft >= 0 else end
+    note = f"[cut at character {end} of {len(text)}; read on with offset={end}]"
+    return f"{text[offset:end].rstrip()}\n\n{note}", end
+
+
+@dataclass(frozen=True)
+class FetchPolicy:
+    """The limits of one fetch.
+
+    Args:
+        excluded_domains: Domains that are never fetched, subdomains and redirect hops included.
+        blocked_fragments: A page whose text contains one of these is withheld.
+        allowed_private_hosts: Hosts (`"host"`, any port, or `"host:port"`) that may be loopback or private.
+        max_bytes: Most bytes of a body, as sent and as decompressed.
+        timeout: Seconds for everything: lookup, redirects, body, extraction.
+        max_redirects: Most hops after the first address.
+        page_tokens: Length of one window of text, at about four characters a token.
+        trust_proxy: Whether pages go through the proxies of the environment (`HTTPS_PROXY`, ...). A proxy
+            looks names up itself, so that pinning the checked address is then the proxy's job: off unless
+            the operator says so.
+    """
+
+    excluded_domains: tuple[str, ...] = ()
+    blocked_fragments: tuple[str, ...] = ()
+    allowed_private_hosts: tuple[str, ...] = ()
+    max_bytes: int = 5_000_000
+    timeout: float = 20.0
+    max_redirects: int = 5
+    page_tokens: int = 4000
+    trust_proxy: bool = False

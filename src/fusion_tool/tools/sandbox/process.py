@@ -1,0 +1,157 @@
+"""One started sandbox: its two processes, its output, its memory, and its certain end.
+
+Memory is that of the whole sandbox: resource limits bound each process, never their sum.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fusion_tool.tools.sandbox.bubblewrap import WORK
+
+_START_SECONDS = 10
+_CHUNK = 65_536
+
+
+@dataclass(slots=True)
+class Box:
+    """A running sandbox, which owns its descriptors.
+
+    Attributes:
+        process: Bubblewrap on the host's side; it ends when the command does.
+        output: Read end of the command's standard output and error, non-blocking.
+        status: Read end of bubblewrap's reports, non-blocking.
+        handles: Process descriptors of bubblewrap and of the sandbox's first process: unlike ids they never
+            come to mean another process.
+        reports: What bubblewrap has reported so far, a JSON object a line: `child-pid`, then `exit-code`.
+    """
+
+    process: subprocess.Popen[bytes]
+    output: int
+    status: int
+    handles: list[int] = field(default_factory=list)
+    reports: bytearray = field(default_factory=bytearray)
+
+    async def opened(self) -> "Box":
+        """Wait until bubblewrap has made the sandbox's first process, or has failed to."""
+        self._hold(self.process.pid)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_START_SECONDS):
+                while self.init is None and await self._listen():
+                    pass
+        if self.init is not None:
+            self._hold(self.init)
+        return self
+
+    @property
+    def init(self) -> int | None:
+        """Process id of the sandbox's first process, `None` where bubblewrap failed before it existed."""
+        return self._reported("child-pid")
+
+    @property
+    def exit_code(self) -> int | None:
+        """The command's exit status, `None` where it did not end by itself; known after `destroy`."""
+        return self._reported("exit-code")
+
+    async def destroy(self) -> None:
+        """Kill whatever still runs, and return when nothing does.
+
+        The kernel ends every process of a process namespace before the namespace's first process is gone, so
+        that waiting for this one waits for daemons too.
+        """
+        for handle in self.handles:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        for handle in self.handles:
+            await readable(handle)
+        self.process.wait()  # it has ended; this takes its exit status
+        while await self._listen():
+            pass
+
+    def close(self) -> None:
+        """Close the descriptors; after `destroy`."""
+        for descriptor in (*self.handles, self.output, self.status):
+            os.close(descriptor)
+
+    def _hold(self, pid: int) -> None:
+        with suppress(ProcessLookupError):
+            self.handles.append(os.pidfd_open(pid))
+
+    async def _listen(self) -> bytes:
+        await readable(self.status)
+        heard = os.read(self.status, _CHUNK)
+        self.reports += heard
+        return heard
+
+    def _reported(self, name: str) -> int | None:
+        whole_lines = self.reports[: self.reports.rfind(b"\n") + 1].splitlines()
+        values = (json.loads(line).get(name) for line in whole_lines)
+        return next((value for value in values if isinstance(value, int)), None)
+
+
+async def readable(descriptor: int) -> None:
+    """Return when a pipe has something to read or has ended, or when a process descriptor's process has."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(descriptor, _settle, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(descriptor)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+_EVERY_SECONDS = 0.05
+_HELD = (b"RssAnon:", b"RssShmem:", b"VmSwap:")  # mapped program files are the page cache's, not the sandbox's
+_INODE_BYTES = 1024  # what the kernel spends on an empty file, which the size of a tmpfs does not count
+
+
+def held(init: int) -> int:
+    """Bytes of memory that a sandbox's processes and the names of its files take.
+
+    Pages shared between processes count once for each, so that the sum errs upwards only; the content of files
+    is not in it, as `disk_mb` bounds that.
+
+    Args:
+        init: Process id of the sandbox's first process.
+    """
+    return _in_processes(init) + _INODE_BYTES * _files(init)
+
+
+async def exceeded(init: int, limit: int) -> None:
+    """Return as soon as the sandbox is seen to hold more than `limit` bytes."""
+    while True:
+        await asyncio.sleep(_EVERY_SECONDS)
+        if await asyncio.to_thread(held, init) > limit:
+            return
+
+
+def _in_processes(root: int) -> int:
+    total, waiting = 0, [str(root)]
+    while waiting:
+        process = Path("/proc", waiting.pop())
+        try:
+            lines = (process / "status").read_bytes().splitlines()
+            children = b" ".join(each.read_bytes() for each in process.glob("task/*/children"))
+        except OSError:  # it has ended meanwhile
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(_HELD))
+        waiting += children.decode().split()
+    return total
+
+
+def _files(init: int) -> int:
+    try:
+        system = os.statvfs(f"/proc/{init}/root{WORK}")
+    except OSError:
+        return 0
+    return system.f_files - system.f_ffree

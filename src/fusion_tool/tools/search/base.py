@@ -1,0 +1,246 @@
+"""What every provider shares: the result, the receipt, one safe JSON request.
+
+The endpoint is trusted and may be private, so there is no address guard. Redirects are not followed: httpx would send a
+key's header on to wherever they lead. No message quotes the request or an exception, because httpx puts a malformed
+header's value, a key, into its own.
+"""
+
+import html
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from fusion_tool.errors import FusionError
+from fusion_tool.tools.exclusions import blocked_by, is_excluded
+from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, read_body
+from fusion_tool.tools.fetch.page import FetchFailed
+
+
+class SearchFailed(FusionError):  # noqa: N818 - the public name is part of the contract
+    """No provider gave a result that may be shown.
+
+    Args:
+        attempts: One line a provider, `"name: reason"`.
+        dropped: How many results were found and dropped by exclusion.
+    """
+
+    def __init__(self, attempts: Sequence[str], dropped: int = 0) -> None:
+        super().__init__("search failed: " + "; ".join(attempts))
+        self.attempts = list(attempts)
+        self.dropped = dropped
+
+
+_LONGEST_TITLE = 300
+_LONGEST_SNIPPET = 2000
+_LONGEST_URL = 2000
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """One hit. All three fields were written by strangers: data, never instructions."""
+
+    title: str
+    url: str
+    snippet: str
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """The hits of the first provider that had any.
+
+    Args:
+        results: At most `limit` hits, best first, each address once.
+        provider: Who answered.
+        dropped: Hits that the caller's exclusions removed, over all providers asked.
+        attempts: One line for each provider that failed before, `"name: reason"`.
+    """
+
+    results: list[SearchResult]
+    provider: str
+    dropped: int = 0
+    attempts: list[str] = field(default_factory=list)
+
+
+class ProviderFailed(Exception):  # noqa: N818 - says what happened, as its public siblings do
+    """One provider gave nothing; the message is the reason in one line, and never holds a key.
+
+    Args:
+        reason: The message.
+        may_be_charged: Whether the provider may have served the request.
+    """
+
+    def __init__(self, reason: str, *, may_be_charged: bool = False) -> None:
+        super().__init__(reason)
+        self.may_be_charged = may_be_charged
+
+
+def normalised(
+    rows: Iterable[Any], *, title: str, url: str, snippet: Callable[[Mapping[str, Any]], Any]
+) -> list[SearchResult]:
+    """A provider's rows as results: plain bounded text, web addresses only, each address once.
+
+    Args:
+        rows: The provider's hits; what is not an object with a web address is left out.
+        title: The key of a hit's title.
+        url: The key of its address.
+        snippet: Takes a hit to its text.
+    """
+    seen: dict[str, SearchResult] = {}
+    for row in rows:
+        if not isinstance(row, Mapping):
+            continue
+        address = str(row.get(url) or "").strip()
+        if address.lower().startswith(("http://", "https://")) and len(address) <= _LONGEST_URL:
+            heading = _plain(row.get(title), _LONGEST_TITLE)
+            hit = SearchResult(heading or address, address, _plain(snippet(row), _LONGEST_SNIPPET))
+            seen.setdefault(address, hit)
+    return list(seen.values())
+
+
+def without_excluded(
+    results: Sequence[SearchResult], excluded_domains: Sequence[str], fragments: Sequence[str]
+) -> list[SearchResult]:
+    """`results` less those of excluded domains and those that contain a blocked fragment."""
+    return [
+        result
+        for result in results
+        if not is_excluded(result.url, excluded_domains)
+        and not blocked_by(f"{result.title} {result.url} {result.snippet}", fragments)
+    ]
+
+
+def _plain(value: Any, longest: int) -> str:
+    """`value` as one line of text: entities decoded, white space collapsed, bounded."""
+    text = " ".join(html.unescape(str(value or "")[: 4 * longest]).split())
+    return text if len(text) <= longest else text[:longest] + "..."
+
+
+@dataclass
+class Receipt:
+    """What the provider itself says that a request cost, in US dollars; `None` where it does not."""
+
+    cost_usd: float | None = None
+
+
+Pay: TypeAlias = Callable[[str, int], AbstractAsyncContextManager[Receipt]]
+"""Takes a provider's name and how many results it is asked for; the request is made inside.
+
+It raises `OverBudget` for one that cannot be afforded. A `ProviderFailed` from inside says whether the provider may
+charge for the request; any other exception leaves it open.
+"""
+
+
+@asynccontextmanager
+async def unpaid(provider: str, results: int) -> AsyncIterator[Receipt]:
+    """Nobody is told."""
+    del provider, results
+    yield Receipt()
+
+
+_MAX_BYTES = 2_000_000
+# 432 and 433 are Tavily's own, for a plan's and a pay-as-you-go limit.
+_EXHAUSTED = {402, 432, 433}
+
+
+def api_key(variable: str) -> str:
+    """The key in the environment variable `variable`.
+
+    Raises:
+        ProviderFailed: It is not set, or cannot stand in a header.
+    """
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise ProviderFailed(f"no key: set {variable}")
+    if not key.isascii() or not key.isprintable():
+        raise ProviderFailed(f"the key in {variable} has characters that no key has")
+    return key
+
+
+async def request_json(  # noqa: PLR0913 - one argument for each part of a request
+    method: str,
+    url: str,
+    *,
+    timeout: float,  # noqa: ASYNC109 - passed on to httpx
+    headers: Mapping[str, str] | None = None,
+    params: Mapping[str, str | int] | None = None,
+    body: Mapping[str, Any] | None = None,
+    refused: str = "access refused",
+) -> dict[str, Any]:
+    """Send a request and give the JSON object of its answer.
+
+    Args:
+        method: `"GET"` or `"POST"`.
+        url: The provider's endpoint.
+        timeout: Seconds for each step of the request.
+        headers: Further headers, a key among them.
+        params: The query string.
+        body: The JSON body.
+        refused: What to say on 401 and 403.
+
+    Raises:
+        ProviderFailed: No connection, another status than 2xx, or no JSON object.
+    """
+    import httpx
+
+    sent = {"Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING, **(headers or {})}
+    try:
+        async with (
+            httpx.AsyncClient(timeout=timeout, headers=sent) as client,
+            client.stream(method, url, params=params, json=body) as response,
+        ):
+            _check_status(response.status_code, refused)
+            return _object(await read_body(response, _MAX_BYTES))
+    except httpx.TimeoutException as error:
+        raise ProviderFailed(f"timed out after {timeout:g} s", may_be_charged=True) from error
+    except httpx.ConnectError as error:
+        raise ProviderFailed("cannot connect") from error
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise ProviderFailed(f"the request failed ({type(error).__name__})", may_be_charged=True) from error
+    except FetchFailed as error:
+        raise ProviderFailed(str(error), may_be_charged=True) from error
+
+
+def rows(answer: Mapping[str, Any], *path: str) -> list[Any]:
+    """The list at `path` inside `answer`; empty where a step is missing.
+
+    Raises:
+        ProviderFailed: Something else stands there.
+    """
+    value: Any = answer
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else value
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ProviderFailed(f"unexpected JSON: {'.'.join(path)} is not a list", may_be_charged=True)
+    return value
+
+
+def _check_status(code: int, refused: str) -> None:
+    if HTTPStatus.OK <= code < HTTPStatus.MULTIPLE_CHOICES:
+        return
+    if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        raise ProviderFailed(f"{refused} ({code})")
+    if code == HTTPStatus.TOO_MANY_REQUESTS:
+        raise ProviderFailed("rate limited (429)")
+    if code in _EXHAUSTED:
+        raise ProviderFailed(f"the plan's limit is used up ({code})")
+    if HTTPStatus.MULTIPLE_CHOICES <= code < HTTPStatus.BAD_REQUEST:
+        raise ProviderFailed(f"answered with a redirect ({code}): configure the final address")
+    phrase = HTTPStatus(code).phrase if code in set(HTTPStatus) else "unknown status"
+    raise ProviderFailed(f"{code} {phrase}")
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        kind = "HTML instead of JSON" if data.lstrip()[:1] == b"<" else "no valid JSON"
+        raise ProviderFailed(f"answered {kind}", may_be_charged=True) from error
+    if not isinstance(answer, dict):
+        raise ProviderFailed("unexpected JSON: not an object", may_be_charged=True)
+    return answer

@@ -1,0 +1,114 @@
+"""DuckDuckGo, without a key, through ddgs (the package once named duckduckgo-search)."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import ceil
+from typing import Any, TypeVar
+
+from fusion_tool.errors import ConfigError
+from fusion_tool.tools.search.base import ProviderFailed, SearchResult, normalised
+
+_T = TypeVar("_T")
+_LONGEST_QUERY = 400
+
+
+async def search(
+    query: str,
+    *,
+    limit: int,
+    excluded_domains: Sequence[str] = (),
+    timeout: float = 15.0,  # noqa: ASYNC109 - ddgs blocks, so the limit is set here
+    backends: Sequence[str] = ("duckduckgo",),
+) -> list[SearchResult]:
+    """Search with ddgs in a thread that is left behind when `timeout` passes.
+
+    Args:
+        query: What to look for.
+        limit: Most results.
+        excluded_domains: Passed on as `-site:` operators while the query stays short.
+        timeout: Seconds.
+        backends: Engines of ddgs to ask.
+
+    Raises:
+        ConfigError: An engine that ddgs does not have; ddgs itself would silently ask all of them.
+        ProviderFailed: No results: ddgs does not tell a rate limit from an empty answer.
+    """
+    from ddgs import DDGS
+    from ddgs.exceptions import DDGSException, RatelimitException, TimeoutException
+
+    _check_backends(backends)
+    asked = _with_exclusions(query, excluded_domains)
+
+    def call() -> list[dict[str, Any]]:
+        engine = DDGS(timeout=ceil(timeout))
+        return engine.text(asked, max_results=limit, backend=",".join(backends))
+
+    try:
+        async with asyncio.timeout(timeout):
+            hits = await _in_daemon_thread(call)
+    except (TimeoutError, TimeoutException) as error:
+        raise ProviderFailed(f"timed out after {timeout:g} s") from error
+    except RatelimitException as error:
+        raise ProviderFailed("rate limited") from error
+    except DDGSException as error:
+        if "No results" in str(error):
+            raise ProviderFailed("no results (maybe rate limited)") from error
+        raise ProviderFailed("the engine cannot be reached (maybe rate limited)") from error
+    except Exception as error:
+        # ddgs takes foreign HTML apart, and a changed page can break it in any way.
+        raise ProviderFailed(f"ddgs failed ({type(error).__name__})") from error
+    results = normalised(hits, title="title", url="href", snippet=lambda row: row.get("body"))
+    if not results:
+        raise ProviderFailed("no results (maybe rate limited)")
+    return results
+
+
+def _check_backends(backends: Sequence[str]) -> None:
+    from ddgs.engines import ENGINES
+
+    known = sorted(ENGINES["text"])
+    for name in backends:
+        if name not in known:
+            raise ConfigError(f"{name!r} is not one of {', '.join(known)}", field="search.backends")
+    if not backends:
+        raise ConfigError(f"name at least one of {', '.join(known)}", field="search.backends")
+
+
+def _with_exclusions(query: str, excluded_domains: Sequence[str]) -> str:
+    for domain in excluded_domains:
+        longer = f"{query} -site:{domain}"
+        if len(longer) > _LONGEST_QUERY:
+            break
+        query = longer
+    return query
+
+
+async def _in_daemon_thread(call: Callable[[], _T]) -> _T:
+    """Await a blocking `call` in a thread of its own.
+
+    Not the loop's executor: `asyncio.run` joins that at its end, and a stuck search would hold the process.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[_T] = loop.create_future()
+
+    def settle(result: _T | None, error: Exception | None) -> None:
+        if future.cancelled():
+            return
+        if error is None:
+            future.set_result(result)  # type: ignore[arg-type] # no error means that there is a result
+        else:
+            future.set_exception(error)
+
+    def work() -> None:
+        result, failure = None, None
+        try:
+            result = call()
+        except Exception as error:  # noqa: BLE001 - carried over to the awaiting task as it is
+            failure = error
+        with suppress(RuntimeError):  # the loop closed while the search was running
+            loop.call_soon_threadsafe(settle, result, failure)
+
+    threading.Thread(target=work, name="ddgs", daemon=True).start()
+    return await future

@@ -1,0 +1,43 @@
+"""SearXNG, the operator's own: https://docs.searxng.org/dev/search_api.html."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from fusion_tool.tools.fetch.page import one_line
+from fusion_tool.tools.search.base import ProviderFailed, SearchResult, normalised, request_json, rows
+
+
+async def search(
+    query: str,
+    *,
+    limit: int,
+    excluded_domains: Sequence[str] = (),  # noqa: ARG001 - its API has no such parameter
+    timeout: float = 15.0,  # noqa: ASYNC109 - passed on to httpx
+    base_url: str | None = None,
+) -> list[SearchResult]:
+    """Search with the SearXNG at `base_url`, else at `SEARXNG_URL`; its JSON format must be enabled.
+
+    Raises:
+        ProviderFailed: No address, or no usable answer; names the engines that did not respond.
+    """
+    url = (base_url or os.environ.get("SEARXNG_URL", "")).strip().rstrip("/")
+    if not url:
+        raise ProviderFailed("no address: set SEARXNG_URL")
+    answer = await request_json(
+        "GET",
+        f"{url}/search",
+        timeout=timeout,
+        params={"q": query, "format": "json"},
+        refused="JSON is refused: enable it under search.formats in its settings.yml",
+    )
+    hits = normalised(rows(answer, "results"), title="title", url="url", snippet=lambda row: row.get("content"))
+    if not hits and (silent := _silent_engines(rows(answer, "unresponsive_engines"))):
+        raise ProviderFailed(one_line(f"no results; engines that did not respond: {silent}"))
+    return hits[:limit]
+
+
+def _silent_engines(engines: list[Any]) -> str:
+    """`engine (reason)` for each engine that gave nothing, as `[[engine, reason], ...]` or `[engine, ...]`."""
+    pairs = [engine if isinstance(engine, list) else [engine] for engine in engines]
+    return ", ".join(f"{pair[0]} ({pair[1]})" if len(pair) > 1 else str(pair[0]) for pair in pairs if pair)

@@ -1,0 +1,37 @@
+"""Tavily, by key: https://docs.tavily.com/documentation/api-reference/endpoint/search."""
+
+from collections.abc import Sequence
+
+from fusion_tool.tools.search.base import SearchResult, api_key, normalised, request_json, rows
+
+_URL = "https://api.tavily.com"
+_MOST = 20
+
+
+async def search(
+    query: str,
+    *,
+    limit: int,
+    excluded_domains: Sequence[str] = (),
+    timeout: float = 15.0,  # noqa: ASYNC109 - passed on to httpx
+    base_url: str | None = None,
+) -> list[SearchResult]:
+    """Search with Tavily's basic depth, which costs one credit.
+
+    Raises:
+        ProviderFailed: No key in `TAVILY_API_KEY`, or no usable answer.
+    """
+    answer = await request_json(
+        "POST",
+        f"{base_url or _URL}/search",
+        timeout=timeout,
+        headers={"Authorization": f"Bearer {api_key('TAVILY_API_KEY')}"},
+        body={
+            "query": query,
+            "max_results": min(limit, _MOST),
+            "search_depth": "basic",
+            "exclude_domains": list(excluded_domains),
+        },
+        refused="the key in TAVILY_API_KEY was refused",
+    )
+    return normalised(rows(answer, "results"), title="title", url="url", snippet=lambda row: row.get("content"))

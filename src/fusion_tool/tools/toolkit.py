@@ -1,0 +1,119 @@
+"""What the seats of one run share: the tools, the folder's index, and everything that was already looked up."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from langchain_core.tools import BaseTool
+
+from fusion_tool.budget.ledger import Ledger
+from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.grounding.sources import Found
+from fusion_tool.routing.policy.documents import seat_config
+from fusion_tool.routing.policy.locality import stays_here
+from fusion_tool.tools.caching import SingleFlight
+from fusion_tool.tools.documents.index import DocumentIndex, open_index
+from fusion_tool.tools.fetch.page import FetchPolicy
+from fusion_tool.tools.search.base import Receipt
+from fusion_tool.tools.untrusted import fence
+
+_OUTWARD, _READING = ("web_search", "fetch_page"), ("search_documents",)
+"""The tools that send something out, and the one that reads the user's documents."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kit:
+    """A run's tools and what they need.
+
+    Args:
+        config: The run's configuration.
+        nonce: The token of the run's fences.
+        tools: What a seat may call: LangChain tools, and providers' own server tools as dicts.
+        ledger: The run's limits, as its seats together draw on them.
+        once: Does identical searches, fetches and indexing once for all seats.
+    """
+
+    config: FusionConfig
+    nonce: str
+    tools: tuple[BaseTool | dict[str, Any], ...]
+    ledger: Ledger
+    builtin: int = 0
+    once: SingleFlight = field(default_factory=SingleFlight)
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether there are documents or the web to answer from."""
+        return has_sources(self.config)
+
+    @property
+    def tool_names(self) -> list[str]:
+        """What the tools are called."""
+        return [one.name for one in self.tools if isinstance(one, BaseTool)]
+
+    def is_own(self, tool: Any) -> bool:
+        """Whether `tool` is the caller's, not the package's."""
+        return not any(tool is one for one in self.tools[: self.builtin])
+
+    def for_seat(self, panelist: Panelist) -> "Kit":
+        """What of the kit a seat may use while `panelist` is its model: all of it, unless documents must stay here."""
+        config = seat_config(self.config, panelist)
+        if config is self.config:
+            return self
+        reads = config.documents is not None
+        hidden = _OUTWARD if reads else _READING
+        kept = [one for one in self.tools[: self.builtin] if not isinstance(one, BaseTool) or one.name not in hidden]
+        own = [one for one in self.tools[self.builtin :] if not reads or stays_here(one)]
+        return replace(self, config=config, tools=(*kept, *own), builtin=len(kept))
+
+    async def documents(self) -> DocumentIndex:
+        """The index of the user's folder.
+
+        Raises:
+            ConfigError: The folder cannot be read.
+        """
+        if self.config.documents is None:
+            raise LookupError("no documents folder is configured")
+        folder = self.config.documents.path
+        return await self.once(("index", folder), lambda: open_index(folder))
+
+    def fetch_policy(self) -> FetchPolicy:
+        """What a fetch of this run may reach."""
+        return FetchPolicy(
+            excluded_domains=self.config.excluded_domains,
+            blocked_fragments=self.config.blocked_fragments,
+            allowed_private_hosts=self.config.fetch.allowed_private_hosts,
+        )
+
+    def shown(self, found: Sequence[Found]) -> str:
+        """The sources as a model sees them: each with its id, fenced."""
+        return "\n\n".join(
+            fence(one["text"], label=f"source [{one['id']}] {one['title']} {one['url']}", nonce=self.nonce)
+            for one in found
+        )
+
+
+class SeatLog(Protocol):
+    """Where a tool writes down what it brought; the seat's notebook is one."""
+
+    def begin(self) -> None:
+        """Count one tool call, before it is made."""
+
+    def pay(self, provider: str, results: int) -> AbstractAsyncContextManager[Receipt]:
+        """Pay for one search, as `web.Pay`."""
+
+    def note(self, tool: str, query: str, found: list[Found], dropped: int = 0) -> None:
+        """Write down one tool call: what it was asked, what it found, how much the exclusions dropped."""
+
+
+@dataclass(frozen=True)
+class SeatContext:
+    """What a tool call receives through the runtime: the run's kit, and its seat's log."""
+
+    kit: Kit
+    log: SeatLog
+
+
+def has_sources(config: FusionConfig) -> bool:
+    """Whether a run gives its seats documents or the web to answer from."""
+    return config.documents is not None or config.search is not None

@@ -1,0 +1,109 @@
+"""Outside text: fenced, and screened by the exclusions.
+
+What the caller's own tools return is outside text like any other, and the exclusions bind it too.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import ToolMessage
+from langgraph.types import Command
+
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.errors import ConfigError
+from fusion_tool.tools.exclusions import blocked_by, is_excluded
+
+if TYPE_CHECKING:
+    from fusion_tool.tools.toolkit import Kit
+
+
+def fence(text: str, *, label: str, nonce: str) -> str:
+    """`text` from outside, between lines that it cannot forge.
+
+    Args:
+        text: Untrusted text.
+        label: What it is, such as `answer A`.
+        nonce: The run's random token; occurrences in the text are replaced, so that it cannot close the fence.
+    """
+    # Replaced, not removed: what stood around a removed token could form it anew. A label is outside text too,
+    # where it carries a page's title.
+    inside, label = text.replace(nonce, "-"), " ".join(label.replace(nonce, "-").split())
+    return f"<<<{nonce} begin {label}\n{inside}\n{nonce} end>>>"
+
+
+_URL = re.compile(r"""https?://[^\s<>"'\])}]+|(?<![\w./@-])(?://)?(?:[\w-]+\.)+[\w-]{2,}""", re.IGNORECASE)
+_WITHHELD = "(withheld: it names an excluded site or contains a blocked text)"
+_HONOURS_EXCLUSIONS = re.compile(r"^web_search_\d+$")
+"""Anthropic's server tool takes `blocked_domains`; the other providers' searches take no exclusions."""
+
+
+def screened(message: Any, kit: "Kit") -> tuple[Any, int]:
+    """A tool's message, fenced, without the blocks that the exclusions forbid; and how many those were."""
+    if isinstance(message, Command):
+        return _screened_command(message, kit)
+    if not isinstance(message, ToolMessage):
+        return message, 0
+    blocks = [message.content] if isinstance(message.content, str) else message.content
+    withheld = [forbidden(_text(block), kit.config) for block in blocks]
+    kept = [
+        _WITHHELD if hidden else _fenced(block, f"output of {message.name}", kit.nonce)
+        for block, hidden in zip(blocks, withheld, strict=True)
+    ]
+    if all(isinstance(block, str) for block in kept):  # the protocol's lists hold objects
+        return message.model_copy(update={"content": "\n\n".join(map(str, kept))}), sum(withheld)
+    parts = [{"type": "text", "text": block} if isinstance(block, str) else block for block in kept]
+    return message.model_copy(update={"content": parts}), sum(withheld)
+
+
+def _screened_command(command: Command[Any], kit: "Kit") -> tuple[Command[Any], int]:
+    if not isinstance(command.update, dict) or "messages" not in command.update:
+        return command, 0
+    pairs = [screened(one, kit) for one in command.update["messages"]]
+    update = {**command.update, "messages": [message for message, _ in pairs]}
+    return replace(command, update=update), sum(dropped for _, dropped in pairs)
+
+
+def _text(block: Any) -> str:
+    return block if isinstance(block, str) else json.dumps(block, ensure_ascii=False, default=str)
+
+
+def _fenced(block: Any, label: str, nonce: str) -> Any:
+    text = block if isinstance(block, str) else block.get("text")
+    return block if text is None else fence(str(text), label=label, nonce=nonce)
+
+
+def forbidden(text: str, config: FusionConfig) -> bool:
+    """Whether `text` names an excluded site or contains a blocked fragment."""
+    if config.blocked_fragments and blocked_by(text, config.blocked_fragments):
+        return True
+    plain = text.replace("\\/", "/")  # as JSON may write it
+    return bool(config.excluded_domains) and any(
+        is_excluded(url, config.excluded_domains) for url in _URL.findall(plain)
+    )
+
+
+def with_exclusions(tools: Iterable[Any], config: FusionConfig) -> list[Any]:
+    """`tools` with the exclusions passed on to providers' server tools that take them.
+
+    Raises:
+        ConfigError: Exclusions are set and a provider's own search cannot honour them.
+    """
+    if not config.excluded_domains and not config.blocked_fragments:
+        return list(tools)
+    return [_restricted(one, config) if isinstance(one, dict) else one for one in tools]
+
+
+def _restricted(tool: dict[str, Any], config: FusionConfig) -> dict[str, Any]:
+    kind = str(tool.get("type") or " ".join(tool)).lower()  # Google's have no type but their one key
+    if _HONOURS_EXCLUSIONS.match(kind) and not config.blocked_fragments:
+        return {**tool, "blocked_domains": [*tool.get("blocked_domains", []), *config.excluded_domains]}
+    if kind == "mcp" or any(word in kind for word in ("search", "fetch", "url_context", "urlcontext")):
+        raise ConfigError(
+            f"the provider's own '{kind}' cannot honour excluded_domains and blocked_fragments; "
+            "use the package's web_search, or drop the exclusions",
+            field="panel_tools",
+        )
+    return tool

@@ -1,0 +1,73 @@
+"""The summary for a calling agent: within its bound, and honest about what it leaves out."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fusion_tool.api.summary import summary
+from fusion_tool.graph.result import PARTIAL
+from tests.unit.results import analysis, bill, citation, result, results
+
+WORST = result(
+    answer="word " * 5000,
+    analysis=analysis(agreed=10, topics=["a disputed topic with a long name"] * 9),
+    degraded=["panel_reduced", "straggler_cut", "answers_packed", *sorted(PARTIAL)],
+    usage=bill(0.5, None),
+)
+
+
+@given(results, st.integers(100, 3000))
+@example(WORST, 100)
+def test_it_stays_within_its_bound(any_result, tokens):
+    assert len(summary(any_result, tokens)) <= 4 * tokens
+
+
+def test_a_short_answer_is_whole():
+    told = summary(result(analysis=analysis(agreed=2, topics=["price", "date"]), usage=bill(0.01, 0.02)), 1500)
+    assert told == (
+        "The mill was built in 1861 [1].\n\nSources\n[1] The mill - https://example.org/mill\n\n"
+        "(Panel: 0 of 2 answered, agreement on 2 points, disputed: price; date, $0.0300, 1.2 s)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "cost unknown"),
+        ({"usage": bill(None, None)}, "cost unknown"),
+        ({"usage": bill(0.5, None, None)}, "$0.5000 and 2 unpriced calls"),
+        ({"usage": bill(0.0)}, "$0.0000"),
+        ({"analysis": analysis(agreed=3)}, "agreement on 3 points, nothing disputed"),
+        ({"degraded": ["panel_reduced", "straggler_cut"]}, "degraded: panel_reduced, straggler_cut"),
+    ],
+)
+def test_the_closing_line_says_how_it_came_about(fields, said):
+    assert said in summary(result(**fields), 1500).splitlines()[-1]
+
+
+def test_where_nothing_was_compared_no_agreement_is_claimed():
+    closing = summary(result(), 1500).splitlines()[-1]
+    assert "agreement" not in closing
+    assert "disputed" not in closing
+
+
+@pytest.mark.parametrize("support", ["weak", "mismatch"])
+def test_doubt_stands_beside_its_source(support):
+    told = summary(result(citations=[citation(1), citation(2, support=support)]), 1500)
+    assert f"[2] The mill - https://example.org/mill ({support})" in told
+    assert "[1] The mill - https://example.org/mill\n" in told
+
+
+def test_a_long_answer_is_cut_and_says_so():
+    told = summary(result(answer="word " * 5000), 500)
+    assert "[cut to fit; the whole answer is in the artifact]\n\nSources\n[1]" in told
+    assert told.startswith("word word")
+    assert len(told) > 1900
+
+
+def test_sources_give_way_from_the_end():
+    many = [citation(n, title=f"Title {n}") for n in range(1, 60)]
+    told = summary(result(citations=many), 200)
+    assert "[1] Title 1 -" in told
+    assert "[59]" not in told
+    assert told.startswith("The mill was built in 1861 [1].\n")

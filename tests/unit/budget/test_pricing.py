@@ -1,0 +1,84 @@
+"""List prices: known, unknown, and what providers report that cannot be."""
+
+import tomllib
+from datetime import date
+from importlib.resources import files
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusion_tool.budget.pricing import cost_of, is_priced
+from fusion_tool.tools.search.search import PROVIDERS, search_fee
+
+
+@pytest.mark.parametrize("model", ["local:smollm2-135m", "ollama:qwen3:8b", "openrouter:openai/gpt-oss-120b:free"])
+def test_what_costs_nothing_costs_nothing(model):
+    assert cost_of(model, input_tokens=None, output_tokens=None) == (0.0, "list_price")
+    assert is_priced(model)
+
+
+@pytest.mark.parametrize("model", ["vllm:llama", "openrouter:no/such-model", "gpt-5", "nope:gpt-5", ":", "x:", ""])
+def test_an_unknown_model_is_unpriced_and_never_free(model):
+    assert cost_of(model, input_tokens=1000, output_tokens=1000) == (None, "unpriced")
+    assert not is_priced(model)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "openai:gpt-5.5",
+        "anthropic:claude-opus-4-8",
+        "google_genai:gemini-3-flash-preview",
+        "xai:grok-4",
+        "mistralai:mistral-large-latest",
+        "openrouter:anthropic/claude-opus-4.8",
+    ],
+)
+def test_langchains_names_of_providers_are_found_in_the_price_list(model):
+    cost, source = cost_of(model, input_tokens=1_000_000, output_tokens=0)
+    assert source == "list_price"
+    assert 0 < cost < 100
+
+
+@pytest.mark.parametrize("counts", [(None, 5), (5, None), (None, None)])
+def test_tokens_that_nobody_reported_have_no_price(counts):
+    assert cost_of("openai:gpt-5.5", input_tokens=counts[0], output_tokens=counts[1]) == (None, "unpriced")
+
+
+def test_cached_tokens_are_cheaper():
+    plain, _ = cost_of("openai:gpt-5.5", input_tokens=10_000, output_tokens=10)
+    cached, _ = cost_of("openai:gpt-5.5", input_tokens=10_000, output_tokens=10, cached_tokens=9_000)
+    assert cached < plain
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.none() | st.integers(0, 10**6))
+def test_no_count_that_a_provider_may_report_raises(prompt, completion, cached):
+    cost, source = cost_of("openai:gpt-5.5", input_tokens=prompt, output_tokens=completion, cached_tokens=cached)
+    assert (cost is None) == (source == "unpriced")
+    assert cost is None or cost >= 0
+
+
+@pytest.mark.parametrize(
+    ("provider", "results", "fee"),
+    [
+        ("duckduckgo", 6, 0.0),
+        ("searxng", 6, 0.0),
+        ("tavily", 6, 0.008),
+        ("tavily", 12, 0.008),
+        ("brave", 12, 0.005),
+        ("exa", 6, 0.007),
+        ("exa", 10, 0.007),
+        ("exa", 12, 0.009),
+    ],
+)
+def test_a_search_costs_what_its_provider_lists(provider, results, fee):
+    assert search_fee(provider, results) == pytest.approx(fee)
+
+
+def test_every_provider_of_the_list_is_one_and_says_where_its_price_comes_from():
+    fees = tomllib.loads(files("fusion_tool.tools.search").joinpath("search_fees.toml").read_text("utf-8"))
+    assert set(fees) <= set(PROVIDERS)
+    for fee in fees.values():
+        assert fee["source"].startswith("https://")
+        assert isinstance(fee["date"], date)

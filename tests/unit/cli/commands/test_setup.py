@@ -1,0 +1,68 @@
+"""The commented configuration file: it loads, commented and in full, and names every setting."""
+
+import re
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from fusion_tool.cli.config_template import template
+from fusion_tool.config.loading import load_file
+from fusion_tool.config.presets import preset
+from fusion_tool.config.schema import Fetch, FusionConfig, Limits, Panelist, Search
+from tests.unit.cli.support import fusion
+
+
+def _uncommented(text: str) -> str:
+    return re.sub(r"^#(?=[\[\w])", "", text, flags=re.MULTILINE)
+
+
+def test_it_loads_as_its_preset(elsewhere: Path) -> None:
+    assert fusion("init").exit_code == 0
+    assert load_file(elsewhere / "fusion.toml") == preset("budget")
+
+
+def test_every_setting_is_named_and_loads(tmp_path: Path) -> None:
+    file = tmp_path / "full.toml"
+    file.write_text(_uncommented(template()), "utf-8")
+    table = tomllib.loads(file.read_text("utf-8"))
+    assert table.keys() - {"preset"} == FusionConfig.model_fields.keys()
+    assert table["panel"][0].keys() == Panelist.model_fields.keys()
+    for name, owner in (("limits", Limits), ("search", Search), ("fetch", Fetch)):
+        assert table[name].keys() == owner.model_fields.keys()
+    config = load_file(file)
+    assert config.limits.quorum == 2
+    assert config.documents.path == tmp_path / "notes"
+
+
+def test_every_setting_is_explained() -> None:
+    bare = []
+    for block in template().split("\n\n"):
+        prose = "\n".join(line for line in block.splitlines() if line.startswith("# "))
+        for before, line in pairwise(block.splitlines()):
+            setting = re.match(r"#(\w+) = ", line)
+            if setting and not before.startswith(("# ", "#[[panel]]")) and setting[1] not in prose:
+                bare.append(setting[1])
+    assert bare == []
+
+
+def test_no_line_is_longer_than_a_terminal_is_wide() -> None:
+    assert max(map(len, template().splitlines())) <= 120
+
+
+def test_an_existing_file_is_left_alone_without_force(elsewhere: Path) -> None:
+    file = elsewhere / "own.toml"
+    file.write_text("mine", "utf-8")
+    done = fusion("init", str(file))
+    assert (done.exit_code, file.read_text("utf-8")) == (2, "mine")
+    assert "--force" in done.stderr
+    assert fusion("init", str(file), "--force").exit_code == 0
+    assert load_file(file)
+
+
+@pytest.mark.parametrize("path", ["nowhere/fusion.toml", "."])
+def test_a_path_that_cannot_be_written_is_named(elsewhere: Path, path: str) -> None:
+    done = fusion("init", str(elsewhere / path))
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert str(elsewhere) in done.stderr

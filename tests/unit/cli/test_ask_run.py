@@ -1,0 +1,93 @@
+"""`ask --report`: the page beside the answer, and nothing paid for where it could not be written."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fusion_tool.api.run_store import default_path
+from tests.scripted_server import ScriptedServer
+from tests.unit.cli.support import PANEL, QUESTION, SENTENCE, STAGES, ask, fusion, titan
+from tests.unit.report.samples import LexborHTMLParser, texts
+
+pytestmark = pytest.mark.loopback
+
+
+@pytest.mark.usefixtures("openrouter")
+@pytest.mark.parametrize("shape", [(), ("--json",), ("--events",), ("--quiet",)])
+def test_the_page_stands_beside_the_answer(tmp_path: Path, shape: tuple[str, ...]) -> None:
+    path = tmp_path / "run.html"
+    done = ask(QUESTION, *PANEL, *STAGES, "--docs", str(titan(tmp_path / "docs")), "--report", str(path), *shape)
+    assert done.exit_code == 0, done.stderr
+    page = LexborHTMLParser(path.read_text("utf-8"))
+    assert SENTENCE in page.css_first("#answer ~ article").text()
+    assert len(page.css(".wide .mark.tool")) >= 3  # each seat's search, and the first word
+    assert (f"Report: {path}" in done.stderr) is (shape != ("--quiet",))
+
+
+@pytest.mark.usefixtures("openrouter")
+def test_a_resumed_run_has_a_page_too(tmp_path: Path) -> None:
+    path = tmp_path / "run.html"
+    run_id = json.loads(ask(QUESTION, *PANEL, *STAGES, "--json").stdout)["run_id"]
+    assert fusion("ask", "--resume", run_id, "--report", str(path)).exit_code == 0
+    page = LexborHTMLParser(path.read_text("utf-8"))
+    assert run_id in page.css_first("footer").text()
+    assert "Put together from durations" in page.body.text()
+
+
+def test_a_failed_run_leaves_its_reasons(openrouter: ScriptedServer, tmp_path: Path) -> None:
+    path = tmp_path / "run.html"
+    done = ask(QUESTION, "--model", "openrouter:v/bad", *STAGES, "--report", str(path))
+    assert done.exit_code == 3
+    page = LexborHTMLParser(path.read_text("utf-8"))
+    assert "the key was not accepted" in texts(page, ".failures li")[0]
+    assert page.css_first("h1").text() == QUESTION
+    assert openrouter.counts == {"v/bad": 1}
+
+
+@pytest.mark.parametrize("path", ["missing/run.html", "."])
+def test_a_file_that_cannot_be_written_costs_nothing(openrouter: ScriptedServer, elsewhere: Path, path: str) -> None:
+    done = ask(QUESTION, *PANEL, *STAGES, "--report", str(elsewhere / path))
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: --report: ")
+    assert done.stderr.count("\n") == 1
+    assert openrouter.counts == {}
+    assert not default_path().exists()
+
+
+def test_without_the_extra_nothing_is_paid_for(
+    openrouter: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fusion_tool.config.installation.find_spec", lambda _: None)
+    done = ask(QUESTION, *PANEL, *STAGES, "--report", str(tmp_path / "run.html"))
+    assert (done.exit_code, openrouter.counts) == (2, {})
+    assert "pip install 'fusion-tool[report]'" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_question_leaves_no_file(openrouter: ScriptedServer, tmp_path: Path) -> None:
+    done = ask("", *PANEL, *STAGES, "--report", str(tmp_path / "run.html"))
+    assert (done.exit_code, openrouter.counts) == (2, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("openrouter")
+def test_a_page_that_fails_does_not_take_the_answer_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fusion_tool.report.run.to_html", fail)
+    done = ask(QUESTION, *PANEL, *STAGES, "--report", str(tmp_path / "run.html"))
+    assert done.exit_code == 1
+    assert SENTENCE in done.stdout
+    assert "error: --report: [Errno 28] No space left on device" in done.stderr
+
+
+@pytest.mark.usefixtures("openrouter")
+def test_a_result_from_the_cache_is_billed_nothing(tmp_path: Path) -> None:
+    ask(QUESTION, *PANEL, *STAGES, "--cache")
+    again = ask(QUESTION, *PANEL, *STAGES, "--cache", "--report", str(tmp_path / "run.html"))
+    assert "from the cache: $0.0000" in again.stderr
+    assert "from the cache: the same was asked at" in again.stderr
+    assert "Bill" not in again.stderr
+    assert "From the cache: $0.0000." in (tmp_path / "run.html").read_text("utf-8")

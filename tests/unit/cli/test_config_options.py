@@ -1,0 +1,84 @@
+"""A flag over the file, the file over the preset."""
+
+from pathlib import Path
+
+import pytest
+
+from fusion_tool.cli.config_options import Choices
+from fusion_tool.config.presets import preset
+from fusion_tool.errors import ConfigError
+
+
+def _write(folder: Path, text: str) -> Path:
+    path = folder / "fusion.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_flag_over_file_over_preset(tmp_path: Path) -> None:
+    file = _write(
+        tmp_path, 'preset = "fast"\nbash = "off"\nmax_tool_calls = 2\n[limits]\nseconds = 50.0\ngrace_seconds = 3.0\n'
+    )
+    config = Choices(config=file, seconds=20.0, bash="sandbox").configuration()
+    assert (config.limits.seconds, config.bash) == (20.0, "sandbox")  # the flags'
+    assert (config.limits.grace_seconds, config.max_tool_calls) == (3.0, 2)  # the file's
+    assert (config.limits.quorum, config.panel) == (2, preset("fast").panel)  # the preset's
+
+
+@pytest.mark.parametrize("own", ["", 'preset = "quality"\n'])
+def test_the_preset_by_flag_takes_the_place_of_the_files_own(tmp_path: Path, own: str) -> None:
+    file = _write(tmp_path, f'{own}documents = "notes"\n[limits]\nseconds = 50.0\n')
+    config = Choices(preset="fast", config=file).configuration()
+    assert config.panel == preset("fast").panel
+    assert (config.limits.seconds, config.limits.quorum) == (50.0, 2)
+    assert config.documents.path == tmp_path / "notes"
+
+
+@pytest.mark.parametrize("text", ["panel = [", "wrong = 1", "[limits]\nseconds = 'x'"])
+def test_a_broken_file_beside_a_preset_is_named(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"fusion\.toml"):
+        Choices(preset="fast", config=_write(tmp_path, text)).configuration()
+
+
+def test_models_alone_need_no_preset_and_no_key() -> None:
+    config = Choices(models=("ollama:a", "ollama:a"), exclude=("example.org",)).configuration()
+    assert config.seat_labels == ("a", "a-2")
+    assert config.judge_or_default.model == "ollama:a"
+    assert config.excluded_domains == ("example.org",)
+
+
+def test_models_replace_the_panel_and_leave_the_rest() -> None:
+    config = Choices(preset="budget", models=("ollama:a",), judge="ollama:j").configuration()
+    assert [seat.model for seat in config.panel] == ["ollama:a"]
+    assert config.judge is not None
+    assert (config.judge.model, config.judge.fallbacks) == ("ollama:j", ())
+    assert config.synthesizer_or_default == config.judge
+    assert config.limits == preset("budget").limits
+
+
+def test_exclusions_add_up(tmp_path: Path) -> None:
+    file = _write(tmp_path, 'preset = "fast"\nexcluded_domains = ["example.org"]\n')
+    config = Choices(config=file, exclude=("example.com",)).configuration()
+    assert config.excluded_domains == ("example.org", "example.com")
+
+
+def test_search_by_flag() -> None:
+    assert Choices(preset="fast", no_search=True).configuration().search is None
+    searching = Choices(preset="local", search=("brave", "exa")).configuration().search
+    assert searching is not None
+    assert searching.providers == ("brave", "exa")
+
+
+@pytest.mark.parametrize(
+    ("choices", "field", "named"),
+    [
+        (Choices(models=("a:b",)), "panel.0.model", "--model"),
+        (Choices(preset="fast"), "panel.0.model", "panel.0.model"),
+        (Choices(grace_seconds=0.0), "limits.grace_seconds", "--grace"),
+        (Choices(seconds=1.0), "limits.quorum", "limits.quorum"),
+        (Choices(documents=Path()), "documents", "--docs"),
+        (Choices(), None, None),
+    ],
+)
+def test_an_error_names_the_flag_that_caused_it(choices: Choices, field: str | None, named: str | None) -> None:
+    assert choices.blamed(ConfigError("wrong", field=field)).field == named

@@ -1,0 +1,116 @@
+"""Help, version, presets and the model's commands."""
+
+import pytest
+
+from fusion_tool.config.installation import version
+from fusion_tool.config.presets import preset, preset_names
+from fusion_tool.models.local import weights_path
+from tests.unit.cli.support import fusion
+
+_OPTIONS = [
+    *("--preset", "--config", "--model", "--judge", "--synthesizer", "--strategy"),
+    *("--docs", "--context", "--search", "--no-search", "--exclude", "--bash"),
+    *("--max-seconds", "--quorum", "--grace", "--json", "--events", "--quiet", "--debug", "--verbose"),
+]
+
+
+def test_help_names_every_command_with_an_example() -> None:
+    shown = fusion("--help")
+    assert shown.exit_code == 0
+    for word in ("ask", "presets", "doctor", "init", "model", "Examples", "--preset local"):
+        assert word in shown.stdout
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--preset",
+        "--config",
+        "--model",
+        "--judge",
+        "--synthesizer",
+        "--strategy",
+        "--docs",
+        "--context",
+        "--search",
+        "--no-search",
+        "--exclude",
+        "--bash",
+        "--max-seconds",
+        "--quorum",
+        "--grace",
+        "--json",
+        "--events",
+        "--quiet",
+        "--debug",
+        "--verbose",
+    ],
+)
+def test_help_of_ask_names_every_option(option: str) -> None:
+    assert f" {option} " in fusion("ask", "--help").stdout
+
+
+def test_help_of_ask_teaches() -> None:
+    shown = fusion("ask", "--help").stdout
+    for words in ("Examples", "reads standard input", "Exit status: 0 answered", "Tools and sources"):
+        assert words in shown
+
+
+def test_without_a_command_help_is_shown() -> None:
+    shown = fusion()
+    assert shown.exit_code == 2
+    assert "Usage: fusion-tool" in shown.stdout
+    assert shown.stderr == ""
+
+
+def test_an_unknown_command_gets_a_suggestion() -> None:
+    done = fusion("docter")
+    assert done.exit_code == 2
+    assert done.stderr == "error: No such command 'docter'. Did you mean 'doctor'? (see fusion-tool --help)\n"
+
+
+def test_version() -> None:
+    assert fusion("--version").stdout == f"fusion-tool {version()}\n"
+
+
+def test_presets_lists_all_with_models_and_key() -> None:
+    shown = fusion("presets")
+    assert shown.exit_code == 0
+    for name in preset_names():
+        assert f"\n{name} " in shown.stdout
+    assert "deepseek/deepseek-v4-pro" in shown.stdout
+    assert "anthropic/claude-opus-4.8 (2 times)" in " ".join(shown.stdout.split()) or "(2 times)" in shown.stdout
+    assert "OPENROUTER_API_KEY" in shown.stdout
+    assert "fusion-tool model install" in " ".join(shown.stdout.split())
+
+
+def test_every_preset_needs_something_that_the_list_can_name() -> None:
+    models = {seat.model_name for name in preset_names() if name != "ollama" for seat in preset(name).panel}
+    assert {model.partition(":")[0] for model in models} == {"openrouter", "local"}
+
+
+def test_model_list_tells_what_is_installed() -> None:
+    assert "not installed" in fusion("model", "list").stdout
+    weights = weights_path("smollm2-135m")
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    assert "installed at" in fusion("model", "list").stdout
+
+
+def test_model_install_passes_the_name_and_shows_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def install(name: str, *, on_progress: object) -> None:
+        asked.append(name)
+        on_progress("downloading")  # type: ignore[operator]
+
+    monkeypatch.setattr("fusion_tool.models.local.install", install)
+    done = fusion("model", "install")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "downloading\n")
+    assert asked == ["smollm2-135m"]
+
+
+def test_an_unknown_model_cannot_be_installed() -> None:
+    done = fusion("model", "install", "gpt-5.5")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "smollm2-135m" in done.stderr

@@ -1,0 +1,102 @@
+"""The presets: these models, priced, and none dead where one vendor is."""
+
+import re
+
+import pytest
+
+from fusion_tool.budget.pricing import cost_of, is_priced
+from fusion_tool.config.presets import preset, preset_about, preset_names, shipped_roles
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.errors import ConfigError
+
+ON_OPENROUTER = ["budget", "quality", "frontier", "self", "fast", "free"]
+OPUS = "anthropic/claude-opus-4.8"
+
+
+def roles(name):
+    config = preset(name)
+    return [*config.panel, config.judge_or_default, config.synthesizer_or_default]
+
+
+def slugs(name):
+    return [model for role in roles(name) for model in (role.model, *role.fallbacks)]
+
+
+def vendor(model):
+    return model.removeprefix("openrouter:").removeprefix("~").split("/")[0]
+
+
+def test_the_presets_there_are():
+    assert preset_names() == (*ON_OPENROUTER, "local", "ollama")
+    assert all(preset_about(name) for name in preset_names())
+
+
+def test_an_unknown_one_names_the_others():
+    with pytest.raises(ConfigError, match="there are budget, quality") as caught:
+        preset("cheap")
+    assert caught.value.field == "preset"
+
+
+@pytest.mark.parametrize(
+    ("name", "panel", "judge"),
+    [
+        ("budget", ["google/gemini-3-flash-preview", "moonshotai/kimi-k2.6", "deepseek/deepseek-v4-pro"], OPUS),
+        (
+            "quality",
+            ["~anthropic/claude-opus-latest", "~openai/gpt-latest", "~google/gemini-pro-latest"],
+            "~anthropic/claude-opus-latest",
+        ),
+        ("frontier", ["anthropic/claude-fable-5", "openai/gpt-5.5"], OPUS),
+        ("self", [OPUS, OPUS], OPUS),
+    ],
+)
+def test_the_models_of_the_contract(name, panel, judge):
+    config = preset(name)
+    assert [seat.model for seat in config.panel] == [f"openrouter:{slug}" for slug in panel]
+    assert config.judge.model == config.synthesizer.model == f"openrouter:{judge}"
+
+
+def test_fast_has_a_quorum_of_two_with_grace():
+    limits = preset("fast").limits
+    assert limits.quorum == 2
+    assert limits.grace_seconds > 0
+    assert len(preset("fast").panel) == 3
+
+
+def test_free_is_free_and_of_three_families():
+    assert all(slug.endswith(":free") for slug in slugs("free"))
+    assert len({vendor(seat.model) for seat in preset("free").panel}) == 3
+
+
+def test_local_needs_no_key_and_no_network():
+    config = preset("local")
+    assert set(slugs("local")) == {"local:smollm2-135m"}
+    assert (config.search, config.bash) == (None, "off")
+    assert len({(seat.temperature, seat.seed) for seat in config.panel}) == len(config.panel) == 3
+
+
+@pytest.mark.parametrize("name", ON_OPENROUTER)
+def test_every_model_has_a_price(name):
+    for model in slugs(name):
+        assert re.fullmatch(r"openrouter:~?[a-z0-9-]+/[a-z0-9.-]+(:free)?", model)
+        assert is_priced(model), model
+        cost, source = cost_of(model, input_tokens=10_000, output_tokens=1_000)
+        assert source == "list_price"
+        assert (cost == 0) == model.endswith(":free"), model
+
+
+@pytest.mark.parametrize("name", ON_OPENROUTER)
+def test_the_loss_of_any_one_vendor_leaves_every_role_filled(name):
+    for lost in {vendor(model) for model in slugs(name)}:
+        for role in roles(name):
+            assert any(vendor(model) != lost for model in (role.model, *role.fallbacks)), (lost, role)
+
+
+@pytest.mark.parametrize("name", [*ON_OPENROUTER, "local"])
+def test_a_preset_is_plain_data(name):
+    assert FusionConfig.model_validate(preset(name).model_dump(mode="json")) == preset(name)
+
+
+def test_a_presets_roles_are_known_again_and_nobody_elses():
+    assert all(role in shipped_roles() for name in ON_OPENROUTER for role in roles(name))
+    assert preset("budget").panel[0].model_copy(update={"temperature": 0.5}) not in shipped_roles()

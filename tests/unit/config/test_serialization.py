@@ -1,0 +1,79 @@
+"""A configuration stored and restored: the same, without secrets, and any other is told apart."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusion_tool import ConfigError, FusionConfig, Limits, Panelist
+from fusion_tool.config.serialization import refuse_other, restored, stored
+
+
+class Model:
+    """As good as a chat model, with a secret."""
+
+    model_name = "openai:gpt-5"
+    headers = {"authorization": "Bearer topsecret"}  # noqa: RUF012 - no dataclass
+
+    async def ainvoke(self, *_):
+        raise NotImplementedError
+
+
+@given(
+    st.lists(st.sampled_from(["openrouter:a/b", "ollama:q:8b"]), min_size=1, max_size=8),
+    st.one_of(st.none(), st.floats(min_value=0.001, max_value=100)),
+    st.sampled_from(["auto", "off", "sandbox"]),
+    st.booleans(),
+)
+def test_what_is_stored_comes_back_the_same(models, usd, bash, searches):
+    config = FusionConfig(panel=models, limits={"usd": usd}, bash=bash, search={} if searches else None)
+    kept = json.loads(json.dumps(stored(config)))
+    assert restored(kept) == config
+    refuse_other(config, kept)
+
+
+@pytest.mark.parametrize(
+    ("role", "field"), [({"panel": ["a:b", Model()]}, "panel.1.model"), ({"judge": Model()}, "judge.model")]
+)
+def test_a_model_object_is_stored_by_name_alone(role, field):
+    config = FusionConfig(**({"panel": ["a:b"]} | role))
+    kept = stored(config)
+    assert "topsecret" not in json.dumps(kept)
+    refuse_other(config, kept)
+    with pytest.raises(ConfigError, match="object") as refused:
+        restored(kept)
+    assert refused.value.field == field
+
+
+def test_langchain_models_leave_no_header_behind():
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(model="gpt-5", api_key="sk-topsecret", default_headers={"Authorization": "Bearer topsecret"})
+    assert "topsecret" not in json.dumps(stored(FusionConfig(panel=[model])))
+
+
+@pytest.mark.parametrize(
+    ("other", "field"),
+    [
+        ({"limits": Limits(usd=1)}, "limits.usd"),
+        ({"panel": ["a:b"]}, "panel"),
+        ({"panel": ["a:b", Panelist(model="a:c", temperature=1)]}, "panel.1.temperature"),
+        ({"search": None}, "search"),
+        ({"judge": "a:d"}, "judge"),
+    ],
+)
+def test_the_first_difference_is_named(other, field):
+    kept = stored(FusionConfig(panel=["a:b", "a:c"]))
+    with pytest.raises(ConfigError) as refused:
+        refuse_other(FusionConfig(**({"panel": ["a:b", "a:c"]} | other)), kept)
+    assert refused.value.field == field
+
+
+def test_a_setting_that_an_earlier_version_did_not_know_is_no_difference():
+    config = FusionConfig(panel=["a:b"])
+    kept = {name: value for name, value in stored(config).items() if name != "candidates"}
+    refuse_other(config, kept)
+    with pytest.raises(ConfigError) as refused:
+        refuse_other(FusionConfig(panel=["a:b"], candidates="configured"), kept)
+    assert refused.value.field == "candidates"

@@ -1,0 +1,201 @@
+"""The judge sees letters, its reply is read with tolerance, and the reader sees names."""
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusion_tool.graph.agents.answers import shuffled
+from fusion_tool.graph.agents.judge import InvalidAnalysis, named, parse, schema, shape
+from fusion_tool.graph.result import Analysis
+
+WHOLE = {
+    "consensus": ["The mill was built in 1861."],
+    "contradictions": [{"topic": "cost", "stances": [{"model": "A", "stance": "£5"}, {"model": "B", "stance": "£6"}]}],
+    "partial_coverage": [{"models": ["A", "C"], "point": "It burned down."}],
+    "unique_insights": [{"model": "B", "insight": "It had two wheels."}],
+    "blind_spots": ["Who owned it."],
+}
+PLAIN = json.dumps(WHOLE)
+ANALYSIS = Analysis.model_validate(WHOLE)
+EMPTY = {field: [] for field in WHOLE}
+
+labels = st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=8, unique=True)
+
+
+@given(labels, st.text(max_size=12), st.randoms())
+def test_each_seat_has_a_letter_that_depends_on_the_nonce_alone(seats, nonce, random):
+    letters = shuffled(seats, nonce=nonce)
+    assert sorted(letters.values()) == sorted(seats)
+    assert list(letters) == list("ABCDEFGH"[: len(seats)])
+    random.shuffle(seats)
+    assert shuffled(seats, nonce=nonce) == letters
+
+
+def test_the_order_differs_from_run_to_run():
+    orders = {tuple(shuffled(["a", "b", "c"], nonce=str(n)).values()) for n in range(50)}
+    assert len(orders) == 6
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        PLAIN,
+        json.dumps(WHOLE, indent=2),
+        f"```json\n{PLAIN}\n```",
+        f"```\n{PLAIN}\n```",
+        f"Here is the comparison:\n\n{PLAIN}\n\nI hope that it helps.",
+        f"<think>A says 5, B says 6.</think>\n{PLAIN}",
+        f"Sure.\n<think>Fields: {{consensus, contradictions}}; A said {{5}}.</think>\n{PLAIN}",
+        f"[{PLAIN}]",
+        PLAIN.replace("]}", "],}").replace('."]', '.",]'),
+        PLAIN.replace('"', "'"),
+        PLAIN.removesuffix("}"),
+        PLAIN.replace(': ["The', ': [ // agreed by all\n"The'),
+        WHOLE,
+        WHOLE | {"confidence": 0.9},
+    ],
+    ids=[
+        "plain",
+        "indented",
+        "fenced",
+        "fenced without a language",
+        "prose around",
+        "reasoning first",
+        "reasoning with braces",
+        "in a list",
+        "trailing commas",
+        "single quotes",
+        "no closing brace",
+        "comments",
+        "a function's arguments",
+        "more fields",
+    ],
+)
+def test_the_whole_analysis_is_found(reply):
+    assert parse(reply).analysis == ANALYSIS.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        ({"consensus": []}, EMPTY),
+        ({"consensus": ["x"]}, EMPTY | {"consensus": ["x"]}),
+        ({"consensus": "x"}, EMPTY | {"consensus": ["x"]}),
+        ({"consensus": None, "blind_spots": ["y"]}, EMPTY | {"blind_spots": ["y"]}),
+        ({"consensus": ["x", 5, None]}, EMPTY | {"consensus": ["x"]}),
+    ],
+)
+def test_what_is_there_is_kept(reply, found):
+    assert parse(reply).analysis == found
+
+
+@given(st.integers(PLAIN.index("burned"), len(PLAIN)))
+def test_a_reply_that_was_cut_off_keeps_what_was_whole(length):
+    analysis = parse(PLAIN[:length])
+    assert analysis.consensus == ANALYSIS.consensus
+    assert analysis.contradictions == ANALYSIS.contradictions
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["", "They agree.", "{}", {}, "[]", "[1, 2]", '{"answer": 42}', {"answer": 42}, "null", "```json\n```", "{{{{"],
+)
+def test_no_analysis_is_told_with_the_fields(reply):
+    with pytest.raises(InvalidAnalysis, match="consensus, contradictions"):
+        parse(reply)
+
+
+@pytest.mark.parametrize(
+    ("field", "items"),
+    [
+        ("consensus", [{"point": "x"}]),
+        ("contradictions", ["they differ"]),
+        ("contradictions", [{"topic": "cost"}]),
+        ("partial_coverage", [{"models": "A", "point": "x"}]),
+        ("unique_insights", [{"model": 5, "insight": "x"}]),
+    ],
+)
+def test_items_of_the_wrong_shape_are_told_by_their_field(field, items):
+    with pytest.raises(InvalidAnalysis, match=field):
+        parse(WHOLE | {field: items})
+
+
+@given(st.text() | st.dictionaries(st.sampled_from([*WHOLE, "x"]), st.none() | st.text() | st.lists(st.integers())))
+def test_whatever_a_judge_says_is_an_analysis_or_invalid(reply):
+    with contextlib.suppress(InvalidAnalysis):
+        assert isinstance(parse(reply), Analysis)
+
+
+NAMES = {"A": "vendor/one", "B": "vendor/two", "C": "three-2"}
+
+
+def test_names_come_back_everywhere():
+    said = ANALYSIS.model_copy(update={"consensus": ["Answer A and answer B agree."], "blind_spots": ["Answer C's."]})
+    assert named(said, NAMES).model_dump() == {
+        "consensus": ["vendor/one and vendor/two agree."],
+        "contradictions": [
+            {
+                "topic": "cost",
+                "stances": [{"model": "vendor/one", "stance": "£5"}, {"model": "vendor/two", "stance": "£6"}],
+            }
+        ],
+        "partial_coverage": [{"models": ["vendor/one", "three-2"], "point": "It burned down."}],
+        "unique_insights": [{"model": "vendor/two", "insight": "It had two wheels."}],
+        "blind_spots": ["three-2's."],
+    }
+
+
+@pytest.mark.parametrize("written", ["B", "b", " B ", "Answer B", "answer b", "ANSWER B", "Answer B.", "(B)"])
+def test_a_letter_is_known_however_it_is_written(written):
+    said = parse({"unique_insights": [{"model": written, "insight": "x"}]})
+    assert named(said, NAMES).unique_insights[0].model == "vendor/two"
+
+
+@pytest.mark.parametrize(
+    ("text", "restored"),
+    [
+        ("Answers A and B agree.", "vendor/one and vendor/two agree."),
+        ("Answers A, B and C agree.", "vendor/one, vendor/two and three-2 agree."),
+        ("answers B & C differ", "vendor/two & three-2 differ"),
+        ("Plan A beats vitamin B; A mill.", "Plan A beats vitamin B; A mill."),
+        ("Answer H is not there.", "Answer H is not there."),
+    ],
+)
+def test_letters_in_a_text_are_named(text, restored):
+    assert named(parse({"consensus": [text]}), NAMES).consensus == [restored]
+
+
+@given(st.permutations(["Answer A", "Answer B", "x", "Answer C"]))
+def test_a_name_that_looks_like_a_letter_is_left_alone(names):
+    tricky = dict(zip("ABC", names, strict=False))
+    said = parse({"consensus": ["Answer A", "Answer B", "Answer C"]})
+    assert named(said, tricky).consensus == names[:3]
+
+
+def test_the_schema_is_strict_and_names_the_letters():
+    wanted = schema(["A", "B"])
+    assert list(wanted["properties"]) == wanted["required"] == list(Analysis.model_fields)
+    assert wanted["additionalProperties"] is False
+    insight = wanted["properties"]["unique_insights"]["items"]
+    assert insight["properties"]["model"]["enum"] == ["A", "B"]
+    assert json.loads(shape(["A", "B"])) == wanted
+
+
+def test_a_small_model_may_only_sort_statements():
+    said = ["The mill was built in 1861.", "It burned down."]
+
+    def walk(node):
+        if node["type"] == "array":
+            assert node["maxItems"] <= 2
+            walk(node["items"])
+        elif node["type"] == "object":
+            assert node["additionalProperties"] is False
+            for inner in node["properties"].values():
+                walk(inner)
+        else:
+            assert node["enum"] in (["A"], said)
+
+    walk(schema(["A"], statements=said))

@@ -1,0 +1,79 @@
+"""A small model's claims: each names a numbered source, and only those there are."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusion_tool.graph.agents import panelist
+from fusion_tool.grounding.sources import found
+
+MILL = found("https://example.org/mill", title="Mill", kind="page", text="Built in\n 1861.")
+FIRE = found("https://example.org/fire", title="Fire", kind="page", text="It burned down.")
+BOTH = [MILL, FIRE]
+
+
+def reply(*rows):
+    return json.dumps({"claims": [{"text": text, "source": source} for text, source in rows]})
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (reply(("Built in 1861.", 1)), f"- Built in 1861. [{MILL['id']}]"),
+        (reply(("One.", 1), ("Two.", 2)), f"- One. [{MILL['id']}]\n- Two. [{FIRE['id']}]"),
+        (reply(("One.", 1), ("One.", 1)), f"- One. [{MILL['id']}]"),
+        (reply((" One\n two. ", 2)), f"- One two. [{FIRE['id']}]"),
+        (reply(("None.", 0), ("Two.", 2), ("Three.", 3), ("Minus.", -1)), f"- Two. [{FIRE['id']}]"),
+        (reply(("One.", 1), ("Two.", 2))[:-12], f"- One. [{MILL['id']}]"),
+        (f"```json\n{reply(('One.', 1))}\n```", f"- One. [{MILL['id']}]"),
+    ],
+)
+def test_claims_become_cited_lines(said, text):
+    assert panelist.as_text(said, BOTH) == text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "no claims",
+        "{}",
+        "[]",
+        "7",
+        '{"claims": []}',
+        '{"claims": null}',
+        '{"claims": "x"}',
+        '{"claims": 5}',
+        '{"claims": true}',
+        '{"claims": {"text": "x", "source": 1}}',
+        '{"claims": [5]}',
+        '{"claims": [{"text": "x"}]}',
+        '{"claims": [{"text": "x", "source": "one"}]}',
+        reply(("Nine.", 9)),
+    ],
+)
+def test_no_claim_is_none(said):
+    assert panelist.as_text(said, BOTH) is None
+
+
+@given(st.text() | st.integers() | st.booleans() | st.lists(st.none() | st.text() | st.integers()))
+def test_whatever_a_reply_holds_nothing_raises(value):
+    assert panelist.as_text(json.dumps({"claims": value}), BOTH) is None
+
+
+def test_the_prompt_numbers_the_sources_inside_a_fence():
+    *_, asked = panelist.messages("When?", BOTH, nonce="n0nce")
+    assert asked.text == (
+        "<<<n0nce begin sources\n[1] Built in 1861.\n[2] It burned down.\nn0nce end>>>\n\nQuestion: When?"
+    )
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_grammar_admits_no_other_source(count):
+    schema = panelist.response_format(count)["json_schema"]["schema"]
+    many = schema["properties"]["claims"]
+    assert many["items"]["properties"]["source"]["enum"] == list(range(1, count + 1))
+    assert (many["minItems"], many["maxItems"]) == (1, 2)
+    assert many["items"]["properties"]["text"]["pattern"]

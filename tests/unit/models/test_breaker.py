@@ -1,0 +1,212 @@
+"""The breaker: three failures in a row set a model aside, one trial brings it back."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusion_tool.errors import REASONS
+from fusion_tool.models.breaker import (
+    COOLING_SECONDS,
+    FAILURES,
+    LONGEST_SECONDS,
+    MEMORY_SECONDS,
+    TRIAL_SECONDS,
+    Breaker,
+)
+from fusion_tool.models.outcomes import SPEAK_AGAINST, Outcome
+
+pytestmark = pytest.mark.usefixtures("fresh")
+
+M = "openrouter:v/m"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> Breaker:
+    return Breaker(clock)
+
+
+def fails(breaker: Breaker, times: int = FAILURES, reason="upstream_error") -> None:
+    for _ in range(times):
+        breaker.note(M, reason)
+
+
+def outcome(reason, at, model=M) -> Outcome:
+    return Outcome(model, reason, 1.0, None, None, None, None, at)
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_only_what_speaks_against_the_model_sets_it_aside(breaker, reason):
+    fails(breaker, 20, reason)
+    assert (breaker.standing(M).state == "open") == (reason in SPEAK_AGAINST)
+
+
+def test_the_user_s_doing_and_the_questions_never_speak_against_a_model():
+    assert SPEAK_AGAINST.isdisjoint(
+        {"cancelled", "straggler", "auth", "budget", "refused", "context_overflow", "truncated"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("reasons", "state"),
+    [
+        ([], "closed"),
+        (["timeout"] * 2, "closed"),
+        (["timeout"] * 3, "open"),
+        (["timeout", "rate_limited", "empty"], "open"),
+        (["timeout", "timeout", None, "timeout", "timeout"], "closed"),
+        (["timeout", "cancelled", "timeout", "straggler", "timeout"], "open"),
+        (["timeout"] * 3 + [None], "closed"),
+        (["timeout"] * 3 + ["cancelled"], "open"),
+    ],
+)
+def test_a_row_of_failures(breaker, reasons, state):
+    for reason in reasons:
+        breaker.note(M, reason)
+    assert breaker.standing(M).state == state
+    assert breaker.unavailable() == ({M} if state == "open" else set())
+
+
+def test_after_cooling_one_caller_tries_and_the_others_wait(breaker, clock):
+    fails(breaker)
+    assert not breaker.admits(M)
+    clock.now += COOLING_SECONDS
+    assert breaker.standing(M).state == "half_open"
+    assert breaker.unavailable() == set()
+    assert [breaker.admits(M) for _ in range(3)] == [True, False, False]
+    assert breaker.unavailable() == {M}
+
+
+def test_of_many_threads_one_gets_the_trial(breaker, clock):
+    fails(breaker)
+    clock.now += COOLING_SECONDS
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(breaker.admits, [M] * 64)) == 1
+
+
+def test_a_trial_that_answers_closes(breaker, clock):
+    fails(breaker)
+    clock.now += COOLING_SECONDS
+    breaker.admits(M)
+    breaker.note(M, None)
+    assert [breaker.admits(M) for _ in range(3)] == [True] * 3
+
+
+def test_a_trial_that_is_cancelled_leaves_it_to_the_next(breaker, clock):
+    fails(breaker)
+    clock.now += COOLING_SECONDS
+    breaker.admits(M)
+    breaker.note(M, "cancelled")
+    assert [breaker.admits(M) for _ in range(2)] == [True, False]
+
+
+def test_a_trial_of_which_nothing_is_heard_lapses(breaker, clock):
+    fails(breaker)
+    clock.now += COOLING_SECONDS
+    breaker.admits(M)
+    clock.now += TRIAL_SECONDS
+    assert breaker.admits(M)
+
+
+def test_each_failed_trial_doubles_the_cooling_up_to_a_cap(breaker, clock):
+    fails(breaker)
+    coolings = []
+    for _ in range(6):
+        coolings.append(breaker.standing(M).until - clock.now)
+        clock.now = breaker.standing(M).until
+        assert breaker.admits(M)
+        breaker.note(M, "timeout")
+    assert coolings == [30, 60, 120, 240, 300, 300]
+
+
+def test_being_tried_for_want_of_others_does_not_lengthen_it(breaker):
+    fails(breaker)
+    until = breaker.standing(M).until
+    fails(breaker, 10)
+    assert breaker.standing(M).until == until
+
+
+def test_what_is_long_ago_is_forgotten(breaker, clock):
+    fails(breaker)
+    clock.now += MEMORY_SECONDS + 1
+    assert breaker.standing(M).state == "closed"
+    fails(breaker, FAILURES - 1)
+    assert breaker.standing(M).state == "closed"
+
+
+def test_models_are_independent(breaker):
+    fails(breaker)
+    assert breaker.admits("openrouter:v/other")
+
+
+def test_what_others_recorded_counts_but_not_against_what_is_known_here(breaker, clock):
+    breaker.note("known", "timeout")
+    breaker.learn(outcome("timeout", clock.now - 5 + i, model) for i in range(5) for model in (M, "known"))
+    assert breaker.standing(M).state == "open"
+    assert breaker.standing("known").failures == 1
+
+
+@pytest.mark.parametrize("age", [MEMORY_SECONDS + 1, -3600.0])
+def test_records_too_old_or_of_another_clock_are_not_learnt(breaker, clock, age):
+    breaker.learn([outcome("timeout", clock.now - age)] * 5)
+    assert breaker.standing(M).state == "closed"
+
+
+steps = st.lists(st.tuples(st.floats(0, 60), st.none() | st.sampled_from(REASONS), st.sampled_from("ab")), max_size=30)
+
+
+@given(steps)
+def test_a_process_that_starts_now_comes_to_what_the_others_know(steps):
+    clock = Clock()
+    live, recorded = Breaker(clock), []
+    for pause, reason, model in steps:
+        clock.now += pause
+        live.note(model, reason)
+        recorded.append(outcome(reason, clock.now, model))
+    new = Breaker(clock)
+    new.learn(one for one in recorded if one.at >= clock.now - MEMORY_SECONDS)
+    for model in "ab":
+        assert new.standing(model).state in {live.standing(model).state, *_unsure(recorded, model, clock)}
+
+
+def _unsure(recorded, model, clock):
+    """Where a row began before what is remembered, a new process cannot know how long the model cooled before."""
+    old = any(one.model == model and one.at < clock.now - MEMORY_SECONDS for one in recorded)
+    return {"open", "half_open", "closed"} if old else set()
+
+
+@given(steps)
+def test_it_never_refuses_a_model_for_longer_than_the_cap_or_a_trial(steps):
+    clock = Clock()
+    breaker = Breaker(clock)
+    for pause, reason, model in steps:
+        clock.now += pause
+        breaker.note(model, reason)
+        breaker.admits(model)
+    clock.now += LONGEST_SECONDS + TRIAL_SECONDS
+    assert breaker.unavailable() == set()
+
+
+@given(steps, st.sampled_from("ab"))
+def test_an_answer_always_closes(steps, model):
+    clock = Clock()
+    breaker = Breaker(clock)
+    for pause, reason, other in steps:
+        clock.now += pause
+        breaker.note(other, reason)
+    breaker.note(model, None)
+    assert breaker.standing(model).state == "closed"

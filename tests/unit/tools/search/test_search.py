@@ -1,0 +1,110 @@
+import asyncio
+
+import pytest
+
+from fusion_tool.errors import ConfigError
+from fusion_tool.tools.search.base import ProviderFailed, SearchFailed, SearchResult
+from fusion_tool.tools.search.search import PROVIDERS, web_search
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Replace providers' search functions: a list is found, an exception is raised; `asked` is the log."""
+    asked = []
+
+    def install(**outcomes):
+        for name, outcome in outcomes.items():
+
+            async def search(query, *, outcome=outcome, name=name, **options):
+                asked.append((name, query, options))
+                if isinstance(outcome, Exception):
+                    raise outcome
+                if outcome is None:
+                    await asyncio.Event().wait()
+                return outcome
+
+            monkeypatch.setattr(f"fusion_tool.tools.search.{name}.search", search)
+        return asked
+
+    return install
+
+
+def hit(url, title="t", snippet="s"):
+    return SearchResult(title, url, snippet)
+
+
+async def test_the_first_provider_with_results_answers(script):
+    asked = script(tavily=[hit("https://a.test/")], exa=[hit("https://b.test/")])
+    outcome = await web_search("q", providers=["tavily", "exa"])
+    assert [result.url for result in outcome.results] == ["https://a.test/"]
+    assert (outcome.provider, outcome.dropped, outcome.attempts) == ("tavily", 0, [])
+    assert [name for name, *_ in asked] == ["tavily"]
+
+
+async def test_failures_fall_back_and_are_told(script):
+    script(duckduckgo=ProviderFailed("no results (maybe rate limited)"), tavily=None, exa=[], brave=[hit("http://b/")])
+    outcome = await web_search("q", providers=["duckduckgo", "tavily", "exa", "brave"], timeout=0.05)
+    assert outcome.provider == "brave"
+    assert outcome.attempts == [
+        "duckduckgo: no results (maybe rate limited)",
+        "tavily: timed out after 0.05 s",
+        "exa: no results",
+    ]
+
+
+async def test_when_all_fail_every_reason_stands_in_one_line(script):
+    script(tavily=ProviderFailed("no key: set TAVILY_API_KEY"), exa=ProviderFailed("rate limited (429)"))
+    with pytest.raises(SearchFailed) as failure:
+        await web_search("q", providers=["tavily", "exa"])
+    assert str(failure.value) == ("search failed: tavily: no key: set TAVILY_API_KEY; exa: rate limited (429)")
+
+
+async def test_exclusions_bind_every_result_and_are_counted(script):
+    found = [
+        hit("https://WWW.Example.org.:443/x"),
+        hit("https://good.test/", snippet="the CANARY\nstring"),
+        *(hit(f"https://good.test/{number}") for number in range(9)),
+    ]
+    asked = script(tavily=found)
+    outcome = await web_search(
+        "q",
+        providers=["tavily"],
+        excluded_domains=["https://EXAMPLE.org/"],
+        blocked_fragments=["canary string"],
+        limit=4,
+    )
+    assert [result.url for result in outcome.results] == [f"https://good.test/{number}" for number in range(4)]
+    assert outcome.dropped == 2
+    assert asked[0][2]["excluded_domains"] == ("example.org",)
+    assert asked[0][2]["limit"] == 8
+
+
+async def test_a_provider_whose_results_are_all_excluded_is_passed_over_and_counted(script):
+    script(tavily=[hit("https://example.org/")], exa=[hit("https://a.test/")])
+    outcome = await web_search("q", providers=["tavily", "exa"], excluded_domains=["example.org"])
+    assert (outcome.provider, outcome.dropped) == ("exa", 1)
+    assert outcome.attempts == ["tavily: all 1 results are excluded"]
+    with pytest.raises(SearchFailed) as failure:
+        await web_search("q", providers=["tavily"], excluded_domains=["example.org"])
+    assert failure.value.dropped == 1
+
+
+async def test_the_operators_searxng_is_passed_on(script):
+    asked = script(searxng=[hit("https://a.test/")])
+    await web_search("q", providers=["searxng"], searxng_url="http://10.0.0.5:8080")
+    assert asked[0][2]["base_url"] == "http://10.0.0.5:8080"
+
+
+@pytest.mark.parametrize("providers", [[], ["google"], ["tavily", "os"]])
+async def test_an_unknown_provider_is_a_configuration_error_that_lists_them(providers):
+    with pytest.raises(ConfigError, match=", ".join(PROVIDERS)) as error:
+        await web_search("q", providers=providers)
+    assert error.value.field == "search.providers"
+
+
+@pytest.mark.parametrize("query", ["", " \n"])
+async def test_an_empty_query_is_not_sent(script, query):
+    asked = script(tavily=[hit("https://a.test/")])
+    with pytest.raises(SearchFailed, match="the query is empty"):
+        await web_search(query, providers=["tavily"])
+    assert asked == []
