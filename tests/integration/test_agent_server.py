@@ -85,11 +85,19 @@ async def client(served: str) -> AsyncIterator[LangGraphClient]:
 
 @pytest.fixture
 def scripted(ports: list[int]) -> Iterator[ScriptedServer]:
-    """A fresh provider at the address that the server's operator set up: each seat answers, the judge compares."""
+    """A fresh provider at the address that the server's operator set up: each seat looks, the judge compares."""
     with ScriptedServer(port=ports[1]) as server:
         server.reply("judge", json.dumps(ANALYSIS), "Both say so.")
-        server.otherwise(lambda request: f"{request.model} says: {asked(request)}")
+        server.otherwise(lambda request: f"{request.model} says: {asked(request)}" if has_looked(request) else LOOK)
         yield server
+
+
+LOOK = Reply(tool_calls=[ToolCall("search_documents", {"query": "weighs"})])
+
+
+def has_looked(request: Request) -> bool:
+    """Whether a seat has used its tools, or has none to use."""
+    return bool(request.tool_results) or not request.tools
 
 
 def asked(request: Request) -> str:
@@ -101,15 +109,16 @@ def asked(request: Request) -> str:
 async def test_a_run_streams_its_progress_and_ends_with_the_result(client):
     streamed = await run(client, "fusion", {"question": MOON})
     result = streamed.result
-    assert (result.status, result.answer, result.question) == ("ok", "Both say so.", MOON)
+    assert (result.answer, result.question) == ("Both say so.", MOON)
+    assert (result.status, result.degraded) == ("partial", ["uncited"])
     assert [response.content for response in result.responses] == [f"one says: {MOON}", f"two says: {MOON}"]
     assert result.analysis is not None
     assert result.analysis.consensus == ANALYSIS["consensus"]
     assert streamed.nodes == ["route", "fan_out", "panelist", "panelist", "judge", "synthesize", "ground"]
     order = kinds(streamed.events)
     assert order[:3] == ["run.started", "plan.chosen", "wave.started"]
-    assert sorted(order[3:7]) == ["panelist.answered"] * 2 + ["panelist.started"] * 2
-    assert order[7:9] == ["panel.closed", "judge.completed"]
+    assert sorted(order[3:9]) == ["panelist.answered"] * 2 + ["panelist.started"] * 2 + ["panelist.tool"] * 2
+    assert order[9:11] == ["panel.closed", "judge.completed"]
     assert "".join(e["text"] for e in streamed.events if e["type"] == "synthesis.delta") == result.answer
     assert streamed.events[-1]["result"] == streamed.state["result"]
     assert {event["run_id"] for event in streamed.events} == {result.run_id}
@@ -131,7 +140,7 @@ async def test_a_second_question_on_a_thread_is_answered_by_itself(client, scrip
     assert (first.result.question, second.result.question) == (MARS, MOON)
     assert second.result.answer == "Another answer."
     assert [response.content for response in second.result.responses] == [f"one says: {MOON}", f"two says: {MOON}"]
-    assert len(second.result.usage.calls) == len(first.result.usage.calls) == 4
+    assert len(second.result.usage.calls) == len(first.result.usage.calls) == 6
     later = [request.prompt for request in scripted.requests[before:]]
     assert not [prompt for prompt in later if MARS in prompt or "The red one." in prompt]
 
@@ -166,7 +175,7 @@ async def test_a_seat_alone_shows_its_whole_record(client):
     record = streamed.record
     assert streamed.nodes == ["route", "panelist", "audit"]
     assert (record["seat"], record["answered"], record["content"]) == ("one", True, f"one says: {MOON}")
-    assert [call["model"] for call in record["calls"]] == ["one"]
+    assert [call["model"] for call in record["calls"]] == ["one", "one"]
     assert streamed.state["audit"] == {"supported": 0, "weak": 0, "mismatch": 0, "unknown": 0}
 
 
@@ -258,7 +267,7 @@ async def test_an_edited_seat_is_what_the_judge_and_the_result_see(client, scrip
     thread = (await client.threads.create())["thread_id"]
     paused = await run(client, "fusion", {"question": MOON}, thread=thread, interrupt_before=["judge"])
     assert paused.nodes[-1] == "__interrupt__"
-    assert scripted.counts == {"one": 1, "two": 1}
+    assert scripted.counts == {"one": 2, "two": 2}
     state = await client.threads.get_state(thread)
     assert state["next"] == ["judge"]
     edited = next(record for record in state["values"]["records"] if record["seat"] == "one")
@@ -269,7 +278,7 @@ async def test_an_edited_seat_is_what_the_judge_and_the_result_see(client, scrip
     assert "It weighs what I say." in hearing.prompt
     assert f"one says: {MOON}" not in hearing.prompt
     assert [one.content for one in finished.result.responses] == ["It weighs what I say.", f"two says: {MOON}"]
-    assert scripted.counts == {"one": 1, "two": 1, "judge": 2}
+    assert scripted.counts == {"one": 2, "two": 2, "judge": 2}
 
 
 async def test_a_finished_run_is_written_anew_by_another_synthesizer_alone(client, scripted):
@@ -285,21 +294,21 @@ async def test_a_finished_run_is_written_anew_by_another_synthesizer_alone(clien
     assert (first.result.answer, forked.result.answer) == ("Both say so.", "Written anew.")
     assert forked.result.responses == first.result.responses
     assert forked.result.analysis == first.result.analysis
-    assert scripted.counts == {"one": 1, "two": 2, "judge": 2}
+    assert scripted.counts == {"one": 2, "two": 3, "judge": 2}
     assert [call.stage for call in forked.result.usage.calls] == [call.stage for call in first.result.usage.calls]
 
 
 async def test_the_pages_way_of_editing_and_forking_works(served, scripted, capsys):
     page = (ROOT / "docs" / "studio.md").read_text("utf-8")
     edit, fork = re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
-    scripted.reply("two", "It is heavy.", "Written anew.")
+    scripted.reply("two", LOOK, "It is heavy.", "Written anew.")
     names: dict[str, object] = {}
     for block in (edit, fork):
         text = block.replace("http://127.0.0.1:2024", served).replace("gemma3", "two")
         await eval(compile(text, "studio.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307
     assert capsys.readouterr().out == "Both say so.\nWritten anew.\n"
     assert "It weighs 7.35e22 kg." in scripted.calls("judge")[0].prompt
-    assert scripted.counts == {"one": 1, "two": 2, "judge": 2}
+    assert scripted.counts == {"one": 2, "two": 3, "judge": 2}
 
 
 @pytest.mark.usefixtures("scripted")

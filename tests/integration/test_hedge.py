@@ -234,6 +234,6 @@ async def test_a_cut_off_tool_call_is_not_made_up_from_its_beginning(provider, i
     provider.reply(SLOW, broken, MILL)
     usually(60.0)
     await afuse(QUESTION, config(internet=internet))
-    (told,) = provider.calls(SLOW)[-1].tool_results
+    (told,) = provider.calls(SLOW)[1].tool_results
     assert "JSON" in told
-    assert internet.queries == []
+    assert "mi" not in internet.queries

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fusion_tool import PanelFailed, afuse, astream
-from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, reads, verdict
+from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, reads, searches, verdict
 from tests.scripted_server import Gate, Hang, Reply, faults
 
 pytestmark = pytest.mark.loopback
@@ -41,6 +41,8 @@ async def test_a_late_seat_is_cut_in_the_middle_of_its_tools(provider, internet)
 
     internet.page("/slow", Trickle(interval=0.05))
     provider.reply("test/late", reads(internet.url("/slow")), "Too late.")
+    for quick in SEATS[:2]:
+        provider.reply(quick, searches(), "It was built in 1861.")
     config = panel(*SEATS, internet=internet, limits={"quorum": 2, "grace_seconds": 0.05})
     result = await afuse(QUESTION, config)
     assert [(row.seat, row.reason) for row in result.failed_models] == [("late", "straggler")]

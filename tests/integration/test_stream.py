@@ -81,7 +81,8 @@ async def test_a_judge_without_an_analysis_counts_nothing(provider):
 async def test_a_tools_use_is_told(mill, internet):
     events = await events_of(panel(*SEATS, internet=internet))
     used = [(event["seat"], event["tool"], event["query"], event["found"]) for event in events if "tool" in event]
-    assert used == [("one", "fetch_page", mill, 1)]
+    gathered = [(seat.removeprefix("test/"), "web_search", QUESTION, 0) for seat in SEATS[1:]]  # they do not look
+    assert sorted(used) == sorted([("one", "fetch_page", mill, 1), *gathered])
 
 
 ANSWERS = [

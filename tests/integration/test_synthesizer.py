@@ -78,7 +78,7 @@ async def test_at_last_the_panels_best_supported_answer_stands_in(provider, inte
     url = internet.url("/mill")
     provider.reply("test/one", reads(url), f"The Alder mill was built in 1999 {cite(url)}. " + "More words. " * 20)
     provider.reply("test/two", reads(url), f"The Alder mill was built in 1861 {cite(url)}.")
-    provider.reply("test/three", "The Alder mill was built in 1871 [deadbeef]. " + "More words. " * 20)
+    provider.reply("test/three", reads(url), "The Alder mill was built in 1871 [deadbeef]. " + "More words. " * 20)
     provider.reply(WRITER, faults.unauthorized())
     provider.reply(JUDGE, verdict(), faults.unauthorized())
     result = await afuse(QUESTION, panel("test/one", "test/two", "test/three", internet=internet))
