@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 
 from fusion_tool.tools.documents.index import DocumentIndex, open_index
-from fusion_tool.tools.documents.store import opened
+from fusion_tool.tools.documents.store import open_connection
 
 FILES, PARAGRAPHS, WORDS = 1000, 10, 95
 INDEX_RUNS, QUERIES = 3, 60
@@ -49,7 +49,7 @@ async def measure(base: Path) -> None:
     runs = [await seconds_to_open(folder, base / f"cache-{run}") for run in range(INDEX_RUNS)]
     index = runs[-1][1]
     again = [(await seconds_to_open(folder, base / "cache-0"))[0] for _ in range(INDEX_RUNS)]
-    with opened(index.path) as connection:
+    with open_connection(index.path) as connection:
         chunks = connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
     answers = []
     for _ in range(QUERIES):  # a question without its stop words: some frequent words, some rare ones

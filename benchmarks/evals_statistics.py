@@ -31,7 +31,7 @@ def coverage(draw: Draw, truth: float, n: int, samples: int) -> float:
     rng = np.random.default_rng(n)
     covered = 0
     for _ in range(samples):
-        found = mean_of(list(draw(rng, n)), within=(-math.inf, math.inf)).interval
+        found = mean_of(list(draw(rng, n)), bounds=(-math.inf, math.inf)).interval
         covered += found is None or found.low <= truth <= found.high
     return covered / samples
 

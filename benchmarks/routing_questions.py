@@ -21,7 +21,7 @@ from typing import Literal, get_args
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.routing.candidates import candidates
+from fusion_tool.routing.candidates import find_candidates
 from fusion_tool.routing.choose import SURE, Choice, choose
 from fusion_tool.routing.classifier.classify import classify
 from fusion_tool.routing.classifier.signals import DOMAINS, Difficulty, Domain, Signals
@@ -140,10 +140,10 @@ def misrouted(
 
 
 def qualities(domain: Domain, config: FusionConfig, profiles: Mapping[str, Profile]) -> dict[str, float]:
-    field = candidates(
-        domain, config, profiles=profiles, refusal=lambda _: None, unavailable=(), today=TODAY, asked=100
+    field = find_candidates(
+        domain, config, profiles=profiles, rejection_of=lambda _: None, unavailable=(), today=TODAY, question_tokens=100
     )
-    return {one.model: one.quality or 0.0 for one in field.known}
+    return {one.model: one.quality or 0.0 for one in field.eligible}
 
 
 def times(asked: Sequence[Question], plan: Callable[[Question], Choice]) -> None:

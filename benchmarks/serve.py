@@ -24,7 +24,7 @@ import httpx
 from provider import ANSWER, COMPARISON, JUDGE, SEATS, WRITER
 
 from fusion_tool import astream
-from fusion_tool.config.loading import resolve
+from fusion_tool.config.loading import resolve_config
 
 AT_ONCE, RUNS, CROWD, ALONE = 20, 60, 500, 15
 SLOW_WRITER = "slow-writer"
@@ -113,7 +113,7 @@ def read(path: Path) -> str:
 
 async def first_words(url: str, file: Path) -> tuple[float, float]:
     """Milliseconds to the first word, over HTTP and in this process, alternately."""
-    config = resolve(file)
+    config = resolve_config(file)
     served, own = list[float](), list[float]()
     async with httpx.AsyncClient(timeout=60) as client:
         for _ in range(ALONE + 2):

@@ -11,7 +11,7 @@ from typing import Any
 from langgraph_sdk import Auth
 
 from fusion_tool.errors import ConfigError
-from fusion_tool.servers.agent_server import refuse_operators
+from fusion_tool.servers.agent_server import reject_operator_settings
 
 auth = Auth()
 
@@ -34,6 +34,6 @@ async def check(ctx: Auth.types.AuthContext, value: Any) -> None:
 
 def _check(context: Mapping[str, Any]) -> None:
     try:
-        refuse_operators(context)
+        reject_operator_settings(context)
     except ConfigError as error:
         raise Auth.exceptions.HTTPException(status_code=400, detail=str(error)) from None

@@ -11,8 +11,8 @@ where there is none it is the preset `budget`, which needs `OPENROUTER_API_KEY`.
 from pathlib import Path
 
 from fusion_tool import build_graph
-from fusion_tool.servers.agent_server import context_of, operators_config
+from fusion_tool.servers.agent_server import context_schema, load_operator_config
 
-config = operators_config(Path(__file__).parents[1] / "fusion.toml")
+config = load_operator_config(Path(__file__).parents[1] / "fusion.toml")
 graph = build_graph(config)
-graph.context_schema = context_of(config)
+graph.context_schema = context_schema(config)

@@ -19,10 +19,10 @@ from fusion_tool.config.schema import FusionConfig
 from fusion_tool.graph.agents.answers import seat_audit
 from fusion_tool.graph.nodes.panelist import panelist
 from fusion_tool.graph.nodes.route import route
-from fusion_tool.graph.runtime import Wiring
-from fusion_tool.graph.state import FusionInput, FusionState, SeatRecord, SeatTask, own_records
-from fusion_tool.graph.tracing import DiscreetGraph
-from fusion_tool.servers.agent_server import context_of, operators_config
+from fusion_tool.graph.runtime import GraphOptions
+from fusion_tool.graph.state import FusionInput, FusionState, SeatRecord, SeatTask, records_of_run
+from fusion_tool.graph.tracing import RedactedGraph
+from fusion_tool.servers.agent_server import context_schema, load_operator_config
 
 
 class SeatOutput(TypedDict):
@@ -39,22 +39,22 @@ class SeatState(FusionState, SeatOutput):
 def to_the_seat(state: SeatState, runtime: Runtime[FusionConfig]) -> Send:
     """The first seat of the plan."""
     run, ask = state["run"], state["asks"][0]
-    seconds = wiring.settings(runtime, run).limits.seconds
+    seconds = wiring.config_for(runtime, run).limits.seconds
     return Send("panelist", SeatTask(run=run, wave=1, ask=ask, seats=1, seconds=seconds, spent=[0.0, 0]))
 
 
 async def audit(state: SeatState) -> SeatOutput:
     """Hold the seat's citations against what it retrieved; no model is asked."""
-    (record,) = own_records(state)
+    (record,) = records_of_run(state)
     return {"record": record, "audit": seat_audit(record)}
 
 
-config = operators_config(Path(__file__).parents[1] / "fusion.toml")
-wiring = Wiring(config)
+config = load_operator_config(Path(__file__).parents[1] / "fusion.toml")
+wiring = GraphOptions(config)
 seat_alone = (
-    StateGraph(SeatState, context_schema=context_of(config), input_schema=FusionInput, output_schema=SeatOutput)
-    .add_node("route", partial(route, wiring=wiring))
-    .add_node("panelist", partial(panelist, wiring=wiring), input_schema=SeatTask)
+    StateGraph(SeatState, context_schema=context_schema(config), input_schema=FusionInput, output_schema=SeatOutput)
+    .add_node("route", partial(route, options=wiring))
+    .add_node("panelist", partial(panelist, options=wiring), input_schema=SeatTask)
     .add_node("audit", audit)
     .add_edge(START, "route")
     .add_conditional_edges("route", to_the_seat, ["panelist"])
@@ -62,4 +62,4 @@ seat_alone = (
     .add_edge("audit", END)
     .compile(name="panelist")
 )
-graph = DiscreetGraph.of(seat_alone, config)
+graph = RedactedGraph.of(seat_alone, config)

@@ -20,7 +20,7 @@ from fusion_tool import FusionTool
 from fusion_tool.config.presets import preset
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.factory import chat_model
-from fusion_tool.servers.agent_server import operators_config
+from fusion_tool.servers.agent_server import load_operator_config
 
 PROMPT = (
     "You answer in the user's language, briefly. What needs facts that you are not sure of, several sources or a "
@@ -28,7 +28,7 @@ PROMPT = (
     "keep its numbered citations and list its sources; say what stays disputed. Do not research small talk."
 )
 
-config = operators_config(Path(__file__).parents[1] / "fusion.toml") or preset("budget")
+config = load_operator_config(Path(__file__).parents[1] / "fusion.toml") or preset("budget")
 panelists = (config.synthesizer_or_default, config.judge_or_default, *config.panel)
 models = {one.model_name: one for one in reversed(panelists)}
 

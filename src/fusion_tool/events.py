@@ -123,12 +123,12 @@ Event: TypeAlias = (
 )
 
 
-def started(result: dict[str, Any]) -> dict[str, Any]:
+def run_started(result: dict[str, Any]) -> dict[str, Any]:
     """The first event of a run whose result is there already."""
     return {"type": "run.started", "question": result["question"], "run_id": result["run_id"], "t": 0.0}
 
 
-def completed(result: dict[str, Any]) -> dict[str, Any]:
+def run_completed(result: dict[str, Any]) -> dict[str, Any]:
     """Its last one."""
     stamp = {"run_id": result["run_id"], "t": result["timing"]["total_seconds"]}
     return {"type": "run.completed", "status": result["status"], "result": result, **stamp}
@@ -137,7 +137,7 @@ def completed(result: dict[str, Any]) -> dict[str, Any]:
 _LONGEST = 200
 
 
-def told(event: Any) -> str | None:  # noqa: PLR0911 - one line an event
+def describe(event: Any) -> str | None:  # noqa: PLR0911 - one line an event
     """The event in one line, `None` where there is nothing to say."""
     match event["type"]:
         case "plan.chosen":

@@ -78,7 +78,7 @@ class ScriptedChat(BaseChatModel):
         self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """The same model, offered `tools`; whether it calls them is for the script to say."""
-        offered = [one if isinstance(one, dict) else convert_to_openai_tool(one) for one in tools]
+        offered = [tool if isinstance(tool, dict) else convert_to_openai_tool(tool) for tool in tools]
         return self.bind(tools=offered, tool_choice=tool_choice, **kwargs)
 
     def _generate(

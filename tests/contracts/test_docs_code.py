@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from fusion_tool.cli.main import app
-from fusion_tool.config.loading import load_file
+from fusion_tool.config.loading import load_config_file
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.routing.policy.private_data import load_patterns
 from fusion_tool.routing.profiles import load_profiles
-from fusion_tool.servers.overrides import settings_for
+from fusion_tool.servers.overrides import apply_overrides
 from tests.contracts.pages.commands import SHELLS, command, documents, lines, mentioned, shown
 from tests.contracts.pages.layers import PROJECT
 from tests.contracts.pages.markdown import PAGES, ROOT, Block, blocks
@@ -41,7 +41,7 @@ STAND_INS = {"vendor/model": "openai/gpt-5.5", "provider:model": "openai:gpt-5.5
 """What can stand where a file's block has a placeholder."""
 
 LOADERS = {
-    "fusion.toml": load_file,
+    "fusion.toml": load_config_file,
     "profiles.toml": lambda path: load_profiles(path.parent),
     "private_patterns.toml": lambda path: load_patterns(path.parent),
 }
@@ -168,7 +168,7 @@ def test_the_wishes_shown_for_studio_are_granted(folder):
     write_files("studio.md", folder)
     (block,) = (block for block in blocks("json") if block.page == "studio.md")
     (wishes,) = documents(block)
-    granted = settings_for(load_file(folder / "fusion.toml"), wishes)
+    granted = apply_overrides(load_config_file(folder / "fusion.toml"), wishes)
     assert [seat.short_name for seat in granted.panel] == wishes["models"]
     assert granted.limits.seconds == wishes["limits"]["seconds"]
 

@@ -26,7 +26,7 @@ VALUES = {
         f"## Answer {letter}\n\n{fence(text, label=f'answer {letter}', nonce=NONCE)}" for letter, text in SAID.items()
     ),
     "analysis": fence('{"consensus": []}', label="comparison", nonce=NONCE),
-    "shape": judge.shape(LETTERS, settled=True),
+    "shape": judge.schema_text(LETTERS, settled=True),
     "error": "consensus: Input should be a valid string",
     "also": f"{render('judge_settled')}\n",
     "wishes": "",

@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from fusion_tool import afuse
-from fusion_tool.api.run_store import kept_runs
+from fusion_tool.api.run_store import list_runs
 from tests.integration.panel import JUDGE, QUESTION, verdict
 from tests.scripted_server import Hang, Reply
 
@@ -56,7 +56,7 @@ def killed(provider, file, config, *node, silent=()):
         assert process.wait(60) == -signal.SIGKILL
     for model in silent:
         provider.reply(model, Reply(verdict() if model == JUDGE else "In 1861, at last.", cost=COST))
-    (run,) = asyncio.run(kept_runs(file))
+    (run,) = asyncio.run(list_runs(file))
     assert run.question == QUESTION
     return run
 
@@ -71,7 +71,7 @@ async def broken_off(provider, file, config, silent):
     await cancelled(task)
     for model in silent:
         provider.reply(model, Reply("In 1861, at last.", cost=COST))
-    (run,) = await kept_runs(file)
+    (run,) = await list_runs(file)
     return run.id
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 import typer
 
 from fusion_tool.cli.commands.evals import evals
-from fusion_tool.cli.main import Commands
+from fusion_tool.cli.main import CommandGroup
 from tests.integration.panel import ANALYSIS
 from tests.scripted_server import Reply, Request, ScriptedServer
 
@@ -19,7 +19,7 @@ COST = 0.001
 APART = ("--no-search", "--bash", "off")
 """Nothing but the scripted provider is reached."""
 
-app = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+app = typer.Typer(cls=CommandGroup, pretty_exceptions_enable=False)
 app.add_typer(evals)
 
 

@@ -15,7 +15,7 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from fusion_tool.servers.overrides import OPERATORS, SETTABLE
+from fusion_tool.servers.overrides import OPERATOR_ONLY, OVERRIDABLE
 from fusion_tool.tools.sandbox.shell import probe
 from tests.integration.dev_server import ROOT, dev_server, free_ports, run
 from tests.integration.mcp_connections import connected
@@ -206,8 +206,8 @@ async def test_studio_gets_every_schema(client, graph, returned):
     assert given["properties"]["question"]["type"] == "string"
     assert set(schemas["output_schema"]["properties"]) == returned
     assert schemas["state_schema"]
-    assert set(context["properties"]) == set(SETTABLE)
-    assert not OPERATORS & set(context["properties"])
+    assert set(context["properties"]) == set(OVERRIDABLE)
+    assert not OPERATOR_ONLY & set(context["properties"])
     assert {"$ref": "#/$defs/WishedLimits"} in context["properties"]["limits"]["anyOf"]
     assert "local" in context["properties"]["preset"]["anyOf"][0]["enum"]
     assert all(one["default"] is None for one in context["properties"].values())

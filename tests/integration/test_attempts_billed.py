@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying
 from fusion_tool import BudgetExceeded, PanelFailed, afuse, astream
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models import faults, streaming
-from fusion_tool.models.hedging import allowance
+from fusion_tool.models.hedging import allowance_for
 from tests.integration.charging import FATES, FREE, Till
 from tests.integration.panel import KEY, QUESTION, panel
 from tests.scripted_server import ScriptedServer
@@ -87,10 +87,10 @@ def test_what_is_charged_stays_within_the_limit_and_on_the_bill(endpoint, fates,
     for model, sequence in fates.items():
         endpoint.reply(model, *map(till.reply, sequence))
     seats = seat(ONE, SPARE, max_tokens=max_tokens), seat(TWO, SPARE, max_tokens=max_tokens)
-    allowance.cache_clear()
+    allowance_for.cache_clear()
     for one in seats:
         for _ in range(10):
-            streaming.observe(Panelist(**one), 0.0)
+            streaming.record_first_token(Panelist(**one), 0.0)
     asked = config(*seats, hedge=hedge, limits={"usd": usd, "seconds": 20})
     usage = asyncio.run(bill(asked, is_watched=is_watched))
     assert till.usd <= usd * (1 + 1e-9)

@@ -10,7 +10,7 @@ from fusion_tool import FusionConfig, FusionResult, afuse
 from fusion_tool.config.presets import preset
 from fusion_tool.models import providers
 from fusion_tool.models.providers import PROVIDERS, providers_with_key
-from fusion_tool.routing.policy.allowed import allowed
+from fusion_tool.routing.policy.allowed import apply_bans
 from fusion_tool.routing.profiles import load_profiles
 from tests.integration.panel import QUESTION, verdict
 from tests.scripted_server import faults
@@ -28,12 +28,12 @@ def keyless(monkeypatch: pytest.MonkeyPatch) -> None:
     for provider in PROVIDERS.values():
         for key in provider.keys:
             monkeypatch.delenv(key, raising=False)
-    monkeypatch.setattr(providers, "has_package", lambda provider: provider == "openai")
+    monkeypatch.setattr(providers, "has_langchain_package", lambda provider: provider == "openai")
 
 
 async def run(config: FusionConfig) -> FusionResult:
     today = datetime.now(UTC).date()
-    settled = allowed(config, profiles=PROFILES, keyed=providers_with_key(), today=today).config
+    settled = apply_bans(config, profiles=PROFILES, keyed=providers_with_key(), today=today).config
     return await afuse(QUESTION, settled)
 
 
@@ -78,7 +78,7 @@ async def test_a_denied_fallback_is_not_asked_where_everything_else_fails(script
 @pytest.mark.parametrize("key", OWN_KEYS)
 async def test_a_preset_answers_with_one_vendors_own_key(scripted, monkeypatch, name, key):
     monkeypatch.setenv(PROVIDERS[key].keys[-1], f"own-key-of-{key}")
-    monkeypatch.setitem(PROVIDERS, key, replace(PROVIDERS[key], url=scripted.url, path="", moved_by=""))
+    monkeypatch.setitem(PROVIDERS, key, replace(PROVIDERS[key], url=scripted.url, path="", base_url_variable=""))
     if key == "openai":
         monkeypatch.setitem(PROVIDERS, key, replace(PROVIDERS[key], url=None))
         monkeypatch.setenv("OPENAI_BASE_URL", scripted.url)

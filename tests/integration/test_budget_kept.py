@@ -16,9 +16,9 @@ from langchain_core.outputs import ChatGenerationChunk
 from fusion_tool import BudgetExceeded, FusionConfig, PanelFailed, afuse
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.budget.usage import is_search
-from fusion_tool.models.call import size_of
+from fusion_tool.models.call import prompt_bytes
 from fusion_tool.testing import ScriptedChat, calls
-from fusion_tool.tools.search.base import ProviderFailed, SearchResult
+from fusion_tool.tools.search.base import SearchProviderError, SearchResult
 from fusion_tool.tools.search.search import search_fee
 
 QUESTION = "What is it?"
@@ -34,7 +34,7 @@ class Spender(ScriptedChat):
 
     def _generate(self, messages, stop=None, run_manager=None, **kwargs: Any):
         rng = random.Random(f"{self.seed}/{self.model_name}/{len(self.prompts)}")  # noqa: S311 - no secret
-        asked = min(size_of(messages) // 2, rng.randrange(1, 100_000))
+        asked = min(prompt_bytes(messages) // 2, rng.randrange(1, 100_000))
         answered = rng.choice([1, kwargs["max_tokens"] // 2, kwargs["max_tokens"]])
         cost, _ = cost_of(self.model_name, input_tokens=asked, output_tokens=answered)
         told = rng.random() < 0.8  # the others leave it to the list, or to the reservation
@@ -70,7 +70,7 @@ async def lookup(word: str) -> str:
 
 async def search(query, **_options):
     if query == "3":
-        raise ProviderFailed("rate limited (429)")
+        raise SearchProviderError("rate limited (429)")
     return [SearchResult(query, f"https://example.org/{query}", "a snippet")]
 
 
@@ -131,7 +131,7 @@ class Talker(Spender):
 
     def _generate(self, messages, stop=None, run_manager=None, **kwargs: Any):
         result = ScriptedChat._generate(self, messages, stop, run_manager, **kwargs)
-        asked, answered = size_of(messages) // 4, kwargs["max_tokens"]
+        asked, answered = prompt_bytes(messages) // 4, kwargs["max_tokens"]
         result.generations[0].message.usage_metadata = UsageMetadata(
             input_tokens=asked, output_tokens=answered, total_tokens=asked + answered
         )

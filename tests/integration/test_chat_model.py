@@ -6,7 +6,7 @@ from langchain_core.prompts import ChatPromptTemplate
 
 from fusion_tool import BudgetExceeded, ChatFusion, ConfigError, FusionConfig, FusionResult, Limits, PanelFailed, fuse
 from fusion_tool.errors import RecursionRefused
-from fusion_tool.graph.preflight import seat_at_work
+from fusion_tool.graph.preflight import inside_seat
 from fusion_tool.testing import ScriptedChat, fake_config
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, panel, reads, text, verdict
 from tests.scripted_server import Reply, Usage
@@ -250,7 +250,7 @@ async def test_the_response_cache_is_the_panels(judged, face):
 
 @FACES
 async def test_called_by_a_seat_it_refuses(face):
-    with seat_at_work(), pytest.raises(RecursionRefused):
+    with inside_seat(), pytest.raises(RecursionRefused):
         await face(ChatFusion(fake_config()), "Where?")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_tool.evals.datasets import read_tasks
+from fusion_tool.evals.datasets import read_task_file
 from fusion_tool.evals.graders.reference import match_reference
 from fusion_tool.evals.graders.rubric import Verdict
 from fusion_tool.evals.scoring import score_arm, score_rubric
@@ -35,7 +35,7 @@ def draco(tmp_path_factory):
         {**{key: row[key] for key in ("id", "domain", "problem")}, "answer": json.dumps(row["rubric"])} for row in rows
     ]
     path.write_text("\n".join(map(json.dumps, shaped)), "utf-8")
-    return {task.id: task for task in read_tasks(path).tasks}
+    return {task.id: task for task in read_task_file(path).tasks}
 
 
 def test_dracos_own_rows_are_read_whole(draco):

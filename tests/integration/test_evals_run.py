@@ -10,8 +10,8 @@ from collections import Counter
 import pytest
 from typer.testing import CliRunner
 
-from fusion_tool.config.storage import acquired
-from fusion_tool.evals.costs import bill_of
+from fusion_tool.config.storage import try_lock
+from fusion_tool.evals.costs import eval_bill
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.rows import AnswerRow
 from tests.integration.evaluating import (
@@ -92,9 +92,9 @@ def test_a_killed_run_goes_on_without_paying_again(provider, four, out):
     assert sum(graded) - len(graded) <= AT_ONCE
 
     results = Results(out)
-    assert len(results.answers) == 80
+    assert len(results.answer_rows) == 80
     paid = sum(whole.values()) - sum(again.values())
-    assert bill_of(results).total.cost_usd == pytest.approx(0.001 * paid, abs=0.001 * AT_ONCE)
+    assert eval_bill(results).total.cost_usd == pytest.approx(0.001 * paid, abs=0.001 * AT_ONCE)
     count = len(provider.requests)
     assert evaluate(*four, "--grade-seats").exit_code == 0
     assert len(provider.requests) == count
@@ -157,7 +157,7 @@ def test_recorded_panels_are_judged_and_written_over(provider, tmp_path, out):
     done = evaluate(*smallest(tmp_path, out, f"over=replay:{file},synthesizer=openrouter:v/judge", judge=False))
     assert done.exit_code == 0, done.stderr
     assert provider.counts == {"v/judge": 4}
-    (row,) = [row for row in Results(out).answers.values() if row.task == "t1"]
+    (row,) = [row for row in Results(out).answer_rows.values() if row.task == "t1"]
     assert row.answer == "Having compared all of them, the answer: 1."
     assert [given.content for given in row.result.responses] == ["1.", "7."]
 
@@ -170,7 +170,7 @@ def test_strategies_whose_judge_decides_who_is_asked_run_as_a_whole(provider, tm
     results = Results(out)
     assert [row.panel for row in results.paid] == [None, None]
     assert not results.panels
-    assert bill_of(results).total.cost_usd == pytest.approx(0.001 * len(provider.requests))
+    assert eval_bill(results).total.cost_usd == pytest.approx(0.001 * len(provider.requests))
 
 
 def test_no_run_is_begun_that_could_pass_the_limit(provider, tmp_path, out):
@@ -225,7 +225,7 @@ def test_a_judge_who_answers_prose_leaves_a_task_without_a_score(provider, tmp_p
     assert done.exit_code == 0
     assert "1 of 1 answers have too few verdicts for a score" in done.stdout
     assert "missing: 3 verdicts" in done.stderr
-    assert bill_of(Results(out)).grading.cost_usd == pytest.approx(0.006)
+    assert eval_bill(Results(out)).grading.cost_usd == pytest.approx(0.006)
     script(provider)
     assert "too few" not in evaluate("grade", str(out)).stdout
     assert provider.counts["v/a"] == 1
@@ -294,7 +294,7 @@ def test_a_name_is_one_configuration(tmp_path, out):
 
 def test_two_processes_do_not_share_a_folder(provider, tmp_path, out):
     out.mkdir()
-    held = acquired(out / "lock")
+    held = try_lock(out / "lock")
     refused = evaluate(*smallest(tmp_path, out))
     held.close()
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
@@ -304,7 +304,7 @@ def test_two_processes_do_not_share_a_folder(provider, tmp_path, out):
 
 def test_a_full_disk_is_told_and_loses_nothing(provider, tmp_path, out, monkeypatch):
     command = smallest(tmp_path, out, count=4, judge=False)
-    full = Results.answered
+    full = Results.add_answer
 
     def until_full(self, row: AnswerRow):
         if len(self.paid) == 2:
@@ -312,7 +312,7 @@ def test_a_full_disk_is_told_and_loses_nothing(provider, tmp_path, out, monkeypa
         full(self, row)
 
     (tmp_path / "full").symlink_to("/dev/full")
-    monkeypatch.setattr(Results, "answered", until_full)
+    monkeypatch.setattr(Results, "add_answer", until_full)
     stopped = evaluate(*command, "--concurrency", "1")
     assert stopped.exit_code == 2
     assert "cannot be written: No space left on device" in stopped.stderr

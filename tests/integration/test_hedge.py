@@ -7,7 +7,7 @@ import pytest
 
 from fusion_tool import PanelFailed, Panelist, afuse
 from fusion_tool.models import streaming
-from fusion_tool.models.hedging import allowance
+from fusion_tool.models.hedging import allowance_for
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, panel, reads, searches, text, verdict
 from tests.scripted_server import Cut, Gate, Hang, Reply, ToolCall, Usage, faults
 from tests.scripted_server.web import Hit
@@ -23,7 +23,7 @@ MILL = "The Alder mill was built in 1861."
 def world(provider, monkeypatch):
     """Models, of which the slow one is known to begin at once."""
     monkeypatch.setattr(streaming, "_seen", {})
-    allowance.cache_clear()
+    allowance_for.cache_clear()
     provider.reply(JUDGE, verdict())
     provider.reply(WRITER, MILL)
     usually(0.0)
@@ -32,7 +32,7 @@ def world(provider, monkeypatch):
 def usually(seconds):
     """Let the slow model be known to begin within `seconds`, from its next call on."""
     for _ in range(50):
-        streaming.observe(SEAT, seconds)
+        streaming.record_first_token(SEAT, seconds)
 
 
 def config(seat=SEAT, *, hedge=1.0, **options):
@@ -84,9 +84,9 @@ async def test_a_model_that_begins_in_time_is_asked_alone(provider):
 async def test_how_long_a_model_takes_to_begin_is_learned_from_its_calls(provider):
     streaming._seen.clear()
     for _ in range(10):
-        assert streaming.p90(SEAT) is None
+        assert streaming.first_token_p90(SEAT) is None
         await afuse(QUESTION, config(hedge=0.1))
-    assert 0 < streaming.p90(SEAT) < 5
+    assert 0 < streaming.first_token_p90(SEAT) < 5
     assert provider.counts[SPARE] == 0
 
 

@@ -17,7 +17,7 @@ from pydantic import AnyUrl
 
 from fusion_tool import FusionResult
 from fusion_tool.errors import ConfigError
-from fusion_tool.servers.mcp.server import Options
+from fusion_tool.servers.mcp.server import McpOptions
 from fusion_tool.servers.mcp.transports import serve_http
 from fusion_tool.testing import fake_config
 from tests.integration.mcp_connections import (
@@ -207,4 +207,4 @@ async def test_who_may_connect(file, keys, headers, status):
 
 def test_a_port_that_is_taken_is_named(scripted):
     with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{scripted.port}: Address already in use"):
-        serve_http(Options(fake_config()), "127.0.0.1", scripted.port, (), on_listening=print)
+        serve_http(McpOptions(fake_config()), "127.0.0.1", scripted.port, (), on_listening=print)

@@ -10,7 +10,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from fusion_tool import FusionConfig, afuse, astream, build_graph
-from fusion_tool.api.run_store import kept_runs
+from fusion_tool.api.run_store import list_runs
 from tests.integration.breaking import COST, SEATS, broken_off, cancelled, kept_answers, killed, wait_for
 from tests.integration.panel import JUDGE, QUESTION, WRITER, kinds, panel, verdict
 from tests.scripted_server import Gate, Hang, Reply, faults
@@ -64,7 +64,7 @@ def test_only_what_is_missing_is_asked_and_the_whole_is_billed(provider, file, p
     assert Counter(row.stage for row in known) == {"panelist": 3, "judge": 1, "synthesizer": 1}
     assert result.usage.cost_usd == pytest.approx(5 * COST)
     assert result.usage.unpriced_calls == point.unknown
-    (kept,) = asyncio.run(kept_runs(file))
+    (kept,) = asyncio.run(list_runs(file))
     assert (kept.status, kept.stage) == ("finished", None)
 
 
@@ -121,7 +121,7 @@ async def test_a_quorum_reached_before_still_leaves_its_grace(provider, file):
     await asyncio.to_thread(wait_for, lambda: kept_answers(file) == 2)
     await cancelled(task)
     gate.open()
-    (run,) = await kept_runs(file)
+    (run,) = await list_runs(file)
     assert len((await afuse(resume=run.id, keep=file)).responses) == 3
 
 
@@ -148,7 +148,7 @@ async def test_no_seat_spends_more_for_the_others_being_unknown(provider, file, 
     await asyncio.to_thread(wait_for, lambda: kept_answers(file) == 2)
     await cancelled(task)
     provider.reply("openai/gpt-5.5", "1861.")
-    (run,) = await kept_runs(file)
+    (run,) = await list_runs(file)
     await afuse(resume=run.id, keep=file)
     assert provider.calls("openai/gpt-5.5")[-1].body["max_tokens"] <= max(whole)
 

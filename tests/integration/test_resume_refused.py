@@ -7,7 +7,7 @@ import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
 from fusion_tool import ConfigError, PanelFailed, afuse
-from fusion_tool.api.run_store import kept_runs
+from fusion_tool.api.run_store import list_runs
 from tests.integration.breaking import COST, SEATS, broken_off
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
 from tests.scripted_server import Gate, Reply, faults
@@ -112,7 +112,7 @@ async def test_a_missing_key_is_told_before_a_seat_is_lost_to_it(provider, file,
 async def test_a_run_refused_at_its_start_leaves_nothing(file):
     with pytest.raises(ConfigError):
         await afuse(" ", panel(*SEATS), keep=file)
-    assert await kept_runs(file) == []
+    assert await list_runs(file) == []
 
 
 async def test_a_panel_that_failed_is_no_run_to_resume(provider, file):
@@ -121,7 +121,7 @@ async def test_a_panel_that_failed_is_no_run_to_resume(provider, file):
         provider.reply(seat, faults.unauthorized())
     with pytest.raises(PanelFailed):
         await afuse(QUESTION, panel(*SEATS), keep=file)
-    (run,) = await kept_runs(file)
+    (run,) = await list_runs(file)
     assert run.status == "failed"
     before = provider.counts
     with pytest.raises(PanelFailed):

@@ -8,7 +8,7 @@ from langchain.tools import tool
 from fusion_tool import afuse
 from fusion_tool.testing import ScriptedChat, calls, fake_config
 from fusion_tool.tools.search import brave, exa, tavily
-from fusion_tool.tools.search.base import ProviderFailed, SearchResult
+from fusion_tool.tools.search.base import SearchProviderError, SearchResult
 
 QUESTION = "When was the Alder mill built?"
 HIT = SearchResult("The mill", "https://example.org/mill", "Built in 1861.")
@@ -110,8 +110,11 @@ async def test_a_search_that_costs_nothing_is_no_row(monkeypatch, name):
 @pytest.mark.parametrize(
     ("failed", "row"),
     [
-        (ProviderFailed("rate limited (429)"), []),
-        (ProviderFailed("answered no valid JSON", may_be_charged=True), [("search:tavily", "seat", None, "unpriced")]),
+        (SearchProviderError("rate limited (429)"), []),
+        (
+            SearchProviderError("answered no valid JSON", may_be_charged=True),
+            [("search:tavily", "seat", None, "unpriced")],
+        ),
         (TimeoutError(), [("search:tavily", "seat", None, "unpriced")]),
     ],
     ids=["refused", "unreadable", "late"],

@@ -161,7 +161,7 @@ async def test_a_follow_up_that_fails_costs_no_answer():
 
 async def test_a_wave_for_which_no_time_is_left_is_not_begun(monkeypatch):
     config = fake_config("Answer: 4", "Answer: 5", "6", strategy="cascade")
-    monkeypatch.setattr("fusion_tool.graph.nodes.judge.seconds_worked", lambda *_: 120.0)
+    monkeypatch.setattr("fusion_tool.graph.nodes.judge.elapsed_work", lambda *_: 120.0)
     result = await afuse(CLOSED, config)
     assert asked(config)[:3] == [1, 1, 0]
     assert (result.status, result.degraded) == ("partial", ["deadline_reached"])

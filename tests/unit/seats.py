@@ -1,14 +1,14 @@
 """Records of seats, as the graph's state holds them."""
 
-from fusion_tool.graph.state import Ask, FusionState, Run, SeatRecord, SeatTask
-from fusion_tool.grounding.sources import found
+from fusion_tool.graph.state import FusionState, Run, SeatAssignment, SeatRecord, SeatTask
+from fusion_tool.grounding.sources import make_source
 
-MILL = found("https://example.org/mill", title="The mill", kind="page", text="The mill was built in 1861.")
-FIRE = found("https://example.org/fire", title="The fire", kind="page", text="The mill burned down in 1904.")
+MILL = make_source("https://example.org/mill", title="The mill", kind="page", text="The mill was built in 1861.")
+FIRE = make_source("https://example.org/fire", title="The fire", kind="page", text="The mill burned down in 1904.")
 RUN = Run(
     id="run-1", started=0.0, created_at="2026-01-01T00:00:00+00:00", nonce="00ff17ab42cd", config={}, decided=None
 )
-TASK = SeatTask(run=RUN, wave=1, ask=Ask(seat=0, point="", shown=""), seats=1, seconds=60.0, spent=[0.0, 0])
+TASK = SeatTask(run=RUN, wave=1, ask=SeatAssignment(seat=0, point="", shown=""), seats=1, seconds=60.0, spent=[0.0, 0])
 
 
 def record(index, content="", *, model="x:m", found=(), **fields) -> SeatRecord:

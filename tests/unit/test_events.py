@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import fusion_tool
 from fusion_tool import events
-from fusion_tool.events import told
+from fusion_tool.events import describe
 
 COMMON = {"type", "run_id", "t"}
 KINDS = {get_args(get_type_hints(kind)["type"])[0]: kind for kind in get_args(events.Event)}
@@ -72,7 +72,7 @@ def test_a_line_is_one_line_whatever_a_model_says(seat, said):
         {"type": "plan.chosen", "reason": said, "seats": [seat]},
     ]
     for event in events:
-        line = told(event)
+        line = describe(event)
         assert line is not None
         assert line.isprintable()
         assert len(line) <= 200
@@ -80,9 +80,9 @@ def test_a_line_is_one_line_whatever_a_model_says(seat, said):
 
 @pytest.mark.parametrize("kind", ["run.started", "synthesis.delta", "run.completed"])
 def test_what_is_no_news_is_not_told(kind):
-    assert told({"type": kind}) is None
+    assert describe({"type": kind}) is None
 
 
 def test_only_a_further_wave_is_news():
-    assert told({"type": "wave.started", "wave": 1, "seats": ["a"]}) is None
-    assert told({"type": "wave.started", "wave": 2, "seats": ["a", "b"]}) == "wave 2: a, b"
+    assert describe({"type": "wave.started", "wave": 1, "seats": ["a"]}) is None
+    assert describe({"type": "wave.started", "wave": 2, "seats": ["a", "b"]}) == "wave 2: a, b"

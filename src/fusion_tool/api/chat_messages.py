@@ -10,11 +10,11 @@ from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError, FusionError
 from fusion_tool.events import Event
-from fusion_tool.graph.inputs import read
+from fusion_tool.graph.inputs import parse_input
 from fusion_tool.graph.state import FusionInput, FusionState
 
 
-class Until:
+class StopSequences:
     """Passes a text on up to the first of its stop sequences; nothing behind it.
 
     The joined output is the same for every way of cutting the text into pieces. Held back is only what may still
@@ -36,7 +36,7 @@ class Until:
         text = self._held + text
         ends = [at for stop in self._stops if (at := text.find(stop)) >= 0]
         self._is_over = bool(ends)
-        certain = min(ends) if ends else len(text) - self._begun(text)
+        certain = min(ends) if ends else len(text) - self._partial_length(text)
         self._held = text[certain:]
         return text[:certain]
 
@@ -44,14 +44,14 @@ class Until:
         """The rest, once the text has ended."""
         return "" if self._is_over else self._held
 
-    def _begun(self, text: str) -> int:
+    def _partial_length(self, text: str) -> int:
         """How many characters at the end of `text` may be the beginning of a stop sequence."""
         return max((n for stop in self._stops for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)
 
 
-def until(stops: Sequence[str], text: str) -> str:
+def cut_at_stop(stops: Sequence[str], text: str) -> str:
     """`text` up to the first of `stops`."""
-    kept = Until(stops)
+    kept = StopSequences(stops)
     return kept.feed(text) + kept.close()
 
 
@@ -73,7 +73,7 @@ class AnswerRestarted(FusionError):  # noqa: N818 - named as the other errors ar
         return type(self), (self.result,)
 
 
-class Said:
+class StreamedAnswer:
     """What of a run's events a stream says: the pieces of its first attempt.
 
     Args:
@@ -81,7 +81,7 @@ class Said:
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
-        self._until = Until(stops)
+        self._until = StopSequences(stops)
         self._attempts: list[int] = []
         self.result: dict[str, Any] = {}
 
@@ -107,7 +107,7 @@ class Said:
         return whole + self._until.close()
 
 
-def beside(result: Mapping[str, Any]) -> dict[str, Any]:
+def message_metadata(result: Mapping[str, Any]) -> dict[str, Any]:
     """What a message carries beside its text.
 
     Args:
@@ -139,7 +139,7 @@ def _tokens(usage: Usage) -> UsageMetadata | None:
     )
 
 
-def asked_of(messages: Sequence[BaseMessage], answer_schema: dict[str, Any] | None) -> FusionInput:
+def to_graph_input(messages: Sequence[BaseMessage], answer_schema: dict[str, Any] | None) -> FusionInput:
     """What `messages` ask: the last one is the question, earlier ones are context, the system's say how to write.
 
     Args:
@@ -154,12 +154,12 @@ def asked_of(messages: Sequence[BaseMessage], answer_schema: dict[str, Any] | No
         raise ConfigError("the last message must be a human one; it is the question", field="messages")
     for message in said:
         _refuse_other_than_text(message)
-    asked = read(FusionState(messages=cast("list[AnyMessage]", list(messages))))
+    asked = parse_input(FusionState(messages=cast("list[AnyMessage]", list(messages))))
     taken = FusionInput(question=asked.question, context=asked.context, instructions=asked.instructions)
     return taken if answer_schema is None else {**taken, "answer_schema": answer_schema}
 
 
-def writing_with(config: FusionConfig, **sampling: float | None) -> FusionConfig:
+def with_sampling(config: FusionConfig, **sampling: float | None) -> FusionConfig:
     """`config`, whose synthesizer, which writes what the caller reads, has this sampling.
 
     Args:

@@ -13,14 +13,21 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import PrivateAttr
 
-from fusion_tool.api.chat_messages import MODEL_NAME, Said, asked_of, beside, until, writing_with
-from fusion_tool.api.chat_support import apart, structured, tracers_of
-from fusion_tool.api.runner import Panel
+from fusion_tool.api.chat_messages import (
+    MODEL_NAME,
+    StreamedAnswer,
+    cut_at_stop,
+    message_metadata,
+    to_graph_input,
+    with_sampling,
+)
+from fusion_tool.api.chat_support import in_own_context, structured_output, tracer_callbacks
+from fusion_tool.api.runner import PanelRunner
 from fusion_tool.api.sync import iterate_sync, run_sync
 from fusion_tool.budget.session import SessionSpent
-from fusion_tool.config.loading import ConfigLike, resolve
+from fusion_tool.config.loading import ConfigLike, resolve_config
 from fusion_tool.config.schema import FusionConfig, Limits
-from fusion_tool.config.serialization import stored
+from fusion_tool.config.serialization import dump_config
 from fusion_tool.errors import ConfigError
 from fusion_tool.events import Event
 
@@ -60,7 +67,7 @@ class ChatFusion(BaseChatModel):
     stop: list[str] | None = None
     streaming: bool = False
 
-    _panel: Panel = PrivateAttr()
+    _panel: PanelRunner = PrivateAttr()
 
     def __init__(
         self,
@@ -73,11 +80,11 @@ class ChatFusion(BaseChatModel):
     ) -> None:
         own = type(self).model_fields.keys() - FusionConfig.model_fields.keys()
         super().__init__(**{name: overrides.pop(name) for name in own & overrides.keys()})
-        settings = resolve(config, **overrides)
+        settings = resolve_config(config, **overrides)
         if self.timeout is not None:
-            settings = resolve(settings, limits={"seconds": self.timeout})
-        settings = writing_with(settings, temperature=self.temperature, max_tokens=self.max_tokens)
-        self._panel = Panel(settings, panel_tools, session_limits)
+            settings = resolve_config(settings, limits={"seconds": self.timeout})
+        settings = with_sampling(settings, temperature=self.temperature, max_tokens=self.max_tokens)
+        self._panel = PanelRunner(settings, panel_tools, session_limits)
 
     @property
     def config(self) -> FusionConfig:
@@ -100,7 +107,7 @@ class ChatFusion(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model_name": MODEL_NAME, "stop": self.stop, "config": stored(self.config)}
+        return {"model_name": MODEL_NAME, "stop": self.stop, "config": dump_config(self.config)}
 
     def _resolve_model_profile(self) -> ModelProfile:
         return ModelProfile(tool_calling=False)
@@ -139,7 +146,7 @@ class ChatFusion(BaseChatModel):
         """
         if unknown := kwargs.keys() - {"method", "strict"}:
             raise ValueError(f"with_structured_output takes no {', '.join(sorted(unknown))}")
-        return structured(self, schema, include_raw=include_raw)
+        return structured_output(self, schema, include_raw=include_raw)
 
     async def _agenerate(
         self,
@@ -153,7 +160,7 @@ class ChatFusion(BaseChatModel):
             async for event in events:
                 if event["type"] == "run.completed":
                     result = event["result"]
-        message = AIMessage(until(self._stops(stop), result["answer"]), **beside(result))
+        message = AIMessage(cut_at_stop(self._stops(stop), result["answer"]), **message_metadata(result))
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     async def _astream(
@@ -163,13 +170,15 @@ class ChatFusion(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
-        said = Said(self._stops(stop))
+        said = StreamedAnswer(self._stops(stop))
         async with aclosing(self._events(messages, kwargs, run_manager, is_watched=True)) as events:
             async for event in events:
                 if text := said.feed(event):
                     yield ChatGenerationChunk(message=AIMessageChunk(content=text))
         rest = said.close()
-        yield ChatGenerationChunk(message=AIMessageChunk(content=rest, chunk_position="last", **beside(said.result)))
+        yield ChatGenerationChunk(
+            message=AIMessageChunk(content=rest, chunk_position="last", **message_metadata(said.result))
+        )
 
     def _generate(
         self,
@@ -197,9 +206,9 @@ class ChatFusion(BaseChatModel):
         for name in options.keys() - {"answer_schema", "max_tokens", "stream", "temperature"}:
             raise ConfigError("no call takes it, only stop, temperature and max_tokens", field=name)
         sampling = {name: options.get(name) for name in ("temperature", "max_tokens")}
-        config, asked = writing_with(self.config, **sampling), asked_of(messages, options.get("answer_schema"))
-        events = self._panel.events(asked, is_watched=is_watched, config=config, callbacks=tracers_of(run))
-        return apart(events)
+        config, asked = with_sampling(self.config, **sampling), to_graph_input(messages, options.get("answer_schema"))
+        events = self._panel.stream(asked, is_watched=is_watched, config=config, callbacks=tracer_callbacks(run))
+        return in_own_context(events)
 
     def _stops(self, stop: list[str] | None) -> Sequence[str]:
         return stop or self.stop or ()

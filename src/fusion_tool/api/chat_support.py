@@ -33,11 +33,11 @@ class StructuredAnswer(BaseOutputParser[Any]):
     can be said of a part.
 
     Args:
-        wanted: A pydantic class, of which it makes an instance; else the answer is a dict.
+        target: A pydantic class, of which it makes an instance; else the answer is a dict.
         required: The keys that a dict must have.
     """
 
-    wanted: Any
+    target: Any
     required: list[str]
 
     def parse(self, text: str) -> Any:
@@ -52,8 +52,8 @@ class StructuredAnswer(BaseOutputParser[Any]):
             raise OutputParserException(f"the answer is not of the schema: {error}", llm_output=text) from error
 
     def _read(self, value: Any) -> Any:
-        if _is_model(self.wanted):
-            read = self.wanted.model_validate if hasattr(self.wanted, "model_validate") else self.wanted.parse_obj
+        if _is_model(self.target):
+            read = self.target.model_validate if hasattr(self.target, "model_validate") else self.target.parse_obj
             return read(value)
         if not isinstance(value, dict):
             raise ValueError(f"expected an object, got {type(value).__name__}")  # noqa: TRY004 - as all other misfits
@@ -66,12 +66,12 @@ class StructuredAnswer(BaseOutputParser[Any]):
         return "structured_answer"
 
 
-def structured(model: BaseChatModel, schema: dict[str, Any] | type, *, include_raw: bool) -> Runnable[Any, Any]:
+def structured_output(model: BaseChatModel, schema: dict[str, Any] | type, *, include_raw: bool) -> Runnable[Any, Any]:
     """`model`, whose answers are of `schema`; as `BaseChatModel.with_structured_output` has it."""
     wanted = convert_to_json_schema(schema)
     traced = {"kwargs": {"method": "json_schema"}, "schema": schema}
     asked = model.bind(answer_schema=wanted, ls_structured_output_format=traced)
-    parser = StructuredAnswer(wanted=schema, required=wanted.get("required", []))
+    parser = StructuredAnswer(target=schema, required=wanted.get("required", []))
     if not include_raw:
         return asked | parser
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
@@ -86,7 +86,7 @@ def _is_model(schema: Any) -> bool:
 T = TypeVar("T")
 
 
-def tracers_of(run: object) -> AsyncCallbackManager:
+def tracer_callbacks(run: object) -> AsyncCallbackManager:
     """The callbacks of a run inside a call: the call's tracers, its tags and its metadata.
 
     Args:
@@ -104,9 +104,9 @@ def tracers_of(run: object) -> AsyncCallbackManager:
     return inside
 
 
-async def apart(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+async def in_own_context(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     """`items`, iterated in a context of its own: LangGraph would add the surrounding run's callbacks to those given."""
-    context = _surrounded_by_nothing()
+    context = _empty_context()
 
     async def step() -> T:
         return await anext(items)
@@ -122,7 +122,7 @@ async def apart(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         await asyncio.create_task(items.aclose(), context=context)
 
 
-def _surrounded_by_nothing() -> Context:
+def _empty_context() -> Context:
     context = copy_context()
     context.run(var_child_runnable_config.set, None)
     for variable, *_ in _configure_hooks:  # handlers of `with` statements, such as `get_usage_metadata_callback`
@@ -132,4 +132,4 @@ def _surrounded_by_nothing() -> Context:
 
 
 def _tracers(handlers: Iterable[Any]) -> list[BaseCallbackHandler]:
-    return [one for one in handlers if isinstance(one, BaseTracer | AsyncBaseTracer)]
+    return [handler for handler in handlers if isinstance(handler, BaseTracer | AsyncBaseTracer)]

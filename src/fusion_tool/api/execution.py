@@ -11,59 +11,61 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from fusion_tool.api.run_store import keep_only_the_end, opened, prune, run_ids, state_of, working_on
+from fusion_tool.api.run_store import drop_intermediate_steps, open_store, prune_runs, run_ids, run_lock, state_of
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.config.serialization import rebuilt, refuse_other, restored
+from fusion_tool.config.serialization import apply_decision, load_stored_config, require_same_config
 from fusion_tool.errors import ConfigError
 from fusion_tool.graph.build import build_graph
-from fusion_tool.graph.preflight import check, refuse_inside_seat
-from fusion_tool.graph.runtime import recap
+from fusion_tool.graph.preflight import check_run, forbid_nested_run
+from fusion_tool.graph.runtime import replay_events
 
 
 @dataclass(frozen=True)
-class Work:
+class Execution:
     """What the graph is to do.
 
     Args:
         graph: It.
         input: What goes in; `None` goes on where the run broke off.
         config: LangChain's, with the thread.
-        settings: The run's configuration.
-        before: The events of what is done already.
+        run_config: The run's configuration.
+        past_events: The events of what is done already.
         result: The whole result as a dict, where nothing is left to do.
     """
 
     graph: Any
     input: Mapping[str, Any] | None
     config: RunnableConfig
-    settings: FusionConfig | None
-    before: Sequence[dict[str, Any]] = ()
+    run_config: FusionConfig | None
+    past_events: Sequence[dict[str, Any]] = ()
     result: dict[str, Any] | None = None
 
 
 @asynccontextmanager
-async def plain_work(
-    asked: Mapping[str, Any], settings: FusionConfig, panel_tools: Sequence[Any]
-) -> AsyncIterator[Work]:
+async def transient_run(
+    inputs: Mapping[str, Any], settings: FusionConfig, panel_tools: Sequence[Any]
+) -> AsyncIterator[Execution]:
     """A new run that goes with its process."""
-    graph = build_graph(panel_tools=panel_tools) if panel_tools else _plain_graph()
-    yield Work(graph, asked, RunnableConfig(run_name="fusion"), settings)
+    graph = build_graph(panel_tools=panel_tools) if panel_tools else _transient_graph()
+    yield Execution(graph, inputs, RunnableConfig(run_name="fusion"), settings)
 
 
 @asynccontextmanager
-async def new_work(
-    asked: Mapping[str, Any], settings: FusionConfig, panel_tools: Sequence[Any], path: Path
-) -> AsyncIterator[Work]:
+async def stored_run(
+    inputs: Mapping[str, Any], settings: FusionConfig, panel_tools: Sequence[Any], path: Path
+) -> AsyncIterator[Execution]:
     """A new run, kept in `path`; what is too old there goes first.
 
     Raises:
         ConfigError: `path` cannot be written.
     """
     run_id = uuid.uuid4()
-    async with opened(path) as saver:
-        await prune(saver, path)
-        with working_on(run_id.hex, path):
-            work = Work(build_graph(panel_tools=panel_tools, checkpointer=saver), asked, _thread(run_id.hex), settings)
+    async with open_store(path) as saver:
+        await prune_runs(saver, path)
+        with run_lock(run_id.hex, path):
+            work = Execution(
+                build_graph(panel_tools=panel_tools, checkpointer=saver), inputs, _thread(run_id.hex), settings
+            )
             work.config["run_id"] = run_id
             try:
                 yield work
@@ -71,13 +73,13 @@ async def new_work(
                 state = await work.graph.aget_state(_thread(run_id.hex))
                 if "run" not in state.values:  # refused before it began
                     await saver.adelete_thread(run_id.hex)
-            await keep_only_the_end(saver, run_id.hex)
+            await drop_intermediate_steps(saver, run_id.hex)
 
 
 @asynccontextmanager
-async def resumed_work(
+async def resumed_run(
     run_id: str, settings: FusionConfig | None, panel_tools: Sequence[Any], path: Path
-) -> AsyncIterator[Work]:
+) -> AsyncIterator[Execution]:
     """The rest of a run kept in `path`, with its own configuration.
 
     Args:
@@ -92,31 +94,31 @@ async def resumed_work(
         RecursionRefused: The caller is a seat of another run.
         SandboxUnavailable: The shell is required and does not work here.
     """
-    refuse_inside_seat()
-    async with opened(path) as saver:
+    forbid_nested_run()
+    async with open_store(path) as saver:
         if run_id not in await run_ids(saver):
             raise ConfigError(f"no run {run_id!r} is kept in {path}; 'fusion-tool runs' lists them", field="resume")
-        with working_on(run_id, path):
+        with run_lock(run_id, path):
             graph = build_graph(panel_tools=panel_tools, checkpointer=saver)
             yield await _rest(graph, run_id, settings, panel_tools)
-            await keep_only_the_end(saver, run_id)
+            await drop_intermediate_steps(saver, run_id)
 
 
-async def _rest(graph: Any, run_id: str, settings: FusionConfig | None, panel_tools: Sequence[Any]) -> Work:
+async def _rest(graph: Any, run_id: str, settings: FusionConfig | None, panel_tools: Sequence[Any]) -> Execution:
     state = await state_of(graph, run_id)
     run = state.values.get("run")
     if run is None:
         raise ConfigError(f"run {run_id} had not begun when it broke off; ask again", field="resume")
     if settings is not None:
-        refuse_other(settings, run["config"])
+        require_same_config(settings, run["config"])
     if not state.next:
-        return Work(graph, None, _thread(run_id), settings, result=state.values["result"])
-    settings = settings or restored(run["config"])
-    decided = rebuilt(settings, run["decided"]) if run["decided"] else settings
-    await check(decided, panel_tools)
+        return Execution(graph, None, _thread(run_id), settings, result=state.values["result"])
+    settings = settings or load_stored_config(run["config"])
+    decided = apply_decision(settings, run["decided"]) if run["decided"] else settings
+    await check_run(decided, panel_tools)
     stamp = {"run_id": run_id, "t": round(time.time() - run["started"], 3)}
-    before = [event | stamp for event in recap(state.values, decided.seat_labels)]
-    return Work(graph, None, _thread(run_id), settings, before)
+    before = [event | stamp for event in replay_events(state.values, decided.seat_labels)]
+    return Execution(graph, None, _thread(run_id), settings, before)
 
 
 def _thread(run_id: str) -> RunnableConfig:
@@ -124,5 +126,5 @@ def _thread(run_id: str) -> RunnableConfig:
 
 
 @lru_cache(maxsize=1)
-def _plain_graph() -> Any:
+def _transient_graph() -> Any:
     return build_graph()

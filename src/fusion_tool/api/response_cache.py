@@ -21,10 +21,10 @@ from typing import Any, TypeAlias
 
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import Documents, FusionConfig
-from fusion_tool.config.serialization import stored
-from fusion_tool.config.storage import UNUSABLE, in_database
+from fusion_tool.config.serialization import dump_config
+from fusion_tool.config.storage import STORAGE_ERRORS, with_database
 from fusion_tool.errors import ConfigError
-from fusion_tool.graph.preflight import refuse_inside_seat
+from fusion_tool.graph.preflight import forbid_nested_run
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.models.providers import PROVIDERS
 
@@ -34,20 +34,23 @@ _ENDPOINTS = ("OLLAMA_HOST", "SEARXNG_URL", "OPENAI_BASE_URL", "OPENAI_API_BASE"
 """Variables that say who is asked, besides those of `PROVIDERS`."""
 
 
-def key_of(question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any]) -> str:
+def cache_key(question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any]) -> str:
     """The key of a call: a hash of everything that its result depends on, but for chance and the hour.
 
     Raises:
         ConfigError: A model or tool is an object, or the documents cannot be read.
     """
-    _refuse_objects(config, panel_tools)
+    _reject_objects(config, panel_tools)
     parts = {
         "question": question.strip(),
         "context": context,
-        "config": {field: value for field, value in stored(config).items() if field not in _NO_MATTER},
+        "config": {field: value for field, value in dump_config(config).items() if field not in _NO_MATTER},
         "tools": panel_tools,
-        "documents": list(_state(config.documents)) if config.documents else None,
-        "endpoints": [os.environ.get(name) for name in (*_ENDPOINTS, *(one.moved_by for one in PROVIDERS.values()))],
+        "documents": list(_folder_state(config.documents)) if config.documents else None,
+        "endpoints": [
+            os.environ.get(name)
+            for name in (*_ENDPOINTS, *(provider.base_url_variable for provider in PROVIDERS.values()))
+        ],
         "version": version(),
         "day": today(),
     }
@@ -59,7 +62,7 @@ def today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def _refuse_objects(config: FusionConfig, panel_tools: Sequence[Any]) -> None:
+def _reject_objects(config: FusionConfig, panel_tools: Sequence[Any]) -> None:
     # Two objects of the same name may answer differently, and one of another tenant's may tell his secrets.
     for panelist in (*config.panel, config.judge_or_default, config.synthesizer_or_default):
         if not isinstance(panelist.model, str):
@@ -76,12 +79,12 @@ def _refuse_objects(config: FusionConfig, panel_tools: Sequence[Any]) -> None:
             )
 
 
-def _state(documents: Documents) -> Iterator[tuple[str, str]]:
+def _folder_state(documents: Documents) -> Iterator[tuple[str, str]]:
     """Each document, and what differs where its bytes may; one changed this moment does not even match itself."""
-    from fusion_tool.tools.documents.folder import candidates, readable_folder
+    from fusion_tool.tools.documents.folder import list_documents, readable_folder
 
-    for one in candidates(readable_folder(documents.path)):
-        yield one.key, one.signature or one.problem or str(time.time_ns())
+    for document in list_documents(readable_folder(documents.path)):
+        yield document.key, document.signature or document.problem or str(time.time_ns())
 
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, day TEXT NOT NULL, result TEXT NOT NULL);"
@@ -96,15 +99,15 @@ def default_path() -> Path:
     return user_cache_path("fusion-tool") / "results.sqlite"
 
 
-def kept(key: str) -> dict[str, Any] | None:
+def read_result(key: str) -> dict[str, Any] | None:
     """The result stored under `key`; `None` where there is none, or the file is of no use."""
     path = default_path()
     try:
         if not path.exists():
             return None
         query = "SELECT result FROM results WHERE key = ?"
-        row = in_database(path, _SCHEMA, lambda connection: connection.execute(query, (key,)).fetchone())
-    except UNUSABLE as error:
+        row = with_database(path, _SCHEMA, lambda connection: connection.execute(query, (key,)).fetchone())
+    except STORAGE_ERRORS as error:
         _warn(path, error)
         return None
     try:
@@ -113,7 +116,7 @@ def kept(key: str) -> dict[str, Any] | None:
         return None
 
 
-def keep(key: str, result: dict[str, Any]) -> None:
+def write_result(key: str, result: dict[str, Any]) -> None:
     """Store `result`, and drop those of earlier days, which nobody can ask for any more."""
     path, day, text = default_path(), today(), json.dumps(result)
     try:
@@ -123,8 +126,8 @@ def keep(key: str, result: dict[str, Any]) -> None:
             connection.execute(with_day, (key, day, text))
             connection.execute("DELETE FROM results WHERE day < ?", (day,))
 
-        in_database(path, _SCHEMA, write)
-    except UNUSABLE as error:
+        with_database(path, _SCHEMA, write)
+    except STORAGE_ERRORS as error:
         _warn(path, error)
 
 
@@ -134,15 +137,15 @@ def _warn(path: Path, error: Exception) -> None:
         _log.warning("the response cache is left out, %s is of no use: %s", path, error)
 
 
-Landing: TypeAlias = "Future[dict[str, Any] | None]"
+Flight: TypeAlias = "Future[dict[str, Any] | None]"
 """What a run returned, or `None`: it failed, or was given up, and the next may try."""
 
 _lock = threading.Lock()
-_flights: dict[str, Landing] = {}
+_flights: dict[str, Flight] = {}
 
 
-def take_off(key: str) -> tuple[Landing, bool]:
-    """The flight under `key`, and whether it is the caller's own: then he has to `land` it."""
+def join_flight(key: str) -> tuple[Flight, bool]:
+    """The flight under `key`, and whether it is the caller's own: then he has to `finish_flight` it."""
     with _lock:
         if (flight := _flights.get(key)) is not None:
             return flight, False
@@ -151,7 +154,7 @@ def take_off(key: str) -> tuple[Landing, bool]:
         return flight, True
 
 
-def land(key: str, flight: Landing, result: dict[str, Any] | None) -> None:
+def finish_flight(key: str, flight: Flight, result: dict[str, Any] | None) -> None:
     """End a flight, if it has not ended: hand `result` to those who wait, and make room for the next."""
     with _lock:
         if _flights.get(key) is flight:
@@ -159,40 +162,40 @@ def land(key: str, flight: Landing, result: dict[str, Any] | None) -> None:
             flight.set_result(result)
 
 
-async def landed(key: str, flight: Landing, seconds: float) -> dict[str, Any] | None:
+async def wait_for_flight(key: str, flight: Flight, seconds: float) -> dict[str, Any] | None:
     """What somebody else's flight brings; after `seconds` it is given up: its maker may have stopped listening."""
     try:
         return await asyncio.wait_for(asyncio.wrap_future(flight), seconds)
     except TimeoutError:
-        land(key, flight, None)
+        finish_flight(key, flight, None)
         return None
 
 
 @dataclass
-class Turn:
+class CacheSlot:
     """One caller's turn.
 
     Args:
-        result: The result as a dict, marked as cached; where it is `None` the caller makes it and calls `made`.
+        result: The result as a dict, marked as cached; where it is `None` the caller makes it and calls `fill`.
     """
 
     result: dict[str, Any] | None = None
-    _flight: tuple[str, Landing] | None = None
+    _flight: tuple[str, Flight] | None = None
 
-    async def made(self, result: dict[str, Any]) -> None:
+    async def fill(self, result: dict[str, Any]) -> None:
         """Hand over what the run returned: to those who wait for it and, where its status is ok, to later ones."""
         self.result = result
         if self._flight is not None:
             key, flight = self._flight
             if result["status"] == "ok":
-                await asyncio.to_thread(keep, key, result)
-            land(key, flight, result)
+                await asyncio.to_thread(write_result, key, result)
+            finish_flight(key, flight, result)
 
 
 @asynccontextmanager
-async def turn(
+async def cache_slot(
     question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any] = (), *, instructions: str = ""
-) -> AsyncIterator[Turn]:
+) -> AsyncIterator[CacheSlot]:
     """A turn at a question; without `config.cache` the result is always the caller's to make.
 
     Whoever else asks the same meanwhile waits for it, and where the maker fails or is cancelled, one of them makes it.
@@ -210,26 +213,26 @@ async def turn(
         RecursionRefused: With the cache: the caller is a seat of another run, and might wait for itself.
     """
     if not config.cache:
-        yield Turn()
+        yield CacheSlot()
         return
-    refuse_inside_seat()
+    forbid_nested_run()
     started = time.monotonic()
-    key = await asyncio.to_thread(key_of, question, f"{context}\0{instructions}", config, panel_tools)
-    flight, is_mine = take_off(key)
+    key = await asyncio.to_thread(cache_key, question, f"{context}\0{instructions}", config, panel_tools)
+    flight, is_mine = join_flight(key)
     while not is_mine:
-        if (found := await landed(key, flight, config.limits.seconds)) is not None:
-            yield Turn(again(found, started))
+        if (found := await wait_for_flight(key, flight, config.limits.seconds)) is not None:
+            yield CacheSlot(as_cached(found, started))
             return
-        flight, is_mine = take_off(key)
+        flight, is_mine = join_flight(key)
     try:
-        if (known := await asyncio.to_thread(kept, key)) is not None:
-            land(key, flight, known)
-        yield Turn(again(known, started) if known else None, (key, flight))
+        if (known := await asyncio.to_thread(read_result, key)) is not None:
+            finish_flight(key, flight, known)
+        yield CacheSlot(as_cached(known, started) if known else None, (key, flight))
     finally:
-        land(key, flight, None)
+        finish_flight(key, flight, None)
 
 
-def again(result: dict[str, Any], started: float) -> dict[str, Any]:
+def as_cached(result: dict[str, Any], started: float) -> dict[str, Any]:
     """`result`, given again: marked, billed nothing, and timed anew; what its run cost stands in the plan's reason.
 
     Args:

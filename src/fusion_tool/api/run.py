@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from fusion_tool.api.execution import Work, new_work, plain_work, resumed_work
-from fusion_tool.api.response_cache import Turn
-from fusion_tool.api.response_cache import turn as cached_turn
+from fusion_tool.api.execution import Execution, resumed_run, stored_run, transient_run
+from fusion_tool.api.response_cache import CacheSlot
+from fusion_tool.api.response_cache import cache_slot as cached_turn
 from fusion_tool.api.run_store import default_path
 from fusion_tool.api.sync import run_sync
-from fusion_tool.config.loading import ConfigLike, resolve
+from fusion_tool.config.loading import ConfigLike, resolve_config
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
-from fusion_tool.events import Event, completed, started
+from fusion_tool.events import Event, run_completed, run_started
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.graph.runtime import UNWATCHED
+from fusion_tool.graph.runtime import UNWATCHED_KEY
 
 
 async def afuse(  # noqa: PLR0913 - keyword options, each with a default
@@ -52,12 +52,12 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
         SandboxUnavailable: The shell is required and does not work here.
         RecursionRefused: Called from inside a seat of another run.
     """
-    asked = _Asked(question or "", context, instructions, tuple(panel_tools), keep, resume)
-    settings = asked.settings(config, overrides)
-    async with asked.turn(settings) as turn:
+    asked = _RunRequest(question or "", context, instructions, tuple(panel_tools), keep, resume)
+    settings = asked.config_for(config, overrides)
+    async with asked.cache_slot(settings) as turn:
         if turn.result is None:
-            async with asked.work(settings) as work:
-                await turn.made(work.result or (await _invoke(work))["result"])
+            async with asked.execution(settings) as work:
+                await turn.fill(work.result or (await _invoke(work))["result"])
     return FusionResult.model_validate(turn.result)
 
 
@@ -98,28 +98,28 @@ async def astream(  # noqa: PLR0913 - as `afuse`
     Raises:
         FusionError: As `afuse` does, from the iteration.
     """
-    asked = _Asked(question or "", context, instructions, tuple(panel_tools), keep, resume)
-    settings = asked.settings(config, overrides)
-    async with asked.turn(settings) as turn:
+    asked = _RunRequest(question or "", context, instructions, tuple(panel_tools), keep, resume)
+    settings = asked.config_for(config, overrides)
+    async with asked.cache_slot(settings) as turn:
         if turn.result is not None:
-            yield cast("Event", started(turn.result))
-            yield cast("Event", completed(turn.result))
+            yield cast("Event", run_started(turn.result))
+            yield cast("Event", run_completed(turn.result))
             return
-        async with asked.work(settings) as work:
-            for event in work.before:
+        async with asked.execution(settings) as work:
+            for event in work.past_events:
                 yield cast("Event", event)
             if work.result:
-                yield cast("Event", completed(work.result))
+                yield cast("Event", run_completed(work.result))
                 return
             async with aclosing(_stream(work)) as events:  # closed with this iterator, not when it is collected
                 async for event in events:
                     if event["type"] == "run.completed":
-                        await turn.made(event["result"])
+                        await turn.fill(event["result"])
                     yield cast("Event", event)
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _RunRequest:
     """What `afuse` was called with, but the configuration."""
 
     question: str
@@ -129,43 +129,43 @@ class _Asked:
     keep: Path | bool
     resume: str | None
 
-    def settings(self, config: ConfigLike, overrides: dict[str, Any]) -> FusionConfig | None:
+    def config_for(self, config: ConfigLike, overrides: dict[str, Any]) -> FusionConfig | None:
         """The configuration; `None` for a resumed run that is to use its own."""
         if self.resume is not None and (self.question or self.context or self.instructions):
             raise ConfigError("a resumed run has its question; leave it out", field="question")
         own = self.resume is not None and config is None and not overrides
-        return None if own else resolve(config, **overrides)
+        return None if own else resolve_config(config, **overrides)
 
-    def turn(self, settings: FusionConfig | None) -> AbstractAsyncContextManager[Turn]:
+    def cache_slot(self, settings: FusionConfig | None) -> AbstractAsyncContextManager[CacheSlot]:
         """A turn at the question; a resumed run has its answer begun, and leaves the cache alone."""
         if settings is None or self.resume is not None:
-            return nullcontext(Turn())
+            return nullcontext(CacheSlot())
         return cached_turn(self.question, self.context, settings, self.panel_tools, instructions=self.instructions)
 
-    def work(self, settings: FusionConfig | None) -> AbstractAsyncContextManager[Work]:
+    def execution(self, settings: FusionConfig | None) -> AbstractAsyncContextManager[Execution]:
         """The run to be done."""
         path = default_path() if isinstance(self.keep, bool) else self.keep
         if settings is None or self.resume is not None:
-            return resumed_work(self.resume or "", settings, self.panel_tools, path)
+            return resumed_run(self.resume or "", settings, self.panel_tools, path)
         asked = {"question": self.question, "context": self.context, "instructions": self.instructions}
         if self.keep is False:
-            return plain_work(asked, settings, self.panel_tools)
-        return new_work(asked, settings, self.panel_tools, path)
+            return transient_run(asked, settings, self.panel_tools)
+        return stored_run(asked, settings, self.panel_tools, path)
 
 
-async def _invoke(work: Work) -> dict[str, Any]:
-    unwatched = {**work.config, "configurable": {**work.config.get("configurable", {}), UNWATCHED: True}}
+async def _invoke(work: Execution) -> dict[str, Any]:
+    unwatched = {**work.config, "configurable": {**work.config.get("configurable", {}), UNWATCHED_KEY: True}}
     state: dict[str, Any] = await work.graph.ainvoke(
-        work.input, unwatched, context=work.settings, durability=_durability(work)
+        work.input, unwatched, context=work.run_config, durability=_durability(work)
     )
     return state
 
 
-def _stream(work: Work) -> Any:
+def _stream(work: Execution) -> Any:
     return work.graph.astream(
-        work.input, work.config, context=work.settings, stream_mode="custom", durability=_durability(work)
+        work.input, work.config, context=work.run_config, stream_mode="custom", durability=_durability(work)
     )
 
 
-def _durability(work: Work) -> str | None:
+def _durability(work: Execution) -> str | None:
     return "sync" if work.graph.checkpointer else None  # each step is written before the next one is paid for

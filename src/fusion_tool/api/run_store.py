@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fusion_tool.config.storage import acquired, make_private
+from fusion_tool.config.storage import make_private, try_lock
 from fusion_tool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def default_path() -> Path:
 
 
 @asynccontextmanager
-async def opened(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
+async def open_store(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
     """The file as a checkpointer; made where there is none, and readable by its owner alone.
 
     Raises:
@@ -59,7 +59,7 @@ def _probe(path: Path) -> None:
         raise ConfigError(f"runs cannot be kept in {path}: {error}", field="keep") from error
 
 
-class Busy(ConfigError):  # noqa: N818 - it is a `ConfigError` to the caller
+class RunBusyError(ConfigError):
     """Another process, or another task of this one, works on the run."""
 
     def __init__(self, run_id: str) -> None:
@@ -67,7 +67,7 @@ class Busy(ConfigError):  # noqa: N818 - it is a `ConfigError` to the caller
 
 
 @contextmanager
-def working_on(run_id: str, path: Path) -> Iterator[None]:
+def run_lock(run_id: str, path: Path) -> Iterator[None]:
     """Work on `run_id`, kept in `path`, and nobody else.
 
     The lock's file goes with the lock. Whoever took hold of it before it went finds the run finished or deleted, or
@@ -77,9 +77,9 @@ def working_on(run_id: str, path: Path) -> Iterator[None]:
         Busy: Somebody else does.
     """
     file = path.with_name(f"{path.name}-{run_id}.lock")
-    connection = acquired(file)
+    connection = try_lock(file)
     if connection is None:
-        raise Busy(run_id)
+        raise RunBusyError(run_id)
     with closing(connection):
         yield
     with suppress(OSError):
@@ -93,13 +93,13 @@ _UUID_EPOCH = 0x01B21DD213814000
 
 
 @dataclass(frozen=True)
-class KeptRun:
+class StoredRun:
     """One run.
 
     Args:
         id: What resumes it.
         question: What was asked.
-        at: When its last step ended, `None` where that cannot be read.
+        last_step_at: When its last step ended, `None` where that cannot be read.
         status: `failed` is one whose panel gave too few answers, which no resuming mends; `unreadable` is one whose
             rows are no plain data, or broken.
         stage: The step that is missing next, `None` where none is.
@@ -108,13 +108,13 @@ class KeptRun:
 
     id: str
     question: str
-    at: datetime | None
+    last_step_at: datetime | None
     status: Literal["finished", "unfinished", "failed", "unreadable"]
     stage: str | None
     problem: str | None = None
 
 
-async def kept_runs(path: Path | None = None) -> list[KeptRun]:
+async def list_runs(path: Path | None = None) -> list[StoredRun]:
     """The runs in `path`, the latest first; by default those of the user's data folder.
 
     Raises:
@@ -125,9 +125,9 @@ async def kept_runs(path: Path | None = None) -> list[KeptRun]:
         return []
     from fusion_tool.graph.build import build_graph
 
-    async with opened(path) as saver:
+    async with open_store(path) as saver:
         graph = build_graph(checkpointer=saver)
-        return [await _seen(graph, run_id) for run_id in await run_ids(saver)]
+        return [await _read_run(graph, run_id) for run_id in await run_ids(saver)]
 
 
 async def delete_runs(*run_ids_: str, older_than_days: float | None = None, path: Path | None = None) -> Sequence[str]:
@@ -147,26 +147,26 @@ async def delete_runs(*run_ids_: str, older_than_days: float | None = None, path
     path = path or default_path()
     if not path.exists() and not run_ids_:
         return []
-    async with opened(path) as saver:
+    async with open_store(path) as saver:
         known = set(await run_ids(saver))
         for run_id in run_ids_:
             if run_id not in known:
                 raise ConfigError(f"no run {run_id!r} is kept in {path}; 'fusion-tool runs' lists them", field="runs")
         for run_id in run_ids_:
-            with working_on(run_id, path):
+            with run_lock(run_id, path):
                 await saver.adelete_thread(run_id)
-        old = [] if older_than_days is None else await prune(saver, path, older_than_days)
+        old = [] if older_than_days is None else await prune_runs(saver, path, older_than_days)
     return [*run_ids_, *old]
 
 
-async def prune(saver: "AsyncSqliteSaver", path: Path, days: float = KEEP_DAYS) -> list[str]:
+async def prune_runs(saver: "AsyncSqliteSaver", path: Path, days: float = KEEP_DAYS) -> list[str]:
     """Delete the runs whose last step is more than `days` ago, but for those at work."""
     deleted = []
     for run_id in await run_ids(saver, before=time.time() - days * _DAY_SECONDS):
         try:
-            with working_on(run_id, path):
+            with run_lock(run_id, path):
                 await saver.adelete_thread(run_id)
-        except Busy:
+        except RunBusyError:
             continue
         deleted.append(run_id)
     return deleted
@@ -181,7 +181,7 @@ async def run_ids(saver: "AsyncSqliteSaver", before: float | None = None) -> lis
         return [row[0] async for row in rows]
 
 
-async def keep_only_the_end(saver: "AsyncSqliteSaver", run_id: str) -> None:
+async def drop_intermediate_steps(saver: "AsyncSqliteSaver", run_id: str) -> None:
     """Delete the steps before a finished run's last: each of them holds everything that was read until then."""
     async with saver.lock:
         await saver.conn.execute("DELETE FROM writes WHERE thread_id = ?", (run_id,))
@@ -206,22 +206,22 @@ async def state_of(graph: Any, run_id: str) -> Any:
         raise ConfigError(f"run {run_id} cannot be read: {why}", field="resume") from error
 
 
-async def _seen(graph: Any, run_id: str) -> KeptRun:
+async def _read_run(graph: Any, run_id: str) -> StoredRun:
     try:
         return _told(run_id, await state_of(graph, run_id))
     except ConfigError as error:
         problem = error.message
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         problem = f"run {run_id} cannot be read: it is broken ({type(error).__name__})"
-    return KeptRun(id=run_id, question="", at=None, status="unreadable", stage=None, problem=problem)
+    return StoredRun(id=run_id, question="", last_step_at=None, status="unreadable", stage=None, problem=problem)
 
 
-def _told(run_id: str, state: Any) -> KeptRun:
+def _told(run_id: str, state: Any) -> StoredRun:
     failed = any(str(task.error).startswith("PanelFailed") for task in state.tasks)
-    return KeptRun(
+    return StoredRun(
         id=run_id,
         question=state.values["run"]["question"] if "run" in state.values else "",
-        at=datetime.fromisoformat(state.created_at).astimezone(UTC),
+        last_step_at=datetime.fromisoformat(state.created_at).astimezone(UTC),
         status="failed" if failed else "unfinished" if state.next else "finished",
         stage=state.next[0] if state.next else None,
     )

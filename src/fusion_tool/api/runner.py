@@ -8,16 +8,16 @@ from typing import Any, cast
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 
-from fusion_tool.api.response_cache import turn
-from fusion_tool.budget.session import SESSION, Session
+from fusion_tool.api.response_cache import cache_slot
+from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.config.schema import FusionConfig, Limits
-from fusion_tool.events import Event, completed, started
+from fusion_tool.events import Event, run_completed, run_started
 from fusion_tool.graph.build import build_graph
-from fusion_tool.graph.runtime import UNWATCHED
+from fusion_tool.graph.runtime import UNWATCHED_KEY
 from fusion_tool.graph.state import FusionInput
 
 
-class Panel:
+class PanelRunner:
     """Asks one panel, as often as its owner is called.
 
     Args:
@@ -36,9 +36,9 @@ class Panel:
         self._tools = tuple(panel_tools)
         self._graph = build_graph(config, panel_tools=self._tools)
 
-    async def events(
+    async def stream(
         self,
-        asked: FusionInput,
+        inputs: FusionInput,
         *,
         is_watched: bool,
         config: FusionConfig | None = None,
@@ -50,7 +50,7 @@ class Panel:
         it inherits.
 
         Args:
-            asked: The graph's input, with a `question`.
+            inputs: The graph's input, with a `question`.
             is_watched: Whether somebody reads the answer while it is written; else it need not be streamed.
             config: What this run alone uses.
             callbacks: Those that it gets instead of the inherited ones.
@@ -59,15 +59,15 @@ class Panel:
             FusionError: As `afuse`.
         """
         config = config or self.config
-        async with turn(*_of(asked), config, self._tools, instructions=_form(asked)) as mine:
+        async with cache_slot(*_question_of(inputs), config, self._tools, instructions=_answer_form(inputs)) as mine:
             if mine.result is not None:
-                yield cast("Event", started(mine.result))
-                yield cast("Event", completed(mine.result))
+                yield cast("Event", run_started(mine.result))
+                yield cast("Event", run_completed(mine.result))
                 return
-            with self.session.at_work(config.limits.seconds) as seconds:
+            with self.session.run(config.limits.seconds) as seconds:
                 limits = config.limits.model_copy(update={"seconds": seconds})
                 stream: Any = self._graph.astream(  # a generator, which it is not typed as
-                    asked,
+                    inputs,
                     self._run(callbacks, is_watched=is_watched),
                     context=config.model_copy(update={"limits": limits}),
                     stream_mode="custom",
@@ -75,20 +75,20 @@ class Panel:
                 async with aclosing(stream) as events:
                     async for event in events:
                         if event["type"] == "run.completed":
-                            await mine.made(event["result"])
+                            await mine.fill(event["result"])
                         yield cast("Event", event)
 
     def _run(self, callbacks: BaseCallbackManager | None, *, is_watched: bool) -> RunnableConfig:
-        given = {SESSION: self.session} | ({} if is_watched else {UNWATCHED: True})
+        given = {SESSION_KEY: self.session} | ({} if is_watched else {UNWATCHED_KEY: True})
         run = RunnableConfig(run_name="fusion", configurable=given)
         return run if callbacks is None else {**run, "callbacks": callbacks}
 
 
-def _of(asked: FusionInput) -> tuple[str, str]:
-    return asked["question"], asked.get("context", "")
+def _question_of(inputs: FusionInput) -> tuple[str, str]:
+    return inputs["question"], inputs.get("context", "")
 
 
-def _form(asked: FusionInput) -> str:
+def _answer_form(inputs: FusionInput) -> str:
     """How the answer shall look, for telling one question's answers apart."""
-    schema = asked.get("answer_schema")
-    return f"{asked.get('instructions', '')}{json.dumps(schema) if schema else ''}"
+    schema = inputs.get("answer_schema")
+    return f"{inputs.get('instructions', '')}{json.dumps(schema) if schema else ''}"

@@ -8,7 +8,7 @@ _CHARACTERS_A_TOKEN = 4
 _ELSEWHERE = "\n\n[cut to fit; the whole answer is in the artifact]"
 
 
-def summary(result: FusionResult, tokens: int) -> str:
+def summarize(result: FusionResult, tokens: int) -> str:
     """The answer with numbered citations, a `Sources` list and a closing line.
 
     Args:
@@ -17,8 +17,8 @@ def summary(result: FusionResult, tokens: int) -> str:
             and says so; then sources are left out from the end.
     """
     room = tokens * _CHARACTERS_A_TOKEN
-    closing = _cut(_closing(result), room // 4, "...)")
-    listed = [f"[{c.number}] {c.title} - {c.url}{_doubt(c.support)}" for c in result.citations]
+    closing = _cut(_closing_line(result), room // 4, "...)")
+    listed = [f"[{c.number}] {c.title} - {c.url}{_support_note(c.support)}" for c in result.citations]
     while listed and sum(len(line) + 1 for line in listed) + len(closing) > room // 2:
         listed.pop()
     sources = "\n\nSources\n" + "\n".join(listed) if listed else ""
@@ -26,11 +26,11 @@ def summary(result: FusionResult, tokens: int) -> str:
     return f"{answer}{sources}\n\n{closing}"
 
 
-def _doubt(support: str) -> str:
+def _support_note(support: str) -> str:
     return "" if support == "supported" else f" ({support})"
 
 
-def _closing(result: FusionResult) -> str:
+def _closing_line(result: FusionResult) -> str:
     answered, asked = len(result.responses), len(result.plan.seats)
     parts = [f"Panel: {answered} of {asked} answered"]
     if result.analysis is not None:

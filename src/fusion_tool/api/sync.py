@@ -25,7 +25,7 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
 
     KeyboardInterrupt in the waiting thread cancels the work before it is raised on.
     """
-    outcome, cancel = _started(work)
+    outcome, cancel = _start(work)
     try:
         return outcome.result()
     except BaseException:
@@ -49,7 +49,7 @@ def iterate_sync(work: AsyncGenerator[T, None]) -> Iterator[T]:
         finally:
             items.put(None)
 
-    outcome, cancel = _started(pump())
+    outcome, cancel = _start(pump())
     try:
         while (item := items.get()) is not None:
             yield item
@@ -59,7 +59,7 @@ def iterate_sync(work: AsyncGenerator[T, None]) -> Iterator[T]:
             cancel()
 
 
-def _started(work: Coroutine[Any, Any, T]) -> "tuple[Future[T], Callable[[], object]]":
+def _start(work: Coroutine[Any, Any, T]) -> "tuple[Future[T], Callable[[], object]]":
     """What will come of `work`, begun with the caller's context variables, and how to cancel it."""
     outcome: Future[T] = Future()
     started: list[asyncio.Task[T]] = []

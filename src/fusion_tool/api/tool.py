@@ -12,18 +12,18 @@ from langgraph.config import get_stream_writer
 from langgraph.types import StreamWriter
 from pydantic import PrivateAttr
 
-from fusion_tool.api.runner import Panel
-from fusion_tool.api.summary import summary
+from fusion_tool.api.runner import PanelRunner
+from fusion_tool.api.summary import summarize
 from fusion_tool.api.sync import run_sync
 from fusion_tool.budget.session import SessionSpent
-from fusion_tool.config.loading import ConfigLike, resolve
+from fusion_tool.config.loading import ConfigLike, resolve_config
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.errors import FusionError
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.graph.state import FusionInput
 
 
-def listener(runtime: ToolRuntime | None) -> StreamWriter | None:
+def parent_stream_writer(runtime: ToolRuntime | None) -> StreamWriter | None:
     """The writer into the custom stream of the run that calls a tool; `None` where nobody reads it.
 
     Args:
@@ -93,7 +93,7 @@ class FusionTool(BaseTool):
     description: str = _DESCRIPTION
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
 
-    _panel: Panel = PrivateAttr()
+    _panel: PanelRunner = PrivateAttr()
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class FusionTool(BaseTool):
     ) -> None:
         tool_fields = {name: overrides.pop(name) for name in list(overrides) if name in BaseTool.model_fields}
         super().__init__(**tool_fields)
-        self._panel = Panel(resolve(config, **overrides), panel_tools, session_limits)
+        self._panel = PanelRunner(resolve_config(config, **overrides), panel_tools, session_limits)
 
     @property
     def config(self) -> FusionConfig:
@@ -125,15 +125,15 @@ class FusionTool(BaseTool):
         runtime: ToolRuntime = None,  # type: ignore[assignment] # an Optional would never be injected
     ) -> tuple[str, dict[str, Any]]:
         """Ask the panel."""
-        tell, asked = listener(runtime), FusionInput(question=question, context=context)
+        tell, asked = parent_stream_writer(runtime), FusionInput(question=question, context=context)
         result: dict[str, Any] = {}
-        async with aclosing(self._panel.events(asked, is_watched=tell is not None)) as events:
+        async with aclosing(self._panel.stream(asked, is_watched=tell is not None)) as events:
             async for event in events:
                 if tell:
                     tell(event)
                 if event["type"] == "run.completed":
                     result = event["result"]
-        return summary(FusionResult.model_validate(result), self.config.summary_tokens), result
+        return summarize(FusionResult.model_validate(result), self.config.summary_tokens), result
 
     def _run(
         self,
@@ -149,16 +149,16 @@ class FusionTool(BaseTool):
         try:
             return await super().ainvoke(input, config, **kwargs)
         except FusionError as error:
-            return self._failed(input, error)
+            return self._error_message(input, error)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's name
         """The same, synchronously."""
         try:
             return super().invoke(input, config, **kwargs)
         except FusionError as error:
-            return self._failed(input, error)
+            return self._error_message(input, error)
 
-    def _failed(self, call: Any, error: FusionError) -> ToolMessage:
+    def _error_message(self, call: Any, error: FusionError) -> ToolMessage:
         if not (isinstance(call, dict) and call.get("type") == "tool_call"):
             raise error
         return ToolMessage(f"{type(error).__name__}: {error}", tool_call_id=call["id"], name=self.name, status="error")

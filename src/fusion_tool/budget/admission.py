@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from fusion_tool.budget.ledger import MOST_ASKS, TOOLS_BYTES, Ledger, least_call, shares
+from fusion_tool.budget.ledger import MAX_FOLLOW_UPS, TOOLS_BYTES, Ledger, minimal_call, shares
 from fusion_tool.budget.pricing import is_priced
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
@@ -29,12 +29,12 @@ def check_limits(
     """
     own = {"usd": config.limits.usd, "tokens": config.limits.tokens}
     if not config.allow_unpriced:
-        _refuse_unpriced(roles, _limits_of_usd(own["usd"], session))
-    needed = _least(config, question)
+        _reject_unpriced(roles, _limits_of_usd(own["usd"], session))
+    needed = _minimal_spending(config, question)
     for kind, limit in own.items():
         if limit is not None and needed[kind] > limit:
             raise BudgetExceeded(kind, needed[kind], limit)
-        if session and needed[kind] > (left := session.left(kind)):
+        if session and needed[kind] > (left := session.remaining(kind)):
             raise BudgetExceeded(kind, needed[kind], max(left, 0.0), limits="session_limits")
 
 
@@ -42,10 +42,10 @@ def seats_asked(config: FusionConfig) -> int:
     """How many seats' answers the panel's share of the limits must do for, at most."""
     if config.strategy == "solo":
         return 1
-    return len(config.panel) + (MOST_ASKS if config.follow_up else 0)
+    return len(config.panel) + (MAX_FOLLOW_UPS if config.follow_up else 0)
 
 
-def _least(config: FusionConfig, question: str) -> dict[str, float]:
+def _minimal_spending(config: FusionConfig, question: str) -> dict[str, float]:
     """What `limits.min_answers` of the seats need at least; each seat has its own part of the panel's share."""
     tools = config.search is not None or config.documents is not None or config.bash != "off"
     size = _PROMPT_BYTES + len(question.encode(errors="replace"))
@@ -56,7 +56,7 @@ def _least(config: FusionConfig, question: str) -> dict[str, float]:
     needed = {}
     for kind in ("usd", "tokens"):
         least = sorted(
-            min(getattr(least_call(name, size, seat.max_tokens), kind) for name in (seat.model_name, *seat.fallbacks))
+            min(getattr(minimal_call(name, size, seat.max_tokens), kind) for name in (seat.model_name, *seat.fallbacks))
             for seat in seats
         )
         needed[kind] = least[min(config.limits.min_answers, len(seats)) - 1] * parts
@@ -67,10 +67,10 @@ def _limits_of_usd(own: float | None, session: Ledger | None) -> str | None:
     """Which limit of dollars there is, the run's own first."""
     if own is not None:
         return "limits.usd"
-    return "session_limits.usd" if session and session.left("usd") < math.inf else None
+    return "session_limits.usd" if session and session.remaining("usd") < math.inf else None
 
 
-def _refuse_unpriced(roles: Iterable[tuple[str, Panelist]], limit: str | None) -> None:
+def _reject_unpriced(roles: Iterable[tuple[str, Panelist]], limit: str | None) -> None:
     for field, panelist in roles if limit else ():
         for name in (panelist.model_name, *panelist.fallbacks):
             if not is_priced(name):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
-from fusion_tool.budget.usage import Stage
+from fusion_tool.budget.usage import StageName
 from fusion_tool.config.schema import Limits
 
 
@@ -29,15 +29,15 @@ class Amount(BaseModel):
             usd=sum(known) if known else None,
         )
 
-    def times(self, often: float) -> "Amount":
+    def scaled(self, factor: float) -> "Amount":
         """The same so often; once in three times counts as a third."""
         return Amount(
-            input_tokens=round(self.input_tokens * often),
-            output_tokens=round(self.output_tokens * often),
-            usd=None if self.usd is None else self.usd * often,
+            input_tokens=round(self.input_tokens * factor),
+            output_tokens=round(self.output_tokens * factor),
+            usd=None if self.usd is None else self.usd * factor,
         )
 
-    def within(self, limits: Limits, share: float) -> "Amount":
+    def capped(self, limits: Limits, share: float) -> "Amount":
         """The same; where a limit leaves this share of the run less: that."""
         room = math.inf if limits.tokens is None else limits.tokens * share
         return Amount(
@@ -47,19 +47,19 @@ class Amount(BaseModel):
         )
 
 
-class Row(BaseModel):
+class EstimateRow(BaseModel):
     """One seat, the judge, the synthesizer, or all searches at a provider: what it is expected to take, and at most."""
 
     model_config = ConfigDict(frozen=True)
 
-    stage: Stage
+    stage: StageName
     seat: str | None
     model: str
     expected: Amount
     worst: Amount
 
 
-class Versus(BaseModel):
+class Alternative(BaseModel):
     """One model asked alone with the same tools; `ratio` is the run's expected dollars over its own.
 
     Fees of searches are on neither side.
@@ -81,11 +81,11 @@ class Estimate(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    rows: list[Row]
+    rows: list[EstimateRow]
     expected: Amount
     worst: Amount
     unpriced: list[str]
-    versus: list[Versus]
+    versus: list[Alternative]
     refused: str | None
     assumptions: list[str]
 

@@ -11,11 +11,11 @@ from threading import Lock
 from typing import NamedTuple
 
 from fusion_tool.budget.pricing import cost_of
-from fusion_tool.budget.usage import Call, Stage
+from fusion_tool.budget.usage import Call, StageName
 
-MOST_ASKS = 3
+MAX_FOLLOW_UPS = 3
 """Seats that a follow-up may ask once more; their part of the limits is kept back."""
-_SHARES: dict[Stage, float] = {"panelist": 0.6, "judge": 0.75, "synthesizer": 1.0}
+_SHARES: dict[StageName, float] = {"panelist": 0.6, "judge": 0.75, "synthesizer": 1.0}
 _BYTES_A_TOKEN = 2
 """Tokenizers need about four bytes of English or three of Chinese a token, two of digits and code: from above."""
 _ANSWER_TOKENS = 8192
@@ -26,7 +26,7 @@ _SHORTEST_ANSWER = 256
 """Fewer tokens than this are not worth a call."""
 
 
-def shares(strategy: str) -> Mapping[Stage, float]:
+def shares(strategy: str) -> Mapping[StageName, float]:
     """How much of a run's seconds, dollars and tokens may be gone when a stage ends.
 
     The rest is kept back, so that a run that started can finish.
@@ -34,17 +34,19 @@ def shares(strategy: str) -> Mapping[Stage, float]:
     return {"panelist": 1.0, "judge": 1.0, "synthesizer": 1.0} if strategy == "solo" else _SHARES
 
 
-class OverBudget(Exception):  # noqa: N818 - internal; a limit reached is a fault of the call, not of the program
-    """The call could pass a limit. `kind` is `usd` or `tokens`; `needed` and `left` are in its unit."""
+class OverBudgetError(Exception):
+    """The call could pass a limit. `kind` is `usd` or `tokens`; `needed` and `remaining` are in its unit."""
 
-    def __init__(self, kind: str, needed: float, left: "Left") -> None:
-        whose = " for this stage" if left.limits == "limits" else ""
-        super().__init__(f"{left.limits}.{kind}: the call needs {needed:.4g}, {max(left.amount, 0):.4g} is left{whose}")
-        self.kind, self.needed, self.left = kind, needed, left.amount
+    def __init__(self, kind: str, needed: float, remaining: "Remaining") -> None:
+        whose = " for this stage" if remaining.limits == "limits" else ""
+        super().__init__(
+            f"{remaining.limits}.{kind}: the call needs {needed:.4g}, {max(remaining.amount, 0):.4g} is left{whose}"
+        )
+        self.kind, self.needed, self.left = kind, needed, remaining.amount
 
 
 @dataclass(frozen=True)
-class Hold:
+class Reservation:
     """One call's reservation: the answer tokens that it may produce (`None`: unlimited), dollars and tokens."""
 
     max_tokens: int | None
@@ -52,7 +54,7 @@ class Hold:
     tokens: int = 0
 
 
-class Left(NamedTuple):
+class Remaining(NamedTuple):
     """What is left in dollars or tokens, and by which limits: `limits` or `session_limits`."""
 
     amount: float
@@ -98,68 +100,70 @@ class Ledger:
         self._shares, self._session = shares(strategy), session
         self._lock: Lock = session._lock if session else Lock()  # noqa: SLF001 - one lock for all of a session's
         self.spent = spent or Spent()
-        self._limits = {"usd": self._bound("usd", usd), "tokens": self._bound("tokens", tokens)}
+        self._limits = {"usd": self._limit_for("usd", usd), "tokens": self._limit_for("tokens", tokens)}
         self.is_limited: bool = usd is not None or tokens is not None or (session is not None and session.is_limited)
 
-    def _bound(self, kind: str, own: float | None) -> Left:
+    def _limit_for(self, kind: str, own: float | None) -> Remaining:
         """The run's own limit, or what the session leaves it where that is less."""
-        theirs = self._session.left(kind) + getattr(self.spent, kind) if self._session else math.inf
-        return Left(theirs, "session_limits") if own is None or theirs < own else Left(own, "limits")
+        theirs = self._session.remaining(kind) + getattr(self.spent, kind) if self._session else math.inf
+        return Remaining(theirs, "session_limits") if own is None or theirs < own else Remaining(own, "limits")
 
-    def left(self, kind: str) -> float:
+    def remaining(self, kind: str) -> float:
         """What no call has spent or reserved of a limit, in `usd` or `tokens`; infinite where there is none."""
         return self._limits[kind].amount - float(getattr(self.spent, kind))
 
-    def hold(self, tab: "Tab", model: str, prompt_bytes: int, wanted: int | None = None) -> Hold:
+    def reserve(
+        self, budget: "StageBudget", model: str, prompt_bytes: int, max_tokens: int | None = None
+    ) -> Reservation:
         """Reserve a call.
 
         Args:
-            tab: On which it goes.
+            budget: On which it goes.
             model: `"provider:model"`; an unpriced one counts no dollars (the configuration allowed it).
             prompt_bytes: Length of everything that is sent, UTF-8.
-            wanted: The model's own `max_tokens`.
+            max_tokens: The model's own `max_tokens`.
 
         Raises:
-            OverBudget: It could pass a limit.
+            OverBudgetError: It could pass a limit.
         """
         if not self.is_limited:
-            return Hold(None)
+            return Reservation(None)
         prompt = prompt_tokens(prompt_bytes)
-        most = wanted or _ANSWER_TOKENS
+        most = max_tokens or _ANSWER_TOKENS
         least = min(most, _SHORTEST_ANSWER)
         with self._lock:
-            left = self._left_for(tab, "tokens")
+            left = self._remaining_for(budget, "tokens")
             answer = int(min(most, left.amount - prompt))
             if answer < least:
-                raise OverBudget("tokens", prompt + least, left)
-            left = self._left_for(tab, "usd")
-            answer = _affordable(model, prompt, answer, left.amount)
+                raise OverBudgetError("tokens", prompt + least, left)
+            left = self._remaining_for(budget, "usd")
+            answer = _longest_answer_within(model, prompt, answer, left.amount)
             if answer < least:
-                raise OverBudget("usd", _price(model, prompt, least), left)
-            held = Hold(answer, _price(model, prompt, answer), prompt + answer)
-            self._add(Spent(held.usd, held.tokens))
-        return held
+                raise OverBudgetError("usd", _price(model, prompt, least), left)
+            reservation = Reservation(answer, _price(model, prompt, answer), prompt + answer)
+            self._add(Spent(reservation.usd, reservation.tokens))
+        return reservation
 
-    def hold_fee(self, tab: "Tab", usd: float) -> Hold:
+    def reserve_fee(self, budget: "StageBudget", usd: float) -> Reservation:
         """Reserve `usd` dollars that are no model's.
 
         Raises:
-            OverBudget: They could pass a limit.
+            OverBudgetError: They could pass a limit.
         """
         if not self.is_limited:
-            return Hold(None)
+            return Reservation(None)
         with self._lock:
-            left = self._left_for(tab, "usd")
+            left = self._remaining_for(budget, "usd")
             if usd > left.amount:
-                raise OverBudget("usd", usd, left)
+                raise OverBudgetError("usd", usd, left)
             self._add(Spent(usd, 0))
-        return Hold(0, usd)
+        return Reservation(0, usd)
 
-    def settle(self, held: Hold, call: Call | None) -> Spent:
+    def settle(self, reservation: Reservation, call: Call | None) -> Spent:
         """Replace a reservation by what the call did spend; what is unknown stays reserved.
 
         Args:
-            held: The reservation.
+            reservation: The reservation.
             call: The call's row of the bill, `None` where nothing was charged.
 
         Returns:
@@ -168,12 +172,12 @@ class Ledger:
         usd = 0.0 if call is None else call.cost_usd
         known = call is None or None not in (call.input_tokens, call.output_tokens)
         tokens = (call.input_tokens or 0) + (call.output_tokens or 0) if call else 0
-        counted = Spent(held.usd if usd is None else usd, tokens if known else held.tokens)
+        counted = Spent(reservation.usd if usd is None else usd, tokens if known else reservation.tokens)
         with self._lock:
-            self._add(counted - Spent(held.usd, held.tokens))
+            self._add(counted - Spent(reservation.usd, reservation.tokens))
         return counted
 
-    def add(self, spent: Spent) -> None:
+    def count(self, spent: Spent) -> None:
         """Count what was spent before, or elsewhere."""
         with self._lock:
             self._add(spent)
@@ -183,17 +187,17 @@ class Ledger:
         if self._session:
             self._session._add(spent)  # noqa: SLF001 - another ledger's, under the same lock
 
-    def _left_for(self, tab: "Tab", kind: str) -> Left:
-        """What a call on `tab` may take: of its stage's share, of its own part of that, of what the session leaves."""
+    def _remaining_for(self, budget: "StageBudget", kind: str) -> Remaining:
+        """What a call on `budget` may take: of its stage's share, of its part of that, of what the session leaves."""
         limit, limits = self._limits[kind]
-        share = limit * self._shares[tab.stage]
-        left = min(share - getattr(self.spent, kind), share * tab.part - getattr(tab.spent, kind))
-        if self._session and (theirs := self._session.left(kind)) < left:
-            return Left(theirs, "session_limits")
-        return Left(left, limits)
+        share = limit * self._shares[budget.stage]
+        left = min(share - getattr(self.spent, kind), share * budget.part - getattr(budget.spent, kind))
+        if self._session and (theirs := self._session.remaining(kind)) < left:
+            return Remaining(theirs, "session_limits")
+        return Remaining(left, limits)
 
 
-class Tab:
+class StageBudget:
     """One seat's or stage's part of a ledger: draws on the whole, and remembers its own.
 
     Args:
@@ -201,51 +205,51 @@ class Tab:
         stage: Whose share it draws on.
         part: How much of that share it may take, so that one seat does not spend its neighbours'.
         spent: What it had spent, or may have, before its process died.
-        write_down: Keeps what is spent and reserved where it outlives this process.
+        persist: Keeps what is spent and reserved where it outlives this process.
     """
 
     def __init__(
         self,
         ledger: Ledger,
-        stage: Stage,
+        stage: StageName,
         part: float = 1.0,
         *,
         spent: Spent | None = None,
-        write_down: Callable[[Spent], Awaitable[None]] | None = None,
+        persist: Callable[[Spent], Awaitable[None]] | None = None,
     ) -> None:
         self._ledger, self.stage, self.part = ledger, stage, part
-        self._write_down = write_down if ledger.is_limited else None
+        self._write_down = persist if ledger.is_limited else None
         self.spent = spent or Spent()
-        self.refused = False
-        ledger.add(self.spent)
+        self.is_exhausted = False
+        ledger.count(self.spent)
 
-    async def reserve(self, model: str, prompt_bytes: int, wanted: int | None = None) -> Hold:
-        """As `Ledger.hold`, and written down before the call is made; `refused` remembers one that did not fit."""
-        return await self._kept(lambda: self._ledger.hold(self, model, prompt_bytes, wanted))
+    async def reserve(self, model: str, prompt_bytes: int, max_tokens: int | None = None) -> Reservation:
+        """As `Ledger.hold`, and written down before the call is made; `is_exhausted` remembers one that did not fit."""
+        return await self._persist(lambda: self._ledger.reserve(self, model, prompt_bytes, max_tokens))
 
-    async def reserve_fee(self, usd: float) -> Hold:
-        """As `Ledger.hold_fee`, likewise."""
-        return await self._kept(lambda: self._ledger.hold_fee(self, usd))
+    async def reserve_fee(self, usd: float) -> Reservation:
+        """As `Ledger.reserve_fee`, likewise."""
+        return await self._persist(lambda: self._ledger.reserve_fee(self, usd))
 
-    def hold(self, model: str, prompt_bytes: int, wanted: int | None = None) -> Hold:
+    def reserve_unpersisted(self, model: str, prompt_bytes: int, max_tokens: int | None = None) -> Reservation:
         """As `Ledger.hold`, and not written down."""
-        return self._held(lambda: self._ledger.hold(self, model, prompt_bytes, wanted))
+        return self._track(lambda: self._ledger.reserve(self, model, prompt_bytes, max_tokens))
 
-    def settle(self, held: Hold, call: Call | None) -> None:
+    def settle(self, reservation: Reservation, call: Call | None) -> None:
         """As `Ledger.settle`."""
-        self.spent += self._ledger.settle(held, call) - Spent(held.usd, held.tokens)
+        self.spent += self._ledger.settle(reservation, call) - Spent(reservation.usd, reservation.tokens)
 
-    def _held(self, hold: Callable[[], Hold]) -> Hold:
+    def _track(self, reservation: Callable[[], Reservation]) -> Reservation:
         try:
-            held = hold()
-        except OverBudget:
-            self.refused = True
+            held = reservation()
+        except OverBudgetError:
+            self.is_exhausted = True
             raise
         self.spent += Spent(held.usd, held.tokens)
         return held
 
-    async def _kept(self, hold: Callable[[], Hold]) -> Hold:
-        held = self._held(hold)
+    async def _persist(self, reservation: Callable[[], Reservation]) -> Reservation:
+        held = self._track(reservation)
         if self._write_down:
             try:
                 await self._write_down(self.spent)
@@ -255,9 +259,9 @@ class Tab:
         return held
 
 
-def least_call(model: str, prompt_bytes: int, wanted: int | None = None) -> Spent:
+def minimal_call(model: str, prompt_bytes: int, max_tokens: int | None = None) -> Spent:
     """What the shortest call worth making may spend."""
-    prompt, answer = prompt_tokens(prompt_bytes), min(wanted or _ANSWER_TOKENS, _SHORTEST_ANSWER)
+    prompt, answer = prompt_tokens(prompt_bytes), min(max_tokens or _ANSWER_TOKENS, _SHORTEST_ANSWER)
     return Spent(_price(model, prompt, answer), prompt + answer)
 
 
@@ -270,11 +274,11 @@ def _price(model: str, prompt: int, answer: int) -> float:
     return cost_of(model, input_tokens=prompt, output_tokens=answer)[0] or 0.0
 
 
-def _affordable(model: str, prompt: int, most: int, usd: float) -> int:
-    """The longest answer, at most `most` tokens, for which `usd` suffices; by bisection, since prices have tiers."""
-    if _price(model, prompt, most) <= usd:
-        return most
-    low, high = -1, most
+def _longest_answer_within(model: str, prompt: int, max_tokens: int, usd: float) -> int:
+    """The longest answer, within `max_tokens`, for which `usd` suffices; by bisection, since prices have tiers."""
+    if _price(model, prompt, max_tokens) <= usd:
+        return max_tokens
+    low, high = -1, max_tokens
     while high - low > 1:
         middle = (low + high) // 2
         if _price(model, prompt, middle) <= usd:

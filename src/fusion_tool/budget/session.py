@@ -14,7 +14,7 @@ from fusion_tool.budget.ledger import Ledger
 from fusion_tool.config.schema import Limits
 from fusion_tool.errors import BudgetExceeded, ConfigError
 
-SESSION = "fusion_session"
+SESSION_KEY = "fusion_session"
 """Key of a run's `configurable` under which it finds the `Session` that it is part of."""
 
 _KINDS = ("usd", "tokens", "seconds")
@@ -59,7 +59,7 @@ class Session:
         return SessionSpent(*self.ledger.spent, self._seconds)
 
     @contextmanager
-    def at_work(self, seconds: float) -> Iterator[float]:
+    def run(self, seconds: float) -> Iterator[float]:
         """Do one run's work inside.
 
         Args:
@@ -71,20 +71,20 @@ class Session:
         Raises:
             BudgetExceeded: The session's seconds are used up.
         """
-        started, held = time.monotonic(), self._hold(seconds)
+        started, reservation = time.monotonic(), self._reserve(seconds)
         try:
-            yield held or seconds
+            yield reservation or seconds
         finally:
             with self._lock:
-                self._seconds += time.monotonic() - started - held
+                self._seconds += time.monotonic() - started - reservation
 
-    def _hold(self, seconds: float) -> float:
+    def _reserve(self, seconds: float) -> float:
         if self._limit is None:
             return 0.0
         with self._lock:
             left = self._limit - self._seconds
             if left < _LEAST_SECONDS:
                 raise BudgetExceeded("seconds", _LEAST_SECONDS, max(left, 0.0), limits="session_limits")
-            held = min(seconds, left)
-            self._seconds += held
-        return held
+            reservation = min(seconds, left)
+            self._seconds += reservation
+        return reservation

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, fie
 CostSource: TypeAlias = Literal["provider", "list_price", "unpriced"]
 """Where a row's cost comes from: the provider's own figure, the published price list, or nowhere."""
 
-Stage: TypeAlias = Literal["panelist", "judge", "synthesizer"]
+StageName: TypeAlias = Literal["panelist", "judge", "synthesizer"]
 
 
 _SEARCH = "search:"
@@ -46,7 +46,7 @@ Count: TypeAlias = Annotated[int | None, BeforeValidator(believe_count)]
 Usd: TypeAlias = Annotated[float | None, BeforeValidator(believe_usd)]
 
 
-def search_at(provider: str) -> str:
+def search_name(provider: str) -> str:
     """The name under which searches at `provider` stand where models have theirs."""
     return f"{_SEARCH}{provider}"
 
@@ -64,7 +64,7 @@ class Call(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    stage: Stage
+    stage: StageName
     seat: str | None
     model: str
     input_tokens: Count = None
@@ -80,13 +80,13 @@ class Call(BaseModel):
         return "unpriced" if info.data.get("cost_usd") is None else source
 
     @classmethod
-    def of_search(cls, provider: str, seat: str | None) -> "Call":
+    def for_search(cls, provider: str, seat: str | None) -> "Call":
         """The row of a search that is under way: what it costs is not known yet."""
-        return cls(stage="panelist", seat=seat, model=search_at(provider))
+        return cls(stage="panelist", seat=seat, model=search_name(provider))
 
-    def priced(self, told: float | None, listed: float | None) -> "Call":
+    def with_cost(self, reported: float | None, listed: float | None) -> "Call":
         """The same with its cost: what the provider told, else what its list says, else unknown."""
-        cost, source = (listed, "list_price") if believe_usd(told) is None else (told, "provider")
+        cost, source = (listed, "list_price") if believe_usd(reported) is None else (reported, "provider")
         return Call.model_validate({**self.model_dump(), "cost_usd": cost, "cost_source": source})
 
 

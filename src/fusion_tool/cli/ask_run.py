@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 from rich.console import Console
 
 from fusion_tool.cli import terminal
-from fusion_tool.cli.config_options import Choices
-from fusion_tool.cli.errors import UNEXPECTED, Interrupted, exit_status, failed_run, log_to_stderr, report
-from fusion_tool.cli.output import Answer, Events, Json, Output, cost, print_report
-from fusion_tool.cli.progress import shown
-from fusion_tool.cli.run_view import Board
-from fusion_tool.cli.signals import run_until_signalled
+from fusion_tool.cli.config_options import ConfigOptions
+from fusion_tool.cli.errors import UNEXPECTED, InterruptError, exit_status, failed_run_json, log_to_stderr, print_error
+from fusion_tool.cli.output import AnswerOutput, EventsOutput, JsonOutput, Output, cost, print_report
+from fusion_tool.cli.progress import show_progress
+from fusion_tool.cli.run_view import RunView
+from fusion_tool.cli.signals import run_until_signal
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError, FusionError, PanelFailed
 from fusion_tool.graph.result import FusionResult
@@ -43,7 +43,7 @@ async def index(folder: Path, console: Console, *, quiet: bool) -> None:
         console.print(f"left out: {skipped.path}: {skipped.reason}", style="yellow", soft_wrap=True)
 
 
-class Page:
+class ReportFile:
     """The page of one run; it hears the run's events.
 
     Raises:
@@ -51,17 +51,17 @@ class Page:
     """
 
     def __init__(self, path: Path, *, quiet: bool) -> None:
-        from fusion_tool.report.page import ready
+        from fusion_tool.report.page import require_report_extra
 
         self._path, self._quiet, self._events = path, quiet, list[Any]()
-        ready()
+        require_report_extra()
         _try_out(path)
 
     def observe(self, event: Any) -> None:
         """Keep one event."""
         self._events.append(event)
 
-    def written(self) -> int:
+    def write(self) -> int:
         """Write the page of the run that has ended, and say where it is.
 
         Returns:
@@ -69,10 +69,10 @@ class Page:
         """
         return self._write(self._events[-1]["result"])
 
-    def failed(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Write what there is of a run whose panel failed; of another failure there is nothing to tell."""
         if isinstance(error, PanelFailed):
-            self._write(failed_run(error))
+            self._write(failed_run_json(error))
 
     def _write(self, run: dict[str, Any]) -> int:
         from fusion_tool.report.run import to_html
@@ -80,7 +80,7 @@ class Page:
         try:
             self._path.write_text(to_html(run, self._events), "utf-8", newline="\n")
         except Exception as error:  # noqa: BLE001 - the answer is out, and no page may take it back
-            report(f"--report: {error}")
+            print_error(f"--report: {error}")
             return UNEXPECTED
         if not self._quiet:
             sys.stderr.write(f"Report: {self._path}\n")
@@ -105,7 +105,7 @@ _LOCAL = (
 
 
 @dataclass(frozen=True)
-class Errand:
+class AskRequest:
     """What is to be done: a question, or a kept run to be finished."""
 
     question: str | None
@@ -115,7 +115,7 @@ class Errand:
 
 
 @dataclass(frozen=True)
-class Manner:
+class OutputOptions:
     """How a run is shown."""
 
     as_json: bool = False
@@ -128,58 +128,62 @@ class Manner:
     def output(self) -> Output:
         """What goes to stdout."""
         if self.as_json:
-            return Json()
-        return Events() if self.events else Answer()
+            return JsonOutput()
+        return EventsOutput() if self.events else AnswerOutput()
 
-    def page(self, board: Board) -> Page | None:
-        """What goes to a file, fed by `board`."""
+    def page(self, view: RunView) -> ReportFile | None:
+        """What goes to a file, fed by `view`."""
         if self.report is None:
             return None
-        page = Page(self.report, quiet=self.quiet)
-        board.listeners.append(page.observe)
+        page = ReportFile(self.report, quiet=self.quiet)
+        view.listeners.append(page.observe)
         return page
 
 
-def carry_out(errand: Errand, choices: Choices, manner: Manner) -> int:
+def run_ask(request: AskRequest, choices: ConfigOptions, options: OutputOptions) -> int:
     """Ask, show, and say how it ended.
 
     Returns:
         The exit status.
     """
-    log_to_stderr(manner.verbosity, quiet=manner.quiet)
-    output, board, page = manner.output(), Board(), None
+    log_to_stderr(options.verbosity, quiet=options.quiet)
+    output, view, page = options.output(), RunView(), None
     try:
-        page = manner.page(board)
-        config = None if errand.resume and choices == Choices() else choices.configuration()
-        run_until_signalled(_ask(_told(errand), config, manner, output, board))
+        page = options.page(view)
+        config = None if request.resume and choices == ConfigOptions() else choices.to_config()
+        run_until_signal(_stream_run(_run_arguments(request), config, options, output, view))
     except BrokenPipeError:
         raise  # whoever read stdout has left; typer ends quietly
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop before the user
-        told = choices.blamed(error) if isinstance(error, ConfigError) else error
-        output.failed(told)
+        told = choices.in_option_terms(error) if isinstance(error, ConfigError) else error
+        output.fail(told)
         if page is not None:
-            page.failed(told)
-        report(told.with_traceback(error.__traceback__), debug=manner.debug)
-        if not manner.quiet:
-            sys.stderr.writelines(f"{line}\n" for line in (_spent(error, board), _cure(error, errand, board)) if line)
+            page.fail(told)
+        print_error(told.with_traceback(error.__traceback__), debug=options.debug)
+        if not options.quiet:
+            sys.stderr.writelines(
+                f"{line}\n" for line in (_print_spending(error, view), _resume_hint(error, request, view)) if line
+            )
         return exit_status(error)
-    return 0 if page is None else page.written()
+    return 0 if page is None else page.write()
 
 
-async def _ask(call: dict[str, Any], config: FusionConfig | None, manner: Manner, output: Output, board: Board) -> None:
+async def _stream_run(
+    call: dict[str, Any], config: FusionConfig | None, options: OutputOptions, output: Output, view: RunView
+) -> None:
     from fusion_tool.api.run import astream
 
     console = terminal.stderr()
-    notice = _LOCAL if not manner.quiet and config is not None and _is_local(config) else None
-    same_terminal = isinstance(output, Answer) and sys.stdout.isatty()
+    notice = _LOCAL if not options.quiet and config is not None and _is_local(config) else None
+    same_terminal = isinstance(output, AnswerOutput) and sys.stdout.isatty()
     last: Any = None
     if config is not None and config.documents is not None:
-        await index(config.documents.path, console, quiet=manner.quiet)
-    with shown(board, console, quiet=manner.quiet, until_answer=same_terminal):
+        await index(config.documents.path, console, quiet=options.quiet)
+    with show_progress(view, console, quiet=options.quiet, until_answer=same_terminal):
         question = call.pop("question", None)
         async with aclosing(cast("AsyncGenerator[Any, None]", astream(question, config, **call))) as events:
             async for event in events:
-                board.observe(event)
+                view.observe(event)
                 if notice and event["type"] == "run.started":
                     console.print(notice, style="yellow", soft_wrap=True)
                 if event["type"] == "run.completed":
@@ -187,30 +191,30 @@ async def _ask(call: dict[str, Any], config: FusionConfig | None, manner: Manner
                 else:
                     output.observe(event)
     output.observe(last)
-    if isinstance(output, Answer) and not manner.quiet:
+    if isinstance(output, AnswerOutput) and not options.quiet:
         print_report(FusionResult.model_validate(last["result"]), console)
     if notice:
         console.print(notice, style="yellow", soft_wrap=True)
 
 
-def _spent(error: BaseException, board: Board) -> str | None:
+def _print_spending(error: BaseException, view: RunView) -> str | None:
     if isinstance(error, PanelFailed) and error.usage is not None:
         return f"spent: {cost(error.usage['cost_usd'], error.usage['unpriced_calls'])}"
-    return board.spent if isinstance(error, Interrupted | KeyboardInterrupt) else None
+    return view.spent if isinstance(error, InterruptError | KeyboardInterrupt) else None
 
 
-def _cure(error: BaseException, errand: Errand, board: Board) -> str | None:
+def _resume_hint(error: BaseException, request: AskRequest, view: RunView) -> str | None:
     """How the run goes on, where it can."""
-    kept = board.run_id if errand.keep else None
+    kept = view.run_id if request.keep else None
     is_final = isinstance(error, FusionError)
     return f"resume with: fusion-tool ask --resume {kept}" if kept and not is_final else None
 
 
-def _told(errand: Errand) -> dict[str, Any]:
+def _run_arguments(request: AskRequest) -> dict[str, Any]:
     """What `astream` is called with."""
-    if errand.resume is not None:
-        return {"resume": errand.resume}
-    return {"question": _read(errand.question or ""), "context": _clean(errand.context), "keep": errand.keep}
+    if request.resume is not None:
+        return {"resume": request.resume}
+    return {"question": _read(request.question or ""), "context": _clean(request.context), "keep": request.keep}
 
 
 def _read(question: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusion_tool.config.loading import load_file, resolve
+from fusion_tool.config.loading import load_config_file, resolve_config
 from fusion_tool.config.presets import preset as preset_by_name
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
@@ -32,11 +32,11 @@ _FLAGS = {
     "limits.quorum": ("--quorum", "quorum"),
     "limits.grace_seconds": ("--grace", "grace_seconds"),
 }
-"""Which flag sets which field, and under which name of `Choices`."""
+"""Which flag sets which field, and under which name of `ConfigOptions`."""
 
 
 @dataclass(frozen=True)
-class Choices:
+class ConfigOptions:
     """What was chosen by flags; `None` and empty are what was not."""
 
     preset: str | None = None
@@ -64,20 +64,20 @@ class Choices:
     quorum: int | None = None
     grace_seconds: float | None = None
 
-    def configuration(self) -> FusionConfig:
+    def to_config(self) -> FusionConfig:
         """The run's configuration.
 
         Raises:
-            ConfigError: As `fusion_tool.config.loading.resolve`.
+            ConfigError: As `fusion_tool.config.loading.resolve_config`.
         """
         base, overrides = self._base(), self._overrides()
         if base is None and self.models:  # needs no preset, hence no preset's key
-            return resolve(**overrides, excluded_domains=self.exclude, deny=self.deny)
-        base = base or resolve()
+            return resolve_config(**overrides, excluded_domains=self.exclude, deny=self.deny)
+        base = base or resolve_config()
         more = {"excluded_domains": (*base.excluded_domains, *self.exclude), "deny": (*base.deny, *self.deny)}
-        return resolve(base, **overrides, **more)
+        return resolve_config(base, **overrides, **more)
 
-    def blamed(self, error: ConfigError) -> ConfigError:
+    def in_option_terms(self, error: ConfigError) -> ConfigError:
         """`error` in the command line's words, where a flag caused it."""
         parts = (error.field or "").split(".")
         for field in (".".join(parts[:2]), parts[0]):
@@ -90,7 +90,7 @@ class Choices:
     def _base(self) -> FusionConfig | None:
         if self.config is None:
             return preset_by_name(self.preset) if self.preset is not None else None
-        return load_file(self.config, preset=self.preset)
+        return load_config_file(self.config, preset=self.preset)
 
     def _overrides(self) -> dict[str, Any]:
         limits = {name: getattr(self, name) for name in ("usd", "tokens", "seconds", "quorum", "grace_seconds")}

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from fusion_tool.config.loading import DEFAULT_PRESET
-from fusion_tool.config.presets import preset, preset_about, preset_names
+from fusion_tool.config.presets import preset, preset_description, preset_names
 from fusion_tool.config.schema import FusionConfig, Panelist
 
 _HEAD = """\
@@ -53,37 +53,39 @@ _WIDTH = 118
 
 def template() -> str:
     """The file's text; it loads as it is, and with every setting taken in."""
-    presets = "\n".join(f"#   {name:9} {preset_about(name)}" for name in preset_names())
+    presets = "\n".join(f"#   {name:9} {preset_description(name)}" for name in preset_names())
     head = _HEAD.format(presets=presets, default=DEFAULT_PRESET)
     defaults = {name: field.get_default() for name, field in FusionConfig.model_fields.items()}
     tables = {name: value for name, value in defaults.items() if isinstance(value, BaseModel)}
     plain = [name for name in defaults if name not in tables and name != "panel"]
-    blocks = [_setting(FusionConfig, name, _shown(name, defaults[name])) for name in plain]
+    blocks = [_setting(FusionConfig, name, _to_toml(name, defaults[name])) for name in plain]
     blocks += [_table(name, value) for name, value in tables.items()]
     return "\n".join([head, *blocks, _panel()])
 
 
 def _setting(owner: type[BaseModel], name: str, value: str) -> str:
-    return f"{_prose(_documented(owner).get(name, ''))}#{name} = {value}\n"
+    return f"{_prose(_setting_texts(owner).get(name, ''))}#{name} = {value}\n"
 
 
 def _table(name: str, value: BaseModel) -> str:
-    about = _documented(FusionConfig).get(name, "") + " " + _OFF.get(name, "")
-    if not _documented(type(value)):  # its settings are told in its summary
+    about = _setting_texts(FusionConfig).get(name, "") + " " + _OFF.get(name, "")
+    if not _setting_texts(type(value)):  # its settings are told in its summary
         about = " ".join(str(inspect.getdoc(type(value))).split()) + " " + _OFF.get(name, "")
-    rows = [_setting(type(value), field, _shown(field, getattr(value, field))) for field in type(value).model_fields]
+    rows = [_setting(type(value), field, _to_toml(field, getattr(value, field))) for field in type(value).model_fields]
     return f"{_prose(about)}#[{name}]\n{''.join(rows)}"
 
 
 def _panel() -> str:
     first, *others = preset(DEFAULT_PRESET).panel
-    settings = [_setting(Panelist, name, _shown(name, getattr(first, name))) for name in Panelist.model_fields]
+    settings = [_setting(Panelist, name, _to_toml(name, getattr(first, name))) for name in Panelist.model_fields]
     rows = [f"#[[panel]]\n#model = {json.dumps(seat.model_name)}\n" for seat in others]
-    about = f"{_documented(FusionConfig)['panel']} It replaces a preset's, judge and writer too. One [[panel]] a seat:"
+    about = (
+        f"{_setting_texts(FusionConfig)['panel']} It replaces a preset's, judge and writer too. One [[panel]] a seat:"
+    )
     return "\n".join([f"{_prose(about)}#[[panel]]\n{''.join(settings)}", *rows])
 
 
-def _shown(name: str, value: Any) -> str:
+def _to_toml(name: str, value: Any) -> str:
     """A value in TOML; the default preset's where a role has no default."""
     if value is None and name in ("judge", "synthesizer"):
         role: Panelist = getattr(preset(DEFAULT_PRESET), name)
@@ -91,7 +93,7 @@ def _shown(name: str, value: Any) -> str:
     return json.dumps(_EXAMPLES.get(name, _A_NUMBER) if value is None else value)
 
 
-def _documented(owner: type[BaseModel]) -> dict[str, str]:
+def _setting_texts(owner: type[BaseModel]) -> dict[str, str]:
     """What the class's docstring says of each setting."""
     return {name: " ".join(text.split()) for name, text in _ARGUMENT.findall(str(inspect.getdoc(owner)))}
 

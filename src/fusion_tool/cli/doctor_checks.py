@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fusion_tool.cli import terminal
-from fusion_tool.cli.terminal import line
+from fusion_tool.cli.terminal import printable_line
 from fusion_tool.config.choices import SearchProvider
 from fusion_tool.config.loading import DEFAULT_KEY
 from fusion_tool.config.schema import Panelist
@@ -193,17 +193,17 @@ async def _status(url: str, key: str | None) -> int | str:
 _MARKS = {True: Text("works", "green"), False: Text("no", "yellow")}
 
 
-def print_findings(found: Iterable[Check]) -> None:
+def print_findings(checks: Iterable[Check]) -> None:
     """A row a check, the command that mends it below, and what the whole comes to."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     ways = []
-    for check in found:
-        told = Text(line(check.detail, 1000))
+    for check in checks:
+        told = Text(printable_line(check.detail, 1000))
         if check.cure:
-            told.append(f"\n-> {line(check.cure, 300)}", "bold")
+            told.append(f"\n-> {printable_line(check.cure, 300)}", "bold")
         table.add_row(check.name, _MARKS[check.ok], told)
         ways += [check.name] if check.runs else []
     console = terminal.stdout()

@@ -17,7 +17,7 @@ _SIGNALLED = 128
 """A shell's convention: 128 and the signal's number."""
 
 
-class Interrupted(Exception):  # noqa: N818 - it is no error
+class InterruptError(Exception):
     """A signal ended the run, which was cancelled cleanly."""
 
     def __init__(self, signal_number: int) -> None:
@@ -28,7 +28,7 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
 def exit_status(error: BaseException) -> int:
     """2 wrong usage or configuration, 3 no usable answer, 4 refused by budget, 130 and 143 signals, else 1."""
     match error:
-        case Interrupted():
+        case InterruptError():
             return _SIGNALLED + error.signal_number
         case KeyboardInterrupt():
             return _SIGNALLED + 2
@@ -48,7 +48,7 @@ def one_line(error: BaseException | str) -> str:
 
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted"
-    elif isinstance(error, FusionError | Interrupted | str):
+    elif isinstance(error, FusionError | InterruptError | str):
         text = str(error)
     else:
         from fusion_tool.models.faults import scrub
@@ -57,14 +57,14 @@ def one_line(error: BaseException | str) -> str:
     return printable(" ".join(text.split()))
 
 
-def report(error: BaseException | str, *, debug: bool = False) -> None:
+def print_error(error: BaseException | str, *, debug: bool = False) -> None:
     """Say it on stderr; with `debug` after the traceback."""
     if debug and isinstance(error, BaseException):
         traceback.print_exception(error)
     sys.stderr.write(f"error: {one_line(error)}\n")
 
 
-def failed_run(error: BaseException) -> dict[str, Any]:
+def failed_run_json(error: BaseException) -> dict[str, Any]:
     """The JSON of a failed run; `usage` only where something is known of it."""
     failed = error.failed_models if isinstance(error, PanelFailed) else []
     known = {"usage": error.usage} if isinstance(error, PanelFailed) and error.usage is not None else {}
@@ -79,11 +79,11 @@ _LEVELS = {0: logging.WARNING, 1: logging.INFO}
 
 class _Line(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        from fusion_tool.cli.terminal import line
+        from fusion_tool.cli.terminal import printable_line
         from fusion_tool.models.faults import scrub
 
         # Looked up at each record: a live table on the terminal replaces stderr while it is shown.
-        print(f"{record.levelname.lower()}: {line(scrub(record.getMessage()), 500)}", file=sys.stderr)  # noqa: T201 - stderr is where logs go
+        print(f"{record.levelname.lower()}: {printable_line(scrub(record.getMessage()), 500)}", file=sys.stderr)  # noqa: T201 - stderr is where logs go
 
 
 def log_to_stderr(verbosity: int, *, quiet: bool = False) -> None:

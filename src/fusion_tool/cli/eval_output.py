@@ -20,17 +20,17 @@ from fusion_tool.budget.usage import Call
 from fusion_tool.cli import terminal
 from fusion_tool.cli.errors import NO_BUDGET
 from fusion_tool.cli.output import cost
-from fusion_tool.cli.terminal import dollars, line
-from fusion_tool.evals.costs import bill_of
-from fusion_tool.evals.graders.grade import wanted
-from fusion_tool.evals.report.tables import Sheet, sheets
+from fusion_tool.cli.terminal import format_usd, printable_line
+from fusion_tool.evals.costs import eval_bill
+from fusion_tool.evals.graders.grade import ungraded_texts
+from fusion_tool.evals.report.tables import ReportSection, report_sections
 from fusion_tool.evals.results import Results
-from fusion_tool.evals.runner import Asked, Phase, Watcher
+from fusion_tool.evals.runner import EvalProgress, Phase, RunCounts
 from fusion_tool.evals.summary import Summary, summarize
 
 
 @contextmanager
-def bars() -> Iterator[Watcher]:
+def progress_bars() -> Iterator[EvalProgress]:
     """A watcher whose bars are shown while the context is open; where stderr is no terminal, only their end."""
     columns = (
         TextColumn("{task.description}"),
@@ -48,67 +48,69 @@ def bars() -> Iterator[Watcher]:
             progress.stop()
 
 
-class _Bars(Watcher):
+class _Bars(EvalProgress):
     def __init__(self, progress: Progress) -> None:
         self._progress, self._at = progress, TaskID(0)
         self._spent: float | None = None
 
-    def begins(self, phase: Phase, total: int) -> None:
+    def start_phase(self, phase: Phase, total: int) -> None:
         self._spent = None
         self._progress.start()  # not before: a refusal stands alone
         self._at = self._progress.add_task(phase, total=total, spent="")
 
-    def advances(self) -> None:
+    def advance(self) -> None:
         self._progress.update(self._at, advance=1)
 
-    def pays(self, calls: Sequence[Call]) -> None:
+    def add_calls(self, calls: Sequence[Call]) -> None:
         known = [call.cost_usd for call in calls if call.cost_usd is not None]
         if known:
             self._spent = (self._spent or 0.0) + sum(known)
-            self._progress.update(self._at, spent=dollars(self._spent))
+            self._progress.update(self._at, spent=format_usd(self._spent))
 
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Print all of it."""
-    for sheet in sheets(summary):
+    for sheet in report_sections(summary):
         console.print(f"\n{sheet.title}", style="bold", soft_wrap=True)
         if sheet.columns:
             console.print(_table(sheet))
         for sentence in sheet.sentences:
-            console.print(f"- {line(sentence, 600)}", soft_wrap=True)
+            console.print(f"- {printable_line(sentence, 600)}", soft_wrap=True)
 
 
-def _table(sheet: Sheet) -> Table:
+def _table(sheet: ReportSection) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, name in enumerate(sheet.columns):
         justify: Literal["left", "right"] = "right" if place else "left"
-        table.add_column(line(name), justify=justify, overflow="fold")
+        table.add_column(printable_line(name), justify=justify, overflow="fold")
     for row in sheet.rows:
-        table.add_row(*(line(cell) for cell in row))
+        table.add_row(*(printable_line(cell) for cell in row))
     return table
 
 
-def told(results: Results, asked: Asked | None = None) -> int:
+def finish_eval(results: Results, counts: RunCounts | None = None) -> int:
     """Print the findings and the next step.
 
     Returns:
         The exit status: 4 where the limit left runs out.
     """
     print_summary(summarize(results), terminal.stdout())
-    console, bill = terminal.stderr(), bill_of(results).total
-    if asked is not None:
-        failed = sum(asked.failed.values())
+    console, bill = terminal.stderr(), eval_bill(results).total
+    if counts is not None:
+        failed = sum(counts.failed.values())
         lost = f", {failed} without an answer, which the same command tries again" if failed else ""
-        console.print(f"answered: {asked.answered}{lost}", soft_wrap=True)
+        console.print(f"answered: {counts.answered}{lost}", soft_wrap=True)
     console.print(
         f"paid so far: {cost(bill.cost_usd, bill.unpriced_calls) if bill.calls else 'nothing'}", soft_wrap=True
     )
     console.print(f"pages and Markdown: fusion-tool eval report {results.folder} --html report.html", soft_wrap=True)
-    if results.manifest.judge and (missing := sum(text.missing(results.manifest.passes) for text in wanted(results))):
+    if results.manifest.judge and (
+        missing := sum(text.missing(results.manifest.passes) for text in ungraded_texts(results))
+    ):
         again = f"missing: {missing} verdicts; 'fusion-tool eval grade {results.folder}' asks for them again"
         console.print(again, style="yellow", soft_wrap=True)
-    if asked is not None and asked.not_begun:
-        left = f"not begun: {asked.not_begun} runs, each of which could have passed --max-usd; a higher one goes on, "
+    if counts is not None and counts.not_begun:
+        left = f"not begun: {counts.not_begun} runs, each of which could have passed --max-usd; a higher one goes on, "
         left += "and an arm's usd=LIMIT lowers what its runs could take"
         console.print(left, style="yellow", soft_wrap=True)
         return NO_BUDGET

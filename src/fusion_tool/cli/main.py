@@ -20,10 +20,10 @@ from fusion_tool.cli.commands.models import model, models
 from fusion_tool.cli.commands.route import route
 from fusion_tool.cli.commands.serve import MCP_EXAMPLES, SERVE_EXAMPLES, mcp, serve
 from fusion_tool.cli.commands.setup import doctor, init
-from fusion_tool.cli.errors import Verbosity, exit_status, log_to_stderr, report
+from fusion_tool.cli.errors import Verbosity, exit_status, log_to_stderr, print_error
 
 
-class Commands(TyperGroup):
+class CommandGroup(TyperGroup):
     """A group that prints no traceback and no box, unless `--debug` is among the arguments."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -44,13 +44,13 @@ class Commands(TyperGroup):
         try:
             status = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)  # noqa: FBT003 - standalone mode is ours, below
         except Exception as error:  # noqa: BLE001 - the last stop before the user
-            status = _ended_by(error, debug="--debug" in given)
+            status = _exit_with(error, debug="--debug" in given)
         if not standalone_mode:
             return status
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _ended_by(error: Exception, *, debug: bool) -> int:
+def _exit_with(error: Exception, *, debug: bool) -> int:
     # By attribute: typer raises click's exceptions, or those of its own copy of click, depending on its version.
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stdout.write(f"{error}\n")
@@ -58,9 +58,9 @@ def _ended_by(error: Exception, *, debug: bool) -> int:
     if hasattr(error, "format_message"):
         if message := error.format_message():  # empty where help was shown for want of arguments
             context = getattr(error, "ctx", None)
-            report(f"{message.rstrip('.')} (see {context.command_path if context else 'fusion-tool'} --help)")
+            print_error(f"{message.rstrip('.')} (see {context.command_path if context else 'fusion-tool'} --help)")
         return int(getattr(error, "exit_code", 2))
-    report(error, debug=debug)
+    print_error(error, debug=debug)
     return exit_status(error)
 
 
@@ -84,7 +84,7 @@ _EXITS = (
 )
 
 
-def _plain(rows: list[tuple[str, str]]) -> str:
+def _unwrapped(rows: list[tuple[str, str]]) -> str:
     """As click keeps it: a backspace before a paragraph leaves its lines as they are."""
     return "\n\n".join(["Examples:", *(f"\b\n# {why}\n{command}" for why, command in rows)])
 
@@ -93,13 +93,13 @@ def _paragraphs(rows: list[tuple[str, str]]) -> str:
     return "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n{command}" for why, command in rows)])
 
 
-EXAMPLES = _plain(_ROWS)
+EXAMPLES = _unwrapped(_ROWS)
 ASK_EXAMPLES = f"{_paragraphs(_ASK_ROWS)}\n\n{_EXITS}"
 
 
 app = typer.Typer(
     name="fusion-tool",
-    cls=Commands,
+    cls=CommandGroup,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

@@ -10,10 +10,10 @@ import typer
 from rich.table import Table
 
 from fusion_tool.cli import terminal
-from fusion_tool.cli.model_listings import Doubt
+from fusion_tool.cli.model_listings import ModelWarning
 from fusion_tool.cli.output import cost
-from fusion_tool.cli.terminal import UNKNOWN, line
-from fusion_tool.models.breaker import Standing
+from fusion_tool.cli.terminal import UNKNOWN, printable_line
+from fusion_tool.models.breaker import BreakerStatus
 from fusion_tool.models.health import ModelHealth
 from fusion_tool.models.outcomes import KEEP_DAYS, default_path
 
@@ -23,61 +23,63 @@ _THOUSAND = 1000
 
 
 @dataclass(frozen=True)
-class Fared:
+class HealthReport:
     """What is to be shown.
 
     Args:
         days: How far back.
         rows: Each model's record, and what the breaker makes of it now.
-        doubts: The warnings.
+        warnings: The warnings.
         was_checked: Whether the providers were asked.
     """
 
     days: float
-    rows: Sequence[tuple[ModelHealth, Standing]]
-    doubts: Sequence[Doubt]
+    rows: Sequence[tuple[ModelHealth, BreakerStatus]]
+    warnings: Sequence[ModelWarning]
     was_checked: bool
 
 
-def print_fared(fared: Fared) -> None:
+def print_health(report: HealthReport) -> None:
     """The table and the warnings on stdout, what they rest on on stderr."""
     console, aside = terminal.stdout(), terminal.stderr()
-    if fared.rows:
-        console.print(_table(fared.rows))
+    if report.rows:
+        console.print(_table(report.rows))
         legend = "first token: half of the answers (and nine of ten) had begun; answer: half of them had ended; "
         aside.print(
             f"{legend}tokens: in and out; aside: tried last, after failing in a row", style="dim", soft_wrap=True
         )
     else:
-        console.print(f"No call of the last {fared.days:g} days is recorded; every run records its calls.")
-    for doubt in fared.doubts:
-        console.print(f"warning: {line(doubt.model)} {line(doubt.detail)}", style="yellow", soft_wrap=True)
-    if not fared.was_checked:
+        console.print(f"No call of the last {report.days:g} days is recorded; every run records its calls.")
+    for doubt in report.warnings:
+        console.print(
+            f"warning: {printable_line(doubt.model)} {printable_line(doubt.detail)}", style="yellow", soft_wrap=True
+        )
+    if not report.was_checked:
         aside.print("whether the providers still list the models: --check", style="dim")
     where = f"recorded in {default_path()}, each call for {KEEP_DAYS} days; delete the file to forget them"
     aside.print(where, style="dim", soft_wrap=True)
 
 
-def print_json(fared: Fared) -> None:
+def print_health_json(report: HealthReport) -> None:
     """All of it as one object."""
-    rows = [asdict(row) | {"answered_share": row.answered_share, "now": asdict(now)} for row, now in fared.rows]
+    rows = [asdict(row) | {"answered_share": row.answered_share, "now": asdict(now)} for row, now in report.rows]
     told: dict[str, Any] = {
-        "days": fared.days,
+        "days": report.days,
         "path": str(default_path()),
         "models": rows,
-        "warnings": [asdict(doubt) for doubt in fared.doubts],
+        "warnings": [asdict(doubt) for doubt in report.warnings],
     }
     typer.echo(json.dumps(told, indent=2, default=str))
 
 
-def _table(rows: Sequence[tuple[ModelHealth, Standing]]) -> Table:
+def _table(rows: Sequence[tuple[ModelHealth, BreakerStatus]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in _COLUMNS:
         justify: Literal["left", "right"] = "left" if name in _TEXTS else "right"
         table.add_column(name, justify=justify, no_wrap=name == "model", overflow="fold")
     for row, now in rows:
         table.add_row(
-            line(row.model),
+            printable_line(row.model),
             "-" if row.answered_share is None else f"{row.answered_share:.0%} of {row.calls - row.cut:,}",
             _failures(row),
             _seconds(row.first_token_p50, row.first_token_p90),
@@ -106,7 +108,7 @@ def _count(tokens: int | None) -> str:
     return f"{tokens}" if tokens < _THOUSAND else f"{tokens / _THOUSAND:,.0f}k"
 
 
-def _state(now: Standing) -> str:
+def _state(now: BreakerStatus) -> str:
     match now.state:
         case "open":
             left = max(0.0, (now.until or 0.0) - time.time())

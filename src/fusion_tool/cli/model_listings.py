@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.models.providers import PROVIDERS, endpoint_of, fallback_of, key_name
+from fusion_tool.models.providers import PROVIDERS, endpoint_for, key_variable, with_model
 from fusion_tool.routing.profiles import load_profiles, profile_of
 
 if TYPE_CHECKING:
@@ -30,27 +30,27 @@ _MOST_PAGES = 20
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedModel:
     """One model of a list: whether it is deprecated, and its last day where that is announced."""
 
     deprecated: bool = False
     last_day: date | None = None
 
 
-Listing: TypeAlias = Mapping[str, Listed]
+Listing: TypeAlias = Mapping[str, ListedModel]
 """The models of one provider, by the name under which it serves them."""
 
 
-async def listings(panelists: Iterable[Panelist]) -> dict[str, Listing | str]:
+async def fetch_listings(panelists: Iterable[Panelist]) -> dict[str, Listing | str]:
     """The lists of all providers that serve `panelists`, by address; instead of a list, why there is none."""
-    keys = {url: one for one in panelists if (url := address(one)) is not None}
-    lists = await asyncio.gather(*(_listing(url, one) for url, one in keys.items()))
+    keys = {url: panelist for panelist in panelists if (url := address(panelist)) is not None}
+    lists = await asyncio.gather(*(_fetch_listing(url, value) for url, value in keys.items()))
     return dict(zip(keys, lists, strict=True))
 
 
 def address(panelist: Panelist) -> str | None:
     """Where the provider of a panelist's model lists what it serves; `None` where that is not known."""
-    if (url := endpoint_of(panelist)) is None:
+    if (url := endpoint_for(panelist)) is None:
         name = panelist.model_name.partition(":")[0]
         provider = PROVIDERS.get(name)
         moved = os.environ.get("OPENAI_BASE_URL") if name == "openai" else None
@@ -58,25 +58,25 @@ def address(panelist: Panelist) -> str | None:
     return url.rstrip("/") if url else None
 
 
-def found(panelist: Panelist, listing: Listing) -> Listed | None:
+def find_listed(panelist: Panelist, listing: Listing) -> ListedModel | None:
     """The panelist's model in the list; `None` where it is not in it. An alias, `~vendor/model-latest`, always is."""
     name = panelist.served_name
     if name.startswith("~"):
-        return Listed()
+        return ListedModel()
     plain = _VARIANT.sub("", name) if "/" in name else name
     return next((listing[known] for known in (name, f"{name}:latest", plain) if known in listing), None)
 
 
-async def _listing(url: str, panelist: Panelist) -> Listing | str:
+async def _fetch_listing(url: str, panelist: Panelist) -> Listing | str:
     import httpx
 
-    variable = key_name(panelist)
+    variable = key_variable(panelist)
     key = os.environ.get(variable or "")
     if variable and not key and not panelist.model_name.startswith("openrouter:"):  # its list is open to all
         return f"{variable} is not set"
     try:
         async with httpx.AsyncClient(timeout=_PATIENCE, headers=_headers(panelist, key)) as client:
-            return {_id(row): _listed(row) for row in await _rows(client, f"{url}/models")}
+            return {_id(row): _to_listed_model(row) for row in await _rows(client, f"{url}/models")}
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, TypeError, KeyError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         return f"status {status}" if status else type(error).__name__
@@ -92,11 +92,11 @@ async def _rows(client: "httpx.AsyncClient", url: str) -> list[dict[str, Any]]:
         if isinstance(body, list):  # Together's
             return rows + body
         rows += body["data"]
-        url = urljoin(url, _following(url, body) or url)
+        url = urljoin(url, _next_page(url, body) or url)
     return rows
 
 
-def _following(url: str, body: Mapping[str, Any]) -> str | None:
+def _next_page(url: str, body: Mapping[str, Any]) -> str | None:
     if body.get("has_more") and body.get("last_id"):  # Anthropic's
         return f"{url.partition('?')[0]}?after_id={body['last_id']}"
     following = (body.get("links") or {}).get("next")  # OpenRouter's
@@ -115,10 +115,10 @@ def _id(row: Mapping[str, Any]) -> str:
     return str(row["id"]).removeprefix("models/")
 
 
-def _listed(row: Mapping[str, Any]) -> Listed:
+def _to_listed_model(row: Mapping[str, Any]) -> ListedModel:
     last = next((day for field in _LAST_DAYS if (day := _day(row.get(field))) is not None), None)
     ended = row.get("active") is False or row.get("deprecated") is True
-    return Listed(deprecated=ended or last is not None, last_day=last)
+    return ListedModel(deprecated=ended or last is not None, last_day=last)
 
 
 def _day(value: Any) -> date | None:
@@ -132,12 +132,12 @@ SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Doubt:
+class ModelWarning:
     """One warning.
 
     Args:
         model: As the configuration or the profile names it; a provider's address where that gives no list.
-        kind: `unlisted` is a list that could not be had.
+        kind: `unlisted_models` is a list that could not be had.
         detail: The warning as one line.
         day: The model's last day, where it is known.
     """
@@ -151,21 +151,25 @@ class Doubt:
 def candidates(config: FusionConfig) -> list[Panelist]:
     """Every model that `config` may call by name, fallbacks included, each once."""
     roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
-    named = [fallback_of(role, model) for role in roles for model in (role.model, *role.fallbacks)]
-    return list({(one.model_name, one.base_url): one for one in named if isinstance(one.model, str)}.values())
+    named = [with_model(role, model) for role in roles for model in (role.model, *role.fallbacks)]
+    return list(
+        {
+            (panelist.model_name, panelist.base_url): panelist for panelist in named if isinstance(panelist.model, str)
+        }.values()
+    )
 
 
-def recorded(names: Iterable[str]) -> list[Panelist]:
+def recorded_models(names: Iterable[str]) -> list[Panelist]:
     """The models of recorded calls; not those at an endpoint of their own, whose key only a configuration names."""
     return [Panelist(model=name) for name in names if ":" in name and " at " not in name]
 
 
-def profiled() -> list[Panelist]:
+def profiled_models() -> list[Panelist]:
     """Every model that has a profile, as it is called first."""
     return [Panelist(model=profile.names[0]) for profile in load_profiles().values()]
 
 
-def retiring(models: Iterable[str], today: date) -> list[Doubt]:
+def retiring_models(models: Iterable[str], today: date) -> list[ModelWarning]:
     """Those of `models` whose profile says that they retire within 30 days, or have."""
     profiles = load_profiles()
     doubts = []
@@ -174,33 +178,35 @@ def retiring(models: Iterable[str], today: date) -> list[Doubt]:
         day = profile.retires_on if profile else None
         if day is not None and day - today <= SOON:
             told = f"retired on {day}" if day <= today else f"retires on {day}, in {(day - today).days} days"
-            doubts.append(Doubt(model, "retires", told, day))
+            doubts.append(ModelWarning(model, "retires", told, day))
     return doubts
 
 
-async def unlisted(panelists: Iterable[Panelist]) -> list[Doubt]:
+async def unlisted_models(panelists: Iterable[Panelist]) -> list[ModelWarning]:
     """Those of `panelists` that their providers list as deprecated, or not at all; each provider is asked once."""
-    asked = {(one.model_name, address(one)): one for one in panelists}
-    lists = await listings(asked.values())
+    asked = {(panelist.model_name, address(panelist)): panelist for panelist in panelists}
+    lists = await fetch_listings(asked.values())
     refusals = [
-        Doubt(url, "unlisted", f"its list of models could not be had: {why}")
+        ModelWarning(url, "unlisted", f"its list of models could not be had: {why}")
         for url, why in lists.items()
         if isinstance(why, str)
     ]
-    doubts = (_doubt(one, lists) for one in asked.values())
+    doubts = (_warning_for(listing, lists) for listing in asked.values())
     return [*(doubt for doubt in doubts if doubt is not None), *refusals]
 
 
-def _doubt(one: Panelist, lists: Mapping[str, Listing | str]) -> Doubt | None:
-    url = address(one)
+def _warning_for(panelist: Panelist, lists: Mapping[str, Listing | str]) -> ModelWarning | None:
+    url = address(panelist)
     listing = lists.get(url) if url else None
     if url is None or listing is None or isinstance(listing, str):
         return None
-    match found(one, listing):
+    match find_listed(panelist, listing):
         case None:
-            return Doubt(one.model_name, "missing", f"is not among the models that {url} lists")
-        case Listed(deprecated=True, last_day=None):
-            return Doubt(one.model_name, "deprecated", "is listed as deprecated")
-        case Listed(deprecated=True, last_day=day):
-            return Doubt(one.model_name, "deprecated", f"is listed as deprecated; its last day is {day}", day)
+            return ModelWarning(panelist.model_name, "missing", f"is not among the models that {url} lists")
+        case ListedModel(deprecated=True, last_day=None):
+            return ModelWarning(panelist.model_name, "deprecated", "is listed as deprecated")
+        case ListedModel(deprecated=True, last_day=day):
+            return ModelWarning(
+                panelist.model_name, "deprecated", f"is listed as deprecated; its last day is {day}", day
+            )
     return None

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from fusion_tool.budget.usage import Call, Usage, is_search
 from fusion_tool.cli import terminal
-from fusion_tool.cli.errors import failed_run
-from fusion_tool.cli.terminal import dollars, line, printable, seconds
+from fusion_tool.cli.errors import failed_run_json
+from fusion_tool.cli.terminal import format_seconds, format_usd, printable, printable_line
 from fusion_tool.graph.result import Analysis, Citation, FusionResult, Response, Support
 
 VERDICTS: dict[Support, str] = {"supported": "green", "weak": "yellow", "mismatch": "bold red"}
@@ -24,11 +24,11 @@ class Output(Protocol):
     def observe(self, event: Any) -> None:
         """Take one event of the run."""
 
-    def failed(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Take the run's failure; the line on stderr is not this one's."""
 
 
-class Answer:
+class AnswerOutput:
     """The answer, as it is written where somebody watches, else whole; then its sources."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Answer:
             sys.stdout.flush()
             _print_sources(result.citations)
 
-    def failed(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Leave a cut-off answer on a line of its own; no error text poses as an answer."""
         del error
         self._end_piece()
@@ -67,7 +67,7 @@ class Answer:
             sys.stdout.flush()
 
 
-class Json:
+class JsonOutput:
     """The `FusionResult`, or the JSON of a failed run. ASCII, so that no terminal or pipe garbles it."""
 
     def observe(self, event: Any) -> None:
@@ -75,19 +75,19 @@ class Json:
         if event["type"] == "run.completed":
             _print_json(event["result"], indent=2)
 
-    def failed(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Write what failed."""
-        _print_json(failed_run(error), indent=2)
+        _print_json(failed_run_json(error), indent=2)
 
 
-class Events:
+class EventsOutput:
     """Each event as a line of JSON, when it happens."""
 
     def observe(self, event: Any) -> None:
         """Write it."""
         _print_json(event, indent=None)
 
-    def failed(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Nothing: the set of events is closed, and the exit status says it."""
 
 
@@ -99,9 +99,9 @@ def _print_json(value: Any, *, indent: int | None) -> None:
 def _print_sources(citations: list[Citation]) -> None:
     console = terminal.stdout()
     console.print("Sources" if citations else "Sources: the answer cites none.")
-    for one in citations:
-        where = Text(f"[{one.number}] {line(one.title)} - {line(one.url, 2000)}  ")
-        console.print(where.append(one.support, VERDICTS[one.support]), soft_wrap=True)
+    for citation in citations:
+        where = Text(f"[{citation.number}] {printable_line(citation.title)} - {printable_line(citation.url, 2000)}  ")
+        console.print(where.append(citation.support, VERDICTS[citation.support]), soft_wrap=True)
 
 
 _STAGES = {"panelist": "panel", "judge": "judge", "synthesizer": "synthesis"}
@@ -124,28 +124,30 @@ def print_report(result: FusionResult, console: Console) -> None:
 def _seats(result: FusionResult) -> Table:
     table = _table("Seats", "model", "state", "")
     for given in result.responses:
-        table.add_row(line(given.seat), line(given.model), Text("answered", "green"), _work(given))
+        table.add_row(
+            printable_line(given.seat), printable_line(given.model), Text("answered", "green"), _work_line(given)
+        )
     for failed in result.failed_models:
-        why = line(f"{failed.reason}: {failed.message}")
-        table.add_row(line(failed.seat), line(failed.model), Text("failed", "red"), why)
+        why = printable_line(f"{failed.reason}: {failed.message}")
+        table.add_row(printable_line(failed.seat), printable_line(failed.model), Text("failed", "red"), why)
     return table
 
 
-def _work(given: Response) -> str:
-    counts = given.audit.model_dump()
+def _work_line(response: Response) -> str:
+    counts = response.audit.model_dump()
     cited = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    tools = f"{given.tool_calls} tool call{'' if given.tool_calls == 1 else 's'}"
-    return f"{seconds(given.seconds)}, {tools}, its citations: {cited or 'none'}"
+    tools = f"{response.tool_calls} tool call{'' if response.tool_calls == 1 else 's'}"
+    return f"{format_seconds(response.seconds)}, {tools}, its citations: {cited or 'none'}"
 
 
 def _analysis(analysis: Analysis) -> Iterable[Text]:
     yield Text(f"\nAgreed points: {len(analysis.consensus)}; disputed: {len(analysis.contradictions) or 'none'}")
     for dispute in analysis.contradictions:
-        yield Text(f"  {line(dispute.topic)}", "bold")
-        for one in dispute.stances:
-            yield Text(f"    {line(one.model, 64)}: {line(one.stance, 400)}")
+        yield Text(f"  {printable_line(dispute.topic)}", "bold")
+        for stance in dispute.stances:
+            yield Text(f"    {printable_line(stance.model, 64)}: {printable_line(stance.stance, 400)}")
     for spot in analysis.blind_spots:
-        yield Text(f"  not covered: {line(spot, 400)}", "dim")
+        yield Text(f"  not covered: {printable_line(spot, 400)}", "dim")
 
 
 def _losses(result: FusionResult) -> Iterable[str]:
@@ -154,7 +156,7 @@ def _losses(result: FusionResult) -> Iterable[str]:
     if result.dropped:
         yield f"Kept out by exclusions: {result.dropped}"
     if result.plan.bash.startswith("none"):
-        yield line(f"No shell for the seats: {result.plan.bash.removeprefix('none: ')}")
+        yield printable_line(f"No shell for the seats: {result.plan.bash.removeprefix('none: ')}")
 
 
 def _bill(result: FusionResult) -> Table:
@@ -179,14 +181,14 @@ def _sums(calls: list[Call], no_tokens: str = "unknown") -> tuple[str, str, str,
 def cost(cost_usd: float | None, unpriced: int) -> str:
     """A sum, and how many calls it leaves out."""
     left_out = f" + {unpriced} of unknown cost" if unpriced and cost_usd is not None else ""
-    return dollars(cost_usd) + left_out
+    return format_usd(cost_usd) + left_out
 
 
 def _time(result: FusionResult) -> Text:
     timing = result.timing
     stages = {"panel": timing.panel_seconds, "judge": timing.judge_seconds, "synthesis": timing.synthesis_seconds}
-    parts = [f"{name} {seconds(took)}" for name, took in stages.items() if took is not None]
-    return Text(f"Time: {seconds(timing.total_seconds)}" + (f" ({', '.join(parts)})" if parts else ""))
+    parts = [f"{name} {format_seconds(took)}" for name, took in stages.items() if took is not None]
+    return Text(f"Time: {format_seconds(timing.total_seconds)}" + (f" ({', '.join(parts)})" if parts else ""))
 
 
 def _table(*columns: str, numbers: bool = False) -> Table:

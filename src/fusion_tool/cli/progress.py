@@ -12,15 +12,15 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from fusion_tool.cli.run_view import Board, State
-from fusion_tool.cli.terminal import dollars, line, seconds
+from fusion_tool.cli.run_view import RunView, State
+from fusion_tool.cli.terminal import format_seconds, format_usd, printable_line
 
 
-def shown(board: Board, console: Console, *, quiet: bool, until_answer: bool) -> AbstractContextManager[None]:
-    """Show `board` on `console` while the context is open.
+def show_progress(view: RunView, console: Console, *, quiet: bool, until_answer: bool) -> AbstractContextManager[None]:
+    """Show `view` on `console` while the context is open.
 
     Args:
-        board: Is fed the run's events by the caller.
+        view: Is fed the run's events by the caller.
         console: Writes to stderr.
         quiet: Show nothing.
         until_answer: Take the table away when the answer begins, since it is written to the same terminal.
@@ -28,9 +28,9 @@ def shown(board: Board, console: Console, *, quiet: bool, until_answer: bool) ->
     if quiet:
         return nullcontext()
     if sys.stderr.isatty() and not console.is_dumb_terminal:
-        return live_table(board, console, until_answer=until_answer)
+        return live_table(view, console, until_answer=until_answer)
 
-    return plain_lines(board, console)
+    return plain_lines(view, console)
 
 
 _SILENCE = 15.0
@@ -38,63 +38,64 @@ _SILENCE = 15.0
 
 
 @contextmanager
-def plain_lines(board: Board, console: Console) -> Iterator[None]:
+def plain_lines(view: RunView, console: Console) -> Iterator[None]:
     """Write a line for each event that is news; to be entered on the run's event loop."""
-    lines = _Lines(board, console)
-    board.listeners.append(lines.listen)
+    lines = _Lines(view, console)
+    view.listeners.append(lines.listen)
     try:
         yield
     finally:
-        board.listeners.remove(lines.listen)
+        view.listeners.remove(lines.listen)
         lines.timer.cancel()
 
 
 class _Lines:
-    def __init__(self, board: Board, console: Console) -> None:
-        self._board, self._console = board, console
+    def __init__(self, view: RunView, console: Console) -> None:
+        self._board, self._console = view, console
         self.timer = self._wound()
 
     def listen(self, event: Any) -> None:
-        text = news(event, self._board)
+        text = event_line(event, self._board)
         if text is not None:
             self.timer.cancel()
             self._write(text)
 
     def _still_working(self) -> None:
-        self._write(f"working: {', '.join(self._board.working) or 'starting'}")
+        self._write(f"working: {', '.join(self._board.active_seats) or 'starting'}")
 
     def _write(self, text: str) -> None:
-        self._console.print(Text(f"[{self._board.elapsed:6.1f} s] {text}"), soft_wrap=True)
+        self._console.print(Text(f"[{self._board.elapsed_seconds:6.1f} s] {text}"), soft_wrap=True)
         self.timer = self._wound()
 
     def _wound(self) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(_SILENCE, self._still_working)
 
 
-def news(event: Any, board: Board) -> str | None:  # noqa: C901, PLR0911 - one line an event
+def event_line(event: Any, view: RunView) -> str | None:  # noqa: C901, PLR0911 - one line an event
     """The event in one line, `None` where there is nothing to say."""
-    seat = line(str(event.get("seat", "")), 32)
+    seat = printable_line(str(event.get("seat", "")), 32)
     match event["type"]:
         case "plan.chosen":
-            return line(f"{event['reason']}: {', '.join(event['seats'])}")
+            return printable_line(f"{event['reason']}: {', '.join(event['seats'])}")
         case "wave.started" if event["wave"] > 1:
-            return f"wave {event['wave']}: {line(', '.join(event['seats']))}"
+            return f"wave {event['wave']}: {printable_line(', '.join(event['seats']))}"
         case "panelist.started":
-            return f"{seat}: asked ({line(event['model'], 64)})"
+            return f"{seat}: asked ({printable_line(event['model'], 64)})"
         case "panelist.tool":
-            return f"{seat}: {line(event['tool'], 32)} {line(event['query'], 80)!r}, {event['found']} found"
+            tool, query = printable_line(event["tool"], 32), printable_line(event["query"], 80)
+            return f"{seat}: {tool} {query!r}, {event['found']} found"
         case "panelist.answered":
-            return f"{seat}: answered in {seconds(event['seconds'])}, cost {dollars(event['cost_usd'])}"
+            return f"{seat}: answered in {format_seconds(event['seconds'])}, cost {format_usd(event['cost_usd'])}"
         case "panelist.failed":
-            return f"{seat}: failed, {line(event['reason'] + ': ' + event['message'])}"
+            return f"{seat}: failed, {printable_line(event['reason'] + ': ' + event['message'])}"
         case "panel.closed":
             return f"the panel has closed: {event['answered']} answered, {event['failed']} failed"
         case "judge.completed":
-            return f"compared: {board.compared}"
-        case "synthesis.delta" if board.written == len(event["text"]):  # the first of its attempt
-            return "the answer is being written" if board.attempt == 1 else "the answer is being written anew"
+            return f"compared: {view.compared}"
+        case "synthesis.delta" if view.characters_written == len(event["text"]):  # the first of its attempt
+            return "the answer is being written" if view.attempt == 1 else "the answer is being written anew"
         case "run.completed" if event["result"].get("cached"):
-            return f"from the cache: the same was asked at {line(event['result']['created_at'], 40)}"
+            return f"from the cache: the same was asked at {printable_line(event['result']['created_at'], 40)}"
     return None
 
 
@@ -110,11 +111,11 @@ _A_SECOND = 4
 
 
 @contextmanager
-def live_table(board: Board, console: Console, *, until_answer: bool) -> Iterator[None]:
+def live_table(view: RunView, console: Console, *, until_answer: bool) -> Iterator[None]:
     """Show the table until the context ends or, with `until_answer`, the answer begins."""
     spinner = Spinner("dots", style="cyan")
     live = Live(
-        get_renderable=lambda: table(board, spinner),
+        get_renderable=lambda: table(view, spinner),
         console=console,
         refresh_per_second=_A_SECOND,
         transient=True,
@@ -125,15 +126,15 @@ def live_table(board: Board, console: Console, *, until_answer: bool) -> Iterato
         if until_answer and event["type"] == "synthesis.delta":
             live.stop()
 
-    board.listeners.append(listen)
+    view.listeners.append(listen)
     try:
         with live:
             yield
     finally:
-        board.listeners.remove(listen)
+        view.listeners.remove(listen)
 
 
-def table(board: Board, spinner: Spinner) -> Table:
+def table(view: RunView, spinner: Spinner) -> Table:
     """The run at this moment: a row a seat, then the judge and the synthesis."""
     grid = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("seat", "state"):
@@ -141,21 +142,23 @@ def table(board: Board, spinner: Spinner) -> Table:
     for name in ("tools", "time", "cost"):
         grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column()
-    for seat in board.seats.values():
+    for seat in view.seats.values():
         took = seat.seconds
         if seat.state == "working" and seat.started is not None:
-            took = board.elapsed - seat.started
-        cost = dollars(seat.cost_usd) if seat.answers or seat.state == "failed" else ""
+            took = view.elapsed_seconds - seat.started
+        cost = format_usd(seat.cost_usd) if seat.answers or seat.state == "failed" else ""
         tools = str(seat.tools or "")
-        time = "" if took is None else seconds(took)
-        grid.add_row(Text(line(seat.label, 32)), _state(seat.state), tools, time, cost, _note(seat.note or seat.model))
-    grid.add_row("judge", _state(board.judge), "", "", "", _note(board.compared))
-    written = f"{board.written} characters" if board.written else ""
-    grid.add_row("synthesis", _state(board.writing), "", "", "", _note(written))
+        time = "" if took is None else format_seconds(took)
+        grid.add_row(
+            Text(printable_line(seat.label, 32)), _state(seat.state), tools, time, cost, _note(seat.note or seat.model)
+        )
+    grid.add_row("judge", _state(view.judge), "", "", "", _note(view.compared))
+    written = f"{view.characters_written} characters" if view.characters_written else ""
+    grid.add_row("synthesis", _state(view.writing), "", "", "", _note(written))
     whole = Table.grid()
     whole.add_row(grid)
-    wave = f", wave {board.wave}" if board.wave > 1 else ""
-    spinner.update(text=Text(f" {board.elapsed:.0f} s{wave}", "dim"))
+    wave = f", wave {view.wave}" if view.wave > 1 else ""
+    spinner.update(text=Text(f" {view.elapsed_seconds:.0f} s{wave}", "dim"))
     whole.add_row(spinner)
     return whole
 
@@ -166,4 +169,4 @@ def _state(state: State) -> Text:
 
 def _note(text: str) -> Text:
     # The column gives way to the others on a narrow terminal, and its text is cut instead of wrapped.
-    return Text(line(text), "dim", no_wrap=True, overflow="ellipsis")
+    return Text(printable_line(text), "dim", no_wrap=True, overflow="ellipsis")

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from fusion_tool.cli.terminal import dollars, line
+from fusion_tool.cli.terminal import format_usd, printable_line
 
 State: TypeAlias = Literal["waiting", "working", "answered", "failed", "done", "skipped"]
 
 
 @dataclass
-class Seat:
+class SeatView:
     """One seat, over all its waves: `note` is its last tool or its failure.
 
     `seconds` stand once it has ended; `cost_usd` sums its answers so far, `None` where one of them is unknown.
@@ -29,37 +29,37 @@ class Seat:
 
 
 @dataclass
-class Board:
+class RunView:
     """The seats, the judge and the synthesis; whoever shows them listens.
 
     Attributes:
         seats: By label, in the order of the plan.
         wave: The one under way.
         judge: State of the comparison, and what came out of it in `compared`.
-        writing: State of the synthesis; `attempt` counts its writers, `written` the characters of the last.
+        writing: State of the synthesis; `attempt` counts its writers, `characters_written` the characters of the last.
         listeners: Called with each event once it is folded in.
         run_id: The run's, `None` before its first event.
     """
 
-    seats: dict[str, Seat] = field(default_factory=dict)
+    seats: dict[str, SeatView] = field(default_factory=dict)
     strategy: str = "panel"
     wave: int = 1
     judge: State = "waiting"
     compared: str = ""
     writing: State = "waiting"
     attempt: int = 0
-    written: int = 0
+    characters_written: int = 0
     listeners: list[Callable[[Any], None]] = field(default_factory=list)
     run_id: str | None = None
     _origin: float = field(default_factory=time.monotonic)
 
     @property
-    def elapsed(self) -> float:
+    def elapsed_seconds(self) -> float:
         """Seconds since the run's start."""
         return time.monotonic() - self._origin
 
     @property
-    def working(self) -> list[str]:
+    def active_seats(self) -> list[str]:
         """Who is at work now."""
         seats = [seat.label for seat in self.seats.values() if seat.state == "working"]
         stages = [("the judge", self.judge), ("the synthesizer", self.writing)]
@@ -72,7 +72,7 @@ class Board:
         known = [seat.cost_usd for seat in answered if seat.cost_usd is not None]
         if not known:
             return "spent so far: unknown"
-        return f"spent so far: {dollars(sum(known))} by {len(known)} answered seats; other calls are unknown"
+        return f"spent so far: {format_usd(sum(known))} by {len(known)} answered seats; other calls are unknown"
 
     def observe(self, event: Any) -> None:
         """Fold one event in."""
@@ -85,7 +85,7 @@ class Board:
         match event["type"]:
             case "plan.chosen":
                 self.strategy = event["strategy"]
-                self.seats = {label: Seat(label) for label in event["seats"]}
+                self.seats = {label: SeatView(label) for label in event["seats"]}
             case "wave.started":
                 self.wave, self.judge, self.writing = event["wave"], "waiting", "waiting"
             case "panel.closed":
@@ -100,13 +100,13 @@ class Board:
             case "synthesis.delta":
                 self._settle()
                 if event["attempt"] != self.attempt:
-                    self.attempt, self.written = event["attempt"], 0
-                self.writing, self.written = "working", self.written + len(event["text"])
+                    self.attempt, self.characters_written = event["attempt"], 0
+                self.writing, self.characters_written = "working", self.characters_written + len(event["text"])
             case "run.completed":
                 self._settle()
                 self.writing = "skipped" if event["result"].get("cached") else "done"
             case kind if kind.startswith("panelist."):
-                self._fold_seat(self.seats.setdefault(event["seat"], Seat(event["seat"])), event)
+                self._fold_seat(self.seats.setdefault(event["seat"], SeatView(event["seat"])), event)
 
     def _settle(self) -> None:
         """Nobody else is asked: who still waits was not needed, nor was a judge of whom nothing was heard."""
@@ -117,18 +117,18 @@ class Board:
                 seat.state = "skipped"
 
     @staticmethod
-    def _fold_seat(seat: Seat, event: Any) -> None:
+    def _fold_seat(seat: SeatView, event: Any) -> None:
         match event["type"]:
             case "panelist.started":
                 seat.state, seat.model, seat.started = "working", event["model"], event["t"]
                 seat.seconds, seat.note = None, ""
             case "panelist.tool":
                 seat.tools += 1
-                seat.note = line(f"{event['tool']} {event['query']} ({event['found']} found)", 60)
+                seat.note = printable_line(f"{event['tool']} {event['query']} ({event['found']} found)", 60)
             case "panelist.answered":
                 before, cost = seat.cost_usd if seat.answers else 0.0, event["cost_usd"]
                 seat.cost_usd = None if before is None or cost is None else before + cost
                 seat.state, seat.seconds, seat.answers = "answered", event["seconds"], seat.answers + 1
             case "panelist.failed":
                 seat.state, seat.seconds = "failed", event["t"] - (seat.started or 0.0)
-                seat.note = line(f"{event['reason']}: {event['message']}", 120)
+                seat.note = printable_line(f"{event['reason']}: {event['message']}", 120)

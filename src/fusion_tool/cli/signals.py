@@ -6,12 +6,12 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from fusion_tool.cli.errors import Interrupted
+from fusion_tool.cli.errors import InterruptError
 
 T = TypeVar("T")
 
 
-def run_until_signalled(work: Coroutine[Any, Any, T]) -> T:
+def run_until_signal(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` on a loop of its own.
 
     The first signal cancels it, so that every request in flight is closed; a second one ends the process.
@@ -20,10 +20,10 @@ def run_until_signalled(work: Coroutine[Any, Any, T]) -> T:
         Interrupted: A signal came, and the work has ended.
         KeyboardInterrupt: The same on Windows, where a loop takes no signal handlers.
     """
-    return asyncio.run(_watched(work))
+    return asyncio.run(_run_watched(work))
 
 
-async def _watched(work: Coroutine[Any, Any, T]) -> T:
+async def _run_watched(work: Coroutine[Any, Any, T]) -> T:
     loop, task, caught = asyncio.get_running_loop(), asyncio.ensure_future(work), list[int]()
 
     def stop(number: int) -> None:
@@ -39,5 +39,5 @@ async def _watched(work: Coroutine[Any, Any, T]) -> T:
         return await task
     except asyncio.CancelledError:
         if caught:
-            raise Interrupted(caught[0]) from None
+            raise InterruptError(caught[0]) from None
         raise

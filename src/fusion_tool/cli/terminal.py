@@ -36,17 +36,17 @@ def printable(text: str) -> str:
     return _UNSAFE.sub("", text)
 
 
-def line(text: str, longest: int = 200) -> str:
+def printable_line(text: str, longest: int = 200) -> str:
     """`text` as one printable line of at most `longest` characters."""
     flat = " ".join(printable(text).split())
     return flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
 
 
-def dollars(cost: float | None) -> str:
+def format_usd(cost: float | None) -> str:
     """An amount of US dollars; unknown is said, never 0."""
     return UNKNOWN if cost is None else f"${cost:.4f}"
 
 
-def seconds(value: float | None) -> str:
+def format_seconds(value: float | None) -> str:
     """A duration."""
     return UNKNOWN if value is None else f"{value:.1f} s"

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from fusion_tool.errors import ConfigError
 
 
-def require(extra: str, *modules: str) -> None:
+def require_extra(extra: str, *modules: str) -> None:
     """Fail where a part is not installed.
 
     Args:
@@ -30,7 +30,7 @@ def version() -> str:
     return installed("fusion-tool")
 
 
-def check_installed() -> None:
+def require_evals() -> None:
     """Fail before anything is spent where the extra `evals` is not installed.
 
     Raises:

@@ -19,7 +19,7 @@ DEFAULT_PRESET = "budget"
 DEFAULT_KEY = "OPENROUTER_API_KEY"
 
 
-def resolve(config: ConfigLike = None, /, **overrides: Any) -> FusionConfig:
+def resolve_config(config: ConfigLike = None, /, **overrides: Any) -> FusionConfig:
     """The configuration that a call runs with.
 
     Args:
@@ -40,11 +40,11 @@ def resolve(config: ConfigLike = None, /, **overrides: Any) -> FusionConfig:
     if "panel" in overrides:
         values |= dict.fromkeys(_roles_of_a_preset(base))
     for name, value in overrides.items():
-        values[name] = _merged(values.get(name), value)
+        values[name] = _merge(values.get(name), value)
     return FusionConfig(**values)
 
 
-def load_file(path: Path, *, preset: str | None = None) -> FusionConfig:
+def load_config_file(path: Path, *, preset: str | None = None) -> FusionConfig:
     """The configuration in a TOML file.
 
     Args:
@@ -68,7 +68,7 @@ def load_file(path: Path, *, preset: str | None = None) -> FusionConfig:
     named = table.pop("preset", None)
     name = preset or named
     try:
-        return resolve(preset_by_name(str(name)), **table) if name is not None else FusionConfig(**table)
+        return resolve_config(preset_by_name(str(name)), **table) if name is not None else FusionConfig(**table)
     except ConfigError as error:
         raise ConfigError(f"{error.message} (in {path})", field=error.field) from None
 
@@ -84,7 +84,7 @@ def _base(config: ConfigLike) -> FusionConfig:
             )
         return preset_by_name(DEFAULT_PRESET)
     if isinstance(config, Path) or config.endswith(".toml"):
-        return load_file(Path(config))
+        return load_config_file(Path(config))
     if config not in preset_names():
         raise ConfigError(
             f"no preset '{config}'; there are {', '.join(preset_names())}; a file's name ends in .toml",
@@ -101,7 +101,7 @@ def _roles_of_a_preset(base: FusionConfig) -> list[str]:
     ]
 
 
-def _merged(old: Any, new: Any) -> Any:
+def _merge(old: Any, new: Any) -> Any:
     """`new` over `old`: of nested settings only the fields that were set replace the old ones."""
     if isinstance(new, BaseModel) and type(new) is type(old):
         new = {name: getattr(new, name) for name in new.model_fields_set}

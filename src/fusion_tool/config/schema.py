@@ -14,7 +14,7 @@ from fusion_tool.config.choices import SearchProvider, Strategy
 from fusion_tool.errors import ConfigError, RecursionRefused
 
 
-class Settings(BaseModel):
+class ConfigModel(BaseModel):
     """The base of every part of a configuration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,10 +25,10 @@ class Settings(BaseModel):
             try:
                 super().__init__(**data)
             except ValidationError as error:
-                raise config_error(error) from None
+                raise to_config_error(error) from None
 
 
-def config_error(error: ValidationError) -> ConfigError:
+def to_config_error(error: ValidationError) -> ConfigError:
     """The first complaint of pydantic's as a `ConfigError` that names the field."""
     first = error.errors(include_url=False)[0]
     path = [str(part) for part in first["loc"]]
@@ -47,7 +47,7 @@ _PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litel
 """What may stand before a colon in the name of a model at a `base_url` and is not part of the name."""
 
 
-class Panelist(Settings):
+class Panelist(ConfigModel):
     """One model in one role: a seat of the panel, the judge, or the synthesizer.
 
     Args:
@@ -132,7 +132,7 @@ class Panelist(Settings):
 Positive = Annotated[float, Field(gt=0)]
 
 
-class Limits(Settings):
+class Limits(ConfigModel):
     """What a run may take.
 
     Args:
@@ -154,7 +154,7 @@ class Limits(Settings):
     min_answers: int = Field(default=1, ge=1, le=8)
 
 
-class Search(Settings):
+class Search(ConfigModel):
     """Web search: the providers, asked in order until one answers.
 
     `cache_seconds` keeps results across runs for that long; `None` keeps none.
@@ -164,7 +164,7 @@ class Search(Settings):
     cache_seconds: int | None = Field(default=None, ge=1)
 
 
-class Fetch(Settings):
+class Fetch(ConfigModel):
     """Page reading.
 
     `allowed_private_hosts` opens named hosts (`"wiki.corp"`, `"127.0.0.1:8080"`) for intranets. `cache_seconds` keeps
@@ -175,7 +175,7 @@ class Fetch(Settings):
     cache_seconds: int | None = Field(default=None, ge=1)
 
 
-class Documents(Settings):
+class Documents(ConfigModel):
     """A folder of the user's own texts that the seats may search.
 
     Args:
@@ -193,7 +193,7 @@ class Documents(Settings):
         return {"path": value} if isinstance(value, (str, Path)) else value
 
 
-class FusionConfig(Settings):
+class FusionConfig(ConfigModel):
     """A run's whole configuration.
 
     Args:

@@ -59,7 +59,7 @@ def _tighten(path: Path, mode: int) -> None:
         _log.warning("others than its owner may read %s, and it is not ours to close", path)
 
 
-def acquired(path: Path) -> sqlite3.Connection | None:
+def try_lock(path: Path) -> sqlite3.Connection | None:
     """The connection that holds the lock at `path` until it is closed; `None` where somebody else does.
 
     Raises:
@@ -84,13 +84,13 @@ def acquired(path: Path) -> sqlite3.Connection | None:
 
 T = TypeVar("T")
 
-UNUSABLE = (OSError, sqlite3.Error)
+STORAGE_ERRORS = (OSError, sqlite3.Error)
 """What a file raises that is locked, read-only, on a full disk, or otherwise of no use now."""
 
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-def in_database(path: Path, schema: str, work: Callable[[sqlite3.Connection], T], *, patience: float = 5.0) -> T:
+def with_database(path: Path, schema: str, work: Callable[[sqlite3.Connection], T], *, patience: float = 5.0) -> T:
     """What `work` returns, all of whose changes are made or none.
 
     A corrupt file is renamed to `*.corrupt`, with a warning, and a new one begun.
@@ -107,15 +107,15 @@ def in_database(path: Path, schema: str, work: Callable[[sqlite3.Connection], T]
         sqlite3.Error: The file is locked for longer, read-only, full, or of another shape.
     """
     try:
-        return _within(path, schema, work, patience)
+        return _run_in_database(path, schema, work, patience)
     except sqlite3.DatabaseError as error:
         if not _says_corrupt(error):
             raise
     _set_aside(path)
-    return _within(path, schema, work, patience)
+    return _run_in_database(path, schema, work, patience)
 
 
-def _within(path: Path, schema: str, work: Callable[[sqlite3.Connection], T], patience: float) -> T:
+def _run_in_database(path: Path, schema: str, work: Callable[[sqlite3.Connection], T], patience: float) -> T:
     make_private(path)
     with closing(sqlite3.connect(path, timeout=patience)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -127,7 +127,7 @@ def _within(path: Path, schema: str, work: Callable[[sqlite3.Connection], T], pa
 
 def _set_aside(path: Path) -> None:
     file = path.with_name(f"{path.name}.lock")
-    lock = acquired(file)
+    lock = try_lock(file)
     if lock is None:
         raise sqlite3.OperationalError(f"{path} is corrupt, and another process is setting it aside")
     with closing(lock):
@@ -161,9 +161,9 @@ _POLL_SECONDS = 0.02
 
 
 @asynccontextmanager
-async def exclusively(path: Path) -> AsyncIterator[None]:
+async def wait_for_lock(path: Path) -> AsyncIterator[None]:
     """Hold the lock at `path`; waits as long as somebody else does, and can be cancelled meanwhile."""
-    while (connection := await asyncio.to_thread(acquired, path)) is None:  # noqa: ASYNC110 - no event crosses processes
+    while (connection := await asyncio.to_thread(try_lock, path)) is None:  # noqa: ASYNC110 - no event crosses processes
         await asyncio.sleep(_POLL_SECONDS)
     with closing(connection):
         yield

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fusion_tool.config.loading import resolve
+from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 
@@ -25,7 +25,7 @@ class RecordedSeat(_Value):
     answer: Annotated[str, Field(validation_alias=AliasChoices("answer", "content"))]
 
 
-class Recorded(_Value):
+class RecordedAnswer(_Value):
     """What is recorded for one task: an answer, or a panel's answers.
 
     Args:
@@ -43,13 +43,13 @@ class Recorded(_Value):
     seconds: Annotated[float | None, Field(ge=0)] = None
 
     @model_validator(mode="after")
-    def _one_or_the_other(self) -> "Recorded":
+    def _one_or_the_other(self) -> "RecordedAnswer":
         if (self.answer is None) == (not self.seats):
             raise ValueError("a row needs 'answer', or 'answers', a list of {model, answer}")
         return self
 
 
-def read_recorded(path: Path) -> Mapping[str, Recorded]:
+def read_recorded(path: Path) -> Mapping[str, RecordedAnswer]:
     """The recorded answers in a JSON Lines file, by task id.
 
     Raises:
@@ -61,7 +61,7 @@ def read_recorded(path: Path) -> Mapping[str, Recorded]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
-    rows: dict[str, Recorded] = {}
+    rows: dict[str, RecordedAnswer] = {}
     for number, line in enumerate(lines, 1):
         if line.strip():
             row = _row(line, f"{path}, line {number}")
@@ -73,12 +73,12 @@ def read_recorded(path: Path) -> Mapping[str, Recorded]:
     return rows
 
 
-def _row(line: str, at: str) -> Recorded:
+def _row(line: str, at: str) -> RecordedAnswer:
     try:
         value: Any = json.loads(line)
         if isinstance(value, dict) and isinstance(value.get("id"), int):
             value["id"] = str(value["id"])
-        return Recorded.model_validate(value)
+        return RecordedAnswer.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
@@ -119,7 +119,7 @@ class Arm:
     name: str
     kind: Kind
     config: FusionConfig | None
-    recorded: Mapping[str, Recorded] = field(default_factory=dict, hash=False)
+    recorded: Mapping[str, RecordedAnswer] = field(default_factory=dict, hash=False)
 
     @property
     def models(self) -> tuple[Panelist, ...]:
@@ -149,7 +149,7 @@ def parse_arms(specs: list[str], overrides: Mapping[str, Any] | None = None) -> 
     """
     if not specs:
         raise ConfigError(f"name at least one: {', '.join(FORMS)}", field="arm")
-    arms = [_parsed(spec.strip(), overrides or {}) for spec in specs]
+    arms = [_parse_arm(spec.strip(), overrides or {}) for spec in specs]
     for place, arm in enumerate(arms):
         if any(arm.name == other.name for other in arms[:place]):
             raise ConfigError(
@@ -158,7 +158,7 @@ def parse_arms(specs: list[str], overrides: Mapping[str, Any] | None = None) -> 
     return arms
 
 
-def _parsed(spec: str, overrides: Mapping[str, Any]) -> Arm:
+def _parse_arm(spec: str, overrides: Mapping[str, Any]) -> Arm:
     named = _NAME.match(spec)
     form, *given = (spec[named.end() :] if named else spec).split(",")
     kind, _, what = form.partition(":")
@@ -168,24 +168,24 @@ def _parsed(spec: str, overrides: Mapping[str, Any]) -> Arm:
             case "replay", str(file) if file:
                 recorded = read_recorded(Path(file))
                 name = named[1] if named else spec
-                return Arm(name, "replay", _over_recorded(recorded, options, overrides), recorded)
+                return Arm(name, "replay", _recorded_config(recorded, options, overrides), recorded)
             case (("solo" | "self" | "panel"), str(value)) if value:
-                config = _asked(kind, value, options)
+                config = _base_config(kind, value, options)
             case "routed", str(preset):
-                config = resolve(preset or None, strategy="auto")
+                config = resolve_config(preset or None, strategy="auto")
             case _:
                 raise ConfigError(  # noqa: TRY301 - told with its arm, below
                     f"is none of {', '.join(FORMS)}"
                 )
-        return Arm(named[1] if named else spec, kind, _adjusted(config, options, overrides))
+        return Arm(named[1] if named else spec, kind, _adjust_config(config, options, overrides))
     except ConfigError as error:
         raise ConfigError(f"'{spec}': {error}", field="arm") from None
 
 
-def _options(spec: str, given: list[str]) -> dict[str, Any]:
+def _options(spec: str, words: list[str]) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    for one in given:
-        name, _, value = one.partition("=")
+    for word in words:
+        name, _, value = word.partition("=")
         if name == "tools" and value in _SWITCH:
             options[name] = _SWITCH[value]
         elif name == "usd" and re.fullmatch(r"\d+(\.\d+)?", value):
@@ -193,11 +193,11 @@ def _options(spec: str, given: list[str]) -> dict[str, Any]:
         elif (name in ("judge", "synthesizer") and value) or (name == "seats" and value.isdecimal()):
             options[name] = value
         else:
-            raise ConfigError(f"'{spec}': no option '{one}'; there are {_OPTIONS}", field="arm")
+            raise ConfigError(f"'{spec}': no option '{word}'; there are {_OPTIONS}", field="arm")
     return options
 
 
-def _asked(kind: str, value: str, options: Mapping[str, Any]) -> FusionConfig:
+def _base_config(kind: str, value: str, options: Mapping[str, Any]) -> FusionConfig:
     if "seats" in options and kind != "self":
         raise ConfigError("seats=N is for self:PROVIDER:MODEL")
     match kind:
@@ -206,27 +206,27 @@ def _asked(kind: str, value: str, options: Mapping[str, Any]) -> FusionConfig:
         case "self":
             return FusionConfig(panel=(value,) * int(options.get("seats", 2)))
         case _:
-            return resolve(value)
+            return resolve_config(value)
 
 
-def _adjusted(config: FusionConfig, options: Mapping[str, Any], overrides: Mapping[str, Any]) -> FusionConfig:
+def _adjust_config(config: FusionConfig, options: Mapping[str, Any], overrides: Mapping[str, Any]) -> FusionConfig:
     """`config` with what holds for every arm, and over it the arm's own options."""
     own = {**_roles(options), **({} if options.get("tools", True) else _NO_TOOLS)}
     if "usd" in options:
         own["limits"] = {"usd": options["usd"]}
-    return resolve(resolve(config, **overrides), **own)
+    return resolve_config(resolve_config(config, **overrides), **own)
 
 
 def _roles(options: Mapping[str, Any]) -> dict[str, Any]:
     return {role: {"model": options[role]} for role in ("judge", "synthesizer") if role in options}
 
 
-def _over_recorded(
-    recorded: Mapping[str, Recorded], options: Mapping[str, Any], overrides: Mapping[str, Any]
+def _recorded_config(
+    recorded: Mapping[str, RecordedAnswer], options: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> FusionConfig | None:
     """What judges and writes over recorded panels; `None` for recorded answers."""
     roles = _roles(options)
-    panels = [one for one in recorded.values() if one.seats]
+    panels = [answer for answer in recorded.values() if answer.seats]
     if bool(roles) != bool(panels):
         raise ConfigError(
             "recorded panels need a synthesizer: add synthesizer=PROVIDER:MODEL"

@@ -17,12 +17,12 @@ from fusion_tool.config.schema import Limits, Panelist
 from fusion_tool.evals.arms import Arm
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.shared_panels import panel_key
-from fusion_tool.evals.tasks import Task, TaskSet, guarded
+from fusion_tool.evals.tasks import Task, TaskSet, with_contamination_guard
 from fusion_tool.graph.estimate import estimate
 from fusion_tool.graph.prompts import render
 
 
-class Purse:
+class EvalBudget:
     """Dollars for a folder, all its commands together.
 
     Args:
@@ -40,21 +40,21 @@ class Purse:
         self._changed = asyncio.Condition()
 
     @property
-    def left(self) -> float | None:
+    def remaining(self) -> float | None:
         """Dollars that are neither spent nor kept back; `None` without a limit."""
         if self._is_empty:
             return 0.0
-        return None if self.session is None else max(0.0, self.session.ledger.left("usd") - self._kept_back)
+        return None if self.session is None else max(0.0, self.session.ledger.remaining("usd") - self._kept_back)
 
     @asynccontextmanager
-    async def room_for(self, worst: float, later: float = 0.0) -> AsyncIterator[bool]:
+    async def reserve(self, worst: float, later: float = 0.0) -> AsyncIterator[bool]:
         """Whether there is room for something that costs `worst` dollars at most; waits while others may leave some.
 
         Args:
             worst: What it may cost inside the context.
             later: What is kept back for it afterwards, for its grading.
         """
-        granted = await self._granted(worst + later)
+        granted = await self._try_reserve(worst + later)
         try:
             yield granted
         finally:
@@ -64,10 +64,10 @@ class Purse:
                     self._kept_back += later
                     self._changed.notify_all()
 
-    async def _granted(self, usd: float) -> bool:
+    async def _try_reserve(self, usd: float) -> bool:
         async with self._changed:
             while True:
-                left = self.left
+                left = self.remaining
                 if left is None or usd <= left - self._held:
                     self._held += usd
                     return True
@@ -92,18 +92,18 @@ class Bill:
         return Usage.of([*self.panels.calls, *self.answers.calls, *self.grading.calls])
 
 
-def bill_of(results: Results) -> Bill:
+def eval_bill(results: Results) -> Bill:
     """What was paid so far, but for runs that are under way."""
     own = [call for row in results.paid for call in row.own_calls]
     seats = [call for row in results.panels for call in row.calls]
     return Bill(
-        panels=Usage.of([*seats, *_of_stage(own, panel=True)]),
-        answers=Usage.of(_of_stage(own, panel=False)),
+        panels=Usage.of([*seats, *_calls_of_stage(own, panel=True)]),
+        answers=Usage.of(_calls_of_stage(own, panel=False)),
         grading=Usage.of(call for row in results.verdicts for call in row.verdict.calls),
     )
 
 
-def _of_stage(calls: list[Call], *, panel: bool) -> list[Call]:
+def _calls_of_stage(calls: list[Call], *, panel: bool) -> list[Call]:
     return [call for call in calls if (call.stage == "panelist") is panel]
 
 
@@ -141,7 +141,9 @@ class ArmForecast:
     unpriced: tuple[str, ...]
 
 
-def forecast(arms: Sequence[Arm], tasks: TaskSet, judge: Panelist | None, *, passes: int = 1) -> list[ArmForecast]:
+def forecast_costs(
+    arms: Sequence[Arm], tasks: TaskSet, judge: Panelist | None, *, passes: int = 1
+) -> list[ArmForecast]:
     """The bill of `arms` on `tasks`, arm by arm. Nothing is asked of anybody.
 
     Args:
@@ -160,7 +162,7 @@ def _forecast(arm: Arm, tasks: TaskSet, judge: Panelist | None, passes: int, see
         assert arm.config  # noqa: S101 - for the type checker
         bill = estimate(arm.config, task.question)
         unpriced |= dict.fromkeys(bill.unpriced)
-        key = panel_key(task.question, guarded(arm.config, tasks.only([task.id])))
+        key = panel_key(task.question, with_contamination_guard(arm.config, tasks.only([task.id])))
         shared = arm.kind == "replay" or (key is not None and key in seen)
         seen |= {key} if key else set()
         rows = [row for row in bill.rows if not (shared and row.stage == "panelist")]

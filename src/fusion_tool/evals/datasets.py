@@ -21,7 +21,7 @@ _HUB = "https://huggingface.co"
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedTaskSet:
     """Where a task set is published, which bytes are meant, and what a panel must not read.
 
     Args:
@@ -55,15 +55,16 @@ class Published:
 
 
 @cache
-def published() -> dict[str, Published]:
+def published_task_sets() -> dict[str, PublishedTaskSet]:
     """The task sets that can be asked for by name."""
     data = tomllib.loads((files("fusion_tool.evals") / "published.toml").read_text("utf-8"))
     return {
-        name: Published(name, **row | {"exclude": Exclude.model_validate(row["exclude"])}) for name, row in data.items()
+        name: PublishedTaskSet(name, **row | {"exclude": Exclude.model_validate(row["exclude"])})
+        for name, row in data.items()
     }
 
 
-def read_tasks(path: str | Path) -> TaskSet:
+def read_task_file(path: str | Path) -> TaskSet:
     """The task set in a file, one JSON object a line.
 
     A row is `{"id", "question", "domain", "rubric" | "reference", "exclude"}`. A rubric is a list of criteria
@@ -87,7 +88,7 @@ def read_tasks(path: str | Path) -> TaskSet:
         task = _task(path, number, row)
         if (first := lines.setdefault(task.id, number)) != number:
             raise ConfigError(f"'{task.id}' is the id of line {first} too ({_at(path, number)})", field="id")
-        exclude = published()["draco"].exclude if "problem" in row else exclude
+        exclude = published_task_sets()["draco"].exclude if "problem" in row else exclude
         tasks.append(task)
     if not tasks:
         raise ConfigError(f"{path} holds no task", field="tasks")
@@ -140,10 +141,15 @@ def _criteria(rubric: Any) -> list[Any]:
         sections = rubric.get("sections")
         if not isinstance(sections, list) or not all(isinstance(s, dict) for s in sections):
             raise ValueError("expected a list of criteria, or an object with 'sections'")
-        rubric = [_in_section(one, section) for section in sections for one in section.get("criteria") or ()]
+        rubric = [
+            _in_section(criterion, section) for section in sections for criterion in section.get("criteria") or ()
+        ]
     if not isinstance(rubric, list) or not rubric:
         raise ValueError("a rubric needs at least one criterion")
-    return [{"id": str(n), "requirement": one} if isinstance(one, str) else one for n, one in enumerate(rubric, 1)]
+    return [
+        {"id": str(n), "requirement": criterion} if isinstance(criterion, str) else criterion
+        for n, criterion in enumerate(rubric, 1)
+    ]
 
 
 def _in_section(criterion: Any, section: dict[str, Any]) -> Any:
@@ -166,20 +172,20 @@ async def load_tasks(source: str | Path) -> TaskSet:
     """
     known = _by_name(str(source))
     if known is None:
-        return read_tasks(source)
-    return read_tasks(await download(known)).model_copy(update={"name": known.name, "exclude": known.exclude})
+        return read_task_file(source)
+    return read_task_file(await download(known)).model_copy(update={"name": known.name, "exclude": known.exclude})
 
 
-def _by_name(source: str) -> Published | None:
+def _by_name(source: str) -> PublishedTaskSet | None:
     """The published set of that name, `None` for a file; a file of a set's name comes first."""
-    known = published().get(source)
+    known = published_task_sets().get(source)
     if known is None and not Path(source).exists():
-        names = ", ".join(published())
+        names = ", ".join(published_task_sets())
         raise ConfigError(f"no file {source}, and no published task set of that name; there is {names}", field="tasks")
     return None if Path(source).is_file() else known
 
 
-async def download(tasks: Published) -> Path:
+async def download(tasks: PublishedTaskSet) -> Path:
     """The file of `tasks`, from the cache where it lies there unchanged, else from the network.
 
     Raises:
@@ -195,14 +201,14 @@ async def download(tasks: Published) -> Path:
             with part.open("wb") as out:
                 found = await _stream(tasks, out)
             if found != tasks.sha256:
-                raise _failed(tasks, f"its SHA-256 is {found}, not {tasks.sha256}")
+                raise _download_error(tasks, f"its SHA-256 is {found}, not {tasks.sha256}")
             part.replace(target)
     except OSError as error:
         raise ConfigError(f"{target} cannot be written: {error.strerror}", field="tasks") from error
     return target
 
 
-async def _stream(tasks: Published, out: BinaryIO) -> str:
+async def _stream(tasks: PublishedTaskSet, out: BinaryIO) -> str:
     """Write the file's bytes to `out`; returns their SHA-256."""
     import httpx
 
@@ -216,17 +222,17 @@ async def _stream(tasks: Published, out: BinaryIO) -> str:
             async for chunk in response.aiter_bytes():
                 size += len(chunk)
                 if size > _MOST_BYTES:
-                    raise _failed(tasks, f"it is longer than {_MOST_BYTES:,} bytes")
+                    raise _download_error(tasks, f"it is longer than {_MOST_BYTES:,} bytes")
                 digest.update(chunk)
                 out.write(chunk)
     except httpx.HTTPStatusError as error:
-        raise _failed(tasks, f"the server answered {error.response.status_code}") from error
+        raise _download_error(tasks, f"the server answered {error.response.status_code}") from error
     except httpx.HTTPError as error:
-        raise _failed(tasks, str(error) or type(error).__name__) from error
+        raise _download_error(tasks, str(error) or type(error).__name__) from error
     return digest.hexdigest()
 
 
-def _failed(tasks: Published, reason: str) -> ConfigError:
+def _download_error(tasks: PublishedTaskSet, reason: str) -> ConfigError:
     return ConfigError(
         f"'{tasks.name}' could not be downloaded from {tasks.url}: {reason}; "
         "where there is no network, fetch that file elsewhere and pass its path",

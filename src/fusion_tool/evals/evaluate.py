@@ -4,20 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusion_tool.config.installation import check_installed
+from fusion_tool.config.installation import require_evals
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.arms import Arm
-from fusion_tool.evals.costs import Purse, bill_of, grading_usd
-from fusion_tool.evals.graders.grade import check_judge, grade_all, wanted
+from fusion_tool.evals.costs import EvalBudget, eval_bill, grading_usd
+from fusion_tool.evals.graders.grade import check_judge, grade_all, ungraded_texts
 from fusion_tool.evals.results import Results
-from fusion_tool.evals.runner import Asked, Watcher, answer_all, check_arms, pending
-from fusion_tool.evals.storage import working_on
+from fusion_tool.evals.runner import EvalProgress, RunCounts, check_arms, pending_runs, run_arms
+from fusion_tool.evals.storage import folder_lock
 from fusion_tool.evals.tasks import TaskSet
 
 
 @dataclass(frozen=True)
-class Terms:
+class EvalOptions:
     """How an evaluation is carried out.
 
     Args:
@@ -40,72 +40,80 @@ class Terms:
 
 
 async def evaluate(
-    folder: Path, tasks: TaskSet, arms: Sequence[Arm], terms: Terms, watcher: Watcher | None = None
-) -> tuple[Results, Asked]:
+    folder: Path, tasks: TaskSet, arms: Sequence[Arm], options: EvalOptions, progress: EvalProgress | None = None
+) -> tuple[Results, RunCounts]:
     """Let `arms` answer `tasks`, and grade what they answer, into `folder`; what is paid for is not paid again.
 
     Args:
         folder: New, or of the same task set.
         tasks: They.
         arms: They; those that the folder knows already stay beside them.
-        terms: How.
-        watcher: Told how it goes.
+        options: How.
+        progress: Told how it goes.
 
     Raises:
         ConfigError: An arm or the judge cannot work here, the folder is another task set's or in use, or the extra
             `evals` is not installed; before anything is spent.
         FusionError: The folder cannot be written; what was written before is kept.
     """
-    check_installed()
-    limited, watcher = terms.usd is not None, watcher or Watcher()
+    require_evals()
+    limited, progress = options.usd is not None, progress or EvalProgress()
     await check_arms(arms, limited=limited)
-    if terms.judge:
-        check_judge(terms.judge, limited=limited, allow_unpriced=terms.allow_unpriced)
-    with working_on(folder):
+    if options.judge:
+        check_judge(options.judge, limited=limited, allow_unpriced=options.allow_unpriced)
+    with folder_lock(folder):
         results = Results.begin(folder, tasks, list(arms))
-        if terms.judge:
-            results.note(judge=terms.judge.model_dump(mode="json"), passes=terms.passes)
-        purse = Purse(terms.usd, bill_of(results).total.cost_usd or 0.0, _owed(results, terms))
-        chosen = tasks.tasks[: terms.limit]
-        watcher.begins("answers", len(pending(results, arms, chosen)))
-        asked = await answer_all(
-            results, arms, chosen, purse=purse, concurrency=terms.concurrency, judge=terms.judge, watcher=watcher
+        if options.judge:
+            results.update_manifest(judge=options.judge.model_dump(mode="json"), passes=options.passes)
+        budget = EvalBudget(options.usd, eval_bill(results).total.cost_usd or 0.0, _grading_cost(results, options))
+        chosen = tasks.tasks[: options.limit]
+        progress.start_phase("answers", len(pending_runs(results, arms, chosen)))
+        asked = await run_arms(
+            results,
+            arms,
+            chosen,
+            budget=budget,
+            concurrency=options.concurrency,
+            judge=options.judge,
+            progress=progress,
         )
-        if terms.judge:
-            await _grade(results, terms, purse, watcher)
+        if options.judge:
+            await _grade(results, options, budget, progress)
     return results, asked
 
 
-async def regrade(folder: Path, terms: Terms, watcher: Watcher | None = None) -> Results:
-    """Grade what `folder` holds, by `terms.judge` or the judge it has; verdicts that are there stay.
+async def regrade(folder: Path, options: EvalOptions, progress: EvalProgress | None = None) -> Results:
+    """Grade what `folder` holds, by `options.judge` or the judge it has; verdicts that are there stay.
 
     Raises:
         ConfigError: There is no judge, he cannot be asked, or the folder holds no results.
         FusionError: As `evaluate`.
     """
-    check_installed()
-    with working_on(folder):
-        results = Results.resumed(folder)
-        judge = terms.judge or results.manifest.judge_model
+    require_evals()
+    with folder_lock(folder):
+        results = Results.reopen(folder)
+        judge = options.judge or results.manifest.judge_model
         if judge is None:
             raise ConfigError("nobody is to grade: name a judge, --judge PROVIDER:MODEL", field="judge")
-        check_judge(judge, limited=terms.usd is not None, allow_unpriced=terms.allow_unpriced)
-        results.note(judge=judge.model_dump(mode="json"), passes=terms.passes)
-        spent = bill_of(results).total.cost_usd or 0.0
-        await _grade(results, terms, Purse(terms.usd, spent), watcher or Watcher())
+        check_judge(judge, limited=options.usd is not None, allow_unpriced=options.allow_unpriced)
+        results.update_manifest(judge=judge.model_dump(mode="json"), passes=options.passes)
+        spent = eval_bill(results).total.cost_usd or 0.0
+        await _grade(results, options, EvalBudget(options.usd, spent), progress or EvalProgress())
     return results
 
 
-async def _grade(results: Results, terms: Terms, purse: Purse, watcher: Watcher) -> None:
-    texts = wanted(results, seats=terms.seats)
-    watcher.begins("verdicts", sum(text.missing(results.manifest.passes) for text in texts))
-    if purse.left == 0.0:
+async def _grade(results: Results, options: EvalOptions, budget: EvalBudget, progress: EvalProgress) -> None:
+    texts = ungraded_texts(results, seats=options.seats)
+    progress.start_phase("verdicts", sum(text.missing(results.manifest.passes) for text in texts))
+    if budget.remaining == 0.0:
         return
-    await grade_all(results, texts, concurrency=2 * terms.concurrency, session=purse.session, watcher=watcher)
+    await grade_all(results, texts, concurrency=2 * options.concurrency, session=budget.session, progress=progress)
 
 
-def _owed(results: Results, terms: Terms) -> float:
+def _grading_cost(results: Results, options: EvalOptions) -> float:
     """What the grading of the answers that are there may take."""
-    if terms.judge is None or terms.usd is None:
+    if options.judge is None or options.usd is None:
         return 0.0
-    return sum(grading_usd(text.task, terms.judge, terms.passes) for text in wanted(results, seats=terms.seats))
+    return sum(
+        grading_usd(text.task, options.judge, options.passes) for text in ungraded_texts(results, seats=options.seats)
+    )

@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import Panelist
-from fusion_tool.config.serialization import stored
+from fusion_tool.config.serialization import dump_config
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.arms import Arm
 from fusion_tool.evals.graders.rubric import Verdict
 from fusion_tool.evals.rows import AnswerRow, PanelRow, VerdictRow
-from fusion_tool.evals.storage import Journal, write
+from fusion_tool.evals.storage import Journal, write_atomically
 from fusion_tool.evals.tasks import Task, TaskSet
 
 FORMAT = 1
@@ -64,12 +64,12 @@ class Manifest(BaseModel):
         return Panelist(**self.judge) if self.judge else None
 
 
-def record_of(arm: Arm) -> ArmRecord:
+def arm_record(arm: Arm) -> ArmRecord:
     """How a folder remembers `arm`."""
     rows = json.dumps({name: row.model_dump() for name, row in sorted(arm.recorded.items())}, sort_keys=True)
     return ArmRecord(
         kind=arm.kind,
-        config=stored(arm.config) if arm.config else None,
+        config=dump_config(arm.config) if arm.config else None,
         recorded=hashlib.sha256(rows.encode()).hexdigest() if arm.recorded else None,
     )
 
@@ -108,10 +108,10 @@ class Results:
             FusionError: It cannot be written.
         """
         if not (folder / "manifest.json").exists():
-            write(folder / "tasks.json", tasks.model_dump_json(indent=1))
+            write_atomically(folder / "tasks.json", tasks.model_dump_json(indent=1))
             manifest = Manifest(tasks=tasks.name, fingerprint=tasks.fingerprint)
-            write(folder / "manifest.json", manifest.model_dump_json(indent=1))
-        known = cls.resumed(folder)
+            write_atomically(folder / "manifest.json", manifest.model_dump_json(indent=1))
+        known = cls.reopen(folder)
         if known.manifest.fingerprint != tasks.fingerprint:
             raise ConfigError(
                 f"{folder} holds results of another task set ('{known.manifest.tasks}'), with which these cannot be "
@@ -122,7 +122,7 @@ class Results:
         return known
 
     @classmethod
-    def resumed(cls, folder: Path) -> "Results":
+    def reopen(cls, folder: Path) -> "Results":
         """A folder that is to be written to: rows that a killed process left half-written are cut off."""
         known = cls(folder)
         for journal in (known._answers, known._verdicts, known._panels):
@@ -135,31 +135,31 @@ class Results:
         Raises:
             ConfigError: One of the same name is another one here.
         """
-        records = {arm.name: record_of(arm) for arm in arms}
+        records = {arm.name: arm_record(arm) for arm in arms}
         for name, record in records.items():
             if name in self.manifest.arms and self.manifest.arms[name] != record:
                 raise ConfigError(
                     f"'{name}' is in {self.folder} with another configuration; give this one another name: NAME=...",
                     field="arm",
                 )
-        self.note(arms=self.manifest.arms | records)
+        self.update_manifest(arms=self.manifest.arms | records)
 
-    def note(self, **changes: Any) -> None:
+    def update_manifest(self, **changes: Any) -> None:
         """Change the manifest."""
         self.manifest = self.manifest.model_copy(update=changes)
-        write(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1))
+        write_atomically(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1))
 
-    def answered(self, row: AnswerRow) -> None:
+    def add_answer(self, row: AnswerRow) -> None:
         """Keep an answer."""
         self._answers.append(row)
         self.paid.append(row)
 
-    def judged(self, row: VerdictRow) -> None:
+    def add_verdict(self, row: VerdictRow) -> None:
         """Keep a verdict."""
         self._verdicts.append(row)
         self.verdicts.append(row)
 
-    def asked(self, row: PanelRow) -> bool:
+    def add_panel(self, row: PanelRow) -> bool:
         """Keep a panel's bill, once; whether it was new."""
         if any(row.run_id == known.run_id for known in self.panels):
             return False
@@ -168,7 +168,7 @@ class Results:
         return True
 
     @property
-    def answers(self) -> dict[tuple[str, str], AnswerRow]:
+    def answer_rows(self) -> dict[tuple[str, str], AnswerRow]:
         """The latest row by arm and task."""
         return {(row.arm, row.task): row for row in self.paid}
 

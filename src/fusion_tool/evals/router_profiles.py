@@ -11,9 +11,9 @@ from typing import Any
 
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.results import Results
-from fusion_tool.evals.scoring import scores_of
+from fusion_tool.evals.scoring import score_rows
 from fusion_tool.evals.statistics import Mean, mean_of
-from fusion_tool.evals.storage import write
+from fusion_tool.evals.storage import write_atomically
 from fusion_tool.routing.classifier.classify import classify
 from fusion_tool.routing.classifier.signals import DOMAINS, Domain
 from fusion_tool.routing.profiles import MEASURED_FILE, load_profiles, profile_of
@@ -23,7 +23,7 @@ LEAST = 10
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredScore:
     """One model's score in one domain.
 
     Args:
@@ -41,7 +41,7 @@ class Measured:
     why_not: str | None = None
 
 
-def measured(results: Results, *, least: int = LEAST, folder: Path | None = None) -> list[Measured]:
+def measure_scores(results: Results, *, min_tasks: int = LEAST, folder: Path | None = None) -> list[MeasuredScore]:
     """What the folder's arms of a single model measured, by the router's domains.
 
     A task's own domain counts where it is one of the router's, else what the router makes of the question: that is the
@@ -49,29 +49,29 @@ def measured(results: Results, *, least: int = LEAST, folder: Path | None = None
 
     Args:
         results: The folder.
-        least: Tasks below which a domain is not to be written.
+        min_tasks: Tasks below which a domain is not to be written.
         folder: Where the user's profiles are; by default this user's configuration folder.
 
     Raises:
         ConfigError: The profiles that are there cannot be read.
     """
-    profiles, found = load_profiles(folder), list[Measured]()
+    profiles, found = load_profiles(folder), list[MeasuredScore]()
     for name, model in _single_models(results):
         known = profile_of(model, profiles)
         for domain, mean in _by_domain(results, name).items():
             why = None
             if known is None:
                 why = f'no profile: give {MEASURED_FILE.replace(".measured", "")} a table ["{model}"] first'
-            elif mean.n < least:
-                why = f"only {mean.n} tasks, fewer than {least}"
-            elif any(one.profile == known.id and one.domain == domain and not one.why_not for one in found):
+            elif mean.n < min_tasks:
+                why = f"only {mean.n} tasks, fewer than {min_tasks}"
+            elif any(score.profile == known.id and score.domain == domain and not score.why_not for score in found):
                 why = "measured by an earlier arm"
-            found.append(Measured(model, known.id if known else None, domain, mean, why))
+            found.append(MeasuredScore(model, known.id if known else None, domain, mean, why))
     return found
 
 
-def write_profiles(results: Results, found: list[Measured], folder: Path | None = None) -> Path:
-    """Write those of `found` that are to be written; what the file has of other models and domains stays.
+def write_profiles(results: Results, scores: list[MeasuredScore], folder: Path | None = None) -> Path:
+    """Write those of `scores` that are to be written; what the file has of other models and domains stays.
 
     Returns:
         The file.
@@ -85,11 +85,11 @@ def write_profiles(results: Results, found: list[Measured], folder: Path | None 
 
         folder = user_config_path("fusion-tool")
     path = folder / MEASURED_FILE
-    tables = _known(path)
-    for one in found:
-        if one.profile and not one.why_not:
-            tables.setdefault(one.profile, {}).setdefault("scores", {})[one.domain] = _score(results, one)
-    write(path, "# Written by 'fusion-tool eval profiles'.\n\n" + "\n".join(_toml(tables)))
+    tables = _read_known(path)
+    for score in scores:
+        if score.profile and not score.why_not:
+            tables.setdefault(score.profile, {}).setdefault("scores", {})[score.domain] = _score(results, score)
+    write_atomically(path, "# Written by 'fusion-tool eval profiles'.\n\n" + "\n".join(_toml(tables)))
     load_profiles(folder)
     return path
 
@@ -106,31 +106,31 @@ def _single_models(results: Results) -> Iterator[tuple[str, str]]:
 
 
 def _by_domain(results: Results, arm: str) -> dict[Domain, Mean]:
-    scores = scores_of(results, [row for (name, _), row in results.answers.items() if name == arm])
+    scores = score_rows(results, [row for (name, _), row in results.answer_rows.items() if name == arm])
     values: defaultdict[Domain, list[float]] = defaultdict(list)
     for task in results.tasks.tasks:
         score = scores.get(task.id)
         worth = 0.0 if score and score.refused else score.score if score else None
         if worth is not None:
             own = task.domain.casefold().replace(" ", "_")
-            values[next((one for one in DOMAINS if one == own), classify(task.question).domain)].append(worth)
-    return {domain: mean_of(given, within=(0, 1)) for domain, given in sorted(values.items())}
+            values[next((domain for domain in DOMAINS if domain == own), classify(task.question).domain)].append(worth)
+    return {domain: mean_of(given, bounds=(0, 1)) for domain, given in sorted(values.items())}
 
 
-def _score(results: Results, one: Measured) -> dict[str, Any]:
-    reach = one.mean.interval
+def _score(results: Results, score: MeasuredScore) -> dict[str, Any]:
+    reach = score.mean.interval
     interval = f", 95 % interval {reach.low * 100:.1f} to {reach.high * 100:.1f}" if reach else ""
     judge = results.manifest.judge_model
     graded = f", judge {judge.model_name}" if judge else ""
     return {
-        "score": round(one.mean.value * 100, 2),
+        "score": round(score.mean.value * 100, 2),
         "benchmark": f"{results.manifest.tasks} {results.manifest.fingerprint[:8]}",
-        "source": f"fusion-tool eval: n = {one.mean.n}{interval}{graded}",
+        "source": f"fusion-tool eval: n = {score.mean.n}{interval}{graded}",
         "date": datetime.now(UTC).date(),
     }
 
 
-def _known(path: Path) -> dict[str, Any]:
+def _read_known(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -153,7 +153,7 @@ def _toml(tables: Mapping[str, Any]) -> Iterator[str]:
 def _value(value: Any) -> str:
     match value:
         case dict():
-            return f"{{ {', '.join(f'{_text(key)} = {_value(one)}' for key, one in value.items())} }}"
+            return f"{{ {', '.join(f'{_text(key)} = {_value(value)}' for key, value in value.items())} }}"
         case list():
             return f"[{', '.join(map(_value, value))}]"
         case bool():

@@ -82,7 +82,7 @@ class AnswerRow(_Row):
         return hygiene_of(self.result) if self.result else hygiene(self.answer)
 
     @property
-    def refused(self) -> bool:
+    def is_refusal(self) -> bool:
         """Whether the arm declined to answer: its provider or the model itself said so."""
         return self.reason == "refused" or (self.reason is None and self.hygiene.refused)
 
@@ -96,23 +96,23 @@ class AnswerRow(_Row):
         """What is graded: the answer with its sources."""
         if self.result is None or not self.result.citations:
             return self.answer
-        listed = (f"[{one.number}] {one.title} - {one.url}" for one in self.result.citations)
+        listed = (f"[{citation.number}] {citation.title} - {citation.url}" for citation in self.result.citations)
         return "\n".join([f"{self.answer}\n\nSources", *listed])
 
     def seat_texts(self) -> dict[str, str]:
         """What each seat of a panel answered, as it is graded, by the seat's label; the last wave's counts."""
-        from fusion_tool.grounding.citations import renumber
-        from fusion_tool.grounding.sources import Found
+        from fusion_tool.grounding.citations import number_citations
+        from fusion_tool.grounding.sources import RetrievedSource
 
         if self.result is None or len(self.result.plan.seats) < 2:  # noqa: PLR2004 - one seat is no panel
             return {}
         known = {
-            one.id: Found(id=one.id, url=one.url, title=one.title, kind=one.kind, text="")
-            for one in self.result.sources
+            source.id: RetrievedSource(id=source.id, url=source.url, title=source.title, kind=source.kind, text="")
+            for source in self.result.sources
         }
         texts = {}
         for given in self.result.responses:
-            numbered = renumber(given.content, known)
+            numbered = number_citations(given.content, known)
             listed = [
                 f"[{number}] {known[key]['title']} - {known[key]['url']}" for key, number in numbered.numbers.items()
             ]

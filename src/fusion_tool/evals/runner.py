@@ -12,12 +12,12 @@ from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import BudgetExceeded, ConfigError, FusionError, PanelFailed, Reason
 from fusion_tool.evals.arms import Arm
-from fusion_tool.evals.costs import Purse, grading_usd
+from fusion_tool.evals.costs import EvalBudget, grading_usd
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.rows import AnswerRow, PanelRow
-from fusion_tool.evals.shared_panels import Panels, panel_key
-from fusion_tool.evals.storage import unwritable
-from fusion_tool.evals.tasks import Task, guarded
+from fusion_tool.evals.shared_panels import SharedPanels, panel_key
+from fusion_tool.evals.storage import unwritable_error
+from fusion_tool.evals.tasks import Task, with_contamination_guard
 
 if TYPE_CHECKING:
     from fusion_tool.config.schema import Panelist
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 Phase: TypeAlias = Literal["answers", "verdicts"]
 
 
-class Watcher:
+class EvalProgress:
     """Follows an evaluation; this one does not look."""
 
-    def begins(self, phase: Phase, total: int) -> None:
+    def start_phase(self, phase: Phase, total: int) -> None:
         """A phase of `total` steps begins."""
 
-    def advances(self) -> None:
+    def advance(self) -> None:
         """One step more is done."""
 
-    def pays(self, calls: Sequence[Call]) -> None:
+    def add_calls(self, calls: Sequence[Call]) -> None:
         """These calls were made, and are paid for."""
 
 
 @dataclass
-class Asked:
+class RunCounts:
     """How the asking went.
 
     Args:
@@ -53,58 +53,58 @@ class Asked:
     not_begun: int = 0
 
 
-async def answer_all(  # noqa: PLR0913 - keyword options, each with a default
+async def run_arms(  # noqa: PLR0913 - keyword options, each with a default
     results: Results,
     arms: Sequence[Arm],
     tasks: Sequence[Task],
     *,
-    purse: Purse,
+    budget: EvalBudget,
     concurrency: int = 4,
     judge: "Panelist | None" = None,
-    watcher: Watcher | None = None,
-) -> Asked:
+    progress: EvalProgress | None = None,
+) -> RunCounts:
     """Let `arms` answer `tasks`, but for what is answered already; a task's arms one after the other in the queue.
 
     Args:
         results: Receives the rows.
         arms: They.
         tasks: They.
-        purse: What may be spent.
+        budget: What may be spent.
         concurrency: Runs at once.
         judge: Who will grade, so that what that may cost is kept back; `None` where nobody will.
-        watcher: Told how it goes.
+        progress: Told how it goes.
 
     Raises:
         ConfigError: An arm cannot work here.
         FusionError: The folder cannot be written; what was written before is kept.
     """
-    from fusion_tool.api.run_store import opened
+    from fusion_tool.api.run_store import open_store
 
-    watcher, room = watcher or Watcher(), asyncio.Semaphore(concurrency)
+    progress, room = progress or EvalProgress(), asyncio.Semaphore(concurrency)
 
     def paid(panel: PanelRow) -> None:
-        if results.asked(panel):
-            watcher.pays(panel.calls)
+        if results.add_panel(panel):
+            progress.add_calls(panel.calls)
 
-    async with opened(results.folder / "panels.sqlite") as saver:
-        asking = _Asking(results, Panels(saver, purse.session, paid), purse, judge, watcher)
+    async with open_store(results.folder / "panels.sqlite") as saver:
+        asking = ArmRunner(results, SharedPanels(saver, budget.session, paid), budget, judge, progress)
 
-        async def one(arm: Arm, task: Task) -> None:
+        async def run_arm(arm: Arm, task: Task) -> None:
             async with room:
                 await asking.answer(arm, task)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for arm, task in pending(results, arms, tasks):
-                    group.create_task(one(arm, task))
+                for arm, task in pending_runs(results, arms, tasks):
+                    group.create_task(run_arm(arm, task))
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
-    return _told(results, arms, tasks)
+    return _count_runs(results, arms, tasks)
 
 
-def pending(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -> list[tuple[Arm, Task]]:
+def pending_runs(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -> list[tuple[Arm, Task]]:
     """What is not answered yet, a task's arms together, so that a limit leaves whole tasks."""
-    known = results.answers
+    known = results.answer_rows
     return [
         (arm, task)
         for task in tasks
@@ -114,29 +114,31 @@ def pending(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -> lis
 
 
 @dataclass(frozen=True)
-class _Asking:
+class ArmRunner:
+    """Runs an arm on a task, within what the evaluation may spend, and keeps the row."""
+
     results: Results
-    panels: Panels
-    purse: Purse
+    panels: SharedPanels
+    budget: EvalBudget
     judge: "Panelist | None"
-    watcher: Watcher
+    progress: EvalProgress
 
     async def answer(self, arm: Arm, task: Task) -> None:
         """One run, from the purse to its row; no row where the purse is too small."""
         later = grading_usd(task, self.judge, self.results.manifest.passes) if self.judge else 0.0
-        async with self.purse.room_for(_worst_usd(arm, task), later) as granted:
+        async with self.budget.reserve(_worst_usd(arm, task), later) as granted:
             if not granted:
                 return
             try:
                 row = await self._row(arm, task)
             except sqlite3.Error as error:
-                raise unwritable(self.results.folder, str(error)) from error
-            self.results.answered(row)
-            self.watcher.advances()
-            self.watcher.pays(row.own_calls)
+                raise unwritable_error(self.results.folder, str(error)) from error
+            self.results.add_answer(row)
+            self.progress.advance()
+            self.progress.add_calls(row.own_calls)
             if arm.config is not None:
-                failed = row.reason is not None and not row.refused
-                await self.panels.forget(arm.name, task.question, self._config(arm, task), failed=failed)
+                failed = row.reason is not None and not row.is_refusal
+                await self.panels.discard(arm.name, task.question, self._config(arm, task), failed=failed)
 
     async def _row(self, arm: Arm, task: Task) -> AnswerRow:
         if arm.kind == "replay" and task.id not in arm.recorded:
@@ -149,7 +151,7 @@ class _Asking:
         panel = None if arm.kind == "replay" else panel_key(task.question, config)
         try:
             if arm.kind == "replay":
-                made = self.panels.over_recorded(arm.name, task.question, arm.recorded[task.id], config)
+                made = self.panels.continue_recorded(arm.name, task.question, arm.recorded[task.id], config)
                 row = AnswerRow.of_result(arm.name, task.id, await made, None)
             else:
                 result = await self.panels.answer(arm.name, task.question, config)
@@ -158,17 +160,17 @@ class _Asking:
             return _failure(arm, task, failed).model_copy(update={"panel": panel})
         except BudgetExceeded as refused:
             return AnswerRow.of_failure(arm.name, task.id, "budget", str(refused))
-        return self._unless_cut_short(row, config)
+        return self._complete_row(row, config)
 
     def _config(self, arm: Arm, task: Task) -> FusionConfig:
         if arm.config is None:
             raise ValueError(f"{arm.name} asks nobody")
-        return guarded(arm.config, self.results.tasks.only([task.id]))
+        return with_contamination_guard(arm.config, self.results.tasks.only([task.id]))
 
-    def _unless_cut_short(self, row: AnswerRow, config: FusionConfig) -> AnswerRow:
+    def _complete_row(self, row: AnswerRow, config: FusionConfig) -> AnswerRow:
         """An answer that the evaluation's limit made worse says nothing of its arm."""
         limits_of_its_own = config.limits.usd is not None or config.limits.tokens is not None
-        if self.purse.session is None or limits_of_its_own or row.result is None:
+        if self.budget.session is None or limits_of_its_own or row.result is None:
             return row
         if "budget_exhausted" not in row.result.degraded:
             return row
@@ -181,7 +183,7 @@ async def check_arms(arms: Sequence[Arm], *, limited: bool) -> None:
     Raises:
         ConfigError: One cannot, or has no known price and there is a limit.
     """
-    from fusion_tool.graph.preflight import check
+    from fusion_tool.graph.preflight import check_run
 
     for arm in arms:
         if arm.config is None:
@@ -190,7 +192,7 @@ async def check_arms(arms: Sequence[Arm], *, limited: bool) -> None:
             if arm.kind == "replay":
                 _check_roles(arm.config)
             else:
-                await check(arm.config, ())
+                await check_run(arm.config, ())
         except FusionError as error:
             raise ConfigError(f"'{arm.name}': {error}", field="arm") from None
         if limited and not arm.config.allow_unpriced:
@@ -223,8 +225,8 @@ def _failure(arm: Arm, task: Task, failed: PanelFailed) -> AnswerRow:
     return AnswerRow.of_failure(arm.name, task.id, reason, str(failed), calls)
 
 
-def _told(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -> Asked:
-    told, rows = Asked(), results.answers
+def _count_runs(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -> RunCounts:
+    told, rows = RunCounts(), results.answer_rows
     for arm in arms:
         for task in tasks:
             row = rows.get((arm.name, task.id))

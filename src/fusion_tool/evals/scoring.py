@@ -72,7 +72,7 @@ class ArmScore(BaseModel):
     domains: dict[str, Mean]
 
     @property
-    def answered(self) -> float:
+    def answered_share(self) -> float:
         """Share of the tasks that were not refused."""
         return 1 - self.refused / self.tasks if self.tasks else 1.0
 
@@ -159,16 +159,16 @@ def score_arm(scores: Iterable[TaskScore]) -> ArmScore:
         tasks=len(rows),
         scored=len(reached),
         refused=sum(row.refused for row in rows),
-        score=_over(reached),
-        score_refusals_zero=_over(reached + [0.0 for row in rows if row.refused]),
+        score=_mean_by_key(reached),
+        score_refusals_zero=_mean_by_key(reached + [0.0 for row in rows if row.refused]),
         pass_rate=_mean(row.pass_rate for row in rows),
-        axes={name: mean_of(values, within=(0, 1)) for name, values in axes.items()},
-        domains={name: mean_of(values, within=(0, 1)) for name, values in sorted(domains.items())},
+        axes={name: mean_of(values, bounds=(0, 1)) for name, values in axes.items()},
+        domains={name: mean_of(values, bounds=(0, 1)) for name, values in sorted(domains.items())},
     )
 
 
-def _over(values: Sequence[float]) -> Mean | None:
-    return mean_of(values, within=(0, 1)) if values else None
+def _mean_by_key(values: Sequence[float]) -> Mean | None:
+    return mean_of(values, bounds=(0, 1)) if values else None
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -176,7 +176,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def scores_of(results: Results, rows: Iterable[AnswerRow]) -> dict[str, TaskScore]:
+def score_rows(results: Results, rows: Iterable[AnswerRow]) -> dict[str, TaskScore]:
     """One arm's scores by task id.
 
     Args:
@@ -193,8 +193,8 @@ def scores_of(results: Results, rows: Iterable[AnswerRow]) -> dict[str, TaskScor
 
 
 def _score(task: Task, row: AnswerRow, verdicts: Sequence[Verdict], passes: int) -> TaskScore:
-    if row.reason is not None or row.refused:
-        return TaskScore(task=task.id, domain=task.domain, score=None, refused=row.refused)
+    if row.reason is not None or row.is_refusal:
+        return TaskScore(task=task.id, domain=task.domain, score=None, refused=row.is_refusal)
     if task.rubric:
         return score_rubric(task, verdicts, passes=passes)
     right = float(match_reference(task, row.answer).right)

@@ -16,17 +16,17 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from fusion_tool.api.run_store import keep_only_the_end
-from fusion_tool.budget.session import SESSION, Session
+from fusion_tool.api.run_store import drop_intermediate_steps
+from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.config.serialization import stored
-from fusion_tool.evals.arms import Recorded
+from fusion_tool.config.serialization import dump_config
+from fusion_tool.evals.arms import RecordedAnswer
 from fusion_tool.evals.rows import PanelRow
 from fusion_tool.graph.build import build_graph
-from fusion_tool.graph.limits import seconds_worked
+from fusion_tool.graph.limits import elapsed_work
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.graph.runtime import UNWATCHED
+from fusion_tool.graph.runtime import UNWATCHED_KEY
 from fusion_tool.graph.state import Plan, Run, SeatRecord
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _NO_MATTER = (*_AFTER, "cache", "summary_tokens", "trace_content", "health")
 """Fields that change nothing of what a panel is asked."""
 
 
-class Panels:
+class SharedPanels:
     """The runs of a results folder.
 
     Args:
@@ -66,74 +66,79 @@ class Panels:
         run, panel = self._thread(_run_key(arm, question, config)), panel_key(question, config)
         if panel is None:
             begun = (await self._graph.aget_state(run)).values
-            return await self._finished(run, None if begun else {"question": question}, config)
+            return await self._finish(run, None if begun else {"question": question}, config)
         async with self._asking[panel]:  # two arms that share it ask it once
-            state = await self._asked(panel, question, config)
-        return await self._continued(run, state, config)
+            state = await self._panel_state(panel, question, config)
+        return await self._continue(run, state, config)
 
-    async def over_recorded(self, arm: str, question: str, recorded: Recorded, config: FusionConfig) -> FusionResult:
+    async def continue_recorded(
+        self, arm: str, question: str, recorded: RecordedAnswer, config: FusionConfig
+    ) -> FusionResult:
         """The result of the judge and the synthesizer of `config` over a recorded panel."""
         seats = tuple(Panelist(model=f"recorded:{seat.model}") for seat in recorded.seats)
         seated = config.model_copy(update={"panel": seats})
         state = _recorded_state(question, recorded, seated)
-        return await self._continued(self._thread(_run_key(arm, question, config)), state, seated)
+        return await self._continue(self._thread(_run_key(arm, question, config)), state, seated)
 
-    async def forget(self, arm: str, question: str, config: FusionConfig, *, failed: bool = False) -> None:
+    async def discard(self, arm: str, question: str, config: FusionConfig, *, failed: bool = False) -> None:
         """Delete a run whose row is written; with `failed` the panel too, so that it is asked again."""
         await self._saver.adelete_thread(_run_key(arm, question, config))
         panel = panel_key(question, config)
         if failed and panel is not None:
             await self._saver.adelete_thread(f"panel-{panel}")
 
-    async def _asked(self, panel: str, question: str, config: FusionConfig) -> Mapping[str, Any]:
+    async def _panel_state(self, panel: str, question: str, config: FusionConfig) -> Mapping[str, Any]:
         """The graph's state with all seats' answers, before anything is judged."""
         thread = self._thread(f"panel-{panel}")
         before = await self._graph.aget_state(thread)
         if before.next != ("judge",):
             given = None if before.values else {"question": question}
             await self._graph.ainvoke(given, thread, context=config, interrupt_before=["judge"], durability="sync")
-            await keep_only_the_end(self._saver, f"panel-{panel}")
+            await drop_intermediate_steps(self._saver, f"panel-{panel}")
         values: Mapping[str, Any] = (await self._graph.aget_state(thread)).values
         if self._on_panel:
             calls = tuple(Call.model_validate(call) for record in values["records"] for call in record["calls"])
             self._on_panel(PanelRow(panel=panel, run_id=values["run"]["id"], calls=calls))
         return values
 
-    async def _continued(self, run: Any, state: Mapping[str, Any], config: FusionConfig) -> FusionResult:
+    async def _continue(self, run: Any, state: Mapping[str, Any], config: FusionConfig) -> FusionResult:
         """The rest of a run, from its panel's answers on."""
         if not (await self._graph.aget_state(run)).values:
-            started = time.time() - seconds_worked(state["records"])  # as if it had gone on at once
-            own = state["run"] | {"config": stored(config), "started": started}
+            started = time.time() - elapsed_work(state["records"])  # as if it had gone on at once
+            own = state["run"] | {"config": dump_config(config), "started": started}
             await self._graph.aupdate_state(run, {**state, "run": own}, as_node="panelist")
-        return await self._finished(run, None, config)
+        return await self._finish(run, None, config)
 
-    async def _finished(self, run: Any, given: Mapping[str, Any] | None, config: FusionConfig) -> FusionResult:
+    async def _finish(self, run: Any, inputs: Mapping[str, Any] | None, config: FusionConfig) -> FusionResult:
         before = await self._graph.aget_state(run)
         if before.values and not before.next:  # killed before its row was written
             return FusionResult.model_validate(before.values["result"])
-        state = await self._graph.ainvoke(given, run, context=config, durability="sync")
+        state = await self._graph.ainvoke(inputs, run, context=config, durability="sync")
         return FusionResult.model_validate(state["result"])
 
     def _thread(self, name: str) -> Any:
-        return {"run_name": "fusion", "configurable": {"thread_id": name, SESSION: self._session, UNWATCHED: True}}
+        return {
+            "run_name": "fusion",
+            "configurable": {"thread_id": name, SESSION_KEY: self._session, UNWATCHED_KEY: True},
+        }
 
 
 def panel_key(question: str, config: FusionConfig) -> str | None:
     """What two runs with the same panel share; `None` for strategies that have none apart from their run."""
     if config.strategy not in ("panel", "solo") or config.follow_up:
         return None
-    return _key(question, {name: value for name, value in stored(config).items() if name not in _NO_MATTER})
+    return _key(question, {name: value for name, value in dump_config(config).items() if name not in _NO_MATTER})
 
 
 def _run_key(arm: str, question: str, config: FusionConfig) -> str:
-    return f"run-{_key(arm, question, stored(config))}"
+    return f"run-{_key(arm, question, dump_config(config))}"
 
 
 def _key(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode(errors="replace")).hexdigest()[:32]
 
 
-def _recorded_state(question: str, recorded: Recorded, config: FusionConfig) -> dict[str, Any]:
+def _recorded_state(question: str, recorded: RecordedAnswer, config: FusionConfig) -> dict[str, Any]:
     """The state that the graph would have before its judge, had its seats said what is recorded."""
     run_id, seats = uuid.uuid4().hex, list(range(len(recorded.seats)))
     run = Run(
@@ -146,7 +151,7 @@ def _recorded_state(question: str, recorded: Recorded, config: FusionConfig) -> 
         started=time.time(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         nonce=secrets.token_hex(6),
-        config=stored(config),
+        config=dump_config(config),
         decided=None,
     )
     plan = Plan(strategy="panel", seats=seats, waves=[seats], reason="a recorded panel", bash="none: nobody was asked")

@@ -46,12 +46,12 @@ class Mean:
     p: float | None
 
 
-def mean_of(values: Sequence[float], *, within: tuple[float, float]) -> Mean:
+def mean_of(values: Sequence[float], *, bounds: tuple[float, float]) -> Mean:
     """The mean of `values`, with an interval; the same values give the same interval.
 
     Args:
         values: At least one.
-        within: The least and the greatest mean there can be, such as `(0, 1)` for scores; the interval ends there.
+        bounds: The least and the greatest mean there can be, such as `(0, 1)` for scores; the interval ends there.
 
     Raises:
         ValueError: There are none, or one is not finite.
@@ -72,16 +72,16 @@ def mean_of(values: Sequence[float], *, within: tuple[float, float]) -> Mean:
 
         test = stats.ttest_1samp(x, 0.0)
         low, high = test.confidence_interval(LEVEL)
-        return Mean(n, mean, _clipped(float(low), float(high), within), float(test.pvalue))
-    low, high, p = _studentized(x)
-    return Mean(n, mean, _clipped(low, high, within), p)
+        return Mean(n, mean, _clip(float(low), float(high), bounds), float(test.pvalue))
+    low, high, p = _studentized_interval(x)
+    return Mean(n, mean, _clip(low, high, bounds), p)
 
 
-def _clipped(low: float, high: float, within: tuple[float, float]) -> Interval:
+def _clip(low: float, high: float, within: tuple[float, float]) -> Interval:
     return Interval(max(low, within[0]), min(high, within[1]))
 
 
-def _studentized(x: "NDArray[np.float64]") -> tuple[float, float, float]:
+def _studentized_interval(x: "NDArray[np.float64]") -> tuple[float, float, float]:
     """The interval's ends and the p-value: 1 less the highest level at which the interval leaves 0 out."""
     import numpy as np
 
@@ -136,7 +136,7 @@ Finding: TypeAlias = Literal["better", "worse", "cannot tell"]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """What one arm's scores are above another's, over the tasks that both were scored on.
 
     Args:
@@ -147,7 +147,7 @@ class Comparison:
         interval: Of the difference; `None` where the tasks do not tell.
         p: Of no difference, two-sided: by the bootstrap, or McNemar's exact test where all scores are 0 or 1.
         adjusted_p: `p` after Holm's correction for the comparisons made beside this one; `p` where it stands alone.
-        beside: How many comparisons were made together.
+        comparison_count: How many comparisons were made together.
         detectable: The smallest true difference that this many tasks with this spread show with power 0.8.
     """
 
@@ -158,7 +158,7 @@ class Comparison:
     interval: Interval | None
     p: float | None
     adjusted_p: float | None
-    beside: int
+    comparison_count: int
     detectable: float | None
 
     @property
@@ -177,11 +177,12 @@ class Comparison:
             return f"cannot tell: no task was scored for both {self.arm} and {self.against}"
         found = self.finding
         if found != "cannot tell":
-            reach = _reach(self.interval) if self.interval else "on each task alike"
-            return f"{self.arm} is {found} than {self.against} by {_points(abs(self.difference))} {self._sized(reach)}"
+            reach = _format_interval(self.interval) if self.interval else "on each task alike"
+            gain = _points(abs(self.difference))
+            return f"{self.arm} is {found} than {self.against} by {gain} {self._effect_text(reach)}"
         least = f"; {self.n} tasks show {_points(self.detectable)} or more" if self.detectable else ""
-        many = f", after correction for {self.beside} comparisons" if self._only_uncorrected else ""
-        reach = f" {_reach(self.interval)}" if self.interval else ""
+        many = f", after correction for {self.comparison_count} comparisons" if self._only_uncorrected else ""
+        reach = f" {_format_interval(self.interval)}" if self.interval else ""
         return (
             f"cannot tell {self.arm} from {self.against} with n = {self.n}: "
             f"{_points(self.difference, signed=True)}{reach}{many}{least}"
@@ -189,17 +190,17 @@ class Comparison:
 
     @property
     def _only_uncorrected(self) -> bool:
-        return self.beside > 1 and self.p is not None and self.p < ALPHA
+        return self.comparison_count > 1 and self.p is not None and self.p < ALPHA
 
-    def _sized(self, reach: str) -> str:
+    def _effect_text(self, reach: str) -> str:
         if self.difference is not None and self.difference < 0 and self.interval:
-            reach = _reach(Interval(-self.interval.high, -self.interval.low))
+            reach = _format_interval(Interval(-self.interval.high, -self.interval.low))
         return f"{reach}, n = {self.n}"
 
 
 def compare(
     arm: str, scores: Mapping[str, float | None], against: str, others: Mapping[str, float | None]
-) -> Comparison:
+) -> PairedComparison:
     """`arm`'s `scores` less the `others`, task by task.
 
     Args:
@@ -212,21 +213,21 @@ def compare(
         ValueError: A score is not finite.
     """
     pairs = [
-        (one, other)
-        for task, one in sorted(scores.items())
-        if one is not None and (other := others.get(task)) is not None
+        (name, other)
+        for task, name in sorted(scores.items())
+        if name is not None and (other := others.get(task)) is not None
     ]
     if not pairs:
-        return Comparison(arm, against, 0, None, None, None, None, 1, None)
-    differences = [one - other for one, other in pairs]
-    mean = mean_of(differences, within=(-1.0, 1.0))
+        return PairedComparison(arm, against, 0, None, None, None, None, 1, None)
+    differences = [comparison - other for comparison, other in pairs]
+    mean = mean_of(differences, bounds=(-1.0, 1.0))
     if all(score in (0, 1) for pair in pairs for score in pair):
-        mean = _of_proportions(mean, won=differences.count(1), lost=differences.count(-1))
+        mean = _proportion_mean(mean, won=differences.count(1), lost=differences.count(-1))
     least = detectable(differences)
-    return Comparison(arm, against, mean.n, mean.value, mean.interval, mean.p, mean.p, 1, least)
+    return PairedComparison(arm, against, mean.n, mean.value, mean.interval, mean.p, mean.p, 1, least)
 
 
-def _of_proportions(mean: Mean, *, won: int, lost: int) -> Mean:
+def _proportion_mean(mean: Mean, *, won: int, lost: int) -> Mean:
     """`mean` of differences of 0 and 1, with the interval and the test for paired proportions.
 
     The interval is Wald's with one success and one failure added (Bonett and Price, 2012, Journal of Educational and
@@ -268,17 +269,19 @@ def detectable(differences: Sequence[float], *, alpha: float = ALPHA, power: flo
     return float(optimize.brentq(missing, 0.0, 20.0)) * spread
 
 
-def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
+def holm(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]:
     """`comparisons`, in their order, each with its p-value corrected for being one of many (Holm, 1979)."""
     ranked = sorted((c.p, place) for place, c in enumerate(comparisons) if c.p is not None)
     adjusted: dict[int, float] = {}
     largest = 0.0
     for rank, (p, place) in enumerate(ranked):
         adjusted[place] = largest = max(largest, min(1.0, p * (len(ranked) - rank)))
-    return [replace(c, adjusted_p=adjusted.get(place), beside=len(ranked)) for place, c in enumerate(comparisons)]
+    return [
+        replace(c, adjusted_p=adjusted.get(place), comparison_count=len(ranked)) for place, c in enumerate(comparisons)
+    ]
 
 
-def _reach(interval: Interval) -> str:
+def _format_interval(interval: Interval) -> str:
     return f"({interval.low * 100:.1f} to {interval.high * 100:.1f})"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from fusion_tool.config.storage import acquired, make_private, make_private_folder
+from fusion_tool.config.storage import make_private, make_private_folder, try_lock
 from fusion_tool.errors import ConfigError, FusionError
 
 
@@ -61,13 +61,13 @@ class Journal:
             finally:
                 os.close(file)
         except OSError as error:
-            raise unwritable(self._path, error.strerror or str(error)) from error
+            raise unwritable_error(self._path, error.strerror or str(error)) from error
 
 
-def unwritable(path: Path, why: str) -> FusionError:
+def unwritable_error(path: Path, cause: str) -> FusionError:
     """What is told where results cannot be written, a full disk say."""
     return FusionError(
-        f"{path} cannot be written: {why}; what was written before is kept: make room and run the same command again"
+        f"{path} cannot be written: {cause}; what was written before is kept: make room and run the same command again"
     )
 
 
@@ -83,7 +83,7 @@ def _write(file: int, data: memoryview) -> None:
 
 
 @contextmanager
-def working_on(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path) -> Iterator[None]:
     """Work on `folder`, and nobody else.
 
     Raises:
@@ -91,16 +91,16 @@ def working_on(folder: Path) -> Iterator[None]:
         FusionError: It cannot be written.
     """
     try:
-        lock = acquired(folder / "lock")
+        lock = try_lock(folder / "lock")
     except (OSError, sqlite3.Error) as error:
-        raise unwritable(folder, str(error)) from error
+        raise unwritable_error(folder, str(error)) from error
     if lock is None:
         raise ConfigError(f"another process is at work on {folder}; wait for it, or give another folder", field="out")
     with closing(lock):
         yield
 
 
-def write(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Replace a file's text, whole or not at all.
 
     Raises:
@@ -119,4 +119,4 @@ def write(path: Path, text: str) -> None:
                 raise
         Path(part.name).replace(path)
     except OSError as error:
-        raise unwritable(path, error.strerror or str(error)) from error
+        raise unwritable_error(path, error.strerror or str(error)) from error

@@ -8,14 +8,14 @@ from statistics import fmean
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
-from fusion_tool.evals.costs import Bill, bill_of
+from fusion_tool.evals.costs import Bill, eval_bill
 from fusion_tool.evals.graders.rubric import judge_warnings
 from fusion_tool.evals.metrics.hygiene import ArmHygiene, hygiene_of_arm
 from fusion_tool.evals.metrics.lifts import ArmScores, Lift, lifts
 from fusion_tool.evals.metrics.retention import Retention, retention_of
 from fusion_tool.evals.results import ArmRecord, Results
-from fusion_tool.evals.scoring import ArmScore, TaskScore, score_arm, scores_of
-from fusion_tool.evals.statistics import Comparison, compare, holm
+from fusion_tool.evals.scoring import ArmScore, TaskScore, score_arm, score_rows
+from fusion_tool.evals.statistics import PairedComparison, compare, holm
 
 
 def judge_cautions(results: Results) -> list[str]:
@@ -24,7 +24,7 @@ def judge_cautions(results: Results) -> list[str]:
     if judge is None:
         ungraded = any(task.rubric for task in results.tasks.tasks)
         return ["nothing is graded yet: fusion-tool eval grade"] if ungraded else []
-    models = {one.model_name: one for record in results.manifest.arms.values() for one in _writers(record)}
+    models = {model.model_name: model for record in results.manifest.arms.values() for model in _writers(record)}
     return judge_warnings(judge, models.values())
 
 
@@ -93,8 +93,8 @@ class Summary:
     passes: int
     version: str
     arms: list[ArmSummary]
-    comparisons: list[Comparison]
-    domains: dict[str, list[Comparison]]
+    comparisons: list[PairedComparison]
+    domains: dict[str, list[PairedComparison]]
     lifts: list[Lift]
     warnings: list[str]
     bill: Bill
@@ -114,8 +114,8 @@ def summarize(results: Results, *, against: str | None = None) -> Summary:
     if against is not None and against not in names:
         raise ConfigError(f"no arm '{against}' in {results.folder}; there are {', '.join(names)}", field="against")
     arms = [_arm(results, name) for name in names]
-    pairs = [(one, two) for two, one in combinations(arms, 2) if against is None]
-    pairs += [(one, two) for one in arms for two in arms if two.name == against != one.name]
+    pairs = [(arm, two) for two, arm in combinations(arms, 2) if against is None]
+    pairs += [(arm, two) for arm in arms for two in arms if two.name == against != arm.name]
     judge = results.manifest.judge_model
     return Summary(
         tasks=results.manifest.tasks,
@@ -124,17 +124,17 @@ def summarize(results: Results, *, against: str | None = None) -> Summary:
         passes=results.manifest.passes,
         version=results.manifest.version,
         arms=arms,
-        comparisons=holm([compare(one.name, _values(one), two.name, _values(two)) for one, two in pairs]),
+        comparisons=holm([compare(pair.name, _values(pair), two.name, _values(two)) for pair, two in pairs]),
         domains=_domains(results, [pair for pair in pairs if pair[1].name == (against or names[0])]),
         lifts=lifts([found for arm in arms if (found := _for_lifts(arm, results.manifest.arms[arm.name]))]),
         warnings=[*judge_cautions(results), *(line for arm in arms for line in _cautions(arm))],
-        bill=bill_of(results),
+        bill=eval_bill(results),
     )
 
 
 def _arm(results: Results, name: str) -> ArmSummary:
-    rows = [row for (arm, _), row in results.answers.items() if arm == name]
-    scores = scores_of(results, rows)
+    rows = [row for (arm, _), row in results.answer_rows.items() if arm == name]
+    scores = score_rows(results, rows)
     given = [row for row in rows if row.reason is None]
     graded = [score.coverage for score in scores.values() if score.coverage is not None]
     return ArmSummary(
@@ -160,15 +160,15 @@ def _values(arm: ArmSummary) -> dict[str, float | None]:
     return {task: score.score for task, score in arm.scores.items()}
 
 
-def _domains(results: Results, pairs: Sequence[tuple[ArmSummary, ArmSummary]]) -> dict[str, list[Comparison]]:
+def _domains(results: Results, pairs: Sequence[tuple[ArmSummary, ArmSummary]]) -> dict[str, list[PairedComparison]]:
     domains = sorted({task.domain for task in results.tasks.tasks if task.domain})
-    keyed = [(domain, one, two) for domain in domains for one, two in pairs] if len(domains) > 1 else []
+    keyed = [(domain, pair, two) for domain in domains for pair, two in pairs] if len(domains) > 1 else []
 
     def within(arm: ArmSummary, domain: str) -> dict[str, float | None]:
         return {task: score.score for task, score in arm.scores.items() if score.domain == domain}
 
-    compared = holm([compare(one.name, within(one, d), two.name, within(two, d)) for d, one, two in keyed])
-    found: dict[str, list[Comparison]] = {}
+    compared = holm([compare(pair.name, within(pair, d), two.name, within(two, d)) for d, pair, two in keyed])
+    found: dict[str, list[PairedComparison]] = {}
     for (domain, _, _), comparison in zip(keyed, compared, strict=True):
         if comparison.n:
             found.setdefault(domain, []).append(comparison)

@@ -71,7 +71,7 @@ class Task(_Value):
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         given = value if isinstance(value, list | tuple) else [value]
-        return [str(one) if isinstance(one, int | float) else one for one in given if one is not None]
+        return [str(item) if isinstance(item, int | float) else item for item in given if item is not None]
 
     @field_validator("rubric")
     @classmethod
@@ -130,10 +130,10 @@ class TaskSet(_Value):
 def first_repeated(ids: Iterable[str]) -> str | None:
     """The first id that stands there twice."""
     seen: set[str] = set()
-    for one in ids:
-        if one in seen:
-            return one
-        seen.add(one)
+    for id_ in ids:
+        if id_ in seen:
+            return id_
+        seen.add(id_)
     return None
 
 
@@ -141,11 +141,11 @@ _TELLING = 40
 """Characters from which a criterion's words are the rubric's own: "States the year" stands in innocent pages too."""
 
 
-def guarded(config: FusionConfig, tasks: TaskSet) -> FusionConfig:
+def with_contamination_guard(config: FusionConfig, tasks: TaskSet) -> FusionConfig:
     """`config` with `tasks`' hosts and rubric fragments excluded, beside what it excludes already.
 
     Pages are compared with every fragment, so that a run of one task is best guarded for that task alone:
-    `guarded(config, tasks.only([task.id]))`.
+    `with_contamination_guard(config, tasks.only([task.id]))`.
     """
     exclude = exclusions(tasks)
     merged = Exclude(domains=config.excluded_domains, fragments=config.blocked_fragments) | exclude

@@ -19,9 +19,9 @@ from fusion_tool.graph.nodes.judge import judge
 from fusion_tool.graph.nodes.panelist import panelist
 from fusion_tool.graph.nodes.route import route
 from fusion_tool.graph.nodes.synthesize import synthesize
-from fusion_tool.graph.runtime import RunContext, Wiring
+from fusion_tool.graph.runtime import GraphOptions, RunContext
 from fusion_tool.graph.state import FusionInput, FusionOutput, FusionState, SeatTask
-from fusion_tool.graph.tracing import DiscreetGraph
+from fusion_tool.graph.tracing import RedactedGraph
 from fusion_tool.routing.classifier.classify import Classifier
 
 
@@ -47,12 +47,12 @@ def build_graph(
         A graph that takes `{"question": ..., "context": ...}` or `{"messages": [...]}` and returns
         `{"result": ...}`, a `FusionResult` as a dict, and the answer as a message where messages came in.
     """
-    wiring = Wiring(config, tuple(panel_tools), classifier)
+    options = GraphOptions(config, tuple(panel_tools), classifier)
     schema: type[FusionConfig] = RunContext
     graph = StateGraph(FusionState, context_schema=schema, input_schema=FusionInput, output_schema=FusionOutput)
 
     def bound(node: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
-        return partial(node, wiring=wiring)
+        return partial(node, options=options)
 
     graph.add_node("route", bound(route))
     graph.add_node("fan_out", bound(fan_out), destinations=("panelist",))
@@ -65,4 +65,4 @@ def build_graph(
     graph.add_edge("panelist", "judge")
     graph.add_edge("synthesize", "ground")
     graph.add_edge("ground", END)
-    return DiscreetGraph.of(graph.compile(name="fusion", checkpointer=checkpointer), config)
+    return RedactedGraph.of(graph.compile(name="fusion", checkpointer=checkpointer), config)

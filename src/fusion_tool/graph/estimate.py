@@ -15,19 +15,19 @@ from fusion_tool.budget.amounts import (
     BYTES_A_TOKEN,
     RESULT_TOKENS,
     TURN_TOKENS,
+    Alternative,
     Amount,
     Estimate,
-    Row,
-    Versus,
+    EstimateRow,
 )
-from fusion_tool.budget.ledger import TOOLS_BYTES, Ledger, Tab, shares
+from fusion_tool.budget.ledger import TOOLS_BYTES, Ledger, StageBudget, shares
 from fusion_tool.budget.pricing import cost_of, is_priced
-from fusion_tool.budget.usage import Stage, is_search, search_at
+from fusion_tool.budget.usage import StageName, is_search, search_name
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
-from fusion_tool.graph.agents.judge import shape
+from fusion_tool.graph.agents.judge import schema_text
 from fusion_tool.graph.prompts import render
-from fusion_tool.graph.strategies import ESCALATION, Chances, Times, chances
+from fusion_tool.graph.strategies import ESCALATION, CallCount, ExpectedCalls, expected_calls
 from fusion_tool.tools.search.search import search_fee
 
 WORST_BYTES_A_TOKEN = 6
@@ -70,17 +70,17 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
         versus: Models, `"provider:model"`, each priced as if asked alone.
     """
     sizes = _sizes(config, len((question + context).encode(errors="replace")))
-    alike = [_turns_of_a_seat(one.model_name, one.max_tokens, sizes) for one in config.panel]
+    alike = [_turns_of_a_seat(panelist.model_name, panelist.max_tokens, sizes) for panelist in config.panel]
     dear_last = sorted(range(len(alike)), key=lambda seat: (alike[seat].usd is None, alike[seat].usd))
-    odds = chances(config, dear_last)
+    odds = expected_calls(config, dear_last)
     seats = config.panel[: len(odds.seats)]
     rows = [_seat(seat, sizes, config, odds.seats[seat]) for seat in range(len(seats))]
     rows += _searches(sizes, config, odds)
     later: list[tuple[str, Panelist]] = []
-    if odds.judge.most:
+    if odds.judge.maximum:
         later.append(("judge", config.judge_or_default))
         rows.append(_judge(sizes, config, odds.judge))
-    if odds.synthesizer.most:
+    if odds.synthesizer.maximum:
         later.append(("synthesizer", config.synthesizer_or_default))
         rows.append(_synthesizer(sizes, config, odds.synthesizer))
     roles = [*((f"panel.{i}", seat) for i, seat in enumerate(seats)), *later]
@@ -90,12 +90,14 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
     return Estimate(
         rows=rows,
         expected=expected,
-        worst=Amount.total(row.worst for row in rows).within(config.limits, 1.0),
+        worst=Amount.total(row.worst for row in rows).capped(config.limits, 1.0),
         unpriced=[
-            name for name in dict.fromkeys(name for _, one in roles for name in _models(one)) if not is_priced(name)
+            name for name in dict.fromkeys(name for _, role in roles for name in _models(role)) if not is_priced(name)
         ],
-        versus=[Versus(model=name, expected=one, ratio=_ratio(models.usd, one.usd)) for name, one in alone],
-        refused=_refused(config, roles, question + context),
+        versus=[
+            Alternative(model=name, expected=amount, ratio=_ratio(models.usd, amount.usd)) for name, amount in alone
+        ],
+        refused=_refusal_reason(config, roles, question + context),
         assumptions=list(ASSUMPTIONS),
     )
 
@@ -116,7 +118,7 @@ def _sizes(config: FusionConfig, asked: int) -> _Sizes:
     system = f"{render('panelist', nonce=_NONCE, today=_DATE)}\n\n{hint}".strip()
     user = render("question", question="", context="", evidence="")
     settled = render("judge_settled")
-    judge = render("judge", nonce=_NONCE, shape=shape(["A", "B"], settled=True), also=settled)
+    judge = render("judge", nonce=_NONCE, shape=schema_text(["A", "B"], settled=True), also=settled)
     judge += render("judge_answers", question="", answers="")
     material = render("synthesizer_material", question="", context="", answers="", analysis="")
     writer = render("synthesizer", nonce=_NONCE, today=_DATE, wishes="") + material
@@ -125,29 +127,29 @@ def _sizes(config: FusionConfig, asked: int) -> _Sizes:
     return _Sizes(sizes[0], sizes[1], sizes[2], turns)
 
 
-def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: Times) -> Row:
-    one, chained = config.panel[seat], config.strategy == "chain"
+def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow:
+    panelist, chained = config.panel[seat], config.strategy == "chain"
     base = sizes.seat + (_answers_bytes(config) if chained else 0)  # it may see all the others
     prompts, results = list[int](), 0
     if sizes.turns:  # all results in the second prompt already, and every turn as long as it may be
         base, results = base + TOOLS_BYTES, sizes.turns * WORST_RESULT_BYTES
         later = range(1, sizes.turns + EXTRA_TURNS)
-        prompts = [base, *(base + results + turn * _answer_bytes(one) for turn in later)]
+        prompts = [base, *(base + results + turn * _answer_bytes(panelist) for turn in later)]
     if config.search is not None or config.documents is not None:
         prompts.append(base + results + WORST_EVIDENCE_BYTES)
     seen = ANSWER_TOKENS if chained else 0
-    return Row(
+    return EstimateRow(
         stage="panelist",
         seat=config.seat_labels[seat],
-        model=one.model_name,
-        expected=_turns_of_a_seat(one.model_name, one.max_tokens, sizes, seen).times(often.expected),
-        worst=_reserved("panelist", one, prompts or [base])
-        .times(often.most)
-        .within(config.limits, shares(config.strategy)["panelist"] * often.most / seats_asked(config)),
+        model=panelist.model_name,
+        expected=_turns_of_a_seat(panelist.model_name, panelist.max_tokens, sizes, seen).scaled(often.expected),
+        worst=_reserved_amount("panelist", panelist, prompts or [base])
+        .scaled(often.maximum)
+        .capped(config.limits, shares(config.strategy)["panelist"] * often.maximum / seats_asked(config)),
     )
 
 
-def _searches(sizes: _Sizes, config: FusionConfig, odds: Chances) -> Iterator[Row]:
+def _searches(sizes: _Sizes, config: FusionConfig, odds: ExpectedCalls) -> Iterator[EstimateRow]:
     """A row a provider that charges for searches; the first of all is asked, and the others where it finds nothing."""
     if config.search is None:
         return
@@ -157,46 +159,50 @@ def _searches(sizes: _Sizes, config: FusionConfig, odds: Chances) -> Iterator[Ro
             continue
         often = math.ceil(sizes.turns / 2) if sizes.turns else 1
         expected = 0.0 if place else fee * often * sum(seat.expected for seat in odds.seats)
-        worst = fee * (sizes.turns + 1) * sum(seat.most for seat in odds.seats)
-        yield Row(
+        worst = fee * (sizes.turns + 1) * sum(seat.maximum for seat in odds.seats)
+        yield EstimateRow(
             stage="panelist",
             seat=None,
-            model=search_at(provider),
+            model=search_name(provider),
             expected=Amount(usd=expected),
-            worst=Amount(usd=worst).within(config.limits, shares(config.strategy)["panelist"]),
+            worst=Amount(usd=worst).capped(config.limits, shares(config.strategy)["panelist"]),
         )
 
 
-def _judge(sizes: _Sizes, config: FusionConfig, often: Times) -> Row:
-    one = config.judge_or_default
+def _judge(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow:
+    panelist = config.judge_or_default
     asked = sizes.judge + _answers_bytes(config) * (2 if config.follow_up else 1)
-    corrected = asked + _answer_bytes(one) + sizes.judge  # what it said, and what was wrong with it
+    corrected = asked + _answer_bytes(panelist) + sizes.judge  # what it said, and what was wrong with it
     prompt = sizes.judge // BYTES_A_TOKEN + len(config.panel) * ANSWER_TOKENS
-    return Row(
+    return EstimateRow(
         stage="judge",
         seat=None,
-        model=one.model_name,
-        expected=_priced(one.model_name, prompt, _at_most(ANALYSIS_TOKENS, one.max_tokens)).times(often.expected),
-        worst=_reserved("judge", one, [asked, corrected])
-        .times(often.most)
-        .within(config.limits, shares(config.strategy)["judge"]),
+        model=panelist.model_name,
+        expected=_priced_amount(panelist.model_name, prompt, _at_most(ANALYSIS_TOKENS, panelist.max_tokens)).scaled(
+            often.expected
+        ),
+        worst=_reserved_amount("judge", panelist, [asked, corrected])
+        .scaled(often.maximum)
+        .capped(config.limits, shares(config.strategy)["judge"]),
     )
 
 
-def _synthesizer(sizes: _Sizes, config: FusionConfig, often: Times) -> Row:
-    one, judge = config.synthesizer_or_default, config.judge_or_default
+def _synthesizer(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow:
+    panelist, judge = config.synthesizer_or_default, config.judge_or_default
     answers = _answers_bytes(config) * (2 if config.follow_up else 1)
     asked = sizes.synthesizer + answers + WORST_GROWTH * _answer_bytes(judge)
-    worst = [_reserved("synthesizer", one, [asked])]
-    if judge.model_name not in _models(one):  # it writes where nobody else does
-        worst.append(_reserved("synthesizer", judge.model_copy(update={"fallbacks": ()}), [asked]))
+    worst = [_reserved_amount("synthesizer", panelist, [asked])]
+    if judge.model_name not in _models(panelist):  # it writes where nobody else does
+        worst.append(_reserved_amount("synthesizer", judge.model_copy(update={"fallbacks": ()}), [asked]))
     prompt = sizes.synthesizer // BYTES_A_TOKEN + len(config.panel) * ANSWER_TOKENS + ANALYSIS_TOKENS
-    return Row(
+    return EstimateRow(
         stage="synthesizer",
         seat=None,
-        model=one.model_name,
-        expected=_priced(one.model_name, prompt, _at_most(ANSWER_TOKENS, one.max_tokens)).times(often.expected),
-        worst=Amount.total(worst).within(config.limits, 1.0),
+        model=panelist.model_name,
+        expected=_priced_amount(panelist.model_name, prompt, _at_most(ANSWER_TOKENS, panelist.max_tokens)).scaled(
+            often.expected
+        ),
+        worst=Amount.total(worst).capped(config.limits, 1.0),
     )
 
 
@@ -204,38 +210,46 @@ def _turns_of_a_seat(model: str, max_tokens: int | None, sizes: _Sizes, seen: in
     """A seat's expected calls: a prompt with `seen` tokens of others that grows by a result a turn, then the answer."""
     prompt = seen + (sizes.seat + (TOOLS_BYTES if sizes.turns else 0)) // BYTES_A_TOKEN
     grown = RESULT_TOKENS + TURN_TOKENS
-    turns = [_priced(model, prompt + turn * grown, TURN_TOKENS) for turn in range(sizes.turns)]
-    return Amount.total([*turns, _priced(model, prompt + sizes.turns * grown, _at_most(ANSWER_TOKENS, max_tokens))])
+    turns = [_priced_amount(model, prompt + turn * grown, TURN_TOKENS) for turn in range(sizes.turns)]
+    return Amount.total(
+        [*turns, _priced_amount(model, prompt + sizes.turns * grown, _at_most(ANSWER_TOKENS, max_tokens))]
+    )
 
 
-def _reserved(stage: Stage, one: Panelist, prompts: Sequence[int]) -> Amount:
-    """What a ledger without a limit reserves for these prompts, sent to every model of `one`."""
-    tab = Tab(Ledger(usd=math.inf, tokens=None), stage)
-    held = [tab.hold(name, size, one.max_tokens) for name in _models(one) for size in prompts]
+def _reserved_amount(stage: StageName, panelist: Panelist, prompts: Sequence[int]) -> Amount:
+    """What a ledger without a limit reserves for these prompts, sent to every model of `panelist`."""
+    budget = StageBudget(Ledger(usd=math.inf, tokens=None), stage)
+    held = [
+        budget.reserve_unpersisted(name, size, panelist.max_tokens) for name in _models(panelist) for size in prompts
+    ]
     answers = sum(hold.max_tokens or 0 for hold in held)
     return Amount(
         input_tokens=sum(hold.tokens for hold in held) - answers,
         output_tokens=answers,
-        usd=sum(hold.usd for hold in held) if all(map(is_priced, _models(one))) else None,
+        usd=sum(hold.usd for hold in held) if all(map(is_priced, _models(panelist))) else None,
     )
 
 
-def _priced(model: str, asked: int, answered: int) -> Amount:
+def _priced_amount(model: str, asked: int, answered: int) -> Amount:
     usd = cost_of(model, input_tokens=asked, output_tokens=answered)[0]
     return Amount(input_tokens=asked, output_tokens=answered, usd=usd)
 
 
-def _models(one: Panelist) -> tuple[str, ...]:
-    return one.model_name, *one.fallbacks
+def _models(panelist: Panelist) -> tuple[str, ...]:
+    return panelist.model_name, *panelist.fallbacks
 
 
 def _at_most(tokens: int, max_tokens: int | None) -> int:
     return tokens if max_tokens is None else min(tokens, max_tokens)
 
 
-def _answer_bytes(one: Panelist) -> int:
-    """What the longest answer that a limit lets `one` give becomes in a later prompt."""
-    longest = Tab(Ledger(usd=math.inf, tokens=None), "panelist").hold(one.model_name, 0, one.max_tokens).max_tokens
+def _answer_bytes(panelist: Panelist) -> int:
+    """What the longest answer that a limit lets `panelist` give becomes in a later prompt."""
+    longest = (
+        StageBudget(Ledger(usd=math.inf, tokens=None), "panelist")
+        .reserve_unpersisted(panelist.model_name, 0, panelist.max_tokens)
+        .max_tokens
+    )
     return WORST_BYTES_A_TOKEN * (longest or 0)
 
 
@@ -247,7 +261,7 @@ def _ratio(whole: float | None, alone: float | None) -> float | None:
     return None if whole is None or not alone else whole / alone
 
 
-def _refused(config: FusionConfig, roles: Iterable[tuple[str, Panelist]], asked: str) -> str | None:
+def _refusal_reason(config: FusionConfig, roles: Iterable[tuple[str, Panelist]], asked: str) -> str | None:
     try:
         check_limits(config, roles, asked)
     except (BudgetExceeded, ConfigError) as error:

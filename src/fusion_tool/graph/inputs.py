@@ -10,7 +10,7 @@ from fusion_tool.graph.state import FusionState
 _LONGEST_QUESTION = 100_000
 
 
-class Asked(NamedTuple):
+class RunInput(NamedTuple):
     """A question, what is known about it, how the answer shall be written, and whether it came as a message."""
 
     question: str
@@ -20,12 +20,12 @@ class Asked(NamedTuple):
     from_messages: bool
 
     @property
-    def is_written(self) -> bool:
+    def needs_synthesizer(self) -> bool:
         """Whether only a synthesizer can give the answer its form: no seat is told of it."""
         return bool(self.instructions or self.answer_schema)
 
 
-def read(state: FusionState) -> Asked:
+def parse_input(state: FusionState) -> RunInput:
     """What came in: of messages the last human one is the question, earlier ones are known, the system's are wishes.
 
     Raises:
@@ -38,8 +38,11 @@ def read(state: FusionState) -> Asked:
     from_messages = last is not None and not question
     if last is not None and not question:
         question = str(messages[last].text)
-        known = _joined(known, *(f"{one.type}: {one.text}" for one in messages[:last] if one.text and not _rules(one)))
-        instructions = _joined(instructions, *(str(one.text) for one in messages if _rules(one)))
+        known = _join(
+            known,
+            *(f"{message.type}: {message.text}" for message in messages[:last] if message.text and not _rules(message)),
+        )
+        instructions = _join(instructions, *(str(message.text) for message in messages if _rules(message)))
     if not question.strip():
         raise ConfigError("is empty; ask something", field="question")
     if len(question) > _LONGEST_QUESTION:
@@ -48,12 +51,12 @@ def read(state: FusionState) -> Asked:
             "a documents folder or the context",
             field="question",
         )
-    return Asked(question.strip(), known, instructions, state.get("answer_schema"), from_messages)
+    return RunInput(question.strip(), known, instructions, state.get("answer_schema"), from_messages)
 
 
 def _rules(message: AnyMessage) -> bool:
     return isinstance(message, SystemMessage)
 
 
-def _joined(*texts: str) -> str:
+def _join(*texts: str) -> str:
     return "\n\n".join(text for text in texts if text)

@@ -12,16 +12,16 @@ from weakref import WeakValueDictionary
 
 from langgraph.config import get_config
 
-from fusion_tool.budget.ledger import Ledger, Spent, Tab, shares
-from fusion_tool.budget.session import SESSION, Session
-from fusion_tool.budget.usage import Stage
+from fusion_tool.budget.ledger import Ledger, Spent, StageBudget, shares
+from fusion_tool.budget.session import SESSION_KEY, Session
+from fusion_tool.budget.usage import StageName
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.graph.state import SeatRecord, StageRecord
 
 _FIRST_PART = 0.7
 
 
-def deadline(config: FusionConfig, stage: Stage, worked: float) -> float:
+def stage_deadline(config: FusionConfig, stage: StageName, worked: float) -> float:
     """When a stage that begins now must end, on `time.monotonic`'s clock.
 
     Counted is time at work, not since the start, so that a run that was paused or resumed keeps what it had left.
@@ -34,29 +34,29 @@ def deadline(config: FusionConfig, stage: Stage, worked: float) -> float:
     return time.monotonic() + config.limits.seconds * shares(config.strategy)[stage] - worked
 
 
-def wave_seconds(config: FusionConfig, worked: float, more: int) -> float:
+def wave_seconds(config: FusionConfig, worked: float, later_waves: int) -> float:
     """How long a wave may work, in seconds.
 
     Args:
         config: The run's configuration.
         worked: Seconds that the run has worked.
-        more: How many waves may come after it; they are left their part.
+        later_waves: How many waves may come after it; they are left their part.
     """
     left = config.limits.seconds * shares(config.strategy)["panelist"] - worked
-    part = left if more <= 0 else left * _FIRST_PART
+    part = left if later_waves <= 0 else left * _FIRST_PART
     return part if config.limits.seat_seconds is None else min(part, config.limits.seat_seconds)
 
 
-def fair_part(until: float, models: int) -> float:
+def share_of_deadline(deadline: float, models: int) -> float:
     """When the first of `models` that are left to try must be done, so that a silent one leaves time for the next.
 
     It gets most of the time: a strong model that thinks long is more common than a silent one.
     """
     now = time.monotonic()
-    return until if models <= 1 else now + (until - now) * _FIRST_PART
+    return deadline if models <= 1 else now + (deadline - now) * _FIRST_PART
 
 
-def seconds_worked(records: Sequence[SeatRecord], judgement: StageRecord | None = None) -> float:
+def elapsed_work(records: Sequence[SeatRecord], judgement: StageRecord | None = None) -> float:
     """What a run's stages took so far: its waves one after the other, the seats of each side by side."""
     waves = {record["wave"] for record in records}
     panel = sum(max(r["seconds"] for r in records if r["wave"] == wave) for wave in waves)
@@ -69,7 +69,7 @@ def spent_so_far(records: Sequence[SeatRecord], judgement: StageRecord | None = 
     return sum((Spent(usd, int(tokens)) for usd, tokens in earlier), Spent())
 
 
-def ledger_after(config: FusionConfig, spent: Spent) -> Ledger:
+def run_ledger(config: FusionConfig, spent: Spent) -> Ledger:
     """The run's limits with what is spent taken off, inside what its session leaves."""
     return Ledger(
         usd=config.limits.usd,
@@ -82,24 +82,24 @@ def ledger_after(config: FusionConfig, spent: Spent) -> Ledger:
 
 def session_ledger() -> Ledger | None:
     """That of the session which the run at work is part of, if any."""
-    session: Session | None = get_config().get("configurable", {}).get(SESSION)
+    session: Session | None = get_config().get("configurable", {}).get(SESSION_KEY)
     return session.ledger if session else None
 
 
-def limits_reached(tab: Tab, until: float) -> list[str]:
+def limit_marks(budget: StageBudget, deadline: float) -> list[str]:
     """Which limit a stage that failed had run into, as marks of `degraded`."""
-    marks = ["budget_exhausted"] if tab.refused else []
-    return [*marks, "deadline_reached"] if time.monotonic() >= until else marks
+    marks = ["budget_exhausted"] if budget.is_exhausted else []
+    return [*marks, "deadline_reached"] if time.monotonic() >= deadline else marks
 
 
-_gates: WeakValueDictionary[str, "Gate"] = WeakValueDictionary()
+_gates: WeakValueDictionary[str, "QuorumGate"] = WeakValueDictionary()
 
 
-class LateSeat(Exception):  # noqa: N818 - it is the seat's fate, told to the panelist node alone
+class LateSeatError(Exception):
     """The gate closed while this seat was still at work."""
 
 
-class Gate:
+class QuorumGate:
     """Closes `grace_seconds` after the `quorum`-th seat has answered; with no quorum it stays open."""
 
     def __init__(self, *, quorum: int | None, grace_seconds: float) -> None:
@@ -109,7 +109,7 @@ class Gate:
         self._inside: set[asyncio.Timeout] = set()
         self._closes_at: float | None = None
 
-    def answered(self, seat: str) -> None:
+    def record_answer(self, seat: str) -> None:
         """Count the usable answer of `seat`, once."""
         self._answered.add(seat)
         if self._quorum is None or len(self._answered) < self._quorum or self._closes_at is not None:
@@ -123,7 +123,7 @@ class Gate:
         """Do a seat's work inside.
 
         Raises:
-            LateSeat: The gate closed first; the work was cancelled.
+            LateSeatError: The gate closed first; the work was cancelled.
         """
         scope = asyncio.timeout_at(self._closes_at)
         try:
@@ -135,13 +135,13 @@ class Gate:
                     self._inside.discard(scope)
         except TimeoutError:
             if scope.expired():
-                raise LateSeat from None
+                raise LateSeatError from None
             raise
 
 
-def gate_of(key: str, *, quorum: int | None, grace_seconds: float) -> Gate:
+def shared_gate(key: str, *, quorum: int | None, grace_seconds: float) -> QuorumGate:
     """The gate of `key`, shared by all who hold it; it goes with the last of them."""
     gate = _gates.get(key)
     if gate is None:
-        gate = _gates[key] = Gate(quorum=quorum, grace_seconds=grace_seconds)
+        gate = _gates[key] = QuorumGate(quorum=quorum, grace_seconds=grace_seconds)
     return gate

@@ -9,13 +9,13 @@ from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import RecursionRefused
 from fusion_tool.models.factory import check_models
 from fusion_tool.tools.build import check_tools
-from fusion_tool.tools.untrusted import with_exclusions
+from fusion_tool.tools.untrusted import apply_exclusions
 
 _inside_seat: ContextVar[bool] = ContextVar("fusion_inside_seat", default=False)
 
 
 @contextmanager
-def seat_at_work() -> Iterator[None]:
+def inside_seat() -> Iterator[None]:
     """Mark everything that is called inside as a seat's doing."""
     token = _inside_seat.set(True)
     try:
@@ -24,7 +24,7 @@ def seat_at_work() -> Iterator[None]:
         _inside_seat.reset(token)
 
 
-def refuse_inside_seat() -> None:
+def forbid_nested_run() -> None:
     """Fail where the caller is a seat of another run.
 
     Raises:
@@ -36,13 +36,13 @@ def refuse_inside_seat() -> None:
         )
 
 
-async def check(config: FusionConfig, panel_tools: Sequence[Any], *, is_written: bool = False) -> str:
+async def check_run(config: FusionConfig, panel_tools: Sequence[Any], *, needs_synthesizer: bool = False) -> str:
     """Whether everything that a run needs can work here, before anything is paid for.
 
     Args:
         config: What the run uses.
         panel_tools: The caller's own tools.
-        is_written: Whether a synthesizer is needed even where one seat is asked alone.
+        needs_synthesizer: Whether a synthesizer is needed even where one seat is asked alone.
 
     Returns:
         What the shell is.
@@ -51,8 +51,8 @@ async def check(config: FusionConfig, panel_tools: Sequence[Any], *, is_written:
         ConfigError: A model or tool cannot work.
         SandboxUnavailable: The shell is required and does not work here.
     """
-    check_models(_roles(config, is_written=is_written))
-    with_exclusions(panel_tools, config)
+    check_models(_roles(config, is_written=needs_synthesizer))
+    apply_exclusions(panel_tools, config)
     return await check_tools(config)
 
 

@@ -27,25 +27,25 @@ _WHOLE = frozenset({"run_id", "parent_run_id", "tags", "metadata", "name", "run_
 """An event's arguments that hold no content; what a caller writes into tags and metadata is his to choose."""
 
 
-def left_of(key: str, value: Any) -> Any:
+def redact_argument(key: str, value: Any) -> Any:
     """What is left of an event's named argument."""
     if key in _WHOLE or value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, LLMResult):
         return _reply(value)
-    return _told(value) if key in _TOLD else None
+    return _redact_value(value) if key in _TOLD else None
 
 
-def _told(value: Any, key: str = "") -> Any:
+def _redact_value(value: Any, key: str = "") -> Any:
     """Numbers, switches and known names, at any depth; `None` in place of all else."""
     if isinstance(value, dict):
-        return {name: _told(one, name) for name, one in value.items()}
+        return {name: _redact_value(value, name) for name, value in value.items()}
     if value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and key in _NAMES):
         return value
     return None
 
 
-def named(serialized: Any) -> Any:
+def class_name_only(serialized: Any) -> Any:
     """What kind of object runs, not how it was made: its arguments may hold prompts."""
     return {key: serialized[key] for key in ("lc", "type", "id", "name") if key in serialized} if serialized else None
 
@@ -55,21 +55,25 @@ def _prompts(batches: list[list[Any]]) -> list[list[ChatMessage]]:
 
 
 def _reply(result: LLMResult) -> LLMResult:
-    said = [[_generation(one) for one in batch] for batch in result.generations]
-    return LLMResult(generations=said, llm_output=_told(result.llm_output))
+    said = [[_generation(document) for document in batch] for batch in result.generations]
+    return LLMResult(generations=said, llm_output=_redact_value(result.llm_output))
 
 
-def _generation(one: Any) -> Generation:
-    info = _told(one.generation_info)
-    if not isinstance(one, ChatGeneration):
+def _generation(generation: Any) -> Generation:
+    info = _redact_value(generation.generation_info)
+    if not isinstance(generation, ChatGeneration):
         return Generation(text="", generation_info=info)
-    usage, told = getattr(one.message, "usage_metadata", None), _told(one.message.response_metadata)
+    usage, told = (
+        getattr(generation.message, "usage_metadata", None),
+        _redact_value(generation.message.response_metadata),
+    )
     return ChatGeneration(
-        message=AIMessage("", id=one.message.id, usage_metadata=usage, response_metadata=told), generation_info=info
+        message=AIMessage("", id=generation.message.id, usage_metadata=usage, response_metadata=told),
+        generation_info=info,
     )
 
 
-def _nameless(error: BaseException) -> BaseException:
+def _error_without_text(error: BaseException) -> BaseException:
     """An error of the same name; its text may quote a prompt or an answer, and its traceback the texts at hand."""
     of_that_name: type[Exception] = type(type(error).__name__, (Exception,), {})
     return of_that_name("its text is withheld")
@@ -84,20 +88,20 @@ def _no_text(_value: Any) -> str:
 
 
 ARGUMENTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
-    "on_chain_start": (named, _nothing),
+    "on_chain_start": (class_name_only, _nothing),
     "on_chain_end": (_nothing,),
-    "on_chain_error": (_nameless,),
-    "on_chat_model_start": (named, _prompts),
-    "on_llm_start": (named, lambda prompts: [""] * len(prompts)),
+    "on_chain_error": (_error_without_text,),
+    "on_chat_model_start": (class_name_only, _prompts),
+    "on_llm_start": (class_name_only, lambda prompts: [""] * len(prompts)),
     "on_llm_new_token": (_no_text,),
     "on_llm_end": (_reply,),
-    "on_llm_error": (_nameless,),
-    "on_tool_start": (named, _no_text),
+    "on_llm_error": (_error_without_text,),
+    "on_tool_start": (class_name_only, _no_text),
     "on_tool_end": (_no_text,),
-    "on_tool_error": (_nameless,),
-    "on_retriever_start": (named, _no_text),
+    "on_tool_error": (_error_without_text,),
+    "on_retriever_start": (class_name_only, _no_text),
     "on_retriever_end": (lambda _documents: [],),
-    "on_retriever_error": (_nameless,),
+    "on_retriever_error": (_error_without_text,),
 }
 """The events that a content-free handler is told of, and what is left of their own arguments, in their order."""
 
@@ -107,13 +111,13 @@ _LEFT: dict[str, Any] = {
     "outputs": lambda _: {},
     "attachments": lambda _: None,
     "error": lambda text: text and re.split(r"\W", text, maxsplit=1)[0],
-    "events": lambda events: [{key: one[key] for key in ("name", "time") if key in one} for one in events or ()],
-    "serialized": named,
+    "events": lambda events: [{key: event[key] for key in ("name", "time") if key in event} for event in events or ()],
+    "serialized": class_name_only,
 }
 """What is left of the fields of a run that hold content; an error keeps its name, with which its text begins."""
 
 
-class ContentFreeClient:
+class RedactingClient:
     """A `langsmith.Client` that sends runs without what was said."""
 
     def __init__(self, client: Any) -> None:
@@ -125,25 +129,23 @@ class ContentFreeClient:
     def create_run(self, name: str, inputs: Any, run_type: Any, **more: Any) -> None:
         """As the client's."""
         del inputs
-        self._client.create_run(name, {}, run_type, **_cleaned_fields(more))
+        self._client.create_run(name, {}, run_type, **_redact_fields(more))
 
     def update_run(self, run_id: Any, **more: Any) -> None:
         """As the client's."""
-        self._client.update_run(run_id, **_cleaned_fields(more))
+        self._client.update_run(run_id, **_redact_fields(more))
 
 
-class ClientOfTracer:
+class RedactingClientAttribute:
     """A tracer's `client`, content-free to whoever asks for it."""
 
     def __get__(self, tracer: Any, _owner: Any = None) -> Any:
         """The tracer's own client, behind one that holds back."""
-        return self if tracer is None else ContentFreeClient(vars(tracer)["client"])
+        return self if tracer is None else RedactingClient(vars(tracer)["client"])
 
     def __set__(self, tracer: Any, client: Any) -> None:
         """Take a client, be it one of ours already."""
-        vars(tracer)["client"] = (
-            vars(client).get("_client", client) if isinstance(client, ContentFreeClient) else client
-        )
+        vars(tracer)["client"] = vars(client).get("_client", client) if isinstance(client, RedactingClient) else client
 
 
 def with_cost(on_llm_end: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
@@ -151,7 +153,12 @@ def with_cost(on_llm_end: Callable[[Any, Any], None]) -> Callable[[Any, Any], No
 
     @wraps(on_llm_end)
     def told(self: Any, run: Any) -> None:
-        said = [one["message"]["kwargs"] for batch in run.outputs["generations"] for one in batch if "message" in one]
+        said = [
+            document["message"]["kwargs"]
+            for batch in run.outputs["generations"]
+            for document in batch
+            if "message" in document
+        ]
         costs = [message.get("response_metadata", {}).get("cost_usd") for message in said]
         run.extra.setdefault("metadata", {})["cost_usd"] = costs[0] if costs else None
         on_llm_end(self, run)
@@ -159,38 +166,40 @@ def with_cost(on_llm_end: Callable[[Any, Any], None]) -> Callable[[Any, Any], No
     return told
 
 
-def _cleaned_fields(fields: dict[str, Any]) -> dict[str, Any]:
+def _redact_fields(fields: dict[str, Any]) -> dict[str, Any]:
     return {key: _LEFT[key](value) if key in _LEFT else value for key, value in fields.items()}
 
 
-def content_free(callbacks: Callbacks) -> CallbackManager:
+def redact_callbacks(callbacks: Callbacks) -> CallbackManager:
     """`callbacks`, and the handlers that the environment enables, content-free.
 
     Handlers of a caller's own stream stay as they are, and so do those of context variables, such as `collect_runs()`:
     who opens one around a run reads it himself.
     """
     manager = CallbackManager.configure(inheritable_callbacks=callbacks)
-    readers = _opened_by_the_caller()
+    readers = _caller_trace()
     for handlers in (manager.handlers, manager.inheritable_handlers):
-        handlers[:] = [one if any(one is other for other in readers) else _muted(one) for one in handlers]
+        handlers[:] = [
+            handler if any(handler is other for other in readers) else _mute(handler) for handler in handlers
+        ]
     return manager
 
 
-def _opened_by_the_caller() -> list[Any]:
+def _caller_trace() -> list[Any]:
     """The handlers in context variables, which LangChain adds again wherever it does not find these very objects."""
     from langchain_core.tracers.context import _configure_hooks
 
     return [variable.get() for variable, _, handler_class, _ in _configure_hooks if handler_class is None]
 
 
-def _muted(handler: BaseCallbackHandler) -> BaseCallbackHandler:
+def _mute(handler: BaseCallbackHandler) -> BaseCallbackHandler:
     from langchain_core.tracers._streaming import _StreamingCallbackHandler
 
     if isinstance(handler, _StreamingCallbackHandler) or getattr(handler, "is_content_free", False):
         return handler
     cls: Any = type(handler)
-    muted: BaseCallbackHandler = object.__new__(_muted_class(cls))
-    slots = {slot for one in cls.__mro__ for slot in one.__dict__.get("__slots__", ())}
+    muted: BaseCallbackHandler = object.__new__(_mute_class(cls))
+    slots = {slot for base in cls.__mro__ for slot in base.__dict__.get("__slots__", ())}
     for slot in slots - {"__weakref__"} | {"__dict__"}:
         if hasattr(handler, slot):
             object.__setattr__(muted, slot, getattr(handler, slot))
@@ -198,17 +207,19 @@ def _muted(handler: BaseCallbackHandler) -> BaseCallbackHandler:
 
 
 @lru_cache(maxsize=64)
-def _muted_class(cls: Any) -> Any:
+def _mute_class(cls: Any) -> Any:
     from langchain_core.tracers.langchain import LangChainTracer
 
-    own: dict[str, Any] = {name: _cleaned(name, getattr(cls, name)) for name in dir(cls) if name.startswith("on_")}
+    own: dict[str, Any] = {
+        name: _redacting_hook(name, getattr(cls, name)) for name in dir(cls) if name.startswith("on_")
+    }
     own |= {"is_content_free": True, "__module__": __name__}
     if issubclass(cls, LangChainTracer):
-        own |= {"client": ClientOfTracer(), "_on_llm_end": with_cost(cls._on_llm_end)}
+        own |= {"client": RedactingClientAttribute(), "_on_llm_end": with_cost(cls._on_llm_end)}
     return type(f"ContentFree{cls.__name__}", (cls,), own)
 
 
-def _cleaned(event: str, hook: Callable[..., Any]) -> Callable[..., Any]:
+def _redacting_hook(event: str, hook: Callable[..., Any]) -> Callable[..., Any]:
     """The event's `hook`, called with what `ARGUMENTS` leaves; nothing for events that are not there."""
     cleaners = ARGUMENTS.get(event)
 
@@ -216,8 +227,8 @@ def _cleaned(event: str, hook: Callable[..., Any]) -> Callable[..., Any]:
     def called(self: Any, *given: Any, **more: Any) -> Any:
         if cleaners is None:
             return None
-        kept = [clean(one) for clean, one in zip(cleaners, given, strict=False)]
-        return hook(self, *kept, **{key: left_of(key, value) for key, value in more.items()})
+        kept = [clean(value) for clean, value in zip(cleaners, given, strict=False)]
+        return hook(self, *kept, **{key: redact_argument(key, value) for key, value in more.items()})
 
     @wraps(hook)
     async def awaited(self: Any, *given: Any, **more: Any) -> Any:

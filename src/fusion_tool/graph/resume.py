@@ -15,8 +15,8 @@ from typing import Any
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
-from fusion_tool.budget.ledger import Ledger, Spent, Tab
-from fusion_tool.budget.usage import Call, Stage
+from fusion_tool.budget.ledger import Ledger, Spent, StageBudget
+from fusion_tool.budget.usage import Call, StageName
 from fusion_tool.graph.state import SeatRecord
 
 _CHECKPOINTER = "__pregel_checkpointer"
@@ -25,31 +25,31 @@ _BEGUN, _SPENT = "begun", "spent"
 
 
 @dataclass(frozen=True)
-class Earlier:
+class PriorAttempts:
     """What came before a task.
 
     Args:
         records: Those of the step's finished seats.
-        begun: How often this task had begun without an end.
+        count: How often this task had begun without an end.
         spent: What it may have spent meanwhile, where there was a limit.
-        write_down: Keeps what it has spent and reserved by now.
+        persist: Keeps what it has spent and reserved by now.
     """
 
     records: tuple[SeatRecord, ...] = ()
-    begun: int = 0
+    count: int = 0
     spent: Spent = field(default_factory=Spent)
-    write_down: Callable[[Spent], Awaitable[None]] | None = None
+    persist: Callable[[Spent], Awaitable[None]] | None = None
 
-    def unknown_calls(self, stage: Stage, model: str, seat: str | None = None) -> list[Call]:
+    def unknown_calls(self, stage: StageName, model: str, seat: str | None = None) -> list[Call]:
         """The bill's rows for those beginnings: what they had spent when their process died nobody wrote down."""
-        return [Call(stage=stage, seat=seat, model=model)] * self.begun
+        return [Call(stage=stage, seat=seat, model=model)] * self.count
 
-    def tab(self, ledger: Ledger, stage: Stage, part: float = 1.0) -> Tab:
+    def stage_budget(self, ledger: Ledger, stage: StageName, part: float = 1.0) -> StageBudget:
         """The task's tab, on which those beginnings count with what they may have spent at most."""
-        return Tab(ledger, stage, part, spent=self.spent, write_down=self.write_down)
+        return StageBudget(ledger, stage, part, spent=self.spent, persist=self.persist)
 
 
-async def earlier(runtime: Runtime[Any]) -> Earlier:
+async def prior_attempts(runtime: Runtime[Any]) -> PriorAttempts:
     """What came before this task in its step; marks that it has begun.
 
     Without a checkpointer nothing came before.
@@ -57,7 +57,7 @@ async def earlier(runtime: Runtime[Any]) -> Earlier:
     configurable, info = get_config().get("configurable", {}), runtime.execution_info
     checkpointer = configurable.get(_CHECKPOINTER)
     if checkpointer is None or info is None:
-        return Earlier()
+        return PriorAttempts()
     here = {
         "thread_id": info.thread_id,
         "checkpoint_ns": info.checkpoint_ns.rpartition("|")[0],
@@ -69,15 +69,15 @@ async def earlier(runtime: Runtime[Any]) -> Earlier:
     begun = sum(task_id.startswith(mark) for task_id, _, _ in writes)
     await checkpointer.aput_writes({"configurable": here}, [(_BEGUN, begun)], task_id=f"{mark}/{begun}")
     spent = [value for task_id, _, value in writes if task_id.startswith(f"{info.task_id}/{_SPENT}")]
-    return Earlier(
+    return PriorAttempts(
         records=tuple(record for _, channel, value in writes if channel == "records" for record in value),
-        begun=begun,
+        count=begun,
         spent=Spent(max((usd for usd, _ in spent), default=0.0), max((int(tokens) for _, tokens in spent), default=0)),
-        write_down=_writer(checkpointer, here, f"{info.task_id}/{_SPENT}/{begun}"),
+        persist=_mark_writer(checkpointer, here, f"{info.task_id}/{_SPENT}/{begun}"),
     )
 
 
-def _writer(checkpointer: Any, here: dict[str, Any], mark: str) -> Callable[[Spent], Awaitable[None]]:
+def _mark_writer(checkpointer: Any, here: dict[str, Any], mark: str) -> Callable[[Spent], Awaitable[None]]:
     """Writes the sums down, each time they are higher than ever; a mark cannot be replaced, so each is a new one."""
     numbers, highest = count(), Spent()
 

@@ -9,14 +9,14 @@ from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from fusion_tool.budget.usage import Call, Usage
-from fusion_tool.config.loading import resolve
+from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.config.serialization import rebuilt, restored
-from fusion_tool.graph.state import FusionState, Run, SeatRecord, own_records
+from fusion_tool.config.serialization import apply_decision, load_stored_config
+from fusion_tool.graph.state import FusionState, Run, SeatRecord, records_of_run
 from fusion_tool.models import health
 from fusion_tool.routing.classifier.classify import Classifier
 
-UNWATCHED = "fusion_unwatched"
+UNWATCHED_KEY = "fusion_unwatched"
 """Key of a run's `configurable` that says that nobody reads its stream: LangGraph's own writer does not tell."""
 
 
@@ -31,14 +31,14 @@ RunContext.__doc__ = FusionConfig.__doc__  # the description that Studio shows
 
 
 @dataclass(frozen=True)
-class Wiring:
+class GraphOptions:
     """What `build_graph` was given; every node is bound to it."""
 
     config: FusionConfig | None = None
     panel_tools: Sequence[Any] = ()
     classifier: Classifier | None = None
 
-    def settings(self, runtime: Runtime[FusionConfig], run: Run | None = None) -> FusionConfig:
+    def config_for(self, runtime: Runtime[FusionConfig], run: Run | None = None) -> FusionConfig:
         """The run's configuration: the caller's context, else the graph's own, else what the run stored.
 
         What `route` decided about it stands above it.
@@ -48,20 +48,20 @@ class Wiring:
         Raises:
             ConfigError: None is given and no default applies.
         """
-        given = self._given(runtime, run)
+        given = self._base_config(runtime, run)
         health.switch(on=given.health)
-        return rebuilt(given, run["decided"]) if run and run["decided"] else given
+        return apply_decision(given, run["decided"]) if run and run["decided"] else given
 
-    def _given(self, runtime: Runtime[FusionConfig], run: Run | None) -> FusionConfig:
+    def _base_config(self, runtime: Runtime[FusionConfig], run: Run | None) -> FusionConfig:
         context: object = runtime.context
         if isinstance(context, FusionConfig):
             return context
         if self.config is not None:
             return self.config
-        return restored(run["config"]) if run else resolve()
+        return load_stored_config(run["config"]) if run else resolve_config()
 
 
-class Progress:
+class EventEmitter:
     """Sends the run's events into the graph's custom stream."""
 
     def __init__(self, runtime: Runtime[Any], run: Run) -> None:
@@ -71,7 +71,7 @@ class Progress:
     @property
     def is_watched(self) -> bool:
         """Whether anybody listens; where nobody does the synthesizer need not stream."""
-        return bool(get_config().get("configurable", {}).get(UNWATCHED) is None)
+        return bool(get_config().get("configurable", {}).get(UNWATCHED_KEY) is None)
 
     def emit(self, kind: str, **fields: Any) -> None:
         """Send one event of `fusion_tool.events`."""
@@ -79,7 +79,7 @@ class Progress:
         self._write({"type": kind, "run_id": self._run["id"], "t": t, **fields})
 
 
-def ending(record: SeatRecord) -> dict[str, Any]:
+def panelist_ended(record: SeatRecord) -> dict[str, Any]:
     """The event that tells how a seat ended, without its run and time."""
     if record["answered"]:
         return {
@@ -94,18 +94,18 @@ def ending(record: SeatRecord) -> dict[str, Any]:
     return {"type": "panelist.failed", "seat": record["seat"], **told}
 
 
-def recap(state: FusionState, labels: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def replay_events(state: FusionState, labels: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """The events up to here, without the seats' tools and the text.
 
     Args:
         state: The run's, with what the finished seats of a step that was broken off wrote.
         labels: The seats' labels, in the panel's order.
     """
-    plan, judgement, records = state["plan"], state["judgement"], own_records(state)
+    plan, judgement, records = state["plan"], state["judgement"], records_of_run(state)
     yield {"type": "run.started", "question": state["run"]["question"]}
     seats = [labels[seat] for seat in plan["seats"]]
     yield {"type": "plan.chosen", "strategy": plan["strategy"], "seats": seats, "reason": plan["reason"]}
-    yield from map(ending, records)
+    yield from map(panelist_ended, records)
     if judgement:
         answered = sum(record["answered"] for record in records)
         yield {"type": "panel.closed", "answered": answered, "failed": len(records) - answered}

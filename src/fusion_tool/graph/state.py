@@ -8,7 +8,7 @@ from langgraph.graph import add_messages
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from fusion_tool.grounding.sources import Found
+from fusion_tool.grounding.sources import RetrievedSource
 
 
 class Run(TypedDict):
@@ -45,7 +45,7 @@ class Plan(TypedDict):
     bash: str
 
 
-class Ask(TypedDict):
+class SeatAssignment(TypedDict):
     """What one seat is asked in a wave.
 
     `point` is what it shall look at, empty for the question as a whole; `shown` are the answers that it sees.
@@ -84,7 +84,7 @@ class SeatRecord(TypedDict):
     truncated: bool
     unread: NotRequired[bool]
     content: str
-    found: list[Found]
+    found: list[RetrievedSource]
     tool_calls: int
     dropped: int
     seconds: float
@@ -150,7 +150,7 @@ class FusionState(TypedDict, total=False):
     run: Run
     plan: Plan
     wave: int
-    asks: list[Ask]
+    asks: list[SeatAssignment]
     agreed: str | None
     records: Annotated[list[SeatRecord], merge_records]
     judgement: StageRecord | None
@@ -167,18 +167,18 @@ class SeatTask(TypedDict):
 
     run: Run
     wave: int
-    ask: Ask
+    ask: SeatAssignment
     seats: int
     seconds: float
     spent: list[float]
 
 
-def record_key(record: SeatRecord) -> str:
+def answer_key(record: SeatRecord) -> str:
     """What tells one answer of a run from every other: its seat and, from the second on, its wave."""
     return record["seat"] if record["wave"] == 1 else f"{record['seat']}/{record['wave']}"
 
 
-def own_records(state: FusionState) -> list[SeatRecord]:
+def records_of_run(state: FusionState) -> list[SeatRecord]:
     """This run's records in the panel's order."""
     mine = [record for record in state["records"] if record["run_id"] == state["run"]["id"]]
     return sorted(mine, key=lambda record: (record["wave"], record["index"]))

@@ -11,30 +11,30 @@ from langchain_core.runnables.config import merge_configs, var_child_runnable_co
 from langgraph.graph.state import CompiledStateGraph
 
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.graph.redaction import content_free
-from fusion_tool.routing.policy.documents import kept_local
-from fusion_tool.routing.policy.private_data import is_private, load_patterns
+from fusion_tool.graph.redaction import redact_callbacks
+from fusion_tool.routing.policy.documents import documents_stay_local
+from fusion_tool.routing.policy.private_data import load_patterns, private_pattern
 
 _RUNTIME = "__pregel_runtime"
 """Where LangGraph hands a parent's runtime, with its context, down to a subgraph."""
 
 
-class DiscreetGraph(CompiledStateGraph[Any, Any, Any, Any]):
+class RedactedGraph(CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled graph whose context is a `FusionConfig`; `default` is what runs without one use."""
 
     default: FusionConfig | None
 
     @classmethod
-    def of(cls, compiled: CompiledStateGraph[Any, Any, Any, Any], default: FusionConfig | None) -> "DiscreetGraph":
+    def of(cls, compiled: CompiledStateGraph[Any, Any, Any, Any], default: FusionConfig | None) -> "RedactedGraph":
         """`compiled` itself, discreet from now on: LangGraph cannot be told a class to compile to."""
         compiled.__class__ = cls
         assert isinstance(compiled, cls)  # noqa: S101 - for the type checker
         compiled.default = default
         return compiled
 
-    def copy(self, update: dict[str, Any] | None = None) -> "DiscreetGraph":
+    def copy(self, update: dict[str, Any] | None = None) -> "RedactedGraph":
         """As LangGraph's."""
-        return DiscreetGraph.of(super().copy(update), self.default)
+        return RedactedGraph.of(super().copy(update), self.default)
 
     async def astream(
         self,
@@ -48,17 +48,17 @@ class DiscreetGraph(CompiledStateGraph[Any, Any, Any, Any]):
         if await self._shows_content(input, config, context):
             parts = super().astream(input, config, context=context, **options)
         else:
-            parts = self._discreetly(input, config, context=context, **options)
+            parts = self._stream_redacted(input, config, context=context, **options)
         async with aclosing(parts):  # type: ignore[type-var] # it is a generator
             async for part in parts:
                 yield part
 
-    async def _discreetly(self, asked: Any, config: RunnableConfig | None, **options: Any) -> AsyncIterator[Any]:
+    async def _stream_redacted(self, inputs: Any, config: RunnableConfig | None, **options: Any) -> AsyncIterator[Any]:
         """LangGraph's stream with no other handlers than the content-free ones, wherever it looks for some."""
         callbacks = merge_configs(var_child_runnable_config.get(), self.config, config).get("callbacks")
-        twin, given = copy(self), RunnableConfig(**{**(config or {}), "callbacks": content_free(callbacks)})
+        twin, given = copy(self), RunnableConfig(**{**(config or {}), "callbacks": redact_callbacks(callbacks)})
         twin.config = _without_callbacks(self.config)
-        stream = super(DiscreetGraph, twin).astream(asked, given, **options)
+        stream = super(RedactedGraph, twin).astream(inputs, given, **options)
         async with aclosing(stream):  # type: ignore[type-var] # likewise
             with _no_callbacks_around():  # it looks around once, when it begins
                 part = await anext(stream, _END)
@@ -66,15 +66,15 @@ class DiscreetGraph(CompiledStateGraph[Any, Any, Any, Any]):
                 yield part
                 part = await anext(stream, _END)
 
-    async def _shows_content(self, asked: Any, config: RunnableConfig | None, context: Any) -> bool:
+    async def _shows_content(self, inputs: Any, config: RunnableConfig | None, context: Any) -> bool:
         """What the run's configuration says; where a resumed run is given none, the one that it began with."""
         if isinstance(context, dict):  # as Agent Server has it
             return bool(context.get("trace_content", True))
         runtime = ensure_config(config).get("configurable", {}).get(_RUNTIME)
         for given in (context, getattr(runtime, "context", None), self.default):
             if isinstance(given, FusionConfig):
-                return not await _is_confidential(given, asked)
-        if isinstance(asked, dict) or not self.checkpointer:
+                return not await _is_confidential(given, inputs)
+        if isinstance(inputs, dict) or not self.checkpointer:
             return True
         run = (await self.aget_state(ensure_config(config))).values.get("run") or {}
         return bool(run.get("config", {}).get("trace_content", True))
@@ -83,14 +83,14 @@ class DiscreetGraph(CompiledStateGraph[Any, Any, Any, Any]):
 _END = object()
 
 
-async def _is_confidential(config: FusionConfig, asked: Any) -> bool:
+async def _is_confidential(config: FusionConfig, inputs: Any) -> bool:
     """Whether nothing of the run may be shown: its configuration says so, or the router will find it private."""
-    if not config.trace_content or config.privacy == "local" or kept_local(config):
+    if not config.trace_content or config.privacy == "local" or documents_stay_local(config):
         return True
     if config.strategy != "auto":
         return False
     patterns = await asyncio.to_thread(load_patterns)
-    return is_private(str(asked), "", patterns) is not None
+    return private_pattern(str(inputs), "", patterns) is not None
 
 
 @contextmanager

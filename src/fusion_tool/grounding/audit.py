@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fusion_tool.grounding.grammar import Token, tokens
-from fusion_tool.grounding.passages import sentences
-from fusion_tool.grounding.sources import Found
+from fusion_tool.grounding.passages import split_sentences
+from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.grounding.support import Support, judge_support
-from fusion_tool.grounding.wording import contents
+from fusion_tool.grounding.wording import content_words
 
 _WORST: tuple[Support, ...] = ("mismatch", "weak", "supported")
 _CLAIM = 3
@@ -15,7 +15,7 @@ _CLAIM = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CitationVerdict:
     """One citation judged.
 
     Args:
@@ -38,7 +38,7 @@ class Audit:
         unknown: Cited ids that were never retrieved, in order of first appearance, without repeats.
     """
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[CitationVerdict, ...]
     unknown: tuple[str, ...]
 
     @property
@@ -64,7 +64,7 @@ class Audit:
         }
 
 
-def audit(text: str, sources: Mapping[str, Found]) -> Audit:
+def audit_citations(text: str, sources: Mapping[str, RetrievedSource]) -> Audit:
     """Judge every citation of `text`.
 
     A citation belongs to the sentence it stands in or, behind a full stop, to the one before. Where a
@@ -77,13 +77,13 @@ def audit(text: str, sources: Mapping[str, Found]) -> Audit:
     """
     known = frozenset(sources)
     cited = [token for token in tokens(text, known) if token.kind == "citation"]
-    verdicts: dict[tuple[str, str], Verdict] = {}
+    verdicts: dict[tuple[str, str], CitationVerdict] = {}
     for claim, ids in _claims(text, cited):
         for found in ids:
             if found in known and (claim, found) not in verdicts:
                 source = sources[found]
                 support = judge_support(claim, f"{source['title']}\n\n{source['text']}")
-                verdicts[claim, found] = Verdict(claim, found, support)
+                verdicts[claim, found] = CitationVerdict(claim, found, support)
     unknown = dict.fromkeys(found for token in cited for found in token.ids if found not in known)
     return Audit(tuple(verdicts.values()), tuple(unknown))
 
@@ -95,7 +95,7 @@ def _claims(text: str, cited: list[Token]) -> Iterator[tuple[str, tuple[str, ...
         bare = _overwrite(bare, token, " " * len(token.raw))
         marked = _overwrite(marked, token, f"[{'.' * (len(token.raw) - 2)}]")
     before = ""
-    spans = sentences(marked)
+    spans = split_sentences(marked)
     for i, (start, end) in enumerate(spans):
         until = spans[i + 1][0] if i + 1 < len(spans) else len(text)
         here = [token for token in cited if start <= token.start < until]
@@ -106,7 +106,7 @@ def _claims(text: str, cited: list[Token]) -> Iterator[tuple[str, tuple[str, ...
         for n, token in enumerate(here):
             last = n == len(here) - 1
             part = " ".join(bare[edge : end if last else token.start].split()).lstrip(" ,;.:")
-            own = len(here) > 1 and len(contents(part)) >= _CLAIM
+            own = len(here) > 1 and len(content_words(part)) >= _CLAIM
             yield (part if own else whole), token.ids
             edge = token.start + len(token.raw) if own else edge
         before = whole or before

@@ -14,7 +14,7 @@ from fusion_tool.grounding.grammar import Scanner, Token, tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Renumbered:
+class NumberedText:
     """A text whose citations are numbers.
 
     Args:
@@ -33,10 +33,10 @@ class Numbering:
     """Writes tokens with numbers for ids; the state between two tokens of one text.
 
     Args:
-        known: The retrieved ids.
+        known_ids: The retrieved ids.
     """
 
-    known: frozenset[str]
+    known_ids: frozenset[str]
     numbers: dict[str, int] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     _gap: str = ""
@@ -55,7 +55,7 @@ class Numbering:
                 return ""
             return self._put(f"({cited})" if token.wrapped else cited, apart=True)
         # Where nothing was retrieved no number can pass for a citation, and `[3]` may be the answer: a list of one.
-        return self._put(_unbracket(token.raw) if token.kind == "number" and self.known else token.raw)
+        return self._put(_unbracket(token.raw) if token.kind == "number" and self.known_ids else token.raw)
 
     def close(self) -> str:
         """The blanks that were held back at the end of the text."""
@@ -69,11 +69,11 @@ class Numbering:
 
     def _cite(self, ids: tuple[str, ...]) -> str:
         for found in ids:
-            if found in self.known:
+            if found in self.known_ids:
                 self.numbers.setdefault(found, len(self.numbers) + 1)
             elif found not in self.dropped:
                 self.dropped.append(found)
-        return " ".join(f"[{self.numbers[found]}]" for found in dict.fromkeys(ids) if found in self.known)
+        return " ".join(f"[{self.numbers[found]}]" for found in dict.fromkeys(ids) if found in self.known_ids)
 
     def _put(self, text: str, *, apart: bool = False) -> str:
         gap = self._gap
@@ -91,19 +91,19 @@ def _unbracket(raw: str) -> str:
     return f"[({digits})]{target}" if target else f"({digits})"
 
 
-def renumber(text: str, known: Mapping[str, object]) -> Renumbered:
+def number_citations(text: str, sources: Mapping[str, object]) -> NumberedText:
     """Number the citations of `text` and drop those of sources that were never retrieved.
 
     Args:
         text: Markdown with citations as `[1a2b3c4d]`; see `grammar` for every accepted form.
-        known: The retrieved sources by id; only the keys matter.
+        sources: The retrieved sources by id; only the keys matter.
 
     Returns:
         The text, the numbers given and the ids dropped. A dropped citation takes the blanks before it along.
     """
-    numbering = Numbering(frozenset(known))
-    written = [numbering.write(token) for token in tokens(text, numbering.known)]
-    return Renumbered("".join(written) + numbering.close(), numbering.numbers, numbering.dropped)
+    numbering = Numbering(frozenset(sources))
+    written = [numbering.write(token) for token in tokens(text, numbering.known_ids)]
+    return NumberedText("".join(written) + numbering.close(), numbering.numbers, numbering.dropped)
 
 
 def cited_ids(text: str) -> list[str]:
@@ -119,12 +119,12 @@ class CitationStream:
     blanks before whatever comes next.
 
     Args:
-        known: The retrieved sources by id; only the keys matter.
+        sources: The retrieved sources by id; only the keys matter.
     """
 
-    def __init__(self, known: Mapping[str, object]) -> None:
-        self._numbering = Numbering(frozenset(known))
-        self._scanner = Scanner(self._numbering.known)
+    def __init__(self, sources: Mapping[str, object]) -> None:
+        self._numbering = Numbering(frozenset(sources))
+        self._scanner = Scanner(self._numbering.known_ids)
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -148,30 +148,30 @@ class CitationStream:
         return "".join([self._numbering.write(token) for token in tokens])
 
 
-def renumber_json(text: str, known: Mapping[str, object]) -> Renumbered:
-    """As `renumber`, in each string of the JSON that `text` is; a list of ids, `["1a2b3c4d"]`, is no citation.
+def number_citations_in_json(text: str, sources: Mapping[str, object]) -> NumberedText:
+    """As `number_citations`, in each string of the JSON that `text` is; a list of ids, `["1a2b3c4d"]`, is no citation.
 
     Args:
         text: JSON; text that is none is renumbered as Markdown.
-        known: The retrieved sources by id; only the keys matter.
+        sources: The retrieved sources by id; only the keys matter.
     """
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
-        return renumber(text, known)
+        return number_citations(text, sources)
     numbers, dropped = dict[str, int](), list[str]()
 
     def within(value: Any) -> Any:
         match value:
             case str():
-                numbering = Numbering(frozenset(known), numbers, dropped)
-                written = "".join([numbering.write(token) for token in tokens(value, numbering.known)])
+                numbering = Numbering(frozenset(sources), numbers, dropped)
+                written = "".join([numbering.write(token) for token in tokens(value, numbering.known_ids)])
                 return written + numbering.close()
             case list():
-                return [within(one) for one in value]
+                return [within(item) for item in value]
             case dict():
-                return {key: within(one) for key, one in value.items()}
+                return {key: within(value) for key, value in value.items()}
             case _:
                 return value
 
-    return Renumbered(json.dumps(within(value), ensure_ascii=False), numbers, dropped)
+    return NumberedText(json.dumps(within(value), ensure_ascii=False), numbers, dropped)

@@ -87,24 +87,24 @@ _DIGIT = re.compile(r"\d")
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 
 
-def dates(text: str) -> list[Date]:
+def find_dates(text: str) -> list[Date]:
     """The dates of `text` in order of their place; overlapping readings keep the fullest."""
     taken: list[Date] = []
     for form in _FORMS if _DIGIT.search(text) else _FORMS[-2:-1]:
         for match in form.finditer(text):
             if not any(match.start() < other.end and other.start < match.end() for other in taken):
-                taken.append(_read(match))
+                taken.append(_parse_date(match))
     return sorted(taken, key=lambda date: date.start)
 
 
-def blanked(text: str, found: Iterable[Span]) -> str:
+def blank_spans(text: str, spans: Iterable[Span]) -> str:
     """`text` with what was found overwritten by blanks, so that it is not read as something else, too."""
-    for part in found:
+    for part in spans:
         text = text[: part.start] + " " * (part.end - part.start) + text[part.end :]
     return text
 
 
-def _read(match: re.Match[str]) -> Date:
+def _parse_date(match: re.Match[str]) -> Date:
     part = {name: value for name, value in match.groupdict().items() if value}
     month = int(part["number"]) if "number" in part else None
     if "month" in part:
@@ -134,7 +134,7 @@ def conflicts(claim: Date, source: Date) -> bool:
     return any(mine and theirs and mine != theirs for mine, theirs in pairs)
 
 
-def carried(claim: Date, source: Date) -> bool:
+def is_borne_out(claim: Date, source: Date) -> bool:
     """Whether `source` gives everything that `claim` states; the year may stand elsewhere in the text."""
     if conflicts(claim, source) or (claim.year and not source.year and not claim.month):
         return False

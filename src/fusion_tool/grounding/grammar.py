@@ -74,7 +74,7 @@ _SPACE = _compile(r"[ \t]+")
 _DATE = _compile(r"(?:19|20)[0-9]{2} (?:0[1-9]|1[0-2]) (?:0[1-9]|[12][0-9]|3[01])")
 
 
-class _Unfinished(Exception):  # noqa: N818 - a signal, not an error
+class _UnfinishedError(Exception):
     """The text so far may still become something else."""
 
 
@@ -84,11 +84,11 @@ class Scanner:
     Cutting the text elsewhere may cut `text` and `space` tokens elsewhere, and changes nothing else.
 
     Args:
-        known: Ids that may be cited; used only to tell an unknown id from a date.
+        known_ids: Ids that may be cited; used only to tell an unknown id from a date.
     """
 
-    def __init__(self, known: frozenset[str] = frozenset()) -> None:
-        self._known = known
+    def __init__(self, known_ids: frozenset[str] = frozenset()) -> None:
+        self._known = known_ids
         self._held = ""
         self._offset = 0
         self._before = "\n"
@@ -101,11 +101,11 @@ class Scanner:
         position = 0
         try:
             while position < len(self._held):
-                token = self._fenced(position) if self._fence else self._next(position)
+                token = self._fenced_line(position) if self._fence else self._next(position)
                 position += len(token.raw)
                 self._before = token.raw[-1]
                 yield token
-        except _Unfinished:
+        except _UnfinishedError:
             pass
         self._offset += position
         self._held = self._held[position:]
@@ -126,7 +126,7 @@ class Scanner:
         if self._held[at] in "([【\uff3b" and (token := self._citation(at) or self._number(at)):
             return token
         if self._held[at] == "\\" and at + 1 == len(self._held) and not self._final:
-            raise _Unfinished
+            raise _UnfinishedError
         text = _TEXT.match(self._held, at)
         return self._token("text", at, text.end() if text else at + 1)
 
@@ -138,7 +138,7 @@ class Scanner:
         closing = next((run for run in runs if len(run[0]) == len(opening[0])), None)
         end = int((closing or opening).end())
         if not self._final and stop < 0 and (closing is None or end == len(self._held)):
-            raise _Unfinished
+            raise _UnfinishedError
         return end
 
     def _citation(self, at: int) -> Token | None:
@@ -158,7 +158,7 @@ class Scanner:
         match = self._match(_NUMBER, at)
         return self._token("number", at, match.end()) if match else None
 
-    def _fenced(self, at: int) -> Token:
+    def _fenced_line(self, at: int) -> Token:
         """The rest of the line inside a fenced block; its last line may close the fence."""
         end = self._held.find("\n", at) + 1
         if self._before == "\n":
@@ -166,7 +166,7 @@ class Scanner:
             closing = _compile(rf"[ \t>]* {mark}{{{len(self._fence)},}} [ \t]*")
             line = self._held[at:end].rstrip("\n") if end else self._held[at:]
             if not end and not self._final and closing.fullmatch(line, partial=True):
-                raise _Unfinished
+                raise _UnfinishedError
             if end and closing.fullmatch(line):
                 self._fence = ""
         return self._token("text", at, end or len(self._held))
@@ -176,15 +176,15 @@ class Scanner:
         if match and not self._final:
             more = pattern in _GROWING and _CONTINUES.fullmatch(self._held, match.end(), partial=True)
             if match.partial or match.end() == len(self._held) or more:
-                raise _Unfinished
+                raise _UnfinishedError
         return match
 
     def _token(self, kind: Kind, start: int, end: int, ids: tuple[str, ...] = (), *, wrapped: bool = False) -> Token:
         return Token(kind, self._held[start:end], self._offset + start, ids, wrapped)
 
 
-def tokens(text: str, known: frozenset[str] = frozenset()) -> Iterator[Token]:
+def tokens(text: str, known_ids: frozenset[str] = frozenset()) -> Iterator[Token]:
     """All tokens of `text`, in order."""
-    scanner = Scanner(known)
+    scanner = Scanner(known_ids)
     yield from scanner.feed(text)
     yield from scanner.close()

@@ -4,9 +4,17 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from fusion_tool.grounding.dates import Date, blanked, dates
-from fusion_tool.grounding.quantities import Quantity, quantities
-from fusion_tool.grounding.wording import concept, contents, forms, lexicon, names, plain, words
+from fusion_tool.grounding.dates import Date, blank_spans, find_dates
+from fusion_tool.grounding.quantities import Quantity, find_quantities
+from fusion_tool.grounding.wording import (
+    concept,
+    content_words,
+    lexicon,
+    names,
+    normalize_text,
+    words,
+    words_of_concept,
+)
 
 _END = re.compile(r"[.!?…]+[\"'\u201d\u2019)*_]*(?P<cited>(?:[ \t]*\[[^\[\]\n]{1,400}\])*)(?=\s|$)|[。\uff01\uff1f]+")
 _LINE = re.compile(r"[^\n]+")
@@ -15,7 +23,7 @@ _RULE = re.compile(r"[\s|:=*_-]*")
 _MARKER = re.compile(r"[ \t]*(?:#{1,6}[ \t]|[-*+•][ \t]|\d{1,3}[.)][ \t]|\||>)")
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
+def split_sentences(text: str) -> list[tuple[int, int]]:
     """The sentences of `text` as (start, end) offsets in characters, in order.
 
     A list item, a heading and a table's row each end their sentence; the soft line breaks of a paragraph do
@@ -90,8 +98,8 @@ class Statement:
     """What a claim or a passage states.
 
     Args:
-        text: As `plain` gives it.
-        concepts: Its content words; see `contents`.
+        text: As `normalize_text` gives it.
+        concepts: Its content words; see `content_words`.
         quantities: Its quantities.
         dates: Its dates.
         names: Its names.
@@ -105,11 +113,11 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SourceIndex:
     """A source made ready for comparison.
 
     Args:
-        text: As `plain` gives it.
+        text: As `normalize_text` gives it.
         sentences: Its sentences.
         bags: The words of each sentence.
         words: All of its words.
@@ -122,24 +130,24 @@ class Reading:
 
 
 @lru_cache(maxsize=2_000)
-def state(text: str) -> Statement:
-    """Read what `text` states; `text` comes from `plain`."""
-    found = dates(text)
-    undated = blanked(text, found)
-    figures = quantities(undated)
-    return Statement(text, contents(text), figures, found, names(blanked(undated, figures)))
+def parse_statement(text: str) -> Statement:
+    """Read what `text` states; `text` comes from `normalize_text`."""
+    found = find_dates(text)
+    undated = blank_spans(text, found)
+    figures = find_quantities(undated)
+    return Statement(text, content_words(text), figures, found, names(blank_spans(undated, figures)))
 
 
 @lru_cache(maxsize=64)
-def read(source: str) -> Reading:
+def index_source(source: str) -> SourceIndex:
     """Read a source once for all the claims that cite it."""
-    text = plain(source)
-    parts = [" ".join(text[start:end].split()) for start, end in sentences(text)]
+    text = normalize_text(source)
+    parts = [" ".join(text[start:end].split()) for start, end in split_sentences(text)]
     bags = [frozenset(words(part)) for part in parts]
-    return Reading(text, parts, bags, frozenset().union(*bags))
+    return SourceIndex(text, parts, bags, frozenset().union(*bags))
 
 
-def passages(claim: Statement, source: Reading) -> tuple[frozenset[str], list[Statement]]:
+def nearest_passages(claim: Statement, source: SourceIndex) -> tuple[frozenset[str], list[Statement]]:
     """Where `source` speaks of the claim's matter.
 
     Returns:
@@ -159,15 +167,15 @@ def passages(claim: Statement, source: Reading) -> tuple[frozenset[str], list[St
         scored.append((len(frozenset[str]().union(*hits)) - 0.8, 0, len(hits)))
     scored.sort(key=lambda row: (-row[0], row[1], row[2]))
     windows = ["\n".join(source.sentences[start:end]) for _, start, end in scored[:_WINDOWS]]
-    return frozenset[str]().union(*hits), [state(window) for window in windows]
+    return frozenset[str]().union(*hits), [parse_statement(window) for window in windows]
 
 
-def _hits(claim: Statement, source: Reading) -> list[set[str]]:
+def _hits(claim: Statement, source: SourceIndex) -> list[set[str]]:
     """Per sentence of the source, which of the claim's concepts it holds; stems only words that may match."""
     wanted = set(claim.concepts)
-    roots = {form for key in wanted for form in (key, *forms(key)) if len(form) >= _ROOT}
+    roots = {form for key in wanted for form in (key, *words_of_concept(key)) if len(form) >= _ROOT}
     starts = tuple({root[: max(_ROOT, len(root) - 1)] for root in roots})
-    short = {form for key in wanted for form in (key, *forms(key))}
+    short = {form for key in wanted for form in (key, *words_of_concept(key))}
     table = {
         word: key
         for word in source.words

@@ -19,26 +19,26 @@ _BY_STOP = re.compile(r"\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?")
 
 
 @cache
-def tables() -> dict[str, Any]:
+def load_tables() -> dict[str, Any]:
     """The tables of `quantities.toml`: words, magnitudes, bounds and units."""
     return tomllib.loads(resources.files(__package__).joinpath("quantities.toml").read_text("utf-8"))
 
 
 @cache
-def spelled() -> str:
+def number_word_pattern() -> str:
     """The pattern of a number word up to ninety-nine, or of the "a" in "a million"."""
-    ones, magnitudes = alternatives(tables()["words"]), alternatives(tables()["magnitudes"])
+    ones, magnitudes = alternation(load_tables()["words"]), alternation(load_tables()["magnitudes"])
     return rf"(?:\b(?:{ones})(?:[- ](?:{ones}))?\b|\ba\b(?=[ -](?:{magnitudes})\b))"
 
 
-def alternatives(words: Any) -> str:
+def alternation(words: Any) -> str:
     """A pattern of any of `words`, longest first."""
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
 def read_number(text: str) -> tuple[float, float] | None:
     """The value of a number without magnitude and what its last digit is worth; `None` for "a"."""
-    words = tables()["words"]
+    words = load_tables()["words"]
     parts = re.split(r"[- ]", text.lower())
     if parts[0] in words:
         return float(sum(words[part] for part in parts)), 1.0
@@ -89,7 +89,7 @@ class Quantity:
 def _units() -> dict[str, tuple[str, float]]:
     return {
         spelling: (dimension, float(factor))
-        for dimension, units in tables()["units"].items()
+        for dimension, units in load_tables()["units"].items()
         for factor, *spellings in units.values()
         for spelling in spellings
     }
@@ -98,15 +98,15 @@ def _units() -> dict[str, tuple[str, float]]:
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """What may stand before a number, and the number with all that follows."""
-    units, magnitude = alternatives(_units()), alternatives(tables()["magnitudes"])
-    bounds = "|".join(f"(?P<{name}>{alternatives(words)})" for name, words in tables()["bounds"].items())
+    units, magnitude = alternation(_units()), alternation(load_tables()["magnitudes"])
+    bounds = "|".join(f"(?P<{name}>{alternation(words)})" for name, words in load_tables()["bounds"].items())
     before = re.compile(
         rf"(?:(?<!\w)(?:{bounds})\s*(?:an?\s)?)?(?P<between>\b(?:between|from)\s)?(?P<sign>{_SIGN})?\s?"
         r"(?P<minus>[-\u2212])?$",
         re.IGNORECASE,
     )
     number = re.compile(
-        rf"(?P<low>{DIGITS}|{spelled()})(?P<rank>(?:st|nd|rd|th)\b)?(?:[\s-]?(?P<lowm>{magnitude})\b)?"
+        rf"(?P<low>{DIGITS}|{number_word_pattern()})(?P<rank>(?:st|nd|rd|th)\b)?(?:[\s-]?(?P<lowm>{magnitude})\b)?"
         rf"(?:(?:\s?(?:{units})?\s?[-\u2013\u2014]|\s?\b(?:to|by)\b|\s?\u00d7|\s?(?P<and>and)\b)\s?{_SIGN}?"
         rf"(?P<high>{DIGITS})(?:[\s-]?(?P<highm>{magnitude})\b)?(?!-?\d))?(?:\s?(?P<sign2>[$€£¥₹]))?"
         rf"(?:[\s-]?(?P<unit>{units})(?![\w²³]))?(?:(?=[\s-](?P<noun>[a-z][a-z-]+)))?",
@@ -115,10 +115,10 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     return before, number
 
 
-def quantities(text: str) -> list[Quantity]:
+def find_quantities(text: str) -> list[Quantity]:
     """The quantities of `text`, in order; dates must have been blanked out before (see `dates`)."""
     before, number = _patterns()
-    spelled_out = tables()["words"].keys() | {"a"}
+    spelled_out = load_tables()["words"].keys() | {"a"}
     found: list[Quantity] = []
     end = 0
     for start in _BEGINS.finditer(text):
@@ -130,13 +130,13 @@ def quantities(text: str) -> list[Quantity]:
             continue
         if match["and"] and not prefix["between"]:
             match = number.match(text, start.start(), match.start("and")) or match
-        if read := _read(prefix, match):
+        if read := _parse_quantities(prefix, match):
             found.extend(read)
             end = match.end()
     return found
 
 
-def _read(prefix: re.Match[str], match: re.Match[str]) -> list[Quantity]:
+def _parse_quantities(prefix: re.Match[str], match: re.Match[str]) -> list[Quantity]:
     """One quantity; two for a range, which is borne out where both its ends are."""
     money = bool(prefix["sign"] or match["sign2"])
     own, letter = _magnitude(match["lowm"], match, money=money)
@@ -170,7 +170,7 @@ def _magnitude(word: str | None, match: re.Match[str], *, money: bool) -> tuple[
         return 1.0, word
     if len(word) == 1 and f" {word}" in match[0]:
         return 1.0, word.lower()
-    return float(tables()["magnitudes"][word.lower()]), ""
+    return float(load_tables()["magnitudes"][word.lower()]), ""
 
 
 def _temperature(value: float, dimension: str) -> tuple[float, str]:

@@ -20,7 +20,7 @@ _ID_LENGTH = 8
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Found(TypedDict):
+class RetrievedSource(TypedDict):
     """One retrieved source with the text that was seen; plain JSON, as it stands in the graph's state."""
 
     id: str
@@ -73,27 +73,29 @@ def source_id(url: str) -> str:
     return hashlib.sha256(canonical_url(url).encode(errors="surrogatepass")).hexdigest()[:_ID_LENGTH]
 
 
-def found(url: str, *, title: str, kind: Kind, text: str) -> Found:
-    """A `Found` with its id worked out."""
-    return Found(id=source_id(url), url=url, title=title, kind=kind, text=text)
+def make_source(url: str, *, title: str, kind: Kind, text: str) -> RetrievedSource:
+    """A `RetrievedSource` with its id worked out."""
+    return RetrievedSource(id=source_id(url), url=url, title=title, kind=kind, text=text)
 
 
 _RANK: dict[Kind, int] = {"page": 3, "document": 2, "command": 1, "result": 0}
 
 
-def merged(finds: Iterable[Found]) -> dict[str, Found]:
+def merge_sources(sources: Iterable[RetrievedSource]) -> dict[str, RetrievedSource]:
     """Sources by id, in order of first retrieval.
 
     What was found under one id more than once keeps its best kind (a page that was read beats its snippet)
     and every text that was seen, since a citation may rest on any of them.
     """
-    by_id: dict[str, Found] = {}
-    for one in finds:
-        old = by_id.get(one["id"])
+    by_id: dict[str, RetrievedSource] = {}
+    for source in sources:
+        old = by_id.get(source["id"])
         if old is None:
-            by_id[one["id"]] = one
+            by_id[source["id"]] = source
             continue
-        best = max(old, one, key=lambda each: _RANK[each["kind"]])
-        text = old["text"] if one["text"] in old["text"] else f"{old['text']}\n\n{one['text']}"
-        by_id[one["id"]] = Found(id=best["id"], url=best["url"], title=best["title"], kind=best["kind"], text=text)
+        best = max(old, source, key=lambda each: _RANK[each["kind"]])
+        text = old["text"] if source["text"] in old["text"] else f"{old['text']}\n\n{source['text']}"
+        by_id[source["id"]] = RetrievedSource(
+            id=best["id"], url=best["url"], title=best["title"], kind=best["kind"], text=text
+        )
     return by_id

@@ -6,19 +6,19 @@ Two quantities agree where they are the same within the precision they are writt
 import re
 from typing import Literal, TypeAlias
 
-from fusion_tool.grounding.dates import carried, conflicts
-from fusion_tool.grounding.passages import Reading, Statement, passages, read, state
+from fusion_tool.grounding.dates import conflicts, is_borne_out
+from fusion_tool.grounding.passages import SourceIndex, Statement, index_source, nearest_passages, parse_statement
 from fusion_tool.grounding.quantities import Quantity
 from fusion_tool.grounding.wording import (
     concept,
-    contents,
-    hedged,
+    content_words,
+    is_hedged,
+    is_named_in,
+    is_quoted_in,
     lexicon,
-    named_in,
-    negated,
-    plain,
+    negated_concepts,
+    normalize_text,
     quotations,
-    quoted_in,
     words,
 )
 
@@ -29,7 +29,7 @@ _REACH = 1.25
 """How far above its bound "more than" may lie before it is no honest summary, as a factor."""
 
 
-def agrees(claim: Quantity, source: Quantity) -> bool:
+def quantities_agree(claim: Quantity, source: Quantity) -> bool:
     """Whether `source` bears out `claim`: same dimension, and the values agree as precisely as written."""
     if claim.dimension != source.dimension or {claim.bound, source.bound} == {"above", "below"}:
         return False
@@ -78,12 +78,12 @@ def judge_support(sentence: str, source_text: str) -> Support:
         `supported` where a passage of the source carries the sentence; `mismatch` where a quotation is not in
         the source or the passage nearest to the sentence says otherwise; `weak` for all else.
     """
-    claim, source = state(plain(sentence)), read(source_text)
-    if any(not quoted_in(quote, source.text) for quote in quotations(claim.text)):
+    claim, source = parse_statement(normalize_text(sentence)), index_source(source_text)
+    if any(not is_quoted_in(quote, source.text) for quote in quotations(claim.text)):
         return "mismatch"
     best: Support = "weak"
     most = 0.0
-    anywhere, candidates = passages(claim, source)
+    anywhere, candidates = nearest_passages(claim, source)
     for passage in candidates:
         verdict, coverage = _compare(claim, passage, source, anywhere)
         if verdict != "weak" and (coverage > most or (coverage == most and verdict == "supported")):
@@ -91,23 +91,25 @@ def judge_support(sentence: str, source_text: str) -> Support:
     return best
 
 
-def _compare(claim: Statement, passage: Statement, source: Reading, anywhere: frozenset[str]) -> tuple[Support, float]:
+def _compare(
+    claim: Statement, passage: Statement, source: SourceIndex, anywhere: frozenset[str]
+) -> tuple[Support, float]:
     topic = _topic(claim)
     coverage = _coverage(topic, passage, anywhere)
     nearest = _nearest(claim, passage)
-    if _renamed(claim, nearest, topic, source):
+    if _has_other_name(claim, nearest, topic, source):
         return "mismatch", coverage
-    unborne = [mine for mine in claim.quantities if not _borne(mine, passage)]
-    undated = [mine for mine in claim.dates if not any(carried(mine, other) for other in passage.dates)]
+    unborne = [mine for mine in claim.quantities if not _is_borne_out(mine, passage)]
+    undated = [mine for mine in claim.dates if not any(is_borne_out(mine, other) for other in passage.dates)]
     if coverage >= _RELATED and (
         any(_rival(mine, other, claim) for mine in unborne for other in passage.quantities)
         or any(passage.dates and all(conflicts(mine, other) for other in passage.dates) for mine in undated)
-        or (not unborne and any(_misplaced(mine, passage, claim, topic) for mine in claim.quantities))
-        or _contrary(claim, nearest, topic)
+        or (not unborne and any(_is_misplaced(mine, passage, claim, topic) for mine in claim.quantities))
+        or _is_contrary(claim, nearest, topic)
     ):
         return "mismatch", coverage
-    strange = any(not named_in(name, source.text, source.words) for name in claim.names)
-    if strange or unborne or undated or (hedged(nearest.text) and not hedged(claim.text)):
+    strange = any(not is_named_in(name, source.text, source.words) for name in claim.names)
+    if strange or unborne or undated or (is_hedged(nearest.text) and not is_hedged(claim.text)):
         return "weak", coverage
     enough = _CARRIED_WITH_FIGURES if claim.quantities or claim.dates else _CARRIED
     return ("supported" if coverage >= enough else "weak"), coverage
@@ -116,12 +118,14 @@ def _compare(claim: Statement, passage: Statement, source: Reading, anywhere: fr
 def _nearest(claim: Statement, passage: Statement) -> Statement:
     """The one sentence of the passage that shares most words with the claim, the claim's names aside."""
     own = claim.concepts.keys() - {concept(word) for name in claim.names for word in words(name)}
-    return max(map(state, passage.text.split("\n")), key=lambda part: len(part.concepts.keys() & own))
+    return max(map(parse_statement, passage.text.split("\n")), key=lambda part: len(part.concepts.keys() & own))
 
 
 def _topic(claim: Statement) -> set[str]:
     """The claim's concepts beside its figures."""
-    spans = [(one.start, one.end) for one in claim.quantities] + [(one.start, one.end) for one in claim.dates]
+    spans = [(quantity.start, quantity.end) for quantity in claim.quantities] + [
+        (date.start, date.end) for date in claim.dates
+    ]
     figures = {word for start, end in spans for word in words(claim.text[start:end])}
     return {key for key, word in claim.concepts.items() if word not in figures}
 
@@ -133,18 +137,18 @@ def _coverage(topic: set[str], passage: Statement, anywhere: frozenset[str] = fr
     return (len(inside) + _ELSEWHERE * len((topic - inside) & anywhere)) / len(topic)
 
 
-def _renamed(claim: Statement, nearest: Statement, topic: set[str], source: Reading) -> bool:
+def _has_other_name(claim: Statement, nearest: Statement, topic: set[str], source: SourceIndex) -> bool:
     """Whether the nearest sentence says the same of a name that the claim does not have.
 
     A name that stands elsewhere in the source may only be called otherwise here ("the company"); it counts
     as another's only between full names.
     """
     own, here = frozenset(words(claim.text)), frozenset(words(nearest.text))
-    others = [name for name in nearest.names if not named_in(name, claim.text, own)]
+    others = [name for name in nearest.names if not is_named_in(name, claim.text, own)]
     for name in claim.names:
-        if named_in(name, nearest.text, here):
+        if is_named_in(name, nearest.text, here):
             continue
-        elsewhere = named_in(name, source.text, source.words)
+        elsewhere = is_named_in(name, source.text, source.words)
         rivals = [other for other in others if " " in other] if elsewhere else others
         if elsewhere and " " not in name:
             continue
@@ -154,8 +158,8 @@ def _renamed(claim: Statement, nearest: Statement, topic: set[str], source: Read
     return False
 
 
-def _borne(mine: Quantity, passage: Statement) -> bool:
-    return any(agrees(mine, other) and _same_noun(mine, other, passage) for other in passage.quantities)
+def _is_borne_out(mine: Quantity, passage: Statement) -> bool:
+    return any(quantities_agree(mine, other) and _same_noun(mine, other, passage) for other in passage.quantities)
 
 
 def _same_noun(mine: Quantity, other: Quantity, passage: Statement) -> bool:
@@ -168,7 +172,7 @@ def _same_noun(mine: Quantity, other: Quantity, passage: Statement) -> bool:
 
 def _rival(mine: Quantity, other: Quantity, claim: Statement) -> bool:
     """Whether `other` is what the source gives in place of `mine`."""
-    if any(agrees(figure, other) for figure in claim.quantities if figure is not mine):
+    if any(quantities_agree(figure, other) for figure in claim.quantities if figure is not mine):
         return False
     if mine.dimension == "time" and _RELATIVE.match(claim.text, mine.end):
         return False  # reckoned from dates
@@ -177,7 +181,7 @@ def _rival(mine: Quantity, other: Quantity, claim: Statement) -> bool:
     return bool(mine.dimension) or concept(mine.noun) == concept(other.noun)
 
 
-def _misplaced(mine: Quantity, passage: Statement, claim: Statement, topic: set[str]) -> bool:
+def _is_misplaced(mine: Quantity, passage: Statement, claim: Statement, topic: set[str]) -> bool:
     """Whether the passage gives the figure, but in a clause about something else that has its own figure."""
     alone = not any(mine.dimension == other.dimension for other in claim.quantities if other is not mine)
     if not (mine.dimension and alone):
@@ -189,23 +193,23 @@ def _misplaced(mine: Quantity, passage: Statement, claim: Statement, topic: set[
     for stop in [*_CLAUSE.finditer(passage.text), None]:
         end = stop.start() if stop else len(passage.text)
         here = [other for other in passage.quantities if start <= other.start < end]
-        if any(agrees(mine, other) for other in here):
-            right |= contents(passage.text[start:end]).keys() & pointers
+        if any(quantities_agree(mine, other) for other in here):
+            right |= content_words(passage.text[start:end]).keys() & pointers
         elif any(mine.dimension == other.dimension for other in here):
-            wrong |= contents(passage.text[start:end]).keys() & pointers
+            wrong |= content_words(passage.text[start:end]).keys() & pointers
         start = end
     return bool(wrong - right) and not right - wrong
 
 
-def _contrary(claim: Statement, nearest: Statement, topic: set[str]) -> bool:
+def _is_contrary(claim: Statement, nearest: Statement, topic: set[str]) -> bool:
     """Whether one of the two negates what the other asserts, or says its opposite."""
     against = lexicon().opposites
     mine, theirs = claim.concepts.keys(), nearest.concepts.keys()
     turned = {key for key in mine & against.keys() - theirs if against[key] & theirs and not against[key] & mine}
     if len(topic & (theirs | turned)) < _SAME_BUT_TURNED * len(topic):
         return False
-    denied, said = negated(claim.text)
-    theirs_denied, theirs_said = negated(nearest.text)
+    denied, said = negated_concepts(claim.text)
+    theirs_denied, theirs_said = negated_concepts(nearest.text)
     if turned:
         return all((key in denied) == bool(against[key] & theirs_denied) for key in turned)
     if denied & theirs_denied:

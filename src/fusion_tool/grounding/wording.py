@@ -43,8 +43,8 @@ def lexicon() -> Lexicon:
         for word in words:
             concepts.setdefault(word, concepts.get(words[0], words[0]))
     opposites: dict[str, set[str]] = {}
-    for one, other in data["opposite"]:
-        left, right = (concepts.get(word) or stem(word) for word in (one, other))
+    for left_word, other in data["opposite"]:
+        left, right = (concepts.get(word) or stem(word) for word in (left_word, other))
         opposites.setdefault(left, set()).add(right)
         opposites.setdefault(right, set()).add(left)
     return Lexicon(
@@ -78,7 +78,7 @@ def concept(word: str) -> str:
 
 
 @lru_cache(maxsize=2_000)
-def forms(key: str) -> tuple[str, ...]:
+def words_of_concept(key: str) -> tuple[str, ...]:
     """The listed words of a concept."""
     return tuple(word for word, other in lexicon().concepts.items() if other == key)
 
@@ -107,7 +107,7 @@ _NAME = re.compile(
 )
 
 
-def plain(text: str) -> str:
+def normalize_text(text: str) -> str:
     """`text` with one form for each quote, hyphen and ligature, and without markdown's emphasis and links."""
     if not text.isascii():
         text = unicodedata.normalize("NFC", text).translate(_PLAIN)
@@ -122,7 +122,7 @@ def words(text: str) -> list[str]:
     return [word.removesuffix("'s") for word in found] if "'" in text else found
 
 
-def contents(text: str) -> dict[str, str]:
+def content_words(text: str) -> dict[str, str]:
     """The concepts of the content words of `text`, each with one word that stands for it, in order."""
     empty = lexicon().stop
     return {
@@ -134,11 +134,11 @@ def contents(text: str) -> dict[str, str]:
 
 def quotations(text: str) -> list[str]:
     """The quoted spans of at least two words, without their quotes."""
-    found = [one or other for one, other in _QUOTE.findall(text)]
+    found = [quote or other for quote, other in _QUOTE.findall(text)]
     return [quote for quote in found if len(quote.split()) > 1]
 
 
-def quoted_in(quote: str, source: str) -> bool:
+def is_quoted_in(quote: str, source: str) -> bool:
     """Whether every part of `quote` stands in `source` in order; case, punctuation and gaps `...` aside."""
     haystack, at = " ".join(words(source)), 0
     for part in re.split(r"\s*(?:\.\.\.|…|\[[^\]]*\])\s*", quote):
@@ -173,7 +173,7 @@ def _opens(text: str, at: int) -> bool:
     return not before.strip() or before[-1] in ".!?:\n|"
 
 
-def named_in(name: str, source: str, source_words: frozenset[str]) -> bool:
+def is_named_in(name: str, source: str, source_words: frozenset[str]) -> bool:
     """Whether `source` speaks of `name`: all its words, its surname alone, or its initials."""
     parts = [part for part in words(name) if part not in lexicon().stop]
     if not parts or all(part in source_words for part in parts):
@@ -192,7 +192,7 @@ def named_in(name: str, source: str, source_words: frozenset[str]) -> bool:
     )
 
 
-def negated(text: str) -> tuple[set[str], set[str]]:
+def negated_concepts(text: str) -> tuple[set[str], set[str]]:
     """Concepts in reach of a negation, and concepts out of its reach."""
     inside: set[str] = set()
     outside: set[str] = set()
@@ -210,6 +210,6 @@ def negated(text: str) -> tuple[set[str], set[str]]:
     return inside, outside
 
 
-def hedged(text: str) -> bool:
+def is_hedged(text: str) -> bool:
     """Whether `text` takes back its certainty."""
     return lexicon().hedges.search(text) is not None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from fusion_tool.errors import Reason
-from fusion_tool.models.outcomes import SPEAK_AGAINST, Outcome
+from fusion_tool.models.outcomes import COUNTED_FAILURES, Outcome
 
 State: TypeAlias = Literal["closed", "open", "half_open"]
 
@@ -29,7 +29,7 @@ TRIAL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Standing:
+class BreakerStatus:
     """What the breaker makes of a model.
 
     Args:
@@ -46,7 +46,7 @@ class Standing:
 
 
 @dataclass
-class _Streak:
+class _FailureStreak:
     """Failures in a row; `trial` is when a trial began that has not ended."""
 
     failures: int = 0
@@ -66,10 +66,10 @@ class Breaker:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._streaks: dict[str, _Streak] = {}
+        self._streaks: dict[str, _FailureStreak] = {}
         self._lock = threading.Lock()
 
-    def note(self, model: str, reason: Reason | None, at: float | None = None) -> None:
+    def record(self, model: str, reason: Reason | None, at: float | None = None) -> None:
         """Take in how a call ended.
 
         Args:
@@ -81,42 +81,42 @@ class Breaker:
         with self._lock:
             if reason is None:
                 self._streaks.pop(model, None)
-            elif reason in SPEAK_AGAINST:
-                self._failed(model, reason, at)
+            elif reason in COUNTED_FAILURES:
+                self._record_failure(model, reason, at)
             elif (streak := self._streaks.get(model)) is not None:
                 streak.trial = None  # it proved nothing; the next call may be another
 
-    def learn(self, outcomes: Iterable[Outcome]) -> None:
+    def replay(self, outcomes: Iterable[Outcome]) -> None:
         """Take in what was recorded, in the order of time, of models of which nothing is known here yet."""
         now = self._clock()
         with self._lock:
             known = frozenset(self._streaks)
         for outcome in outcomes:
             if outcome.model not in known and now - MEMORY_SECONDS <= outcome.at <= now:
-                self.note(outcome.model, outcome.reason, outcome.at)
+                self.record(outcome.model, outcome.reason, outcome.at)
 
-    def admits(self, model: str) -> bool:
+    def allows(self, model: str) -> bool:
         """Whether `model` should be called now. Where that is a trial, it is the caller's, and nobody else's."""
         with self._lock:
-            standing = self._standing(model)
-            if standing.state == "half_open":
+            status = self._status(model)
+            if status.state == "half_open":
                 self._streaks[model].trial = self._clock()
-        return standing.state != "open"
+        return status.state != "open"
 
-    def standing(self, model: str) -> Standing:
+    def status(self, model: str) -> BreakerStatus:
         """What is known of `model` now."""
         with self._lock:
-            return self._standing(model)
+            return self._status(model)
 
     def unavailable(self) -> frozenset[str]:
         """The models that are set aside now."""
         with self._lock:
-            return frozenset(model for model in self._streaks if self._standing(model).state == "open")
+            return frozenset(model for model in self._streaks if self._status(model).state == "open")
 
-    def _failed(self, model: str, reason: Reason, at: float) -> None:
+    def _record_failure(self, model: str, reason: Reason, at: float) -> None:
         streak = self._streaks.get(model)
         if streak is None or at - streak.last > MEMORY_SECONDS:
-            streak = self._streaks[model] = _Streak()
+            streak = self._streaks[model] = _FailureStreak()
         streak.failures += 1
         streak.last, streak.reason = max(at, streak.last), reason
         tripped = streak.failures >= FAILURES if streak.until is None else at >= streak.until
@@ -124,12 +124,12 @@ class Breaker:
             streak.until = at + min(COOLING_SECONDS * 2**streak.openings, LONGEST_SECONDS)
             streak.openings, streak.trial = streak.openings + 1, None
 
-    def _standing(self, model: str) -> Standing:
+    def _status(self, model: str) -> BreakerStatus:
         streak, now = self._streaks.get(model), self._clock()
         if streak is None or now - streak.last > MEMORY_SECONDS:
-            return Standing()
+            return BreakerStatus()
         state: State = "closed"
         if streak.until is not None:
             on_trial = streak.trial is not None and now - streak.trial < TRIAL_SECONDS
             state = "open" if now < streak.until or on_trial else "half_open"
-        return Standing(state, streak.failures, streak.reason, streak.until)
+        return BreakerStatus(state, streak.failures, streak.reason, streak.until)

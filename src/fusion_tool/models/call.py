@@ -9,21 +9,21 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 
-from fusion_tool.budget.ledger import OverBudget, Tab
+from fusion_tool.budget.ledger import OverBudgetError, StageBudget
 from fusion_tool.budget.pricing import cost_of
-from fusion_tool.budget.usage import Call, Stage
+from fusion_tool.budget.usage import Call, StageName
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models import health, replay
-from fusion_tool.models.faults import Again, Fault, fault_of, with_retries
-from fusion_tool.models.health import recall, remember
-from fusion_tool.models.streaming import QUIET, Broken, FirstToken, Streaming, answer_text
+from fusion_tool.models.faults import Again, Fault, to_fault, with_retries
+from fusion_tool.models.health import remember_withdrawn, withdrawn_fault
+from fusion_tool.models.streaming import NO_STREAM, FirstToken, StreamBrokenError, Streaming, strip_reasoning
 from fusion_tool.models.wire import tokens_of
 
 _CANCELLED = Fault("cancelled", "the call was cancelled")
 
 
 @dataclass(frozen=True)
-class Account:
+class CallContext:
     """On whose account calls go.
 
     Args:
@@ -34,9 +34,9 @@ class Account:
         seat: The seat's label.
     """
 
-    stage: Stage
+    stage: StageName
     panelist: Panelist
-    tab: Tab
+    tab: StageBudget
     rows: list[Call]
     seat: str | None = None
 
@@ -47,7 +47,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Reply:
+class ModelReply:
     """A usable answer.
 
     Args:
@@ -65,7 +65,7 @@ class Reply:
     first_token: float | None = None
 
 
-class CallFailed(Exception):  # noqa: N818 - it is caught inside the package, a fault is what it carries
+class ModelCallError(Exception):
     """A call that gave no usable answer; `model` says whose call it was, where it was one."""
 
     def __init__(self, fault: Fault, model: str | None = None) -> None:
@@ -73,16 +73,16 @@ class CallFailed(Exception):  # noqa: N818 - it is caught inside the package, a 
         self.fault, self.model = fault, model
 
 
-async def ask(  # noqa: PLR0913 - what is asked, on whose account, and who follows it
+async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and who follows it
     model: Runnable[Any, AIMessage],
     messages: Sequence[BaseMessage],
     *,
-    account: Account,
+    account: CallContext,
     deadline: float,
     on_delta: Callable[[str], None] | None = None,
     on_first: Callable[[], None] | None = None,
     extra_bytes: int = 0,
-) -> Reply:
+) -> ModelReply:
     """Ask `model` once.
 
     Args:
@@ -95,56 +95,58 @@ async def ask(  # noqa: PLR0913 - what is asked, on whose account, and who follo
         extra_bytes: What is sent beside the messages, such as the tools' schemas.
 
     Raises:
-        CallFailed: Error, time over, refusal, or nothing in it.
+        ModelCallError: Error, time over, refusal, or nothing in it.
     """
     first = FirstToken(account.panelist, on_first)
     streaming = Streaming(messages, first, on_delta)
 
     def send(max_tokens: int | None) -> Awaitable[AIMessage]:
         asked = model if max_tokens is None else model.bind(max_tokens=max_tokens)
-        return streaming.attempt(asked) if on_delta or on_first else asked.ainvoke(messages, QUIET)
+        return streaming.attempt(asked) if on_delta or on_first else asked.ainvoke(messages, NO_STREAM)
 
-    return await measured(send, size=size_of(messages) + extra_bytes, account=account, deadline=deadline, first=first)
+    return await measured_call(
+        send, size=prompt_bytes(messages) + extra_bytes, account=account, deadline=deadline, first=first
+    )
 
 
-async def measured(
+async def measured_call(
     send: Callable[[int | None], Awaitable[AIMessage]],
     *,
     size: int,
-    account: Account,
+    account: CallContext,
     deadline: float,
     first: FirstToken,
-) -> Reply:
+) -> ModelReply:
     """What `send(max_tokens)` answers: reserved, retried, timed, billed and checked, whoever makes the request.
 
     Args:
         send: Makes one attempt; `max_tokens` is what the limits let it answer, `None` where there are none.
         size: Length of the prompt in bytes.
-        account: As for `ask`.
-        deadline: As for `ask`.
+        account: As for `call_model`.
+        deadline: As for `call_model`.
         first: Knows when the first token came.
 
     Raises:
-        CallFailed: Error, time over, no budget, refusal, or nothing in it.
+        ModelCallError: Error, time over, no budget, refusal, or nothing in it.
     """
     started, attempts = time.monotonic(), _Attempts(send, size, account)
-    if known := recall(account.panelist):
-        raise CallFailed(known, account.model)
+    if known := withdrawn_fault(account.panelist):
+        raise ModelCallError(known, account.model)
     fault: Fault | None = _CANCELLED
     try:
         async with asyncio.timeout(deadline - started):
             message = await with_retries(attempts.make, deadline=deadline)
-        fault = unusable(message)
-    except CallFailed as failed:
+        fault = unusable_reason(message)
+    except ModelCallError as failed:
         fault = failed.fault
         raise
     except Exception as error:
         fault = _fault(error)
-        remember(account.panelist, fault)
-        raise CallFailed(fault, account.model) from error
+        remember_withdrawn(account.panelist, fault)
+        raise ModelCallError(fault, account.model) from error
     finally:  # the model is judged by what became of the call: an attempt that a retry made good harmed nobody
         if attempts.begun:
-            health.ended(
+            health.record_call(
                 account.panelist,
                 fault.reason if fault else None,
                 seconds=time.monotonic() - started,
@@ -152,9 +154,9 @@ async def measured(
                 rows=attempts.rows,
             )
     if fault:
-        raise CallFailed(fault, account.model)
+        raise ModelCallError(fault, account.model)
     cut = finish_reason(message) == "length"
-    return Reply(answer_text(str(message.text)), message, cut, account.panelist, first.seconds)
+    return ModelReply(strip_reasoning(str(message.text)), message, cut, account.panelist, first.seconds)
 
 
 class _Attempts:
@@ -163,16 +165,16 @@ class _Attempts:
     A provider may charge for an answer that did not arrive; to limits and bill, the next attempt is another call.
 
     Args:
-        send: As for `measured`.
-        size: As for `measured`.
-        account: As for `measured`.
+        send: As for `measured_call`.
+        size: As for `measured_call`.
+        account: As for `measured_call`.
 
     Attributes:
         begun: How many were made.
         rows: Those that were, or may have been, charged.
     """
 
-    def __init__(self, send: Callable[[int | None], Awaitable[AIMessage]], size: int, account: Account) -> None:
+    def __init__(self, send: Callable[[int | None], Awaitable[AIMessage]], size: int, account: CallContext) -> None:
         self._send, self._size, self._account = send, size, account
         self._fault: Fault | None = None
         self.begun = 0
@@ -182,14 +184,14 @@ class _Attempts:
         """The next one's message.
 
         Raises:
-            CallFailed: It could pass a limit; the fault is that of the attempt before, where there was one.
+            ModelCallError: It could pass a limit; the fault is that of the attempt before, where there was one.
             Exception: The provider's own.
         """
         account = self._account
         try:
             held = await account.tab.reserve(account.model, self._size, account.panelist.max_tokens)
-        except OverBudget as error:
-            raise CallFailed(self._unaffordable(error), account.model) from error
+        except OverBudgetError as error:
+            raise ModelCallError(self._unaffordable(error), account.model) from error
         self.begun += 1
         started, message, self._fault = time.monotonic(), None, _CANCELLED
         try:
@@ -200,23 +202,23 @@ class _Attempts:
         finally:  # every attempt that was made ends here, whatever became of it
             row: Call | None = None
             if message is not None or self._fault.may_be_charged:
-                row = bill_row(message, account, time.monotonic() - started)
+                row = to_call_row(message, account, time.monotonic() - started)
                 self.rows.append(row)
                 account.rows.append(row)
             account.tab.settle(held, row)
         return message
 
-    def _unaffordable(self, error: OverBudget) -> Fault:
+    def _unaffordable(self, error: OverBudgetError) -> Fault:
         if self._fault is None:
             return Fault("budget", str(error))
         return replace(self._fault, message=f"{self._fault.message}; not tried again, {error}")
 
 
 def _fault(error: Exception) -> Fault:
-    return fault_of(error.error if isinstance(error, Broken | Again) else error)
+    return to_fault(error.error if isinstance(error, StreamBrokenError | Again) else error)
 
 
-def size_of(messages: Sequence[BaseMessage]) -> int:
+def prompt_bytes(messages: Sequence[BaseMessage]) -> int:
     """The prompt's length in bytes, with what frames each message, and the reasoning that goes back with it."""
     texts = (
         f"{message.type}{message.content}{getattr(message, 'tool_calls', '')}{replay.wanted_back(message) or ''}"
@@ -225,7 +227,7 @@ def size_of(messages: Sequence[BaseMessage]) -> int:
     return sum(len(text.encode(errors="replace")) for text in texts)
 
 
-def unusable(message: AIMessage) -> Fault | None:
+def unusable_reason(message: AIMessage) -> Fault | None:
     """Why `message` is no answer; `None` where it is one (or calls tools)."""
     if message.additional_kwargs.get("refusal") or finish_reason(message) in ("content_filter", "refusal"):
         return Fault("refused", "the model refused to answer")
@@ -233,14 +235,14 @@ def unusable(message: AIMessage) -> Fault | None:
         return Fault("upstream_error", "the provider ended the answer with an error")
     if finish_reason(message) is None and message.response_metadata.get("model_provider") == "openai":
         return Fault("upstream_error", "the answer broke off")  # the protocol closes every answer with a reason
-    if message.tool_calls or message.invalid_tool_calls or answer_text(str(message.text)):
+    if message.tool_calls or message.invalid_tool_calls or strip_reasoning(str(message.text)):
         return None
     if finish_reason(message) == "length":
         return Fault("truncated", "the token limit was spent before an answer began")
     return Fault("empty", "the model returned nothing but reasoning" if message.text else "the model returned nothing")
 
 
-def bill_row(message: AIMessage | None, account: Account, seconds: float) -> Call:
+def to_call_row(message: AIMessage | None, account: CallContext, seconds: float) -> Call:
     """The call's row: the provider's own cost where it gives one, else the list price, else unpriced."""
     row = Call(
         stage=account.stage,
@@ -255,7 +257,7 @@ def bill_row(message: AIMessage | None, account: Account, seconds: float) -> Cal
         output_tokens=row.output_tokens,
         cached_tokens=row.cached_tokens,
     )
-    return row.priced(message.response_metadata.get("cost_usd") if message else None, listed)
+    return row.with_cost(message.response_metadata.get("cost_usd") if message else None, listed)
 
 
 def finish_reason(message: AIMessage) -> str | None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models.call import CallFailed, Reply
+from fusion_tool.models.call import ModelCallError, ModelReply
 
 _SMALL_WINDOW = 2048
 """Below this many tokens of context a model gets short prompts and answers through a small schema."""
 
 
 @dataclass(frozen=True)
-class Traits:
+class Capabilities:
     """A model's abilities.
 
     Args:
@@ -34,12 +34,12 @@ class Traits:
         return self.max_input_tokens is not None and self.max_input_tokens <= _SMALL_WINDOW
 
 
-def traits_of(panelist: Panelist, model: Any) -> Traits:
+def capabilities_of(panelist: Panelist, model: Any) -> Capabilities:
     """The traits of `model`, from its LangChain profile and the panelist's own settings."""
     profile = getattr(model, "profile", None) or {}
     compatible = "ChatOpenAI" in {cls.__name__ for cls in type(model).__mro__}
     structured = profile.get("structured_output")
-    return Traits(
+    return Capabilities(
         tools=bool(profile.get("tool_calling", _binds_tools(model))),
         json_schema=structured if compatible else False,
         max_input_tokens=panelist.max_input_tokens or profile.get("max_input_tokens"),
@@ -57,41 +57,41 @@ _NAMED = ("response_format", "schema", "json", "tool", "function", "support", "p
 """What an endpoint names that does not take one of the ways."""
 
 
-def ways_of_asking(
-    model: Any, name: str, wanted: dict[str, Any], *, schema_taken: bool | None, tools: bool
+def structured_output_methods(
+    model: Any, name: str, schema: dict[str, Any], *, takes_schema: bool | None, tools: bool
 ) -> list[Any]:
     """`model`, bound in each way of getting a structured reply that it may know.
 
     Args:
         model: A chat model.
         name: The schema's.
-        wanted: The JSON schema of the reply.
-        schema_taken: Whether its endpoint takes OpenAI's `response_format`; `None`: try and see.
+        schema: The JSON schema of the reply.
+        takes_schema: Whether its endpoint takes OpenAI's `response_format`; `None`: try and see.
         tools: Whether it can call functions, and may here.
 
     Returns:
         At least one runnable; the last one asks in prose.
     """
     ways: list[Any] = []
-    if schema_taken is not False:
-        json_schema = {"name": name, "strict": True, "schema": wanted}
+    if takes_schema is not False:
+        json_schema = {"name": name, "strict": True, "schema": schema}
         ways.append(model.bind(response_format={"type": "json_schema", "json_schema": json_schema}))
     if tools:
-        function = {"name": name, "description": "Hand in the reply.", "parameters": wanted}
+        function = {"name": name, "description": "Hand in the reply.", "parameters": schema}
         ways.append(model.bind_tools([{"type": "function", "function": function}], tool_choice=name))
     return [*ways, model]
 
 
-async def first_taken(ways: Sequence[Any], ask: Callable[[Any], Awaitable[Reply]]) -> tuple[Reply, Any]:
+async def first_accepted(methods: Sequence[Any], ask: Callable[[Any], Awaitable[ModelReply]]) -> tuple[ModelReply, Any]:
     """The first reply in a way that the model's endpoint takes, and that way.
 
     Raises:
-        CallFailed: It took one, and gave no usable reply.
+        ModelCallError: It took one, and gave no usable reply.
     """
-    for way in ways[:-1]:
+    for way in methods[:-1]:
         try:
             return await ask(way), way
-        except CallFailed as failed:
-            if not failed.fault.objects_to(*_NAMED):
+        except ModelCallError as failed:
+            if not failed.fault.rejects(*_NAMED):
                 raise
-    return await ask(ways[-1]), ways[-1]
+    return await ask(methods[-1]), methods[-1]

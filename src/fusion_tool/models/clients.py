@@ -18,7 +18,7 @@ _UNKNOWN_FILES = 2048
 _NO_PROXY = ("localhost", "127.0.0.1", "[::1]")
 """What this machine serves is not asked for through the environment's proxy: a local run would leave it."""
 
-_lifetimes: WeakKeyDictionary[asyncio.AbstractEventLoop, "_Lifetime"] = WeakKeyDictionary()
+_lifetimes: WeakKeyDictionary[asyncio.AbstractEventLoop, "_LoopResources"] = WeakKeyDictionary()
 
 
 class PooledClient(httpx2.AsyncClient):
@@ -73,7 +73,7 @@ class PooledClient(httpx2.AsyncClient):
         await super().__aexit__(exc_type, exc_value, traceback)
 
 
-class _Lifetime:
+class _LoopResources:
     """What lives as long as one loop: the client, and the chat models built on it."""
 
     def __init__(self, client: httpx2.AsyncClient, holder: AsyncGenerator[httpx2.AsyncClient]) -> None:
@@ -91,12 +91,12 @@ async def model_cache() -> dict[Any, Any]:
     return (await _lifetime()).models
 
 
-async def _lifetime() -> _Lifetime:
+async def _lifetime() -> _LoopResources:
     loop = asyncio.get_running_loop()
     known = _lifetimes.get(loop)
     if known is None or known.client.is_closed:
         holder = _open_client()
-        known = _lifetimes[loop] = _Lifetime(await anext(holder), holder)
+        known = _lifetimes[loop] = _LoopResources(await anext(holder), holder)
     return known
 
 

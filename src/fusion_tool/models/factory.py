@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.clients import http_client, model_cache
-from fusion_tool.models.providers import PROVIDERS, endpoint_of, fallback_of, key_name
+from fusion_tool.models.providers import PROVIDERS, endpoint_for, key_variable, with_model
 
 _OWN = ("ollama", "local")
 _NO_KEY = "none"
@@ -30,7 +30,7 @@ async def chat_model(panelist: Panelist) -> BaseChatModel:
         return given
     cache = await model_cache()
     same = panelist.model_copy(update={"seat": None, "fallbacks": ()})
-    key = (same, endpoint_of(panelist), os.environ.get(key_name(panelist) or ""))
+    key = (same, endpoint_for(panelist), os.environ.get(key_variable(panelist) or ""))
     if key not in cache:
         cache[key] = await _build(panelist)
     model: BaseChatModel = cache[key]
@@ -49,22 +49,22 @@ def check_models(panelists: Iterable[tuple[str, Panelist]]) -> None:
     for field, panelist in panelists:
         for name in (panelist.model, *panelist.fallbacks):
             if isinstance(name, str):
-                _check(field, fallback_of(panelist, name))
+                _check(field, with_model(panelist, name))
 
 
 def _check(field: str, panelist: Panelist) -> None:
     provider, _, name = panelist.model.partition(":")
-    if provider != "local" and endpoint_of(panelist) is None:
+    if provider != "local" and endpoint_for(panelist) is None:
         _check_package(field, provider)
     if panelist.base_url is None and not name:
         raise ConfigError(f"'{panelist.model}' names no model; write 'provider:model'", field=f"{field}.model")
-    variable = key_name(panelist)
+    variable = key_variable(panelist)
     if variable and not os.environ.get(variable):
         raise ConfigError(f"'{panelist.model}' needs a key: set {variable}", field=f"{field}.model")
     if provider == "local" and panelist.base_url is None:
-        from fusion_tool.models.local import check_installed
+        from fusion_tool.models.local import require_weights
 
-        check_installed(name, f"{field}.model")
+        require_weights(name, f"{field}.model")
 
 
 def _check_package(field: str, provider: str) -> None:
@@ -85,11 +85,11 @@ def _check_package(field: str, provider: str) -> None:
 
 async def _build(panelist: Panelist) -> BaseChatModel:
     provider, _, name = panelist.model.partition(":")
-    if (url := endpoint_of(panelist)) is not None:
+    if (url := endpoint_for(panelist)) is not None:
         known = PROVIDERS.get(provider) if panelist.base_url is None else None
         if known and provider != "openrouter":
             _check_reasoning(panelist, provider)
-        return await _compatible(
+        return await _build_compatible(
             panelist,
             panelist.served_name,
             base_url=url,
@@ -99,18 +99,18 @@ async def _build(panelist: Panelist) -> BaseChatModel:
     if provider == "local":
         from fusion_tool.models.local import PROFILE, serve
 
-        return await _compatible(panelist, name, base_url=await serve(name), stream_usage=True, profile=PROFILE)
-    return await _foreign(panelist, provider, name)
+        return await _build_compatible(panelist, name, base_url=await serve(name), stream_usage=True, profile=PROFILE)
+    return await _build_native(panelist, provider, name)
 
 
-async def _compatible(panelist: Panelist, name: str, *, base_url: str, **extra: Any) -> BaseChatModel:
+async def _build_compatible(panelist: Panelist, name: str, *, base_url: str, **extra: Any) -> BaseChatModel:
     # In a thread: the first import takes a second, which the other seats would wait for.
     await asyncio.to_thread(import_module, "fusion_tool.models.openai_compatible")
-    from fusion_tool.models.openai_compatible import CompatibleChat
+    from fusion_tool.models.openai_compatible import OpenAICompatibleChat
 
-    variable = key_name(panelist)
+    variable = key_variable(panelist)
     reasoning = {"extra_body": {"reasoning": {"effort": panelist.reasoning}}} if panelist.reasoning else {}
-    return CompatibleChat(
+    return OpenAICompatibleChat(
         model=name,
         base_url=base_url,
         api_key=os.environ.get(variable or "", "") or _NO_KEY,
@@ -124,7 +124,7 @@ async def _compatible(panelist: Panelist, name: str, *, base_url: str, **extra: 
     )
 
 
-async def _foreign(panelist: Panelist, provider: str, name: str) -> BaseChatModel:
+async def _build_native(panelist: Panelist, provider: str, name: str) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
     options = _sampling(panelist) | await asyncio.to_thread(_once, provider)

@@ -70,13 +70,13 @@ class Fault:
     may_be_charged: bool = True
     """Whether tokens may have been spent: not where the provider answered with an error status at once."""
 
-    def objects_to(self, *words: str) -> bool:
+    def rejects(self, *words: str) -> bool:
         """Whether the endpoint refused a way of asking, named by one of `words`, rather than the question."""
         said = self.message.lower()
         return self.status_code in _REFUSALS and any(word in said for word in words)
 
 
-def fault_of(error: BaseException) -> Fault:
+def to_fault(error: BaseException) -> Fault:
     """The fault that `error` stands for."""
     status = status_of(error)
     message = _one_line(error)

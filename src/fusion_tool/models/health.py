@@ -20,10 +20,10 @@ from typing import TypeVar
 from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import Reason
-from fusion_tool.models.breaker import MEMORY_SECONDS, Breaker, Standing
+from fusion_tool.models.breaker import MEMORY_SECONDS, Breaker, BreakerStatus
 from fusion_tool.models.faults import Fault
-from fusion_tool.models.outcomes import CUT, Outcome, Recorder, name_of
-from fusion_tool.models.providers import endpoint_of
+from fusion_tool.models.outcomes import INTERRUPTED, Outcome, OutcomeRecorder, health_key
+from fusion_tool.models.providers import endpoint_for
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ModelHealth:
     """How one model fared. Whether others agreed with it is not in here: a dissenter may be right.
 
     Args:
-        model: As `fusion_tool.models.outcomes.name_of` names it.
+        model: As `fusion_tool.models.outcomes.health_key` names it.
         calls: All of them.
         answered: Those that gave a usable answer.
         cut: Those that were broken off, being late or no longer needed: neither answered nor failed.
@@ -65,7 +65,7 @@ class ModelHealth:
         return self.answered / finished if finished else None
 
 
-def summed_up(outcomes: Iterable[Outcome]) -> list[ModelHealth]:
+def summarize_outcomes(outcomes: Iterable[Outcome]) -> list[ModelHealth]:
     """One row a model, the most called first."""
     by_model: defaultdict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
@@ -83,8 +83,8 @@ def _row(model: str, calls: Sequence[Outcome]) -> ModelHealth:
         model=model,
         calls=len(calls),
         answered=len(answered),
-        cut=sum(reasons[reason] for reason in CUT),
-        failed={reason: count for reason, count in reasons.most_common() if reason not in CUT},
+        cut=sum(reasons[reason] for reason in INTERRUPTED),
+        failed={reason: count for reason, count in reasons.most_common() if reason not in INTERRUPTED},
         first_token_p50=quantile(first, 0.5),
         first_token_p90=quantile(first, 0.9),
         seconds_p50=quantile([call.seconds for call in answered], 0.5),
@@ -115,7 +115,7 @@ _EXIT_SECONDS = 0.5
 
 _is_on: ContextVar[bool] = ContextVar("fusion_health", default=False)
 _breaker = Breaker()
-_recorder = Recorder()
+_recorder = OutcomeRecorder()
 _learnt = threading.Event()
 
 
@@ -124,28 +124,28 @@ def switch(*, on: bool) -> None:
     _is_on.set(on)
 
 
-async def prepare() -> None:
+async def load_recent() -> None:
     """Learn, once a process and off the loop, how models fared in the last minutes in other processes."""
     if _learnt.is_set() or not _is_on.get():
         return
     _learnt.set()
     with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.to_thread(learn), _LOAD_SECONDS)
+        await asyncio.wait_for(asyncio.to_thread(load_recent_now), _LOAD_SECONDS)
 
 
-def learn() -> None:
+def load_recent_now() -> None:
     """Learn it now, in this thread."""
-    _breaker.learn(_recorder.since(time.time() - MEMORY_SECONDS, patience=_LOAD_SECONDS))
+    _breaker.replay(_recorder.since(time.time() - MEMORY_SECONDS, patience=_LOAD_SECONDS))
 
 
-def note(outcome: Outcome) -> None:
+def record(outcome: Outcome) -> None:
     """Take in how a call ended; costs microseconds, and never fails."""
     if _is_on.get():
-        _breaker.note(outcome.model, outcome.reason, outcome.at)
+        _breaker.record(outcome.model, outcome.reason, outcome.at)
         _recorder.put(outcome)
 
 
-def ended(
+def record_call(
     panelist: Panelist,
     reason: Reason | None,
     *,
@@ -162,8 +162,8 @@ def ended(
         first_token_seconds: Until the answer began, `None` where unknown.
         rows: Its attempts that were, or may have been, charged; what one of them leaves unknown is unknown.
     """
-    if (name := name_of(panelist)) is not None:
-        note(
+    if (name := health_key(panelist)) is not None:
+        record(
             Outcome(
                 name,
                 reason,
@@ -182,25 +182,25 @@ def _sum(values: Sequence[Number | None]) -> Number | None:
     return sum(known[1:], known[0]) if known and len(known) == len(values) else None
 
 
-def order(panelists: Iterable[Panelist]) -> Iterator[Panelist]:
+def by_availability(panelists: Iterable[Panelist]) -> Iterator[Panelist]:
     """The candidates of one role, in the order in which to try them: those that keep failing last, none left out.
 
     It is decided when the next one is asked for, so that of all who ask at once only one tries a model whose time
     of cooling is over.
     """
     aside = []
-    for one in panelists:
-        name = name_of(one)
-        if name is None or not _is_on.get() or _breaker.admits(name):
-            yield one
+    for panelist in panelists:
+        name = health_key(panelist)
+        if name is None or not _is_on.get() or _breaker.allows(name):
+            yield panelist
         else:
-            aside.append(one)
+            aside.append(panelist)
     yield from aside
 
 
-def standing(model: str) -> Standing:
-    """What is known of a model, by the name that `name_of` gives it."""
-    return _breaker.standing(model)
+def status(model: str) -> BreakerStatus:
+    """What is known of a model, by the name that `health_key` gives it."""
+    return _breaker.status(model)
 
 
 def unavailable() -> frozenset[str]:
@@ -208,13 +208,13 @@ def unavailable() -> frozenset[str]:
     return _breaker.unavailable() if _is_on.get() else frozenset()
 
 
-def summary(since: datetime) -> list[ModelHealth]:
+def statistics(since: datetime) -> list[ModelHealth]:
     """How every model fared since then, the most called first.
 
     Where the file is locked or unreadable there is one warning, and nothing.
     """
     _recorder.flush()
-    return summed_up(_recorder.since(since.timestamp()))
+    return summarize_outcomes(_recorder.since(since.timestamp()))
 
 
 atexit.register(_recorder.flush, _EXIT_SECONDS)
@@ -227,17 +227,17 @@ _GONE = frozenset({404, 410})
 _known: dict[tuple[str | None, str], tuple[float, Fault]] = {}
 
 
-def remember(panelist: Panelist, fault: Fault) -> None:
+def remember_withdrawn(panelist: Panelist, fault: Fault) -> None:
     """Note that the panelist's model is gone, if that is what `fault` says."""
     # OpenRouter answers 404, too, to a way of asking that none of the model's endpoints supports.
-    refused = fault.objects_to("tool", "function", "response_format", "parameter")
+    refused = fault.rejects("tool", "function", "response_format", "parameter")
     if fault.reason == "model_unavailable" and fault.status_code in _GONE and not refused:
-        _known[endpoint_of(panelist), panelist.model_name] = (time.monotonic(), fault)
+        _known[endpoint_for(panelist), panelist.model_name] = (time.monotonic(), fault)
 
 
-def recall(panelist: Panelist) -> Fault | None:
+def withdrawn_fault(panelist: Panelist) -> Fault | None:
     """The fault with which the panelist's model was found gone, within the last hour."""
-    since, fault = _known.get((endpoint_of(panelist), panelist.model_name), (0.0, None))
+    since, fault = _known.get((endpoint_for(panelist), panelist.model_name), (0.0, None))
     if fault is None or time.monotonic() - since > _SECONDS:
         return None
     return Fault(fault.reason, f"{fault.message} (remembered)", fault.status_code)

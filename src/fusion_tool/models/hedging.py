@@ -17,42 +17,44 @@ from typing import Any, TypeAlias
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models import health
-from fusion_tool.models.call import Reply
-from fusion_tool.models.capabilities import traits_of
+from fusion_tool.models.call import ModelReply
+from fusion_tool.models.capabilities import capabilities_of
 from fusion_tool.models.factory import chat_model
-from fusion_tool.models.providers import fallback_of
-from fusion_tool.models.streaming import p90
+from fusion_tool.models.providers import with_model
+from fusion_tool.models.streaming import first_token_p90
 
 _KEPT = 10.0
 
 OnFirst: TypeAlias = Callable[[], None]
-Asking: TypeAlias = Callable[[Panelist, OnFirst | None], Coroutine[Any, Any, Reply]]
+CallModel: TypeAlias = Callable[[Panelist, OnFirst | None], Coroutine[Any, Any, ModelReply]]
 """Makes one whole call of a panelist; it streams where there is somebody to tell of its first token."""
 
 
-async def hedged(asking: Asking, panelist: Panelist, *, share: float | None, tools: bool = False) -> Reply:
+async def hedged_call(
+    call_panelist: CallModel, panelist: Panelist, *, share: float | None, tools: bool = False
+) -> ModelReply:
     """What `panelist` answers; or its fallback, where it was silent for longer than nine of ten of its calls are.
 
     Args:
-        asking: Makes the calls.
+        call_panelist: Makes the calls.
         panelist: Asked first.
         share: Extra calls, at most, as a share of the calls that might get one; `None` makes none.
         tools: Whether the fallback must be able to call tools.
 
     Returns:
-        The reply, `Reply.panelist` in it. The other call was cancelled, and is on the bill.
+        The reply, `ModelReply.panelist` in it. The other call was cancelled, and is on the bill.
 
     Raises:
-        CallFailed: The panelist's call failed and the extra one did not begin, or whichever had begun broke off.
+        ModelCallError: The panelist's call failed and the extra one did not begin, or whichever had begun broke off.
     """
     if share is None or not panelist.fallbacks:
-        return await asking(panelist, None)
-    with allowance(share).call() as allowed:
-        calls = [_Call(partial(asking, panelist))]
+        return await call_panelist(panelist, None)
+    with allowance_for(share).call() as allowed:
+        calls = [_Attempt(partial(call_panelist, panelist))]
         try:
-            await asyncio.wait([calls[0].sign], timeout=p90(panelist))
+            await asyncio.wait([calls[0].sign], timeout=first_token_p90(panelist))
             if not calls[0].sign.done():
-                calls.append(_Call(partial(_extra, asking, panelist, tools, allowed)))
+                calls.append(_Attempt(partial(_fallback_attempt, call_panelist, panelist, tools, allowed)))
             return await _first_to_begin(calls)
         finally:
             for call in calls:
@@ -60,7 +62,7 @@ async def hedged(asking: Asking, panelist: Panelist, *, share: float | None, too
             await asyncio.gather(*(call.task for call in calls), return_exceptions=True)
 
 
-async def _first_to_begin(calls: list["_Call"]) -> Reply:
+async def _first_to_begin(calls: list["_Attempt"]) -> ModelReply:
     for sign in asyncio.as_completed([call.sign for call in calls]):
         if begun := await sign:
             for other in calls:
@@ -70,39 +72,39 @@ async def _first_to_begin(calls: list["_Call"]) -> Reply:
     return await calls[0].task
 
 
-class _Call:
+class _Attempt:
     """A call under way. Its sign is the call itself once it begins to answer, `None` once it has failed to."""
 
-    def __init__(self, make: Callable[[OnFirst], Coroutine[Any, Any, Reply]]) -> None:
-        self.sign: asyncio.Future[_Call | None] = asyncio.get_running_loop().create_future()
+    def __init__(self, make: Callable[[OnFirst], Coroutine[Any, Any, ModelReply]]) -> None:
+        self.sign: asyncio.Future[_Attempt | None] = asyncio.get_running_loop().create_future()
         self.task = asyncio.create_task(make(partial(self._signal, self)))
         self.task.add_done_callback(lambda task: self._signal(None if task.cancelled() or task.exception() else self))
 
-    def _signal(self, sign: "_Call | None") -> None:
+    def _signal(self, sign: "_Attempt | None") -> None:
         if not self.sign.done():
             self.sign.set_result(sign)
 
 
-class _NoExtraCall(Exception):  # noqa: N818 - it ends the extra call's task, nothing else
+class _NoExtraCallError(Exception):
     """There is no fallback to ask, or no allowance for it."""
 
 
-async def _extra(
-    asking: Asking, panelist: Panelist, tools: bool, allowed: Callable[[], bool], on_first: OnFirst
-) -> Reply:
+async def _fallback_attempt(
+    call_panelist: CallModel, panelist: Panelist, tools: bool, allowed: Callable[[], bool], on_first: OnFirst
+) -> ModelReply:
     for model in panelist.fallbacks:
-        spare = fallback_of(panelist, model)
-        if health.recall(spare):
+        spare = with_model(panelist, model)
+        if health.withdrawn_fault(spare):
             continue
-        traits = traits_of(spare, await chat_model(spare))
-        if not traits.small and (traits.tools or not tools):
+        capabilities = capabilities_of(spare, await chat_model(spare))
+        if not capabilities.small and (capabilities.tools or not tools):
             if not allowed():
                 break
-            return await asking(spare, on_first)
-    raise _NoExtraCall
+            return await call_panelist(spare, on_first)
+    raise _NoExtraCallError
 
 
-class Allowance:
+class HedgeAllowance:
     """Extra calls as a share of calls: each call earns `share` of one.
 
     It begins with none, so that extra calls never exceed their share. Beyond what the calls under way have earned it
@@ -138,6 +140,6 @@ class Allowance:
 
 
 @cache
-def allowance(share: float) -> Allowance:
+def allowance_for(share: float) -> HedgeAllowance:
     """The process's allowance for configurations with this share."""
-    return Allowance(share)
+    return HedgeAllowance(share)

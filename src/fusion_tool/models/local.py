@@ -124,7 +124,7 @@ _lock = threading.Lock()
 _servers: dict[str, Any] = {}
 
 
-def check_installed(name: str, field: str = "model") -> None:
+def require_weights(name: str, field: str = "model") -> None:
     """Fail with the cure where the model cannot run.
 
     Raises:
@@ -146,7 +146,7 @@ async def serve(name: str) -> str:
     Raises:
         ConfigError: It is not installed.
     """
-    check_installed(name)
+    require_weights(name)
     return await asyncio.to_thread(_start_once, name)
 
 

@@ -24,7 +24,7 @@ _CHUNK = "chunk"
 """Where a chunk that tells of usage waits for the stream's end."""
 
 
-class CompatibleChat(ChatOpenAI):
+class OpenAICompatibleChat(ChatOpenAI):
     """A chat model behind any OpenAI-compatible endpoint."""
 
     usage_accounting: bool = False
@@ -37,7 +37,7 @@ class CompatibleChat(ChatOpenAI):
     def _take_replies_as_they_come(self) -> Self:
         # The client makes objects of every reply and chunk, which ChatOpenAI turns back into dicts: a fifth of a
         # streamed run's CPU (benchmarks/serve.py).
-        self.root_async_client._process_response_data = _as_it_came  # noqa: SLF001 - the client offers no other way
+        self.root_async_client._process_response_data = _pass_through  # noqa: SLF001 - the client offers no other way
         return self
 
     @property
@@ -72,8 +72,8 @@ class CompatibleChat(ChatOpenAI):
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
         """ChatOpenAI raises on other providers' server tools, `{"type": "openrouter:web_search"}` say."""
-        bound: Any = super().bind_tools([one for one in tools if not _is_server_tool(one)], **kwargs)
-        native = [one for one in tools if _is_server_tool(one)]
+        bound: Any = super().bind_tools([tool for tool in tools if not _is_server_tool(tool)], **kwargs)
+        native = [tool for tool in tools if _is_server_tool(tool)]
         offered = [*bound.kwargs.get("tools", []), *native]
         return self.bind(**{**bound.kwargs, "tools": offered})
 
@@ -119,7 +119,7 @@ class CompatibleChat(ChatOpenAI):
         return generation
 
 
-def _as_it_came(*, data: object, cast_to: Any, response: Any) -> Any:
+def _pass_through(*, data: object, cast_to: Any, response: Any) -> Any:
     del cast_to, response
     return data
 

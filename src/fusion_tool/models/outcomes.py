@@ -16,10 +16,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.config.storage import UNUSABLE, in_database
+from fusion_tool.config.storage import STORAGE_ERRORS, with_database
 from fusion_tool.errors import Reason
 
-SPEAK_AGAINST: frozenset[Reason] = frozenset(
+COUNTED_FAILURES: frozenset[Reason] = frozenset(
     {"rate_limited", "timeout", "upstream_error", "model_unavailable", "empty"}
 )
 """The reasons that let expect the next call to fail, too.
@@ -28,7 +28,7 @@ The others are about the question (`refused`, `context_overflow`), the settings 
 `budget`: whoever mends his key wants his model back at once), or nobody's doing (`cancelled`, `straggler`).
 """
 
-CUT: frozenset[Reason] = frozenset({"cancelled", "straggler"})
+INTERRUPTED: frozenset[Reason] = frozenset({"cancelled", "straggler"})
 """The reasons of calls that were broken off: neither answered nor failed."""
 
 
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     """One call.
 
     Args:
-        model: As `name_of` names it.
+        model: As `health_key` names it.
         reason: Why it gave no usable answer; `None` where it gave one.
         seconds: From its beginning to its end, retries included.
         first_token_seconds: Until the first piece of the answer, `None` where unknown.
@@ -71,7 +71,7 @@ class Outcome(NamedTuple):
         return cls(model, reason, seconds, first_token_seconds, cost_usd, input_tokens, output_tokens, time.time())
 
 
-def name_of(panelist: Panelist) -> str | None:
+def health_key(panelist: Panelist) -> str | None:
     """The name under which a panelist's calls are remembered: its model's, with the endpoint where it has its own.
 
     `None` for a model that was given as an object: where that is reached, only the object knows.
@@ -106,7 +106,7 @@ def append(path: Path, outcomes: Sequence[Outcome], *, patience: float = 5.0) ->
     """Write down `outcomes`, and forget those that are too old.
 
     Raises:
-        OSError: As `in_database`.
+        OSError: As `with_database`.
         sqlite3.Error: Likewise.
     """
 
@@ -116,20 +116,20 @@ def append(path: Path, outcomes: Sequence[Outcome], *, patience: float = 5.0) ->
         connection.execute("DELETE FROM outcomes WHERE at < ?", (time.time() - KEEP_DAYS * _DAY_SECONDS,))
         connection.execute("DELETE FROM outcomes WHERE id <= (SELECT max(id) FROM outcomes) - ?", (_MOST_ROWS,))
 
-    in_database(path, _SCHEMA, write, patience=patience)
+    with_database(path, _SCHEMA, write, patience=patience)
 
 
-def since(path: Path, at: float, *, patience: float = 5.0) -> list[Outcome]:
+def outcomes_since(path: Path, at: float, *, patience: float = 5.0) -> list[Outcome]:
     """The outcomes of calls that ended at `at` (Unix time) or later, in the order of time; none where there is no file.
 
     Raises:
-        OSError: As `in_database`.
+        OSError: As `with_database`.
         sqlite3.Error: Likewise.
     """
     if not path.exists():
         return []
     query = f"SELECT {_COLUMNS} FROM outcomes WHERE at >= ? ORDER BY at, id"  # noqa: S608 - a constant
-    return in_database(
+    return with_database(
         path, _SCHEMA, lambda connection: [Outcome(*row) for row in connection.execute(query, (at,))], patience=patience
     )
 
@@ -141,7 +141,7 @@ _beginning = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
-class Recorder:
+class OutcomeRecorder:
     """Whatever is wrong with the file costs one warning and what was to be written, never a call.
 
     Args:
@@ -172,7 +172,7 @@ class Recorder:
             batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if batch:
                 append(self._path(), batch, patience=patience)
-        except UNUSABLE as error:
+        except STORAGE_ERRORS as error:
             self._warn(error)
         finally:
             self._writing.release()
@@ -180,8 +180,8 @@ class Recorder:
     def since(self, at: float, *, patience: float = 5.0) -> list[Outcome]:
         """What is recorded since `at`, Unix time; nothing where the file is of no use."""
         try:
-            return since(self._path(), at, patience=patience)
-        except UNUSABLE as error:
+            return outcomes_since(self._path(), at, patience=patience)
+        except STORAGE_ERRORS as error:
             self._warn(error)
             return []
 
@@ -193,9 +193,9 @@ class Recorder:
                 self._waiting.clear()
                 self._news, self._writing = threading.Event(), threading.Lock()
             self._owner = os.getpid()
-            threading.Thread(target=self._write_on, name="fusion-tool-health", daemon=True).start()
+            threading.Thread(target=self._write_forever, name="fusion-tool-health", daemon=True).start()
 
-    def _write_on(self) -> None:
+    def _write_forever(self) -> None:
         while self._news.wait():
             time.sleep(_LINGER_SECONDS)
             self._news.clear()

@@ -24,7 +24,7 @@ class Provider:
         keys: The variables that may hold its key; the first that is set counts.
         url: The root of its API; `None` where only its LangChain package knows it.
         path: What its OpenAI-compatible endpoint adds to the root.
-        moved_by: The variable by which its own tools are pointed elsewhere, at a gateway say.
+        base_url_variable: The variable by which its own tools are pointed elsewhere, at a gateway say.
         packaged: LangChain has a package for it.
         counts_streams: Its endpoint takes `stream_options`; another counts the tokens of a stream unasked.
     """
@@ -32,19 +32,21 @@ class Provider:
     keys: tuple[str, ...]
     url: str | None = None
     path: str = ""
-    moved_by: str = ""
+    base_url_variable: str = ""
     packaged: bool = True
     counts_streams: bool = True
 
     def endpoint(self) -> str | None:
         """Its OpenAI-compatible endpoint, where the environment does not say otherwise the vendor's own."""
-        root = (os.environ.get(self.moved_by, "").strip() or self.url or "").rstrip("/")
+        root = (os.environ.get(self.base_url_variable, "").strip() or self.url or "").rstrip("/")
         return root if not root or root.endswith(self.path) else root + self.path
 
 
 # Read on 2026-11-22 in each provider's reference, on its OpenAI-compatible API.
 PROVIDERS = {
-    "openrouter": Provider(("OPENROUTER_API_KEY",), OPENROUTER_URL, moved_by="OPENROUTER_BASE_URL", packaged=False),
+    "openrouter": Provider(
+        ("OPENROUTER_API_KEY",), OPENROUTER_URL, base_url_variable="OPENROUTER_BASE_URL", packaged=False
+    ),
     "openai": Provider(("OPENAI_API_KEY",)),
     "anthropic": Provider(("ANTHROPIC_API_KEY",), "https://api.anthropic.com", "/v1", "ANTHROPIC_BASE_URL"),
     "google_genai": Provider(
@@ -53,21 +55,21 @@ PROVIDERS = {
         "/v1beta/openai",
         "GOOGLE_GEMINI_BASE_URL",
     ),
-    "deepseek": Provider(("DEEPSEEK_API_KEY",), "https://api.deepseek.com/v1", moved_by="DEEPSEEK_API_BASE"),
-    "xai": Provider(("XAI_API_KEY",), "https://api.x.ai/v1", moved_by="XAI_API_BASE"),
+    "deepseek": Provider(("DEEPSEEK_API_KEY",), "https://api.deepseek.com/v1", base_url_variable="DEEPSEEK_API_BASE"),
+    "xai": Provider(("XAI_API_KEY",), "https://api.x.ai/v1", base_url_variable="XAI_API_BASE"),
     "mistralai": Provider(
-        ("MISTRAL_API_KEY",), "https://api.mistral.ai/v1", moved_by="MISTRAL_BASE_URL", counts_streams=False
+        ("MISTRAL_API_KEY",), "https://api.mistral.ai/v1", base_url_variable="MISTRAL_BASE_URL", counts_streams=False
     ),
     "moonshotai": Provider(
-        ("MOONSHOT_API_KEY",), "https://api.moonshot.ai/v1", moved_by="MOONSHOT_BASE_URL", packaged=False
+        ("MOONSHOT_API_KEY",), "https://api.moonshot.ai/v1", base_url_variable="MOONSHOT_BASE_URL", packaged=False
     ),
-    "zai": Provider(("ZAI_API_KEY",), "https://api.z.ai/api/paas/v4", moved_by="ZAI_BASE_URL", packaged=False),
+    "zai": Provider(("ZAI_API_KEY",), "https://api.z.ai/api/paas/v4", base_url_variable="ZAI_BASE_URL", packaged=False),
     "groq": Provider(("GROQ_API_KEY",), "https://api.groq.com", "/openai/v1", "GROQ_API_BASE"),
     "cohere": Provider(("COHERE_API_KEY",), "https://api.cohere.ai", "/compatibility/v1"),
     "fireworks": Provider(
-        ("FIREWORKS_API_KEY",), "https://api.fireworks.ai/inference/v1", moved_by="FIREWORKS_API_BASE"
+        ("FIREWORKS_API_KEY",), "https://api.fireworks.ai/inference/v1", base_url_variable="FIREWORKS_API_BASE"
     ),
-    "together": Provider(("TOGETHER_API_KEY",), "https://api.together.xyz/v1", moved_by="TOGETHER_API_BASE"),
+    "together": Provider(("TOGETHER_API_KEY",), "https://api.together.xyz/v1", base_url_variable="TOGETHER_API_BASE"),
     "perplexity": Provider(("PPLX_API_KEY",), "https://api.perplexity.ai"),
 }
 """The providers that take a plain key, by LangChain's names or, where it has none, by the price list's."""
@@ -76,7 +78,7 @@ KEYS = {name: provider.keys[0] for name, provider in PROVIDERS.items()}
 """The variable that usually holds each provider's key."""
 
 
-def endpoint_of(panelist: Panelist) -> str | None:
+def endpoint_for(panelist: Panelist) -> str | None:
     """The address of the panelist's OpenAI-compatible endpoint; `None` where the provider's own package knows it."""
     if panelist.base_url is not None:
         return panelist.base_url
@@ -84,12 +86,12 @@ def endpoint_of(panelist: Panelist) -> str | None:
     if name == "ollama":
         return f"{ollama_endpoint()}/v1"
     provider = PROVIDERS.get(name)
-    if not isinstance(panelist.model, str) or provider is None or (provider.packaged and has_package(name)):
+    if not isinstance(panelist.model, str) or provider is None or (provider.packaged and has_langchain_package(name)):
         return None
     return provider.endpoint() or None
 
 
-def key_name(panelist: Panelist) -> str | None:
+def key_variable(panelist: Panelist) -> str | None:
     """The variable that holds the key for the panelist's endpoint; a key goes to its own provider alone."""
     if panelist.api_key_env or panelist.base_url:
         return panelist.api_key_env
@@ -104,14 +106,14 @@ def providers_with_key() -> frozenset[str]:
     return frozenset(name for name, provider in PROVIDERS.items() if any(os.environ.get(key) for key in provider.keys))
 
 
-def provider_at(url: str) -> str | None:
+def provider_of_url(url: str) -> str | None:
     """Whose API the address is, `None` where it is none of the known."""
     host = urlsplit(url).hostname
     hosts = {urlsplit(provider.url).hostname: name for name, provider in PROVIDERS.items() if provider.url}
     return (hosts | {"api.openai.com": "openai"}).get(host)
 
 
-def fallback_of(panelist: Panelist, model: str) -> Panelist:
+def with_model(panelist: Panelist, model: str) -> Panelist:
     """`panelist` with another model; an endpoint of its own stays behind with the model that it served."""
     if model == panelist.model:
         return panelist
@@ -121,6 +123,6 @@ def fallback_of(panelist: Panelist, model: str) -> Panelist:
 
 
 @lru_cache(maxsize=32)
-def has_package(provider: str) -> bool:
+def has_langchain_package(provider: str) -> bool:
     """Whether LangChain's package for the provider is installed."""
     return find_spec(f"langchain_{provider}") is not None

@@ -20,7 +20,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models import replay
 from fusion_tool.models.faults import Again
-from fusion_tool.models.providers import endpoint_of
+from fusion_tool.models.providers import endpoint_for
 
 _WINDOW = 50
 _ENOUGH = 10
@@ -29,26 +29,26 @@ _ENOUGH = 10
 _seen: dict[tuple[str | None, str], deque[float]] = {}
 
 
-def observe(panelist: Panelist, seconds: float) -> None:
+def record_first_token(panelist: Panelist, seconds: float) -> None:
     """Note that a call of the panelist's model was silent for `seconds` before its first token."""
     _seen.setdefault(_key(panelist), deque(maxlen=_WINDOW)).append(seconds)
 
 
-def p90(panelist: Panelist) -> float | None:
+def first_token_p90(panelist: Panelist) -> float | None:
     """The seconds within which nine of ten recent calls had begun; `None` while fewer than ten are known."""
     seen = _seen.get(_key(panelist), ())
     return quantiles(seen, n=10)[-1] if len(seen) >= _ENOUGH else None
 
 
-def give_up(panelist: Panelist, seconds: float) -> None:
+def record_silence(panelist: Panelist, seconds: float) -> None:
     """Note that a call was cancelled after `seconds` of silence.
 
     The silence would have lasted longer, which says something only where it was long already: then it counts, as a
     lower bound. Left out, the slowest calls would vanish, and the tail with them, the more the earlier they are cut.
     """
-    known = p90(panelist)
+    known = first_token_p90(panelist)
     if known is not None and seconds >= known:
-        observe(panelist, seconds)
+        record_first_token(panelist, seconds)
 
 
 class FirstToken:
@@ -68,33 +68,33 @@ class FirstToken:
         self.seconds: float | None = None
 
     @contextmanager
-    def awaited(self) -> Iterator[None]:
+    def measure(self) -> Iterator[None]:
         """Make one attempt inside."""
         self._since = time.monotonic()
         try:
             yield
         except asyncio.CancelledError:
             if self.seconds is None:
-                give_up(self._panelist, time.monotonic() - self._since)
+                record_silence(self._panelist, time.monotonic() - self._since)
             raise
 
-    def came(self) -> None:
+    def arrived(self) -> None:
         """Note a token; only the first one counts."""
         if self.seconds is None:
             self.seconds = time.monotonic() - self._since
-            observe(self._panelist, self.seconds)
+            record_first_token(self._panelist, self.seconds)
             if self._on_first:
                 self._on_first()
 
 
 def _key(panelist: Panelist) -> tuple[str | None, str]:
-    return endpoint_of(panelist), panelist.model_name
+    return endpoint_for(panelist), panelist.model_name
 
 
 _OPEN, _CLOSE = "<think>", "</think>"
 
 
-class AnswerStream:
+class ReasoningFilter:
     """Passes on a stream's answer text and holds back the rest.
 
     Dropped: white space at either end, and a leading `<think>...</think>` that a server left in the content.
@@ -129,17 +129,17 @@ class AnswerStream:
         return "" if self._started or held.startswith(_OPEN) else held
 
 
-def answer_text(content: str) -> str:
+def strip_reasoning(content: str) -> str:
     """The answer in a whole message's text."""
-    stream = AnswerStream()
+    stream = ReasoningFilter()
     return stream.feed(content) + stream.close()
 
 
-QUIET = RunnableConfig(tags=["nostream"])
+NO_STREAM = RunnableConfig(tags=["nostream"])
 """Keeps the inner models' tokens out of an outer agent's message stream."""
 
 
-class Broken(Exception):  # noqa: N818 - it carries the provider's own error
+class StreamBrokenError(Exception):
     """A stream broke off after its first token: that is paid for and may have been shown, so none starts it over."""
 
     def __init__(self, error: Exception) -> None:
@@ -174,25 +174,25 @@ class Streaming:
             return await self._read(model)
         except Exception as error:
             if self._first.seconds is not None:
-                raise Broken(error) from error
+                raise StreamBrokenError(error) from error
             if self._options or "stream_options" not in str(error):
                 raise
             self._options = {"stream_usage": False}
             raise Again(error) from error
 
     async def _read(self, model: Runnable[Any, AIMessage]) -> AIMessage:
-        answer, chunks = AnswerStream(), []
-        with self._first.awaited():
-            async for message in model.astream(self._messages, QUIET, **self._options):
+        answer, chunks = ReasoningFilter(), []
+        with self._first.measure():
+            async for message in model.astream(self._messages, NO_STREAM, **self._options):
                 chunk = _as_chunk(message)
                 chunks.append(chunk)
                 if _has_token(chunk):
-                    self._first.came()
+                    self._first.arrived()
                 if self._on_delta and (text := answer.feed(str(chunk.text))):
                     self._on_delta(text)
         if self._on_delta and (text := answer.close()):
             self._on_delta(text)
-        return _whole(chunks)
+        return _join_chunks(chunks)
 
 
 def _as_chunk(message: AIMessage) -> AIMessageChunk:
@@ -205,7 +205,7 @@ def _has_token(chunk: AIMessageChunk) -> bool:
     return bool(chunk.content or chunk.tool_call_chunks or extras or replay.has_token(chunk))
 
 
-def _whole(chunks: Sequence[AIMessageChunk]) -> AIMessage:
+def _join_chunks(chunks: Sequence[AIMessageChunk]) -> AIMessage:
     """The chunks' message; tool calls that were cut off are invalid, not completed by guesswork as chunks are."""
     if not chunks:
         return AIMessage("")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.report.labels import REASONS, STAGES, count, counted, dollars, seconds, short
+from fusion_tool.report.labels import REASONS, STAGES, count, count_of, dollars, seconds, short
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -27,13 +27,13 @@ _LETTER = 6.6
 class Mark:
     """Something on a lane: a bar from `start` to `end`, a dot where they are the same, in the axis's unit.
 
-    `kind` is its class in the style sheet, `told` what is read where it is pointed at.
+    `kind` is its class in the style sheet, `text` what is read where it is pointed at.
     """
 
     start: float
     end: float
     kind: str
-    told: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Lane:
     marks: Sequence[Mark] = ()
 
 
-def picture(title: str, lanes: Sequence[Lane], tick: Callable[[float], str]) -> "Markup":
+def draw_lanes(title: str, lanes: Sequence[Lane], tick: Callable[[float], str]) -> "Markup":
     """Draw `lanes`, top down, from 0 to the last mark's end.
 
     Args:
@@ -55,11 +55,11 @@ def picture(title: str, lanes: Sequence[Lane], tick: Callable[[float], str]) -> 
     """
     from markupsafe import Markup
 
-    drawn = (_drawn(title, lanes, tick, size, width) for size, width in _WIDTHS.items())
+    drawn = (_draw(title, lanes, tick, size, width) for size, width in _WIDTHS.items())
     return Markup('<div class="picture">{}</div>').format(Markup("").join(map(Markup, drawn)))
 
 
-def _drawn(title: str, lanes: Sequence[Lane], tick: Callable[[float], str], size: str, width: int) -> str:
+def _draw(title: str, lanes: Sequence[Lane], tick: Callable[[float], str], size: str, width: int) -> str:
     from leather import Axis, Chart, Linear, Ordinal, Series, theme
 
     keys = [str(place) for place in range(len(lanes))]
@@ -124,7 +124,7 @@ def _mark(mark: Mark, middle: float, at: Callable[[float], float]) -> ET.Element
     else:
         box = {"x": start, "y": middle - _BAR / 2, "width": max(1.0, end - start), "height": _BAR, "rx": 3}
         drawn = ET.Element("rect", _texts({"class": f"mark {mark.kind}", **box}))
-    ET.SubElement(drawn, "title").text = mark.told
+    ET.SubElement(drawn, "title").text = mark.text
     return drawn
 
 
@@ -143,7 +143,7 @@ def is_whole(events: Sequence[Any]) -> bool:
 
 
 @dataclass
-class Watched:
+class EventTimeline:
     """The timeline of a run whose events were seen, folded out of them one by one."""
 
     _bars: dict[str, list[Mark]] = field(default_factory=dict)
@@ -195,10 +195,10 @@ class Watched:
     def _note(self, who: str) -> str:
         return ", ".join(self._notes.get(who, ["not ended" if who in self._began else "not asked"]))
 
-    def _end(self, who: str, at: float, kind: str, told: str) -> None:
+    def _end(self, who: str, at: float, kind: str, text: str) -> None:
         start = min(at, self._began.get(who, at))
-        self._bars.setdefault(who, []).append(Mark(start, max(at, start + 1e-3), kind, told))
-        self._notes.setdefault(who, []).append(told)
+        self._bars.setdefault(who, []).append(Mark(start, max(at, start + 1e-3), kind, text))
+        self._notes.setdefault(who, []).append(text)
 
 
 def from_durations(result: FusionResult) -> list[Lane]:
@@ -209,7 +209,7 @@ def from_durations(result: FusionResult) -> list[Lane]:
     for wave in sorted({given.wave for given in result.responses}):
         of_wave = [given for given in result.responses if given.wave == wave]
         for given in of_wave:
-            told = f"answered in {seconds(given.seconds)}, {counted(given.tool_calls, 'tool call')}"
+            told = f"answered in {seconds(given.seconds)}, {count_of(given.tool_calls, 'tool call')}"
             bars.setdefault(given.seat, []).append(Mark(at, at + given.seconds, "answered", told))
             notes.setdefault(given.seat, []).append(told)
         at += max(given.seconds for given in of_wave)
@@ -224,7 +224,7 @@ def from_durations(result: FusionResult) -> list[Lane]:
     return lanes
 
 
-def lanes_of(usage: Usage) -> tuple[list[Lane], Callable[[float], str]]:
+def bill_lanes(usage: Usage) -> tuple[list[Lane], Callable[[float], str]]:
     """A lane a stage, its calls one after the other, and how the axis is told; no lanes where nothing is known."""
     if usage.cost_usd:
         return _lanes(usage, _cost, lambda calls: _in_dollars(Usage.of(calls))), lambda value: f"${value:g}"
@@ -239,7 +239,7 @@ def stages_of(usage: Usage) -> list[tuple[str, Usage]]:
     return [(name, Usage.of(calls)) for name, calls in parts.items() if calls]
 
 
-def _lanes(usage: Usage, size: Callable[[Call], float], told: Callable[[Sequence[Call]], str]) -> list[Lane]:
+def _lanes(usage: Usage, size: Callable[[Call], float], describe: Callable[[Sequence[Call]], str]) -> list[Lane]:
     lanes = []
     for name, part in stages_of(usage):
         marks: list[Mark] = []
@@ -247,9 +247,9 @@ def _lanes(usage: Usage, size: Callable[[Call], float], told: Callable[[Sequence
         for call in part.calls:
             if worth := size(call):
                 whose = f"{call.seat}, {call.model}" if call.seat else call.model
-                marks.append(Mark(at, at + worth, _CLASSES[name], f"{whose}: {told([call])}"))
+                marks.append(Mark(at, at + worth, _CLASSES[name], f"{whose}: {describe([call])}"))
                 at += worth
-        lanes.append(Lane(name, told(part.calls), marks))
+        lanes.append(Lane(name, describe(part.calls), marks))
     return lanes
 
 
@@ -265,8 +265,8 @@ def _tokens(call: Call) -> float:
 
 
 def _in_dollars(part: Usage) -> str:
-    return f"{dollars(part.cost_usd, part.unpriced_calls)}, {counted(len(part.calls), 'call')}"
+    return f"{dollars(part.cost_usd, part.unpriced_calls)}, {count_of(len(part.calls), 'call')}"
 
 
 def _in_tokens(part: Usage) -> str:
-    return f"{count(part.input_tokens)} tokens in, {count(part.output_tokens)} out, {counted(len(part.calls), 'call')}"
+    return f"{count(part.input_tokens)} tokens in, {count(part.output_tokens)} out, {count_of(len(part.calls), 'call')}"

@@ -1,6 +1,6 @@
 """The closed sets of a result, and its numbers, in plain words."""
 
-from fusion_tool.budget.usage import CostSource, Stage
+from fusion_tool.budget.usage import CostSource, StageName
 from fusion_tool.errors import Reason
 from fusion_tool.graph.result import Degradation, Support
 from fusion_tool.grounding.sources import Kind
@@ -49,7 +49,7 @@ KINDS: dict[Kind, str] = {
     "command": "output of a command",
 }
 
-STAGES: dict[Stage, str] = {"panelist": "panel", "judge": "judge", "synthesizer": "synthesis"}
+STAGES: dict[StageName, str] = {"panelist": "panel", "judge": "judge", "synthesizer": "synthesis"}
 
 PRICES: dict[CostSource, str] = {
     "provider": "told by the provider",
@@ -62,7 +62,7 @@ def dollars(cost: float | None, unpriced: int = 0) -> str:
     """An amount of US dollars and how many calls it leaves out; unknown is said, never 0."""
     if cost is None:
         return "unknown"
-    return f"${cost:.4f}" + (f" + {counted(unpriced, 'call')} of unknown cost" if unpriced else "")
+    return f"${cost:.4f}" + (f" + {count_of(unpriced, 'call')} of unknown cost" if unpriced else "")
 
 
 def seconds(value: float | None) -> str:
@@ -75,7 +75,7 @@ def count(number: int | None) -> str:
     return "unknown" if number is None else f"{number:,}"
 
 
-def counted(number: int, thing: str) -> str:
+def count_of(number: int, thing: str) -> str:
     """So many things."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
 

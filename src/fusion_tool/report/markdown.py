@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fusion_tool.graph.result import Support
-from fusion_tool.report.page import page
+from fusion_tool.report.page import render_page
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -27,7 +27,7 @@ _BELOW = 2
 
 
 @dataclass(frozen=True)
-class Cited:
+class CitationLink:
     """What a citation stands for; `anchor` is the id of its place among the sources, `support` `None` if unknown."""
 
     label: str
@@ -37,7 +37,7 @@ class Cited:
     support: Support | None = None
 
 
-def prose(text: str, cited: Mapping[str, Cited]) -> "Markup":
+def render_markdown(text: str, cited: Mapping[str, CitationLink]) -> "Markup":
     """`text` as HTML.
 
     Args:
@@ -69,7 +69,7 @@ def _parser() -> "MarkdownIt":
     parser.validateLink = is_web  # type: ignore[method-assign]  # as the library's documentation has it
     parser.inline.ruler.before("link", "citation", _citation)
     parser.core.ruler.push("fitting", _fit)
-    parser.add_render_rule("citation", _told)
+    parser.add_render_rule("citation", _render_citation)
     parser.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>')
     parser.add_render_rule("table_close", lambda *_: "</table></div>")
     return parser
@@ -87,13 +87,13 @@ def _citation(state: "StateInline", silent: bool) -> bool:
     return True
 
 
-def _told(_self: Any, tokens: "Sequence[Token]", index: int, *_: Any) -> str:
-    return _one_told(tokens[index].meta["cited"])
+def _render_citation(_self: Any, tokens: "Sequence[Token]", index: int, *_: Any) -> str:
+    return _citation_html(tokens[index].meta["cited"])
 
 
 @lru_cache(maxsize=1024)
-def _one_told(one: Cited) -> str:
-    return page("citation.html", one=one).strip()
+def _citation_html(one: CitationLink) -> str:
+    return render_page("citation.html", one=one).strip()
 
 
 def _fit(state: "StateCore") -> None:

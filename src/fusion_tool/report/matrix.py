@@ -12,12 +12,12 @@ class Cell:
     """A sign, and the same in words for who cannot see it; `kind` is its class in the style sheet."""
 
     sign: str = ""
-    told: str = "does not say it"
+    text: str = "does not say it"
     kind: str = "silent"
 
 
 @dataclass(frozen=True)
-class Row:
+class MatrixRow:
     """A point and where each seat stands on it.
 
     Args:
@@ -38,14 +38,14 @@ class Matrix:
     """The analysis by seats; `groups` are headings with their rows."""
 
     seats: Sequence[str]
-    groups: Sequence[tuple[str, Sequence[Row]]]
+    groups: Sequence[tuple[str, Sequence[MatrixRow]]]
     blind_spots: Sequence[str]
 
 
 _SAYS, _ALONE = Cell("●", "says it", "says"), Cell("★", "says it alone", "alone")
 
 
-def matrix(analysis: Analysis, responses: Sequence[Response]) -> Matrix:
+def build_matrix(analysis: Analysis, responses: Sequence[Response]) -> Matrix:
     """The matrix over the seats that answered; the analysis names them by label or, where that tells, by model."""
     seats = list(dict.fromkeys(given.seat for given in responses))
     known = {given.model: given.seat for given in responses} | {seat: seat for seat in seats}
@@ -54,7 +54,7 @@ def matrix(analysis: Analysis, responses: Sequence[Response]) -> Matrix:
     alone = [placed.row(each.insight, {each.model: _ALONE}) for each in analysis.unique_insights]
     groups = [
         ("Disputed", [placed.dispute(each) for each in analysis.contradictions]),
-        ("Agreed by all or most", [Row(point) for point in analysis.consensus]),
+        ("Agreed by all or most", [MatrixRow(point) for point in analysis.consensus]),
         ("Said by some", partly),
         ("Said by one", alone),
     ]
@@ -66,13 +66,13 @@ class _Placing:
     seats: Sequence[str]
     known: dict[str, str]
 
-    def row(self, point: str, cells: dict[str, Cell], stances: Sequence[tuple[str, str, str]] = ()) -> Row:
+    def row(self, point: str, cells: dict[str, Cell], stances: Sequence[tuple[str, str, str]] = ()) -> MatrixRow:
         """`cells` by name, put into their columns."""
         by_seat = {self.known[name]: cell for name, cell in cells.items() if name in self.known}
         others = [] if stances else [name for name in cells if name not in self.known]
-        return Row(point, [by_seat.get(seat, Cell()) for seat in self.seats], stances, others)
+        return MatrixRow(point, [by_seat.get(seat, Cell()) for seat in self.seats], stances, others)
 
-    def dispute(self, dispute: Contradiction) -> Row:
+    def dispute(self, dispute: Contradiction) -> MatrixRow:
         """The sides of one dispute, the same words being one side."""
         sides: dict[str, list[str]] = {}
         for each in dispute.stances:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from fusion_tool.budget.usage import is_search
-from fusion_tool.config.installation import require
+from fusion_tool.config.installation import require_extra
 from fusion_tool.report import labels
 
 if TYPE_CHECKING:
@@ -22,16 +22,16 @@ _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u
 """Control characters, those that turn the direction of writing, and halves of characters, which no file can hold."""
 
 
-def ready() -> None:
+def require_report_extra() -> None:
     """See that the libraries are there.
 
     Raises:
         ConfigError: The extra `report` is not installed.
     """
-    require("report", "jinja2", "markdown_it", "leather")
+    require_extra("report", "jinja2", "markdown_it", "leather")
 
 
-def page(template: str, *, package: str = _HOME, **context: Any) -> str:
+def render_page(template: str, *, package: str = _HOME, **context: Any) -> str:
     """Fill a template that extends `base.html`. Everything in `context` is escaped but `Markup`.
 
     Args:
@@ -45,7 +45,7 @@ def page(template: str, *, package: str = _HOME, **context: Any) -> str:
     Raises:
         ConfigError: The extra `report` is not installed.
     """
-    ready()
+    require_report_extra()
     return _UNSAFE.sub("\ufffd", _environment(package).get_template(template).render(context))
 
 

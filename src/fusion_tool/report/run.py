@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from fusion_tool.budget.usage import Usage
 from fusion_tool.graph.result import FailedModel, FusionResult, Support
 from fusion_tool.grounding.sources import Source
-from fusion_tool.report.charts import Lane, Watched, from_durations, is_whole, lanes_of, picture, stages_of
-from fusion_tool.report.markdown import Cited, is_web, prose
-from fusion_tool.report.matrix import matrix
-from fusion_tool.report.page import page
+from fusion_tool.report.charts import EventTimeline, Lane, bill_lanes, draw_lanes, from_durations, is_whole, stages_of
+from fusion_tool.report.markdown import CitationLink, is_web, render_markdown
+from fusion_tool.report.matrix import build_matrix
+from fusion_tool.report.page import render_page
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -49,31 +49,31 @@ def to_html(result: "FusionResult | FailedRun | Mapping[str, Any]", events: "Seq
     run = _read(result)
     if isinstance(run, FailedRun):
         asked = next((event["question"] for event in events if event["type"] == "run.started"), run.question)
-        lanes = Watched.lanes(events) if is_whole(events) else []
+        lanes = EventTimeline.lanes(events) if is_whole(events) else []
         bill = _bill(run.usage) if run.usage else None
-        return page("failed.html", run=run, question=asked, timeline=_timeline(lanes), watched=True, bill=bill)
+        return render_page("failed.html", run=run, question=asked, timeline=_timeline(lanes), watched=True, bill=bill)
     watched = is_whole(events)
-    lanes = Watched.lanes(events) if watched else from_durations(run)
+    lanes = EventTimeline.lanes(events) if watched else from_durations(run)
     support = {each.source_id: each.support for each in run.citations}
     numbers = {each.source_id: each.number for each in run.citations}
-    sources = _listed(run.sources, numbers, support)
-    by_id = {each.id: Cited(each.id, each.anchor, each.title, each.url) for each in sources}
-    return page(
+    sources = _list_sources(run.sources, numbers, support)
+    by_id = {each.id: CitationLink(each.id, each.anchor, each.title, each.url) for each in sources}
+    return render_page(
         "run.html",
         result=run,
         question=run.question,
-        answer=prose(run.answer, _numbered(run)),
-        matrix=matrix(run.analysis, run.responses) if run.analysis else None,
+        answer=render_markdown(run.answer, _citations_by_number(run)),
+        matrix=build_matrix(run.analysis, run.responses) if run.analysis else None,
         timeline=None if run.cached else _timeline(lanes),
         watched=watched,
         bill=_bill(run.usage),
         sources=sources,
-        answers=[(given, prose(given.content, by_id)) for given in run.responses],
+        answers=[(given, render_markdown(given.content, by_id)) for given in run.responses],
     )
 
 
 @dataclass(frozen=True)
-class _Listed:
+class _ListedSource:
     """A source as the page lists it; `number` and `support` are `None` where the answer does not cite it."""
 
     id: str
@@ -101,9 +101,9 @@ def _read(result: "FusionResult | FailedRun | Mapping[str, Any]") -> FusionResul
     return kind.model_validate(result)
 
 
-def _numbered(run: FusionResult) -> dict[str, Cited]:
+def _citations_by_number(run: FusionResult) -> dict[str, CitationLink]:
     return {
-        str(each.number): Cited(str(each.number), _anchor(each.source_id), each.title, each.url, each.support)
+        str(each.number): CitationLink(str(each.number), _anchor(each.source_id), each.title, each.url, each.support)
         for each in run.citations
     }
 
@@ -112,10 +112,12 @@ def _anchor(source_id: str) -> str:
     return f"source-{source_id}"
 
 
-def _listed(sources: Sequence[Source], numbers: dict[str, int], support: dict[str, Support]) -> list[_Listed]:
+def _list_sources(
+    sources: Sequence[Source], numbers: dict[str, int], support: dict[str, Support]
+) -> list[_ListedSource]:
     """The cited ones first, by number."""
     rows = [
-        _Listed(
+        _ListedSource(
             **each.model_dump(),
             anchor=_anchor(each.id),
             href=each.url if is_web(each.url) else None,
@@ -130,10 +132,10 @@ def _listed(sources: Sequence[Source], numbers: dict[str, int], support: dict[st
 def _timeline(lanes: Sequence[Lane]) -> "Markup | None":
     if not any(lane.marks for lane in lanes):
         return None
-    return picture("Who worked when", lanes, lambda value: f"{value:g} s")
+    return draw_lanes("Who worked when", lanes, lambda value: f"{value:g} s")
 
 
 def _bill(usage: Usage) -> _Bill:
-    lanes, tick = lanes_of(usage)
-    drawn = picture("The bill by stage", lanes, tick) if lanes else None
+    lanes, tick = bill_lanes(usage)
+    drawn = draw_lanes("The bill by stage", lanes, tick) if lanes else None
     return _Bill(usage, stages_of(usage), drawn)

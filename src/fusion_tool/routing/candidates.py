@@ -10,12 +10,12 @@ from typing import TypeAlias
 from fusion_tool.budget.amounts import ANALYSIS_TOKENS, ANSWER_TOKENS, BYTES_A_TOKEN, RESULT_TOKENS, TURN_TOKENS
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.models.providers import KEYS, fallback_of
+from fusion_tool.models.providers import KEYS, with_model
 from fusion_tool.routing.classifier.signals import Domain
 from fusion_tool.routing.policy.locality import is_local
-from fusion_tool.routing.policy.model_names import banned_by
+from fusion_tool.routing.policy.model_names import matching_ban
 from fusion_tool.routing.profiles import Profile, profile_of
-from fusion_tool.routing.quality import Quality, qualities
+from fusion_tool.routing.quality import Quality, relative_quality
 
 _INSTRUCTIONS = 1500
 """Tokens of a role's instructions, with the schemas of a seat's tools."""
@@ -24,46 +24,46 @@ _STEP = 1000
 """Bytes by which questions are counted: the price list is slow, and steps let its answers be kept."""
 
 
-def seat_usd(model: str, config: FusionConfig, asked: int) -> float | None:
+def seat_usd(model: str, config: FusionConfig, question_tokens: int) -> float | None:
     """US dollars of one seat that makes all its tool calls, one a turn; `None` where the price is unknown.
 
     Args:
         model: `"provider:model"`.
         config: Its tools and how often they may be called.
-        asked: Bytes of the question and its context.
+        question_tokens: Bytes of the question and its context.
     """
     turns = _turns(config)
-    prompt, growth = _prompt(asked), RESULT_TOKENS + TURN_TOKENS
+    prompt, growth = _prompt(question_tokens), RESULT_TOKENS + TURN_TOKENS
     read = sum(prompt + turn * growth for turn in range(turns + 1))
-    return _usd(model, read, _written(turns))
+    return _usd(model, read, _output_tokens(turns))
 
 
-def comparison_usd(judge: str, synthesizer: str, asked: int, answers: int) -> float | None:
+def comparison_usd(judge: str, synthesizer: str, question_tokens: int, answers: int) -> float | None:
     """US dollars of comparing `answers` answers and writing one; `None` where a price is unknown."""
-    prompt = _prompt(asked) + answers * ANSWER_TOKENS
+    prompt = _prompt(question_tokens) + answers * ANSWER_TOKENS
     judged = _usd(judge, prompt, ANALYSIS_TOKENS)
-    return total([judged, _usd(synthesizer, prompt + ANALYSIS_TOKENS, ANSWER_TOKENS)])
+    return sum_known([judged, _usd(synthesizer, prompt + ANALYSIS_TOKENS, ANSWER_TOKENS)])
 
 
 def seat_seconds(tokens_per_second: float | None, config: FusionConfig) -> float | None:
     """Seconds that one seat writes; `None` where its speed is unknown."""
-    return None if tokens_per_second is None else _written(_turns(config)) / tokens_per_second
+    return None if tokens_per_second is None else _output_tokens(_turns(config)) / tokens_per_second
 
 
-def total(costs: Sequence[float | None]) -> float | None:
+def sum_known(costs: Sequence[float | None]) -> float | None:
     """The sum; unknown where one of them is."""
     known = [cost for cost in costs if cost is not None]
     return sum(known) if len(known) == len(costs) else None
 
 
-def _prompt(asked: int) -> int:
+def _prompt(question_tokens: int) -> int:
     """Tokens of the first prompt."""
-    return _INSTRUCTIONS + math.ceil(asked / _STEP) * _STEP // BYTES_A_TOKEN
+    return _INSTRUCTIONS + math.ceil(question_tokens / _STEP) * _STEP // BYTES_A_TOKEN
 
 
 @lru_cache(maxsize=4096)
-def _usd(model: str, read: int, written: int) -> float | None:
-    return cost_of(model, input_tokens=read, output_tokens=written)[0]
+def _usd(model: str, read: int, output_tokens: int) -> float | None:
+    return cost_of(model, input_tokens=read, output_tokens=output_tokens)[0]
 
 
 def _turns(config: FusionConfig) -> int:
@@ -71,11 +71,11 @@ def _turns(config: FusionConfig) -> int:
     return config.max_tool_calls if tools else 0
 
 
-def _written(turns: int) -> int:
+def _output_tokens(turns: int) -> int:
     return turns * TURN_TOKENS + ANSWER_TOKENS
 
 
-Refusal: TypeAlias = Callable[[str], str | None]
+RejectionRule: TypeAlias = Callable[[str], str | None]
 """Why a model, `"provider:model"`, may not be asked (denied, weights not open, no key, ...); `None` where it may."""
 
 _CROWDED = 0.5
@@ -93,7 +93,7 @@ class Candidate:
         quality: Its score over the best allowed one's, 0 to 1; `None` where it cannot be told.
         usd: What it is expected to cost as a single seat, `None` where unknown.
         seconds: How long it is expected to write, `None` where unknown.
-        why_not: What keeps it out of this plan; `None` where nothing does.
+        rejection: What keeps it out of this plan; `None` where nothing does.
         limit: The setting that does, where a limit of the configuration does.
     """
 
@@ -103,7 +103,7 @@ class Candidate:
     quality: float | None = None
     usd: float | None = None
     seconds: float | None = None
-    why_not: str | None = None
+    rejection: str | None = None
     limit: str | None = None
 
     @property
@@ -113,7 +113,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Field:
+class CandidateSet:
     """All candidates for one question.
 
     Args:
@@ -127,78 +127,82 @@ class Field:
     enough: float
 
     @property
-    def known(self) -> list[Candidate]:
+    def eligible(self) -> list[Candidate]:
         """Those that may be asked, of known quality and price, cheapest first."""
-        return [one for one in self.candidates if one.quality is not None and one.usd is not None]
+        return [
+            candidate for candidate in self.candidates if candidate.quality is not None and candidate.usd is not None
+        ]
 
     @property
     def fit(self) -> list[Candidate]:
         """Those that meet quality and limits."""
-        return [one for one in self.known if one.why_not is None]
+        return [one for one in self.eligible if one.rejection is None]
 
 
-def candidates(  # noqa: PLR0913 - as for `choose`
+def find_candidates(  # noqa: PLR0913 - as for `choose`
     domain: Domain,
     config: FusionConfig,
     *,
     profiles: Mapping[str, Profile],
-    refusal: Refusal,
+    rejection_of: RejectionRule,
     unavailable: Collection[str],
     today: date,
-    asked: int,
-) -> Field:
+    question_tokens: int,
+) -> CandidateSet:
     """Every known model, weighed for a question.
 
     Args:
         domain: The question's.
         config: `quality` and the limits.
         profiles: What is known of models.
-        refusal: Why one may not be asked.
+        rejection_of: Why one may not be asked.
         unavailable: Models, `"provider:model"` or `Profile.id`, that do not answer at present.
         today: The day of the run.
-        asked: Bytes of the question and its context.
+        question_tokens: Bytes of the question and its context.
     """
     names: dict[str, str] = {}
     out: list[Candidate] = []
-    for one in profiles.values():
-        name, why = _reachable(one, refusal, unavailable)
-        why = why or _unfit(one, today, asked)
+    for profile in profiles.values():
+        name, why = _reachable(profile, rejection_of, unavailable)
+        why = why or _unfit(profile, today, question_tokens)
         if why is None:
-            names[one.id] = name
+            names[profile.id] = name
         else:
-            out.append(Candidate(name, one.family, why_not=why))
-    worth = qualities(domain, [profiles[name] for name in names])
-    weighed = [_weighed(profiles[key], name, worth, config, asked) for key, name in names.items()]
+            out.append(Candidate(name, profile.family, rejection=why))
+    worth = relative_quality(domain, [profiles[name] for name in names])
+    weighed = [_weigh(profiles[key], name, worth, config, question_tokens) for key, name in names.items()]
     enough = _enough(weighed, config.quality)
-    limited = [_limited(one, config, enough) for one in weighed]
-    return Field(tuple(sorted([*limited, *out], key=_order)), worth.basis, enough)
+    limited = [_apply_limits(one, config, enough) for one in weighed]
+    return CandidateSet(tuple(sorted([*limited, *out], key=_order)), worth.basis, enough)
 
 
-def _reachable(one: Profile, refusal: Refusal, unavailable: Collection[str]) -> tuple[str, str | None]:
+def _reachable(profile: Profile, refusal: RejectionRule, unavailable: Collection[str]) -> tuple[str, str | None]:
     """The first name under which it may be asked; else its first, and why not."""
     whys: list[str] = []
-    for name in one.names:
-        why = "does not answer at present" if {name, one.id} & set(unavailable) else refusal(name)
+    for name in profile.names:
+        why = "does not answer at present" if {name, profile.id} & set(unavailable) else refusal(name)
         if why is None:
             return name, None
         whys.append(why)
-    return one.names[0], whys[0]
+    return profile.names[0], whys[0]
 
 
-def _unfit(one: Profile, today: date, asked: int) -> str | None:
-    if one.retired(today):
-        return f"withdrawn since {one.retires_on}"
-    if one.context is not None and asked // BYTES_A_TOKEN > one.context * _CROWDED:
-        return f"the question fills too much of its {one.context:,} tokens"
+def _unfit(profile: Profile, today: date, question_tokens: int) -> str | None:
+    if profile.is_retired(today):
+        return f"withdrawn since {profile.retires_on}"
+    if profile.context is not None and question_tokens // BYTES_A_TOKEN > profile.context * _CROWDED:
+        return f"the question fills too much of its {profile.context:,} tokens"
     return None
 
 
-def _weighed(one: Profile, name: str, worth: Quality, config: FusionConfig, asked: int) -> Candidate:
-    quality = worth.shares.get(one.id)
+def _weigh(profile: Profile, name: str, worth: Quality, config: FusionConfig, question_tokens: int) -> Candidate:
+    quality = worth.shares.get(profile.id)
     if quality is None:
-        return Candidate(name, one.family, why_not="no score")
-    seconds = seat_seconds(one.tokens_per_second, config)
-    return Candidate(name, one.family, worth.scores.get(one.id), quality, seat_usd(name, config, asked), seconds)
+        return Candidate(name, profile.family, rejection="no score")
+    seconds = seat_seconds(profile.tokens_per_second, config)
+    return Candidate(
+        name, profile.family, worth.scores.get(profile.id), quality, seat_usd(name, config, question_tokens), seconds
+    )
 
 
 def _enough(weighed: Iterable[Candidate], wanted: float) -> float:
@@ -207,27 +211,31 @@ def _enough(weighed: Iterable[Candidate], wanted: float) -> float:
     return min(wanted, max(known, default=wanted))
 
 
-def _limited(one: Candidate, config: FusionConfig, enough: float) -> Candidate:
-    """`one` with the first thing that keeps it out."""
+def _apply_limits(candidate: Candidate, config: FusionConfig, enough: float) -> Candidate:
+    """`candidate` with the first thing that keeps it out."""
     limits, seconds = config.limits, config.limits.seat_seconds or config.limits.seconds
-    if one.quality is None:
-        return one
-    if one.usd is None:
-        return replace(one, why_not="no known price")
-    if one.quality < enough:
-        why = f"{one.quality:.3f} of the best score, less than {enough:.4g}"
-        return replace(one, why_not=why, limit="quality")
-    if limits.usd is not None and one.usd > limits.usd:
-        why = f"${one.usd:.4f} expected, more than ${limits.usd:g}"
-        return replace(one, why_not=why, limit="limits.usd")
-    if one.seconds is not None and one.seconds > seconds:
-        why = f"{one.seconds:.0f} s expected, more than {seconds:g}"
-        return replace(one, why_not=why, limit="limits.seconds")
-    return one
+    if candidate.quality is None:
+        return candidate
+    if candidate.usd is None:
+        return replace(candidate, rejection="no known price")
+    if candidate.quality < enough:
+        why = f"{candidate.quality:.3f} of the best score, less than {enough:.4g}"
+        return replace(candidate, rejection=why, limit="quality")
+    if limits.usd is not None and candidate.usd > limits.usd:
+        why = f"${candidate.usd:.4f} expected, more than ${limits.usd:g}"
+        return replace(candidate, rejection=why, limit="limits.usd")
+    if candidate.seconds is not None and candidate.seconds > seconds:
+        why = f"{candidate.seconds:.0f} s expected, more than {seconds:g}"
+        return replace(candidate, rejection=why, limit="limits.seconds")
+    return candidate
 
 
-def _order(one: Candidate) -> tuple[bool, float, float]:
-    return one.quality is None, one.usd if one.usd is not None else float("inf"), -(one.quality or 0)
+def _order(candidate: Candidate) -> tuple[bool, float, float]:
+    return (
+        candidate.quality is None,
+        candidate.usd if candidate.usd is not None else float("inf"),
+        -(candidate.quality or 0),
+    )
 
 
 def configured(config: FusionConfig) -> Mapping[str, Panelist]:
@@ -236,16 +244,18 @@ def configured(config: FusionConfig) -> Mapping[str, Panelist]:
     A model that was given as an object has no name that would lead to it, and is none of them.
     """
     roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
-    behind = (fallback_of(one, model) for one in roles for model in one.fallbacks)
+    behind = (with_model(role, model) for role in roles for model in role.fallbacks)
     return {one.model: one for one in reversed((*roles, *behind)) if isinstance(one.model, str)}
 
 
-def has_own_endpoint(one: Panelist) -> bool:
+def has_own_endpoint(panelist: Panelist) -> bool:
     """Whether the model is asked elsewhere, or with another key, than its bare name says."""
-    return one.base_url is not None or one.api_key_env is not None
+    return panelist.base_url is not None or panelist.api_key_env is not None
 
 
-def refusals(config: FusionConfig, *, profiles: Mapping[str, Profile], keyed: Collection[str] | None) -> Refusal:
+def rejection_rule(
+    config: FusionConfig, *, profiles: Mapping[str, Profile], keyed: Collection[str] | None
+) -> RejectionRule:
     """What `choose` asks of every model: `None`, or why it is out.
 
     Args:
@@ -258,15 +268,15 @@ def refusals(config: FusionConfig, *, profiles: Mapping[str, Profile], keyed: Co
     def refusal(model: str) -> str | None:
         if config.candidates == "configured" and model not in named:
             return "is not one of the configured models"
-        one, provider = named.get(model) or Panelist(model=model), model.partition(":")[0]
-        if config.privacy == "local" and not is_local(one):
+        panelist, provider = named.get(model) or Panelist(model=model), model.partition(":")[0]
+        if config.privacy == "local" and not is_local(panelist):
             return "privacy is local, and it is not"
-        if pattern := banned_by(one, config.deny, profiles):
+        if pattern := matching_ban(panelist, config.deny, profiles):
             return f"denied by '{pattern}'"
         profile = profile_of(model, profiles)
         if config.require_open_weights and not (profile and profile.open_weights):
             return "its weights are not known to be open"
-        if keyed is not None and provider in KEYS and provider not in keyed and not has_own_endpoint(one):
+        if keyed is not None and provider in KEYS and provider not in keyed and not has_own_endpoint(panelist):
             return f"{KEYS[provider]} is not set"
         return None
 

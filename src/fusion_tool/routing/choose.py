@@ -9,14 +9,14 @@ from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.routing.candidates import (
     Candidate,
-    Field,
-    Refusal,
-    candidates,
+    CandidateSet,
+    RejectionRule,
     comparison_usd,
     configured,
+    find_candidates,
     has_own_endpoint,
     seat_usd,
-    total,
+    sum_known,
 )
 from fusion_tool.routing.classifier.classify import classify
 from fusion_tool.routing.classifier.signals import Domain, Signals
@@ -26,12 +26,12 @@ _FEW = 3
 """Words of evidence that are named."""
 
 
-def spoken(domain: Domain) -> str:
+def domain_label(domain: Domain) -> str:
     """The domain in plain words."""
     return domain.replace("_", " ")
 
 
-def reason(  # noqa: PLR0913 - the parts of a sentence
+def explain_choice(  # noqa: PLR0913 - the parts of a sentence
     strategy: str, seats: Sequence[Candidate], signals: Signals, *, basis: str, quality: float, usd: float | None
 ) -> str:
     """Domain and evidence, the chosen models, what their quality rests on, and the price.
@@ -45,8 +45,8 @@ def reason(  # noqa: PLR0913 - the parts of a sentence
         usd: What the run is expected to cost with every seat asked.
     """
     lead = seats[-1] if strategy == "cascade" else seats[0]
-    names = ", ".join(one.short_name for one in seats)
-    is_enough = lead.why_not is None and (lead.quality or 0) >= quality
+    names = ", ".join(seat.short_name for seat in seats)
+    is_enough = lead.rejection is None and (lead.quality or 0) >= quality
     match strategy:
         case "solo":
             shape = f"{names} alone is the cheapest that is good enough" if is_enough else f"{names} alone"
@@ -54,70 +54,65 @@ def reason(  # noqa: PLR0913 - the parts of a sentence
             shape = f"{names}: two cheap scouts of different families, the best model where they disagree"
         case _:
             shape = f"{names}: {len(seats)} different model families{' that are good enough' * is_enough}"
-    points = "" if lead.score is None else f"{lead.score:g} points, "
-    worth = f"{lead.short_name}: {points}{lead.quality or 0:.3f} of the best allowed by {basis}, {quality:g} asked"
+    scores = "" if lead.score is None else f"{lead.score:g} points, "
+    worth = f"{lead.short_name}: {scores}{lead.quality or 0:.3f} of the best allowed by {basis}, {quality:g} asked"
     price = "at an unknown price" if usd is None else f"for ${usd:.4f} expected{' if all are asked' * (len(seats) > 1)}"
     return f"{_question(signals)}. {shape} ({worth}), {price}."
 
 
 def _question(signals: Signals) -> str:
     domain = f"{signals.domain}: "
-    said = [one.removeprefix(domain) for one in signals.evidence if one.startswith(domain)][:_FEW]
+    said = [word.removeprefix(domain) for word in signals.evidence if word.startswith(domain)][:_FEW]
     kind = [signals.difficulty, "closed" if signals.closed else "open", *(["deep"] if signals.deep else [])]
-    return f"{spoken(signals.domain)} ({', '.join(said) or 'as given'}), {', '.join(kind)}"
+    return f"{domain_label(signals.domain)} ({', '.join(said) or 'as given'}), {', '.join(kind)}"
 
 
-def no_plan(field: Field, config: FusionConfig, domain: str) -> ConfigError:
+def no_candidate_error(field: CandidateSet, config: FusionConfig, domain: str) -> ConfigError:
     """The error where no candidate meets the limits; its `field` is the limit that binds.
 
     Quality alone never binds, as the best there is is good enough: what keeps the good enough ones out does.
     """
-    good = [one for one in field.known if one.limit != "quality"]
-    nearest = min(good, key=lambda one: (one.usd or 0, one.model))
+    good = [candidate for candidate in field.eligible if candidate.limit != "quality"]
+    nearest = min(good, key=lambda candidate: (candidate.usd or 0, candidate.model))
     cures = ["raise it"]
     if inside := _inside(field, config):
-        best = max(inside, key=lambda one: one.quality or 0)
-        cures.append(f"lower quality to {_below(best.quality or 0):g} for {best.short_name}")
+        best = max(inside, key=lambda candidate: candidate.quality or 0)
+        cures.append(f"lower quality to {int((best.quality or 0) * 1000) / 1000:g} for {best.short_name}")
     return ConfigError(
-        f"no model that is good enough for {domain} fits: {nearest.short_name} has {nearest.why_not}; "
+        f"no model that is good enough for {domain} fits: {nearest.short_name} has {nearest.rejection}; "
         f"{' or '.join(cures)}",
         field=nearest.limit,
     )
 
 
-def short_of(field: Field, config: FusionConfig) -> str:
+def short_of(field: CandidateSet, config: FusionConfig) -> str:
     """What is given up where no candidate has the asked quality; nothing where one has."""
     if field.enough >= config.quality:
         return ""
     return f"No candidate has quality {config.quality:g} here, the best one has {field.enough:.3f}. "
 
 
-def within_reach(field: Field, config: FusionConfig) -> tuple[Sequence[Candidate], str]:
+def nearest_plan(field: CandidateSet, config: FusionConfig) -> tuple[Sequence[Candidate], str]:
     """What comes nearest, and what is given up for it: quality, or else a limit."""
     if inside := _inside(field, config):
-        best = max(inside, key=lambda one: one.quality or 0)
+        best = max(inside, key=lambda candidate: candidate.quality or 0)
         return [best], f"Nearest plan: quality {best.quality:.3f} instead of {config.quality:g}. "
-    cheapest = min(field.known, key=lambda one: (one.usd or 0, -(one.quality or 0)))
+    cheapest = min(field.eligible, key=lambda candidate: (candidate.usd or 0, -(candidate.quality or 0)))
     takes = f"${cheapest.usd:.4f}" + ("" if cheapest.seconds is None else f" and {cheapest.seconds:.0f} s")
     return [cheapest], f"Nearest plan, though not within the limits: even {cheapest.short_name} takes {takes}. "
 
 
-def _inside(field: Field, config: FusionConfig) -> list[Candidate]:
+def _inside(field: CandidateSet, config: FusionConfig) -> list[Candidate]:
     """Candidates within all limits but quality."""
     usd, seconds = config.limits.usd, config.limits.seat_seconds or config.limits.seconds
     return [
         one
-        for one in field.known
+        for one in field.eligible
         if (usd is None or (one.usd or 0) <= usd) and (one.seconds is None or one.seconds <= seconds)
     ]
 
 
-def _below(quality: float) -> float:
-    """`quality` to three digits, not above it."""
-    return int(quality * 1000) / 1000
-
-
-Chosen: TypeAlias = Literal["solo", "cascade", "panel"]
+PlannedStrategy: TypeAlias = Literal["solo", "cascade", "panel"]
 
 SURE = 0.5
 """The confidence from which the domain is trusted."""
@@ -144,7 +139,7 @@ class Choice:
         usd: What the run is expected to cost with every seat asked, `None` where unknown.
     """
 
-    strategy: Chosen
+    strategy: PlannedStrategy
     panel: tuple[Panelist, ...]
     judge: Panelist | None
     synthesizer: Panelist | None
@@ -162,7 +157,7 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
     profiles: Mapping[str, Profile],
     today: date,
     signals: Signals | None = None,
-    refusal: Refusal = lambda _: None,
+    rejection_of: RejectionRule = lambda _: None,
     unavailable: Collection[str] = frozenset(),
     nearest: bool = False,
 ) -> Choice:
@@ -176,7 +171,7 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
         profiles: What is known of models, as `load_profiles` gives it.
         today: The day of the run; a withdrawn model is not chosen.
         signals: What is known of the question; by default what `classify` tells.
-        refusal: Why a model may not be asked, `None` where it may.
+        rejection_of: Why a model may not be asked, `None` where it may.
         unavailable: Models that do not answer at present.
         nearest: Where nothing meets the limits, the plan that comes nearest instead of an error.
 
@@ -185,30 +180,36 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
     """
     signals = signals or classify(question, context)
     asked = len((question + context).encode(errors="replace"))
-    field = candidates(
-        signals.domain, config, profiles=profiles, refusal=refusal, unavailable=unavailable, today=today, asked=asked
+    field = find_candidates(
+        signals.domain,
+        config,
+        profiles=profiles,
+        rejection_of=rejection_of,
+        unavailable=unavailable,
+        today=today,
+        question_tokens=asked,
     )
-    choosing = _Choosing(config, signals, field, asked)
+    choosing = _Chooser(config, signals, field, asked)
     if signals.confidence < SURE:
         return choosing.configured(f"not sure what kind of question this is ({signals.confidence:.2f})")
-    if not field.known:
-        return choosing.configured(f"no allowed model has a known score for {spoken(signals.domain)}")
+    if not field.eligible:
+        return choosing.configured(f"no allowed model has a known score for {domain_label(signals.domain)}")
     if field.fit:
         return choosing.plan(field.fit, short_of(field, config))
     if not nearest:
-        raise no_plan(field, config, spoken(signals.domain))
-    return choosing.plan(*within_reach(field, config))
+        raise no_candidate_error(field, config, domain_label(signals.domain))
+    return choosing.plan(*nearest_plan(field, config))
 
 
-class _Choosing:
+class _Chooser:
     """One decision: what is given, and the shapes that it may take."""
 
-    def __init__(self, config: FusionConfig, signals: Signals, field: Field, asked: int) -> None:
+    def __init__(self, config: FusionConfig, signals: Signals, field: CandidateSet, question_tokens: int) -> None:
         self._config = config
         self._named = configured(config)
         self._signals = signals
         self._field = field
-        self._asked = asked
+        self._asked = question_tokens
 
     def configured(self, why: str) -> Choice:
         """The configured panel."""
@@ -222,53 +223,63 @@ class _Choosing:
         limit, best = self._config.limits.usd, self._comparers(fit)
         for strategy, seats in self._shapes(fit):
             judge, writer = (None, None) if strategy == "solo" else best
-            usd = seats[0].usd if strategy == "solo" else self._usd([one.model for one in seats], judge, writer)
+            usd = seats[0].usd if strategy == "solo" else self._usd([seat.model for seat in seats], judge, writer)
             if strategy == "solo" or limit is None or (usd is not None and usd <= limit):
                 break
             note += f"A {strategy} of {len(seats)} would pass limits.usd. "
-        panel = tuple(self._seat(one, seats, fit) for one in seats)
-        because = reason(strategy, seats, self._signals, basis=self._field.basis, quality=self._config.quality, usd=usd)
+        panel = tuple(self._seat(seat, seats, fit) for seat in seats)
+        because = explain_choice(
+            strategy, seats, self._signals, basis=self._field.basis, quality=self._config.quality, usd=usd
+        )
         return Choice(strategy, panel, judge, writer, note + because, self._signals, self._field.candidates, usd)
 
-    def _shapes(self, fit: Sequence[Candidate]) -> Iterable[tuple[Chosen, list[Candidate]]]:
+    def _shapes(self, fit: Sequence[Candidate]) -> Iterable[tuple[PlannedStrategy, list[Candidate]]]:
         signals = self._signals
         if signals.closed and signals.difficulty == "hard" and len(seats := self._cascade(fit)) == _SEATS:
             yield "cascade", seats
         elif not signals.closed and (signals.difficulty == "hard" or signals.deep):
-            families = _one_a_family(fit)[:_SEATS]
+            families = _first_of_each_family(fit)[:_SEATS]
             for size in range(len(families), 1, -1):
                 yield "panel", families[:size]
         yield "solo", [fit[0]]
 
     def _cascade(self, fit: Sequence[Candidate]) -> list[Candidate]:
         """Two cheap scouts of different families, and the best model behind them."""
-        best = max(fit, key=lambda one: (one.quality or 0, -(one.usd or 0)))
+        best = max(fit, key=lambda candidate: (candidate.quality or 0, -(candidate.usd or 0)))
         enough = _SCOUT * self._field.enough
-        able = [one for one in self._field.known if one.limit in (None, "quality") and (one.quality or 0) >= enough]
-        return [*_one_a_family(one for one in able if one.family != best.family)[:2], best]
+        able = [
+            candidate
+            for candidate in self._field.eligible
+            if candidate.limit in (None, "quality") and (candidate.quality or 0) >= enough
+        ]
+        return [*_first_of_each_family(candidate for candidate in able if candidate.family != best.family)[:2], best]
 
-    def _seat(self, one: Candidate, seats: Sequence[Candidate], fit: Sequence[Candidate]) -> Panelist:
-        """`one` as a panelist, with the configured settings of that model; behind it other families' models.
+    def _seat(self, candidate: Candidate, seats: Sequence[Candidate], fit: Sequence[Candidate]) -> Panelist:
+        """`candidate` as a panelist, with the configured settings of that model; behind it other families' models.
 
         First those that are good enough, cheapest first, then the best of the rest.
         """
         rest = sorted(
-            (other for other in self._field.known if other not in fit), key=lambda other: -(other.quality or 0)
+            (other for other in self._field.eligible if other not in fit), key=lambda other: -(other.quality or 0)
         )
-        others = _one_a_family(other for other in self._by_name((*fit, *rest)) if other.family != one.family)
+        others = _first_of_each_family(
+            other for other in self._by_name((*fit, *rest)) if other.family != candidate.family
+        )
         taken = {seat.model for seat in seats}
         others.sort(key=lambda other: other.model in taken)  # two seats with one model are one view
         fallbacks = tuple(other.model for other in others[:_FALLBACKS])
-        known = self._named.get(one.model) or Panelist(model=one.model)
+        known = self._named.get(candidate.model) or Panelist(model=candidate.model)
         return known.model_copy(update={"fallbacks": fallbacks})
 
     def _by_name(self, models: Iterable[Candidate]) -> Iterable[Candidate]:
         """Those that a bare name reaches, as a fallback's does, where they are configured."""
-        return (one for one in models if (known := self._named.get(one.model)) is None or not has_own_endpoint(known))
+        return (
+            model for model in models if (known := self._named.get(model.model)) is None or not has_own_endpoint(known)
+        )
 
     def _comparers(self, able: Sequence[Candidate]) -> tuple[Panelist | None, Panelist | None]:
         """Judge and synthesizer, `None` where one is configured; else the best of the able."""
-        best = max(able, key=lambda one: one.quality or 0)
+        best = max(able, key=lambda candidate: candidate.quality or 0)
         stand_in = self._seat(best, [best], able)
         judge = None if self._config.judge else stand_in
         return judge, None if self._config.synthesizer or self._config.judge else stand_in
@@ -278,12 +289,12 @@ class _Choosing:
         config = self._config
         roles = judge or config.judge_or_default, writer or config.synthesizer_or_default
         compared = comparison_usd(roles[0].model_name, roles[1].model_name, self._asked, len(names))
-        return total([*(seat_usd(name, config, self._asked) for name in names), compared])
+        return sum_known([*(seat_usd(name, config, self._asked) for name in names), compared])
 
 
-def _one_a_family(models: Iterable[Candidate]) -> list[Candidate]:
+def _first_of_each_family(models: Iterable[Candidate]) -> list[Candidate]:
     """The first of each family."""
     first: dict[str, Candidate] = {}
-    for one in models:
-        first.setdefault(one.family, one)
+    for model in models:
+        first.setdefault(model.family, model)
     return list(first.values())

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.models import health
 from fusion_tool.models.providers import providers_with_key
-from fusion_tool.routing.candidates import refusals
+from fusion_tool.routing.candidates import rejection_rule
 from fusion_tool.routing.choose import Choice, choose
-from fusion_tool.routing.classifier.classify import Classifier, consult
+from fusion_tool.routing.classifier.classify import Classifier, classify_with
 from fusion_tool.routing.classifier.signals import Signals
-from fusion_tool.routing.policy.allowed import allowed, is_restricted
-from fusion_tool.routing.policy.documents import receivers, require_local_readers
+from fusion_tool.routing.policy.allowed import apply_bans, is_restricted
+from fusion_tool.routing.policy.documents import document_receivers, require_local_readers
 from fusion_tool.routing.policy.locality import require_local
-from fusion_tool.routing.policy.private_data import is_private, load_patterns
-from fusion_tool.routing.policy.restrict import Allowed, fitting
+from fusion_tool.routing.policy.private_data import load_patterns, private_pattern
+from fusion_tool.routing.policy.restrict import RestrictedConfig, fit_limits
 from fusion_tool.routing.profiles import load_profiles
 
 
@@ -64,16 +64,16 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
     if config.strategy == "auto":
         private = await asyncio.to_thread(_private, config, question, context)
         local = private is not None or config.privacy == "local"
-        signals = await consult(None if local else classifier, question, context)
+        signals = await classify_with(None if local else classifier, question, context)
     keyed = providers_with_key() if keyed is None else keyed
-    asked = _Asked(question, context, private, signals, keyed, nearest)
+    asked = _DecisionInput(question, context, private, signals, keyed, nearest)
     if config.strategy == "auto" or is_restricted(config, keyed):
         # In a thread: files are read, and the first time the price list is loaded, which takes half a second.
-        return await asyncio.to_thread(_decided, config, asked, panel_tools)
-    return _decided(config, asked, panel_tools)
+        return await asyncio.to_thread(_settle, config, asked, panel_tools)
+    return _settle(config, asked, panel_tools)
 
 
-class _Asked(NamedTuple):
+class _DecisionInput(NamedTuple):
     """The question, what makes it private, if anything, what is told of it, and what else a decision rests on."""
 
     question: str
@@ -84,25 +84,25 @@ class _Asked(NamedTuple):
     nearest: bool
 
 
-def _decided(config: FusionConfig, asked: _Asked, panel_tools: Sequence[Any]) -> Decision:
+def _settle(config: FusionConfig, given: _DecisionInput, panel_tools: Sequence[Any]) -> Decision:
     before, notes = config, list[str]()
 
-    def keep(part: Allowed) -> FusionConfig:
+    def keep(part: RestrictedConfig) -> FusionConfig:
         notes.extend(part.notes)
         return part.config
 
-    if asked.private is not None:
+    if given.private is not None:
         config = config.model_copy(update={"privacy": "local"})
-        notes.append(f"the question holds what is private ({asked.private})")
+        notes.append(f"the question holds what is private ({given.private})")
     if config.privacy == "local":
         config = keep(require_local(config, panel_tools))
-    if is_restricted(config, asked.keyed):
-        config = keep(allowed(config, profiles=load_profiles(), keyed=asked.keyed, today=_today()))
-    choice = _chosen(config, asked) if config.strategy == "auto" else None
+    if is_restricted(config, given.keyed):
+        config = keep(apply_bans(config, profiles=load_profiles(), keyed=given.keyed, today=_today()))
+    choice = _choose(config, given) if config.strategy == "auto" else None
     if choice is not None:
         config = _with(config, choice)
     config = keep(require_local_readers(config))
-    if told := receivers(config):
+    if told := document_receivers(config):
         notes.append(f"documents go to {', '.join(told)}")
     if failing := sorted(health.unavailable() & _names(config)):
         notes.append(f"asked last, since they keep failing: {', '.join(failing)}")
@@ -110,14 +110,14 @@ def _decided(config: FusionConfig, asked: _Asked, panel_tools: Sequence[Any]) ->
 
 
 def _private(config: FusionConfig, question: str, context: str) -> str | None:
-    return None if config.privacy == "local" else is_private(question, context, load_patterns())
+    return None if config.privacy == "local" else private_pattern(question, context, load_patterns())
 
 
 def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _chosen(config: FusionConfig, asked: _Asked) -> Choice:
+def _choose(config: FusionConfig, asked: _DecisionInput) -> Choice:
     profiles = load_profiles()
     return choose(
         asked.question,
@@ -126,7 +126,7 @@ def _chosen(config: FusionConfig, asked: _Asked) -> Choice:
         profiles=profiles,
         today=_today(),
         signals=asked.signals,
-        refusal=refusals(config, profiles=profiles, keyed=asked.keyed),
+        rejection_of=rejection_rule(config, profiles=profiles, keyed=asked.keyed),
         unavailable=health.unavailable(),
         nearest=asked.nearest,
     )
@@ -140,11 +140,11 @@ def _with(config: FusionConfig, choice: Choice) -> FusionConfig:
             "panel": choice.panel,
             "judge": choice.judge or config.judge_or_default,
             "synthesizer": choice.synthesizer or config.synthesizer_or_default,
-            "limits": fitting(config.limits, len(choice.panel)),
+            "limits": fit_limits(config.limits, len(choice.panel)),
         }
     )
 
 
 def _names(config: FusionConfig) -> frozenset[str]:
     roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
-    return frozenset(str(model) for one in roles for model in (one.model_name, *one.fallbacks))
+    return frozenset(str(model) for role in roles for model in (role.model_name, *role.fallbacks))

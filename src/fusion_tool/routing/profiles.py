@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from fusion_tool.budget.pricing import is_priced
-from fusion_tool.config.schema import Settings
+from fusion_tool.config.schema import ConfigModel
 from fusion_tool.errors import ConfigError
 from fusion_tool.routing.classifier.signals import Domain
 
@@ -22,7 +22,7 @@ _PROVIDER = re.compile(r"[^/:]+:")
 """What stands before the first colon, unless a slash comes first: then the colon begins a variant."""
 
 
-class Score(Settings):
+class Score(ConfigModel):
     """One result of a model on a benchmark.
 
     Args:
@@ -40,7 +40,7 @@ class Score(Settings):
     measured: bool = False
 
 
-class Profile(Settings):
+class Profile(ConfigModel):
     """What is known of one model.
 
     Args:
@@ -73,7 +73,7 @@ class Profile(Settings):
         served = self.id if _PROVIDER.match(self.id) else f"openrouter:{self.id}"
         return (served,) if self.direct is None else (served, self.direct)
 
-    def retired(self, today: Date) -> bool:
+    def is_retired(self, today: Date) -> bool:
         """Whether its vendor no longer serves it on `today`."""
         return self.retires_on is not None and self.retires_on <= today
 
@@ -102,7 +102,7 @@ def load_profiles(folder: Path | None = None) -> Mapping[str, Profile]:
         from platformdirs import user_config_path
 
         folder = user_config_path("fusion-tool")
-    return _merged(tuple((folder / name, _changed(folder / name)) for name in (OWN_FILE, MEASURED_FILE)))
+    return _merge(tuple((folder / name, _modified_at(folder / name)) for name in (OWN_FILE, MEASURED_FILE)))
 
 
 def profile_of(model: str, profiles: Mapping[str, Profile]) -> Profile | None:
@@ -118,11 +118,11 @@ def profile_of(model: str, profiles: Mapping[str, Profile]) -> Profile | None:
     found = profiles.get(slug) or profiles.get(plain)
     if found is None:
         wanted = {model, _SNAPSHOT.sub("", model)}
-        found = next((one for one in profiles.values() if one.direct in wanted), None)
+        found = next((profile for profile in profiles.values() if profile.direct in wanted), None)
     return found
 
 
-def _changed(path: Path) -> int | None:
+def _modified_at(path: Path) -> int | None:
     """When the file was last written; `None` where there is none."""
     try:
         return path.stat().st_mtime_ns
@@ -133,7 +133,7 @@ def _changed(path: Path) -> int | None:
 
 
 @lru_cache(maxsize=8)
-def _merged(files: tuple[tuple[Path, int | None], ...]) -> Mapping[str, Profile]:
+def _merge(files: tuple[tuple[Path, int | None], ...]) -> Mapping[str, Profile]:
     """The shipped profiles and `files` over them; when a file was written is part of the key."""
     shipped = tomllib.loads(resources.files(__package__).joinpath("profiles.toml").read_text("utf-8"))
     profiles = {name: _profile(name, table, None, measured=False) for name, table in shipped.items()}
@@ -142,7 +142,7 @@ def _merged(files: tuple[tuple[Path, int | None], ...]) -> Mapping[str, Profile]
             try:
                 profiles[name] = _profile(name, table, profiles.get(name), measured=path.name == MEASURED_FILE)
                 # Only here: a price list of another day must not make the shipped profiles unreadable.
-                _refuse_unpriced(profiles[name])
+                _reject_unpriced(profiles[name])
             except ConfigError as error:
                 raise ConfigError(f"{error.message} (in {path})", field=_path(name, error.field)) from None
     return MappingProxyType(profiles)
@@ -168,7 +168,7 @@ def _profile(name: str, table: Any, known: Profile | None, *, measured: bool) ->
         raise ConfigError("expected a table with a row a domain", field="scores")
     merged: dict[str, tuple[Score, ...]] = dict(known.scores.items()) if known else {}
     for domain, row in scores.items():
-        merged[domain] = _over(_score(domain, row, measured=measured), merged.get(domain, ()))
+        merged[domain] = _overlay(_score(domain, row, measured=measured), merged.get(domain, ()))
     return Profile(**{**(dict(known) if known else {}), **table, "id": name, "scores": merged})
 
 
@@ -182,12 +182,12 @@ def _score(domain: str, row: Any, *, measured: bool) -> Score:
         raise ConfigError(getattr(error, "message", "is set by the file's name"), field=field) from None
 
 
-def _over(new: Score, old: tuple[Score, ...]) -> tuple[Score, ...]:
+def _overlay(new: Score, old: tuple[Score, ...]) -> tuple[Score, ...]:
     """`new` in place of an older result on the same benchmark."""
-    return new, *(one for one in old if one.benchmark != new.benchmark)
+    return new, *(score for score in old if score.benchmark != new.benchmark)
 
 
-def _refuse_unpriced(profile: Profile) -> None:
+def _reject_unpriced(profile: Profile) -> None:
     if not any(map(is_priced, profile.names)):
         raise ConfigError(
             f"has no known price as {' or '.join(profile.names)}; name it as the price list does, "

@@ -27,24 +27,28 @@ class Quality(NamedTuple):
     basis: str
 
 
-def qualities(domain: Domain, profiles: Sequence[Profile]) -> Quality:
+def relative_quality(domain: Domain, profiles: Sequence[Profile]) -> Quality:
     """The models' quality in a domain, compared among `profiles` alone: the allowed ones.
 
     Where none of them has a score in the domain, the mean of their shares in the domains with scores stands in.
     """
-    if any(domain in one.scores for one in profiles):
+    if any(domain in profile.scores for profile in profiles):
         return _on_one_benchmark(domain, profiles)
-    scored = [_on_one_benchmark(other, profiles) for other in DOMAINS if any(other in one.scores for one in profiles)]
-    known = {one.id: [each.shares[one.id] for each in scored if one.id in each.shares] for one in profiles}
+    scored = [
+        _on_one_benchmark(other, profiles) for other in DOMAINS if any(other in profile.scores for profile in profiles)
+    ]
+    known = {
+        profile.id: [each.shares[profile.id] for each in scored if profile.id in each.shares] for profile in profiles
+    }
     shares = {name: fmean(row) for name, row in known.items() if row and len(row) >= _ENOUGH * len(scored)}
     return Quality({}, shares, f"the mean over {len(scored)} other domains, as nobody has a score here")
 
 
 def _on_one_benchmark(domain: Domain, profiles: Sequence[Profile]) -> Quality:
     by_benchmark: dict[str, dict[str, Score]] = {}
-    for one in profiles:
-        for score in one.scores.get(domain, ()):
-            by_benchmark.setdefault(score.benchmark, {})[one.id] = score
+    for profile in profiles:
+        for score in profile.scores.get(domain, ()):
+            by_benchmark.setdefault(score.benchmark, {})[profile.id] = score
     benchmark, results = max(by_benchmark.items(), key=lambda item: _weight(item[1]))
     best = max(score.score for score in results.values())
     scores = {name: score.score for name, score in results.items()}

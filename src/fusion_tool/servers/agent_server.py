@@ -10,11 +10,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from fusion_tool.config.choices import Strategy
-from fusion_tool.config.loading import load_file, resolve
+from fusion_tool.config.loading import load_config_file, resolve_config
 from fusion_tool.config.presets import OLLAMA, preset, preset_names
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
-from fusion_tool.servers.overrides import OPERATORS, settings_for
+from fusion_tool.servers.overrides import OPERATOR_ONLY, apply_overrides
 
 OFFERED = tuple(name for name in preset_names() if name != OLLAMA)
 """The presets that are data: a client may choose them without anything being read or asked for."""
@@ -50,16 +50,16 @@ class Wishes(BaseModel):
     )
 
 
-def operators_config(file: Path) -> FusionConfig | None:
+def load_operator_config(file: Path) -> FusionConfig | None:
     """The operator's configuration, where there is a file.
 
     Raises:
         ConfigError: It is wrong.
     """
-    return load_file(file) if file.exists() else None
+    return load_config_file(file) if file.exists() else None
 
 
-def context_of(operator: FusionConfig | None, presets: Collection[str] = OFFERED) -> Any:
+def context_schema(operator: FusionConfig | None, presets: Collection[str] = OFFERED) -> Any:
     """A graph's `context_schema` on Agent Server.
 
     Args:
@@ -84,18 +84,20 @@ def context_of(operator: FusionConfig | None, presets: Collection[str] = OFFERED
     return Context
 
 
-def refuse_operators(context: Mapping[str, Any]) -> None:
+def reject_operator_settings(context: Mapping[str, Any]) -> None:
     """Refuse a context that sets what is the operator's: Agent Server itself would pass over it in silence.
 
     Raises:
         ConfigError: It does; `field` names the setting.
     """
     for name in context:
-        if name in OPERATORS:
+        if name in OPERATOR_ONLY:
             raise ConfigError("only the operator of this server may set it", field=name)
 
 
-def _configuration(operator: FusionConfig | None, asked: Mapping[str, Any], presets: Collection[str]) -> FusionConfig:
-    wished = asked.get("preset")
-    base = operator or (preset(str(wished)) if wished in presets else resolve())
-    return settings_for(base, asked, presets=presets)
+def _configuration(
+    operator: FusionConfig | None, overrides: Mapping[str, Any], presets: Collection[str]
+) -> FusionConfig:
+    wished = overrides.get("preset")
+    base = operator or (preset(str(wished)) if wished in presets else resolve_config())
+    return apply_overrides(base, overrides, presets=presets)

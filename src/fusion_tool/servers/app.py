@@ -18,12 +18,12 @@ from starlette.routing import Route
 from fusion_tool.api.tool import FusionTool
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.servers.auth import Guard
-from fusion_tool.servers.capacity import MOST_BYTES, Slots
-from fusion_tool.servers.openai.endpoint import Chat
-from fusion_tool.servers.openai.errors import ApiError, refusal
+from fusion_tool.servers.auth import AuthMiddleware
+from fusion_tool.servers.capacity import MOST_BYTES, RunSlots
+from fusion_tool.servers.openai.endpoint import ChatCompletions
+from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
-from fusion_tool.servers.openai.models import Catalog
+from fusion_tool.servers.openai.models import ModelCatalog
 from fusion_tool.servers.openai.sse import ProgressStyle
 
 _SECONDS_TO_END = 5.0
@@ -40,7 +40,7 @@ class Options:
         agent_model: The main model behind `fusion-agent`; by default the configured synthesizer.
         max_runs: Requests that are worked on at once; more get 429.
         progress: How a stream tells what the panel does.
-        most_bytes: Size of a request's body.
+        max_bytes: Size of a request's body.
         keys: Bearer keys; none where only this machine can connect.
     """
 
@@ -49,14 +49,14 @@ class Options:
     agent_model: Panelist | None = None
     max_runs: int = 50
     progress: ProgressStyle = "comments"
-    most_bytes: int = MOST_BYTES
+    max_bytes: int = MOST_BYTES
     keys: tuple[str, ...] = ()
 
 
 def create_app(options: Options) -> Starlette:
     """The application; any ASGI server takes it."""
-    metrics, catalog, slots = Metrics(), Catalog(options.presets), Slots(options.max_runs)
-    chat = Chat(
+    metrics, catalog, slots = Metrics(), ModelCatalog(options.presets), RunSlots(options.max_runs)
+    chat = ChatCompletions(
         config=options.config,
         catalog=catalog,
         main=options.agent_model or options.config.synthesizer_or_default,
@@ -64,31 +64,31 @@ def create_app(options: Options) -> Starlette:
         slots=slots,
         metrics=metrics,
         progress=options.progress,
-        most_bytes=options.most_bytes,
+        max_bytes=options.max_bytes,
     )
     routes = [
         Route("/v1/chat/completions", chat, methods=["POST"]),
-        Route("/v1/models", catalog.all),
-        Route("/v1/models/{name}", catalog.one),
-        Route("/metrics", metrics.page),
+        Route("/v1/models", catalog.list_all),
+        Route("/v1/models/{name}", catalog.get),
+        Route("/metrics", metrics.render),
         Route("/healthz", _health),
     ]
-    handlers: dict[Any, Any] = {ApiError: _refused, HTTPException: _no_such_page}
+    handlers: dict[Any, Any] = {ApiError: _error_response, HTTPException: _no_such_page}
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, options.keys)],
+        middleware=[Middleware(AuthMiddleware, options.keys)],
         exception_handlers=handlers,
-        lifespan=partial(_until_told, slots),
+        lifespan=partial(_lifespan, slots),
     )
 
 
 @asynccontextmanager
-async def _until_told(slots: Slots, _: Starlette) -> AsyncIterator[None]:
+async def _lifespan(slots: RunSlots, _: Starlette) -> AsyncIterator[None]:
     """Let runs that were cancelled when the server stopped come to their end, and tell their clients."""
     yield
     with suppress(TimeoutError):
         async with asyncio.timeout(_SECONDS_TO_END):
-            await slots.emptied()
+            await slots.wait_until_empty()
             await asyncio.sleep(_SECONDS_TO_FLUSH)
 
 
@@ -96,8 +96,8 @@ async def _health(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok", "version": version()})
 
 
-async def _refused(_: Request, error: Exception) -> JSONResponse:
-    told = refusal(error)
+async def _error_response(_: Request, error: Exception) -> JSONResponse:
+    told = to_api_error(error)
     return JSONResponse(told.body, told.status, told.headers)
 
 

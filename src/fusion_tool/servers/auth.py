@@ -46,7 +46,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class Guard:
+class AuthMiddleware:
     """Lets in whoever may ask, and passes on.
 
     Without keys, `Host` and `Origin` must be this machine: a page of any site can have a browser send requests to

@@ -17,20 +17,20 @@ _SECONDS_TO_SEND = 30.0
 _RETRY_AFTER = 5
 
 
-class Slots:
+class RunSlots:
     """Places for runs.
 
     Args:
-        most: How many there are.
+        max_runs: How many there are.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most, self._taken = most, 0
+    def __init__(self, max_runs: int) -> None:
+        self._most, self._taken = max_runs, 0
         self._emptied = asyncio.Event()
         self._emptied.set()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Hold a place.
 
         Raises:
@@ -52,21 +52,21 @@ class Slots:
             if not self._taken:
                 self._emptied.set()
 
-    async def emptied(self) -> None:
+    async def wait_until_empty(self) -> None:
         """Wait until nobody holds a place."""
         await self._emptied.wait()
 
 
-async def json_body(request: Request, most: int = MOST_BYTES) -> dict[str, Any]:
+async def json_body(request: Request, max_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """The JSON object that a client sent.
 
     Raises:
-        ApiError: 413 more than `most` bytes, 408 too slowly, 400 no JSON object.
+        ApiError: 413 more than `max_bytes` bytes, 408 too slowly, 400 no JSON object.
         ClientDisconnect: The client left.
     """
     try:
         async with asyncio.timeout(_SECONDS_TO_SEND):
-            raw = await _read(request, most)
+            raw = await _read(request, max_bytes)
     except TimeoutError:
         raise ApiError("the request took too long to arrive", status=408, code="timeout") from None
     try:
@@ -78,15 +78,15 @@ async def json_body(request: Request, most: int = MOST_BYTES) -> dict[str, Any]:
     return body
 
 
-async def _read(request: Request, most: int) -> bytes:
+async def _read(request: Request, max_bytes: int) -> bytes:
     parts, size = list[bytes](), 0
     async for part in request.stream():
         size += len(part)
-        if size <= most:
+        if size <= max_bytes:
             parts.append(part)
         elif size > _DISCARDED:
             break
-    if size > most:
-        message = f"the body has more than {most:,} bytes"
+    if size > max_bytes:
+        message = f"the body has more than {max_bytes:,} bytes"
         raise ApiError(message, status=413, code="request_too_large", headers={"Connection": "close"})
     return b"".join(parts)

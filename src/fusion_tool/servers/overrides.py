@@ -6,12 +6,12 @@ Whatever reaches keys, files, addresses or the shell is the operator's alone, be
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from fusion_tool.config.loading import resolve
+from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.presets import preset as preset_by_name
 from fusion_tool.config.schema import Fetch, FusionConfig, Panelist, Search
 from fusion_tool.errors import ConfigError
 
-SETTABLE = (
+OVERRIDABLE = (
     "preset",
     "models",
     "judge",
@@ -25,22 +25,24 @@ SETTABLE = (
 )
 """What a caller may set."""
 
-OPERATORS: frozenset[str] = frozenset(
+OPERATOR_ONLY: frozenset[str] = frozenset(
     {*FusionConfig.model_fields, *Panelist.model_fields, *Search.model_fields, *Fetch.model_fields}
-    - {*SETTABLE, "model"}
+    - {*OVERRIDABLE, "model"}
 )
 """Settings that exist and are the operator's alone."""
 
 _CEILINGS = ("usd", "tokens", "seconds", "seat_seconds", "grace_seconds")
 
 
-def settings_for(operator: FusionConfig, asked: Mapping[str, Any], *, presets: Collection[str] = ()) -> FusionConfig:
+def apply_overrides(
+    operator: FusionConfig, overrides: Mapping[str, Any], *, presets: Collection[str] = ()
+) -> FusionConfig:
     """The configuration of a run that a hosted caller asked for.
 
     Args:
         operator: The operator's own; its tools, filters and rules hold whatever is asked.
-        asked: The caller's wishes, keys out of `SETTABLE`; `None` is none. Models are named as `provider:model`, by the
-            name at their provider, by their short name or by their seat's label.
+        overrides: The caller's wishes, keys out of `OVERRIDABLE`; `None` is none. Models are named as
+            `provider:model`, by the name at their provider, by their short name or by their seat's label.
         presets: Shipped presets that the operator allows; of one only the models, the strategy and the tighter of both
             limits are taken.
 
@@ -48,11 +50,11 @@ def settings_for(operator: FusionConfig, asked: Mapping[str, Any], *, presets: C
         ConfigError: A setting is unknown, the operator's alone, of a wrong type, or above what the operator allows;
             `field` names it.
     """
-    if not isinstance(asked, Mapping):
-        raise ConfigError(f"expected an object with {', '.join(SETTABLE)}", field="fusion")
-    for name in asked:
-        _refuse_unsettable(str(name))
-    given = {name: value for name, value in asked.items() if value is not None}
+    if not isinstance(overrides, Mapping):
+        raise ConfigError(f"expected an object with {', '.join(OVERRIDABLE)}", field="fusion")
+    for name in overrides:
+        _reject_unsettable(str(name))
+    given = {name: value for name, value in overrides.items() if value is not None}
     base = _with_preset(operator, given.pop("preset"), presets) if "preset" in given else operator
     changes = _roles(given, base, operator)
     changes |= {name: given[name] for name in ("strategy", "quality", "follow_up") if name in given}
@@ -62,13 +64,13 @@ def settings_for(operator: FusionConfig, asked: Mapping[str, Any], *, presets: C
     if "max_tool_calls" in given:
         changes["max_tool_calls"] = given["max_tool_calls"]
     changes["limits"] = _limits(base, given.get("limits", {}), len(changes.get("panel", base.panel)))
-    config = resolve(base, **changes)
-    _refuse_above(config, operator)
+    config = resolve_config(base, **changes)
+    _reject_above(config, operator)
     return _within(operator, config, given, is_operators=base is operator)
 
 
-def asked_by_plugin(plugins: Any) -> dict[str, Any]:
-    """OpenRouter's fusion plugin in the words of `settings_for`.
+def parse_fusion_plugin(plugins: Any) -> dict[str, Any]:
+    """OpenRouter's fusion plugin in the words of `apply_overrides`.
 
     Source: https://openrouter.ai/docs/guides/features/plugins/fusion.
 
@@ -96,11 +98,11 @@ def asked_by_plugin(plugins: Any) -> dict[str, Any]:
     return asked
 
 
-def _refuse_unsettable(name: str) -> None:
-    if name in OPERATORS:
+def _reject_unsettable(name: str) -> None:
+    if name in OPERATOR_ONLY:
         raise ConfigError("only the operator of this server may set it", field=name)
-    if name not in SETTABLE:
-        raise ConfigError(f"no such setting; a caller may set {', '.join(SETTABLE)}", field=name)
+    if name not in OVERRIDABLE:
+        raise ConfigError(f"no such setting; a caller may set {', '.join(OVERRIDABLE)}", field=name)
 
 
 def _with_preset(operator: FusionConfig, name: Any, presets: Collection[str]) -> FusionConfig:
@@ -130,17 +132,17 @@ def _within(
     return config.model_copy(update={"candidates": "configured"})
 
 
-def _roles(given: Mapping[str, Any], base: FusionConfig, operator: FusionConfig) -> dict[str, Any]:
+def _roles(overrides: Mapping[str, Any], base: FusionConfig, operator: FusionConfig) -> dict[str, Any]:
     offered = [seat for config in (base, operator) for seat in _panelists(config)]
     roles: dict[str, Any] = {
-        role: _picked(given[role], offered, role) for role in ("judge", "synthesizer") if role in given
+        role: _pick(overrides[role], offered, role) for role in ("judge", "synthesizer") if role in overrides
     }
-    if "models" in given:
-        names = _strings(given["models"], "models")
+    if "models" in overrides:
+        names = _strings(overrides["models"], "models")
         most = max(len(base.panel), len(operator.panel))
         if not 1 <= len(names) <= most:
             raise ConfigError(f"name 1 to {most} models", field="models")
-        roles["panel"] = tuple(_picked(name, offered, f"models.{index}") for index, name in enumerate(names))
+        roles["panel"] = tuple(_pick(name, offered, f"models.{index}") for index, name in enumerate(names))
     return roles
 
 
@@ -148,40 +150,40 @@ def _panelists(config: FusionConfig) -> tuple[Panelist, ...]:
     return (*config.panel, config.judge_or_default, config.synthesizer_or_default)
 
 
-def _picked(name: Any, offered: Sequence[Panelist], field: str) -> Panelist:
+def _pick(name: Any, offered: Sequence[Panelist], field: str) -> Panelist:
     """The operator's panelist of that name, with the operator's settings for it."""
     for known in ("model_name", "served_name", "short_name", "seat"):
-        for one in offered:
-            if isinstance(name, str) and name == getattr(one, known):
-                return one.model_copy(update={"seat": None})
-    there = ", ".join(dict.fromkeys(one.model_name for one in offered))
+        for panelist in offered:
+            if isinstance(name, str) and name == getattr(panelist, known):
+                return panelist.model_copy(update={"seat": None})
+    there = ", ".join(dict.fromkeys(panelist.model_name for panelist in offered))
     raise ConfigError(f"'{name}' is not offered here; there are {there}", field=field)
 
 
-def _limits(base: FusionConfig, asked: Any, seats: int) -> dict[str, Any]:
-    if not isinstance(asked, Mapping):
+def _limits(base: FusionConfig, overrides: Any, seats: int) -> dict[str, Any]:
+    if not isinstance(overrides, Mapping):
         raise ConfigError("expected an object such as {'seconds': 60}", field="limits")
     limits = base.limits
     fitting = {
         "quorum": limits.quorum and min(limits.quorum, seats),
         "min_answers": min(limits.min_answers, seats),
     }
-    return fitting | {str(name): value for name, value in asked.items() if value is not None}
+    return fitting | {str(name): value for name, value in overrides.items() if value is not None}
 
 
-def _refuse_above(config: FusionConfig, most: FusionConfig) -> None:
-    pairs = [("max_tool_calls", config.max_tool_calls, most.max_tool_calls)]
-    pairs += [(f"limits.{name}", getattr(config.limits, name), getattr(most.limits, name)) for name in _CEILINGS]
+def _reject_above(config: FusionConfig, operator: FusionConfig) -> None:
+    pairs = [("max_tool_calls", config.max_tool_calls, operator.max_tool_calls)]
+    pairs += [(f"limits.{name}", getattr(config.limits, name), getattr(operator.limits, name)) for name in _CEILINGS]
     for field, value, ceiling in pairs:
         if ceiling is not None and value is not None and value > ceiling:
             raise ConfigError(f"at most {ceiling:g} is allowed here", field=field)
 
 
 def _strings(value: Any, field: str) -> list[str]:
-    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise ConfigError("expected a list of strings", field=field)
     return list(value)
 
 
-def _tighter(one: float | None, other: float | None) -> float | None:
-    return min((value for value in (one, other) if value is not None), default=None)
+def _tighter(first: float | None, other: float | None) -> float | None:
+    return min((value for value in (first, other) if value is not None), default=None)

@@ -56,7 +56,7 @@ _BACKLOG = 2048
 
 
 @dataclass(frozen=True)
-class Address:
+class ServerAddress:
     """Where a server listens, in how many processes, and how many seconds its runs have left when it ends."""
 
     host: str = "127.0.0.1"
@@ -65,31 +65,34 @@ class Address:
     drain_seconds: int = 30
 
 
-def serve(options: Options, at: Address, *, on_listening: Callable[[str], None]) -> None:
+def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[str], None]) -> None:
     """Serve until a signal comes.
 
     Args:
         options: What is served.
-        at: Where.
+        address: Where.
         on_listening: Gets the base URL that clients take, once they can connect.
 
     Raises:
         ConfigError: It would be open to other machines without keys, a model cannot work, or the port is taken.
     """
-    check_address(at.host, options.keys)
+    check_address(address.host, options.keys)
     _check(options)
-    with listen(at.host, at.port, backlog=_BACKLOG) as listener, TemporaryDirectory(prefix="fusion-metrics-") as shared:
+    with (
+        listen(address.host, address.port, backlog=_BACKLOG) as listener,
+        TemporaryDirectory(prefix="fusion-metrics-") as shared,
+    ):
         config = uvicorn.Config(
             partial(create_app, options),
             factory=True,
-            workers=at.workers,
-            timeout_graceful_shutdown=at.drain_seconds,
+            workers=address.workers,
+            timeout_graceful_shutdown=address.drain_seconds,
             backlog=_BACKLOG,
             **QUIET,
         )
         listener.set_inheritable(True)
-        on_listening(f"{root_url(at.host, listener)}/v1")
-        if at.workers > 1:
+        on_listening(f"{root_url(address.host, listener)}/v1")
+        if address.workers > 1:
             os.environ[SHARED] = shared
             Multiprocess(config, sockets=[listener]).run()
         else:

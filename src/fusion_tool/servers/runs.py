@@ -6,14 +6,14 @@ from typing import Any, cast
 
 from fusion_tool.api.run import afuse, astream
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.events import Event, told
-from fusion_tool.servers.mcp.tool import Question, Tell
+from fusion_tool.events import Event, describe
+from fusion_tool.servers.mcp.tool import ResearchArguments, Tell
 from fusion_tool.servers.openai.metrics import Metrics
 from fusion_tool.servers.openai.request import Conversation
 
 
-async def run(
-    asked: Conversation,
+async def run_conversation(
+    conversation: Conversation,
     config: FusionConfig,
     metrics: Metrics,
     on_event: Callable[[Event], Awaitable[None]] | None = None,
@@ -24,13 +24,17 @@ async def run(
         FusionError: As `afuse`.
     """
     result: dict[str, Any] = {}
-    with metrics.run() as over:
+    with metrics.count_run() as over:
         if on_event is None:
-            done = await afuse(asked.question, config, context=asked.context, instructions=asked.instructions)
+            done = await afuse(
+                conversation.question, config, context=conversation.context, instructions=conversation.instructions
+            )
             result = done.model_dump(mode="json")
         else:
             # A generator, which closing cancels at once, with every request in flight.
-            events: Any = astream(asked.question, config, context=asked.context, instructions=asked.instructions)
+            events: Any = astream(
+                conversation.question, config, context=conversation.context, instructions=conversation.instructions
+            )
             async with aclosing(events):
                 async for event in events:
                     await on_event(cast("Event", event))
@@ -39,20 +43,20 @@ async def run(
     return result
 
 
-async def research(asked: Question, config: FusionConfig, tell: Tell | None) -> dict[str, Any]:
+async def run_research(arguments: ResearchArguments, config: FusionConfig, tell: Tell | None) -> dict[str, Any]:
     """The result of a run, as a dict; one that nobody watches costs half of the time.
 
     Raises:
         FusionError: As `afuse`.
     """
     if tell is None:
-        return (await afuse(asked.question, config, context=asked.context)).model_dump(mode="json")
+        return (await afuse(arguments.question, config, context=arguments.context)).model_dump(mode="json")
     result: dict[str, Any] = {}
     steps, is_written = 0, False
-    events: Any = astream(asked.question, config, context=asked.context)  # a generator, which can be closed
+    events: Any = astream(arguments.question, config, context=arguments.context)  # a generator, which can be closed
     async with aclosing(events):
         async for event in events:
-            line = told(event)
+            line = describe(event)
             if event["type"] == "synthesis.delta" and not is_written:
                 line, is_written = "the answer is being written", True
             if line is not None:

@@ -15,14 +15,14 @@ from fusion_tool.graph.state import SeatTask
 from fusion_tool.tools.documents.index import open_index
 from fusion_tool.tools.sandbox.shell import probe
 from fusion_tool.tools.search.search import NEEDS
-from fusion_tool.tools.toolkit import Kit
+from fusion_tool.tools.toolkit import Toolkit
 
-_kits: WeakValueDictionary[str, "Kit"] = WeakValueDictionary()
+_kits: WeakValueDictionary[str, "Toolkit"] = WeakValueDictionary()
 
 
-async def open_kit(
+async def build_toolkit(
     config: FusionConfig, task: SeatTask, own_tools: Sequence[Any] = (), session: Ledger | None = None
-) -> Kit:
+) -> Toolkit:
     """The kit of a wave, the same for all its seats in one process.
 
     Args:
@@ -39,8 +39,10 @@ async def open_kit(
     tools = await _tools(config)
     limits = config.limits
     ledger = Ledger(usd=limits.usd, tokens=limits.tokens, strategy=config.strategy, spent=spent, session=session)
-    kit = Kit(config=config, nonce=run["nonce"], tools=(*tools, *own_tools), builtin=len(tools), ledger=ledger)
-    return _kits.setdefault(key, kit)
+    toolkit = Toolkit(
+        config=config, nonce=run["nonce"], tools=(*tools, *own_tools), builtin_count=len(tools), ledger=ledger
+    )
+    return _kits.setdefault(key, toolkit)
 
 
 async def _tools(config: FusionConfig) -> list[BaseTool]:

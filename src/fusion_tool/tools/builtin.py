@@ -7,14 +7,14 @@ from langchain.tools import ToolRuntime, tool
 from langchain_core.tools import ToolException
 
 from fusion_tool.errors import BlockedAddress
-from fusion_tool.grounding.sources import Found, canonical_url, found
-from fusion_tool.tools.caching import kept
+from fusion_tool.grounding.sources import RetrievedSource, canonical_url, make_source
+from fusion_tool.tools.caching import cached
 from fusion_tool.tools.fetch.fetch import fetch_text
-from fusion_tool.tools.fetch.page import ExcludedDomain, FetchFailed, Page, PageText, PageWithheld
+from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchError, Page, PageText, PageWithheldError
 from fusion_tool.tools.sandbox import shell
-from fusion_tool.tools.search.base import Pay, SearchFailed, unpaid
-from fusion_tool.tools.search.search import web_search as search_web
-from fusion_tool.tools.toolkit import Kit, SeatContext
+from fusion_tool.tools.search.base import ChargeSearch, SearchError, no_charge
+from fusion_tool.tools.search.search import search_web
+from fusion_tool.tools.toolkit import SeatContext, Toolkit
 
 if TYPE_CHECKING:
     from fusion_tool.tools.toolkit import SeatContext
@@ -24,31 +24,33 @@ if TYPE_CHECKING:
 async def web_search(
     query: Annotated[str, "What to look for, as one would type it into a search engine."],
     runtime: ToolRuntime[Any, Any],
-) -> tuple[str, list[Found]]:
+) -> tuple[str, list[RetrievedSource]]:
     """Search the web. Returns titles, addresses and snippets, each with an id to cite; read a page to be sure."""
     seat: SeatContext = runtime.context
-    kit, log = seat.kit, seat.log
+    toolkit, log = seat.toolkit, seat.log
     try:
-        results, dropped = await find_results(kit, query, log.pay)
-    except SearchFailed as error:
-        log.note("web_search", query, [], error.dropped)
+        results, dropped = await search_sources(toolkit, query, log.pay_for_search)
+    except SearchError as error:
+        log.record("web_search", query, [], error.dropped)
         raise ToolException(str(error)) from error
-    log.note("web_search", query, results, dropped)
-    return kit.shown(results), results
+    log.record("web_search", query, results, dropped)
+    return toolkit.render_sources(results), results
 
 
-async def find_results(kit: Kit, query: str, pay: Pay = unpaid) -> tuple[list[Found], int]:
+async def search_sources(
+    toolkit: Toolkit, query: str, pay: ChargeSearch = no_charge
+) -> tuple[list[RetrievedSource], int]:
     """Search results as sources, and how many the exclusions dropped.
 
     Args:
-        kit: The run's kit.
+        toolkit: The run's kit.
         query: What to look for.
         pay: Pays for the search where it is made; what another seat looked up, or is looking up, is not paid for again.
 
     Raises:
-        SearchFailed: No provider gave any.
+        SearchError: No provider gave any.
     """
-    search, config = kit.config.search, kit.config
+    search, config = toolkit.config.search, toolkit.config
     if search is None:
         return [], 0
     asked = query.casefold().strip()
@@ -66,12 +68,12 @@ async def find_results(kit: Kit, query: str, pay: Pay = unpaid) -> tuple[list[Fo
 
     async def look_or_remember() -> dict[str, Any]:
         key = ("search", asked, search.providers, config.excluded_domains, config.blocked_fragments)
-        return await kept(key, look, seconds=search.cache_seconds)
+        return await cached(key, look, seconds=search.cache_seconds)
 
-    outcome = await kit.once(("search", asked), look_or_remember)
+    outcome = await toolkit.single_flight(("search", asked), look_or_remember)
     results = [
-        found(one["url"], title=one["title"], kind="result", text=f"{one['title']}\n{one['snippet']}")
-        for one in outcome["results"]
+        make_source(result["url"], title=result["title"], kind="result", text=f"{result['title']}\n{result['snippet']}")
+        for result in outcome["results"]
     ]
     return results, outcome["dropped"]
 
@@ -81,42 +83,42 @@ async def fetch_page(
     url: Annotated[str, "The page's full address, http or https."],
     runtime: ToolRuntime[Any, Any],
     offset: Annotated[int, "Where to read on in a long page; 0 is its beginning."] = 0,
-) -> tuple[str, list[Found]]:
+) -> tuple[str, list[RetrievedSource]]:
     """Read a web page or PDF as text, with an id to cite. A long page comes in parts; read on with `offset`."""
     seat: SeatContext = runtime.context
-    kit, log = seat.kit, seat.log
+    toolkit, log = seat.toolkit, seat.log
     try:
-        page = await read_page(kit, url, offset)
-    except (ExcludedDomain, PageWithheld) as error:
-        log.note("fetch_page", url, [], 1)
+        page = await read_page(toolkit, url, offset)
+    except (ExcludedDomainError, PageWithheldError) as error:
+        log.record("fetch_page", url, [], 1)
         raise ToolException(f"fetch failed: {error}") from error
-    except (BlockedAddress, FetchFailed) as error:
-        log.note("fetch_page", url, [])
+    except (BlockedAddress, FetchError) as error:
+        log.record("fetch_page", url, [])
         raise ToolException(f"fetch failed: {error}") from error
-    source = found(page.url, title=page.title, kind="page", text=page.text)
-    log.note("fetch_page", url, [source])
+    source = make_source(page.url, title=page.title, kind="page", text=page.text)
+    log.record("fetch_page", url, [source])
     more = f"\n\nThe page goes on: call again with offset={page.next_offset}." if page.next_offset else ""
-    return kit.shown([source]) + more, [source]
+    return toolkit.render_sources([source]) + more, [source]
 
 
-async def read_page(kit: Kit, url: str, offset: int = 0) -> Page:
+async def read_page(toolkit: Toolkit, url: str, offset: int = 0) -> Page:
     """One window of a page's text; the page itself is fetched once a run.
 
     Raises:
         BlockedAddress: It may not be fetched.
-        FetchFailed: It could not be.
+        FetchError: It could not be.
     """
-    address, policy = canonical_url(url), kit.fetch_policy()
+    address, policy = canonical_url(url), toolkit.fetch_policy()
 
     async def fetch() -> dict[str, Any]:
         return asdict(await fetch_text(url, policy=policy))
 
     async def fetch_or_remember() -> PageText:
         key = ("page", address, policy.excluded_domains, policy.blocked_fragments, policy.allowed_private_hosts)
-        seconds = kit.config.fetch.cache_seconds
-        return PageText(**await kept(key, fetch, seconds=seconds, worth_keeping=lambda page: page["cacheable"]))
+        seconds = toolkit.config.fetch.cache_seconds
+        return PageText(**await cached(key, fetch, seconds=seconds, worth_keeping=lambda page: page["cacheable"]))
 
-    page = await kit.once(("page", address), fetch_or_remember)
+    page = await toolkit.single_flight(("page", address), fetch_or_remember)
     return page.page(offset, tokens=policy.page_tokens)
 
 
@@ -127,31 +129,31 @@ _RESULTS = 6
 async def search_documents(
     query: Annotated[str, "A few words that the wanted passages contain."],
     runtime: ToolRuntime[Any, Any],
-) -> tuple[str, list[Found]]:
+) -> tuple[str, list[RetrievedSource]]:
     """Search the user's own documents and return the best passages, each with an id to cite."""
     seat: SeatContext = runtime.context
-    kit, log = seat.kit, seat.log
-    found = await find_documents(kit, query, _RESULTS)
-    log.note("search_documents", query, found)
-    return kit.shown(found) or "no document matches", found
+    toolkit, log = seat.toolkit, seat.log
+    found = await document_sources(toolkit, query, _RESULTS)
+    log.record("search_documents", query, found)
+    return toolkit.render_sources(found) or "no document matches", found
 
 
-async def find_documents(kit: Kit, query: str, limit: int) -> list[Found]:
-    """The best documents for `query`, one `Found` a file."""
-    index = await kit.documents()
-    return await kit.once(("documents", query, limit), lambda: index.search(query, limit))
+async def document_sources(toolkit: Toolkit, query: str, limit: int) -> list[RetrievedSource]:
+    """The best documents for `query`, one `RetrievedSource` a file."""
+    index = await toolkit.documents()
+    return await toolkit.single_flight(("documents", query, limit), lambda: index.search(query, limit))
 
 
 @tool(response_format="content_and_artifact")
 async def bash(
     command: Annotated[str, "A bash command line; python3, awk and the usual tools are there."],
     runtime: ToolRuntime[Any, Any],
-) -> tuple[str, list[Found]]:
+) -> tuple[str, list[RetrievedSource]]:
     """Run a command in a fresh, empty sandbox without network or files, to calculate or to process text."""
     seat: SeatContext = runtime.context
     result = await shell.run(command)
     ending = "timed out" if result.timed_out else f"exit status {result.exit_code}"
     text = f"$ {command}\n{result.output}\n({ending}{', output cut' if result.truncated else ''})"
-    source = found(f"command:{command}", title=command.strip().partition("\n")[0][:80], kind="command", text=text)
-    seat.log.note("bash", command, [source])
-    return seat.kit.shown([source]), [source]
+    source = make_source(f"command:{command}", title=command.strip().partition("\n")[0][:80], kind="command", text=text)
+    seat.log.record("bash", command, [source])
+    return seat.toolkit.render_sources([source]), [source]

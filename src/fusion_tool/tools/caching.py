@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 from platformdirs import user_cache_path
 
 from fusion_tool.config.storage import make_private
-from fusion_tool.tools.serializer import PlainSerializer, UnreadableRow
+from fusion_tool.tools.serializer import PlainSerializer, UnreadableRowError
 
 _log = logging.getLogger(__name__)
 
 
-async def kept(
+async def cached(
     key: tuple[Any, ...],
     job: Callable[[], Awaitable[dict[str, Any]]],
     *,
@@ -45,7 +45,7 @@ async def kept(
         cache = await asyncio.to_thread(_cache)
         if (hit := (await cache.aget([full])).get(full)) is not None:
             return dict(hit)
-    except UnreadableRow as error:
+    except UnreadableRowError as error:
         _log.warning("a search or page that was kept is made again: %s", error)
     except (sqlite3.Error, OSError) as error:
         _log.warning("the cache of searches and pages is left out: %s", error)
@@ -92,12 +92,12 @@ class SingleFlight:
             return await asyncio.shield(flight)
         finally:
             self._waiting[key] -= 1
-            if not self._waiting[key] and not _succeeded(flight):
+            if not self._waiting[key] and not _has_succeeded(flight):
                 flight.cancel()
                 self._flights.pop(key, None)
 
 
-def _succeeded(flight: asyncio.Task[Any]) -> bool:
+def _has_succeeded(flight: asyncio.Task[Any]) -> bool:
     return flight.done() and not flight.cancelled() and flight.exception() is None
 
 

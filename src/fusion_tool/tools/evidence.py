@@ -4,42 +4,48 @@ import asyncio
 import re
 
 from fusion_tool.errors import BlockedAddress
-from fusion_tool.grounding.passages import sentences
-from fusion_tool.grounding.sources import Found, found, merged
-from fusion_tool.tools.builtin import find_documents, find_results, read_page
-from fusion_tool.tools.fetch.page import ExcludedDomain, FetchFailed, PageWithheld
-from fusion_tool.tools.search.base import SearchFailed
-from fusion_tool.tools.toolkit import Kit, SeatLog
+from fusion_tool.grounding.passages import split_sentences
+from fusion_tool.grounding.sources import RetrievedSource, make_source, merge_sources
+from fusion_tool.tools.builtin import document_sources, read_page, search_sources
+from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchError, PageWithheldError
+from fusion_tool.tools.search.base import SearchError
+from fusion_tool.tools.toolkit import Toolkit, ToolLog
 
 _PAGES = 3
 
 
-async def gather(question: str, limit: int, *, kit: Kit, log: SeatLog, excerpt: int | None = None) -> list[Found]:
+async def gather_evidence(
+    question: str, limit: int, *, toolkit: Toolkit, log: ToolLog, excerpt: int | None = None
+) -> list[RetrievedSource]:
     """Up to `limit` sources for `question`, from the user's documents and from the web.
 
     Args:
         question: Used as the query.
         limit: Most sources.
-        kit: The run's kit.
+        toolkit: The run's kit.
         log: Where each look-up is written down.
         excerpt: Most characters of each source's text, the sentences nearest to the question; `None` leaves all.
     """
-    config = kit.config
-    gathered: list[Found] = []
+    config = toolkit.config
+    gathered: list[RetrievedSource] = []
     if config.documents is not None:
-        log.begin()
-        gathered = await find_documents(kit, question, limit)
-        log.note("search_documents", question, gathered)
+        log.count_call()
+        gathered = await document_sources(toolkit, question, limit)
+        log.record("search_documents", question, gathered)
     if config.search is not None and len(gathered) < limit:
-        gathered += await _from_web(question, limit - len(gathered), kit=kit, log=log)
-    found = list(merged(gathered).values())
-    return found if excerpt is None else [{**one, "text": focused(one["text"], question, excerpt)} for one in found]
+        gathered += await _from_web(question, limit - len(gathered), toolkit=toolkit, log=log)
+    found = list(merge_sources(gathered).values())
+    return (
+        found
+        if excerpt is None
+        else [{**source, "text": relevant_sentences(source["text"], question, excerpt)} for source in found]
+    )
 
 
-def focused(text: str, question: str, room: int) -> str:
+def relevant_sentences(text: str, question: str, room: int) -> str:
     """The sentences of `text` that share most words with `question`, in their order, within `room` characters."""
     wanted = _words(question)
-    spans = [text[begin:end] for begin, end in sentences(text)]
+    spans = [text[begin:end] for begin, end in split_sentences(text)]
     ranked = sorted(range(len(spans)), key=lambda i: -len(wanted & _words(spans[i])))
     chosen: list[int] = []
     for i in ranked:
@@ -53,25 +59,25 @@ def _words(text: str) -> set[str]:
     return {word[:5] for word in re.findall(r"\w{4,}", text.casefold())}
 
 
-async def _from_web(question: str, limit: int, *, kit: Kit, log: SeatLog) -> list[Found]:
-    log.begin()
+async def _from_web(question: str, limit: int, *, toolkit: Toolkit, log: ToolLog) -> list[RetrievedSource]:
+    log.count_call()
     try:
-        results, dropped = await find_results(kit, question, log.pay)
-    except SearchFailed as error:
-        log.note("web_search", question, [], error.dropped)
+        results, dropped = await search_sources(toolkit, question, log.pay_for_search)
+    except SearchError as error:
+        log.record("web_search", question, [], error.dropped)
         return []
-    log.note("web_search", question, results[:limit], dropped)
-    pages = await asyncio.gather(*(_page(one["url"], kit=kit, log=log) for one in results[:_PAGES]))
+    log.record("web_search", question, results[:limit], dropped)
+    pages = await asyncio.gather(*(_page(result["url"], toolkit=toolkit, log=log) for result in results[:_PAGES]))
     return [*results[:limit], *(page for page in pages if page is not None)]
 
 
-async def _page(url: str, *, kit: Kit, log: SeatLog) -> Found | None:
-    log.begin()
+async def _page(url: str, *, toolkit: Toolkit, log: ToolLog) -> RetrievedSource | None:
+    log.count_call()
     try:
-        page = await read_page(kit, url)
-    except (BlockedAddress, FetchFailed) as error:
-        log.note("fetch_page", url, [], int(isinstance(error, (ExcludedDomain, PageWithheld))))
+        page = await read_page(toolkit, url)
+    except (BlockedAddress, FetchError) as error:
+        log.record("fetch_page", url, [], int(isinstance(error, (ExcludedDomainError, PageWithheldError))))
         return None
-    source = found(page.url, title=page.title, kind="page", text=page.text)
-    log.note("fetch_page", url, [source])
+    source = make_source(page.url, title=page.title, kind="page", text=page.text)
+    log.record("fetch_page", url, [source])
     return source

@@ -41,10 +41,10 @@ def is_excluded(url: str, excluded_domains: Sequence[str]) -> bool:
 
 def blocked_by(text: str, fragments: Sequence[str]) -> bool:
     """Whether `text` contains one of `fragments`, whatever the case, width and white space of either."""
-    needles = [needle for needle in map(_folded, fragments) if needle]
+    needles = [needle for needle in map(_fold, fragments) if needle]
     if not needles:
         return False
-    haystack = _folded(text)
+    haystack = _fold(text)
     return any(needle in haystack for needle in needles)
 
 
@@ -72,7 +72,7 @@ def canonical_host(host: str) -> str:
         return str(ip_address(host.rstrip(".")))
     except ValueError:
         labels = [label for label in _DOTS.split(host) if label]
-        return ".".join(map(_a_label, labels))
+        return ".".join(map(_to_label, labels))
 
 
 def _authority(rest: str) -> str:
@@ -84,7 +84,7 @@ def _authority(rest: str) -> str:
     return authority if authority.count(":") > 1 else authority.partition(":")[0]
 
 
-def _a_label(label: str) -> str:
+def _to_label(label: str) -> str:
     if label.isascii():
         return label.lower()
     import idna
@@ -100,6 +100,6 @@ def _strip_controls(url: str) -> str:
     return "".join(c for c in url if c not in "\t\r\n").strip()
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     # Not split and join: the pieces of a long page would cost several times its size.
     return unicodedata.normalize("NFKC", text).casefold().translate(_UNSEEN)

@@ -44,7 +44,7 @@ _BUILDERS: Mapping[tuple[int, str, str], Callable[[Any], Any]] = {
 """By kind, module and name as a row gives them: nothing is imported, and nothing else called, by a row's word."""
 
 
-class UnreadableRow(ConfigError):  # noqa: N818 - it is a `ConfigError` to the caller
+class UnreadableRowError(ConfigError):
     """A row is no plain data, or broken."""
 
 
@@ -59,10 +59,10 @@ class PlainSerializer(JsonPlusSerializer):
         """Read a value.
 
         Raises:
-            UnreadableRow: It is of another kind, names what may not be built, or is broken.
+            UnreadableRowError: It is of another kind, names what may not be built, or is broken.
         """
         if data[0] not in ("null", "msgpack"):
-            raise UnreadableRow(f"it holds {data[0]!r}, where only plain data may be")
+            raise UnreadableRowError(f"it holds {data[0]!r}, where only plain data may be")
         refused: list[str] = []
 
         def build(code: int, inner: bytes) -> Any:
@@ -80,4 +80,4 @@ class PlainSerializer(JsonPlusSerializer):
         try:
             return reader.loads_typed(data)
         except (ValueError, TypeError, RecursionError) as error:  # what `build` raises comes as a ValueError
-            raise UnreadableRow(next(iter(refused), f"it is broken ({error})")) from error
+            raise UnreadableRowError(next(iter(refused), f"it is broken ({error})")) from error

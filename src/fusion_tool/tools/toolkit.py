@@ -9,9 +9,9 @@ from langchain_core.tools import BaseTool
 
 from fusion_tool.budget.ledger import Ledger
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.grounding.sources import Found
+from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.routing.policy.documents import seat_config
-from fusion_tool.routing.policy.locality import stays_here
+from fusion_tool.routing.policy.locality import is_local_tool
 from fusion_tool.tools.caching import SingleFlight
 from fusion_tool.tools.documents.index import DocumentIndex, open_index
 from fusion_tool.tools.fetch.page import FetchPolicy
@@ -23,7 +23,7 @@ _OUTWARD, _READING = ("web_search", "fetch_page"), ("search_documents",)
 
 
 @dataclass(frozen=True, eq=False)
-class Kit:
+class Toolkit:
     """A run's tools and what they need.
 
     Args:
@@ -31,15 +31,15 @@ class Kit:
         nonce: The token of the run's fences.
         tools: What a seat may call: LangChain tools, and providers' own server tools as dicts.
         ledger: The run's limits, as its seats together draw on them.
-        once: Does identical searches, fetches and indexing once for all seats.
+        single_flight: Does identical searches, fetches and indexing once for all seats.
     """
 
     config: FusionConfig
     nonce: str
     tools: tuple[BaseTool | dict[str, Any], ...]
     ledger: Ledger
-    builtin: int = 0
-    once: SingleFlight = field(default_factory=SingleFlight)
+    builtin_count: int = 0
+    single_flight: SingleFlight = field(default_factory=SingleFlight)
 
     @property
     def has_sources(self) -> bool:
@@ -49,22 +49,26 @@ class Kit:
     @property
     def tool_names(self) -> list[str]:
         """What the tools are called."""
-        return [one.name for one in self.tools if isinstance(one, BaseTool)]
+        return [tool.name for tool in self.tools if isinstance(tool, BaseTool)]
 
-    def is_own(self, tool: Any) -> bool:
+    def is_custom(self, tool: Any) -> bool:
         """Whether `tool` is the caller's, not the package's."""
-        return not any(tool is one for one in self.tools[: self.builtin])
+        return not any(tool is builtin for builtin in self.tools[: self.builtin_count])
 
-    def for_seat(self, panelist: Panelist) -> "Kit":
+    def for_seat(self, panelist: Panelist) -> "Toolkit":
         """What of the kit a seat may use while `panelist` is its model: all of it, unless documents must stay here."""
         config = seat_config(self.config, panelist)
         if config is self.config:
             return self
         reads = config.documents is not None
         hidden = _OUTWARD if reads else _READING
-        kept = [one for one in self.tools[: self.builtin] if not isinstance(one, BaseTool) or one.name not in hidden]
-        own = [one for one in self.tools[self.builtin :] if not reads or stays_here(one)]
-        return replace(self, config=config, tools=(*kept, *own), builtin=len(kept))
+        kept = [
+            tool
+            for tool in self.tools[: self.builtin_count]
+            if not isinstance(tool, BaseTool) or tool.name not in hidden
+        ]
+        own = [tool for tool in self.tools[self.builtin_count :] if not reads or is_local_tool(tool)]
+        return replace(self, config=config, tools=(*kept, *own), builtin_count=len(kept))
 
     async def documents(self) -> DocumentIndex:
         """The index of the user's folder.
@@ -75,7 +79,7 @@ class Kit:
         if self.config.documents is None:
             raise LookupError("no documents folder is configured")
         folder = self.config.documents.path
-        return await self.once(("index", folder), lambda: open_index(folder))
+        return await self.single_flight(("index", folder), lambda: open_index(folder))
 
     def fetch_policy(self) -> FetchPolicy:
         """What a fetch of this run may reach."""
@@ -85,24 +89,24 @@ class Kit:
             allowed_private_hosts=self.config.fetch.allowed_private_hosts,
         )
 
-    def shown(self, found: Sequence[Found]) -> str:
+    def render_sources(self, sources: Sequence[RetrievedSource]) -> str:
         """The sources as a model sees them: each with its id, fenced."""
         return "\n\n".join(
-            fence(one["text"], label=f"source [{one['id']}] {one['title']} {one['url']}", nonce=self.nonce)
-            for one in found
+            fence(source["text"], label=f"source [{source['id']}] {source['title']} {source['url']}", nonce=self.nonce)
+            for source in sources
         )
 
 
-class SeatLog(Protocol):
+class ToolLog(Protocol):
     """Where a tool writes down what it brought; the seat's notebook is one."""
 
-    def begin(self) -> None:
+    def count_call(self) -> None:
         """Count one tool call, before it is made."""
 
-    def pay(self, provider: str, results: int) -> AbstractAsyncContextManager[Receipt]:
+    def pay_for_search(self, provider: str, results: int) -> AbstractAsyncContextManager[Receipt]:
         """Pay for one search, as `web.Pay`."""
 
-    def note(self, tool: str, query: str, found: list[Found], dropped: int = 0) -> None:
+    def record(self, tool: str, query: str, sources: list[RetrievedSource], dropped: int = 0) -> None:
         """Write down one tool call: what it was asked, what it found, how much the exclusions dropped."""
 
 
@@ -110,8 +114,8 @@ class SeatLog(Protocol):
 class SeatContext:
     """What a tool call receives through the runtime: the run's kit, and its seat's log."""
 
-    kit: Kit
-    log: SeatLog
+    toolkit: Toolkit
+    log: ToolLog
 
 
 def has_sources(config: FusionConfig) -> bool:

@@ -17,7 +17,7 @@ from fusion_tool.errors import ConfigError
 from fusion_tool.tools.exclusions import blocked_by, is_excluded
 
 if TYPE_CHECKING:
-    from fusion_tool.tools.toolkit import Kit
+    from fusion_tool.tools.toolkit import Toolkit
 
 
 def fence(text: str, *, label: str, nonce: str) -> str:
@@ -40,16 +40,16 @@ _HONOURS_EXCLUSIONS = re.compile(r"^web_search_\d+$")
 """Anthropic's server tool takes `blocked_domains`; the other providers' searches take no exclusions."""
 
 
-def screened(message: Any, kit: "Kit") -> tuple[Any, int]:
+def screen_output(message: Any, toolkit: "Toolkit") -> tuple[Any, int]:
     """A tool's message, fenced, without the blocks that the exclusions forbid; and how many those were."""
     if isinstance(message, Command):
-        return _screened_command(message, kit)
+        return _screen_command(message, toolkit)
     if not isinstance(message, ToolMessage):
         return message, 0
     blocks = [message.content] if isinstance(message.content, str) else message.content
-    withheld = [forbidden(_text(block), kit.config) for block in blocks]
+    withheld = [is_forbidden(_text(block), toolkit.config) for block in blocks]
     kept = [
-        _WITHHELD if hidden else _fenced(block, f"output of {message.name}", kit.nonce)
+        _WITHHELD if hidden else _fence_block(block, f"output of {message.name}", toolkit.nonce)
         for block, hidden in zip(blocks, withheld, strict=True)
     ]
     if all(isinstance(block, str) for block in kept):  # the protocol's lists hold objects
@@ -58,10 +58,10 @@ def screened(message: Any, kit: "Kit") -> tuple[Any, int]:
     return message.model_copy(update={"content": parts}), sum(withheld)
 
 
-def _screened_command(command: Command[Any], kit: "Kit") -> tuple[Command[Any], int]:
+def _screen_command(command: Command[Any], toolkit: "Toolkit") -> tuple[Command[Any], int]:
     if not isinstance(command.update, dict) or "messages" not in command.update:
         return command, 0
-    pairs = [screened(one, kit) for one in command.update["messages"]]
+    pairs = [screen_output(message, toolkit) for message in command.update["messages"]]
     update = {**command.update, "messages": [message for message, _ in pairs]}
     return replace(command, update=update), sum(dropped for _, dropped in pairs)
 
@@ -70,12 +70,12 @@ def _text(block: Any) -> str:
     return block if isinstance(block, str) else json.dumps(block, ensure_ascii=False, default=str)
 
 
-def _fenced(block: Any, label: str, nonce: str) -> Any:
+def _fence_block(block: Any, label: str, nonce: str) -> Any:
     text = block if isinstance(block, str) else block.get("text")
     return block if text is None else fence(str(text), label=label, nonce=nonce)
 
 
-def forbidden(text: str, config: FusionConfig) -> bool:
+def is_forbidden(text: str, config: FusionConfig) -> bool:
     """Whether `text` names an excluded site or contains a blocked fragment."""
     if config.blocked_fragments and blocked_by(text, config.blocked_fragments):
         return True
@@ -85,7 +85,7 @@ def forbidden(text: str, config: FusionConfig) -> bool:
     )
 
 
-def with_exclusions(tools: Iterable[Any], config: FusionConfig) -> list[Any]:
+def apply_exclusions(tools: Iterable[Any], config: FusionConfig) -> list[Any]:
     """`tools` with the exclusions passed on to providers' server tools that take them.
 
     Raises:
@@ -93,10 +93,10 @@ def with_exclusions(tools: Iterable[Any], config: FusionConfig) -> list[Any]:
     """
     if not config.excluded_domains and not config.blocked_fragments:
         return list(tools)
-    return [_restricted(one, config) if isinstance(one, dict) else one for one in tools]
+    return [_restrict(tool, config) if isinstance(tool, dict) else tool for tool in tools]
 
 
-def _restricted(tool: dict[str, Any], config: FusionConfig) -> dict[str, Any]:
+def _restrict(tool: dict[str, Any], config: FusionConfig) -> dict[str, Any]:
     kind = str(tool.get("type") or " ".join(tool)).lower()  # Google's have no type but their one key
     if _HONOURS_EXCLUSIONS.match(kind) and not config.blocked_fragments:
         return {**tool, "blocked_domains": [*tool.get("blocked_domains", []), *config.excluded_domains]}

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fusion_tool.cli.config_template import _documented
+from fusion_tool.cli.config_template import _setting_texts
 from fusion_tool.config.schema import Documents, Fetch, FusionConfig, Limits, Panelist, Search
 from tests.contracts.pages.markdown import table
 
@@ -39,7 +39,7 @@ def settings_table(part: str) -> str:
 
 def meaning(owner: type[BaseModel], name: str) -> str:
     """What the class's docstring says of a setting: under `Args`, else in the sentences that name it, else at first."""
-    if found := _documented(owner).get(name):
+    if found := _setting_texts(owner).get(name):
         return found
     sentences = re.split(r"(?<=\.)\s+", " ".join(str(inspect.getdoc(owner)).split()))
     return " ".join([one for one in sentences if f"`{name}`" in one] or sentences[:1])

@@ -6,7 +6,7 @@ from pathlib import Path
 from platformdirs import user_cache_path, user_config_path, user_data_path
 
 from fusion_tool.api import response_cache, run_store
-from fusion_tool.evals.datasets import published
+from fusion_tool.evals.datasets import published_task_sets
 from fusion_tool.models import outcomes
 from fusion_tool.models.local import MODELS, weights_path
 from fusion_tool.models.providers import PROVIDERS, Provider
@@ -21,7 +21,12 @@ _HOMES = {"data": user_data_path, "cache": user_cache_path, "configuration": use
 def providers_table() -> str:
     """The providers that take a plain key."""
     rows = [
-        (f"`{name}:`", _names(each.keys), f"`{each.moved_by}`" if each.moved_by else "-", _reached(each))
+        (
+            f"`{name}:`",
+            _names(each.keys),
+            f"`{each.base_url_variable}`" if each.base_url_variable else "-",
+            _reached(each),
+        )
         for name, each in PROVIDERS.items()
     ]
     return table(("models named", "key", "another address", "without LangChain's package"), rows)
@@ -71,7 +76,7 @@ def _files() -> Iterator[tuple[str, ...]]:
         "deleting the file; it is made again",
     )
     yield (
-        _shown(published()["draco"].path.parent, "*.jsonl"),
+        _shown(published_task_sets()["draco"].path.parent, "*.jsonl"),
         "downloaded evaluation tasks",
         "ever",
         "deleting the file",

@@ -14,9 +14,9 @@ import pytest
 
 from fusion_tool import FusionConfig, Limits, afuse, astream, fuse
 from fusion_tool.api import response_cache
-from fusion_tool.api.response_cache import again, default_path, turn
+from fusion_tool.api.response_cache import as_cached, cache_slot, default_path
 from fusion_tool.errors import ConfigError, PanelFailed, RecursionRefused
-from fusion_tool.graph.preflight import seat_at_work
+from fusion_tool.graph.preflight import inside_seat
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.testing import fake_config
 from tests.scripted_server import Gate, Reply, faults
@@ -39,11 +39,11 @@ def made(**fields) -> dict:
 
 async def ask(config=CONFIG, question=Q, context="", *, answer=None, log=None) -> dict:
     """What a face does: the stored result, or one made now."""
-    async with turn(question, context, config) as mine:
+    async with cache_slot(question, context, config) as mine:
         if mine.result is None:
             if log is not None:
                 log.append(question)
-            await mine.made(answer or made())
+            await mine.fill(answer or made())
     return mine.result
 
 
@@ -156,7 +156,7 @@ async def test_what_is_stored_is_its_owner_s_alone_and_holds_no_key(folder, monk
 
 @pytest.mark.parametrize("unknown", [None, 0.5])
 def test_the_original_bill_is_told_as_it_is_known(unknown):
-    told = again(result(usage=bill(unknown)).model_dump(mode="json"), 0.0)["plan"]["reason"]
+    told = as_cached(result(usage=bill(unknown)).model_dump(mode="json"), 0.0)["plan"]["reason"]
     assert told.endswith("cost $0.5000" if unknown else "cost an unknown amount and 1 calls of unknown cost")
 
 
@@ -167,12 +167,12 @@ async def test_those_who_ask_at_once_share_one_run():
     log, began, go = [], asyncio.Event(), asyncio.Event()
 
     async def maker() -> dict:
-        async with turn(Q, "", CONFIG) as mine:
+        async with cache_slot(Q, "", CONFIG) as mine:
             if mine.result is None:
                 log.append(1)
                 began.set()
                 await go.wait()
-                await mine.made(made())
+                await mine.fill(made())
         return mine.result
 
     asking = [asyncio.create_task(maker()) for _ in range(20)]
@@ -188,14 +188,14 @@ async def test_where_the_maker_ends_a_follower_takes_over(end):
     log, began, go = [], asyncio.Event(), asyncio.Event()
 
     async def maker() -> dict:
-        async with turn(Q, "", CONFIG) as mine:
+        async with cache_slot(Q, "", CONFIG) as mine:
             if mine.result is None:
                 log.append(1)
                 began.set()
                 await go.wait()
                 if len(log) == 1:
                     raise PanelFailed([])
-                await mine.made(made())
+                await mine.fill(made())
         return mine.result
 
     leader = asyncio.create_task(maker())
@@ -212,30 +212,30 @@ async def test_where_the_maker_ends_a_follower_takes_over(end):
 
 
 async def test_a_follower_that_is_cancelled_leaves_the_run_alone():
-    async with turn(Q, "", CONFIG) as mine:
+    async with cache_slot(Q, "", CONFIG) as mine:
         follower = asyncio.create_task(ask())
         other = asyncio.create_task(ask())
         await asyncio.sleep(0.02)
         follower.cancel()
         await asyncio.wait([follower])
-        await mine.made(made())
+        await mine.fill(made())
     assert (await other)["cached"]
 
 
 async def test_a_partial_result_is_shared_with_those_who_waited():
-    async with turn(Q, "", CONFIG) as mine:
+    async with cache_slot(Q, "", CONFIG) as mine:
         follower = asyncio.create_task(ask(log=(log := [])))
         await asyncio.sleep(0.02)
-        await mine.made(made(status="partial"))
+        await mine.fill(made(status="partial"))
     assert (await follower)["status"] == "partial"
     assert log == []
 
 
 async def test_a_maker_that_stopped_listening_holds_nobody_longer_than_a_run_takes():
     config, log = changed(limits=Limits(seconds=0.05)), []
-    async with turn(Q, "", config) as stalled:
+    async with cache_slot(Q, "", config) as stalled:
         assert not (await ask(config, log=log))["cached"]
-        await stalled.made(made())
+        await stalled.fill(made())
     assert len(log) == 1
 
 
@@ -243,12 +243,12 @@ def test_threads_and_loops_share_one_run():
     log, began, go = [], threading.Event(), threading.Event()
 
     async def maker() -> bool:
-        async with turn(Q, "", CONFIG) as mine:
+        async with cache_slot(Q, "", CONFIG) as mine:
             if mine.result is None:
                 log.append(1)
                 began.set()
                 await asyncio.to_thread(go.wait)
-                await mine.made(made())
+                await mine.fill(made())
         return bool(mine.result["cached"])
 
     with ThreadPoolExecutor(6) as pool:
@@ -273,7 +273,7 @@ async def test_the_caller_s_own_tools_are_refused():
 
 
 async def test_a_seat_that_asks_its_own_question_is_refused_instead_of_waiting_for_itself():
-    with seat_at_work(), pytest.raises(RecursionRefused):
+    with inside_seat(), pytest.raises(RecursionRefused):
         await ask()
 
 

@@ -21,17 +21,17 @@ from langgraph.checkpoint.base.id import uuid6
 from fusion_tool import ConfigError, afuse, build_graph
 from fusion_tool.api.run_store import (
     KEEP_DAYS,
-    Busy,
+    RunBusyError,
     _first_id_at,
     delete_runs,
-    kept_runs,
-    opened,
-    prune,
+    list_runs,
+    open_store,
+    prune_runs,
     run_ids,
-    working_on,
+    run_lock,
 )
 from fusion_tool.testing import fake_config
-from tests.unit.test_serializer import CRAFTED, ext
+from tests.unit.tools.test_serializer import CRAFTED, ext
 
 RECORDED = Path(__file__).parents[2] / "data" / "kept_runs.sql.gz"
 """Written by the version before rows were read strictly, with `fake_config(answer="In 1861.")`."""
@@ -64,7 +64,7 @@ def craft(path, run_id, kind, raw, column="checkpoint"):
 
 
 async def test_an_old_file_is_listed_whole(file):
-    seen = {run.id: (run.question, run.status, run.stage, run.problem) for run in await kept_runs(file)}
+    seen = {run.id: (run.question, run.status, run.stage, run.problem) for run in await list_runs(file)}
     assert seen == {
         ALDER: ("When was the Alder mill built?", "finished", None, None),
         BIRCH: ("When was the Birch mill built?", "unfinished", "judge", None),
@@ -82,9 +82,9 @@ async def test_an_old_run_goes_on_to_its_answer(file, run_id):
 async def test_a_run_from_messages_is_kept_with_them(file):
     said = [HumanMessage("When was the Fir mill built?")]
     thread = {"configurable": {"thread_id": "f" * 32}}
-    async with opened(file) as saver:
+    async with open_store(file) as saver:
         await build_graph(checkpointer=saver).ainvoke({"messages": said}, thread, context=CONFIG)
-    async with opened(file) as saver:
+    async with open_store(file) as saver:
         state = await build_graph(checkpointer=saver).aget_state(thread)
     question, answer = state.values["messages"]
     assert (type(question), type(answer), answer.content) == (HumanMessage, AIMessage, "In 1861.")
@@ -97,14 +97,14 @@ async def test_a_crafted_row_costs_its_own_run_alone(file, row, column, monkeypa
     monkeypatch.setattr("os.system", lambda *given: called.append(given))
     kind, raw, named = CRAFTED[row]
     craft(file, ELM, kind, raw, column)
-    seen = {run.id: run for run in await kept_runs(file)}
+    seen = {run.id: run for run in await list_runs(file)}
     assert {run_id: run.status for run_id, run in seen.items()} == {
         ALDER: "finished",
         BIRCH: "unfinished",
         CEDAR: "finished",
         ELM: "unreadable",
     }
-    assert (seen[ELM].question, seen[ELM].at, seen[ELM].stage) == ("", None, None)
+    assert (seen[ELM].question, seen[ELM].last_step_at, seen[ELM].stage) == ("", None, None)
     assert named in seen[ELM].problem
     assert ELM in seen[ELM].problem
     with pytest.raises(ConfigError, match="cannot be read") as refused:
@@ -112,7 +112,7 @@ async def test_a_crafted_row_costs_its_own_run_alone(file, row, column, monkeypa
     assert refused.value.field == "resume"
     assert called == []
     await delete_runs(ELM, path=file)
-    assert ELM not in {run.id for run in await kept_runs(file)}
+    assert ELM not in {run.id for run in await list_runs(file)}
 
 
 @pytest.mark.parametrize("plain", [{}, [], "text", {"channel_values": 5}, {"v": 4, "id": 5}])
@@ -120,7 +120,7 @@ async def test_plain_data_that_is_no_run_is_broken(file, plain):
     import ormsgpack
 
     craft(file, ELM, "msgpack", ormsgpack.packb(plain))
-    seen = {run.id: run.status for run in await kept_runs(file)}
+    seen = {run.id: run.status for run in await list_runs(file)}
     assert seen[ELM] == "unreadable"
     assert list(seen.values()).count("unreadable") == 1
 
@@ -171,18 +171,18 @@ def test_a_checkpoint_made_now_lies_between_a_second_ago_and_a_second_hence():
 
 
 async def test_runs_go_after_their_days(file_of_kept):
-    async with opened(file_of_kept) as saver:
+    async with open_store(file_of_kept) as saver:
         old, young = await aged(saver, KEEP_DAYS + 0.1), await aged(saver, KEEP_DAYS - 0.1)
-        assert await prune(saver, file_of_kept) == [old]
+        assert await prune_runs(saver, file_of_kept) == [old]
         assert await run_ids(saver) == [young]
 
 
 async def test_a_run_at_work_is_not_pruned_and_not_deleted(file_of_kept):
-    async with opened(file_of_kept) as saver:
+    async with open_store(file_of_kept) as saver:
         old = await aged(saver, 100)
-        with working_on(old, file_of_kept):
-            assert await prune(saver, file_of_kept) == []
-            with pytest.raises(Busy, match="another process"):
+        with run_lock(old, file_of_kept):
+            assert await prune_runs(saver, file_of_kept) == []
+            with pytest.raises(RunBusyError, match="another process"):
                 await delete_runs(old, path=file_of_kept)
         assert await delete_runs(older_than_days=99, path=file_of_kept) == [old]
     assert [path.name for path in file_of_kept.parent.glob("*.lock")] == []
@@ -190,22 +190,22 @@ async def test_a_run_at_work_is_not_pruned_and_not_deleted(file_of_kept):
 
 async def test_one_at_a_time_works_on_a_run(file_of_kept):
     with (
-        working_on("a", file_of_kept),
-        working_on("b", file_of_kept),
-        pytest.raises(Busy),
-        working_on("a", file_of_kept),
+        run_lock("a", file_of_kept),
+        run_lock("b", file_of_kept),
+        pytest.raises(RunBusyError),
+        run_lock("a", file_of_kept),
     ):
         pass
-    with working_on("a", file_of_kept):
+    with run_lock("a", file_of_kept):
         pass
 
 
 async def test_an_unknown_run_deletes_nothing(file_of_kept):
-    async with opened(file_of_kept) as saver:
+    async with open_store(file_of_kept) as saver:
         kept = await aged(saver, 1)
     with pytest.raises(ConfigError, match="no run"):
         await delete_runs(kept, "unknown", path=file_of_kept)
-    assert [run.id for run in await kept_runs(file_of_kept)] == [kept]
+    assert [run.id for run in await list_runs(file_of_kept)] == [kept]
 
 
 async def test_of_a_finished_run_only_the_end_is_kept(file_of_kept):
@@ -213,10 +213,10 @@ async def test_of_a_finished_run_only_the_end_is_kept(file_of_kept):
     with closing(sqlite3.connect(file_of_kept)) as connection:
         assert connection.execute("SELECT count(*) FROM checkpoints").fetchone() == (5,)
         assert connection.execute("SELECT count(*) FROM writes").fetchone() == (0,)
-    kept = await kept_runs(file_of_kept)
+    kept = await list_runs(file_of_kept)
     assert {run.id for run in kept} == {result.run_id for result in results}
     assert {(run.status, run.stage) for run in kept} == {("finished", None)}
-    assert [run.at for run in kept] == sorted((run.at for run in kept), reverse=True)
+    assert [run.last_step_at for run in kept] == sorted((run.last_step_at for run in kept), reverse=True)
 
 
 @pytest.mark.parametrize("unwritable", ["folder", "text"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fusion_tool.api.summary import summary
+from fusion_tool.api.summary import summarize
 from fusion_tool.graph.result import PARTIAL
 from tests.unit.results import analysis, bill, citation, result, results
 
@@ -19,11 +19,11 @@ WORST = result(
 @given(results, st.integers(100, 3000))
 @example(WORST, 100)
 def test_it_stays_within_its_bound(any_result, tokens):
-    assert len(summary(any_result, tokens)) <= 4 * tokens
+    assert len(summarize(any_result, tokens)) <= 4 * tokens
 
 
 def test_a_short_answer_is_whole():
-    told = summary(result(analysis=analysis(agreed=2, topics=["price", "date"]), usage=bill(0.01, 0.02)), 1500)
+    told = summarize(result(analysis=analysis(agreed=2, topics=["price", "date"]), usage=bill(0.01, 0.02)), 1500)
     assert told == (
         "The mill was built in 1861 [1].\n\nSources\n[1] The mill - https://example.org/mill\n\n"
         "(Panel: 0 of 2 answered, agreement on 2 points, disputed: price; date, $0.0300, 1.2 s)"
@@ -42,24 +42,24 @@ def test_a_short_answer_is_whole():
     ],
 )
 def test_the_closing_line_says_how_it_came_about(fields, said):
-    assert said in summary(result(**fields), 1500).splitlines()[-1]
+    assert said in summarize(result(**fields), 1500).splitlines()[-1]
 
 
 def test_where_nothing_was_compared_no_agreement_is_claimed():
-    closing = summary(result(), 1500).splitlines()[-1]
+    closing = summarize(result(), 1500).splitlines()[-1]
     assert "agreement" not in closing
     assert "disputed" not in closing
 
 
 @pytest.mark.parametrize("support", ["weak", "mismatch"])
 def test_doubt_stands_beside_its_source(support):
-    told = summary(result(citations=[citation(1), citation(2, support=support)]), 1500)
+    told = summarize(result(citations=[citation(1), citation(2, support=support)]), 1500)
     assert f"[2] The mill - https://example.org/mill ({support})" in told
     assert "[1] The mill - https://example.org/mill\n" in told
 
 
 def test_a_long_answer_is_cut_and_says_so():
-    told = summary(result(answer="word " * 5000), 500)
+    told = summarize(result(answer="word " * 5000), 500)
     assert "[cut to fit; the whole answer is in the artifact]\n\nSources\n[1]" in told
     assert told.startswith("word word")
     assert len(told) > 1900
@@ -67,7 +67,7 @@ def test_a_long_answer_is_cut_and_says_so():
 
 def test_sources_give_way_from_the_end():
     many = [citation(n, title=f"Title {n}") for n in range(1, 60)]
-    told = summary(result(citations=many), 200)
+    told = summarize(result(citations=many), 200)
     assert "[1] Title 1 -" in told
     assert "[59]" not in told
     assert told.startswith("The mill was built in 1861 [1].\n")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fusion_tool import BudgetExceeded, ConfigError, FusionConfig, Limits, PanelFailed, afuse, preset
 from fusion_tool.budget.admission import _PROMPT_BYTES, check_limits
-from fusion_tool.budget.ledger import Ledger, OverBudget, Tab
+from fusion_tool.budget.ledger import Ledger, OverBudgetError, StageBudget
 from fusion_tool.testing import ScriptedChat, fake_config
 
 QUESTION = "What is it?"
@@ -40,10 +40,10 @@ def could_begin(config):
 
 
 def _holds(ledger, one, name, seats):
-    tab = Tab(ledger, "panelist", 1 / seats)
+    tab = StageBudget(ledger, "panelist", 1 / seats)
     try:
-        held = tab.hold(name, _PROMPT_BYTES + len(QUESTION), one.max_tokens)
-    except OverBudget:
+        held = tab.reserve_unpersisted(name, _PROMPT_BYTES + len(QUESTION), one.max_tokens)
+    except OverBudgetError:
         return False
     tab.settle(held, None)
     return True

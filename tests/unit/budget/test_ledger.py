@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_tool.budget.ledger import Ledger, OverBudget, Spent, Tab, least_call, prompt_tokens, shares
+from fusion_tool.budget.ledger import Ledger, OverBudgetError, Spent, StageBudget, minimal_call, prompt_tokens, shares
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.budget.usage import Call
 
@@ -63,14 +63,14 @@ class Seats:
 
     def __init__(self, given_limits):
         self.ledger = Ledger(**given_limits)
-        self.tabs = [Tab(self.ledger, "panelist", 1 / SEATS) for _ in range(SEATS)]
+        self.tabs = [StageBudget(self.ledger, "panelist", 1 / SEATS) for _ in range(SEATS)]
         self.real = [Spent()] * SEATS
         self.under_way = {}
 
     def call(self, seat, model, size, wanted, *how):
         self.settle(seat)
-        with suppress(OverBudget):
-            held = self.tabs[seat].hold(model, size, wanted)
+        with suppress(OverBudgetError):
+            held = self.tabs[seat].reserve_unpersisted(model, size, wanted)
             if held.max_tokens is not None:  # there is a limit to keep
                 self.under_way[seat] = model, held, prompt_tokens(size), *how
 
@@ -107,8 +107,8 @@ def test_no_stage_takes_what_is_kept_back_for_the_next(given_limits, steps):
     """Whatever is reserved and never settled, as where a run is cut."""
     ledger = Ledger(**given_limits)
     for stage, (model, size, wanted) in sorted(steps, key=lambda one: STAGES.index(one[0])):
-        with suppress(OverBudget):
-            Tab(ledger, stage).hold(model, size, wanted)
+        with suppress(OverBudgetError):
+            StageBudget(ledger, stage).reserve_unpersisted(model, size, wanted)
         share = shares(given_limits["strategy"])[stage]
         for kind in ("usd", "tokens"):
             limit = given_limits[kind]
@@ -128,15 +128,15 @@ class Sessions(Seats):
     def __init__(self, session_limits, runs):
         self.session = Ledger(strategy="solo", **session_limits)
         self.ledgers = [Ledger(session=self.session, **run) for run in runs]
-        self.tabs = [Tab(ledger, "panelist", 1 / SEATS) for ledger in self.ledgers for _ in range(SEATS)]
+        self.tabs = [StageBudget(ledger, "panelist", 1 / SEATS) for ledger in self.ledgers for _ in range(SEATS)]
         self.real = [Spent()] * len(self.tabs)
         self.under_way = {}
 
     def fee(self, seat, usd, told):
-        with suppress(OverBudget):
+        with suppress(OverBudgetError):
             held = at_once(self.tabs[seat].reserve_fee(usd))
             if held.max_tokens is not None:  # there is a limit to keep
-                row = Call.of_search("tavily", None).priced(usd if told == "all" else None, None)
+                row = Call.for_search("tavily", None).with_cost(usd if told == "all" else None, None)
                 self.tabs[seat].settle(held, None if told == "not charged" else row)
                 self.real[seat] += Spent(0.0 if told == "not charged" else usd, 0)
 
@@ -173,42 +173,42 @@ def test_threads_of_one_session_together_keep_its_limit():
     session = Ledger(usd=None, tokens=100_000, strategy="solo")
 
     def spend(_):
-        tab = Tab(Ledger(usd=None, tokens=None, session=session), "synthesizer")
+        tab = StageBudget(Ledger(usd=None, tokens=None, session=session), "synthesizer")
         for _ in range(200):
-            with suppress(OverBudget):
-                held = tab.hold("local:x", 100, 400)
+            with suppress(OverBudgetError):
+                held = tab.reserve_unpersisted("local:x", 100, 400)
                 tab.settle(held, row(input_tokens=50, output_tokens=40, cost_usd=0.0))
         return tab.spent.tokens
 
     with ThreadPoolExecutor(8) as pool:
         spent = list(pool.map(spend, range(8)))
     assert sum(spent) == session.spent.tokens <= 100_000
-    assert session.left("tokens") < 450  # no call of the last ones would have fitted
+    assert session.remaining("tokens") < 450  # no call of the last ones would have fitted
 
 
 def test_which_limit_a_call_could_pass_is_named():
     session = Ledger(usd=0.001, tokens=None, strategy="solo")
-    tab = Tab(Ledger(usd=1.0, tokens=None, session=session), "judge")
-    with pytest.raises(OverBudget, match=r"^session_limits\.usd: "):
-        tab.hold(MODELS[1], 100_000)
-    assert tab.refused
-    with pytest.raises(OverBudget, match=r"^limits\.tokens: .* left for this stage"):
-        Tab(Ledger(usd=None, tokens=100, session=session), "judge").hold(MODELS[0], 1000)
+    tab = StageBudget(Ledger(usd=1.0, tokens=None, session=session), "judge")
+    with pytest.raises(OverBudgetError, match=r"^session_limits\.usd: "):
+        tab.reserve_unpersisted(MODELS[1], 100_000)
+    assert tab.is_exhausted
+    with pytest.raises(OverBudgetError, match=r"^limits\.tokens: .* left for this stage"):
+        StageBudget(Ledger(usd=None, tokens=100, session=session), "judge").reserve_unpersisted(MODELS[0], 1000)
 
 
 def test_the_shares_are_of_what_the_session_leaves():
     session = Ledger(usd=None, tokens=10_000, strategy="solo")
-    seat = Tab(Ledger(usd=None, tokens=None, session=session), "panelist")
-    assert seat.hold("local:x", 0).max_tokens == 6_000
+    seat = StageBudget(Ledger(usd=None, tokens=None, session=session), "panelist")
+    assert seat.reserve_unpersisted("local:x", 0).max_tokens == 6_000
     later = Ledger(usd=None, tokens=None, session=session, spent=Spent(0.0, 6_000))
-    assert Tab(later, "judge").hold("local:x", 0).max_tokens == 1_500
+    assert StageBudget(later, "judge").reserve_unpersisted("local:x", 0).max_tokens == 1_500
 
 
 def test_without_limits_what_is_known_is_still_counted():
     session = Ledger(usd=None, tokens=None, strategy="solo")
-    tab = Tab(Ledger(usd=None, tokens=None, session=session), "judge")
-    tab.settle(tab.hold(MODELS[0], 1000), row(input_tokens=10, output_tokens=5, cost_usd=0.001))
-    tab.settle(tab.hold(MODELS[0], 1000), row())
+    tab = StageBudget(Ledger(usd=None, tokens=None, session=session), "judge")
+    tab.settle(tab.reserve_unpersisted(MODELS[0], 1000), row(input_tokens=10, output_tokens=5, cost_usd=0.001))
+    tab.settle(tab.reserve_unpersisted(MODELS[0], 1000), row())
     assert tab.spent == session.spent == Spent(0.001, 15)
 
 
@@ -221,7 +221,7 @@ async def test_what_is_reserved_is_written_down_before_the_call_is_made():
     async def write_down(spent):
         written.append(spent)
 
-    tab = Tab(Ledger(usd=1.0, tokens=None), "panelist", spent=Spent(0.1, 7), write_down=write_down)
+    tab = StageBudget(Ledger(usd=1.0, tokens=None), "panelist", spent=Spent(0.1, 7), persist=write_down)
     held = await tab.reserve(MODELS[0], 1000)
     fee = await tab.reserve_fee(0.008)
     assert written == [
@@ -238,29 +238,29 @@ async def test_a_call_that_cannot_be_written_down_is_not_made_and_holds_nothing(
         raise OSError("disk full")
 
     ledger = Ledger(usd=1.0, tokens=None)
-    tab = Tab(ledger, "panelist", write_down=write_down)
+    tab = StageBudget(ledger, "panelist", persist=write_down)
     with pytest.raises(OSError, match="disk full"):
         await tab.reserve(MODELS[0], 1000)
     assert tab.spent == ledger.spent == Spent()
 
 
 async def test_without_a_limit_nothing_is_written_down():
-    tab = Tab(Ledger(usd=None, tokens=None), "panelist", write_down=None)
+    tab = StageBudget(Ledger(usd=None, tokens=None), "panelist", persist=None)
     assert (await tab.reserve(MODELS[0], 1000)).max_tokens is None
     assert (await tab.reserve_fee(5.0)).usd == 0.0
 
 
 def held_or_refused(given_limits, call):
     try:
-        return Tab(Ledger(**given_limits), "synthesizer").hold(*call), None
-    except OverBudget as refused:
+        return StageBudget(Ledger(**given_limits), "synthesizer").reserve_unpersisted(*call), None
+    except OverBudgetError as refused:
         return None, refused
 
 
 @given(limits, asked)
 def test_only_a_call_whose_shortest_answer_does_not_fit_is_refused(given_limits, call):
     _, refused = held_or_refused(given_limits, call)
-    least = least_call(*call)
+    least = minimal_call(*call)
     too_much = [
         kind
         for kind in ("usd", "tokens")
@@ -269,7 +269,7 @@ def test_only_a_call_whose_shortest_answer_does_not_fit_is_refused(given_limits,
     assert bool(refused) == bool(too_much)
     if refused:
         assert refused.kind in too_much
-        assert refused.needed > refused.left
+        assert refused.needed > refused.remaining
 
 
 @given(limits, asked)
@@ -308,8 +308,8 @@ def row(**fields):
 )
 def test_what_is_not_told_stays_reserved(call, usd, tokens):
     ledger = Ledger(usd=1.0, tokens=100_000)
-    tab = Tab(ledger, "judge")
-    held = tab.hold(MODELS[0], 1000)
+    tab = StageBudget(ledger, "judge")
+    held = tab.reserve_unpersisted(MODELS[0], 1000)
     tab.settle(held, call)
     assert ledger.spent.usd == pytest.approx(held.usd if usd == "held" else usd)
     assert ledger.spent.tokens == (held.tokens if tokens == "held" else tokens)
@@ -318,14 +318,14 @@ def test_what_is_not_told_stays_reserved(call, usd, tokens):
 
 def test_what_earlier_stages_spent_counts():
     ledger = Ledger(usd=None, tokens=10_000, spent=Spent(0.0, 6_000))
-    assert Tab(ledger, "judge").hold("local:x", 0).max_tokens == 1_500
-    with pytest.raises(OverBudget, match="tokens"):
-        Tab(ledger, "panelist").hold("local:x", 0)
+    assert StageBudget(ledger, "judge").reserve_unpersisted("local:x", 0).max_tokens == 1_500
+    with pytest.raises(OverBudgetError, match="tokens"):
+        StageBudget(ledger, "panelist").reserve_unpersisted("local:x", 0)
 
 
 def test_an_unpriced_model_counts_tokens_and_no_dollars():
     ledger = Ledger(usd=1e-6, tokens=10_000)
-    held = Tab(ledger, "synthesizer").hold("nobody:nothing", 1000)
+    held = StageBudget(ledger, "synthesizer").reserve_unpersisted("nobody:nothing", 1000)
     assert (held.usd, held.tokens) == (0.0, 500 + 8192)
 
 

@@ -31,7 +31,7 @@ def test_what_holds_for_one_run_alone_is_refused(field):
 
 def test_the_default_deadline_of_one_run_is_none_of_a_session(clock):
     several = Session(Limits(usd=5))
-    with several.at_work(180.0) as seconds:
+    with several.run(180.0) as seconds:
         clock(1000)
     assert seconds == 180.0
     assert several.spent == (0.0, 0, 1000.0)
@@ -39,22 +39,22 @@ def test_the_default_deadline_of_one_run_is_none_of_a_session(clock):
 
 def test_a_run_gets_what_the_session_leaves_and_gives_back_what_it_does_not_use(clock):
     several = Session(Limits(seconds=100))
-    with several.at_work(60.0) as seconds:
+    with several.run(60.0) as seconds:
         assert (seconds, several.spent.seconds) == (60.0, 60.0)
         clock(30)
     assert several.spent.seconds == 30.0
-    with several.at_work(180.0) as seconds:
+    with several.run(180.0) as seconds:
         assert seconds == 70.0
         clock(70)
-    with pytest.raises(BudgetExceeded, match=r"^session_limits\.seconds: .* 0 is left$"), several.at_work(1.0):
+    with pytest.raises(BudgetExceeded, match=r"^session_limits\.seconds: .* 0 is left$"), several.run(1.0):
         pytest.fail("begun with no time left")
 
 
 def test_runs_side_by_side_share_the_seconds(clock):
     several = Session(Limits(seconds=100))
-    with several.at_work(60.0) as first, several.at_work(60.0) as second:
+    with several.run(60.0) as first, several.run(60.0) as second:
         assert (first, second) == (60.0, 40.0)
-        with pytest.raises(BudgetExceeded), several.at_work(60.0):
+        with pytest.raises(BudgetExceeded), several.run(60.0):
             pytest.fail("begun with no time left")
         clock(10)
     assert several.spent.seconds == 20.0
@@ -62,7 +62,7 @@ def test_runs_side_by_side_share_the_seconds(clock):
 
 def test_a_failed_run_counts_as_long_as_it_worked(clock):
     several = Session(Limits(seconds=100))
-    with suppress(ValueError), several.at_work(60.0):
+    with suppress(ValueError), several.run(60.0):
         clock(5)
         raise ValueError
     assert several.spent.seconds == 5.0
@@ -76,7 +76,7 @@ def test_no_interleaving_of_runs_that_keep_their_deadlines_passes_the_seconds(li
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session.time, "monotonic", lambda: now[0])
         for wanted, used, waits in runs:
-            work = several.at_work(wanted)
+            work = several.run(wanted)
             try:
                 seconds = work.__enter__()
             except BudgetExceeded:

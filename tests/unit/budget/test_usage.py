@@ -54,8 +54,8 @@ def test_a_row_says_where_its_cost_comes_from():
 
 def test_a_search_is_a_row_without_tokens_that_adds_to_the_cost():
     asked = Call(stage="panelist", seat="a", model="x:m", input_tokens=10, output_tokens=5, cost_usd=0.01)
-    paid, unknown = Call.of_search("tavily", "a").priced(None, 0.008), Call.of_search("exa", "a")
-    told = Call.of_search("exa", "a").priced(0.007, 0.009)
+    paid, unknown = Call.for_search("tavily", "a").with_cost(None, 0.008), Call.for_search("exa", "a")
+    told = Call.for_search("exa", "a").with_cost(0.007, 0.009)
     usage = Usage.of([asked, paid, unknown, told])
     assert (paid.cost_source, told.cost_source, unknown.cost_source) == ("list_price", "provider", "unpriced")
     assert (usage.input_tokens, usage.output_tokens, usage.unpriced_calls) == (10, 5, 1)

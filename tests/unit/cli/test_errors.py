@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_tool.cli.errors import Interrupted, exit_status, failed_run
+from fusion_tool.cli.errors import InterruptError, exit_status, failed_run_json
 from fusion_tool.errors import (
     BlockedAddress,
     BudgetExceeded,
@@ -157,13 +157,13 @@ def test_an_unexpected_error_is_one_line_without_secrets(monkeypatch: pytest.Mon
         (BlockedAddress("private"), 2),
         (PanelFailed([]), 3),
         (BudgetExceeded("usd", 2.0, 1.0), 4),
-        (Interrupted(2), 130),
-        (Interrupted(15), 143),
+        (InterruptError(2), 130),
+        (InterruptError(15), 143),
         (KeyboardInterrupt(), 130),
         (RuntimeError("unforeseen"), 1),
     ],
 )
 def test_every_error_has_its_status(error: BaseException, status: int) -> None:
     assert exit_status(error) == status
-    assert failed_run(error)["status"] == "failed"
-    assert failed_run(error)["error"]
+    assert failed_run_json(error)["status"] == "failed"
+    assert failed_run_json(error)["error"]

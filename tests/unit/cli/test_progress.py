@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 from rich.spinner import Spinner
 
-from fusion_tool.cli.output import Answer
+from fusion_tool.cli.output import AnswerOutput
 from fusion_tool.cli.progress import live_table, plain_lines, table
-from fusion_tool.cli.run_view import Board
+from fusion_tool.cli.run_view import RunView
 
 _PLAN = {"type": "plan.chosen", "t": 0.0, "strategy": "panel", "seats": ["a", "b"], "reason": "all"}
 _RUN = [
@@ -24,14 +24,14 @@ _RUN = [
 _DELTA = {"type": "synthesis.delta", "t": 5.0, "text": "Titan", "attempt": 1}
 
 
-def _board(*events: Any) -> Board:
-    board = Board()
+def _board(*events: Any) -> RunView:
+    board = RunView()
     for event in events:
         board.observe(event)
     return board
 
 
-def _drawn(board: Board, width: int = 100) -> str:
+def _drawn(board: RunView, width: int = 100) -> str:
     console = Console(file=io.StringIO(), width=width)
     console.print(table(board, Spinner("dots")))
     return console.file.getvalue()  # type: ignore[attr-defined]
@@ -52,8 +52,8 @@ def test_the_table_keeps_its_height_on_a_narrow_terminal(width: int) -> None:
 
 def test_a_seat_at_work_is_timed() -> None:
     board = _board(*_RUN[:3])
-    assert board.working == ["a", "b"]
-    assert board.elapsed >= 0.1
+    assert board.active_seats == ["a", "b"]
+    assert board.elapsed_seconds >= 0.1
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_what_was_spent_is_said_as_far_as_it_is_known(events: list[Any], said: s
 
 def test_another_writer_starts_anew() -> None:
     board = _board(*_RUN, _DELTA, {**_DELTA, "text": "It is Titan", "attempt": 2})
-    assert (board.attempt, board.written) == (2, len("It is Titan"))
+    assert (board.attempt, board.characters_written) == (2, len("It is Titan"))
 
 
 def test_the_live_table_leaves_when_the_answer_begins() -> None:
     out = io.StringIO()
-    board, console = Board(), Console(file=out, force_terminal=True, width=100)
+    board, console = RunView(), Console(file=out, force_terminal=True, width=100)
     with live_table(board, console, until_answer=True):
         for event in _RUN:
             board.observe(event)
@@ -106,7 +106,7 @@ class _Terminal(io.StringIO):
 def test_a_watched_answer_is_streamed_and_a_broken_one_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = _Terminal()
     monkeypatch.setattr("sys.stdout", screen)
-    answer = Answer()
+    answer = AnswerOutput()
     answer.observe({**_DELTA, "text": "Tri"})
     assert screen.getvalue() == "Tri"
     answer.observe({**_DELTA, "text": "Titan", "attempt": 2})
@@ -116,7 +116,7 @@ def test_a_watched_answer_is_streamed_and_a_broken_one_replaced(monkeypatch: pyt
 def test_an_unwatched_answer_waits_for_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = io.StringIO()
     monkeypatch.setattr("sys.stdout", pipe)
-    Answer().observe(_DELTA)
+    AnswerOutput().observe(_DELTA)
     assert pipe.getvalue() == ""
 
 
@@ -132,7 +132,7 @@ _JUDGED = {"type": "judge.completed", "t": 4.0, "consensus": 2, "contradictions"
 _AGAIN = {"type": "panelist.started", "t": 8.0, "seat": "a", "model": "p:a", "wave": 2}
 
 
-def _states(board: Board) -> dict[str, str]:
+def _states(board: RunView) -> dict[str, str]:
     return {seat.label: seat.state for seat in board.seats.values()}
 
 
@@ -196,7 +196,7 @@ def test_a_result_from_the_cache_asks_nobody() -> None:
 
 async def test_lines_tell_waves_another_writer_and_the_cache() -> None:
     out = io.StringIO()
-    board = Board()
+    board = RunView()
     with plain_lines(board, Console(file=out, width=100)):
         for event in [*_RUN, _JUDGED, _wave(2, "a"), _AGAIN, _answered("a", 0.1), _DELTA, _DELTA]:
             board.observe(event)

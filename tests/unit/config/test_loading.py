@@ -2,7 +2,7 @@
 
 import pytest
 
-from fusion_tool.config.loading import load_file, resolve
+from fusion_tool.config.loading import load_config_file, resolve_config
 from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import FusionConfig, Limits, Panelist, Search
 from fusion_tool.errors import ConfigError
@@ -48,7 +48,7 @@ def written(tmp_path):
     ],
 )
 def test_overrides_merge_field_by_field(overrides, changed):
-    resolved = resolve(BASE, **overrides)
+    resolved = resolve_config(BASE, **overrides)
     for name in FusionConfig.model_fields:
         if name == "limits" and name not in changed and "limits" in overrides:
             continue
@@ -57,7 +57,7 @@ def test_overrides_merge_field_by_field(overrides, changed):
 
 def test_search_that_was_off_can_be_turned_on():
     off = FusionConfig(panel=["x:one"], search=None)
-    assert resolve(off, search={"providers": ["brave"]}).search == Search(providers=("brave",))
+    assert resolve_config(off, search={"providers": ["brave"]}).search == Search(providers=("brave",))
 
 
 @pytest.mark.parametrize(
@@ -72,32 +72,32 @@ def test_search_that_was_off_can_be_turned_on():
 )
 def test_a_wrong_override_is_named(overrides, field):
     with pytest.raises(ConfigError) as caught:
-        resolve(BASE, **overrides)
+        resolve_config(BASE, **overrides)
     assert caught.value.field == field
 
 
 def test_without_a_key_and_a_choice_both_cures_are_named(monkeypatch):
     monkeypatch.delenv("OPENROUTER_API_KEY", raising=False)
     with pytest.raises(ConfigError) as caught:
-        resolve()
+        resolve_config()
     assert "OPENROUTER_API_KEY" in str(caught.value)
     assert "local" in str(caught.value)
 
 
 def test_with_a_key_the_default_is_the_preset_budget(monkeypatch):
     monkeypatch.setenv("OPENROUTER_API_KEY", "k")
-    assert resolve() == preset("budget")
+    assert resolve_config() == preset("budget")
 
 
 def test_a_presets_name_needs_no_key(monkeypatch):
     monkeypatch.delenv("OPENROUTER_API_KEY", raising=False)
-    assert resolve("quality") == preset("quality")
-    assert resolve("quality", bash="off").bash == "off"
+    assert resolve_config("quality") == preset("quality")
+    assert resolve_config("quality", bash="off").bash == "off"
 
 
 def test_an_unknown_preset_names_those_there_are():
     with pytest.raises(ConfigError) as caught:
-        resolve("bugdet")
+        resolve_config("bugdet")
     assert caught.value.field == "preset"
     assert "budget, quality" in str(caught.value)
     assert ".toml" in str(caught.value)
@@ -105,23 +105,28 @@ def test_an_unknown_preset_names_those_there_are():
 
 def test_a_file_overrides_its_preset_and_arguments_override_the_file(written):
     path = written('preset = "fast"\nbash = "off"\n[limits]\nseconds = 7.0\n')
-    config = resolve(path, limits={"quorum": 1})
+    config = resolve_config(path, limits={"quorum": 1})
     assert config.panel == preset("fast").panel
     assert config.bash == "off"
     assert config.limits == Limits(seconds=7, quorum=1, grace_seconds=preset("fast").limits.grace_seconds)
-    assert resolve(str(path)) == load_file(path)
+    assert resolve_config(str(path)) == load_config_file(path)
 
 
 def test_a_file_alone_is_a_whole_configuration(written):
-    config = load_file(written('panel = ["x:one"]\nsearch = false\n[fetch]\nallowed_private_hosts = ["wiki.corp"]\n'))
+    config = load_config_file(
+        written('panel = ["x:one"]\nsearch = false\n[fetch]\nallowed_private_hosts = ["wiki.corp"]\n')
+    )
     assert (config.panel, config.search) == ((Panelist(model="x:one"),), None)
     assert config.fetch.allowed_private_hosts == ("wiki.corp",)
 
 
 def test_a_documents_folder_stands_beside_its_file(written, tmp_path):
     path = written('panel = ["x:one"]\ndocuments = "texts"\n')
-    assert load_file(path).documents.path == tmp_path / "texts"
-    assert load_file(written('panel = ["x:one"]\ndocuments = "/srv/texts"\n')).documents.path.as_posix() == "/srv/texts"
+    assert load_config_file(path).documents.path == tmp_path / "texts"
+    assert (
+        load_config_file(written('panel = ["x:one"]\ndocuments = "/srv/texts"\n')).documents.path.as_posix()
+        == "/srv/texts"
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,7 +147,7 @@ def test_a_wrong_file_is_named_with_its_field(written, monkeypatch, text, field,
     path = written(text)
     monkeypatch.chdir(path.parent)
     with pytest.raises(ConfigError) as caught:
-        load_file(path)
+        load_config_file(path)
     assert caught.value.field == field
     assert said in caught.value.message
     assert "fusion.toml" in caught.value.message
@@ -152,7 +157,7 @@ def test_a_wrong_file_is_named_with_its_field(written, monkeypatch, text, field,
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     for path in (tmp_path, tmp_path / "absent.toml"):
         with pytest.raises(ConfigError, match="cannot read") as caught:
-            load_file(path)
+            load_config_file(path)
         assert caught.value.field == "config"
 
 
@@ -160,4 +165,4 @@ def test_bytes_that_are_no_text_are_no_configuration(tmp_path):
     path = tmp_path / "fusion.toml"
     path.write_bytes(b"panel = '\xff'")
     with pytest.raises(ConfigError, match="not valid TOML"):
-        load_file(path)
+        load_config_file(path)

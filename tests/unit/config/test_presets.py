@@ -5,7 +5,7 @@ import re
 import pytest
 
 from fusion_tool.budget.pricing import cost_of, is_priced
-from fusion_tool.config.presets import preset, preset_about, preset_names, shipped_roles
+from fusion_tool.config.presets import preset, preset_description, preset_names, shipped_roles
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
 
@@ -28,7 +28,7 @@ def vendor(model):
 
 def test_the_presets_there_are():
     assert preset_names() == (*ON_OPENROUTER, "local", "ollama")
-    assert all(preset_about(name) for name in preset_names())
+    assert all(preset_description(name) for name in preset_names())
 
 
 def test_an_unknown_one_names_the_others():

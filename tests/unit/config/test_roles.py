@@ -6,13 +6,13 @@ import pytest
 
 from fusion_tool.api.chat_model import ChatFusion
 from fusion_tool.api.tool import FusionTool
-from fusion_tool.cli.config_options import Choices
-from fusion_tool.config.loading import load_file, resolve
+from fusion_tool.cli.config_options import ConfigOptions
+from fusion_tool.config.loading import load_config_file, resolve_config
 from fusion_tool.config.presets import preset, preset_names
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
-from fusion_tool.servers.mcp.tool import read
-from fusion_tool.servers.overrides import asked_by_plugin, settings_for
+from fusion_tool.servers.mcp.tool import parse_arguments
+from fusion_tool.servers.overrides import apply_overrides, parse_fusion_plugin
 
 ONE, TWO, JUDGE, WRITER = (f"openrouter:test/{name}" for name in ("one", "two", "judge", "writer"))
 OPUS = preset("budget").judge.model
@@ -36,24 +36,26 @@ def by_file(folder, named):
 
 def by_flags(named, **more):
     roles = {name: value for name, value in named.items() if name != "panel"}
-    return Choices(models=tuple(named.get("panel", ())), **roles, **more).configuration()
+    return ConfigOptions(models=tuple(named.get("panel", ())), **roles, **more).to_config()
 
 
 WAYS = {
-    "Python, over the default": lambda named, _: resolve(**named),
-    "Python, over a preset's name": lambda named, _: resolve("budget", **named),
-    "Python, over a preset's value": lambda named, _: resolve(preset("budget"), **named),
-    "Python, over a file of a preset": lambda named, folder: resolve(by_file(folder, {"bash": "off"}), **named),
-    "Python, in two steps": lambda named, _: resolve(resolve("budget", bash="off"), **named),
+    "Python, over the default": lambda named, _: resolve_config(**named),
+    "Python, over a preset's name": lambda named, _: resolve_config("budget", **named),
+    "Python, over a preset's value": lambda named, _: resolve_config(preset("budget"), **named),
+    "Python, over a file of a preset": lambda named, folder: resolve_config(by_file(folder, {"bash": "off"}), **named),
+    "Python, in two steps": lambda named, _: resolve_config(resolve_config("budget", bash="off"), **named),
     "FusionTool": lambda named, _: FusionTool(**named).config,
     "FusionTool, over a preset": lambda named, _: FusionTool("budget", **named).config,
     "ChatFusion": lambda named, _: ChatFusion(**named).config,
     "ChatFusion, over a preset": lambda named, _: ChatFusion("budget", timeout=9, **named).config,
-    "a file": lambda named, folder: load_file(by_file(folder, named)),
+    "a file": lambda named, folder: load_config_file(by_file(folder, named)),
     "flags": lambda named, _: by_flags(named),
     "flags, over a preset": lambda named, _: by_flags(named, preset="budget"),
     "flags, over a file of a preset": lambda named, folder: by_flags(named, config=by_file(folder, {"bash": "off"})),
-    "an MCP server's flags": lambda named, _: read({"question": "q"}).settings(by_flags(named, preset="budget")),
+    "an MCP server's flags": lambda named, _: parse_arguments({"question": "q"}).config_for(
+        by_flags(named, preset="budget")
+    ),
 }
 
 
@@ -77,9 +79,9 @@ def test_nobody_judges_or_writes_that_was_not_named(way, case, tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in preset_names() if name != "ollama"])
 def test_no_presets_judge_or_writer_outlives_its_panel(name):
-    config = resolve(name, panel=[ONE], limits={"quorum": None})
+    config = resolve_config(name, panel=[ONE], limits={"quorum": None})
     assert stages(config) == (ONE, ONE)
-    assert resolve(name, panel=[ONE], limits={"quorum": None}, judge=JUDGE).judge.fallbacks == ()
+    assert resolve_config(name, panel=[ONE], limits={"quorum": None}, judge=JUDGE).judge.fallbacks == ()
 
 
 @pytest.mark.parametrize("roles", [("judge",), ("synthesizer",), ("judge", "synthesizer")])
@@ -88,25 +90,25 @@ def test_a_role_that_was_named_in_a_file_or_a_value_stays_with_another_panel(rol
     own = FusionConfig(panel=[TWO], **named)
     expected = (JUDGE if "judge" in roles else ONE, JUDGE)
     for base in (own, by_file(tmp_path, named), by_file(tmp_path, {"panel": [TWO], **named})):
-        assert stages(resolve(base, panel=[ONE])) == expected
+        assert stages(resolve_config(base, panel=[ONE])) == expected
 
 
 def test_a_role_like_a_presets_own_stays_with_a_panel_that_is_not_the_presets():
     own = FusionConfig(panel=[TWO], judge=preset("budget").judge)
-    assert stages(resolve(own, panel=[ONE])) == (OPUS, OPUS)
+    assert stages(resolve_config(own, panel=[ONE])) == (OPUS, OPUS)
 
 
 def test_a_panel_needs_no_presets_key(monkeypatch):
     monkeypatch.delenv("OPENROUTER_API_KEY")
-    config = resolve(panel=["ollama:a"], limits={"seconds": 9})
+    config = resolve_config(panel=["ollama:a"], limits={"seconds": 9})
     assert config == FusionConfig(panel=["ollama:a"], limits={"seconds": 9})
     assert FusionTool(panel=["ollama:a"]).config == FusionConfig(panel=["ollama:a"])
 
 
 def test_a_part_of_a_presets_judge_is_no_judge_for_another_panel():
-    assert resolve("budget", judge={"temperature": 0}).judge.model == OPUS
+    assert resolve_config("budget", judge={"temperature": 0}).judge.model == OPUS
     with pytest.raises(ConfigError) as caught:
-        resolve("budget", panel=PANEL, judge={"temperature": 0})
+        resolve_config("budget", panel=PANEL, judge={"temperature": 0})
     assert caught.value.field == "judge.model"
 
 
@@ -116,9 +118,9 @@ CALLS = {
     "with a judge": ({"models": [SECOND], "judge": FIRST}, (FIRST, FIRST)),
     "with a writer": ({"models": [SECOND], "synthesizer": FIRST}, (SECOND, FIRST)),
     "a judge alone": ({"judge": FIRST}, (FIRST, OPUS)),
-    "the plugin's seats": (asked_by_plugin([{"id": "fusion", "analysis_models": [SECOND]}]), (SECOND, SECOND)),
+    "the plugin's seats": (parse_fusion_plugin([{"id": "fusion", "analysis_models": [SECOND]}]), (SECOND, SECOND)),
     "the plugin's model": (
-        asked_by_plugin([{"id": "fusion", "analysis_models": [SECOND], "model": OPUS}]),
+        parse_fusion_plugin([{"id": "fusion", "analysis_models": [SECOND], "model": OPUS}]),
         (OPUS, OPUS),
     ),
 }
@@ -129,9 +131,9 @@ CALLS = {
 def test_a_servers_caller_names_seats_by_the_same_rule(case, offered):
     asked, expected = CALLS[case]
     operator = preset("budget") if not offered else FusionConfig(panel=[ONE] * 3)
-    assert stages(settings_for(operator, {**asked, **offered}, presets=("budget",))) == expected
+    assert stages(apply_overrides(operator, {**asked, **offered}, presets=("budget",))) == expected
 
 
 def test_a_judge_that_the_operator_named_stays_for_every_caller():
     operator = FusionConfig(panel=PANEL, judge=JUDGE)
-    assert stages(settings_for(operator, {"models": [TWO]})) == (JUDGE, JUDGE)
+    assert stages(apply_overrides(operator, {"models": [TWO]})) == (JUDGE, JUDGE)

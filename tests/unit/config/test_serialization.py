@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tool import ConfigError, FusionConfig, Limits, Panelist
-from fusion_tool.config.serialization import refuse_other, restored, stored
+from fusion_tool.config.serialization import dump_config, load_stored_config, require_same_config
 
 
 class Model:
@@ -28,9 +28,9 @@ class Model:
 )
 def test_what_is_stored_comes_back_the_same(models, usd, bash, searches):
     config = FusionConfig(panel=models, limits={"usd": usd}, bash=bash, search={} if searches else None)
-    kept = json.loads(json.dumps(stored(config)))
-    assert restored(kept) == config
-    refuse_other(config, kept)
+    kept = json.loads(json.dumps(dump_config(config)))
+    assert load_stored_config(kept) == config
+    require_same_config(config, kept)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,11 @@ def test_what_is_stored_comes_back_the_same(models, usd, bash, searches):
 )
 def test_a_model_object_is_stored_by_name_alone(role, field):
     config = FusionConfig(**({"panel": ["a:b"]} | role))
-    kept = stored(config)
+    kept = dump_config(config)
     assert "topsecret" not in json.dumps(kept)
-    refuse_other(config, kept)
+    require_same_config(config, kept)
     with pytest.raises(ConfigError, match="object") as refused:
-        restored(kept)
+        load_stored_config(kept)
     assert refused.value.field == field
 
 
@@ -50,7 +50,7 @@ def test_langchain_models_leave_no_header_behind():
     from langchain_openai import ChatOpenAI
 
     model = ChatOpenAI(model="gpt-5", api_key="sk-topsecret", default_headers={"Authorization": "Bearer topsecret"})
-    assert "topsecret" not in json.dumps(stored(FusionConfig(panel=[model])))
+    assert "topsecret" not in json.dumps(dump_config(FusionConfig(panel=[model])))
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ def test_langchain_models_leave_no_header_behind():
     ],
 )
 def test_the_first_difference_is_named(other, field):
-    kept = stored(FusionConfig(panel=["a:b", "a:c"]))
+    kept = dump_config(FusionConfig(panel=["a:b", "a:c"]))
     with pytest.raises(ConfigError) as refused:
-        refuse_other(FusionConfig(**({"panel": ["a:b", "a:c"]} | other)), kept)
+        require_same_config(FusionConfig(**({"panel": ["a:b", "a:c"]} | other)), kept)
     assert refused.value.field == field
 
 
 def test_a_setting_that_an_earlier_version_did_not_know_is_no_difference():
     config = FusionConfig(panel=["a:b"])
-    kept = {name: value for name, value in stored(config).items() if name != "candidates"}
-    refuse_other(config, kept)
+    kept = {name: value for name, value in dump_config(config).items() if name != "candidates"}
+    require_same_config(config, kept)
     with pytest.raises(ConfigError) as refused:
-        refuse_other(FusionConfig(panel=["a:b"], candidates="configured"), kept)
+        require_same_config(FusionConfig(panel=["a:b"], candidates="configured"), kept)
     assert refused.value.field == "candidates"

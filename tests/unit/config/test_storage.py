@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from fusion_tool import afuse
 from fusion_tool.api import response_cache
-from fusion_tool.api.run_store import default_path, kept_runs
-from fusion_tool.config.storage import acquired, make_private, make_private_folder
+from fusion_tool.api.run_store import default_path, list_runs
+from fusion_tool.config.storage import make_private, make_private_folder, try_lock
 from fusion_tool.evals import storage
 from fusion_tool.evals.storage import Journal
 from fusion_tool.models import outcomes
@@ -37,7 +37,7 @@ async def keep_page(_):
     async def job():
         return {"text": "what was read"}
 
-    await caching.kept(("page",), job, seconds=60)
+    await caching.cached(("page",), job, seconds=60)
 
 
 async def index(folder):
@@ -51,13 +51,13 @@ async def remember(_):
 
 
 async def keep_result(_):
-    response_cache.keep("key", {"answer": "what was answered"})
+    response_cache.write_result("key", {"answer": "what was answered"})
 
 
 async def evaluate(folder):
-    with storage.working_on(folder / "results"):
+    with storage.folder_lock(folder / "results"):
         Journal(folder / "results" / "answers.jsonl").append(Row())
-        storage.write(folder / "results" / "manifest.json", "{}")
+        storage.write_atomically(folder / "results" / "manifest.json", "{}")
 
 
 MAKERS = {
@@ -115,7 +115,7 @@ async def test_what_an_earlier_version_left_open_is_closed(what, tmp_path):
 async def test_looking_closes_too():
     await keep_run(None)
     default_path().chmod(0o644)
-    await kept_runs()
+    await list_runs()
     assert stat.S_IMODE(default_path().stat().st_mode) == 0o600
 
 
@@ -131,7 +131,7 @@ def test_a_log_that_a_killed_process_left_is_closed_with_its_database(tmp_path):
 
 
 def test_a_lock_is_made_with_its_folder(tmp_path):
-    with closing(acquired(tmp_path / "new" / "lock")):
+    with closing(try_lock(tmp_path / "new" / "lock")):
         assert {mode & 0o077 for mode in modes(tmp_path / "new").values()} == {0}
 
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from fusion_tool.config.storage import UNUSABLE, acquired, in_database
+from fusion_tool.config.storage import STORAGE_ERRORS, try_lock, with_database
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (text TEXT);"
 NONSENSE = b"this has never been a database; it is longer than a header. " * 50
@@ -23,12 +23,12 @@ def adds(text):
 
 def notes(path):
     query = "SELECT text FROM notes ORDER BY rowid"
-    return [row[0] for row in in_database(path, SCHEMA, lambda connection: connection.execute(query).fetchall())]
+    return [row[0] for row in with_database(path, SCHEMA, lambda connection: connection.execute(query).fetchall())]
 
 
 def test_the_file_is_made_with_its_folders_and_keeps_what_is_written(path):
-    in_database(path, SCHEMA, adds("a"))
-    in_database(path, SCHEMA, adds("b"))
+    with_database(path, SCHEMA, adds("a"))
+    with_database(path, SCHEMA, adds("b"))
     assert notes(path) == ["a", "b"]
     assert path.stat().st_mode & 0o077 == 0
 
@@ -39,13 +39,13 @@ def test_all_or_nothing(path):
         raise KeyError
 
     with pytest.raises(KeyError):
-        in_database(path, SCHEMA, breaks_off)
+        with_database(path, SCHEMA, breaks_off)
     assert notes(path) == []
 
 
 def test_threads_write_at_once(path):
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda n: in_database(path, SCHEMA, adds(str(n))), range(60)))
+        list(pool.map(lambda n: with_database(path, SCHEMA, adds(str(n))), range(60)))
     assert sorted(map(int, notes(path))) == list(range(60))
 
 
@@ -55,8 +55,8 @@ def test_of_those_who_find_it_corrupt_one_sets_it_aside_and_nothing_new_is_lost(
 
     def add(n):
         try:
-            in_database(path, SCHEMA, adds(str(n)))
-        except UNUSABLE:  # while another one sets it aside
+            with_database(path, SCHEMA, adds(str(n)))
+        except STORAGE_ERRORS:  # while another one sets it aside
             return 0
         return 1
 
@@ -69,7 +69,7 @@ def test_of_those_who_find_it_corrupt_one_sets_it_aside_and_nothing_new_is_lost(
 
 
 def test_a_new_file_does_not_inherit_the_log_of_the_old_one(path):
-    in_database(path, SCHEMA, adds("old"))
+    with_database(path, SCHEMA, adds("old"))
     log = path.with_name(path.name + "-wal")
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("INSERT INTO notes VALUES ('in the log')")
@@ -77,12 +77,12 @@ def test_a_new_file_does_not_inherit_the_log_of_the_old_one(path):
         kept = log.read_bytes()
     log.write_bytes(kept)
     path.write_bytes(NONSENSE)
-    in_database(path, SCHEMA, adds("new"))
+    with_database(path, SCHEMA, adds("new"))
     assert notes(path) == ["new"]
 
 
 def test_while_another_process_sets_it_aside_it_is_of_no_use(path):
     path.parent.mkdir()
     path.write_bytes(NONSENSE)
-    with closing(acquired(path.with_name(f"{path.name}.lock"))), pytest.raises(UNUSABLE):
-        in_database(path, SCHEMA, adds("a"))
+    with closing(try_lock(path.with_name(f"{path.name}.lock"))), pytest.raises(STORAGE_ERRORS):
+        with_database(path, SCHEMA, adds("a"))

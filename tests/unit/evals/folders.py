@@ -32,7 +32,7 @@ def folder(path, tasks, *arms):
 
 
 def answer(results, arm, task, text, **fields):
-    results.answered(AnswerRow(arm=arm, task=task, answer=text, **fields))
+    results.add_answer(AnswerRow(arm=arm, task=task, answer=text, **fields))
 
 
 def verdicts(results, task, text, **met):
@@ -40,7 +40,7 @@ def verdicts(results, task, text, **met):
     for criterion in RUBRIC:
         if criterion.id in met:
             verdict = Verdict(criterion=criterion.id, met=met[criterion.id])
-            results.judged(VerdictRow(task=task, text=digest(text), judge=JUDGE["model"], verdict=verdict))
+            results.add_verdict(VerdictRow(task=task, text=digest(text), judge=JUDGE["model"], verdict=verdict))
 
 
 def result(text, *seats, dropped=0, citations=(), sources=()):

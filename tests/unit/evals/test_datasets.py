@@ -10,7 +10,7 @@ import pytest
 
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals import datasets
-from fusion_tool.evals.datasets import Published, download, load_tasks, published, read_tasks
+from fusion_tool.evals.datasets import PublishedTaskSet, download, load_tasks, published_task_sets, read_task_file
 from fusion_tool.evals.tasks import Exclude
 from tests.scripted_server.web import Page, redirect
 from tests.unit.evals.tasks import draco_row, row, write
@@ -28,7 +28,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def small(monkeypatch):
     """A published set of two tasks."""
-    one = Published(
+    one = PublishedTaskSet(
         name="draco",
         repository="perplexity-ai/draco",
         file="test.jsonl",
@@ -36,7 +36,7 @@ def small(monkeypatch):
         sha256=hashlib.sha256(BODY).hexdigest(),
         exclude=Exclude(domains=("rubrics.example",)),
     )
-    monkeypatch.setattr(datasets, "published", lambda: {"draco": one})
+    monkeypatch.setattr(datasets, "published_task_sets", lambda: {"draco": one})
     return one
 
 
@@ -47,7 +47,7 @@ def hub(web, monkeypatch):
 
 
 def test_draco_is_pinned_by_commit_and_checksum():
-    draco = published()["draco"]
+    draco = published_task_sets()["draco"]
     assert draco.url.startswith(f"https://huggingface.co/datasets/perplexity-ai/draco/resolve/{draco.revision}/")
     assert (len(draco.revision), len(draco.sha256)) == (40, 64)
 
@@ -132,7 +132,7 @@ def test_rows_of_the_own_shape(tmp_path):
         {"id": "c", "question": "What?", "reference": ["two", 2]},
         {"id": "d", "question": "Why?", "rubric": ["Gives a reason.", "Names a source."]},
     )
-    tasks = read_tasks(path)
+    tasks = read_task_file(path)
     assert tasks.name == "own"
     assert [one.id for one in tasks.tasks] == ["a", "b", "c", "d"]
     first, second, third, last = tasks.tasks
@@ -144,7 +144,7 @@ def test_rows_of_the_own_shape(tmp_path):
 
 
 def test_dracos_own_rows_bring_their_exclusions(tmp_path):
-    tasks = read_tasks(write(tmp_path / "test.jsonl", draco_row()))
+    tasks = read_task_file(write(tmp_path / "test.jsonl", draco_row()))
     (one,) = tasks.tasks
     assert (one.question, one.domain) == ("When?", "Law")
     assert [(c.id, c.weight, c.axis) for c in one.rubric] == [("c1", 20, "facts"), ("c2", -500, "style")]
@@ -154,14 +154,14 @@ def test_dracos_own_rows_bring_their_exclusions(tmp_path):
 
 def test_a_rubric_may_be_an_object_too(tmp_path):
     rubric = json.loads(draco_row()["answer"])
-    (one,) = read_tasks(write(tmp_path / "t.jsonl", {"id": "a", "question": "Q", "rubric": rubric})).tasks
+    (one,) = read_task_file(write(tmp_path / "t.jsonl", {"id": "a", "question": "Q", "rubric": rubric})).tasks
     assert [c.id for c in one.rubric] == ["c1", "c2"]
 
 
 def test_a_byte_order_mark_and_line_separators_inside_texts_are_no_matter(tmp_path):
     path = tmp_path / "t.jsonl"
     path.write_text("\ufeff" + json.dumps(row(question="one\u2028two"), ensure_ascii=False) + "\r\n", "utf-8")
-    assert read_tasks(path).tasks[0].question == "one\u2028two"
+    assert read_task_file(path).tasks[0].question == "one\u2028two"
 
 
 def criterion(**fields):
@@ -202,7 +202,7 @@ def with_rubric(*criteria):
 def test_a_wrong_row_is_named_by_file_line_and_field(tmp_path, wrong, field, says):
     path = write(tmp_path / "tasks.jsonl", row(id="first"), "", wrong)
     with pytest.raises(ConfigError, match="line 3") as caught:
-        read_tasks(path)
+        read_task_file(path)
     assert caught.value.field == field
     assert says in str(caught.value)
     assert str(path) in str(caught.value)
@@ -215,4 +215,4 @@ def test_a_file_that_holds_no_tasks(tmp_path, content, says):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=says):
-        read_tasks(path)
+        read_task_file(path)

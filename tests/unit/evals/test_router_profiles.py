@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from fusion_tool.evals.router_profiles import measured, write_profiles
+from fusion_tool.evals.router_profiles import measure_scores, write_profiles
 from fusion_tool.evals.rows import AnswerRow
 from fusion_tool.routing.profiles import MEASURED_FILE, load_profiles
 from tests.unit.evals.folders import answer, folder, references, solo
@@ -27,7 +27,7 @@ def results(tmp_path):
 
 
 def test_the_router_reads_what_was_measured_and_prefers_it(results, own):
-    write_profiles(results, measured(results, folder=own), own)
+    write_profiles(results, measure_scores(results, folder=own), own)
     score, *_ = load_profiles(own)["openai/gpt-5.4"].scores["mathematics"]
     assert (score.score, score.measured) == (75.0, True)
     assert score.benchmark.startswith("set ")
@@ -37,29 +37,31 @@ def test_the_router_reads_what_was_measured_and_prefers_it(results, own):
 def test_other_models_and_domains_stay(results, own):
     before = '["openai/gpt-5.5".scores]\ncoding = { score = 1, benchmark = "b", source = "s", date = 2026-01-02 }\n'
     (own / MEASURED_FILE).write_text(before, "utf-8")
-    write_profiles(results, measured(results, folder=own), own)
-    write_profiles(results, measured(results, folder=own), own)
+    write_profiles(results, measure_scores(results, folder=own), own)
+    write_profiles(results, measure_scores(results, folder=own), own)
     tables = tomllib.loads((own / MEASURED_FILE).read_text("utf-8"))
     assert tables["openai/gpt-5.5"] == tomllib.loads(before)["openai/gpt-5.5"]
     assert list(tables) == ["openai/gpt-5.5", "openai/gpt-5.4"]
 
 
 def test_a_refusal_counts_as_nothing(results, own):
-    results.answered(AnswerRow.of_failure("solo", "t0", "refused", "no"))
-    (found,) = measured(results, folder=own)
+    results.add_answer(AnswerRow.of_failure("solo", "t0", "refused", "no"))
+    (found,) = measure_scores(results, folder=own)
     assert found.mean.value == pytest.approx(8 / 12)
 
 
 def test_a_domain_of_ones_own_is_the_routers_for_the_question(tmp_path, own):
     made = folder(tmp_path / "r", references(2, domain="Acme Corp. payroll"), solo(model=MODEL))
     answer(made, "solo", "t0", "0")
-    (found,) = measured(made, least=1, folder=own)
+    (found,) = measure_scores(made, min_tasks=1, folder=own)
     assert found.domain == "mathematics"
 
 
 def test_too_few_tasks_or_no_profile_steer_nobody(tmp_path, results, own):
-    assert [one.why_not for one in measured(results, least=13, folder=own)] == ["only 12 tasks, fewer than 13"]
+    assert [one.why_not for one in measure_scores(results, min_tasks=13, folder=own)] == [
+        "only 12 tasks, fewer than 13"
+    ]
     made = folder(tmp_path / "r", references(2), solo())
     answer(made, "solo", "t0", "0")
-    (found,) = measured(made, least=1, folder=own)
+    (found,) = measure_scores(made, min_tasks=1, folder=own)
     assert "no profile" in found.why_not

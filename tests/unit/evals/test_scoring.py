@@ -90,7 +90,7 @@ def test_refusals_are_scored_both_ways_with_coverage_beside_them():
     rows = [TaskScore(task=str(n), score=0.8) for n in range(9)]
     refused = score_rubric(task(domain="law"), [], refused=True)
     arm = score_arm([*rows, refused])
-    assert (arm.tasks, arm.scored, arm.refused, arm.answered) == (10, 9, 1, pytest.approx(0.9))
+    assert (arm.tasks, arm.scored, arm.refused, arm.answered_share) == (10, 9, 1, pytest.approx(0.9))
     assert arm.score.value == pytest.approx(0.8)
     assert arm.score_refusals_zero.value == pytest.approx(0.72)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fusion_tool.evals.costs import bill_of
+from fusion_tool.evals.costs import eval_bill
 from fusion_tool.evals.report.charts import Dot, frontier
 from fusion_tool.evals.report.tables import to_markdown
 from fusion_tool.evals.rows import AnswerRow, PanelRow
@@ -29,21 +29,21 @@ def test_one_answer_of_unknown_cost_makes_the_mean_unknown(tmp_path):
 
 def test_only_the_present_judges_verdicts_on_the_present_answer_count(tmp_path):
     results = folder(tmp_path, (task(),), solo())
-    results.note(judge=JUDGE)
+    results.update_manifest(judge=JUDGE)
     verdicts(results, "mill", "An old answer.", year=True, owner=True, clear=True, myth=False)
     answer(results, "solo", "mill", "A new answer.")
     assert summarize(results).arms[0].score.score is None
     verdicts(results, "mill", "A new answer.", year=True, owner=False, clear=True, myth=False)
     assert summarize(results).arms[0].score.score.value == 0.75
-    results.note(judge={"model": "openrouter:other/judge"})
+    results.update_manifest(judge={"model": "openrouter:other/judge"})
     assert summarize(results).arms[0].score.score is None
 
 
 def test_failures_and_refusals_are_told_apart(tmp_path):
     results = folder(tmp_path, references(4), solo())
     answer(results, "solo", "t0", "0")
-    results.answered(AnswerRow.of_failure("solo", "t1", "timeout", "late"))
-    results.answered(AnswerRow.of_failure("solo", "t2", "refused", "no"))
+    results.add_answer(AnswerRow.of_failure("solo", "t1", "timeout", "late"))
+    results.add_answer(AnswerRow.of_failure("solo", "t2", "refused", "no"))
     answer(results, "solo", "t3", "I'm sorry, but I can't help with that.")
     summary = summarize(results)
     score = summary.arms[0].score
@@ -55,12 +55,12 @@ def test_failures_and_refusals_are_told_apart(tmp_path):
 
 def test_a_panel_that_arms_share_is_paid_once_and_counts_in_each_ones_cost(tmp_path):
     results = folder(tmp_path, references(1), panel("one"), panel("two", synthesizer="openrouter:v/c"))
-    assert results.asked(PanelRow(panel="key", run_id="r", calls=(CALL,)))
-    assert not results.asked(PanelRow(panel="key", run_id="r", calls=(CALL,)))
+    assert results.add_panel(PanelRow(panel="key", run_id="r", calls=(CALL,)))
+    assert not results.add_panel(PanelRow(panel="key", run_id="r", calls=(CALL,)))
     own = CALL.model_copy(update={"stage": "synthesizer"})
     for arm in ("one", "two"):
         answer(results, arm, "t0", "0", calls=(CALL, own), panel="key", cost_usd=0.02)
-    bill = bill_of(results)
+    bill = eval_bill(results)
     assert (bill.panels.cost_usd, bill.answers.cost_usd) == (0.01, 0.02)
     assert bill.total.cost_usd == pytest.approx(0.03)
     assert [arm.cost_usd for arm in summarize(results).arms] == [0.02, 0.02]
@@ -68,17 +68,17 @@ def test_a_panel_that_arms_share_is_paid_once_and_counts_in_each_ones_cost(tmp_p
 
 def test_a_failed_try_stays_on_the_bill(tmp_path):
     results = folder(tmp_path, references(1), panel())
-    results.answered(AnswerRow.of_failure("panel", "t0", "upstream_error", "broken", (CALL,)))
+    results.add_answer(AnswerRow.of_failure("panel", "t0", "upstream_error", "broken", (CALL,)))
     answer(results, "panel", "t0", "0", calls=(CALL,), cost_usd=0.01)
-    assert bill_of(results).total.cost_usd == 0.02
+    assert eval_bill(results).total.cost_usd == 0.02
     assert summarize(results).arms[0].failed == {}
 
 
 def test_retention_counts_merits_by_how_many_seats_met_them(tmp_path):
     results = folder(tmp_path, (task(),), panel())
-    results.note(judge=JUDGE)
+    results.update_manifest(judge=JUDGE)
     row = AnswerRow.of_result("panel", "mill", result("Fused.", "One.", "Two."), None)
-    results.answered(row)
+    results.add_answer(row)
     verdicts(results, "mill", "Fused.", year=True, owner=False, clear=True, myth=False)
     assert summarize(results).arms[0].retention is None
     verdicts(results, "mill", "One.", year=True, owner=True, clear=False, myth=True)
@@ -98,7 +98,7 @@ def test_what_is_graded_lists_the_sources():
 
 def test_the_guards_hits_are_told(tmp_path):
     results = folder(tmp_path, references(1), panel())
-    results.answered(AnswerRow.of_result("panel", "t0", result("0", "0", "0", dropped=3), None))
+    results.add_answer(AnswerRow.of_result("panel", "t0", result("0", "0", "0", dropped=3), None))
     assert "panel: the contamination guard kept out 3 pages or results" in summarize(results).warnings
 
 
@@ -130,7 +130,7 @@ def test_nothing_of_an_arm_or_a_task_is_html_on_the_page(tmp_path):
 
     hostile = "<img src=x onerror=alert(1)>"
     results = folder(tmp_path, references(8, domain=hostile), solo(hostile), solo("plain"))
-    results.note(tasks=hostile)
+    results.update_manifest(tasks=hostile)
     for n in range(8):
         answer(results, hostile, f"t{n}", str(n), cost_usd=0.1, seconds=1.0)
         answer(results, "plain", f"t{n}", str(n + n % 2), cost_usd=0.2, seconds=2.0)

@@ -5,7 +5,7 @@ The guard: what gives a rubric away is excluded beside what was excluded already
 
 import pytest
 
-from fusion_tool.evals.tasks import Criterion, TaskSet, guarded
+from fusion_tool.evals.tasks import Criterion, TaskSet, with_contamination_guard
 from fusion_tool.testing import fake_config
 from fusion_tool.tools.exclusions import blocked_by
 from tests.unit.evals.tasks import RUBRIC, task
@@ -37,19 +37,21 @@ TASKS = TaskSet(
 
 
 def test_hosts_and_fragments_are_added_to_the_configurations_own():
-    config = guarded(fake_config(excluded_domains=["own.example"], blocked_fragments=["own words"]), TASKS)
+    config = with_contamination_guard(
+        fake_config(excluded_domains=["own.example"], blocked_fragments=["own words"]), TASKS
+    )
     assert config.excluded_domains == ("own.example", "rubrics.example", "mill.example")
     assert config.blocked_fragments[:3] == ("own words", "the/dataset", "canary-7")
 
 
 def test_a_page_with_the_rubrics_own_words_is_kept_out_and_an_innocent_one_is_not():
-    config = guarded(fake_config(), TASKS)
+    config = with_contamination_guard(fake_config(), TASKS)
     owner = RUBRIC[1].requirement
     assert blocked_by(f"<li>{owner.upper()}</li>", config.blocked_fragments)
     assert not blocked_by("Leads with the answer. The Alder mill was built in 1861.", config.blocked_fragments)
 
 
 def test_one_task_is_guarded_alone():
-    config = guarded(fake_config(), TASKS.only(["b"]))
+    config = with_contamination_guard(fake_config(), TASKS.only(["b"]))
     assert config.excluded_domains == ("rubrics.example",)
     assert "canary-7" not in config.blocked_fragments

@@ -7,7 +7,7 @@ from fusion_tool.budget import amounts, ledger
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.graph import estimate
 from fusion_tool.graph.estimate import estimate as estimated
-from fusion_tool.graph.strategies import ESCALATION, chances, planned_waves
+from fusion_tool.graph.strategies import ESCALATION, expected_calls, planned_waves
 from fusion_tool.testing import ScriptedChat
 
 QUESTION = "Which moon has the thickest atmosphere? Größer als 1 bar."
@@ -146,13 +146,13 @@ def scripted(model, text="An answer."):
 async def test_a_run_under_a_limit_reserves_what_was_estimated(monkeypatch, max_tokens):
     """A seat's one call: to the token. What others wrote before it: never more."""
     held = []
-    hold = ledger.Ledger.hold
+    hold = ledger.Ledger.reserve
 
     def spy(self, tab, *args):
         held.append((tab.stage, hold(self, tab, *args)))
         return held[-1][1]
 
-    monkeypatch.setattr(ledger.Ledger, "hold", spy)
+    monkeypatch.setattr(ledger.Ledger, "reserve", spy)
     seats = [{"model": scripted(name), "max_tokens": max_tokens} for name in (PRICED, CHEAP)]
     asked = config(*seats, limits={"usd": 1000.0}, judge=scripted(PRICED, "not JSON"), synthesizer=scripted(PRICED))
     await afuse(QUESTION, asked)
@@ -200,10 +200,10 @@ CASCADE = [1.0, 1.0, ESCALATION, ESCALATION]
     ids=["panel", "auto", "cascade", "chain", "follow-up", "cascade with follow-up"],
 )
 def test_each_is_expected_as_often_as_the_strategy_asks_it(fields, asked, judged, written):
-    odds = chances(config(*[PRICED] * 4, **fields), list(range(4)))
+    odds = expected_calls(config(*[PRICED] * 4, **fields), list(range(4)))
     assert [one.expected for one in odds.seats] == pytest.approx(asked)
     assert (odds.judge.expected, odds.synthesizer.expected) == pytest.approx((judged, written))
-    assert all(one.expected <= one.most for one in (*odds.seats, odds.judge, odds.synthesizer))
+    assert all(one.expected <= one.maximum for one in (*odds.seats, odds.judge, odds.synthesizer))
 
 
 @pytest.mark.parametrize("strategy", ["panel", "solo", "cascade", "chain", "auto"])
@@ -211,10 +211,10 @@ def test_each_is_expected_as_often_as_the_strategy_asks_it(fields, asked, judged
 def test_the_first_wave_is_certain_and_every_other_seat_is_not(strategy, seats):
     settings = config(*[CHEAP, PRICED, PRICED, CHEAP, PRICED][:seats], strategy=strategy)
     alone = [estimated(config(one.model_name, strategy="solo"), QUESTION).expected.usd for one in settings.panel]
-    odds = chances(settings, sorted(range(seats), key=lambda seat: alone[seat]))
+    odds = expected_calls(settings, sorted(range(seats), key=lambda seat: alone[seat]))
     first, *later = planned_waves(settings)
     assert [seat for seat, one in enumerate(odds.seats) if one.expected == 1] == first
-    assert odds.judge.most == (len(later) + 1 if seats > 1 and strategy != "solo" else 0)
+    assert odds.judge.maximum == (len(later) + 1 if seats > 1 and strategy != "solo" else 0)
 
 
 @pytest.mark.parametrize("follow_up", [False, True])

@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from fusion_tool.graph.limits import Gate, LateSeat, gate_of
+from fusion_tool.graph.limits import LateSeatError, QuorumGate, shared_gate
 
 FOREVER = asyncio.Event
 
@@ -13,7 +13,7 @@ FOREVER = asyncio.Event
 async def work(gate, until, seat):
     async with gate.admit():
         await until.wait()
-    gate.answered(seat)
+    gate.record_answer(seat)
     return "answered"
 
 
@@ -31,7 +31,7 @@ async def panel(gate, count):
 
 
 async def test_with_no_quorum_everyone_is_waited_for():
-    seats, ends = await panel(Gate(quorum=None, grace_seconds=0), 3)
+    seats, ends = await panel(QuorumGate(quorum=None, grace_seconds=0), 3)
     for end in ends[:2]:
         end.set()
     await turns()
@@ -41,18 +41,18 @@ async def test_with_no_quorum_everyone_is_waited_for():
 
 
 async def test_the_late_are_cut_once_the_quorum_answered():
-    seats, ends = await panel(Gate(quorum=2, grace_seconds=0), 4)
+    seats, ends = await panel(QuorumGate(quorum=2, grace_seconds=0), 4)
     ends[0].set()
     await turns()
     assert not any(seat.done() for seat in seats[1:])
     ends[1].set()
     outcomes = await asyncio.gather(*seats, return_exceptions=True)
     assert outcomes[:2] == ["answered", "answered"]
-    assert [type(late) for late in outcomes[2:]] == [LateSeat, LateSeat]
+    assert [type(late) for late in outcomes[2:]] == [LateSeatError, LateSeatError]
 
 
 async def test_grace_lets_the_late_still_answer():
-    seats, ends = await panel(Gate(quorum=1, grace_seconds=3600), 2)
+    seats, ends = await panel(QuorumGate(quorum=1, grace_seconds=3600), 2)
     ends[0].set()
     await turns()
     assert not seats[1].done()
@@ -61,52 +61,52 @@ async def test_grace_lets_the_late_still_answer():
 
 
 async def test_a_seat_that_starts_after_the_gate_closed_is_late():
-    gate = Gate(quorum=1, grace_seconds=0)
-    gate.answered("a seat")
-    with pytest.raises(LateSeat):
+    gate = QuorumGate(quorum=1, grace_seconds=0)
+    gate.record_answer("a seat")
+    with pytest.raises(LateSeatError):
         async with gate.admit():
             await FOREVER().wait()
 
 
 async def test_a_seats_own_timeout_is_its_own():
-    gate = Gate(quorum=1, grace_seconds=3600)
+    gate = QuorumGate(quorum=1, grace_seconds=3600)
     with pytest.raises(TimeoutError):
         async with gate.admit():
             raise TimeoutError
 
 
 async def test_a_cancelled_seat_is_cancelled_and_not_late():
-    seats, _ = await panel(Gate(quorum=1, grace_seconds=3600), 1)
+    seats, _ = await panel(QuorumGate(quorum=1, grace_seconds=3600), 1)
     seats[0].cancel()
     with pytest.raises(asyncio.CancelledError):
         await seats[0]
 
 
 async def test_more_answers_than_the_quorum_change_nothing():
-    gate = Gate(quorum=1, grace_seconds=3600)
+    gate = QuorumGate(quorum=1, grace_seconds=3600)
     for seat in ("one", "two", "three"):
-        gate.answered(seat)
+        gate.record_answer(seat)
     async with gate.admit():
         await asyncio.sleep(0)
 
 
 def test_a_gate_is_shared_by_its_key_and_goes_with_its_last_holder():
-    one = gate_of("run/1", quorum=1, grace_seconds=0)
-    assert gate_of("run/1", quorum=1, grace_seconds=0) is one
-    assert gate_of("run/2", quorum=1, grace_seconds=0) is not one
+    one = shared_gate("run/1", quorum=1, grace_seconds=0)
+    assert shared_gate("run/1", quorum=1, grace_seconds=0) is one
+    assert shared_gate("run/2", quorum=1, grace_seconds=0) is not one
     known = id(one)
     one.mark = "the first"
     del one
     gc.collect()
     assert known
-    assert not hasattr(gate_of("run/1", quorum=1, grace_seconds=0), "mark")
+    assert not hasattr(shared_gate("run/1", quorum=1, grace_seconds=0), "mark")
 
 
 async def test_a_seat_counts_once_however_often_it_is_told():
     """A resumed run's seats each tell who had answered before."""
-    gate, end = Gate(quorum=2, grace_seconds=0), asyncio.Event()
-    gate.answered("one")
-    gate.answered("one")
+    gate, end = QuorumGate(quorum=2, grace_seconds=0), asyncio.Event()
+    gate.record_answer("one")
+    gate.record_answer("one")
     late = asyncio.create_task(work(gate, end, "two"))
     await turns()
     end.set()

@@ -1,13 +1,13 @@
 import pytest
 
-from fusion_tool.grounding.audit import audit
-from fusion_tool.grounding.sources import Found
+from fusion_tool.grounding.audit import audit_citations
+from fusion_tool.grounding.sources import RetrievedSource
 
 A, B, UNKNOWN = "1a2b3c4d", "5e6f7a8b", "deadbee0"
 
 
 def page(name, text):
-    return Found(id=name, url=f"https://example.org/{name}", title="", kind="page", text=text)
+    return RetrievedSource(id=name, url=f"https://example.org/{name}", title="", kind="page", text=text)
 
 
 SOURCES = {
@@ -17,7 +17,7 @@ SOURCES = {
 
 
 def rows(text):
-    return [(verdict.claim, verdict.id, verdict.support) for verdict in audit(text, SOURCES).verdicts]
+    return [(verdict.claim, verdict.id, verdict.support) for verdict in audit_citations(text, SOURCES).verdicts]
 
 
 @pytest.mark.parametrize(
@@ -58,24 +58,24 @@ def test_a_source_is_shown_with_the_worst_verdict_of_its_claims():
         f"The Falcon probe cost $1.2 million [{A}]. Revenue rose 12 percent in 2021 [{A}]. "
         f"The Falcon probe cost $2.9 million [{A}]. It was built in Lyon [{B}]."
     )
-    result = audit(text, SOURCES)
+    result = audit_citations(text, SOURCES)
     assert result.support == {A: "mismatch", B: "supported"}
     assert result.counts == {"supported": 3, "weak": 0, "mismatch": 1, "unknown": 0}
 
 
 def test_ids_never_retrieved_are_counted_once_and_not_judged():
-    result = audit(f"One thing [{UNKNOWN}]. Another [{UNKNOWN}][{A}].", SOURCES)
+    result = audit_citations(f"One thing [{UNKNOWN}]. Another [{UNKNOWN}][{A}].", SOURCES)
     assert result.unknown == (UNKNOWN,)
     assert result.counts["unknown"] == 1
     assert {verdict.id for verdict in result.verdicts} == {A}
 
 
 def test_the_title_is_read_with_the_text():
-    titled = {A: Found(id=A, url="u", title="The Falcon probe", kind="page", text="It cost $1.2 million.")}
-    assert audit(f"The Falcon probe cost $1.2 million [{A}].", titled).support == {A: "supported"}
+    titled = {A: RetrievedSource(id=A, url="u", title="The Falcon probe", kind="page", text="It cost $1.2 million.")}
+    assert audit_citations(f"The Falcon probe cost $1.2 million [{A}].", titled).support == {A: "supported"}
 
 
 @pytest.mark.parametrize("text", ["", "No citation.", f"`[{A}]`", f"```\n[{A}]\n```"])
 def test_without_citations_there_is_nothing_to_judge(text):
-    result = audit(text, SOURCES)
+    result = audit_citations(text, SOURCES)
     assert (result.verdicts, result.unknown, result.support) == ((), (), {})

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fusion_tool.grounding.citations import CitationStream, cited_ids, renumber, renumber_json
+from fusion_tool.grounding.citations import CitationStream, cited_ids, number_citations, number_citations_in_json
 
 A, B, UNKNOWN = "1a2b3c4d", "5e6f7a8b", "deadbee0"
 KNOWN = {A: None, B: None}
@@ -48,7 +48,7 @@ TEXTS = st.lists(st.tuples(SAFE, CITATIONS | st.just("")), max_size=8).map(
     ],
 )
 def test_every_form_of_a_citation_becomes_a_number(written):
-    result = renumber(f"Claim {written}.", KNOWN)
+    result = number_citations(f"Claim {written}.", KNOWN)
     assert (result.text, result.numbers, result.dropped) == ("Claim [1].", {A: 1}, [])
 
 
@@ -71,7 +71,7 @@ def test_every_form_of_a_citation_becomes_a_number(written):
     ],
 )
 def test_several_ids_become_several_numbers(written):
-    assert renumber(f"Claim {written}.", KNOWN).text == "Claim [1] [2]."
+    assert number_citations(f"Claim {written}.", KNOWN).text == "Claim [1] [2]."
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_several_ids_become_several_numbers(written):
     ],
 )
 def test_numbers_stand_where_the_ids_stood(text, expected):
-    assert renumber(text, KNOWN).text == expected
+    assert number_citations(text, KNOWN).text == expected
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_numbers_stand_where_the_ids_stood(text, expected):
     ],
 )
 def test_an_id_never_retrieved_goes_with_the_blank_before_it(text, expected):
-    result = renumber(text, KNOWN)
+    result = number_citations(text, KNOWN)
     assert result.text == expected
     assert result.dropped == [UNKNOWN]
 
@@ -143,7 +143,7 @@ def test_an_id_never_retrieved_goes_with_the_blank_before_it(text, expected):
     ],
 )
 def test_what_is_no_citation_is_left_alone(text):
-    result = renumber(text, KNOWN)
+    result = number_citations(text, KNOWN)
     assert (result.text, result.numbers, result.dropped) == (text, {}, [])
 
 
@@ -157,7 +157,7 @@ def test_what_is_no_citation_is_left_alone(text):
     ],
 )
 def test_a_number_of_the_models_own_cannot_pass_for_ours(text, expected):
-    assert renumber(text, KNOWN).text == expected
+    assert number_citations(text, KNOWN).text == expected
 
 
 @pytest.mark.parametrize(
@@ -170,11 +170,11 @@ def test_a_number_of_the_models_own_cannot_pass_for_ours(text, expected):
     ],
 )
 def test_text_beside_code_is_still_text(text, expected):
-    assert renumber(text, KNOWN).text == expected
+    assert number_citations(text, KNOWN).text == expected
 
 
 def test_a_known_id_that_looks_like_a_date_is_cited():
-    assert renumber("On [20240131].", {"20240131": None}).text == "On [1]."
+    assert number_citations("On [20240131].", {"20240131": None}).text == "On [1]."
 
 
 def test_ids_are_found_known_or_not():
@@ -183,7 +183,7 @@ def test_ids_are_found_known_or_not():
 
 @given(text=TEXTS)
 def test_numbers_run_from_one_in_order_of_first_appearance(text):
-    result = renumber(text, KNOWN)
+    result = number_citations(text, KNOWN)
     written = [int(number) for number in re.findall(r"\[(\d+)\]", result.text)]
     assert list(dict.fromkeys(written)) == list(range(1, len(result.numbers) + 1))
     assert [name for name in cited_ids(text) if name in KNOWN] == list(result.numbers)
@@ -192,16 +192,16 @@ def test_numbers_run_from_one_in_order_of_first_appearance(text):
 
 @given(text=TEXTS)
 def test_numbers_put_back_as_ids_renumber_to_the_same(text):
-    once = renumber(text, KNOWN)
+    once = number_citations(text, KNOWN)
     by_number = {number: name for name, number in once.numbers.items()}
     restored = re.sub(r"\[(\d+)\]", lambda match: f"[{by_number[int(match[1])]}]", once.text)
-    again = renumber(restored, KNOWN)
+    again = number_citations(restored, KNOWN)
     assert (again.text, again.numbers) == (once.text, once.numbers)
 
 
 @given(text=st.text(alphabet="abc .\n(){}<>*_#|\\`~!?-é漢0123456789", max_size=80))
 def test_text_without_brackets_is_unchanged(text):
-    assert renumber(text, KNOWN).text == text
+    assert number_citations(text, KNOWN).text == text
 
 
 @given(text=TEXTS)
@@ -209,7 +209,7 @@ def test_nothing_but_citations_and_blanks_is_lost(text):
     def bare(written):
         return re.sub(r"\[[^\]]*\]|[\s(),;]", "", written)
 
-    assert bare(renumber(text, KNOWN).text) == bare(text)
+    assert bare(number_citations(text, KNOWN).text) == bare(text)
 
 
 KNOWN_STREAM = {"1a2b3c4d": None, "5e6f7a8b": None}
@@ -235,14 +235,14 @@ def streamed(text, cuts):
 
 @given(text=TEXTS_STREAM, cuts=st.lists(st.integers(0, 200), max_size=12))
 def test_every_way_of_cutting_gives_the_text_renumbered_whole(text, cuts):
-    whole = renumber(text, KNOWN_STREAM)
+    whole = number_citations(text, KNOWN_STREAM)
     assert streamed(text, cuts) == (whole.text, whole.numbers, whole.dropped)
 
 
 @given(text=TEXTS_STREAM)
 @example(text=BACKTICKS)
 def test_letter_by_letter_gives_the_text_renumbered_whole(text):
-    assert streamed(text, range(len(text)))[0] == renumber(text, KNOWN_STREAM).text
+    assert streamed(text, range(len(text)))[0] == number_citations(text, KNOWN_STREAM).text
 
 
 @pytest.mark.parametrize(
@@ -299,13 +299,13 @@ KNOWN_STRUCTURED = {ONE: None, TWO: None}
     ],
 )
 def test_numbers_stand_in_its_strings_and_the_rest_is_as_it_was(value, written):
-    assert json.loads(renumber_json(json.dumps(value), KNOWN_STRUCTURED).text) == written
+    assert json.loads(number_citations_in_json(json.dumps(value), KNOWN_STRUCTURED).text) == written
 
 
 def test_one_numbering_runs_through_it():
-    numbered = renumber_json(json.dumps([f"[{TWO}]", {"x": f"[{ONE}] [deadbeef]"}]), KNOWN_STRUCTURED)
+    numbered = number_citations_in_json(json.dumps([f"[{TWO}]", {"x": f"[{ONE}] [deadbeef]"}]), KNOWN_STRUCTURED)
     assert (numbered.numbers, numbered.dropped) == ({TWO: 1, ONE: 2}, ["deadbeef"])
 
 
 def test_what_is_no_json_is_markdown():
-    assert renumber_json(f"Built in 1861 [{ONE}].", KNOWN_STRUCTURED).text == "Built in 1861 [1]."
+    assert number_citations_in_json(f"Built in 1861 [{ONE}].", KNOWN_STRUCTURED).text == "Built in 1861 [1]."

@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.grounding.dates import blanked, carried, conflicts, dates
+from fusion_tool.grounding.dates import blank_spans, conflicts, find_dates, is_borne_out
 
 
 def only(text):
-    (found,) = dates(text)
+    (found,) = find_dates(text)
     return found
 
 
@@ -33,7 +33,7 @@ def test_a_date_is_as_precise_as_it_is_written(text, year, month, day):
 
 @pytest.mark.parametrize("text", ["it may rain", "1500 km", "2,021 people", "$2000", "2000 people", "the march on"])
 def test_what_is_no_date(text):
-    assert dates(text) == []
+    assert find_dates(text) == []
 
 
 def test_quarters_and_decades():
@@ -59,14 +59,14 @@ def test_quarters_and_decades():
     ],
 )
 def test_comparison_respects_granularity(claim, source, is_carried, is_conflict):
-    assert carried(only(claim), only(source)) is is_carried
+    assert is_borne_out(only(claim), only(source)) is is_carried
     assert conflicts(only(claim), only(source)) is is_conflict
 
 
 @given(st.text(alphabet="0123456789-/. MarchJune,in", max_size=40))
 def test_blanking_keeps_every_other_character_in_place(text):
-    found = dates(text)
-    out = blanked(text, found)
+    found = find_dates(text)
+    out = blank_spans(text, found)
     assert len(out) == len(text)
     spared = set(range(len(text))) - {at for date in found for at in range(date.start, date.end)}
     assert all(out[at] == text[at] for at in spared)

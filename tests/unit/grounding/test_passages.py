@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.grounding.passages import sentences
+from fusion_tool.grounding.passages import split_sentences
 
 
 def cut(text):
-    return [text[start:end] for start, end in sentences(text)]
+    return [text[start:end] for start, end in split_sentences(text)]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_text_is_cut_into_sentences(text, expected):
 
 @given(st.text(alphabet="ab AB.!?\n-#|[1]\"'3 ", max_size=80))
 def test_sentences_are_in_order_disjoint_and_lose_no_letter(text):
-    spans = sentences(text)
+    spans = split_sentences(text)
     assert all(start < end for start, end in spans)
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
     assert "".join(c for c in "".join(cut(text)) if c.isalpha()) == "".join(c for c in text if c.isalpha())

@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.grounding.quantities import quantities
-from fusion_tool.grounding.support import agrees
+from fusion_tool.grounding.quantities import find_quantities
+from fusion_tool.grounding.support import quantities_agree
 
 
 def only(text):
-    (found,) = quantities(text)
+    (found,) = find_quantities(text)
     return found
 
 
@@ -59,14 +59,14 @@ def test_a_number_is_read_with_its_unit(text, value, dimension):
     ],
 )
 def test_a_range_is_its_two_ends(text, values):
-    assert [found.value for found in quantities(text)] == pytest.approx(values)
+    assert [found.value for found in find_quantities(text)] == pytest.approx(values)
 
 
 @pytest.mark.parametrize(
     "text", ["", "GPT-4", "a 5G network", "version v2.1", "no number", "the 21st time", "one of them"]
 )
 def test_a_name_with_a_digit_is_no_quantity(text):
-    assert quantities(text) == []
+    assert find_quantities(text) == []
 
 
 @pytest.mark.parametrize(
@@ -92,15 +92,15 @@ def test_a_name_with_a_digit_is_no_quantity(text):
     ],
 )
 def test_agreement_is_as_precise_as_the_numbers_are_written(claim, source, expected):
-    assert agrees(only(claim), only(source)) is expected
+    assert quantities_agree(only(claim), only(source)) is expected
 
 
 @given(st.integers(0, 10**12))
 def test_every_spelling_of_an_integer_agrees_with_it(number):
-    assert agrees(only(f"{number} people"), only(f"{number:,} people"))
+    assert quantities_agree(only(f"{number} people"), only(f"{number:,} people"))
     assert only(f"{number} people").value == number
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_read(text):
-    assert all(0 <= q.start < q.end <= len(text) for q in quantities(text))
+    assert all(0 <= q.start < q.end <= len(text) for q in find_quantities(text))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.grounding.sources import canonical_url, found, merged, source_id
+from fusion_tool.grounding.sources import canonical_url, make_source, merge_sources, source_id
 
 PAGE = "https://example.org/a?b=1"
 
@@ -22,7 +22,9 @@ urls = st.builds(
     words,
 )
 kinds = st.sampled_from(["page", "document", "command", "result"])
-finds = st.lists(st.builds(lambda url, kind, text: found(url, title="t", kind=kind, text=text), urls, kinds, st.text()))
+finds = st.lists(
+    st.builds(lambda url, kind, text: make_source(url, title="t", kind=kind, text=text), urls, kinds, st.text())
+)
 
 
 @pytest.mark.parametrize(
@@ -92,13 +94,13 @@ def test_every_text_has_an_id_of_eight_hex_digits(url):
 
 @given(finds)
 def test_merging_keeps_every_source_in_order_of_first_sight(found_):
-    assert list(merged(found_)) == list(dict.fromkeys(one["id"] for one in found_))
+    assert list(merge_sources(found_)) == list(dict.fromkeys(one["id"] for one in found_))
 
 
 @given(finds)
 def test_merging_keeps_every_text_and_the_best_kind(found_):
     best = ["result", "command", "document", "page"]
-    by_id = merged(found_)
+    by_id = merge_sources(found_)
     for one in found_:
         assert one["text"] in by_id[one["id"]]["text"]
         assert best.index(by_id[one["id"]]["kind"]) >= best.index(one["kind"])
@@ -106,12 +108,12 @@ def test_merging_keeps_every_text_and_the_best_kind(found_):
 
 @given(finds)
 def test_merging_twice_changes_nothing(found_):
-    once = merged(found_)
-    assert merged(once.values()) == once
+    once = merge_sources(found_)
+    assert merge_sources(once.values()) == once
 
 
 def test_a_page_gives_its_title_to_its_snippet():
-    snippet = found(f"{PAGE}#x", title="snippet", kind="result", text="short")
-    page = found(PAGE, title="The page", kind="page", text="long")
-    (one,) = merged([snippet, page]).values()
+    snippet = make_source(f"{PAGE}#x", title="snippet", kind="result", text="short")
+    page = make_source(PAGE, title="The page", kind="page", text="long")
+    (one,) = merge_sources([snippet, page]).values()
     assert one == {**page, "text": "short\n\nlong"}

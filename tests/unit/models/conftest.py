@@ -13,7 +13,7 @@ import pytest
 from fusion_tool.models import health
 from fusion_tool.models.breaker import Breaker
 from fusion_tool.models.health import switch
-from fusion_tool.models.outcomes import Recorder, default_path
+from fusion_tool.models.outcomes import OutcomeRecorder, default_path
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty data folder; the file of outcomes in it."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     path = default_path()
-    monkeypatch.setattr(health, "_recorder", Recorder(lambda: path))  # its thread may outlive the test
+    monkeypatch.setattr(health, "_recorder", OutcomeRecorder(lambda: path))  # its thread may outlive the test
     monkeypatch.setattr(health, "_breaker", Breaker())
     health._learnt.clear()
     switch(on=True)

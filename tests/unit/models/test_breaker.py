@@ -15,7 +15,7 @@ from fusion_tool.models.breaker import (
     TRIAL_SECONDS,
     Breaker,
 )
-from fusion_tool.models.outcomes import SPEAK_AGAINST, Outcome
+from fusion_tool.models.outcomes import COUNTED_FAILURES, Outcome
 
 pytestmark = pytest.mark.usefixtures("fresh")
 
@@ -42,7 +42,7 @@ def breaker(clock: Clock) -> Breaker:
 
 def fails(breaker: Breaker, times: int = FAILURES, reason="upstream_error") -> None:
     for _ in range(times):
-        breaker.note(M, reason)
+        breaker.record(M, reason)
 
 
 def outcome(reason, at, model=M) -> Outcome:
@@ -52,11 +52,11 @@ def outcome(reason, at, model=M) -> Outcome:
 @pytest.mark.parametrize("reason", REASONS)
 def test_only_what_speaks_against_the_model_sets_it_aside(breaker, reason):
     fails(breaker, 20, reason)
-    assert (breaker.standing(M).state == "open") == (reason in SPEAK_AGAINST)
+    assert (breaker.status(M).state == "open") == (reason in COUNTED_FAILURES)
 
 
 def test_the_user_s_doing_and_the_questions_never_speak_against_a_model():
-    assert SPEAK_AGAINST.isdisjoint(
+    assert COUNTED_FAILURES.isdisjoint(
         {"cancelled", "straggler", "auth", "budget", "refused", "context_overflow", "truncated"}
     )
 
@@ -76,18 +76,18 @@ def test_the_user_s_doing_and_the_questions_never_speak_against_a_model():
 )
 def test_a_row_of_failures(breaker, reasons, state):
     for reason in reasons:
-        breaker.note(M, reason)
-    assert breaker.standing(M).state == state
+        breaker.record(M, reason)
+    assert breaker.status(M).state == state
     assert breaker.unavailable() == ({M} if state == "open" else set())
 
 
 def test_after_cooling_one_caller_tries_and_the_others_wait(breaker, clock):
     fails(breaker)
-    assert not breaker.admits(M)
+    assert not breaker.allows(M)
     clock.now += COOLING_SECONDS
-    assert breaker.standing(M).state == "half_open"
+    assert breaker.status(M).state == "half_open"
     assert breaker.unavailable() == set()
-    assert [breaker.admits(M) for _ in range(3)] == [True, False, False]
+    assert [breaker.allows(M) for _ in range(3)] == [True, False, False]
     assert breaker.unavailable() == {M}
 
 
@@ -95,75 +95,75 @@ def test_of_many_threads_one_gets_the_trial(breaker, clock):
     fails(breaker)
     clock.now += COOLING_SECONDS
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(breaker.admits, [M] * 64)) == 1
+        assert sum(pool.map(breaker.allows, [M] * 64)) == 1
 
 
 def test_a_trial_that_answers_closes(breaker, clock):
     fails(breaker)
     clock.now += COOLING_SECONDS
-    breaker.admits(M)
-    breaker.note(M, None)
-    assert [breaker.admits(M) for _ in range(3)] == [True] * 3
+    breaker.allows(M)
+    breaker.record(M, None)
+    assert [breaker.allows(M) for _ in range(3)] == [True] * 3
 
 
 def test_a_trial_that_is_cancelled_leaves_it_to_the_next(breaker, clock):
     fails(breaker)
     clock.now += COOLING_SECONDS
-    breaker.admits(M)
-    breaker.note(M, "cancelled")
-    assert [breaker.admits(M) for _ in range(2)] == [True, False]
+    breaker.allows(M)
+    breaker.record(M, "cancelled")
+    assert [breaker.allows(M) for _ in range(2)] == [True, False]
 
 
 def test_a_trial_of_which_nothing_is_heard_lapses(breaker, clock):
     fails(breaker)
     clock.now += COOLING_SECONDS
-    breaker.admits(M)
+    breaker.allows(M)
     clock.now += TRIAL_SECONDS
-    assert breaker.admits(M)
+    assert breaker.allows(M)
 
 
 def test_each_failed_trial_doubles_the_cooling_up_to_a_cap(breaker, clock):
     fails(breaker)
     coolings = []
     for _ in range(6):
-        coolings.append(breaker.standing(M).until - clock.now)
-        clock.now = breaker.standing(M).until
-        assert breaker.admits(M)
-        breaker.note(M, "timeout")
+        coolings.append(breaker.status(M).until - clock.now)
+        clock.now = breaker.status(M).until
+        assert breaker.allows(M)
+        breaker.record(M, "timeout")
     assert coolings == [30, 60, 120, 240, 300, 300]
 
 
 def test_being_tried_for_want_of_others_does_not_lengthen_it(breaker):
     fails(breaker)
-    until = breaker.standing(M).until
+    until = breaker.status(M).until
     fails(breaker, 10)
-    assert breaker.standing(M).until == until
+    assert breaker.status(M).until == until
 
 
 def test_what_is_long_ago_is_forgotten(breaker, clock):
     fails(breaker)
     clock.now += MEMORY_SECONDS + 1
-    assert breaker.standing(M).state == "closed"
+    assert breaker.status(M).state == "closed"
     fails(breaker, FAILURES - 1)
-    assert breaker.standing(M).state == "closed"
+    assert breaker.status(M).state == "closed"
 
 
 def test_models_are_independent(breaker):
     fails(breaker)
-    assert breaker.admits("openrouter:v/other")
+    assert breaker.allows("openrouter:v/other")
 
 
 def test_what_others_recorded_counts_but_not_against_what_is_known_here(breaker, clock):
-    breaker.note("known", "timeout")
-    breaker.learn(outcome("timeout", clock.now - 5 + i, model) for i in range(5) for model in (M, "known"))
-    assert breaker.standing(M).state == "open"
-    assert breaker.standing("known").failures == 1
+    breaker.record("known", "timeout")
+    breaker.replay(outcome("timeout", clock.now - 5 + i, model) for i in range(5) for model in (M, "known"))
+    assert breaker.status(M).state == "open"
+    assert breaker.status("known").failures == 1
 
 
 @pytest.mark.parametrize("age", [MEMORY_SECONDS + 1, -3600.0])
 def test_records_too_old_or_of_another_clock_are_not_learnt(breaker, clock, age):
-    breaker.learn([outcome("timeout", clock.now - age)] * 5)
-    assert breaker.standing(M).state == "closed"
+    breaker.replay([outcome("timeout", clock.now - age)] * 5)
+    assert breaker.status(M).state == "closed"
 
 
 steps = st.lists(st.tuples(st.floats(0, 60), st.none() | st.sampled_from(REASONS), st.sampled_from("ab")), max_size=30)
@@ -175,12 +175,12 @@ def test_a_process_that_starts_now_comes_to_what_the_others_know(steps):
     live, recorded = Breaker(clock), []
     for pause, reason, model in steps:
         clock.now += pause
-        live.note(model, reason)
+        live.record(model, reason)
         recorded.append(outcome(reason, clock.now, model))
     new = Breaker(clock)
-    new.learn(one for one in recorded if one.at >= clock.now - MEMORY_SECONDS)
+    new.replay(one for one in recorded if one.at >= clock.now - MEMORY_SECONDS)
     for model in "ab":
-        assert new.standing(model).state in {live.standing(model).state, *_unsure(recorded, model, clock)}
+        assert new.status(model).state in {live.status(model).state, *_unsure(recorded, model, clock)}
 
 
 def _unsure(recorded, model, clock):
@@ -195,8 +195,8 @@ def test_it_never_refuses_a_model_for_longer_than_the_cap_or_a_trial(steps):
     breaker = Breaker(clock)
     for pause, reason, model in steps:
         clock.now += pause
-        breaker.note(model, reason)
-        breaker.admits(model)
+        breaker.record(model, reason)
+        breaker.allows(model)
     clock.now += LONGEST_SECONDS + TRIAL_SECONDS
     assert breaker.unavailable() == set()
 
@@ -207,6 +207,6 @@ def test_an_answer_always_closes(steps, model):
     breaker = Breaker(clock)
     for pause, reason, other in steps:
         clock.now += pause
-        breaker.note(other, reason)
-    breaker.note(model, None)
-    assert breaker.standing(model).state == "closed"
+        breaker.record(other, reason)
+    breaker.record(model, None)
+    assert breaker.status(model).state == "closed"

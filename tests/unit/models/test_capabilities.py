@@ -7,36 +7,36 @@ import pytest
 from langchain_core.language_models import FakeListChatModel
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models.capabilities import Traits, traits_of, ways_of_asking
-from fusion_tool.models.openai_compatible import CompatibleChat
+from fusion_tool.models.capabilities import Capabilities, capabilities_of, structured_output_methods
+from fusion_tool.models.openai_compatible import OpenAICompatibleChat
 
 
 def compatible(**profile):
-    return CompatibleChat(model="m", base_url="http://h/v1", api_key="k", profile=profile)
+    return OpenAICompatibleChat(model="m", base_url="http://h/v1", api_key="k", profile=profile)
 
 
 @pytest.mark.parametrize(
     ("model", "traits"),
     [
-        (compatible(), Traits(tools=True, json_schema=None, max_input_tokens=None)),
-        (compatible(tool_calling=False), Traits(tools=False, json_schema=None, max_input_tokens=None)),
-        (compatible(structured_output=True), Traits(tools=True, json_schema=True, max_input_tokens=None)),
-        (compatible(structured_output=False), Traits(tools=True, json_schema=False, max_input_tokens=None)),
-        (compatible(max_input_tokens=9000), Traits(tools=True, json_schema=None, max_input_tokens=9000)),
-        (FakeListChatModel(responses=["x"]), Traits(tools=False, json_schema=False, max_input_tokens=None)),
+        (compatible(), Capabilities(tools=True, json_schema=None, max_input_tokens=None)),
+        (compatible(tool_calling=False), Capabilities(tools=False, json_schema=None, max_input_tokens=None)),
+        (compatible(structured_output=True), Capabilities(tools=True, json_schema=True, max_input_tokens=None)),
+        (compatible(structured_output=False), Capabilities(tools=True, json_schema=False, max_input_tokens=None)),
+        (compatible(max_input_tokens=9000), Capabilities(tools=True, json_schema=None, max_input_tokens=9000)),
+        (FakeListChatModel(responses=["x"]), Capabilities(tools=False, json_schema=False, max_input_tokens=None)),
     ],
 )
 def test_traits(model, traits):
-    assert traits_of(Panelist(model="x:m"), model) == traits
+    assert capabilities_of(Panelist(model="x:m"), model) == traits
 
 
 def test_the_panelists_own_window_wins():
-    assert traits_of(Panelist(model="x:m", max_input_tokens=500), compatible(max_input_tokens=9000)).small
+    assert capabilities_of(Panelist(model="x:m", max_input_tokens=500), compatible(max_input_tokens=9000)).small
 
 
 @pytest.mark.parametrize(("window", "small"), [(None, False), (64, True), (2048, True), (2049, False)])
 def test_a_small_window_makes_a_small_model(window, small):
-    assert Traits(tools=True, json_schema=None, max_input_tokens=window).small is small
+    assert Capabilities(tools=True, json_schema=None, max_input_tokens=window).small is small
 
 
 WANTED = {"type": "object", "properties": {}}
@@ -50,18 +50,18 @@ class Binds(FakeListChatModel):
 @pytest.mark.parametrize(
     ("options", "count"),
     [
-        ({"schema_taken": True, "tools": True}, 3),
-        ({"schema_taken": None, "tools": True}, 3),
-        ({"schema_taken": False, "tools": True}, 2),
-        ({"schema_taken": None, "tools": False}, 2),
-        ({"schema_taken": False, "tools": False}, 1),
+        ({"takes_schema": True, "tools": True}, 3),
+        ({"takes_schema": None, "tools": True}, 3),
+        ({"takes_schema": False, "tools": True}, 2),
+        ({"takes_schema": None, "tools": False}, 2),
+        ({"takes_schema": False, "tools": False}, 1),
     ],
 )
 def test_the_ways_of_asking_end_with_prose(options, count):
     model = Binds(responses=["x"])
-    ways = ways_of_asking(model, "report", WANTED, **options)
+    ways = structured_output_methods(model, "report", WANTED, **options)
     assert len(ways) == count
     assert ways[-1] is model
-    if options["schema_taken"] is not False:
+    if options["takes_schema"] is not False:
         asked = ways[0].kwargs["response_format"]["json_schema"]
         assert asked == {"name": "report", "strict": True, "schema": WANTED}

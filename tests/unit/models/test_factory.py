@@ -7,9 +7,9 @@ from langchain_core.language_models import FakeListChatModel
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
-from fusion_tool.models.call import CallFailed
+from fusion_tool.models.call import ModelCallError
 from fusion_tool.models.factory import chat_model, check_models
-from fusion_tool.models.providers import fallback_of
+from fusion_tool.models.providers import with_model
 from tests.scripted_server import ScriptedServer
 from tests.scripted_server.web import Page
 from tests.unit.models.models import asked, panelist
@@ -176,8 +176,8 @@ def test_a_fallback_keeps_the_sampling_and_leaves_the_endpoint():
     one = Panelist(
         model="a:m", temperature=0.1, base_url="http://h/v1", api_key_env="K", max_input_tokens=999, fallbacks=("b:n",)
     )
-    assert fallback_of(one, "a:m") is one
-    assert fallback_of(one, "b:n") == Panelist(model="b:n", temperature=0.1)
+    assert with_model(one, "a:m") is one
+    assert with_model(one, "b:n") == Panelist(model="b:n", temperature=0.1)
 
 
 @pytest.mark.parametrize(
@@ -242,6 +242,6 @@ async def test_anthropics_package_asks_as_often_as_it_is_billed(web, monkeypatch
     monkeypatch.setenv("ANTHROPIC_BASE_URL", web.root)
     web.page("/v1/messages", Page("half", status=529, content_type="application/json"))
     one = Panelist(model="anthropic:claude-opus-4-8")
-    with pytest.raises(CallFailed):
+    with pytest.raises(ModelCallError):
         await asked(one)
     assert [request.path for request in web.requests] == ["/v1/messages"] * ATTEMPTS

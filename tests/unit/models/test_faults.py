@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tool.errors import REASONS
-from fusion_tool.models.call import CallFailed
-from fusion_tool.models.faults import Again, fault_of, retry_after, scrub, with_retries
+from fusion_tool.models.call import ModelCallError
+from fusion_tool.models.faults import Again, retry_after, scrub, to_fault, with_retries
 from tests.scripted_server import Cut, Hang, Interrupted, Raw, Reply, faults
 from tests.unit.models.models import account, asked, panelist
 
@@ -36,7 +36,7 @@ class ProviderError(Exception):
 async def fate(one, *, stream, seconds=5.0):
     """The fault of a call that fails, and the bill's rows that it left."""
     bill = account(one)
-    with pytest.raises(CallFailed) as caught:
+    with pytest.raises(ModelCallError) as caught:
         await asked(one, seconds=seconds, on=bill, on_delta=(lambda _: None) if stream else None)
     return caught.value.fault, bill.rows
 
@@ -144,7 +144,7 @@ class AnsweredError(ProviderError):
     ],
 )
 def test_an_error_under_200_may_have_been_charged(error, status, is_free):
-    fault = fault_of(error)
+    fault = to_fault(error)
     assert (fault.status_code, fault.may_be_charged) == (status, not is_free)
 
 
@@ -171,7 +171,7 @@ def test_an_error_under_200_may_have_been_charged(error, status, is_free):
     ],
 )
 def test_an_exceptions_reason(error, reason):
-    assert fault_of(error).reason == reason
+    assert to_fault(error).reason == reason
 
 
 @pytest.mark.parametrize(
@@ -182,12 +182,12 @@ def test_langchains_own_errors_are_known(name):
 
     expected = {"Rate": "rate_limited", "Time": "timeout", "Auth": "auth", "NotF": "model_unavailable"}
     error = getattr(exceptions, name)("it failed")
-    assert fault_of(error).reason == expected[name.removeprefix("Model")[:4]]
+    assert to_fault(error).reason == expected[name.removeprefix("Model")[:4]]
 
 
 @given(st.text(), st.none() | st.integers(100, 599), st.none() | st.dictionaries(st.text(max_size=7), st.integers()))
 def test_every_error_has_a_reason_of_the_closed_set_and_one_short_line(message, status, body):
-    fault = fault_of(ProviderError(message, status, body))
+    fault = to_fault(ProviderError(message, status, body))
     assert fault.reason in REASONS
     assert 0 < len(fault.message) <= 300
     assert len(fault.message.splitlines()) == 1
@@ -208,7 +208,7 @@ def test_every_error_has_a_reason_of_the_closed_set_and_one_short_line(message, 
     ],
 )
 def test_no_message_repeats_a_key(secret):
-    told = fault_of(ProviderError(f"Incorrect API key provided: {secret}.", 401)).message
+    told = to_fault(ProviderError(f"Incorrect API key provided: {secret}.", 401)).message
     assert secret.split()[-1][:14] not in told
     assert "[secret]" in told
 
@@ -354,7 +354,7 @@ async def test_a_real_provider_in_trouble_twice_then_fine(scripted, pauses, trou
 async def test_text_that_was_shown_is_not_asked_for_again(scripted, pauses):
     scripted.reply("vendor/a", Cut(after=2), "In 1861.")
     deltas = []
-    with pytest.raises(CallFailed):
+    with pytest.raises(ModelCallError):
         await asked(panelist(scripted), on_delta=deltas.append)
     assert deltas
     assert (scripted.counts["vendor/a"], pauses) == (1, [])
@@ -363,7 +363,7 @@ async def test_text_that_was_shown_is_not_asked_for_again(scripted, pauses):
 @pytest.mark.loopback
 async def test_a_wait_longer_than_the_run_has_ends_it_at_once(scripted, pauses):
     scripted.otherwise(faults.rate_limited(3600))
-    with pytest.raises(CallFailed) as caught:
+    with pytest.raises(ModelCallError) as caught:
         await asked(panelist(scripted), seconds=30)
     assert caught.value.fault.reason == "rate_limited"
     assert (scripted.counts["vendor/a"], pauses) == (1, [])

@@ -13,8 +13,8 @@ from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import REASONS
 from fusion_tool.models import health
 from fusion_tool.models.breaker import Breaker
-from fusion_tool.models.health import note, order, quantile, summed_up, switch, unavailable
-from fusion_tool.models.outcomes import Outcome, name_of
+from fusion_tool.models.health import by_availability, quantile, record, summarize_outcomes, switch, unavailable
+from fusion_tool.models.outcomes import Outcome, health_key
 from fusion_tool.testing import ScriptedChat
 
 pytestmark = pytest.mark.usefixtures("fresh")
@@ -25,7 +25,7 @@ A, B, C = (Panelist(model=f"openrouter:v/{name}") for name in "abc")
 def fails(*panelists: Panelist, times: int = 3) -> None:
     for one in panelists:
         for _ in range(times):
-            note(Outcome.now(one.model, "rate_limited", seconds=1.0))
+            record(Outcome.now(one.model, "rate_limited", seconds=1.0))
 
 
 @pytest.mark.parametrize(
@@ -34,14 +34,14 @@ def fails(*panelists: Panelist, times: int = 3) -> None:
 )
 def test_failing_ones_come_last_and_all_are_tried(failing, tried):
     fails(*failing)
-    assert list(order([A, B, C])) == tried
+    assert list(by_availability([A, B, C])) == tried
     assert unavailable() == {one.model for one in failing}
 
 
 def test_a_run_without_health_keeps_its_order():
     fails(A)
     switch(on=False)
-    assert list(order([A, B])) == [A, B]
+    assert list(by_availability([A, B])) == [A, B]
     assert unavailable() == set()
 
 
@@ -49,25 +49,25 @@ def test_only_who_comes_to_a_model_on_trial_takes_it(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(health, "_breaker", Breaker(lambda: now[0]))
     for _ in range(3):
-        health._breaker.note(B.model, "timeout")
+        health._breaker.record(B.model, "timeout")
     now[0] += 31
-    assert next(order([A, B])) == A  # answered; B was not needed, and its trial is not taken
-    assert next(order([B, A])) == B
-    assert next(order([B, A])) == A
+    assert next(by_availability([A, B])) == A  # answered; B was not needed, and its trial is not taken
+    assert next(by_availability([B, A])) == B
+    assert next(by_availability([B, A])) == A
 
 
 @given(st.lists(st.sampled_from([A, B, C])), st.sets(st.sampled_from([A, B, C])))
 def test_it_is_always_a_permutation(candidates, failing):
     health._breaker = Breaker()
     fails(*failing)
-    assert sorted(one.model for one in order(candidates)) == sorted(one.model for one in candidates)
+    assert sorted(one.model for one in by_availability(candidates)) == sorted(one.model for one in candidates)
 
 
 def test_objects_have_no_name_and_keep_their_place():
     given_ = Panelist(model=ScriptedChat(replies=["x"]))
     fails(A)
-    assert name_of(given_) is None
-    assert list(order([A, given_, B])) == [given_, B, A]
+    assert health_key(given_) is None
+    assert list(by_availability([A, given_, B])) == [given_, B, A]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_objects_have_no_name_and_keep_their_place():
     ],
 )
 def test_the_same_name_at_another_endpoint_is_another_model(panelist, name):
-    assert name_of(panelist) == name
+    assert health_key(panelist) == name
 
 
 async def test_runs_with_and_without_health_work_side_by_side():
@@ -96,26 +96,26 @@ def call(model="m", reason=None, **fields) -> Outcome:
 
 
 def test_unknown_is_none_never_0():
-    (row,) = summed_up([call(reason="timeout")])
+    (row,) = summarize_outcomes([call(reason="timeout")])
     assert (row.cost_usd, row.input_tokens, row.output_tokens) == (None, None, None)
     assert (row.first_token_p50, row.first_token_p90, row.seconds_p50) == (None, None, None)
     assert row.answered_share == 0
 
 
 def test_calls_that_were_cut_are_neither_answered_nor_failed():
-    (row,) = summed_up([call(reason="cancelled"), call(reason="straggler")])
+    (row,) = summarize_outcomes([call(reason="cancelled"), call(reason="straggler")])
     assert (row.calls, row.cut, dict(row.failed), row.answered_share) == (2, 2, {}, None)
-    (row,) = summed_up([call(reason="cancelled"), call(), call(reason="empty")])
+    (row,) = summarize_outcomes([call(reason="cancelled"), call(), call(reason="empty")])
     assert row.answered_share == 0.5
 
 
 def test_times_are_those_of_answers():
-    (row,) = summed_up([call(seconds=5.0), call(seconds=0.1, reason="rate_limited"), call(seconds=7.0)])
+    (row,) = summarize_outcomes([call(seconds=5.0), call(seconds=0.1, reason="rate_limited"), call(seconds=7.0)])
     assert row.seconds_p50 == 5.0
 
 
 def test_what_the_sum_of_costs_leaves_out_is_counted():
-    (row,) = summed_up([call(cost_usd=0.5), call(), call(reason="auth")])
+    (row,) = summarize_outcomes([call(cost_usd=0.5), call(), call(reason="auth")])
     assert (row.cost_usd, row.unpriced) == (0.5, 1)
 
 
@@ -143,7 +143,7 @@ outcomes = st.lists(
 
 @given(outcomes)
 def test_every_call_is_counted_once(outcomes):
-    rows = summed_up(outcomes)
+    rows = summarize_outcomes(outcomes)
     assert sum(row.calls for row in rows) == len(outcomes)
     assert all(row.calls == row.answered + row.cut + sum(row.failed.values()) for row in rows)
     assert [row.calls for row in rows] == sorted((row.calls for row in rows), reverse=True)

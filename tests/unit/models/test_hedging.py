@@ -10,10 +10,10 @@ from langchain_core.messages import AIMessage
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models import health, hedging, streaming
-from fusion_tool.models.call import CallFailed, Reply
+from fusion_tool.models.call import ModelCallError, ModelReply
 from fusion_tool.models.faults import Fault
-from fusion_tool.models.hedging import Allowance, allowance, hedged
-from fusion_tool.models.streaming import observe
+from fusion_tool.models.hedging import HedgeAllowance, allowance_for, hedged_call
+from fusion_tool.models.streaming import record_first_token
 
 SLOW = Panelist(model="ollama:slow", fallbacks=("ollama:spare", "ollama:other"))
 GONE = Fault("model_unavailable", "gone", 404)
@@ -23,9 +23,9 @@ GONE = Fault("model_unavailable", "gone", 404)
 def nothing_known(monkeypatch):
     """Nothing but how quickly the slow model usually begins: at once."""
     monkeypatch.setattr(streaming, "_seen", {})
-    allowance.cache_clear()
+    allowance_for.cache_clear()
     for _ in range(10):
-        observe(SLOW, 0.0)
+        record_first_token(SLOW, 0.0)
 
 
 class Models:
@@ -46,7 +46,7 @@ class Models:
                         on_first()
                     case "end":
                         self.log.append(f"{name} answered")
-                        return Reply(f"by {name}", AIMessage(""), truncated=False, panelist=one)
+                        return ModelReply(f"by {name}", AIMessage(""), truncated=False, panelist=one)
                     case Exception() as error:
                         self.log.append(f"{name} failed")
                         raise error
@@ -73,11 +73,11 @@ def models():
 
 
 def begin(models, one=SLOW, **options):
-    return asyncio.ensure_future(hedged(models, one, **({"share": 1.0} | options)))
+    return asyncio.ensure_future(hedged_call(models, one, **({"share": 1.0} | options)))
 
 
 def failed(reason="upstream_error"):
-    return CallFailed(Fault(reason, reason))
+    return ModelCallError(Fault(reason, reason))
 
 
 async def test_whoever_begins_first_answers_and_the_other_is_cut_there_and_then(models):
@@ -126,7 +126,7 @@ async def test_where_both_fail_it_is_the_panelists_own_failure(models, order):
     await models.until("spare asked")
     for name in order:
         models.tell(name, failed("auth" if name == "slow" else "refused"))
-    with pytest.raises(CallFailed) as raised:
+    with pytest.raises(ModelCallError) as raised:
         await call
     assert raised.value.fault.reason == "auth"
 
@@ -135,7 +135,7 @@ async def test_whoever_has_begun_and_breaks_off_has_failed(models):
     call = begin(models)
     await models.until("spare asked")
     models.tell("spare", "begin", failed("upstream_error"))
-    with pytest.raises(CallFailed) as raised:
+    with pytest.raises(ModelCallError) as raised:
         await call
     assert raised.value.fault.reason == "upstream_error"
     assert sorted(models.log[2:]) == ["slow cancelled", "spare failed"]
@@ -143,11 +143,11 @@ async def test_whoever_has_begun_and_breaks_off_has_failed(models):
 
 async def test_a_failure_before_the_threshold_is_the_ladders_business(models):
     for _ in range(50):
-        observe(SLOW, 60.0)
+        record_first_token(SLOW, 60.0)
     call = begin(models)
     await models.until("slow asked")
     models.tell("slow", failed())
-    with pytest.raises(CallFailed):
+    with pytest.raises(ModelCallError):
         await call
     assert models.log == ["slow asked", "slow failed"]
 
@@ -176,9 +176,9 @@ ALONE = [
 async def test_without_hedging_nobody_listens_for_a_first_token(one, options):
     async def asking(panelist, on_first):
         assert on_first is None
-        return Reply("alone", AIMessage(""), truncated=False, panelist=panelist)
+        return ModelReply("alone", AIMessage(""), truncated=False, panelist=panelist)
 
-    assert (await hedged(asking, one, **({"share": 1.0} | options))).text == "alone"
+    assert (await hedged_call(asking, one, **({"share": 1.0} | options))).text == "alone"
 
 
 async def not_hedged(models, one=SLOW, **options):
@@ -207,7 +207,7 @@ async def test_nothing_is_hedged_beyond_the_share(models):
 
 async def test_a_withdrawn_fallback_is_passed_over(models, monkeypatch):
     monkeypatch.setattr(health, "_known", {})
-    health.remember(Panelist(model="ollama:spare"), GONE)
+    health.remember_withdrawn(Panelist(model="ollama:spare"), GONE)
     call = begin(models)
     await models.until("other asked")
     models.tell("other", "end")
@@ -244,8 +244,8 @@ async def test_the_fallback_must_be_able_to_do_the_work(models, monkeypatch, pro
 
 
 def test_configurations_with_one_share_share_one_allowance():
-    assert allowance(0.1) is allowance(0.1)
-    assert allowance(0.1) is not allowance(0.2)
+    assert allowance_for(0.1) is allowance_for(0.1)
+    assert allowance_for(0.1) is not allowance_for(0.2)
 
 
 STEPS = st.lists(st.sampled_from(["call", "end", "extra"]), max_size=400)
@@ -254,7 +254,7 @@ STEPS = st.lists(st.sampled_from(["call", "end", "extra"]), max_size=400)
 @given(st.floats(min_value=0.01, max_value=1), STEPS, st.integers(min_value=0, max_value=300))
 def test_extra_calls_never_pass_their_share(share, steps, quiet):
     """Over all calls; and after a quiet time no more than ten beyond it."""
-    budget, under_way, made, extra = Allowance(share), [], 0, 0
+    budget, under_way, made, extra = HedgeAllowance(share), [], 0, 0
     for _ in range(quiet):
         with budget.call():
             made += 1
@@ -274,7 +274,7 @@ def test_extra_calls_never_pass_their_share(share, steps, quiet):
 
 @pytest.mark.parametrize("calls", [10, 300])
 def test_calls_at_once_get_their_share_at_once(calls):
-    budget = Allowance(0.1)
+    budget = HedgeAllowance(0.1)
     open_calls = [budget.call() for _ in range(calls)]
     takes = [call.__enter__() for call in open_calls]
     assert sum(take() for take in takes) in (calls // 10 - 1, calls // 10)  # ten times 0.1 is a little less than 1

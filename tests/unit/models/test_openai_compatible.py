@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models.call import CallFailed
+from fusion_tool.models.call import ModelCallError
 from tests.scripted_server import Reply, ToolCall, Usage, cited, faults
 from tests.unit.models.models import account, asked, panelist
 
@@ -130,7 +130,7 @@ async def test_a_server_that_refuses_to_count_tokens_is_asked_without(scripted):
 
 async def test_a_server_that_refuses_anything_else_is_not_asked_again(scripted):
     scripted.otherwise(faults.unsupported("response_format"))
-    with pytest.raises(CallFailed):
+    with pytest.raises(ModelCallError):
         await answer(panelist(scripted), stream=True)
     assert scripted.counts.total() == 1
 

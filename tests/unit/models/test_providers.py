@@ -7,7 +7,14 @@ import pytest
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models import providers
-from fusion_tool.models.providers import PROVIDERS, endpoint_of, has_package, key_name, provider_at, providers_with_key
+from fusion_tool.models.providers import (
+    PROVIDERS,
+    endpoint_for,
+    has_langchain_package,
+    key_variable,
+    provider_of_url,
+    providers_with_key,
+)
 from tests.unit.models.models import asked
 
 KEY = "its-own-key-0123456789"
@@ -18,9 +25,9 @@ COMPATIBLE = [name for name, provider in PROVIDERS.items() if provider.url]
 def bare(monkeypatch):
     """No key, no gateway, no provider's package."""
     for provider in PROVIDERS.values():
-        for variable in (*provider.keys, provider.moved_by):
+        for variable in (*provider.keys, provider.base_url_variable):
             monkeypatch.delenv(variable or "NONE", raising=False)
-    monkeypatch.setattr(providers, "has_package", lambda provider: provider == "openai")
+    monkeypatch.setattr(providers, "has_langchain_package", lambda provider: provider == "openai")
 
 
 def one(provider, **fields):
@@ -45,18 +52,18 @@ def one(provider, **fields):
     ],
 )
 def test_the_endpoint_of_each(provider, url):
-    assert endpoint_of(one(provider)) == url
+    assert endpoint_for(one(provider)) == url
 
 
 @pytest.mark.parametrize("provider", [name for name in COMPATIBLE if PROVIDERS[name].packaged])
 def test_an_installed_package_knows_better(monkeypatch, provider):
-    monkeypatch.setattr(providers, "has_package", lambda name: name == provider)
-    assert endpoint_of(one(provider)) is None
+    monkeypatch.setattr(providers, "has_langchain_package", lambda name: name == provider)
+    assert endpoint_for(one(provider)) is None
 
 
 def test_a_package_is_looked_for_under_langchains_name():
-    assert has_package("openai")
-    assert not has_package("never_heard_of")
+    assert has_langchain_package("openai")
+    assert not has_langchain_package("never_heard_of")
 
 
 @pytest.mark.parametrize(
@@ -73,15 +80,15 @@ def test_a_package_is_looked_for_under_langchains_name():
 )
 def test_the_usual_variable_moves_it(monkeypatch, variable, provider, root, url):
     monkeypatch.setenv(variable, root)
-    assert endpoint_of(one(provider)) == url
+    assert endpoint_for(one(provider)) == url
 
 
 def test_geminis_key_has_two_names(monkeypatch):
-    assert key_name(one("google_genai")) == "GOOGLE_API_KEY"
+    assert key_variable(one("google_genai")) == "GOOGLE_API_KEY"
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
-    assert key_name(one("google_genai")) == "GEMINI_API_KEY"
+    assert key_variable(one("google_genai")) == "GEMINI_API_KEY"
     monkeypatch.setenv("GOOGLE_API_KEY", KEY)
-    assert key_name(one("google_genai")) == "GOOGLE_API_KEY"
+    assert key_variable(one("google_genai")) == "GOOGLE_API_KEY"
 
 
 @pytest.mark.parametrize(("provider", "variable"), [(name, key) for name in PROVIDERS for key in PROVIDERS[name].keys])
@@ -94,10 +101,10 @@ def test_a_set_key_is_seen_and_an_empty_one_is_not(monkeypatch, provider, variab
 
 def test_an_address_tells_its_provider():
     for name in COMPATIBLE:
-        assert provider_at(PROVIDERS[name].endpoint() or "") == name
-    assert provider_at("https://api.openai.com/v1") == "openai"
-    assert provider_at("http://127.0.0.1:8000/v1") is None
-    assert provider_at("https://api.anthropic.com.evil.example/v1") is None
+        assert provider_of_url(PROVIDERS[name].endpoint() or "") == name
+    assert provider_of_url("https://api.openai.com/v1") == "openai"
+    assert provider_of_url("http://127.0.0.1:8000/v1") is None
+    assert provider_of_url("https://api.anthropic.com.evil.example/v1") is None
 
 
 def test_every_address_is_https_and_at_a_name():
@@ -111,7 +118,7 @@ async def test_a_key_alone_is_enough_and_goes_to_its_own_provider(scripted, monk
     known = PROVIDERS[provider]
     for name, other in PROVIDERS.items():
         monkeypatch.setenv(other.keys[0], KEY if name == provider else f"foreign-{name}")
-    monkeypatch.setitem(PROVIDERS, provider, replace(known, url=scripted.url, path="", moved_by=""))
+    monkeypatch.setitem(PROVIDERS, provider, replace(known, url=scripted.url, path="", base_url_variable=""))
     reply = await asked(one(provider, max_tokens=9, temperature=0.5), on_delta=lambda _: None)
     (request,) = scripted.requests
     assert request.path == "/v1/chat/completions"

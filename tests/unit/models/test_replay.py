@@ -6,8 +6,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.messages.ai import add_ai_message_chunks
 
 from fusion_tool.models import replay
-from fusion_tool.models.call import size_of
-from fusion_tool.models.openai_compatible import CompatibleChat
+from fusion_tool.models.call import prompt_bytes
+from fusion_tool.models.openai_compatible import OpenAICompatibleChat
 
 WORDS = st.lists(st.text(max_size=5), min_size=1, max_size=6)
 JSON = st.recursive(
@@ -29,7 +29,7 @@ def kept(*deltas):
 
 def test_an_address_or_a_model_of_another_name_is_another_endpoint():
     here, there, other = (
-        CompatibleChat(model=model, base_url=url, api_key="k")
+        OpenAICompatibleChat(model=model, base_url=url, api_key="k")
         for model, url in (("a", "http://u:secret@one/v1"), ("a", "http://two/v1"), ("b", "http://u:secret@one/v1"))
     )
     said = {"role": "assistant", "content": "x", "reasoning": "Hm."}
@@ -42,7 +42,7 @@ def test_an_address_or_a_model_of_another_name_is_another_endpoint():
 def test_what_goes_back_counts_as_a_part_of_the_prompt():
     bare, thoughtful = AIMessage("x"), AIMessage("x")
     replay.keep(thoughtful, {"reasoning_details": [{"data": "A" * 1000}]}, "here")
-    assert size_of([HumanMessage("?"), thoughtful]) - size_of([HumanMessage("?"), bare]) > 1000
+    assert prompt_bytes([HumanMessage("?"), thoughtful]) - prompt_bytes([HumanMessage("?"), bare]) > 1000
 
 
 @given(WORDS, WORDS)

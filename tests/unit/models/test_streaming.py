@@ -10,8 +10,8 @@ from langchain_core.language_models import FakeMessagesListChatModel
 from langchain_core.messages import AIMessage
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models.call import CallFailed
-from fusion_tool.models.streaming import AnswerStream, answer_text
+from fusion_tool.models.call import ModelCallError
+from fusion_tool.models.streaming import ReasoningFilter, strip_reasoning
 from tests.scripted_server import Cut, Reply, ToolCall, faults
 from tests.unit.models.models import account, asked, panelist
 
@@ -48,7 +48,7 @@ async def test_after_the_first_token_none_starts_over(scripted):
     scripted.otherwise(Cut(after=2), "Again.")
     one = panelist(scripted)
     bill = account(one)
-    with pytest.raises(CallFailed) as failed:
+    with pytest.raises(ModelCallError) as failed:
         await asked(one, on=bill, on_first=lambda: None)
     assert (failed.value.fault.reason, failed.value.model) == ("upstream_error", "openai:vendor/a")
     assert (scripted.counts["vendor/a"], [row.cost_usd for row in bill.rows]) == (1, [None])
@@ -83,7 +83,7 @@ pieces = st.lists(
 
 
 def streamed(deltas):
-    stream = AnswerStream()
+    stream = ReasoningFilter()
     return "".join([*(stream.feed(delta) for delta in deltas), stream.close()])
 
 
@@ -91,7 +91,7 @@ def streamed(deltas):
 @example(["<think>a</think> <think>b</think>\n\nword \n"], None)
 def test_every_way_of_cutting_says_the_same(texts, data):
     text = "".join(texts)
-    whole = answer_text(text)
+    whole = strip_reasoning(text)
     assert streamed(texts) == streamed(text) == whole
     if data is not None:
         cut = data.draw(st.integers(0, len(text)))
@@ -100,14 +100,14 @@ def test_every_way_of_cutting_says_the_same(texts, data):
 
 @given(pieces)
 def test_an_answer_has_no_white_space_at_its_ends_and_no_reasoning_in_front(texts):
-    answer = answer_text("".join(texts))
+    answer = strip_reasoning("".join(texts))
     assert answer == answer.strip()
     assert not (answer.startswith("<think>"))
 
 
 @given(st.text())
 def test_a_text_without_reasoning_stands_as_it_is(text):
-    assert answer_text(f"x{text}y") == f"x{text}y"
+    assert strip_reasoning(f"x{text}y") == f"x{text}y"
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,11 @@ def test_a_text_without_reasoning_stands_as_it_is(text):
     ],
 )
 def test_what_is_the_answer(content, answer):
-    assert answer_text(content) == answer
+    assert strip_reasoning(content) == answer
 
 
 def test_what_is_certain_is_passed_on_at_once():
-    stream = AnswerStream()
+    stream = ReasoningFilter()
     assert [stream.feed(part) for part in ("<th", "ink>a</think> ", "The", " ", "answer", "\n")] == [
         "",
         "",

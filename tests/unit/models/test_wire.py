@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.budget.ledger import Ledger, Tab
+from fusion_tool.budget.ledger import Ledger, StageBudget
 from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models import wire
-from fusion_tool.models.call import Account, bill_row
-from fusion_tool.models.openai_compatible import CompatibleChat
+from fusion_tool.models.call import CallContext, to_call_row
+from fusion_tool.models.openai_compatible import OpenAICompatibleChat
 from tests.scripted_server import Raw
 from tests.unit.models.models import account, asked, panelist
 
@@ -120,11 +120,11 @@ KNOWN = {"prompt_tokens": 100, "completion_tokens": 7}
 async def test_what_is_unknown_stays_reserved_under_a_limit(scripted, usage, is_known):
     one = panelist(scripted)
     ledger = Ledger(usd=1.0, tokens=100_000)
-    on = Account("panelist", one, tab=Tab(ledger, "panelist"), rows=[], seat="a")
+    on = CallContext("panelist", one, tab=StageBudget(ledger, "panelist"), rows=[], seat="a")
     scripted.otherwise(Raw(json.dumps(completion(usage)).encode()))
     await asked(one, on=on)
     reserved = Ledger(usd=None, tokens=100_000)
-    held = reserved.hold(Tab(reserved, "panelist"), one.model, 0)
+    held = reserved.reserve(StageBudget(reserved, "panelist"), one.model, 0)
     counts_known = isinstance(usage, dict) and usage.get("completion_tokens") == 7
     assert ledger.spent.tokens == 107 if counts_known else ledger.spent.tokens > held.tokens
     assert ledger.spent.usd == (0.002 if is_known else 0.0)  # the model has no list price, nothing was reserved
@@ -132,14 +132,14 @@ async def test_what_is_unknown_stays_reserved_under_a_limit(scripted, usage, is_
 
 @pytest.fixture(scope="module")
 def chat():
-    return CompatibleChat(model="m", base_url="http://one/v1", api_key="k")
+    return OpenAICompatibleChat(model="m", base_url="http://one/v1", api_key="k")
 
 
 @given(usage=USAGE)
 def test_no_usage_costs_an_answer_or_breaks_the_bill(chat, usage):
     message = chat._create_chat_result(completion(usage)).generations[0].message
     assert message.text == MILL
-    row = bill_row(message, account(Panelist(model="openai:m", base_url="http://one/v1")), 1.0)
+    row = to_call_row(message, account(Panelist(model="openai:m", base_url="http://one/v1")), 1.0)
     check(row)
     assert set(wire.read_usage({"usage": usage})) <= {*wire._COUNTS, *wire._DETAILS, "cost"}
     check(Call.model_validate(row.model_dump()))
@@ -151,7 +151,7 @@ def test_rows_that_were_kept_before_load_and_are_believable(kept):
     check(row)
     sums = {name: kept[name] for name in FIGURES if name != "cached_tokens"}
     check(Usage.model_validate({"calls": [row], "unpriced_calls": 0, **sums}))
-    check(row.priced(kept["cost_usd"], 0.01))
+    check(row.with_cost(kept["cost_usd"], 0.01))
 
 
 def check(bill):

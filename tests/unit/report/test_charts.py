@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from fusion_tool.budget.usage import Call, Usage
-from fusion_tool.report.charts import Lane, Mark, Watched, from_durations, is_whole, lanes_of, picture, stages_of
+from fusion_tool.report.charts import (
+    EventTimeline,
+    Lane,
+    Mark,
+    bill_lanes,
+    draw_lanes,
+    from_durations,
+    is_whole,
+    stages_of,
+)
 from tests.unit.report.samples import SEATS, call, event, response, seen, three_seats
 
 
@@ -23,7 +32,7 @@ def _spans(lanes: list[Lane]) -> dict[str, list[tuple[float, float, str]]]:
 
 
 def test_events_tell_seats_tools_judge_and_each_writer() -> None:
-    spans = _spans(Watched.lanes(seen(three_seats())))
+    spans = _spans(EventTimeline.lanes(seen(three_seats())))
     first, second, late = SEATS
     assert spans == {
         first: [(0.2, 12.6, "answered"), (1.5, 1.5, "tool"), (4.4, 4.4, "tool")],
@@ -53,7 +62,7 @@ def _chain(*, judged: bool) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("judged", [True, False])
 def test_waves_stand_one_after_the_other(judged: bool) -> None:
-    lanes = Watched.lanes(_chain(judged=judged))
+    lanes = EventTimeline.lanes(_chain(judged=judged))
     spans = _spans(lanes)
     assert spans["a"] == [(0.0, 5.0, "failed"), (9.0, 12.0, "answered")]
     assert spans["b"] == spans["c"] == []
@@ -98,7 +107,7 @@ _LABELS = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=60)
 
 
 def _drawn(lanes: list[Lane]) -> LexborHTMLParser:
-    return LexborHTMLParser(str(picture("Who", lanes, lambda value: f"{value:g} s")))
+    return LexborHTMLParser(str(draw_lanes("Who", lanes, lambda value: f"{value:g} s")))
 
 
 def test_a_bar_is_as_long_as_it_took() -> None:
@@ -128,14 +137,14 @@ def test_any_lanes_can_be_drawn(rows: list[tuple[str, list[tuple[float, float]]]
         Lane(label, label, [Mark(min(span), max(span), "answered", label) for span in spans]) for label, spans in rows
     ]
     lanes.append(Lane("last", "", [Mark(0, 1, "judge", "")]))
-    for root in ET.fromstring(str(picture("Who", lanes, str))):  # noqa: S314 - our own
+    for root in ET.fromstring(str(draw_lanes("Who", lanes, str))):  # noqa: S314 - our own
         for bar in root.iter("rect"):
             assert float(bar.attrib["x"]) >= 0
             assert float(bar.attrib["width"]) > 0
 
 
 def test_each_stage_is_a_lane_of_its_calls() -> None:
-    lanes, tick = lanes_of(three_seats().usage)
+    lanes, tick = bill_lanes(three_seats().usage)
     assert [(lane.label, lane.note) for lane in lanes] == [
         ("panel", "$0.0214 + 1 call of unknown cost, 4 calls"),
         ("judge", "$0.0312, 1 call"),
@@ -151,14 +160,14 @@ def test_each_stage_is_a_lane_of_its_calls() -> None:
 
 @pytest.mark.parametrize("cost", [None, 0.0])
 def test_without_a_price_tokens_are_drawn(cost: float | None) -> None:
-    lanes, tick = lanes_of(Usage.of([call("panelist", SEATS[0], cost), call("judge", None, cost)]))
+    lanes, tick = bill_lanes(Usage.of([call("panelist", SEATS[0], cost), call("judge", None, cost)]))
     assert [mark.end for lane in lanes for mark in lane.marks] == [5900, 5900]
     assert tick(5900) == "5,900 tokens"
 
 
 @pytest.mark.parametrize("calls", [[], [Call(stage="judge", seat=None, model="m")]])
 def test_where_nothing_is_known_nothing_is_drawn(calls: list[Call]) -> None:
-    assert lanes_of(Usage.of(calls))[0] == []
+    assert bill_lanes(Usage.of(calls))[0] == []
 
 
 def test_a_stage_without_calls_is_no_row() -> None:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from fusion_tool.report.markdown import Cited, is_web, prose
+from fusion_tool.report.markdown import CitationLink, is_web, render_markdown
 
-_ONE = Cited("1", "source-aaaa1111", "The <b>register</b>", "https://example.org/r", "mismatch")
-_TWO = Cited("2", "source-bbbb2222", "River", "https://example.org/2", "supported")
+_ONE = CitationLink("1", "source-aaaa1111", "The <b>register</b>", "https://example.org/r", "mismatch")
+_TWO = CitationLink("2", "source-bbbb2222", "River", "https://example.org/2", "supported")
 _KNOWN = {"1": _ONE, "2": _TWO}
 _HARMLESS = {
     *("html", "head", "body", "p", "a", "span", "strong", "em", "s", "code", "pre", "ul", "ol", "li", "blockquote"),
@@ -19,7 +19,7 @@ _HARMLESS = {
 
 
 def _tree(text: str) -> LexborHTMLParser:
-    return LexborHTMLParser(str(prose(text, _KNOWN)))
+    return LexborHTMLParser(str(render_markdown(text, _KNOWN)))
 
 
 def _hrefs(text: str) -> list[str | None]:
@@ -39,7 +39,7 @@ def _hrefs(text: str) -> list[str | None]:
     ],
 )
 def test_markdown_becomes_html(text: str, html: str) -> None:
-    shown = str(prose(text, {} if text.startswith("[1]:") else _KNOWN))
+    shown = str(render_markdown(text, {} if text.startswith("[1]:") else _KNOWN))
     assert html in shown
 
 
@@ -114,7 +114,7 @@ def test_whatever_is_written_stays_harmless(text: str) -> None:
 def test_very_long_text_is_shown_as_it_is() -> None:
     text = "<script>alert(1)</script> *word* " * 40_000
     started = time.monotonic()
-    shown = str(prose(text, _KNOWN))
+    shown = str(render_markdown(text, _KNOWN))
     assert time.monotonic() - started < 5
     assert LexborHTMLParser(shown).css_first("div.plain").text() == text
 
@@ -122,5 +122,5 @@ def test_very_long_text_is_shown_as_it_is() -> None:
 @pytest.mark.parametrize("piece", ["[", "![", "*a ", "`a", "<", "~~a", "[1]", "> ", "|a"])
 def test_no_text_takes_long(piece: str) -> None:
     started = time.monotonic()
-    prose((piece * 60_000)[:60_000], _KNOWN)
+    render_markdown((piece * 60_000)[:60_000], _KNOWN)
     assert time.monotonic() - started < 10

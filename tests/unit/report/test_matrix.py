@@ -3,7 +3,7 @@
 import pytest
 
 from fusion_tool.graph.result import Analysis
-from fusion_tool.report.matrix import Matrix, matrix
+from fusion_tool.report.matrix import Matrix, build_matrix
 from tests.unit.report.samples import ANALYSIS, MODELS, SEATS, response
 
 _NOTHING = Analysis(consensus=[], contradictions=[], partial_coverage=[], unique_insights=[], blind_spots=[])
@@ -14,7 +14,7 @@ def _signs(found: Matrix) -> dict[str, list[list[str]]]:
 
 
 def test_each_seat_stands_where_the_judge_put_it() -> None:
-    found = matrix(ANALYSIS, [response(seat) for seat in SEATS])
+    found = build_matrix(ANALYSIS, [response(seat) for seat in SEATS])
     assert found.seats == list(SEATS)
     assert _signs(found) == {
         "Disputed": [["a", "b", "a"]],
@@ -31,14 +31,14 @@ def test_each_seat_stands_where_the_judge_put_it() -> None:
 
 def test_two_seats_of_one_model_are_told_by_their_labels() -> None:
     answers = [response("opus"), response("opus-2").model_copy(update={"model": "opus"})]
-    found = matrix(
+    found = build_matrix(
         Analysis(**{**_NOTHING.model_dump(), "unique_insights": [{"model": "opus", "insight": "x"}]}), answers
     )
     assert _signs(found) == {"Said by one": [["★", ""]]}
 
 
 def test_a_name_that_is_no_seat_is_shown_beside_the_point() -> None:
-    found = matrix(
+    found = build_matrix(
         Analysis(**{**_NOTHING.model_dump(), "partial_coverage": [{"models": ["A", MODELS[SEATS[0]]], "point": "x"}]}),
         [response(SEATS[0])],
     )
@@ -47,12 +47,12 @@ def test_a_name_that_is_no_seat_is_shown_beside_the_point() -> None:
 
 
 def test_a_seat_of_two_waves_has_one_column() -> None:
-    assert matrix(_NOTHING, [response("a"), response("b"), response("a", wave=2)]).seats == ["a", "b"]
+    assert build_matrix(_NOTHING, [response("a"), response("b"), response("a", wave=2)]).seats == ["a", "b"]
 
 
 @pytest.mark.parametrize("sides", [1, 26, 40])
 def test_every_side_has_a_sign_of_its_own(sides: int) -> None:
     stances = [{"model": f"m{n}", "stance": f"s{n}"} for n in range(sides)]
     dispute = {"topic": "t", "stances": stances}
-    found = matrix(Analysis(**{**_NOTHING.model_dump(), "contradictions": [dispute]}), [])
+    found = build_matrix(Analysis(**{**_NOTHING.model_dump(), "contradictions": [dispute]}), [])
     assert len({sign for sign, _, _ in found.groups[0][1][0].stances}) == sides

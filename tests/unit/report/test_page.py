@@ -7,13 +7,13 @@ from typing import Any, get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from fusion_tool.budget.usage import CostSource, Stage, Usage
+from fusion_tool.budget.usage import CostSource, StageName, Usage
 from fusion_tool.errors import REASONS, ConfigError
 from fusion_tool.graph.result import Degradation, Support
 from fusion_tool.grounding.sources import Kind
 from fusion_tool.report.labels import KINDS, LOSSES, PRICES, STAGES, VERDICTS
 from fusion_tool.report.labels import REASONS as TOLD
-from fusion_tool.report.page import page as filled
+from fusion_tool.report.page import render_page as filled
 from fusion_tool.report.run import FailedRun, to_html
 from tests.unit import results
 from tests.unit.report.samples import IDS, SEATS, response, seen, source, texts, three_seats, tree
@@ -28,7 +28,7 @@ EVIL = '"><script>alert(1)</script><img src=https://example.org/x onerror=alert(
         (TOLD, REASONS),
         (VERDICTS, get_args(Support)),
         (KINDS, get_args(Kind)),
-        (STAGES, get_args(Stage)),
+        (STAGES, get_args(StageName)),
         (PRICES, get_args(CostSource)),
     ],
 )

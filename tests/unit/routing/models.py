@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.models.providers import PROVIDERS, fallback_of
-from fusion_tool.routing.policy.allowed import allowed
-from fusion_tool.routing.policy.restrict import Allowed
+from fusion_tool.models.providers import PROVIDERS, with_model
+from fusion_tool.routing.policy.allowed import apply_bans
+from fusion_tool.routing.policy.restrict import RestrictedConfig
 from fusion_tool.routing.profiles import load_profiles
 
 PROFILES = load_profiles(Path("/nonexistent"))
@@ -21,10 +21,10 @@ OWN_KEYS = ["openai", "anthropic", "google_genai", "deepseek", "xai", "mistralai
 assert set(OWN_KEYS) <= set(PROVIDERS)
 
 
-def left_of(config: FusionConfig, keyed: frozenset[str] | set[str] = OPENROUTER, **changed: Any) -> Allowed:
+def left_of(config: FusionConfig, keyed: frozenset[str] | set[str] = OPENROUTER, **changed: Any) -> RestrictedConfig:
     """What a run may use of `config` with some of its fields changed."""
     config = config.model_copy(update=changed) if changed else config
-    return allowed(config, profiles=PROFILES, keyed=frozenset(keyed), today=TODAY)
+    return apply_bans(config, profiles=PROFILES, keyed=frozenset(keyed), today=TODAY)
 
 
 def roles(config: FusionConfig) -> list[Panelist]:
@@ -35,7 +35,7 @@ def asked(config: FusionConfig) -> Iterator[Panelist]:
     """Every model that a run of `config` may call, in every role, as the panelist that it is called as."""
     for one in roles(config):
         for model in (one.model, *one.fallbacks):
-            yield fallback_of(one, model)
+            yield with_model(one, model)
 
 
 def models(config: FusionConfig) -> list[str]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fusion_tool.config.schema import FusionConfig, Limits, Panelist
 from fusion_tool.errors import ConfigError
-from fusion_tool.routing.candidates import refusals
+from fusion_tool.routing.candidates import rejection_rule
 from fusion_tool.routing.choose import choose
 from fusion_tool.routing.classifier.signals import DOMAINS, Signals
 from fusion_tool.routing.profiles import load_profiles
@@ -42,9 +42,12 @@ def told(domain="coding", **given):
 
 
 def chosen(profiles, signals, config=OWN, **given):
-    refusal = refusals(config, profiles=profiles, keyed=None)
+    refusal = rejection_rule(config, profiles=profiles, keyed=None)
     return choose(
-        "question", "", config, **{"profiles": profiles, "today": TODAY, "signals": signals, "refusal": refusal} | given
+        "question",
+        "",
+        config,
+        **{"profiles": profiles, "today": TODAY, "signals": signals, "rejection_of": refusal} | given,
     )
 
 
@@ -204,8 +207,8 @@ def test_only_open_weights(profiles):
 
 
 def test_without_openrouter_a_vendor_is_asked_directly(profiles):
-    refusal = refusals(OWN, profiles=profiles, keyed={"anthropic"})
-    assert models(chosen(profiles, told(), refusal=refusal)) == ["anthropic:claude-opus-4-6"]
+    refusal = rejection_rule(OWN, profiles=profiles, keyed={"anthropic"})
+    assert models(chosen(profiles, told(), rejection_of=refusal)) == ["anthropic:claude-opus-4-6"]
 
 
 @pytest.mark.parametrize("gone", [GLM, GPT, OPUS, GEMINI])
@@ -219,7 +222,7 @@ def test_a_withdrawn_model_is_not_chosen(profiles):
     profiles = changed(profiles, "z-ai/glm-5", retires_on=TODAY)
     choice = chosen(profiles, told())
     assert models(choice) == [GPT]
-    assert "withdrawn since 2026-04-01" in [one.why_not for one in choice.candidates]
+    assert "withdrawn since 2026-04-01" in [one.rejection for one in choice.candidates]
 
 
 def test_a_question_too_long_for_a_model_goes_elsewhere(profiles):
@@ -295,4 +298,4 @@ def test_an_unpriced_model_is_not_chosen(profiles):
     fast = profiles["z-ai/glm-5"].model_copy(update={"id": "nobody/nothing"})
     choice = chosen({"nobody/nothing": fast, **profiles}, told())
     assert models(choice) == [GLM]
-    assert "no known price" in [one.why_not for one in choice.candidates]
+    assert "no known price" in [one.rejection for one in choice.candidates]

@@ -80,8 +80,8 @@ def test_a_model_is_added_by_one_table(tmp_path):
 def test_one_key_of_a_known_model_is_corrected(tmp_path, shipped):
     changed = write(tmp_path, f'["{GLM}"]\nretires_on = 2026-12-31\n')[GLM]
     assert changed == shipped[GLM].model_copy(update={"retires_on": date(2026, 12, 31)})
-    assert not changed.retired(date(2026, 12, 30))
-    assert changed.retired(date(2026, 12, 31))
+    assert not changed.is_retired(date(2026, 12, 30))
+    assert changed.is_retired(date(2026, 12, 31))
 
 
 def test_what_was_measured_wins_and_the_published_stays(tmp_path):

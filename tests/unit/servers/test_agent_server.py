@@ -5,8 +5,14 @@ import pytest
 from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.errors import ConfigError
-from fusion_tool.servers.agent_server import OFFERED, WishedLimits, context_of, operators_config, refuse_operators
-from fusion_tool.servers.overrides import OPERATORS, SETTABLE
+from fusion_tool.servers.agent_server import (
+    OFFERED,
+    WishedLimits,
+    context_schema,
+    load_operator_config,
+    reject_operator_settings,
+)
+from fusion_tool.servers.overrides import OPERATOR_ONLY, OVERRIDABLE
 
 OPERATOR = FusionConfig(
     panel=("openrouter:a/one", "openrouter:b/two"), strategy="cascade", bash="off", limits=Limits(usd=1, seconds=60)
@@ -14,20 +20,20 @@ OPERATOR = FusionConfig(
 
 
 def test_the_form_offers_what_a_caller_may_set_and_nothing_else():
-    form = context_of(OPERATOR).model_json_schema()
-    assert set(form["properties"]) == set(SETTABLE)
+    form = context_schema(OPERATOR).model_json_schema()
+    assert set(form["properties"]) == set(OVERRIDABLE)
     assert set(WishedLimits.model_fields) == set(Limits.model_fields)
     assert all(one.get("description") or "$ref" in str(one) for one in form["properties"].values())
 
 
 def test_a_form_that_was_not_filled_in_leaves_everything_as_configured():
-    context = context_of(OPERATOR)
+    context = context_schema(OPERATOR)
     untouched = dict.fromkeys(context.model_fields)
     assert context() == context(**untouched) == context(limits=dict.fromkeys(Limits.model_fields)) == OPERATOR
 
 
 def test_wishes_are_fulfilled_within_the_operators_settings():
-    config = context_of(OPERATOR)(
+    config = context_schema(OPERATOR)(
         models=["two"], strategy="solo", limits={"seconds": 9}, excluded_domains=["a.example"]
     )
     assert isinstance(config, FusionConfig)
@@ -50,13 +56,13 @@ def test_wishes_are_fulfilled_within_the_operators_settings():
 )
 def test_what_goes_beyond_them_is_refused(wishes, field):
     with pytest.raises(ConfigError) as refused:
-        context_of(OPERATOR)(**wishes)
+        context_schema(OPERATOR)(**wishes)
     assert refused.value.field == field
 
 
 def test_without_an_operators_file_a_preset_stands_in(monkeypatch):
     monkeypatch.delenv("OPENROUTER_API_KEY", raising=False)
-    context = context_of(None)
+    context = context_schema(None)
     with pytest.raises(ConfigError, match="set OPENROUTER_API_KEY, or choose the preset 'local'"):
         context()
     assert context(preset="fast").panel == preset("fast").panel
@@ -69,21 +75,21 @@ def test_no_preset_is_offered_that_would_have_to_ask_somebody():
     assert "local" in OFFERED
 
 
-@pytest.mark.parametrize("name", sorted(OPERATORS))
+@pytest.mark.parametrize("name", sorted(OPERATOR_ONLY))
 def test_what_is_the_operators_is_refused_by_name(name):
     with pytest.raises(ConfigError, match=f"^{name}: only the operator of this server may set it"):
-        refuse_operators({"thread_id": "1", name: None})
+        reject_operator_settings({"thread_id": "1", name: None})
 
 
 def test_what_is_not_is_let_through():
-    refuse_operators({"thread_id": "1", "model": "openrouter:a/one", **dict.fromkeys(SETTABLE)})
+    reject_operator_settings({"thread_id": "1", "model": "openrouter:a/one", **dict.fromkeys(OVERRIDABLE)})
 
 
 def test_the_operators_file_is_optional_and_checked(tmp_path):
     file = tmp_path / "fusion.toml"
-    assert operators_config(file) is None
+    assert load_operator_config(file) is None
     file.write_text('panel = ["openrouter:a/one"]\nbash = "off"\n')
-    assert operators_config(file).bash == "off"
+    assert load_operator_config(file).bash == "off"
     file.write_text('panel = ["openrouter:a/one"]\nbush = "off"\n')
     with pytest.raises(ConfigError, match="bush: no such setting"):
-        operators_config(file)
+        load_operator_config(file)

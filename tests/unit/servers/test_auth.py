@@ -5,11 +5,11 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from fusion_tool import ConfigError
-from fusion_tool.servers.auth import Guard, check_address, keys_from_environment
+from fusion_tool.servers.auth import AuthMiddleware, check_address, keys_from_environment
 
 
 async def asked(headers, keys=(), path="/v1/models"):
-    transport = httpx.ASGITransport(Guard(PlainTextResponse("in"), keys))
+    transport = httpx.ASGITransport(AuthMiddleware(PlainTextResponse("in"), keys))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
         return await client.get(path, headers=headers)
 

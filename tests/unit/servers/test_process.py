@@ -8,9 +8,9 @@ import typer
 
 from fusion_tool import ConfigError, FusionConfig
 from fusion_tool.cli.commands.serve import how_to_call, serve
-from fusion_tool.config.installation import require
+from fusion_tool.config.installation import require_extra
 from fusion_tool.servers.app import Options
-from fusion_tool.servers.process import Address
+from fusion_tool.servers.process import ServerAddress
 from fusion_tool.servers.process import serve as serve_at
 from fusion_tool.testing import fake_config
 
@@ -33,26 +33,26 @@ def refused(options, address):
 
 
 def test_another_address_needs_keys():
-    error = refused(Options(fake_config()), Address("0.0.0.0", 0))  # noqa: S104 - it is refused
+    error = refused(Options(fake_config()), ServerAddress("0.0.0.0", 0))  # noqa: S104 - it is refused
     assert error.field == "host"
     assert "FUSION_SERVER_KEYS" in error.message
 
 
 def test_a_model_that_cannot_work_is_told_before_anybody_connects():
-    error = refused(Options(FusionConfig(panel=("openrouter:a/b",))), Address(port=0))
+    error = refused(Options(FusionConfig(panel=("openrouter:a/b",))), ServerAddress(port=0))
     assert (error.field, "OPENROUTER_API_KEY" in error.message) == ("panel.0.model", True)
 
 
 def test_so_is_one_of_a_preset_and_the_agents():
-    assert refused(Options(fake_config(), presets=("fast",)), Address(port=0)).field == "preset fast.model"
+    assert refused(Options(fake_config(), presets=("fast",)), ServerAddress(port=0)).field == "preset fast.model"
     agent = FusionConfig(panel=("openrouter:a/b",)).panel[0]
-    assert refused(Options(fake_config(), agent_model=agent), Address(port=0)).field == "agent_model.model"
+    assert refused(Options(fake_config(), agent_model=agent), ServerAddress(port=0)).field == "agent_model.model"
 
 
 @pytest.mark.loopback
 def test_a_port_that_is_taken():
     with socket.create_server(("127.0.0.1", 0)) as other:
-        error = refused(Options(fake_config()), Address(port=other.getsockname()[1]))
+        error = refused(Options(fake_config()), ServerAddress(port=other.getsockname()[1]))
     assert (error.field, "cannot listen on 127.0.0.1" in error.message) == ("port", True)
 
 
@@ -62,8 +62,8 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch):
         "fusion_tool.config.installation.find_spec", lambda name: None if name == "uvicorn" else found(name)
     )
     with pytest.raises(ConfigError, match=r"uvicorn not installed: pip install 'fusion-tool\[server\]'"):
-        require("server", "starlette", "uvicorn")
-    require("server", "starlette")
+        require_extra("server", "starlette", "uvicorn")
+    require_extra("server", "starlette")
 
 
 @pytest.mark.parametrize(("keys", "shown"), [((), False), (("secret",), True)])

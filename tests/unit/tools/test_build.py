@@ -96,6 +96,6 @@ async def test_documents_that_cannot_be_read_are_told_with_their_folder_and_the_
 
 
 async def test_an_index_that_cannot_be_made_is_told(folder, monkeypatch):
-    monkeypatch.setattr("fusion_tool.tools.documents.refresh.candidates", lambda _: {}[""])
+    monkeypatch.setattr("fusion_tool.tools.documents.refresh.list_documents", lambda _: {}[""])
     with pytest.raises(ConfigError, match=r"cannot index the folder .*KeyError"):
         await check_tools(config(documents=folder))

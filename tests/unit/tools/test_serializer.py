@@ -11,7 +11,7 @@ from langchain_core import messages
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Overwrite, Send
 
-from fusion_tool.tools.serializer import PlainSerializer, UnreadableRow
+from fusion_tool.tools.serializer import PlainSerializer, UnreadableRowError
 
 SERDE = PlainSerializer()
 PLAIN = st.recursive(
@@ -120,7 +120,7 @@ CRAFTED = {
 @pytest.mark.parametrize("row", CRAFTED)
 def test_a_crafted_row_is_refused_by_name_and_calls_nothing(called, row):
     kind, raw, named = CRAFTED[row]
-    with pytest.raises(UnreadableRow) as refused:
+    with pytest.raises(UnreadableRowError) as refused:
         SERDE.loads_typed((kind, raw))
     assert named in refused.value.message
     assert "\n" not in refused.value.message

@@ -156,8 +156,8 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
     verbose: Verbosity = 0,
 ) -> None:
     """Ask a panel one question: the answer and its sources on stdout, progress and the bill on stderr."""
-    from fusion_tool.cli.ask_run import Errand, Manner, carry_out
-    from fusion_tool.cli.config_options import Choices
+    from fusion_tool.cli.ask_run import AskRequest, OutputOptions, run_ask
+    from fusion_tool.cli.config_options import ConfigOptions
 
     if (question is None) == (resume is None):
         raise typer.BadParameter("give a question, or a run with --resume", param_hint="QUESTION")
@@ -167,7 +167,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         raise typer.BadParameter("choose one of --json and --events", param_hint="--json")
     if search and no_search:
         raise typer.BadParameter("choose one of --search and --no-search", param_hint="--search")
-    choices = Choices(
+    choices = ConfigOptions(
         preset=preset,
         config=config,
         models=tuple(model or ()),
@@ -193,5 +193,5 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         quorum=quorum,
         grace_seconds=grace,
     )
-    manner = Manner(as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose, report=report)
-    raise typer.Exit(carry_out(Errand(question, context, resume, keep=not no_keep), choices, manner))
+    options = OutputOptions(as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose, report=report)
+    raise typer.Exit(run_ask(AskRequest(question, context, resume, keep=not no_keep), choices, options))

@@ -39,12 +39,12 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
     as_json: Annotated[bool, typer.Option("--json", help="The estimate as JSON.")] = False,
 ) -> None:
     """Show the expected and the worst bill of a question, stage by stage, before anything is spent."""
-    from fusion_tool.cli.config_options import Choices
+    from fusion_tool.cli.config_options import ConfigOptions
     from fusion_tool.config.loading import DEFAULT_PRESET
     from fusion_tool.errors import ConfigError
     from fusion_tool.graph.estimate import estimate as estimated
 
-    choices = Choices(
+    choices = ConfigOptions(
         preset=preset or (None if config or model else DEFAULT_PRESET),  # a price needs no key
         config=config,
         models=tuple(model or ()),
@@ -60,9 +60,9 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
     )
     asked = sys.stdin.read() if question == "-" else question
     try:
-        bill = estimated(choices.configuration(), asked, context=context, versus=versus or ())
+        bill = estimated(choices.to_config(), asked, context=context, versus=versus or ())
     except ConfigError as error:
-        raise choices.blamed(error) from None
+        raise choices.in_option_terms(error) from None
     if as_json:
         sys.stdout.write(bill.model_dump_json(indent=2) + "\n")
     else:
@@ -74,7 +74,7 @@ def _show(bill: "Estimate") -> None:
 
     from fusion_tool.budget.usage import is_search
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.terminal import UNKNOWN, dollars, line
+    from fusion_tool.cli.terminal import UNKNOWN, format_usd, printable_line
 
     console = terminal.stdout()
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -83,29 +83,38 @@ def _show(bill: "Estimate") -> None:
     for row in bill.rows:
         if is_search(row.model):
             table.add_row(
-                "searches", line(row.model), "", "", dollars(row.expected.usd), "", "", dollars(row.worst.usd)
+                "searches",
+                printable_line(row.model),
+                "",
+                "",
+                format_usd(row.expected.usd),
+                "",
+                "",
+                format_usd(row.worst.usd),
             )
             continue
         name = row.seat or _STAGES[row.stage]
-        table.add_row(line(name, 64), line(row.model), *_cells(row.expected), *_cells(row.worst))
+        table.add_row(printable_line(name, 64), printable_line(row.model), *_cells(row.expected), *_cells(row.worst))
     more = " + unknown" if bill.unpriced else ""
     table.add_row("total", "", *_cells(bill.expected, more), *_cells(bill.worst, more), style="bold")
     console.print(table)
     for versus in bill.versus:
         ratio = UNKNOWN if versus.ratio is None else f"{versus.ratio:.1f} times that"
-        alone = f"{line(versus.model)} alone: {dollars(versus.expected.usd)}"
+        alone = f"{printable_line(versus.model)} alone: {format_usd(versus.expected.usd)}"
         console.print(f"\n{alone} expected; this run: {ratio}", soft_wrap=True)
     if bill.unpriced:
-        console.print(f"\nWithout a known price: {', '.join(map(line, bill.unpriced))}", soft_wrap=True)
+        console.print(f"\nWithout a known price: {', '.join(map(printable_line, bill.unpriced))}", soft_wrap=True)
     if bill.refused:
-        console.print(f"\nThis run would be refused: {line(bill.refused, 500)}", style="yellow", soft_wrap=True)
+        console.print(
+            f"\nThis run would be refused: {printable_line(bill.refused, 500)}", style="yellow", soft_wrap=True
+        )
     console.print("\nAssumed:")
     for assumption in bill.assumptions:
         console.print(f"- {assumption}", soft_wrap=True)
 
 
 def _cells(amount: "Amount", more: str = "") -> tuple[str, str, str]:
-    from fusion_tool.cli.terminal import dollars
+    from fusion_tool.cli.terminal import format_usd
 
-    usd = dollars(amount.usd)
+    usd = format_usd(amount.usd)
     return f"{amount.input_tokens:,}", f"{amount.output_tokens:,}", usd if amount.usd is None else usd + more

@@ -11,14 +11,14 @@ def presets() -> None:
     from rich.table import Table
 
     from fusion_tool.cli import terminal
-    from fusion_tool.config.presets import OLLAMA, preset_about, preset_names
+    from fusion_tool.config.presets import OLLAMA, preset_description, preset_names
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
     for name in ("preset", "what for", "panel", "judge and synthesizer", "needs"):
         table.add_column(name, overflow="fold", no_wrap=name == "preset")
     for name in preset_names():
         row = ("whatever is installed", "the largest of them", "ollama serve") if name == OLLAMA else _row(name)
-        table.add_row(name, preset_about(name), *row)
+        table.add_row(name, preset_description(name), *row)
     terminal.stdout().print(table)
 
 
@@ -28,10 +28,10 @@ def _row(name: str) -> tuple[str, str, str]:
     config = preset(name)
     panel = [seat.model_name for seat in config.panel]
     judges = list(dict.fromkeys([config.judge_or_default.model_name, config.synthesizer_or_default.model_name]))
-    return _listed(panel), _listed(judges), _needs([*panel, *judges])
+    return _model_lines(panel), _model_lines(judges), _needs([*panel, *judges])
 
 
-def _listed(models: list[str]) -> str:
+def _model_lines(models: list[str]) -> str:
     """A model a line, without the provider, which the last column tells."""
     counts = Counter(model.partition(":")[2] for model in models)
     return "\n".join(f"{model} ({n} times)" if n > 1 else model for model, n in counts.items())
@@ -60,23 +60,23 @@ def list_(context: typer.Context) -> None:
 
     from rich.table import Table
 
-    from fusion_tool.api.run_store import KEEP_DAYS, default_path, kept_runs
+    from fusion_tool.api.run_store import KEEP_DAYS, default_path, list_runs
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.terminal import UNKNOWN, line
+    from fusion_tool.cli.terminal import UNKNOWN, printable_line
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("run", "last step", "state", "question"):
         table.add_column(name, no_wrap=name != "question", overflow="fold")
     problems = []
-    for run in asyncio.run(kept_runs()):
+    for run in asyncio.run(list_runs()):
         state = f"{run.status} before {run.stage}" if run.stage else run.status
-        at = f"{run.at.astimezone():%Y-%m-%d %H:%M}" if run.at else UNKNOWN
-        table.add_row(line(run.id), at, state, line(run.question, 60))
+        at = f"{run.last_step_at.astimezone():%Y-%m-%d %H:%M}" if run.last_step_at else UNKNOWN
+        table.add_row(printable_line(run.id), at, state, printable_line(run.question, 60))
         problems += [f"warning: {run.problem}; 'fusion-tool runs delete' removes it"] if run.problem else []
     if table.row_count:
         terminal.stdout().print(table)
     for problem in problems:
-        terminal.stderr().print(line(problem, 400), soft_wrap=True)
+        terminal.stderr().print(printable_line(problem, 400), soft_wrap=True)
     terminal.stderr().print(f"kept in {default_path()}, each for {KEEP_DAYS:g} days", style="dim", soft_wrap=True)
 
 

@@ -24,23 +24,25 @@ def models(
     from datetime import UTC, datetime, timedelta
 
     from fusion_tool.cli import model_listings
-    from fusion_tool.cli.config_options import Choices
-    from fusion_tool.cli.model_health import Fared, print_fared, print_json
+    from fusion_tool.cli.config_options import ConfigOptions
+    from fusion_tool.cli.model_health import HealthReport, print_health, print_health_json
     from fusion_tool.config.loading import DEFAULT_PRESET
-    from fusion_tool.models.health import learn, standing, summary
+    from fusion_tool.models.health import load_recent_now, statistics, status
 
-    choices = Choices(preset=preset or (None if config else DEFAULT_PRESET), config=config)
-    configured = model_listings.candidates(choices.configuration())
+    choices = ConfigOptions(preset=preset or (None if config else DEFAULT_PRESET), config=config)
+    configured = model_listings.candidates(choices.to_config())
     now = datetime.now(UTC)
-    learn()
-    rows = [(row, standing(row.model)) for row in summary(now - timedelta(days=days))]
-    names = [row.model for row, _ in rows] + [one.model_name for one in configured]
-    warnings = model_listings.retiring(names, now.date())
+    load_recent_now()
+    rows = [(row, status(row.model)) for row in statistics(now - timedelta(days=days))]
+    names = [row.model for row, _ in rows] + [panelist.model_name for panelist in configured]
+    warnings = model_listings.retiring_models(names, now.date())
     if check:
         warnings += asyncio.run(
-            model_listings.unlisted([*configured, *model_listings.recorded(names), *model_listings.profiled()])
+            model_listings.unlisted_models(
+                [*configured, *model_listings.recorded_models(names), *model_listings.profiled_models()]
+            )
         )
-    (print_json if as_json else print_fared)(Fared(days, rows, warnings, was_checked=check))
+    (print_health_json if as_json else print_health)(HealthReport(days, rows, warnings, was_checked=check))
 
 
 model = typer.Typer(

@@ -40,11 +40,11 @@ def route(  # noqa: PLR0913 - each is an option of the command line
     as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False,
 ) -> None:
     """Show which models --strategy auto would ask, how, and why, before anything is spent."""
-    from fusion_tool.cli.config_options import Choices
+    from fusion_tool.cli.config_options import ConfigOptions
     from fusion_tool.config.loading import DEFAULT_PRESET
     from fusion_tool.errors import ConfigError
 
-    choices = Choices(
+    choices = ConfigOptions(
         preset=preset or (None if config or model else DEFAULT_PRESET),  # a plan needs no key
         config=config,
         models=tuple(model or ()),
@@ -59,17 +59,17 @@ def route(  # noqa: PLR0913 - each is an option of the command line
     )
     asked = sys.stdin.read() if question == "-" else question
     try:
-        settings = choices.configuration()
-        choice = _chosen(asked, context, settings, nearest=nearest)
+        settings = choices.to_config()
+        choice = _choose(asked, context, settings, nearest=nearest)
     except ConfigError as error:
-        raise choices.blamed(error) from None
+        raise choices.in_option_terms(error) from None
     if as_json:
         _dump(choice)
     else:
         _show(choice, settings)
 
 
-def _chosen(question: str, context: str, config: "FusionConfig", *, nearest: bool) -> "Choice":
+def _choose(question: str, context: str, config: "FusionConfig", *, nearest: bool) -> "Choice":
     import asyncio
 
     from fusion_tool.errors import ConfigError
@@ -96,7 +96,7 @@ def _dump(choice: "Choice") -> None:
         "reason": choice.reason,
         "usd": choice.usd,
         "signals": choice.signals.model_dump(mode="json"),
-        "candidates": [asdict(one) for one in choice.candidates],
+        "candidates": [asdict(candidate) for candidate in choice.candidates],
     }
     sys.stdout.write(json.dumps(plan, indent=2) + "\n")
 
@@ -105,23 +105,23 @@ def _show(choice: "Choice", config: "FusionConfig") -> None:
     from rich.table import Table
 
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.terminal import dollars, line
+    from fusion_tool.cli.terminal import format_usd, printable_line
 
     console = terminal.stdout()
-    console.print(line(choice.reason, 1000), soft_wrap=True)
-    console.print(f"\n{choice.strategy}: {dollars(choice.usd)} expected", style="bold")
+    console.print(printable_line(choice.reason, 1000), soft_wrap=True)
+    console.print(f"\n{choice.strategy}: {format_usd(choice.usd)} expected", style="bold")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("", "model", "where it fails"):
         table.add_column(column, overflow="fold")
     for number, seat in enumerate(choice.panel, start=1):
-        table.add_row(f"seat {number}", line(seat.model_name), line(", ".join(seat.fallbacks)))
+        table.add_row(f"seat {number}", printable_line(seat.model_name), printable_line(", ".join(seat.fallbacks)))
     if choice.strategy != "solo":
         for role, given, kept in (
             ("judge", choice.judge, config.judge_or_default),
             ("synthesis", choice.synthesizer, config.synthesizer_or_default),
         ):
-            one = given or kept
-            table.add_row(role, line(one.model_name), line(", ".join(one.fallbacks)))
+            note = given or kept
+            table.add_row(role, printable_line(note.model_name), printable_line(", ".join(note.fallbacks)))
     console.print(table)
     _show_candidates(choice.candidates)
 
@@ -130,17 +130,19 @@ def _show_candidates(candidates: "tuple[Candidate, ...]") -> None:
     from rich.table import Table
 
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.terminal import UNKNOWN, dollars, line
+    from fusion_tool.cli.terminal import UNKNOWN, format_usd, printable_line
 
     console = terminal.stdout()
-    told = [one for one in candidates if one.why_not != _UNKNOWN_QUALITY]
+    told = [candidate for candidate in candidates if candidate.rejection != _UNKNOWN_QUALITY]
     table = Table(box=None, pad_edge=False, header_style="bold", title="\nConsidered", title_justify="left")
     for column in ("model", "score", "of the best", "one seat", "why not"):
         table.add_column(column, justify="left" if column in ("model", "why not") else "right", overflow="fold")
-    for one in told:
-        score = UNKNOWN if one.score is None else f"{one.score:g}"
-        quality = UNKNOWN if one.quality is None else f"{one.quality:.3f}"
-        table.add_row(line(one.model), score, quality, dollars(one.usd), line(one.why_not or ""))
+    for note in told:
+        score = UNKNOWN if note.score is None else f"{note.score:g}"
+        quality = UNKNOWN if note.quality is None else f"{note.quality:.3f}"
+        table.add_row(
+            printable_line(note.model), score, quality, format_usd(note.usd), printable_line(note.rejection or "")
+        )
     if told:
         console.print(table)
     if len(told) < len(candidates):

@@ -9,7 +9,7 @@ from fusion_tool.cli.commands.ask import _preset_names
 
 if TYPE_CHECKING:
     from fusion_tool.config.schema import FusionConfig
-    from fusion_tool.servers.mcp.server import Options
+    from fusion_tool.servers.mcp.server import McpOptions
 
 _PANEL, _ADDRESS, _LIMITS = "What is served", "Address and processes", "Limits"
 _ROWS = [
@@ -83,18 +83,18 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
 ) -> None:
     """Serve the panel to OpenAI's clients: POST /v1/chat/completions, GET /v1/models, /healthz, /metrics."""
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.config_options import Choices
-    from fusion_tool.config.installation import require
+    from fusion_tool.cli.config_options import ConfigOptions
+    from fusion_tool.config.installation import require_extra
     from fusion_tool.config.schema import Panelist
 
-    require("server", "starlette", "uvicorn", "prometheus_client")
+    require_extra("server", "starlette", "uvicorn", "prometheus_client")
     from fusion_tool.servers.app import Options
     from fusion_tool.servers.auth import keys_from_environment
-    from fusion_tool.servers.process import Address
+    from fusion_tool.servers.process import ServerAddress
     from fusion_tool.servers.process import serve as serve_at
 
     options = Options(
-        config=Choices(preset=preset, config=config).configuration(),
+        config=ConfigOptions(preset=preset, config=config).to_config(),
         presets=tuple(dict.fromkeys([*([preset] if preset else []), *(also or ())])),
         agent_model=None if agent_model is None else Panelist(model=agent_model),
         max_runs=max_runs,
@@ -105,7 +105,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     try:
         serve_at(
             options,
-            Address(host, port, workers, drain_seconds),
+            ServerAddress(host, port, workers, drain_seconds),
             on_listening=lambda url: console.print(how_to_call(url, options.keys), soft_wrap=True),
         )
     except KeyboardInterrupt:  # the server has drained
@@ -166,15 +166,15 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
     ] = 8000,
 ) -> None:
     """Serve the panel as the tool fusion_research to MCP clients, over standard input and output or HTTP."""
-    from fusion_tool.cli.config_options import Choices
-    from fusion_tool.config.installation import require
+    from fusion_tool.cli.config_options import ConfigOptions
+    from fusion_tool.config.installation import require_extra
 
-    require("mcp", "mcp")
-    from fusion_tool.servers.mcp.server import Options
+    require_extra("mcp", "mcp")
+    from fusion_tool.servers.mcp.server import McpOptions
 
-    chosen = Choices(preset=preset, config=config).configuration()
+    chosen = ConfigOptions(preset=preset, config=config).to_config()
     _check(chosen)
-    options = Options(chosen, max_runs=max_runs, is_structured=not text_only)
+    options = McpOptions(chosen, max_runs=max_runs, is_structured=not text_only)
     if http:
         _listen(options, host, port)
     else:
@@ -189,18 +189,18 @@ def _check(config: "FusionConfig") -> None:
     check_models([*seats, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)])
 
 
-def _talk(options: "Options") -> None:
-    from fusion_tool.cli.errors import Interrupted, exit_status
-    from fusion_tool.cli.signals import run_until_signalled
+def _talk(options: "McpOptions") -> None:
+    from fusion_tool.cli.errors import InterruptError, exit_status
+    from fusion_tool.cli.signals import run_until_signal
     from fusion_tool.servers.mcp.transports import serve_stdio
 
     try:
-        run_until_signalled(serve_stdio(options))
-    except (Interrupted, KeyboardInterrupt) as signal:  # its runs have ended
+        run_until_signal(serve_stdio(options))
+    except (InterruptError, KeyboardInterrupt) as signal:  # its runs have ended
         raise typer.Exit(exit_status(signal)) from None
 
 
-def _listen(options: "Options", host: str, port: int) -> None:
+def _listen(options: "McpOptions", host: str, port: int) -> None:
     from fusion_tool.cli import terminal
     from fusion_tool.servers.auth import keys_from_environment
     from fusion_tool.servers.mcp.transports import serve_http

@@ -36,7 +36,7 @@ def preset_names() -> tuple[str, ...]:
     return (*_tables(), OLLAMA)
 
 
-def preset_about(name: str) -> str:
+def preset_description(name: str) -> str:
     """One line on what the preset is for."""
     if name == OLLAMA:
         return "up to three installed models, of different families, of a running Ollama"

@@ -11,26 +11,26 @@ from fusion_tool.errors import ConfigError
 from fusion_tool.evals.graders.rubric import Grader, Verdict
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.rows import VerdictRow, digest
-from fusion_tool.evals.runner import Watcher
+from fusion_tool.evals.runner import EvalProgress
 from fusion_tool.evals.tasks import Task
 
 _TEXTS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class Wanted:
+class UngradedText:
     """One text to be graded, and the verdicts on it that are there."""
 
     task: Task
     text: str
-    known: tuple[Verdict, ...]
+    verdicts: tuple[Verdict, ...]
 
     def missing(self, passes: int) -> int:
         """How many verdicts it still needs."""
-        return len(self.task.rubric) * passes - sum(verdict.met is not None for verdict in self.known)
+        return len(self.task.rubric) * passes - sum(verdict.met is not None for verdict in self.verdicts)
 
 
-def wanted(results: Results, *, arms: Sequence[str] | None = None, seats: bool = False) -> list[Wanted]:
+def ungraded_texts(results: Results, *, arms: Sequence[str] | None = None, seats: bool = False) -> list[UngradedText]:
     """The texts that still need verdicts of the folder's judge.
 
     Args:
@@ -40,59 +40,59 @@ def wanted(results: Results, *, arms: Sequence[str] | None = None, seats: bool =
     """
     known, texts = results.known_verdicts(), dict[tuple[str, str], str]()
     tasks = {task.id: task for task in results.tasks.tasks if task.rubric}
-    for (arm, task), row in results.answers.items():
-        if task not in tasks or (arms is not None and arm not in arms) or row.reason is not None or row.refused:
+    for (arm, task), row in results.answer_rows.items():
+        if task not in tasks or (arms is not None and arm not in arms) or row.reason is not None or row.is_refusal:
             continue
         for text in (row.text, *(row.seat_texts().values() if seats else ())):
             texts.setdefault((task, digest(text)), text)
-    found = [Wanted(tasks[task], text, tuple(known.get((task, key), ()))) for (task, key), text in texts.items()]
-    return [one for one in found if one.missing(results.manifest.passes)]
+    found = [UngradedText(tasks[task], text, tuple(known.get((task, key), ()))) for (task, key), text in texts.items()]
+    return [text for text in found if text.missing(results.manifest.passes)]
 
 
 async def grade_all(
     results: Results,
-    texts: Sequence[Wanted],
+    texts: Sequence[UngradedText],
     *,
     concurrency: int = 8,
     session: Session | None = None,
-    watcher: Watcher | None = None,
+    progress: EvalProgress | None = None,
 ) -> None:
     """Get the verdicts that `texts` lack.
 
     Args:
         results: Receives the rows; its manifest names the judge and the passes.
-        texts: As `wanted` gives them.
+        texts: As `ungraded_texts` gives them.
         concurrency: Calls at once.
         session: What they may spend.
-        watcher: Told of each new verdict.
+        progress: Told of each new verdict.
 
     Raises:
         ConfigError: The judge cannot be asked.
         ValueError: The folder has no judge.
         FusionError: The folder cannot be written; what was written before is kept.
     """
-    judge, watcher = results.manifest.judge_model, watcher or Watcher()
+    judge, progress = results.manifest.judge_model, progress or EvalProgress()
     if judge is None:
         raise ValueError("the folder has no judge")
     ledger = session.ledger if session else None
     grader = Grader(judge, passes=results.manifest.passes, concurrency=concurrency, ledger=ledger)
     room = asyncio.Semaphore(_TEXTS_AT_ONCE)
 
-    async def one(text: Wanted) -> None:
+    async def grade_text(text: UngradedText) -> None:
         key = digest(text.text)
 
         def keep(verdict: Verdict) -> None:
-            results.judged(VerdictRow(task=text.task.id, text=key, judge=judge.model_name, verdict=verdict))
-            watcher.advances()
-            watcher.pays(verdict.calls)
+            results.add_verdict(VerdictRow(task=text.task.id, text=key, judge=judge.model_name, verdict=verdict))
+            progress.advance()
+            progress.add_calls(verdict.calls)
 
         async with room:
-            await grader.grade(text.task, text.text, known=text.known, on_verdict=keep)
+            await grader.grade(text.task, text.text, verdicts=text.verdicts, on_verdict=keep)
 
     try:
         async with asyncio.TaskGroup() as group:
             for text in texts:
-                group.create_task(one(text))
+                group.create_task(grade_text(text))
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from fusion_tool.evals.tasks import Task
 from fusion_tool.grounding.closed_answers.compare import compare_closed
 from fusion_tool.grounding.closed_answers.extraction import final_answers
-from fusion_tool.grounding.closed_answers.question import asked
+from fusion_tool.grounding.closed_answers.question import expected_answer
 
 How: TypeAlias = Literal["exact", "numeric", "normalised"]
 
@@ -53,23 +53,27 @@ def _how(question: str, answer: str, finals: list[str], reference: str) -> How |
     compared = compare_closed(question, [answer, json.dumps({"answer": reference})])
     if compared.closed and len(compared.groups) == 1:
         return "numeric"
-    fold = _unquoted if asked(question).code else _folded  # in code a letter's case and each blank count
+    fold = _strip_quotes if expected_answer(question).code else _fold  # in code a letter's case and each blank count
     plain, number = fold(reference), _bare_number(reference)
     if plain and any(fold(final) == plain for final in finals):
         return "normalised"
-    if number is not None and not asked(question).code and any(_only_number(final) == number for final in finals):
+    if (
+        number is not None
+        and not expected_answer(question).code
+        and any(_only_number(final) == number for final in finals)
+    ):
         return "normalised"
     return None
 
 
-def _unquoted(text: str) -> str:
+def _strip_quotes(text: str) -> str:
     quoted = _QUOTED.fullmatch(text)
     return quoted[2] if quoted else text
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(".")
-    return _unquoted(folded).strip()
+    return _strip_quotes(folded).strip()
 
 
 def _bare_number(text: str) -> Fraction | None:

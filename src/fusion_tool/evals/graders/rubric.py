@@ -16,14 +16,14 @@ import json_repair
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict
 
-from fusion_tool.budget.ledger import Ledger, Tab
+from fusion_tool.budget.ledger import Ledger, StageBudget
 from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import Reason
 from fusion_tool.evals.tasks import Criterion, Task
 from fusion_tool.graph.prompts import render
-from fusion_tool.models.call import Account, CallFailed, Reply, ask
-from fusion_tool.models.capabilities import first_taken, traits_of, ways_of_asking
+from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model
+from fusion_tool.models.capabilities import capabilities_of, first_accepted, structured_output_methods
 from fusion_tool.models.factory import chat_model
 from fusion_tool.tools.untrusted import fence
 
@@ -44,7 +44,7 @@ SCHEMA: dict[str, Any] = {
 """The explanation comes first, so that the verdict follows from it."""
 
 
-class InvalidVerdict(ValueError):  # noqa: N818 - it names what the reply is
+class InvalidVerdictError(ValueError):
     """A judge's reply that holds no verdict; the message tells the judge what is wrong."""
 
 
@@ -70,24 +70,24 @@ class Verdict(BaseModel):
     calls: tuple[Call, ...] = ()
 
 
-def parse(reply: str | Mapping[str, Any]) -> tuple[bool, str]:
+def parse_verdict(reply: str | Mapping[str, Any]) -> tuple[bool, str]:
     """Whether the statement is met, and the explanation; tolerant of fences, prose around JSON and bad commas.
 
     Raises:
-        InvalidVerdict: The reply does not say, or says both.
+        InvalidVerdictError: The reply does not say, or says both.
     """
     value = reply if isinstance(reply, Mapping) else _object_in(reply)
     if value is not None:
         said = " ".join(str(value.get("verdict", "")).upper().replace("_", " ").split())
         if said not in _WORDS:
-            raise InvalidVerdict("'verdict' must be MET or UNMET")
+            raise InvalidVerdictError("'verdict' must be MET or UNMET")
         return _WORDS[said], str(value.get("explanation") or "").strip()
     text = str(reply).strip()
     if alone := _ALONE.fullmatch(text):
         return _WORDS[alone[1].upper()], ""
     labelled = {_WORDS[word.upper().replace("_", " ")] for word in _LABELLED.findall(text)}
     if len(labelled) != 1:
-        raise InvalidVerdict("no JSON object with 'explanation' and 'verdict'")
+        raise InvalidVerdictError("no JSON object with 'explanation' and 'verdict'")
     return labelled.pop(), text
 
 
@@ -108,7 +108,7 @@ def _ignore(_verdict: Verdict) -> None:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _GradingPrompt:
     """One criterion of one answer, in one pass."""
 
     criterion: Criterion
@@ -143,7 +143,7 @@ class Grader:
         self.calls: list[Call] = []
         """The bill of everything asked so far, cancelled calls included."""
         self._room = asyncio.Semaphore(concurrency)
-        self._tab = Tab(ledger or Ledger(usd=None, tokens=None, strategy="solo"), "judge")
+        self._tab = StageBudget(ledger or Ledger(usd=None, tokens=None, strategy="solo"), "judge")
         self._nonce = secrets.token_hex(6)
         self._ways: list[Any] | None = None
 
@@ -152,7 +152,7 @@ class Grader:
         task: Task,
         answer: str,
         *,
-        known: Collection[Verdict] = (),
+        verdicts: Collection[Verdict] = (),
         on_verdict: Callable[[Verdict], None] = _ignore,
     ) -> list[Verdict]:
         """A verdict on each criterion of `task` in each pass, in the rubric's order.
@@ -160,27 +160,27 @@ class Grader:
         Args:
             task: With a rubric.
             answer: As a reader would see it, with its sources.
-            known: Verdicts of an earlier run; those that say `MET` or `UNMET` are not asked for again.
+            verdicts: Verdicts of an earlier run; those that say `MET` or `UNMET` are not asked for again.
             on_verdict: Receives each new verdict as it comes, so that none that is paid for is lost.
 
         Raises:
             ConfigError: The judge's model cannot be made.
         """
-        kept = {(one.criterion, one.repeat): one for one in known if one.met is not None}
+        kept = {(verdict.criterion, verdict.repeat): verdict for verdict in verdicts if verdict.met is not None}
         wanted = [
-            _Asked(criterion, repeat, self._prompt(task, answer, criterion))
+            _GradingPrompt(criterion, repeat, self._prompt(task, answer, criterion))
             for repeat in range(1, self.passes + 1)
             for criterion in task.rubric
         ]
 
-        async def verdict_on(asked: _Asked) -> Verdict:
+        async def verdict_on(asked: _GradingPrompt) -> Verdict:
             if found := kept.get((asked.criterion.id, asked.repeat)):
                 return found
             verdict = await self._judge(asked)
             on_verdict(verdict)
             return verdict
 
-        await self._ways_to_ask()
+        await self._output_methods()
         try:
             async with asyncio.TaskGroup() as group:  # one that fails or is cancelled takes the others along
                 tasks = [group.create_task(verdict_on(asked)) for asked in wanted]
@@ -188,47 +188,49 @@ class Grader:
             raise failed.exceptions[0] from None
         return [task.result() for task in tasks]
 
-    async def _ways_to_ask(self) -> list[Any]:
+    async def _output_methods(self) -> list[Any]:
         if self._ways is None:
             model = await chat_model(self.judge)
-            traits = traits_of(self.judge, model)
-            self._ways = ways_of_asking(model, NAME, SCHEMA, schema_taken=traits.json_schema, tools=traits.tools)
+            traits = capabilities_of(self.judge, model)
+            self._ways = structured_output_methods(
+                model, NAME, SCHEMA, takes_schema=traits.json_schema, tools=traits.tools
+            )
         return self._ways
 
-    async def _judge(self, asked: _Asked) -> Verdict:
+    async def _judge(self, prompt: _GradingPrompt) -> Verdict:
         rows: list[Call] = []
-        verdict = Verdict(criterion=asked.criterion.id, repeat=asked.repeat, met=None)
+        verdict = Verdict(criterion=prompt.criterion.id, repeat=prompt.repeat, met=None)
         try:
             async with self._room:
-                met, explanation = await self._found(asked.prompt, rows)
+                met, explanation = await self._ask_verdict(prompt.prompt, rows)
             return verdict.model_copy(update={"met": met, "explanation": explanation, "calls": tuple(rows)})
-        except CallFailed as failed:
+        except ModelCallError as failed:
             gone = {"reason": failed.fault.reason, "explanation": failed.fault.message}
-        except InvalidVerdict as error:
+        except InvalidVerdictError as error:
             gone = {"reason": "invalid_output", "explanation": str(error)}
         finally:
             self.calls += rows
         return verdict.model_copy(update=gone | {"calls": tuple(rows)})
 
-    async def _found(self, prompt: list[BaseMessage], rows: list[Call]) -> tuple[bool, str]:
-        account = Account("judge", self.judge, self._tab, rows)
+    async def _ask_verdict(self, prompt: list[BaseMessage], rows: list[Call]) -> tuple[bool, str]:
+        account = CallContext("judge", self.judge, self._tab, rows)
         reply, way = await self._reply(prompt, account)
         try:
-            return _parsed(reply)
-        except InvalidVerdict as error:
+            return _parse_valid(reply)
+        except InvalidVerdictError as error:
             said = AIMessage(reply.text or str(reply.message.tool_calls))
             correction = HumanMessage(render("grader_retry", error=error))
-            return _parsed(await self._ask(way, [*prompt, said, correction], account))
+            return _parse_valid(await self._ask(way, [*prompt, said, correction], account))
 
-    async def _reply(self, prompt: list[BaseMessage], account: Account) -> tuple[Reply, Any]:
+    async def _reply(self, prompt: list[BaseMessage], account: CallContext) -> tuple[ModelReply, Any]:
         """The first reply in a way that the judge's endpoint takes; those that it refused are not tried again."""
-        ways = await self._ways_to_ask()
-        reply, taken = await first_taken(ways, lambda way: self._ask(way, prompt, account))
+        ways = await self._output_methods()
+        reply, taken = await first_accepted(ways, lambda way: self._ask(way, prompt, account))
         self._ways = ways[ways.index(taken) :]
         return reply, taken
 
-    async def _ask(self, way: Any, prompt: Sequence[BaseMessage], account: Account) -> Reply:
-        return await ask(way, prompt, account=account, deadline=time.monotonic() + self._seconds)
+    async def _ask(self, method: Any, prompt: Sequence[BaseMessage], account: CallContext) -> ModelReply:
+        return await call_model(method, prompt, account=account, deadline=time.monotonic() + self._seconds)
 
     def _prompt(self, task: Task, answer: str, criterion: Criterion) -> list[BaseMessage]:
         # The statement stands last: what comes before it is the same for a whole rubric, and a provider's cache has it.
@@ -243,25 +245,25 @@ class Grader:
 
 def judge_warnings(judge: Panelist, models: Iterable[Panelist]) -> list[str]:
     """What to tell a reader where the judge has a stake in the answers: it wrote some, or its own vendor did."""
-    own, vendor = _known_as(judge), _vendor(judge)
+    own, vendor = _bare_name(judge), _vendor(judge)
     others = list(models)
-    if any(_known_as(one) == own for one in others):
+    if any(_bare_name(model) == own for model in others):
         return [f"the judge {judge.model_name} also answers: models tend to favour their own answers"]
-    if kin := sorted({one.model_name for one in others if _vendor(one) == vendor}):
+    if kin := sorted({model.model_name for model in others if _vendor(model) == vendor}):
         return [f"the judge {judge.model_name} is of the same vendor as {', '.join(kin)}"]
     return []
 
 
-def _known_as(one: Panelist) -> str:
+def _bare_name(panelist: Panelist) -> str:
     """A model's name without what differs by the way to it: provider, vendor, `:free`."""
-    return one.short_name.partition(":")[0].lower().lstrip("~")
+    return panelist.short_name.partition(":")[0].lower().lstrip("~")
 
 
-def _vendor(one: Panelist) -> str:
-    provider, _, name = one.model_name.partition(":")
+def _vendor(panelist: Panelist) -> str:
+    provider, _, name = panelist.model_name.partition(":")
     return (name.rpartition("/")[0].rpartition("/")[2] or provider).lower().lstrip("~")
 
 
-def _parsed(reply: Reply) -> tuple[bool, str]:
+def _parse_valid(reply: ModelReply) -> tuple[bool, str]:
     called = reply.message.tool_calls
-    return parse(called[0]["args"] if called else reply.text)
+    return parse_verdict(called[0]["args"] if called else reply.text)

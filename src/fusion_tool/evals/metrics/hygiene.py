@@ -116,20 +116,20 @@ class ArmHygiene(BaseModel):
     supported: float | None
 
 
-def hygiene(answer: str, *, support: Sequence[Support] | None = None, cut: bool = False) -> Hygiene:
+def hygiene(answer: str, *, support: Sequence[Support] | None = None, is_cut_off: bool = False) -> Hygiene:
     """Inspect one answer.
 
     Args:
         answer: As a reader sees it.
         support: The audit's verdict on each cited source.
-        cut: Its provider said that it stopped at the token limit.
+        is_cut_off: Its provider said that it stopped at the token limit.
     """
     text = _SOURCES.sub("", answer).strip()
     prose = _CODE.sub(" ", text)
     words = len(prose.split())
     return Hygiene(
         empty=not answer.strip(),
-        truncated=cut or _breaks_off(text, words),
+        truncated=is_cut_off or _breaks_off(text, words),
         reasoning_leaked=bool(THOUGHT.search(prose) or THINKING_ALOUD.match(prose.lstrip(" \n*#>_"))),
         meta_text=bool(META.search(prose)),
         refused=words <= _SHORT and bool(REFUSAL.match(prose.lstrip())),
@@ -147,7 +147,7 @@ def hygiene_of(result: FusionResult) -> Hygiene:
 def hygiene_of_arm(answers: Iterable[Hygiene]) -> ArmHygiene:
     """The hygiene of an arm's answers together."""
     rows = list(answers)
-    words, audited = sum(row.words for row in rows), [one for row in rows for one in row.support or ()]
+    words, audited = sum(row.words for row in rows), [verdict for row in rows for verdict in row.support or ()]
     return ArmHygiene(
         answers=len(rows),
         empty=sum(row.empty for row in rows),
@@ -155,7 +155,7 @@ def hygiene_of_arm(answers: Iterable[Hygiene]) -> ArmHygiene:
         reasoning_leaked=sum(row.reasoning_leaked for row in rows),
         meta_text=sum(row.meta_text for row in rows),
         citations_per_1000_words=sum(row.citations for row in rows) / words * 1000 if words else None,
-        supported=fmean(one == "supported" for one in audited) if audited else None,
+        supported=fmean(row == "supported" for row in audited) if audited else None,
     )
 
 

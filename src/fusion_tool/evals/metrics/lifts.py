@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Literal, TypeAlias
 
-from fusion_tool.evals.statistics import Comparison, compare, holm
+from fusion_tool.evals.statistics import PairedComparison, compare, holm
 
 Kind: TypeAlias = Literal["synthesis", "diversity", "tools"]
 
@@ -39,14 +39,14 @@ class ArmScores:
     synthesizer: str | None = None
 
     @property
-    def mixed(self) -> bool:
+    def is_mixed(self) -> bool:
         """Its seats hold different models."""
         return len(set(self.models)) > 1
 
     @property
-    def self_fused(self) -> bool:
+    def is_self_fused(self) -> bool:
         """Its seats, several, hold one model."""
-        return len(self.models) > 1 and not self.mixed
+        return len(self.models) > 1 and not self.is_mixed
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Lift:
     """
 
     kind: Kind
-    comparison: Comparison
+    comparison: PairedComparison
     spend_ratio: float | None
     caveats: tuple[str, ...]
 
@@ -74,25 +74,25 @@ class Lift:
 def lifts(arms: Iterable[ArmScores]) -> list[Lift]:
     """Every lift that `arms` show, p-values corrected for all of them together."""
     known = list(arms)
-    pairs = [(kind, one, other) for one, other in permutations(known, 2) if (kind := _kind(one, other))]
+    pairs = [(kind, arm, other) for arm, other in permutations(known, 2) if (kind := _kind(arm, other))]
     pairs = [pair for pair in pairs if pair[0] != "diversity" or pair[2] is _nearest(pair[1], known)]
-    compared = holm([compare(one.name, one.scores, other.name, other.scores) for _, one, other in pairs])
+    compared = holm([compare(arm.name, arm.scores, other.name, other.scores) for _, arm, other in pairs])
     return [
-        Lift(kind, comparison, _ratio(one, other), _caveats(kind, one, other))
-        for (kind, one, other), comparison in zip(pairs, compared, strict=True)
+        Lift(kind, comparison, _ratio(pair, other), _caveats(kind, pair, other))
+        for (kind, pair, other), comparison in zip(pairs, compared, strict=True)
     ]
 
 
-def _kind(one: ArmScores, other: ArmScores) -> Kind | None:
-    """What `one` has and `other` has not, where that is one thing alone."""
-    if sorted(one.models) == sorted(other.models):
-        same_writer = one.synthesizer == other.synthesizer
-        return "tools" if one.tools and not other.tools and same_writer else None
-    if one.tools != other.tools:
+def _kind(arm: ArmScores, other: ArmScores) -> Kind | None:
+    """What `arm` has and `other` has not, where that is one thing alone."""
+    if sorted(arm.models) == sorted(other.models):
+        same_writer = arm.synthesizer == other.synthesizer
+        return "tools" if arm.tools and not other.tools and same_writer else None
+    if arm.tools != other.tools:
         return None
-    if one.self_fused and other.models == one.models[:1]:
+    if arm.is_self_fused and other.models == arm.models[:1]:
         return "synthesis"
-    return "diversity" if one.mixed and other.self_fused else None
+    return "diversity" if arm.is_mixed and other.is_self_fused else None
 
 
 def _nearest(panel: ArmScores, arms: Iterable[ArmScores]) -> ArmScores:
@@ -107,19 +107,19 @@ def _nearest(panel: ArmScores, arms: Iterable[ArmScores]) -> ArmScores:
     return min(rivals, key=distance)
 
 
-def _ratio(one: ArmScores, other: ArmScores) -> float | None:
-    return one.cost_usd / other.cost_usd if one.cost_usd and other.cost_usd else None
+def _ratio(arm: ArmScores, other: ArmScores) -> float | None:
+    return arm.cost_usd / other.cost_usd if arm.cost_usd and other.cost_usd else None
 
 
-def _caveats(kind: Kind, one: ArmScores, other: ArmScores) -> tuple[str, ...]:
-    caveats, ratio = [], _ratio(one, other)
+def _caveats(kind: Kind, arm: ArmScores, other: ArmScores) -> tuple[str, ...]:
+    caveats, ratio = [], _ratio(arm, other)
     if kind == "diversity":
         if ratio is None:
             caveats.append("whether the spend is equal is unknown")
         elif max(ratio, 1 / ratio) > _EQUAL:
-            caveats.append(f"the spend is not equal: {one.name} cost {ratio:.2g} times as much")
-        if one.synthesizer != other.synthesizer:
+            caveats.append(f"the spend is not equal: {arm.name} cost {ratio:.2g} times as much")
+        if arm.synthesizer != other.synthesizer:
             caveats.append("their synthesizers differ")
-    if kind == "synthesis" and one.synthesizer not in (None, *one.models):
-        caveats.append(f"the synthesizer, {one.synthesizer}, is another model than the seats'")
+    if kind == "synthesis" and arm.synthesizer not in (None, *arm.models):
+        caveats.append(f"the synthesizer, {arm.synthesizer}, is another model than the seats'")
     return tuple(caveats)

@@ -11,7 +11,7 @@ from fusion_tool.evals.statistics import Interval, share_of
 
 
 @dataclass(frozen=True)
-class Kept:
+class RetentionRow:
     """Criteria that as many seats met: how many there are, how many of them the fused answer meets."""
 
     seats: int
@@ -28,7 +28,7 @@ class Kept:
 class Retention:
     """One row for each number of seats that met a criterion, from none to all."""
 
-    rows: Sequence[Kept]
+    rows: Sequence[RetentionRow]
 
 
 def retention_of(results: Results, rows: Iterable[AnswerRow]) -> Retention | None:
@@ -40,18 +40,18 @@ def retention_of(results: Results, rows: Iterable[AnswerRow]) -> Retention | Non
     verdicts, tasks = results.known_verdicts(), {task.id: task for task in results.tasks.tasks}
     counts: defaultdict[int, list[bool]] = defaultdict(list)
     for row in rows:
-        seats = [_met(verdicts.get((row.task, digest(text)), ())) for text in row.seat_texts().values()]
-        fused = _met(verdicts.get((row.task, digest(row.text)), ()))
+        seats = [_met_criteria(verdicts.get((row.task, digest(text)), ())) for text in row.seat_texts().values()]
+        fused = _met_criteria(verdicts.get((row.task, digest(row.text)), ()))
         if len(seats) < 2 or row.task not in tasks:  # noqa: PLR2004 - one seat alone leaves nothing to keep
             continue
         for criterion in tasks[row.task].rubric:
             found = [seat.get(criterion.id) for seat in (fused, *seats)]
             if criterion.weight > 0 and None not in found:
                 counts[sum(map(bool, found[1:]))].append(bool(found[0]))
-    return Retention([Kept(n, len(met), sum(met)) for n, met in sorted(counts.items())]) if counts else None
+    return Retention([RetentionRow(n, len(met), sum(met)) for n, met in sorted(counts.items())]) if counts else None
 
 
-def _met(verdicts: Iterable[Verdict]) -> dict[str, bool]:
+def _met_criteria(verdicts: Iterable[Verdict]) -> dict[str, bool]:
     votes: defaultdict[str, list[bool]] = defaultdict(list)
     for verdict in verdicts:
         if verdict.met is not None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fusion_tool.evals.report.tables import percent, points, reach
-from fusion_tool.evals.statistics import Comparison, Interval
+from fusion_tool.evals.report.tables import format_interval, format_points, percent
+from fusion_tool.evals.statistics import Interval, PairedComparison
 from fusion_tool.evals.summary import Summary
-from fusion_tool.report.charts import Lane, Mark, picture
+from fusion_tool.report.charts import Lane, Mark, draw_lanes
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -20,22 +20,26 @@ _UNSEEN = "unseen"
 """Class of a mark that only makes an axis as long as it shall be."""
 
 
-def ranked(summary: Summary) -> "Markup | None":
+def ranking_chart(summary: Summary) -> "Markup | None":
     """The arms' scores, the best first; `None` where none has any."""
     scored = [(arm, arm.score.score) for arm in summary.arms if arm.score.score]
     lanes = [
-        Lane(arm.name, f"{points(mean.value)} ({reach(mean)}), n = {mean.n}", _marks(mean.value, mean.interval))
+        Lane(
+            arm.name,
+            f"{format_points(mean.value)} ({format_interval(mean)}), n = {mean.n}",
+            _marks(mean.value, mean.interval),
+        )
         for arm, mean in sorted(scored, key=lambda pair: -pair[1].value)
     ]
-    return _drawn("Scores with intervals", lanes, end=100.0)
+    return _draw("Scores with intervals", lanes, end=100.0)
 
 
-def by_domain(summary: Summary) -> "list[tuple[Markup, str]]":
+def domain_charts(summary: Summary) -> "list[tuple[Markup, str]]":
     """For each pair of arms that a domain compares, the differences by domain, with their captions."""
-    pairs: dict[tuple[str, str], list[tuple[str, Comparison]]] = {}
+    pairs: dict[tuple[str, str], list[tuple[str, PairedComparison]]] = {}
     for domain, comparisons in summary.domains.items():
-        for one in comparisons:
-            pairs.setdefault((one.arm, one.against), []).append((domain, one))
+        for comparison in comparisons:
+            pairs.setdefault((comparison.arm, comparison.against), []).append((domain, comparison))
     found = []
     for (arm, against), rows in pairs.items():
         title = f"{arm} less {against}, by domain"
@@ -44,7 +48,7 @@ def by_domain(summary: Summary) -> "list[tuple[Markup, str]]":
     return found
 
 
-def kept(summary: Summary) -> "list[tuple[Markup, str]]":
+def retention_charts(summary: Summary) -> "list[tuple[Markup, str]]":
     """For each arm whose seats were graded, the share of criteria that its answer meets, by how many seats met them."""
     found = []
     for arm in summary.arms:
@@ -56,7 +60,7 @@ def kept(summary: Summary) -> "list[tuple[Markup, str]]":
             )
             for row in (arm.retention.rows if arm.retention else ())
         ]
-        if drawn := _drawn(f"Criteria that the answer of {arm.name} meets", lanes, end=100.0):
+        if drawn := _draw(f"Criteria that the answer of {arm.name} meets", lanes, end=100.0):
             found.append(
                 (drawn, f"{arm.name}: share of criteria that the answer meets, by how many of its seats met them.")
             )
@@ -64,45 +68,52 @@ def kept(summary: Summary) -> "list[tuple[Markup, str]]":
 
 
 def _marks(value: float, interval: Interval | None, offset: float = 0.0) -> list[Mark]:
-    told = points(value)
+    told = format_points(value)
     dot = Mark(value * 100 + offset, value * 100 + offset, "tool", told)
     if interval is None:
         return [dot]
     low, high = interval.low * 100 + offset, interval.high * 100 + offset
-    bar = Mark(low, high, "answered", f"{points(interval.low)} to {points(interval.high)}")
+    bar = Mark(low, high, "answered", f"{format_points(interval.low)} to {format_points(interval.high)}")
     return [bar, dot] if high > low else [dot]
 
 
-def _drawn(title: str, lanes: Sequence[Lane], end: float) -> "Markup | None":
+def _draw(title: str, lanes: Sequence[Lane], end: float) -> "Markup | None":
     """The lanes on an axis up to `end`, where there are any."""
     if not lanes:
         return None
     edge = Lane(lanes[-1].label, lanes[-1].note, [*lanes[-1].marks, Mark(end, end, _UNSEEN, "")])
-    return picture(title, [*lanes[:-1], edge], lambda value: f"{value:g}")
+    return draw_lanes(title, [*lanes[:-1], edge], lambda value: f"{value:g}")
 
 
-def _differences(title: str, rows: Sequence[tuple[str, Comparison]]) -> "Markup | None":
+def _differences(title: str, rows: Sequence[tuple[str, PairedComparison]]) -> "Markup | None":
     """Differences about a line at zero: the lanes' axis begins at 0, so that they are moved right by whole steps."""
-    known = [(domain, one) for domain, one in rows if one.difference is not None]
-    ends = [abs(end) * 100 for _, one in known for end in _ends(one)]
+    known = [(domain, row) for domain, row in rows if row.difference is not None]
+    ends = [abs(end) * 100 for _, comparison in known for end in _ends(comparison)]
     if not ends:
         return None
     offset = float(max(1, math.ceil(max(ends) / _STEP)) * _STEP)
     zero = Mark(offset - _HAIR, offset + _HAIR, "judge", "no difference")
     lanes = [
-        Lane(domain, _note(one), [zero, *_marks(one.difference or 0.0, one.interval, offset)]) for domain, one in known
+        Lane(domain, _note(comparison), [zero, *_marks(comparison.difference or 0.0, comparison.interval, offset)])
+        for domain, comparison in known
     ]
     edge = Lane(lanes[-1].label, lanes[-1].note, [*lanes[-1].marks, Mark(2 * offset, 2 * offset, _UNSEEN, "")])
-    return picture(title, [*lanes[:-1], edge], lambda value: f"{value - offset:+g}")
+    return draw_lanes(title, [*lanes[:-1], edge], lambda value: f"{value - offset:+g}")
 
 
-def _note(one: Comparison) -> str:
-    reach = f" ({points(one.interval.low)} to {points(one.interval.high)})" if one.interval else ""
-    return f"{(one.difference or 0.0) * 100:+.1f}{reach}, n = {one.n}: {one.finding}"
+def _note(comparison: PairedComparison) -> str:
+    reach = (
+        f" ({format_points(comparison.interval.low)} to {format_points(comparison.interval.high)})"
+        if comparison.interval
+        else ""
+    )
+    return f"{(comparison.difference or 0.0) * 100:+.1f}{reach}, n = {comparison.n}: {comparison.finding}"
 
 
-def _ends(one: Comparison) -> tuple[float, ...]:
-    return (one.interval.low, one.interval.high) if one.interval else (one.difference or 0.0,)
+def _ends(comparison: PairedComparison) -> tuple[float, ...]:
+    return (
+        (comparison.interval.low, comparison.interval.high) if comparison.interval else (comparison.difference or 0.0,)
+    )
 
 
 _WIDTHS = {"wide": (760, 420), "narrow": (380, 340)}
@@ -131,22 +142,22 @@ def scatter(title: str, unit: str, dots: Sequence[Dot]) -> "Markup":
     """
     from markupsafe import Markup
 
-    drawn = (_drawn_scatter(title, unit, dots, size, *shape) for size, shape in _WIDTHS.items())
+    drawn = (_draw_scatter(title, unit, dots, size, *shape) for size, shape in _WIDTHS.items())
     return Markup('<div class="picture">{}</div>').format(Markup("").join(map(Markup, drawn)))
 
 
 def frontier(dots: Sequence[Dot]) -> set[str]:
     """The names of those that no other one beats: at least as good, at most as dear, and better in one of the two."""
     return {
-        one.name
-        for one in dots
+        dot.name
+        for dot in dots
         if not any(
-            two.y >= one.y and two.x <= one.x and (two.y > one.y or two.x < one.x) for two in dots if two is not one
+            two.y >= dot.y and two.x <= dot.x and (two.y > dot.y or two.x < dot.x) for two in dots if two is not dot
         )
     }
 
 
-def _drawn_scatter(title: str, unit: str, dots: Sequence[Dot], size: str, width: int, height: int) -> str:  # noqa: PLR0913, PLR0917 - a picture's parts
+def _draw_scatter(title: str, unit: str, dots: Sequence[Dot], size: str, width: int, height: int) -> str:  # noqa: PLR0913, PLR0917 - a picture's parts
     from leather import Axis, Chart, Linear, Series
 
     most = max(dot.x for dot in dots) * _ROOM or 1.0
@@ -199,15 +210,19 @@ class _Dots:
             place = {"cx": across, "cy": up(dot.y), "r": _RADIUS}
             drawn = ET.SubElement(whole, "circle", _texts({"class": f"mark {kind}", **place}))
             ET.SubElement(drawn, "title").text = f"{dot.name}: {dot.y:.1f} points at {dot.x:.4g}"
-            if name := _named_at(dot, self._dots):
+            if name := _label_at(dot, self._dots):
                 whole.append(_name(name, across, up(dot.y), width))
         return whole
 
 
-def _named_at(dot: Dot, dots: Sequence[Dot]) -> str:
+def _label_at(dot: Dot, dots: Sequence[Dot]) -> str:
     """The names of all that lie where `dot` does, at the first of them; empty at the others."""
-    reach = max(one.x for one in dots) * _NEAR
-    near = [one.name for one in dots if abs(one.x - dot.x) <= reach and abs(one.y - dot.y) <= _NEAR * 100]
+    reach = max(neighbour.x for neighbour in dots) * _NEAR
+    near = [
+        neighbour.name
+        for neighbour in dots
+        if abs(neighbour.x - dot.x) <= reach and abs(neighbour.y - dot.y) <= _NEAR * 100
+    ]
     return ", ".join(near) if near[0] == dot.name else ""
 
 

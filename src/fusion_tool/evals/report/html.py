@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fusion_tool.evals.report.charts import Dot, by_domain, kept, ranked, scatter
-from fusion_tool.evals.report.tables import Sheet, sheets
+from fusion_tool.evals.report.charts import Dot, domain_charts, ranking_chart, retention_charts, scatter
+from fusion_tool.evals.report.tables import ReportSection, report_sections
 from fusion_tool.evals.summary import Summary
 
 if TYPE_CHECKING:
@@ -18,20 +18,20 @@ _FRONTIER = (
 
 
 @dataclass(frozen=True)
-class Picture:
+class Figure:
     """A drawing with its caption."""
 
-    drawn: "Markup"
+    svg: "Markup"
     caption: str
 
 
 @dataclass(frozen=True)
-class Part:
+class ReportPart:
     """A sheet, its short name, and its pictures."""
 
-    sheet: Sheet
+    section: ReportSection
     name: str
-    pictures: Sequence[Picture]
+    pictures: Sequence[Figure]
 
 
 def to_html(summary: Summary) -> str:
@@ -40,24 +40,27 @@ def to_html(summary: Summary) -> str:
     Raises:
         ConfigError: The extra `evals` is not installed.
     """
-    from fusion_tool.report.page import page, ready
+    from fusion_tool.report.page import render_page, require_report_extra
 
-    ready()
+    require_report_extra()
     drawn = {
         "scores": [*_scores(summary), *_frontiers(summary)],
-        "domains": [Picture(picture, caption) for picture, caption in by_domain(summary)],
-        "retention": [Picture(picture, caption) for picture, caption in kept(summary)],
+        "domains": [Figure(picture, caption) for picture, caption in domain_charts(summary)],
+        "retention": [Figure(picture, caption) for picture, caption in retention_charts(summary)],
     }
-    parts = [Part(one, _NAMES.get(one.key, one.title), drawn.get(one.key, ())) for one in sheets(summary)]
-    return page("evaluation.html", package="fusion_tool.evals", summary=summary, parts=parts)
+    parts = [
+        ReportPart(section, _NAMES.get(section.key, section.title), drawn.get(section.key, ()))
+        for section in report_sections(summary)
+    ]
+    return render_page("evaluation.html", package="fusion_tool.evals", summary=summary, parts=parts)
 
 
-def _scores(summary: Summary) -> list[Picture]:
-    picture = ranked(summary)
-    return [Picture(picture, "Each arm's mean score and its 95 % interval, in points of 100.")] if picture else []
+def _scores(summary: Summary) -> list[Figure]:
+    picture = ranking_chart(summary)
+    return [Figure(picture, "Each arm's mean score and its 95 % interval, in points of 100.")] if picture else []
 
 
-def _frontiers(summary: Summary) -> list[Picture]:
+def _frontiers(summary: Summary) -> list[Figure]:
     axes = {
         "dollars an answer": [(arm, arm.cost_usd) for arm in summary.arms],
         "seconds an answer": [(arm, arm.seconds) for arm in summary.arms],
@@ -70,5 +73,5 @@ def _frontiers(summary: Summary) -> list[Picture]:
             if x is not None and arm.score.score
         ]
         if len(dots) > 1:
-            pictures.append(Picture(scatter(f"Score against {what}", what, dots), f"Score against {what}. {_FRONTIER}"))
+            pictures.append(Figure(scatter(f"Score against {what}", what, dots), f"Score against {what}. {_FRONTIER}"))
     return pictures

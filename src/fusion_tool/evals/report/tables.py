@@ -11,7 +11,7 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ReportSection:
     """One part of a report.
 
     Args:
@@ -29,26 +29,26 @@ class Sheet:
     sentences: Sequence[str] = ()
 
 
-def sheets(summary: Summary) -> list[Sheet]:
+def report_sections(summary: Summary) -> list[ReportSection]:
     """All parts that have something to tell."""
     made = [
         _scores(summary),
-        Sheet("comparisons", "Comparisons", sentences=_comparisons(summary)),
-        Sheet("lifts", "Where the gain comes from", sentences=[lift.sentence for lift in summary.lifts]),
-        Sheet("domains", "By domain", sentences=list(_domains(summary))),
-        _by(summary, "axes", "Scores by axis"),
+        ReportSection("comparisons", "Comparisons", sentences=_comparisons(summary)),
+        ReportSection("lifts", "Where the gain comes from", sentences=[lift.sentence for lift in summary.lifts]),
+        ReportSection("domains", "By domain", sentences=list(_domains(summary))),
+        _table_by(summary, "axes", "Scores by axis"),
         _retention(summary),
         _hygiene(summary),
         _bill(summary),
-        Sheet("warnings", "Warnings", sentences=summary.warnings),
+        ReportSection("warnings", "Warnings", sentences=summary.warnings),
     ]
     return [sheet for sheet in made if sheet.rows or sheet.sentences]
 
 
-def _scores(summary: Summary) -> Sheet:
+def _scores(summary: Summary) -> ReportSection:
     graded = f"judge {summary.judge}" if summary.judge else "no judge"
     passes = f", {summary.passes} passes" if summary.passes > 1 else ""
-    return Sheet(
+    return ReportSection(
         "scores",
         f"{summary.tasks}: {summary.count} tasks, {graded}{passes}; scores in points of 100, 95 % intervals over tasks",
         ("arm", "score", "interval", "n", "refusals as 0", "answered", "verdicts in", "passed", "cost", "time"),
@@ -61,11 +61,11 @@ def _arm(arm: ArmSummary) -> tuple[str, ...]:
     with_refusals = score.score_refusals_zero
     return (
         arm.name,
-        points(score.score.value) if score.score else "-",
-        reach(score.score),
+        format_points(score.score.value) if score.score else "-",
+        format_interval(score.score),
         f"{score.scored} of {score.tasks}",
-        points(with_refusals.value) if with_refusals else "-",
-        f"{score.answered:.0%}",
+        format_points(with_refusals.value) if with_refusals else "-",
+        f"{score.answered_share:.0%}",
         "-" if arm.coverage is None else f"{arm.coverage:.1%}",
         "-" if score.pass_rate is None else f"{score.pass_rate:.1%}",
         UNKNOWN if arm.cost_usd is None else f"${arm.cost_usd:.4f}",
@@ -75,27 +75,27 @@ def _arm(arm: ArmSummary) -> tuple[str, ...]:
 
 def _comparisons(summary: Summary) -> list[str]:
     return [
-        one.sentence + (f", p = {one.adjusted_p:.2g}" if one.adjusted_p is not None else "")
-        for one in summary.comparisons
+        comparison.sentence + (f", p = {comparison.adjusted_p:.2g}" if comparison.adjusted_p is not None else "")
+        for comparison in summary.comparisons
     ]
 
 
 def _domains(summary: Summary) -> Iterator[str]:
     for domain, comparisons in summary.domains.items():
-        for one in comparisons:
-            yield f"{domain}: {one.sentence}"
+        for comparison in comparisons:
+            yield f"{domain}: {comparison.sentence}"
 
 
-def _by(summary: Summary, what: str, title: str) -> Sheet:
-    names = dict.fromkeys(name for arm in summary.arms for name in getattr(arm.score, what))
+def _table_by(summary: Summary, values_of: str, title: str) -> ReportSection:
+    names = dict.fromkeys(name for arm in summary.arms for name in getattr(arm.score, values_of))
     rows = [
-        (name, *(_mean(getattr(arm.score, what).get(name)) for arm in summary.arms))
+        (name, *(_mean(getattr(arm.score, values_of).get(name)) for arm in summary.arms))
         for name in (names if len(names) > 1 else ())
     ]
-    return Sheet(what, title, ("", *(arm.name for arm in summary.arms)), rows)
+    return ReportSection(values_of, title, ("", *(arm.name for arm in summary.arms)), rows)
 
 
-def _retention(summary: Summary) -> Sheet:
+def _retention(summary: Summary) -> ReportSection:
     rows = [
         (
             arm.name,
@@ -110,10 +110,10 @@ def _retention(summary: Summary) -> Sheet:
         for row in arm.retention.rows
     ]
     columns = ("arm", "met by seats", "criteria", "met by the answer", "share", "interval")
-    return Sheet("retention", "What the answer keeps of what its seats had (merits alone)", columns, rows)
+    return ReportSection("retention", "What the answer keeps of what its seats had (merits alone)", columns, rows)
 
 
-def _hygiene(summary: Summary) -> Sheet:
+def _hygiene(summary: Summary) -> ReportSection:
     columns = (
         "arm",
         "answers",
@@ -134,10 +134,10 @@ def _hygiene(summary: Summary) -> Sheet:
         for arm in summary.arms
         for h in (arm.hygiene,)
     ]
-    return Sheet("hygiene", "Hygiene", columns, rows)
+    return ReportSection("hygiene", "Hygiene", columns, rows)
 
 
-def _bill(summary: Summary) -> Sheet:
+def _bill(summary: Summary) -> ReportSection:
     parts = {
         "panels": summary.bill.panels,
         "judges and synthesizers": summary.bill.answers,
@@ -160,17 +160,19 @@ def _bill(summary: Summary) -> Sheet:
         for name, usage in parts.items()
         if usage.calls
     ]
-    return Sheet("bill", "What was paid", ("", "calls", "tokens in", "tokens out", "cost"), rows)
+    return ReportSection("bill", "What was paid", ("", "calls", "tokens in", "tokens out", "cost"), rows)
 
 
-def points(score: float) -> str:
+def format_points(score: float) -> str:
     """A score, 0 to 1, in points of 100."""
     return f"{score * 100:.1f}"
 
 
-def reach(mean: Mean | None) -> str:
+def format_interval(mean: Mean | None) -> str:
     """A mean's interval in points of 100."""
-    return f"{points(mean.interval.low)} to {points(mean.interval.high)}" if mean and mean.interval else "-"
+    return (
+        f"{format_points(mean.interval.low)} to {format_points(mean.interval.high)}" if mean and mean.interval else "-"
+    )
 
 
 def percent(interval: Interval | None) -> str:
@@ -181,7 +183,7 @@ def percent(interval: Interval | None) -> str:
 def _mean(mean: Mean | None) -> str:
     if mean is None:
         return "-"
-    return f"{points(mean.value)} ({reach(mean)})" if mean.interval else points(mean.value)
+    return f"{format_points(mean.value)} ({format_interval(mean)})" if mean.interval else format_points(mean.value)
 
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
@@ -189,20 +191,20 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 
 def to_markdown(summary: Summary) -> str:
     """The report; nothing in it that came from a task, an arm or a model is read as markup."""
-    return "\n".join(["# Evaluation", *(line for sheet in sheets(summary) for line in _lines(sheet))]) + "\n"
+    return "\n".join(["# Evaluation", *(line for sheet in report_sections(summary) for line in _lines(sheet))]) + "\n"
 
 
-def _lines(sheet: Sheet) -> list[str]:
-    lines = ["", f"## {_escaped(sheet.title)}", ""]
+def _lines(sheet: ReportSection) -> list[str]:
+    lines = ["", f"## {_escape(sheet.title)}", ""]
     if sheet.rows:
         lines += [_row(sheet.columns), _row(["---", *["---:"] * (len(sheet.columns) - 1)], escape=False)]
         lines += [_row(row) for row in sheet.rows]
-    return lines + [f"- {_escaped(sentence)}" for sentence in sheet.sentences]
+    return lines + [f"- {_escape(sentence)}" for sentence in sheet.sentences]
 
 
 def _row(cells: Sequence[str], *, escape: bool = True) -> str:
-    return f"| {' | '.join(_escaped(cell) if escape else cell for cell in cells)} |"
+    return f"| {' | '.join(_escape(cell) if escape else cell for cell in cells)} |"
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))

@@ -7,15 +7,15 @@ from functools import lru_cache
 from string import ascii_uppercase
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.graph.state import FusionState, SeatRecord, own_records, record_key
-from fusion_tool.grounding.audit import audit
-from fusion_tool.grounding.citations import cited_ids, renumber
-from fusion_tool.grounding.sources import Found, merged
-from fusion_tool.models.capabilities import Traits
+from fusion_tool.graph.state import FusionState, SeatRecord, answer_key, records_of_run
+from fusion_tool.grounding.audit import audit_citations
+from fusion_tool.grounding.citations import cited_ids, number_citations
+from fusion_tool.grounding.sources import RetrievedSource, merge_sources
+from fusion_tool.models.capabilities import Capabilities
 from fusion_tool.tools.untrusted import fence
 
 
-def shuffled(keys: Sequence[str], *, nonce: str) -> dict[str, str]:
+def assign_letters(keys: Sequence[str], *, nonce: str) -> dict[str, str]:
     """A letter for each answer, `{letter: key}`, in the letters' order."""
     order = sorted(keys)
     random.Random(nonce).shuffle(order)  # noqa: S311 - it hides an order, it protects nothing
@@ -27,7 +27,7 @@ _LONGEST_WORD = 40
 """Where the last white space lies further back, the text has words of another kind: Chinese, an address, a table."""
 
 
-def pack(texts: Sequence[str], room: int) -> list[str]:
+def truncate_evenly(texts: Sequence[str], room: int) -> list[str]:
     """`texts`, cut so that together they have at most `room` characters.
 
     Every text gets the same share; what a short one leaves over goes to the longer ones (max-min fairness, as in
@@ -69,31 +69,31 @@ _LEAST_ROOM = 300
 
 
 @dataclass(frozen=True)
-class Briefing:
+class PanelAnswers:
     """The usable answers of a run.
 
     Args:
         records: They, in the panel's order.
         letters: Each answer's letter and its key.
         nonce: The token of the run's fences.
-        packed: Whether answers were cut to fit a model's window.
+        is_truncated: Whether answers were cut to fit a model's window.
     """
 
     records: Sequence[SeatRecord]
     letters: Mapping[str, str]
     nonce: str
-    packed: bool = False
+    is_truncated: bool = False
 
-    def within(self, room: int | None) -> "Briefing":
+    def truncated(self, room: int | None) -> "PanelAnswers":
         """This briefing with its answers cut, fairly, to `room` characters together; `None` is room enough."""
         contents = [record["content"] for record in self.records]
         if room is None or sum(map(len, contents)) <= room:
             return self
         cut = [
             SeatRecord(**{**record, "content": content})
-            for record, content in zip(self.records, pack(contents, room), strict=True)
+            for record, content in zip(self.records, truncate_evenly(contents, room), strict=True)
         ]
-        return replace(self, records=cut, packed=True)
+        return replace(self, records=cut, is_truncated=True)
 
     @property
     def size(self) -> int:
@@ -108,47 +108,52 @@ class Briefing:
             seats_of.setdefault(record["model"], set()).add(record["seat"])
         return {
             letter: record["seat"] if len(seats_of[record["model"]]) > 1 else record["model"]
-            for letter, record in self._lettered()
+            for letter, record in self._records_by_letter()
         }
 
     @property
     def seats(self) -> dict[str, int]:
         """Each letter's place in the panel."""
-        return {letter: record["index"] for letter, record in self._lettered()}
+        return {letter: record["index"] for letter, record in self._records_by_letter()}
 
     @property
-    def sources(self) -> dict[str, Found]:
+    def sources(self) -> dict[str, RetrievedSource]:
         """Everything that these seats retrieved, by id."""
-        return merged(found for record in self.records for found in record["found"])
+        return merge_sources(found for record in self.records for found in record["found"])
 
     def answers(self) -> str:
         """The answers as text, in the letters' order."""
-        return "\n\n".join(self._answer(letter, record) for letter, record in self._lettered())
+        return "\n\n".join(self._answer(letter, record) for letter, record in self._records_by_letter())
 
     def unfenced_answers(self) -> str:
         """The answers with their citations, as somebody who answers next sees them; to be fenced as a whole."""
-        return "\n\n".join(f"Answer {letter}, not checked:\n{record['content']}" for letter, record in self._lettered())
+        return "\n\n".join(
+            f"Answer {letter}, not checked:\n{record['content']}" for letter, record in self._records_by_letter()
+        )
 
     def plain_answers(self) -> str:
         """The answers for a model with little context: letters and texts without citations, in one fence."""
-        lines = [f"Answer {letter}:\n{renumber(record['content'], {}).text}" for letter, record in self._lettered()]
+        lines = [
+            f"Answer {letter}:\n{number_citations(record['content'], {}).text}"
+            for letter, record in self._records_by_letter()
+        ]
         return fence("\n\n".join(lines), label="answers", nonce=self.nonce)
 
     def statements(self) -> list[str]:
         """The answers' lines without their citations, each once."""
-        texts = [renumber(record["content"], {}).text for record in self.records]
+        texts = [number_citations(record["content"], {}).text for record in self.records]
         return list(dict.fromkeys(line.strip("- ") for text in texts for line in text.splitlines() if line.strip("- ")))
 
-    def notes(self) -> list[Found]:
+    def cited_lines(self) -> list[RetrievedSource]:
         """The answers' cited lines, each as a note that stands for the source it cites."""
         lines = [line for record in self.records for line in record["content"].splitlines()]
         return [
-            Found(
+            RetrievedSource(
                 id=cited[0],
                 url=self.sources[cited[0]]["url"],
                 title="",
                 kind="result",
-                text=renumber(line, {}).text.lstrip("- "),
+                text=number_citations(line, {}).text.lstrip("- "),
             )
             for line in dict.fromkeys(lines)
             if (cited := [key for key in cited_ids(line) if key in self.sources])
@@ -156,10 +161,10 @@ class Briefing:
 
     def audit_of(self, record: SeatRecord) -> dict[str, int]:
         """The audit of one answer's citations against what its seat retrieved, or was shown of earlier waves."""
-        return seat_audit(record, [one for one in self.records if one["wave"] < record["wave"]])
+        return seat_audit(record, [earlier for earlier in self.records if earlier["wave"] < record["wave"]])
 
-    def _lettered(self) -> list[tuple[str, SeatRecord]]:
-        by_key = {record_key(record): record for record in self.records}
+    def _records_by_letter(self) -> list[tuple[str, SeatRecord]]:
+        by_key = {answer_key(record): record for record in self.records}
         return [(letter, by_key[key]) for letter, key in self.letters.items()]
 
     def _answer(self, letter: str, record: SeatRecord) -> str:
@@ -173,30 +178,34 @@ class Briefing:
         return f"## Answer {letter}\n\nIts citations: {told}.{cut}{asked}\n\n{body}"
 
 
-def briefing(state: FusionState) -> Briefing:
+def panel_answers(state: FusionState) -> PanelAnswers:
     """The briefing on this run's usable answers."""
     run = state["run"]
-    records = [record for record in own_records(state) if record["answered"]]
-    return Briefing(records, shuffled([record_key(record) for record in records], nonce=run["nonce"]), run["nonce"])
+    records = [record for record in records_of_run(state) if record["answered"]]
+    return PanelAnswers(
+        records, assign_letters([answer_key(record) for record in records], nonce=run["nonce"]), run["nonce"]
+    )
 
 
 def seat_audit(record: SeatRecord, earlier: Sequence[SeatRecord] = ()) -> dict[str, int]:
     """The counts of the audit of one seat's citations against what it, and `earlier` ones, retrieved."""
-    found = merged(one for known in (*earlier, record) for one in known["found"])
-    seen = tuple((one["id"], one["title"], one["text"]) for one in found.values())
+    found = merge_sources(source for known in (*earlier, record) for source in known["found"])
+    seen = tuple((source["id"], source["title"], source["text"]) for source in found.values())
     return dict(_counts(record["content"], seen))
 
 
 @lru_cache(maxsize=64)
 def _counts(content: str, seen: tuple[tuple[str, str, str], ...]) -> dict[str, int]:
     """Judge, synthesizer and `ground` each want the same audit of the same answer."""
-    sources = {key: Found(id=key, url="", title=title, kind="result", text=text) for key, title, text in seen}
-    return audit(content, sources).counts
+    sources = {key: RetrievedSource(id=key, url="", title=title, kind="result", text=text) for key, title, text in seen}
+    return audit_citations(content, sources).counts
 
 
-def room_for(traits: Traits, panelist: Panelist, others: int) -> int | None:
+def answer_room(capabilities: Capabilities, panelist: Panelist, others: int) -> int | None:
     """Characters of answers that fit a model's window beside `others` characters; `None` where it is not known."""
-    if traits.max_input_tokens is None:
+    if capabilities.max_input_tokens is None:
         return None
-    tokens = traits.max_input_tokens - min(panelist.max_tokens or _ANSWER_TOKENS, traits.max_input_tokens // 2)
+    tokens = capabilities.max_input_tokens - min(
+        panelist.max_tokens or _ANSWER_TOKENS, capabilities.max_input_tokens // 2
+    )
     return max(_LEAST_ROOM, tokens * _CHARACTERS_A_TOKEN - others)

@@ -14,14 +14,14 @@ import json_repair
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import TypeAdapter, ValidationError
 
-from fusion_tool.budget.ledger import Tab
+from fusion_tool.budget.ledger import StageBudget
 from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
-from fusion_tool.graph.agents.answers import Briefing, room_for
+from fusion_tool.graph.agents.answers import PanelAnswers, answer_room
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, Stance, UniqueInsight
-from fusion_tool.models.call import Account, CallFailed, Reply, ask
-from fusion_tool.models.capabilities import Traits, first_taken, traits_of, ways_of_asking
+from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model
+from fusion_tool.models.capabilities import Capabilities, capabilities_of, first_accepted, structured_output_methods
 from fusion_tool.models.factory import chat_model
 
 _KINDS: dict[str, Any] = {
@@ -36,7 +36,7 @@ _ONE_LETTER = re.compile(r"(?:answer\s+)?[(\[]?([A-K])[)\].:]?", re.IGNORECASE)
 _LETTERS = re.compile(r"\b[Aa]nswers?\s+([A-K]\b(?:(?:,\s*|,?\s+(?:and|or)\s+|\s*&\s*)[A-K]\b)*)")
 
 
-class Comparison(Analysis):
+class JudgeReply(Analysis):
     """A judge's reply: the analysis, still with letters, and whether it finds the question settled, where asked."""
 
     settled: bool = False
@@ -47,11 +47,11 @@ class Comparison(Analysis):
         return self.model_dump(exclude={"settled"})
 
 
-class InvalidAnalysis(ValueError):  # noqa: N818 - it names what the reply is
+class InvalidReplyError(ValueError):
     """A judge's reply that holds no analysis; the message tells the judge what is wrong."""
 
 
-def schema(letters: Sequence[str], *, statements: Sequence[str] = (), settled: bool = False) -> dict[str, Any]:
+def reply_schema(letters: Sequence[str], *, statements: Sequence[str] = (), settled: bool = False) -> dict[str, Any]:
     """The JSON schema of a judge's reply.
 
     Args:
@@ -83,26 +83,26 @@ def schema(letters: Sequence[str], *, statements: Sequence[str] = (), settled: b
     )
 
 
-def shape(letters: Sequence[str], *, settled: bool = False) -> str:
+def schema_text(letters: Sequence[str], *, settled: bool = False) -> str:
     """The schema as text, for a model whose endpoint does not enforce it."""
-    return json.dumps(schema(letters, settled=settled))
+    return json.dumps(reply_schema(letters, settled=settled))
 
 
-def parse(reply: str | Mapping[str, Any]) -> Comparison:
+def parse_reply(reply: str | Mapping[str, Any]) -> JudgeReply:
     """The analysis in a judge's reply, still with letters; tolerant of fences, prose around it and bad commas.
 
     Raises:
-        InvalidAnalysis: There is none.
+        InvalidReplyError: There is none.
     """
     value, mended = (reply, False) if isinstance(reply, Mapping) else _object_in(reply)
     if not value or not (set(value) & set(Analysis.model_fields)):
-        raise InvalidAnalysis("no JSON object with the fields " + ", ".join(Analysis.model_fields))
+        raise InvalidReplyError("no JSON object with the fields " + ", ".join(Analysis.model_fields))
     lists = {name: _items(value.get(name), kind) for name, kind in _KINDS.items()}
     for name, (valid, complaint) in lists.items():
         if complaint and not valid and not mended:
-            raise InvalidAnalysis(f"{name}: {complaint}")
+            raise InvalidReplyError(f"{name}: {complaint}")
     fields = {name: valid for name, (valid, _) in lists.items()}
-    return Comparison(**fields, settled=value.get("settled") is True)
+    return JudgeReply(**fields, settled=value.get("settled") is True)
 
 
 def _items(rows: Any, kind: Any) -> tuple[list[Any], str]:
@@ -120,7 +120,7 @@ def _items(rows: Any, kind: Any) -> tuple[list[Any], str]:
     return valid, complaint
 
 
-def named(analysis: Analysis, names: Mapping[str, str]) -> Analysis:
+def restore_names(analysis: Analysis, names: Mapping[str, str]) -> Analysis:
     """`analysis` with each letter replaced by the name it stands for, in the texts too ("Answer B says ...")."""
 
     def name(letter: str) -> str:
@@ -148,7 +148,8 @@ def named(analysis: Analysis, names: Mapping[str, str]) -> Analysis:
             for part in analysis.partial_coverage
         ],
         unique_insights=[
-            UniqueInsight(model=name(one.model), insight=text(one.insight)) for one in analysis.unique_insights
+            UniqueInsight(model=name(insight.model), insight=text(insight.insight))
+            for insight in analysis.unique_insights
         ],
         blind_spots=[text(spot) for spot in analysis.blind_spots],
     )
@@ -170,89 +171,93 @@ _SCHEMA = "report_comparison"
 
 
 @dataclass(frozen=True)
-class Hearing:
+class JudgeTask:
     """What every judge needs: the question, the answers, until when, and the bill.
 
-    `asks_settled` is whether it shall say if the question is settled, on which a further wave depends.
+    `asks_whether_settled` is whether it shall say if the question is settled, on which a further wave depends.
     """
 
     question: str
-    brief: Briefing
+    answers: PanelAnswers
     deadline: float
-    tab: Tab
-    asks_settled: bool = False
+    budget: StageBudget
+    asks_whether_settled: bool = False
     rows: list[Call] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Finding:
+class JudgeResult:
     """An analysis, still with letters, and whether the answers were cut to fit the judge's window."""
 
-    analysis: Comparison
-    packed: bool
+    analysis: JudgeReply
+    truncated: bool
 
 
-async def compare(hearing: Hearing, one: Panelist) -> Finding:
-    """The comparison by `one`.
+async def compare_answers(task: JudgeTask, panelist: Panelist) -> JudgeResult:
+    """The comparison by `panelist`.
 
     A window that is known is kept to; one that turns out too small gets half the material, once.
 
     Raises:
-        CallFailed: It gave no reply.
-        InvalidAnalysis: Neither of two replies holds an analysis.
+        ModelCallError: It gave no reply.
+        InvalidReplyError: Neither of two replies holds an analysis.
     """
-    model = await chat_model(one)
-    traits = traits_of(one, model)
-    account = Account("judge", one, hearing.tab, hearing.rows)
-    others = len(str(_prompt(hearing, Briefing((), {}, hearing.brief.nonce), traits)))
-    brief = hearing.brief.within(room_for(traits, one, others))
+    model = await chat_model(panelist)
+    capabilities = capabilities_of(panelist, model)
+    account = CallContext("judge", panelist, task.budget, task.rows)
+    others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce), capabilities)))
+    answers = task.answers.truncated(answer_room(capabilities, panelist, others))
     try:
-        return await _compare_once(model, traits, hearing, brief, account)
-    except CallFailed as failed:
+        return await _compare_once(model, capabilities, task, answers, account)
+    except ModelCallError as failed:
         if failed.fault.reason != "context_overflow":
             raise
-        return await _compare_once(model, traits, hearing, brief.within(brief.size // 2), account)
+        return await _compare_once(model, capabilities, task, answers.truncated(answers.size // 2), account)
 
 
-async def _compare_once(model: Any, traits: Traits, hearing: Hearing, brief: Briefing, account: Account) -> Finding:
-    prompt, letters = _prompt(hearing, brief, traits), list(brief.letters)
-    statements = brief.statements() if traits.small else ()
-    wanted = schema(letters, statements=statements, settled=hearing.asks_settled)
-    ways = ways_of_asking(
-        model, _SCHEMA, wanted, schema_taken=traits.json_schema, tools=traits.tools and not statements
+async def _compare_once(
+    model: Any, capabilities: Capabilities, task: JudgeTask, answers: PanelAnswers, account: CallContext
+) -> JudgeResult:
+    prompt, letters = _prompt(task, answers, capabilities), list(answers.letters)
+    statements = answers.statements() if capabilities.small else ()
+    wanted = reply_schema(letters, statements=statements, settled=task.asks_whether_settled)
+    ways = structured_output_methods(
+        model, _SCHEMA, wanted, takes_schema=capabilities.json_schema, tools=capabilities.tools and not statements
     )
-    reply, way = await first_taken(ways, lambda way: ask(way, prompt, account=account, deadline=hearing.deadline))
+    reply, way = await first_accepted(
+        ways, lambda way: call_model(way, prompt, account=account, deadline=task.deadline)
+    )
     try:
-        return Finding(_parsed(reply), brief.packed)
-    except InvalidAnalysis as error:
+        return JudgeResult(_parse_whole(reply), answers.is_truncated)
+    except InvalidReplyError as error:
         said = AIMessage(reply.text or str(reply.message.tool_calls))
-        correction = HumanMessage(render("judge_retry", error=error, shape=_shape(hearing, brief)))
-        retried = await ask(way, [*prompt, said, correction], account=account, deadline=hearing.deadline)
-        return Finding(_parsed(retried), brief.packed)
+        correction = HumanMessage(render("judge_retry", error=error, shape=_shape(task, answers)))
+        retried = await call_model(way, [*prompt, said, correction], account=account, deadline=task.deadline)
+        return JudgeResult(_parse_whole(retried), answers.is_truncated)
 
 
-def _parsed(reply: Reply) -> Comparison:
+def _parse_whole(reply: ModelReply) -> JudgeReply:
     calls = reply.message.tool_calls
     if calls:
-        return parse(calls[0]["args"])
-    return parse(_whole_items(reply.text) if reply.truncated else reply.text)
+        return parse_reply(calls[0]["args"])
+    return parse_reply(_finished_items(reply.text) if reply.truncated else reply.text)
 
 
-def _whole_items(text: str) -> str:
+def _finished_items(text: str) -> str:
     """A cut-off reply up to its last finished item; half a sentence is nobody's finding."""
     return text[: max(text.rfind(mark) for mark in ('",', "},", "],", '"]', "}]")) + 1]
 
 
-def _shape(hearing: Hearing, brief: Briefing) -> str:
-    return shape(list(brief.letters), settled=hearing.asks_settled)
+def _shape(task: JudgeTask, answers: PanelAnswers) -> str:
+    return schema_text(list(answers.letters), settled=task.asks_whether_settled)
 
 
-def _prompt(hearing: Hearing, brief: Briefing, traits: Traits) -> list[BaseMessage]:
-    if traits.small:
-        asked = render("small_judge_answers", question=hearing.question, answers=brief.plain_answers())
+def _prompt(task: JudgeTask, answers: PanelAnswers, capabilities: Capabilities) -> list[BaseMessage]:
+    if capabilities.small:
+        asked = render("small_judge_answers", question=task.question, answers=answers.plain_answers())
         example = HumanMessage(render("small_judge_example_question")), AIMessage(render("small_judge_example_answer"))
         return [SystemMessage(render("small_judge")), *example, HumanMessage(asked)]
-    asked = render("judge_answers", question=hearing.question, answers=brief.answers())
-    also = render("judge_settled") + "\n" if hearing.asks_settled else ""
-    system = render("judge", nonce=brief.nonce, shape=_shape(hearing, brief), also=also)
+    asked = render("judge_answers", question=task.question, answers=answers.answers())
+    also = render("judge_settled") + "\n" if task.asks_whether_settled else ""
+    system = render("judge", nonce=answers.nonce, shape=_shape(task, answers), also=also)
     return [SystemMessage(system), HumanMessage(asked)]

@@ -16,18 +16,18 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.graph.agents.seat_log import Answer, Notebook
+from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.graph.agents.tool_loop import answer_with_tools
 from fusion_tool.graph.agents.written_calls import is_written_call
 from fusion_tool.graph.prompts import render, section
-from fusion_tool.grounding.sources import Found, merged
-from fusion_tool.models.call import CallFailed, Reply, ask
-from fusion_tool.models.capabilities import traits_of
+from fusion_tool.grounding.sources import RetrievedSource, merge_sources
+from fusion_tool.models.call import ModelCallError, ModelReply, call_model
+from fusion_tool.models.capabilities import capabilities_of
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
-from fusion_tool.models.hedging import OnFirst, hedged
-from fusion_tool.tools.evidence import gather
-from fusion_tool.tools.toolkit import Kit
+from fusion_tool.models.hedging import OnFirst, hedged_call
+from fusion_tool.tools.evidence import gather_evidence
+from fusion_tool.tools.toolkit import Toolkit
 from fusion_tool.tools.untrusted import fence
 
 _MOST_CLAIMS = 2
@@ -42,15 +42,15 @@ class _Claim(BaseModel):
     source: int
 
 
-def messages(question: str, found: Sequence[Found], *, nonce: str) -> list[BaseMessage]:
+def claims_prompt(question: str, sources: Sequence[RetrievedSource], *, nonce: str) -> list[BaseMessage]:
     """The prompt: one worked example, the numbered sources, the question.
 
     Args:
         question: The question.
-        found: The sources, the best first.
+        sources: The sources, the best first.
         nonce: The token of the run's fences.
     """
-    numbered = "\n".join(f"[{n}] {' '.join(one['text'].split())}" for n, one in enumerate(found, start=1))
+    numbered = "\n".join(f"[{n}] {' '.join(source['text'].split())}" for n, source in enumerate(sources, start=1))
     return [
         SystemMessage(render("small_panelist")),
         HumanMessage(render("small_example_question")),
@@ -77,7 +77,7 @@ def response_format(count: int) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "claims", "strict": True, "schema": schema}}
 
 
-def as_text(reply: str, found: Sequence[Found]) -> str | None:
+def claims_to_text(reply: str, sources: Sequence[RetrievedSource]) -> str | None:
     """The claims of a reply as lines with citations by id; `None` where it holds none.
 
     Of a reply that was cut off at its token limit the whole claims are kept.
@@ -87,12 +87,12 @@ def as_text(reply: str, found: Sequence[Found]) -> str | None:
     value = json_repair.loads(reply)
     rows = value.get("claims") if isinstance(value, dict) else None
     listed = rows if isinstance(rows, list) else []
-    whole = [claim for row in listed if (claim := _whole(row)) and 1 <= claim.source <= len(found)]
-    lines = [f"- {' '.join(claim.text.split())} [{found[claim.source - 1]['id']}]" for claim in whole]
+    whole = [claim for row in listed if (claim := _whole_claim(row)) and 1 <= claim.source <= len(sources)]
+    lines = [f"- {' '.join(claim.text.split())} [{sources[claim.source - 1]['id']}]" for claim in whole]
     return "\n".join(dict.fromkeys(lines)) or None
 
 
-def _whole(row: Any) -> _Claim | None:
+def _whole_claim(row: Any) -> _Claim | None:
     try:
         return _Claim.model_validate(row)
     except ValidationError:
@@ -105,33 +105,35 @@ _EXCERPT_SMALL = 330
 """Characters of each source for a model with little context."""
 
 
-async def answer(panelist: Panelist, question: str, context: str, *, kit: Kit, book: Notebook) -> Answer:
+async def answer_question(
+    panelist: Panelist, question: str, context: str, *, toolkit: Toolkit, log: SeatLog
+) -> SeatAnswer:
     """Ask `panelist` the question; once more, over evidence, where it did not look at the sources that there are.
 
     Raises:
-        CallFailed: It gave no usable answer, or none over evidence; what it cost, and the first, stand in `book`.
+        ModelCallError: It gave no usable answer, or none over evidence; what it cost, and the first, stand in `log`.
     """
-    kit = kit.for_seat(panelist)
+    toolkit = toolkit.for_seat(panelist)
     model = await chat_model(panelist)
-    traits = traits_of(panelist, model)
-    if traits.small:
-        return await _from_claims(model, panelist, question, kit=kit, book=book)
-    known = fence(context, label="context", nonce=kit.nonce) if context else ""
-    over_evidence = partial(_over_evidence, panelist, question, known, kit=kit, book=book)
-    if not (traits.tools and kit.tools):
+    capabilities = capabilities_of(panelist, model)
+    if capabilities.small:
+        return await _from_claims(model, panelist, question, toolkit=toolkit, log=log)
+    known = fence(context, label="context", nonce=toolkit.nonce) if context else ""
+    over_evidence = partial(_over_evidence, panelist, question, known, toolkit=toolkit, log=log)
+    if not (capabilities.tools and toolkit.tools):
         return await over_evidence()
-    asked, before = _prompt(question, known, "", kit, _tools_hint(kit)), len(book.found)
+    asked, before = _prompt(question, known, "", toolkit, _tools_hint(toolkit)), len(log.sources)
     try:
-        first = await answer_with_tools(model, asked, panelist=panelist, kit=kit, book=book)
-    except CallFailed as failed:
-        if not failed.fault.objects_to("tool", "function"):
+        first = await answer_with_tools(model, asked, panelist=panelist, toolkit=toolkit, log=log)
+    except ModelCallError as failed:
+        if not failed.fault.rejects("tool", "function"):
             raise
         return await over_evidence()
-    if is_written_call(first.text, kit.tool_names):
-        return await over_evidence(seen=book.found[before:])
+    if is_written_call(first.text, toolkit.tool_names):
+        return await over_evidence(seen=log.sources[before:])
     if not first.unread:
         return first
-    book.keep(first)
+    log.keep(first)
     return await over_evidence(first=first)
 
 
@@ -140,45 +142,47 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
     question: str,
     known: str,
     *,
-    kit: Kit,
-    book: Notebook,
-    first: Answer | None = None,
-    seen: Sequence[Found] = (),
-) -> Answer:
+    toolkit: Toolkit,
+    log: SeatLog,
+    first: SeatAnswer | None = None,
+    seen: Sequence[RetrievedSource] = (),
+) -> SeatAnswer:
     """The answer over evidence, and over what was `seen` before; where none is found, `first` stands."""
-    found = list(merged([*seen, *await _evidence(question, _EVIDENCE, kit=kit, book=book)]).values())
+    found = list(merge_sources([*seen, *await _evidence(question, _EVIDENCE, toolkit=toolkit, log=log)]).values())
     if first and not found:
         return first
-    asked = _prompt(question, known, kit.shown(found), kit)
+    asked = _prompt(question, known, toolkit.render_sources(found), toolkit)
 
-    async def asking(one: Panelist, on_first: OnFirst | None) -> Reply:
-        return await ask(
-            await chat_model(one), asked, account=book.account(one), deadline=book.deadline, on_first=on_first
+    async def asking(panelist: Panelist, on_first: OnFirst | None) -> ModelReply:
+        return await call_model(
+            await chat_model(panelist), asked, account=log.account(panelist), deadline=log.deadline, on_first=on_first
         )
 
-    reply = await hedged(asking, panelist, share=kit.config.hedge)
-    if is_written_call(reply.text, kit.tool_names):
-        raise CallFailed(
+    reply = await hedged_call(asking, panelist, share=toolkit.config.hedge)
+    if is_written_call(reply.text, toolkit.tool_names):
+        raise ModelCallError(
             Fault("invalid_output", "it wrote a tool call in place of an answer"), reply.panelist.model_name
         )
-    return Answer(reply.text, reply.panelist.model_name, reply.truncated)
+    return SeatAnswer(reply.text, reply.panelist.model_name, reply.truncated)
 
 
-async def _evidence(question: str, limit: int, *, kit: Kit, book: Notebook, excerpt: int | None = None) -> list[Found]:
+async def _evidence(
+    question: str, limit: int, *, toolkit: Toolkit, log: SeatLog, excerpt: int | None = None
+) -> list[RetrievedSource]:
     """What is gathered for the seat, in the time that it has."""
     try:
-        async with asyncio.timeout(book.deadline - time.monotonic()):
-            return await gather(question, limit, kit=kit, log=book, excerpt=excerpt)
+        async with asyncio.timeout(log.deadline - time.monotonic()):
+            return await gather_evidence(question, limit, toolkit=toolkit, log=log, excerpt=excerpt)
     except TimeoutError as error:
-        raise CallFailed(Fault("timeout", "gathering evidence took longer than the seat has")) from error
+        raise ModelCallError(Fault("timeout", "gathering evidence took longer than the seat has")) from error
 
 
-def _tools_hint(kit: Kit) -> str:
-    return render("panelist_tools", calls=kit.config.max_tool_calls)
+def _tools_hint(toolkit: Toolkit) -> str:
+    return render("panelist_tools", calls=toolkit.config.max_tool_calls)
 
 
-def _prompt(question: str, known: str, evidence: str, kit: Kit, hint: str = "") -> list[BaseMessage]:
-    system = render("panelist", nonce=kit.nonce, today=datetime.now(UTC).date().isoformat())
+def _prompt(question: str, known: str, evidence: str, toolkit: Toolkit, hint: str = "") -> list[BaseMessage]:
+    system = render("panelist", nonce=toolkit.nonce, today=datetime.now(UTC).date().isoformat())
     asked = render(
         "question",
         question=question,
@@ -188,17 +192,17 @@ def _prompt(question: str, known: str, evidence: str, kit: Kit, hint: str = "") 
     return [SystemMessage(f"{system}\n\n{hint}".strip()), HumanMessage(asked)]
 
 
-async def _from_claims(model: Any, panelist: Panelist, question: str, *, kit: Kit, book: Notebook) -> Answer:
+async def _from_claims(model: Any, panelist: Panelist, question: str, *, toolkit: Toolkit, log: SeatLog) -> SeatAnswer:
     """A small model's answer: a short prompt, and claims over the sources that were found."""
-    found = await _evidence(question, _EVIDENCE_SMALL, kit=kit, book=book, excerpt=_EXCERPT_SMALL)
-    account = book.account(panelist)
+    found = await _evidence(question, _EVIDENCE_SMALL, toolkit=toolkit, log=log, excerpt=_EXCERPT_SMALL)
+    account = log.account(panelist)
     if not found:
-        reply = await ask(model, [HumanMessage(question)], account=account, deadline=book.deadline)
-        return Answer(reply.text, account.model, reply.truncated)
+        reply = await call_model(model, [HumanMessage(question)], account=account, deadline=log.deadline)
+        return SeatAnswer(reply.text, account.model, reply.truncated)
     bound = model.bind(response_format=response_format(len(found)))
-    prompt = messages(question, found, nonce=kit.nonce)
-    reply = await ask(bound, prompt, account=account, deadline=book.deadline)
-    text = as_text(reply.text, found)
+    prompt = claims_prompt(question, found, nonce=toolkit.nonce)
+    reply = await call_model(bound, prompt, account=account, deadline=log.deadline)
+    text = claims_to_text(reply.text, found)
     if text is None:
-        raise CallFailed(Fault("invalid_output", "no claim could be read from the reply"))
-    return Answer(text, account.model)
+        raise ModelCallError(Fault("invalid_output", "no claim could be read from the reply"))
+    return SeatAnswer(text, account.model)

@@ -7,60 +7,60 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from fusion_tool.budget.ledger import Tab
+from fusion_tool.budget.ledger import StageBudget
 from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents import panelist
-from fusion_tool.graph.agents.answers import Briefing, room_for
+from fusion_tool.graph.agents.answers import PanelAnswers, answer_room
 from fusion_tool.graph.prompts import render, section
-from fusion_tool.graph.runtime import Progress
+from fusion_tool.graph.runtime import EventEmitter
 from fusion_tool.graph.state import Run
-from fusion_tool.grounding.citations import CitationStream, renumber_json
-from fusion_tool.models.call import Account, CallFailed, ask
-from fusion_tool.models.capabilities import first_taken, traits_of, ways_of_asking
+from fusion_tool.grounding.citations import CitationStream, number_citations_in_json
+from fusion_tool.models.call import CallContext, ModelCallError, call_model
+from fusion_tool.models.capabilities import capabilities_of, first_accepted, structured_output_methods
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
 from fusion_tool.tools.untrusted import fence
 
 
 @dataclass(frozen=True)
-class Task:
+class SynthesisTask:
     """What every attempt needs: run, analysis (`None` where there is none), answers, until when, and the bill."""
 
     run: Run
     analysis: dict[str, Any] | None
-    brief: Briefing
+    answers: PanelAnswers
     deadline: float
-    tab: Tab
-    progress: Progress
+    budget: StageBudget
+    events: EventEmitter
     rows: list[Call] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Written:
+class Draft:
     """An attempt's text, whether it was cut off at its token limit, and whether the answers were cut to fit."""
 
     text: str
     truncated: bool = False
-    packed: bool = False
+    answers_truncated: bool = False
 
 
-class Deltas:
+class DeltaEmitter:
     """One attempt's stream: ids become numbers on the way, and what was never retrieved is dropped."""
 
-    def __init__(self, task: Task, attempt: int) -> None:
-        self._progress, self._attempt = task.progress, attempt
-        self._sources, self._is_json = task.brief.sources, task.run["answer_schema"] is not None
+    def __init__(self, task: SynthesisTask, attempt: int) -> None:
+        self._progress, self._attempt = task.events, attempt
+        self._sources, self._is_json = task.answers.sources, task.run["answer_schema"] is not None
         self._stream = CitationStream(self._sources)
 
     def feed(self, text: str) -> None:
         """Pass on a piece of raw text."""
         self._emit(self._stream.feed(text))
 
-    def whole(self, text: str) -> None:
+    def finish(self, text: str) -> None:
         """Pass on all of a text that did not stream, or nothing but the end of one that did."""
         if self._progress.is_watched:
-            self._emit(renumber_json(text, self._sources).text if self._is_json else self._stream.feed(text))
+            self._emit(number_citations_in_json(text, self._sources).text if self._is_json else self._stream.feed(text))
             self._emit(self._stream.close())
 
     def _emit(self, text: str) -> None:
@@ -68,60 +68,62 @@ class Deltas:
             self._progress.emit("synthesis.delta", text=text, attempt=self._attempt)
 
 
-async def write(task: Task, one: Panelist, attempt: int) -> Written:
-    """The answer by `one`.
+async def write_answer(task: SynthesisTask, panelist: Panelist, attempt: int) -> Draft:
+    """The answer by `panelist`.
 
     A window that is known is kept to; one that turns out too small gets half the material, once.
 
     Raises:
-        CallFailed: It gave none.
+        ModelCallError: It gave none.
     """
-    model = await chat_model(one)
-    traits = traits_of(one, model)
-    account = Account("synthesizer", one, task.tab, task.rows)
-    if traits.small and not task.run["answer_schema"]:
+    model = await chat_model(panelist)
+    capabilities = capabilities_of(panelist, model)
+    account = CallContext("synthesizer", panelist, task.budget, task.rows)
+    if capabilities.small and not task.run["answer_schema"]:
         text = await _write_claims(model, task, account)
-        Deltas(task, attempt).whole(text)
-        return Written(text)
-    others = len(str(_prompt(task, Briefing((), {}, task.brief.nonce))))
-    brief = task.brief.within(room_for(traits, one, others))
+        DeltaEmitter(task, attempt).finish(text)
+        return Draft(text)
+    others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce))))
+    answers = task.answers.truncated(answer_room(capabilities, panelist, others))
     try:
-        return await _write_once(model, task, brief, account, attempt)
-    except CallFailed as failed:
+        return await _write_once(model, task, answers, account, attempt)
+    except ModelCallError as failed:
         if failed.fault.reason != "context_overflow":
             raise
-        return await _write_once(model, task, brief.within(brief.size // 2), account, attempt)
+        return await _write_once(model, task, answers.truncated(answers.size // 2), account, attempt)
 
 
-async def _write_once(model: Any, task: Task, brief: Briefing, account: Account, attempt: int) -> Written:
-    prompt, deltas = _prompt(task, brief), Deltas(task, attempt)
+async def _write_once(
+    model: Any, task: SynthesisTask, answers: PanelAnswers, account: CallContext, attempt: int
+) -> Draft:
+    prompt, deltas = _prompt(task, answers), DeltaEmitter(task, attempt)
     wanted = task.run["answer_schema"]
-    on_delta = deltas.feed if task.progress.is_watched and not wanted else None
-    ways = ways_of_asking(model, "answer", wanted, schema_taken=None, tools=False) if wanted else [model]
-    reply, _ = await first_taken(
-        ways, lambda way: ask(way, prompt, account=account, deadline=task.deadline, on_delta=on_delta)
+    on_delta = deltas.feed if task.events.is_watched and not wanted else None
+    ways = structured_output_methods(model, "answer", wanted, takes_schema=None, tools=False) if wanted else [model]
+    reply, _ = await first_accepted(
+        ways, lambda way: call_model(way, prompt, account=account, deadline=task.deadline, on_delta=on_delta)
     )
-    deltas.whole(reply.text if wanted else "")
-    return Written(reply.text, reply.truncated, brief.packed)
+    deltas.finish(reply.text if wanted else "")
+    return Draft(reply.text, reply.truncated, answers.is_truncated)
 
 
-async def _write_claims(model: Any, task: Task, account: Account) -> str:
+async def _write_claims(model: Any, task: SynthesisTask, account: CallContext) -> str:
     """A small model's answer: claims over the panel's own claims, each of which carries its source on."""
-    notes, question = task.brief.notes(), task.run["question"]
+    notes, question = task.answers.cited_lines(), task.run["question"]
     if not notes:
-        plain = [HumanMessage(f"{task.brief.plain_answers()}\n\nQuestion: {question}")]
-        return (await ask(model, plain, account=account, deadline=task.deadline)).text
+        plain = [HumanMessage(f"{task.answers.plain_answers()}\n\nQuestion: {question}")]
+        return (await call_model(model, plain, account=account, deadline=task.deadline)).text
     bound = model.bind(response_format=panelist.response_format(len(notes)))
-    prompt = panelist.messages(question, notes, nonce=task.brief.nonce)
-    reply = await ask(bound, prompt, account=account, deadline=task.deadline)
-    text = panelist.as_text(reply.text, notes)
+    prompt = panelist.claims_prompt(question, notes, nonce=task.answers.nonce)
+    reply = await call_model(bound, prompt, account=account, deadline=task.deadline)
+    text = panelist.claims_to_text(reply.text, notes)
     if text is None:
-        raise CallFailed(Fault("invalid_output", "no claim could be read from the reply"))
+        raise ModelCallError(Fault("invalid_output", "no claim could be read from the reply"))
     return text
 
 
-def _prompt(task: Task, brief: Briefing) -> list[BaseMessage]:
-    context, nonce = task.run["context"], brief.nonce
+def _prompt(task: SynthesisTask, answers: PanelAnswers) -> list[BaseMessage]:
+    context, nonce = task.run["context"], answers.nonce
     compared = "There is none." if task.analysis is None else json.dumps(task.analysis, ensure_ascii=False, indent=1)
     material = render(
         "synthesizer_material",
@@ -129,15 +131,15 @@ def _prompt(task: Task, brief: Briefing) -> list[BaseMessage]:
         context=section(
             "What the asker already knows", fence(context, label="context", nonce=nonce) if context else ""
         ),
-        answers=brief.answers(),
+        answers=answers.answers(),
         analysis=fence(compared, label="comparison", nonce=nonce),
     )
     today = datetime.now(UTC).date().isoformat()
-    system = render("synthesizer", nonce=nonce, today=today, wishes=_wishes(task.run))
+    system = render("synthesizer", nonce=nonce, today=today, wishes=_instructions(task.run))
     return [SystemMessage(system), HumanMessage(material)]
 
 
-def _wishes(run: Run) -> str:
+def _instructions(run: Run) -> str:
     """How the caller wants the answer, which is its to say: it is not outside text."""
     form = render("answer_schema", schema=json.dumps(run["answer_schema"])) if run["answer_schema"] else ""
     wishes = render("instructions", instructions=run["instructions"]) if run["instructions"] else ""

@@ -56,7 +56,7 @@ def _values(text: str) -> Iterator[Any]:
 
 def _calls(value: Any, names: Collection[str]) -> Iterator[bool]:
     if isinstance(value, list):
-        yield from (called for one in value for called in _calls(one, names))
+        yield from (called for item in value for called in _calls(item, names))
     if isinstance(value, dict):
         yield bool(_ARGUMENTS & value.keys()) and any(value.get(key) in names for key in _NAMES if _is_text(value, key))
         yield from (called for key in _CALLEES for called in _calls(value.get(key), names))

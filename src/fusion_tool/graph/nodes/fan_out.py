@@ -7,26 +7,26 @@ from langgraph.types import Command, Send
 
 from fusion_tool.budget.admission import seats_asked
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.graph.limits import seconds_worked, spent_so_far, wave_seconds
-from fusion_tool.graph.runtime import Progress, Wiring
-from fusion_tool.graph.state import FusionState, SeatTask, own_records
+from fusion_tool.graph.limits import elapsed_work, spent_so_far, wave_seconds
+from fusion_tool.graph.runtime import EventEmitter, GraphOptions
+from fusion_tool.graph.state import FusionState, SeatTask, records_of_run
 
 
 async def fan_out(
-    state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring
+    state: FusionState, runtime: Runtime[FusionConfig], *, options: GraphOptions
 ) -> Command[Literal["panelist"]]:
     """One `Send` a seat, so that checkpoints, Studio and errors see each seat by itself."""
-    run, plan, wave, records = state["run"], state["plan"], state["wave"] + 1, own_records(state)
-    config = wiring.settings(runtime, run)
+    run, plan, wave, records = state["run"], state["plan"], state["wave"] + 1, records_of_run(state)
+    config = options.config_for(runtime, run)
     seats = [config.seat_labels[ask["seat"]] for ask in state["asks"]]
-    Progress(runtime, run).emit("wave.started", wave=wave, seats=seats)
+    EventEmitter(runtime, run).emit("wave.started", wave=wave, seats=seats)
     more = len(plan["waves"]) - wave + config.follow_up
     task = SeatTask(
         run=run,
         wave=wave,
         ask=state["asks"][0],
         seats=seats_asked(config),
-        seconds=wave_seconds(config, seconds_worked(records, state["judgement"]), more),
+        seconds=wave_seconds(config, elapsed_work(records, state["judgement"]), more),
         spent=list(spent_so_far(records, state["judgement"])),
     )
     return Command(update={"wave": wave}, goto=[Send("panelist", {**task, "ask": ask}) for ask in state["asks"]])

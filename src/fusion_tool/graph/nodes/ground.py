@@ -10,9 +10,9 @@ from langgraph.runtime import Runtime
 from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.graph.agents.answers import Briefing, briefing
-from fusion_tool.graph.agents.judge import named
-from fusion_tool.graph.limits import seconds_worked
+from fusion_tool.graph.agents.answers import PanelAnswers, panel_answers
+from fusion_tool.graph.agents.judge import restore_names
+from fusion_tool.graph.limits import elapsed_work
 from fusion_tool.graph.result import (
     PARTIAL,
     Analysis,
@@ -25,22 +25,24 @@ from fusion_tool.graph.result import (
     Response,
     Timing,
 )
-from fusion_tool.graph.runtime import Progress, Wiring
-from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, own_records
-from fusion_tool.grounding.audit import audit
-from fusion_tool.grounding.citations import renumber, renumber_json
-from fusion_tool.grounding.sources import Found, Source, merged
+from fusion_tool.graph.runtime import EventEmitter, GraphOptions
+from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, records_of_run
+from fusion_tool.grounding.audit import audit_citations
+from fusion_tool.grounding.citations import number_citations, number_citations_in_json
+from fusion_tool.grounding.sources import RetrievedSource, Source, merge_sources
 from fusion_tool.tools.toolkit import has_sources
 
 
-async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> dict[str, Any]:
+async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options: GraphOptions) -> dict[str, Any]:
     """The run's `FusionResult`, and the answer as a message where messages came in."""
-    run, records = state["run"], own_records(state)
-    config = wiring.settings(runtime, run)
+    run, records = state["run"], records_of_run(state)
+    config = options.config_for(runtime, run)
     stages = [stage for stage in (state["judgement"], state["synthesis"]) if stage]
-    brief = briefing(state)
-    answer, citations = _cited(str(stages[-1]["output"]), brief.sources, is_json=run["answer_schema"] is not None)
-    degraded = _degraded(records, stages)
+    answers = panel_answers(state)
+    answer, citations = _number_answer(
+        str(stages[-1]["output"]), answers.sources, is_json=run["answer_schema"] is not None
+    )
+    degraded = _degradations(records, stages)
     if has_sources(config) and not citations:
         degraded.append("uncited")
     plan = state["plan"]
@@ -49,8 +51,8 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: 
         answer=answer,
         citations=citations,
         sources=_sources(records),
-        analysis=_analysis(state["judgement"], brief.names),
-        responses=[_response(record, brief) for record in records if record["answered"]],
+        analysis=_analysis(state["judgement"], answers.names),
+        responses=[_response(record, answers) for record in records if record["answered"]],
         failed_models=[FailedModel(seat=r["seat"], **failure) for r in records for failure in r["failures"]],
         degraded=degraded,
         dropped=sum(record["dropped"] for record in records),
@@ -67,17 +69,17 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: 
         created_at=run["created_at"],
         version=version(),
     ).model_dump(mode="json")
-    Progress(runtime, run).emit("run.completed", status=result["status"], result=result)
+    EventEmitter(runtime, run).emit("run.completed", status=result["status"], result=result)
     update: dict[str, Any] = {"result": result}
     if run["from_messages"]:
         update["messages"] = [AIMessage(answer)]
     return update
 
 
-def _cited(raw: str, sources: dict[str, Found], *, is_json: bool) -> tuple[str, list[Citation]]:
+def _number_answer(raw: str, sources: dict[str, RetrievedSource], *, is_json: bool) -> tuple[str, list[Citation]]:
     """The answer with numbered citations, and what stands behind each number."""
-    numbered = renumber_json(raw, sources) if is_json else renumber(raw, sources)
-    support = audit(raw, sources).support
+    numbered = number_citations_in_json(raw, sources) if is_json else number_citations(raw, sources)
+    support = audit_citations(raw, sources).support
     citations = [
         Citation(
             number=number,
@@ -94,30 +96,30 @@ def _cited(raw: str, sources: dict[str, Found], *, is_json: bool) -> tuple[str, 
 def _sources(records: list[SeatRecord]) -> list[Source]:
     seen_by: dict[str, list[str]] = {}
     for record in records:
-        for one in record["found"]:
-            seats = seen_by.setdefault(one["id"], [])
+        for source in record["found"]:
+            seats = seen_by.setdefault(source["id"], [])
             if record["seat"] not in seats:
                 seats.append(record["seat"])
     return [
-        Source(id=key, url=one["url"], title=one["title"], kind=one["kind"], retrieved_by=seen_by[key])
-        for key, one in merged(found for record in records for found in record["found"]).items()
+        Source(id=key, url=source["url"], title=source["title"], kind=source["kind"], retrieved_by=seen_by[key])
+        for key, source in merge_sources(found for record in records for found in record["found"]).items()
     ]
 
 
-def _response(record: SeatRecord, brief: Briefing) -> Response:
+def _response(record: SeatRecord, answers: PanelAnswers) -> Response:
     return Response(
         seat=record["seat"],
         model=record["model"],
         content=record["content"],
-        sources=list(merged(record["found"])),
+        sources=list(merge_sources(record["found"])),
         tool_calls=record["tool_calls"],
         seconds=record["seconds"],
         wave=record["wave"],
-        audit=AuditCounts(**brief.audit_of(record)),
+        audit=AuditCounts(**answers.audit_of(record)),
     )
 
 
-def _degraded(records: list[SeatRecord], stages: list[StageRecord]) -> list[Degradation]:
+def _degradations(records: list[SeatRecord], stages: list[StageRecord]) -> list[Degradation]:
     lost = [record for record in records if not record["answered"] or record["truncated"] or record.get("unread")]
     failures = [failure for record in lost for failure in record["failures"]]
     marks: list[Any] = []
@@ -133,14 +135,14 @@ def _degraded(records: list[SeatRecord], stages: list[StageRecord]) -> list[Degr
 def _analysis(judgement: StageRecord | None, names: Mapping[str, str]) -> Analysis | None:
     """The analysis with the panel's own names in place of the letters that judge and synthesizer saw."""
     output = judgement["output"] if judgement else None
-    return named(Analysis.model_validate(output), names) if output else None
+    return restore_names(Analysis.model_validate(output), names) if output else None
 
 
 def _timing(state: FusionState, records: list[SeatRecord]) -> Timing:
     judgement, synthesis = state["judgement"], state["synthesis"]
     return Timing(
         total_seconds=round(time.time() - state["run"]["started"], 3),
-        panel_seconds=round(seconds_worked(records), 3) if records else None,
+        panel_seconds=round(elapsed_work(records), 3) if records else None,
         judge_seconds=judgement["seconds"] if judgement and judgement["calls"] else None,
         synthesis_seconds=synthesis["seconds"] if synthesis and synthesis["calls"] else None,
     )

@@ -15,25 +15,25 @@ from fusion_tool.budget.ledger import Spent
 from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import PanelFailed
-from fusion_tool.graph.agents.answers import Briefing, briefing
-from fusion_tool.graph.agents.judge import Finding, Hearing, compare
+from fusion_tool.graph.agents.answers import PanelAnswers, panel_answers
+from fusion_tool.graph.agents.judge import JudgeResult, JudgeTask, compare_answers
 from fusion_tool.graph.limits import (
-    deadline,
-    fair_part,
-    ledger_after,
-    limits_reached,
-    seconds_worked,
+    elapsed_work,
+    limit_marks,
+    run_ledger,
+    share_of_deadline,
     spent_so_far,
+    stage_deadline,
     wave_seconds,
 )
-from fusion_tool.graph.resume import earlier
-from fusion_tool.graph.runtime import Progress, Wiring
-from fusion_tool.graph.state import Ask, FusionState, SeatRecord, StageRecord, own_records, record_key
-from fusion_tool.graph.strategies import asks, follow_up_asks, is_comparable, is_enough, standing_answer
+from fusion_tool.graph.resume import prior_attempts
+from fusion_tool.graph.runtime import EventEmitter, GraphOptions
+from fusion_tool.graph.state import FusionState, SeatAssignment, SeatRecord, StageRecord, answer_key, records_of_run
+from fusion_tool.graph.strategies import decide_early, follow_up_assignments, is_settled, needs_judge, seat_assignments
 from fusion_tool.models import health
 from fusion_tool.models.faults import scrub
-from fusion_tool.models.providers import fallback_of
-from fusion_tool.routing.policy.documents import may_see
+from fusion_tool.models.providers import with_model
+from fusion_tool.routing.policy.documents import may_read_answers
 
 _log = logging.getLogger(__name__)
 _NOTHING = StageRecord(output=None, calls=[], spent=[0.0, 0], seconds=0.0, degraded=[])
@@ -41,39 +41,41 @@ _NOTHING = StageRecord(output=None, calls=[], spent=[0.0, 0], seconds=0.0, degra
 _Onward = Command[Literal["fan_out", "synthesize"]]
 
 
-async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> _Onward:
+async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: GraphOptions) -> _Onward:
     """Close the wave and compare the answers so far.
 
     Raises:
         PanelFailed: Fewer than `limits.min_answers` seats gave a usable answer, and no more are to be asked.
     """
-    config, records, brief = wiring.settings(runtime, state["run"]), own_records(state), briefing(state)
-    progress, strategy, answered = Progress(runtime, state["run"]), state["plan"]["strategy"], len(brief.records)
+    config, records, answers = options.config_for(runtime, state["run"]), records_of_run(state), panel_answers(state)
+    progress, strategy, answered = EventEmitter(runtime, state["run"]), state["plan"]["strategy"], len(answers.records)
     progress.emit("panel.closed", answered=answered, failed=len(records) - answered)
     before = state["judgement"] or _NOTHING
     seats, late = _next_seats(state, config, records)
     if answered < config.limits.min_answers and not seats:
         raise _panel_failed(records, before)
-    standing = standing_answer(state["run"]["question"], strategy, brief, is_last=not seats)
+    standing = decide_early(state["run"]["question"], strategy, answers, is_last=not seats)
     if standing.key is not None:
         output = standing.disputed.model_dump() if standing.disputed else None
-        return _onward({**before, "output": output, "degraded": late}, [], standing.key)
-    wanted = asks(config, seats, brief)
-    if not is_comparable(strategy, answered, is_closed=standing.is_closed, is_last=not seats):
-        return _onward({**before, "degraded": late}, wanted)
-    hearing = await _hearing(state, runtime, config, brief, asks_settled=bool(seats))
-    finding, judgement = await _heard(hearing, config, before)
-    _tell(progress, finding)
-    if finding and is_enough(strategy, finding.analysis):
-        alone = record_key(brief.records[0]) if answered == 1 else None
-        return _onward({**judgement, "output": None} if alone else judgement, [], alone)
-    if finding and config.follow_up and state["wave"] == len(state["plan"]["waves"]):
-        readers = [seat for seat in state["plan"]["seats"] if may_see(config, config.panel[seat], brief.records)]
-        wanted = follow_up_asks(finding.analysis, brief, readers)
-    return _onward({**judgement, "degraded": [*judgement["degraded"], *late]}, wanted)
+        return _next_step({**before, "output": output, "degraded": late}, [], standing.key)
+    wanted = seat_assignments(config, seats, answers)
+    if not needs_judge(strategy, answered, is_closed=standing.is_closed, is_last=not seats):
+        return _next_step({**before, "degraded": late}, wanted)
+    task = await _open_task(state, runtime, config, answers, asks_settled=bool(seats))
+    result, judgement = await _run_judge(task, config, before)
+    _emit_result(progress, result)
+    if result and is_settled(strategy, result.analysis):
+        alone = answer_key(answers.records[0]) if answered == 1 else None
+        return _next_step({**judgement, "output": None} if alone else judgement, [], alone)
+    if result and config.follow_up and state["wave"] == len(state["plan"]["waves"]):
+        readers = [
+            seat for seat in state["plan"]["seats"] if may_read_answers(config, config.panel[seat], answers.records)
+        ]
+        wanted = follow_up_assignments(result.analysis, answers, readers)
+    return _next_step({**judgement, "degraded": [*judgement["degraded"], *late]}, wanted)
 
 
-def _onward(judgement: StageRecord, wanted: list[Ask], standing: str | None = None) -> _Onward:
+def _next_step(judgement: StageRecord, wanted: list[SeatAssignment], standing: str | None = None) -> _Onward:
     update = {"judgement": judgement, "asks": wanted, "agreed": standing}
     return Command(update=update, goto="fan_out" if wanted else "synthesize")
 
@@ -83,63 +85,70 @@ def _next_seats(state: FusionState, config: FusionConfig, records: list[SeatReco
     waves = state["plan"]["waves"][state["wave"] :]
     if not waves:
         return [], []
-    seconds = wave_seconds(config, seconds_worked(records, state["judgement"]), len(waves) - 1)
+    seconds = wave_seconds(config, elapsed_work(records, state["judgement"]), len(waves) - 1)
     return (waves[0], []) if seconds > 0 else ([], ["deadline_reached"])
 
 
-async def _hearing(
-    state: FusionState, runtime: Runtime[FusionConfig], config: FusionConfig, brief: Briefing, *, asks_settled: bool
-) -> Hearing:
-    records, judgement, before = own_records(state), state["judgement"], await earlier(runtime)
-    return Hearing(
+async def _open_task(
+    state: FusionState,
+    runtime: Runtime[FusionConfig],
+    config: FusionConfig,
+    answers: PanelAnswers,
+    *,
+    asks_settled: bool,
+) -> JudgeTask:
+    records, judgement, before = records_of_run(state), state["judgement"], await prior_attempts(runtime)
+    return JudgeTask(
         question=state["run"]["question"],
-        brief=brief,
-        deadline=deadline(config, "judge", seconds_worked(records, judgement)),
-        tab=before.tab(ledger_after(config, spent_so_far(records, judgement)), "judge"),
-        asks_settled=asks_settled,
+        answers=answers,
+        deadline=stage_deadline(config, "judge", elapsed_work(records, judgement)),
+        budget=before.stage_budget(run_ledger(config, spent_so_far(records, judgement)), "judge"),
+        asks_whether_settled=asks_settled,
         rows=before.unknown_calls("judge", config.judge_or_default.model_name),
     )
 
 
-async def _heard(hearing: Hearing, config: FusionConfig, before: StageRecord) -> tuple[Finding | None, StageRecord]:
+async def _run_judge(
+    task: JudgeTask, config: FusionConfig, before: StageRecord
+) -> tuple[JudgeResult | None, StageRecord]:
     """What the judge finds, and the stage's record: the bills of all waves, the last wave's product."""
     started = time.monotonic()
-    finding = await _first_finding(hearing, config.judge_or_default)
-    spent = Spent(before["spent"][0], int(before["spent"][1])) + hearing.tab.spent
-    return finding, StageRecord(
-        output=finding.analysis.analysis if finding else None,
-        calls=[*before["calls"], *(row.model_dump() for row in hearing.rows)],
+    result = await _first_result(task, config.judge_or_default)
+    spent = Spent(before["spent"][0], int(before["spent"][1])) + task.budget.spent
+    return result, StageRecord(
+        output=result.analysis.analysis if result else None,
+        calls=[*before["calls"], *(row.model_dump() for row in task.rows)],
         spent=list(spent),
         seconds=round(before["seconds"] + time.monotonic() - started, 3),
-        degraded=_degraded(finding, hearing),
+        degraded=_degradations(result, task),
     )
 
 
-async def _first_finding(hearing: Hearing, judge_: Panelist) -> Finding | None:
+async def _first_result(task: JudgeTask, judge_: Panelist) -> JudgeResult | None:
     """The comparison by the judge or, where it gives none, by its fallbacks."""
     models = (judge_.model, *judge_.fallbacks)
-    for tried, one in enumerate(health.order(fallback_of(judge_, name) for name in models)):
-        part = replace(hearing, deadline=fair_part(hearing.deadline, len(models) - tried))
+    for tried, panelist in enumerate(health.by_availability(with_model(judge_, name) for name in models)):
+        part = replace(task, deadline=share_of_deadline(task.deadline, len(models) - tried))
         try:
-            return await compare(part, one)
+            return await compare_answers(part, panelist)
         except Exception as error:  # noqa: BLE001 - the panel's answers are paid for; no judge may lose them
-            _log.warning("the judge %s gave no analysis: %s", one.model_name, scrub(str(error)))
+            _log.warning("the judge %s gave no analysis: %s", panelist.model_name, scrub(str(error)))
     return None
 
 
-def _tell(progress: Progress, finding: Finding | None) -> None:
-    found = finding.analysis if finding else None
-    progress.emit(
+def _emit_result(events: EventEmitter, result: JudgeResult | None) -> None:
+    found = result.analysis if result else None
+    events.emit(
         "judge.completed",
         consensus=len(found.consensus) if found else None,
         contradictions=len(found.contradictions) if found else None,
     )
 
 
-def _degraded(finding: Finding | None, hearing: Hearing) -> list[str]:
-    if finding is None:
-        return ["analysis_unavailable", *limits_reached(hearing.tab, hearing.deadline)]
-    return ["answers_packed"] if finding.packed else []
+def _degradations(result: JudgeResult | None, task: JudgeTask) -> list[str]:
+    if result is None:
+        return ["analysis_unavailable", *limit_marks(task.budget, task.deadline)]
+    return ["answers_packed"] if result.truncated else []
 
 
 def _panel_failed(records: list[SeatRecord], judgement: StageRecord) -> PanelFailed:

@@ -11,18 +11,18 @@ from langgraph.types import Overwrite
 
 from fusion_tool.budget.admission import check_limits
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.config.serialization import stored
-from fusion_tool.graph.inputs import read
+from fusion_tool.config.serialization import dump_config
+from fusion_tool.graph.inputs import parse_input
 from fusion_tool.graph.limits import session_ledger
-from fusion_tool.graph.preflight import _roles, check, refuse_inside_seat
-from fusion_tool.graph.runtime import Progress, Wiring
+from fusion_tool.graph.preflight import _roles, check_run, forbid_nested_run
+from fusion_tool.graph.runtime import EventEmitter, GraphOptions
 from fusion_tool.graph.state import FusionState, Plan, Run
-from fusion_tool.graph.strategies import asks, in_words, planned_waves
+from fusion_tool.graph.strategies import describe_strategy, planned_waves, seat_assignments
 from fusion_tool.models import health
 from fusion_tool.routing.decide import Decision, decide
 
 
-async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> dict[str, Any]:
+async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: GraphOptions) -> dict[str, Any]:
     """Start a run, and reset what an earlier one on the same thread left.
 
     Raises:
@@ -31,16 +31,16 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
         RecursionRefused: The caller is a seat of another run.
         SandboxUnavailable: The shell is required and does not work here.
     """
-    refuse_inside_seat()
-    asked = read(state)
-    given = wiring.settings(runtime)
-    await health.prepare()
+    forbid_nested_run()
+    asked = parse_input(state)
+    given = options.config_for(runtime)
+    await health.load_recent()
     decision = await decide(
-        given, asked.question, asked.context, panel_tools=wiring.panel_tools, classifier=wiring.classifier
+        given, asked.question, asked.context, panel_tools=options.panel_tools, classifier=options.classifier
     )
     config = decision.config
-    shell = await check(config, wiring.panel_tools, is_written=asked.is_written)
-    roles = _roles(config, is_written=asked.is_written)
+    shell = await check_run(config, options.panel_tools, needs_synthesizer=asked.needs_synthesizer)
+    roles = _roles(config, is_written=asked.needs_synthesizer)
     check_limits(config, roles, asked.question + asked.context, session_ledger())
     run = Run(
         id=_run_id(state, runtime),
@@ -52,11 +52,11 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
         started=time.time(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         nonce=secrets.token_hex(6),
-        config=stored(given),
-        decided=None if config is given else stored(config),
+        config=dump_config(given),
+        decided=None if config is given else dump_config(config),
     )
     plan = _plan(decision, shell)
-    progress = Progress(runtime, run)
+    progress = EventEmitter(runtime, run)
     progress.emit("run.started", question=asked.question)
     seats = [config.seat_labels[seat] for seat in plan["seats"]]
     progress.emit("plan.chosen", strategy=plan["strategy"], seats=seats, reason=plan["reason"])
@@ -64,7 +64,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: W
         "run": run,
         "plan": plan,
         "wave": 0,
-        "asks": asks(config, plan["waves"][0]),
+        "asks": seat_assignments(config, plan["waves"][0]),
         "agreed": None,
         "records": Overwrite([]),
         "judgement": None,
@@ -79,7 +79,7 @@ def _plan(decision: Decision, shell: str) -> Plan:
     seats = [seat for wave in waves for seat in wave]
     labels = [config.seat_labels[seat] for seat in seats]
     chosen = decision.choice.reason if decision.choice else None
-    reason = chosen or f"strategy {config.strategy}: {in_words(config.strategy, labels, len(waves[0]))}"
+    reason = chosen or f"strategy {config.strategy}: {describe_strategy(config.strategy, labels, len(waves[0]))}"
     return Plan(
         strategy=config.strategy,
         seats=seats,

@@ -8,88 +8,99 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.graph.agents.answers import briefing
-from fusion_tool.graph.agents.synthesizer import Deltas, Task, Written, write
-from fusion_tool.graph.limits import deadline, fair_part, ledger_after, limits_reached, seconds_worked, spent_so_far
-from fusion_tool.graph.resume import Earlier, earlier
-from fusion_tool.graph.runtime import Progress, Wiring
-from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, own_records, record_key
+from fusion_tool.graph.agents.answers import panel_answers
+from fusion_tool.graph.agents.synthesizer import DeltaEmitter, Draft, SynthesisTask, write_answer
+from fusion_tool.graph.limits import (
+    elapsed_work,
+    limit_marks,
+    run_ledger,
+    share_of_deadline,
+    spent_so_far,
+    stage_deadline,
+)
+from fusion_tool.graph.resume import PriorAttempts, prior_attempts
+from fusion_tool.graph.runtime import EventEmitter, GraphOptions
+from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, answer_key, records_of_run
 from fusion_tool.models import health
 from fusion_tool.models.faults import scrub
-from fusion_tool.models.providers import fallback_of
+from fusion_tool.models.providers import with_model
 
 _log = logging.getLogger(__name__)
 
 
-async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, wiring: Wiring) -> FusionState:
+async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, options: GraphOptions) -> FusionState:
     """The answer's raw text: by the synthesizer, its fallbacks, the judge's model, else the best panel answer."""
-    config, started = wiring.settings(runtime, state["run"]), time.monotonic()
-    before = await earlier(runtime)
-    task = _task(state, config, Progress(runtime, state["run"]), before)
+    config, started = options.config_for(runtime, state["run"]), time.monotonic()
+    before = await prior_attempts(runtime)
+    task = _task(state, config, EventEmitter(runtime, state["run"]), before)
     degraded: list[str] = []
     standing = state["agreed"]
     if standing and not (state["run"]["answer_schema"] or state["run"]["instructions"]):
-        written = _standing_answer(task, standing)
+        written = _draft_of_answer(task, standing)
     else:
         task.rows.extend(before.unknown_calls("synthesizer", config.synthesizer_or_default.model_name))
-        written, degraded = await _first_written(
+        written, degraded = await _first_draft(
             task, list(_candidates(config)), 1 + len(config.synthesizer_or_default.fallbacks)
         )
     return {
         "synthesis": StageRecord(
             output=written.text,
             calls=[row.model_dump() for row in task.rows],
-            spent=list(task.tab.spent),
+            spent=list(task.budget.spent),
             seconds=round(time.monotonic() - started, 3),
-            degraded=[*degraded, *(["answers_packed"] if written.packed else [])],
+            degraded=[*degraded, *(["answers_packed"] if written.answers_truncated else [])],
         )
     }
 
 
-def _task(state: FusionState, config: FusionConfig, progress: Progress, before: Earlier) -> Task:
-    records, judgement = own_records(state), state["judgement"]
-    return Task(
+def _task(state: FusionState, config: FusionConfig, events: EventEmitter, before: PriorAttempts) -> SynthesisTask:
+    records, judgement = records_of_run(state), state["judgement"]
+    return SynthesisTask(
         run=state["run"],
         analysis=judgement["output"] if judgement else None,
-        brief=briefing(state),
-        deadline=deadline(config, "synthesizer", seconds_worked(records, judgement)),
-        tab=before.tab(ledger_after(config, spent_so_far(records, judgement)), "synthesizer"),
-        progress=progress,
+        answers=panel_answers(state),
+        deadline=stage_deadline(config, "synthesizer", elapsed_work(records, judgement)),
+        budget=before.stage_budget(run_ledger(config, spent_so_far(records, judgement)), "synthesizer"),
+        events=events,
     )
 
 
-async def _first_written(task: Task, candidates: list[Panelist], configured: int) -> tuple[Written, list[str]]:
+async def _first_draft(task: SynthesisTask, candidates: list[Panelist], configured: int) -> tuple[Draft, list[str]]:
     """The first whole answer; failing that a cut-off one, failing that the best of the panel's; and what was lost."""
-    kept: Written | None = None
-    for attempt, one in enumerate(health.order(candidates), start=1):
+    kept: Draft | None = None
+    for attempt, panelist in enumerate(health.by_availability(candidates), start=1):
         # The judge's model, last and unasked for, gets what time is left.
         left = max(1, configured - attempt + 1)
         try:
-            written = await write(replace(task, deadline=fair_part(task.deadline, left)), one, attempt)
+            written = await write_answer(
+                replace(task, deadline=share_of_deadline(task.deadline, left)), panelist, attempt
+            )
         except Exception as error:  # noqa: BLE001 - the panel's answers are paid for; no synthesizer may lose them
-            _log.warning("the synthesizer %s gave no answer: %s", one.model_name, scrub(str(error)))
+            _log.warning("the synthesizer %s gave no answer: %s", panelist.model_name, scrub(str(error)))
             continue
         if not written.truncated:
             return written, []
         kept = kept or written
-    lost = ["synthesis_unavailable", *limits_reached(task.tab, task.deadline)]
+    lost = ["synthesis_unavailable", *limit_marks(task.budget, task.deadline)]
     if kept is None:
         return _best_panel_answer(task, attempt=len(candidates) + 1), lost
-    Deltas(task, len(candidates) + 1).whole(kept.text)
+    DeltaEmitter(task, len(candidates) + 1).finish(kept.text)
     return kept, lost
 
 
-def _best_panel_answer(task: Task, attempt: int) -> Written:
-    return _handed_on(task, max(task.brief.records, key=lambda record: _standing(task, record)), attempt)
+def _best_panel_answer(task: SynthesisTask, attempt: int) -> Draft:
+    return _draft_from_record(task, max(task.answers.records, key=lambda record: _support_rank(task, record)), attempt)
 
 
-def _standing_answer(task: Task, key: str) -> Written:
-    return _handed_on(task, next(record for record in task.brief.records if record_key(record) == key), attempt=1)
+def _draft_of_answer(task: SynthesisTask, key: str) -> Draft:
+    return _draft_from_record(
+        task, next(record for record in task.answers.records if answer_key(record) == key), attempt=1
+    )
 
 
-def _handed_on(task: Task, record: SeatRecord, attempt: int) -> Written:
-    Deltas(task, attempt).whole(record["content"])
-    return Written(record["content"])
+def _draft_from_record(task: SynthesisTask, record: SeatRecord, attempt: int) -> Draft:
+    DeltaEmitter(task, attempt).finish(record["content"])
+    return Draft(record["content"])
 
 
 def _candidates(config: FusionConfig) -> Iterator[Panelist]:
@@ -97,13 +108,13 @@ def _candidates(config: FusionConfig) -> Iterator[Panelist]:
     seen = set()
     writer, judge = config.synthesizer_or_default, config.judge_or_default
     for owner, name in ((writer, writer.model), *((writer, name) for name in writer.fallbacks), (judge, judge.model)):
-        one = fallback_of(owner, name)
-        if one.model_name not in seen:
-            seen.add(one.model_name)
-            yield one
+        candidate = with_model(owner, name)
+        if candidate.model_name not in seen:
+            seen.add(candidate.model_name)
+            yield candidate
 
 
-def _standing(task: Task, record: SeatRecord) -> tuple[int, int]:
+def _support_rank(task: SynthesisTask, record: SeatRecord) -> tuple[int, int]:
     """How well an answer's own citations hold, then its length: the best-supported answer stands in."""
-    counts = task.brief.audit_of(record)
+    counts = task.answers.audit_of(record)
     return counts["supported"] - counts["mismatch"] - counts["unknown"], len(record["content"])

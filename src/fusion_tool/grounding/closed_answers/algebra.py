@@ -21,7 +21,7 @@ _ROOTS_BELOW = 10**8
 """Radicands from here on keep their square factors: to find them takes too long."""
 
 
-class TooHard(ValueError):  # noqa: N818 - no error of the caller's
+class TooComplexError(ValueError):
     """The term leaves what this arithmetic handles."""
 
 
@@ -40,7 +40,7 @@ class Polynomial:
         """
         exact = Fraction(value)
         if max(exact.numerator.bit_length(), exact.denominator.bit_length()) > _BITS:
-            raise TooHard
+            raise TooComplexError
         return cls({_ONE: exact} if exact else {})
 
     @classmethod
@@ -63,7 +63,7 @@ class Polynomial:
         total = dict(self.terms)
         for monomial, factor in other.terms.items():
             total[monomial] = total.get(monomial, Fraction(0)) + factor
-        return _bounded({monomial: factor for monomial, factor in total.items() if factor})
+        return _bound({monomial: factor for monomial, factor in total.items() if factor})
 
     def __neg__(self) -> "Polynomial":
         return Polynomial({monomial: -factor for monomial, factor in self.terms.items()})
@@ -71,13 +71,13 @@ class Polynomial:
     def __mul__(self, other: "Polynomial") -> "Polynomial":
         total = Polynomial({})
         for left, first in self.terms.items():
-            total += _bounded(dict(_product(left, first, right, second) for right, second in other.terms.items()))
+            total += _bound(dict(_product(left, first, right, second) for right, second in other.terms.items()))
         return total
 
     def __pow__(self, exponent: int) -> "Polynomial":
         bits = max((factor.numerator.bit_length() for factor in self.terms.values()), default=0)
         if abs(exponent) * max(bits, _BITS // _EXPONENT * (len(self.terms) > 1)) > _BITS:
-            raise TooHard
+            raise TooComplexError
         base, power = (self if exponent >= 0 else inverse(self)), Polynomial.number(1)
         for _ in range(abs(exponent)):
             power *= base
@@ -91,7 +91,7 @@ def inverse(value: Polynomial) -> Polynomial:
         TooHard: `value` is zero.
     """
     if not value.terms:
-        raise TooHard
+        raise TooComplexError
     (monomial, factor), *rest = sorted(value.terms.items(), key=lambda term: sorted(map(repr, term[0])))
     if not rest:
         flipped = frozenset((atom, -exponent) for atom, exponent in monomial)
@@ -148,9 +148,9 @@ def _without_squares(number: int) -> tuple[int, int]:
     return outside, number
 
 
-def _bounded(terms: dict[Monomial, Fraction]) -> Polynomial:
+def _bound(terms: dict[Monomial, Fraction]) -> Polynomial:
     if len(terms) > _TERMS or any(factor.numerator.bit_length() > _BITS for factor in terms.values()):
-        raise TooHard
+        raise TooComplexError
     return Polynomial(terms)
 
 
@@ -171,24 +171,24 @@ _FORMULA = re.compile(r"(?<!_)[A-Za-zπθ]\d|[A-Za-z]{2}")
 _LARGEST_FACTORIAL = 100
 
 
-def normal_form(text: str) -> Polynomial | None:
+def parse_polynomial(text: str) -> Polynomial | None:
     """The value of `text`; `None` for what is no expression, or one that can be read in two ways.
 
     Letters side by side, and digits after a letter, are words and formulae (`ab`, `H2O`), not products.
     """
     text = _RAISED.sub(lambda raised: f"^({raised[0].translate(_SUPERSCRIPTS)})", text.translate(_SPELLINGS))
     text = _ROOT_SIGN.sub(r"sqrt(\1)", text).replace("√", "sqrt")
-    text = _SCIENTIFIC.sub(r"\1*10^(\2)", _MIXED.sub(_mixed, text))
+    text = _SCIENTIFIC.sub(r"\1*10^(\2)", _MIXED.sub(_expand_mixed, text))
     if len(text) > _LONGEST or _FORMULA.search(_FUNCTION.sub(" ", text)):
         return None
     tokens = _tokens(text)
     try:
         return _Reader(tokens).whole() if tokens else None
-    except (TooHard, RecursionError):
+    except (TooComplexError, RecursionError):
         return None
 
 
-def _mixed(match: re.Match[str]) -> str:
+def _expand_mixed(match: re.Match[str]) -> str:
     """`2 1/2` is two and a half; an improper fraction after a number is a factor."""
     whole, top, bottom = match[1], match[2] or match[4], match[3] or match[5]
     return f"({whole}+({top})/({bottom}))" if int(top) < int(bottom) else match[0]
@@ -218,9 +218,9 @@ class _Reader:
     def _next(self) -> str:
         return self._tokens[self._at]
 
-    def _take(self, *wanted: str) -> str:
+    def _take(self, *tokens: str) -> str:
         token = self._next
-        if not token or (wanted and token not in wanted):
+        if not token or (tokens and token not in tokens):
             return ""
         self._at += 1
         return token
@@ -228,13 +228,13 @@ class _Reader:
     def whole(self) -> Polynomial:
         value = self._sum()
         if self._next:
-            raise TooHard
+            raise TooComplexError
         return value
 
     def _sum(self) -> Polynomial:
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise TooHard
+            raise TooComplexError
         value = self._product()
         while sign := self._take("+", "-"):
             value += self._product() if sign == "+" else -self._product()
@@ -242,38 +242,38 @@ class _Reader:
         return value
 
     def _product(self) -> Polynomial:
-        value, divided = self._signed(), False
+        value, divided = self._parse_signed(), False
         while True:
             if sign := self._take("*", "/"):
-                factor = self._signed()
+                factor = self._parse_signed()
                 value, divided = value * (factor if sign == "*" else inverse(factor)), divided or sign == "/"
             elif self._next and (self._next == "(" or self._next[0].isalpha() or self._next == "∞"):
                 if divided:  # 1/2x
-                    raise TooHard
+                    raise TooComplexError
                 value *= self._power()
             else:
                 return value
 
-    def _signed(self) -> Polynomial:
+    def _parse_signed(self) -> Polynomial:
         if self._take("-"):
-            return -self._signed()
-        return self._signed() if self._take("+") else self._power()
+            return -self._parse_signed()
+        return self._parse_signed() if self._take("+") else self._power()
 
     def _power(self) -> Polynomial:
         base = self._atom()
         while self._take("!"):
             number = base.constant
             if number is None or number.denominator != 1 or not 0 <= number <= _LARGEST_FACTORIAL:
-                raise TooHard
+                raise TooComplexError
             base = Polynomial.number(factorial(int(number)))
-        return _raised(base, self._signed()) if self._take("^") else base
+        return _raise(base, self._parse_signed()) if self._take("^") else base
 
     def _atom(self) -> Polynomial:
         piece = self._take()
         if piece == "(":
             value = self._sum()
             if not self._take(")"):
-                raise TooHard
+                raise TooComplexError
             return value
         if piece in _FUNCTIONS:
             argument = self._atom() if self._next == "(" or piece == "sqrt" else self._power()
@@ -282,10 +282,10 @@ class _Reader:
             return Polynomial.number(Fraction(piece))
         if piece and (piece[0].isalpha() or piece == "∞"):
             return Polynomial.symbol(piece)
-        raise TooHard
+        raise TooComplexError
 
 
-def _raised(base: Polynomial, exponent: Polynomial) -> Polynomial:
+def _raise(base: Polynomial, exponent: Polynomial) -> Polynomial:
     power = exponent.constant
     if power is not None and power.denominator == 1:
         return base ** int(power)

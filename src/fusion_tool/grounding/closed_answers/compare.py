@@ -9,9 +9,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from fusion_tool.grounding.closed_answers.extraction import final_answers
-from fusion_tool.grounding.closed_answers.question import Asked, asked
+from fusion_tool.grounding.closed_answers.question import ExpectedAnswer, expected_answer
 from fusion_tool.grounding.closed_answers.terms import Value
-from fusion_tool.grounding.closed_answers.values import value_of
+from fusion_tool.grounding.closed_answers.values import parse_value
 
 _LONGEST_TEXT = 40_000
 _LONGEST = 2_000
@@ -19,7 +19,7 @@ _LONGEST = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Agreement:
     """How answers to one question compare.
 
     Args:
@@ -34,7 +34,7 @@ class Verdict:
     answers: tuple[str | None, ...]
 
 
-def compare_closed(question: str, answers: Sequence[str]) -> Verdict:
+def compare_closed(question: str, answers: Sequence[str]) -> Agreement:
     """Compare the final answers of `answers`.
 
     Args:
@@ -45,23 +45,23 @@ def compare_closed(question: str, answers: Sequence[str]) -> Verdict:
         Groups of equal answers. Numbers are equal if they are exactly so, in the same unit; one written without a
         unit is equal to the same number in the only unit that the others use.
     """
-    wanted = asked(question)
+    wanted = expected_answer(question)
     ends = [_end(answer, wanted) for answer in answers]
     values = {index: end[1] for index, end in enumerate(ends) if end}
-    return Verdict(
+    return Agreement(
         closed=bool(ends) and all(ends),
         groups=_groups(values),
         answers=tuple(end[0] if end else None for end in ends),
     )
 
 
-def _end(answer: str, wanted: Asked) -> tuple[str, Value] | None:
+def _end(answer: str, expected: ExpectedAnswer) -> tuple[str, Value] | None:
     """The answer's end and its value, where it can be compared."""
     if len(answer) > _LONGEST_TEXT:
         return None
     for final in final_answers(answer):
-        value = value_of(final.text, wanted) if len(final.text) <= _LONGEST else None
-        if value and (final.marked or (value.typed and not wanted.open)):
+        value = parse_value(final.text, expected) if len(final.text) <= _LONGEST else None
+        if value and (final.marked or (value.typed and not expected.open)):
             return final.text, value
         if final.marked:
             return None

@@ -35,7 +35,7 @@ _SHORT = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Final:
+class FinalAnswer:
     """A final answer in its author's words.
 
     Args:
@@ -48,17 +48,17 @@ class Final:
     marked: bool
 
 
-def final_answers(text: str) -> Iterator[Final]:
+def final_answers(text: str) -> Iterator[FinalAnswer]:
     """The places at which `text` may state its final answer, the likeliest first."""
     text = _THOUGHTS.sub("", text).strip()
     for said in (_from_json(text), _from_tags(text)):
         if said is not None:
-            yield Final(said, marked=True)
+            yield FinalAnswer(said, marked=True)
             return
     text = _without_citations(text)
-    for marks in (_boxed(text), _hashed(text), _labelled(text)):
+    for marks in (_boxed_answers(text), _hashed_answers(text), _labelled_answers(text)):
         if marks:
-            yield Final(", ".join(dict.fromkeys(marks)), marked=True)
+            yield FinalAnswer(", ".join(dict.fromkeys(marks)), marked=True)
             return
     yield from _last_words(text)
 
@@ -91,7 +91,7 @@ def _without_citations(text: str) -> str:
     return re.sub(r"\s+([.,;:!?])", r"\1", left) if left else text
 
 
-def _boxed(text: str) -> list[str]:
+def _boxed_answers(text: str) -> list[str]:
     found = []
     for match in _BOXED.finditer(text):
         depth = 0
@@ -103,12 +103,12 @@ def _boxed(text: str) -> list[str]:
     return found
 
 
-def _hashed(text: str) -> list[str]:
+def _hashed_answers(text: str) -> list[str]:
     match = _HASHES.search(text)
     return [_bare(match[1])] if match and not _LABEL.match(match[0]) else []
 
 
-def _labelled(text: str) -> list[str]:
+def _labelled_answers(text: str) -> list[str]:
     """What follows "Answer:", on its line or the next; else what "the answer is" says in the last paragraph."""
     found = []
     for match in _LABEL.finditer(text):
@@ -121,19 +121,19 @@ def _labelled(text: str) -> list[str]:
     return [_bare(_without_stop(_SENTENCE.split(said[1].partition("\n")[0])[0].strip()))] if said else []
 
 
-def _last_words(text: str) -> Iterator[Final]:
+def _last_words(text: str) -> Iterator[FinalAnswer]:
     """The whole of a short text, a last line of its own, or what its last sentence ends in."""
     if not text:
         return
     if "\n" not in text and len(text.split()) <= _SHORT:
-        yield Final(_bare(text), marked=not _CLOSING.search(text) or len(text.split()) == 1)
+        yield FinalAnswer(_bare(text), marked=not _CLOSING.search(text) or len(text.split()) == 1)
     last = _paragraphs(text)[-1]
     if "\n" not in last or last.startswith(("```", "$$", "\\[")):
-        yield Final(_bare(last), marked=last == f"**{_bare(last)}**" and not _CLOSING.search(_bare(last)))
+        yield FinalAnswer(_bare(last), marked=last == f"**{_bare(last)}**" and not _CLOSING.search(_bare(last)))
     sentence = _SENTENCE.split(last.splitlines()[-1])[-1].strip()
     if ends := _COPULA.search(sentence):
         emphasised = _EMPHASIS.fullmatch(ends[1].strip("."))
-        yield Final(_bare(ends[1]), marked=bool(emphasised))
+        yield FinalAnswer(_bare(ends[1]), marked=bool(emphasised))
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -41,9 +41,9 @@ _ESCAPED = re.compile(r"\\([$%{}#&_])")
 _DELIMITERS = [("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")]
 
 
-def plain(text: str) -> str:
+def latex_to_text(text: str) -> str:
     """`text` without LaTeX, as far as it is known; commands that are not stay as they are."""
-    text = _THOUSANDS.sub("", without_delimiters(text))
+    text = _THOUSANDS.sub("", strip_delimiters(text))
     if "\\" not in text and "{" not in text:
         return text.strip()
     text = _WORDS.sub(r" \1 ", _DROPPED.sub("", text))
@@ -58,7 +58,7 @@ def plain(text: str) -> str:
     return _ESCAPED.sub(r"\1", text).strip()
 
 
-def without_delimiters(text: str) -> str:
+def strip_delimiters(text: str) -> str:
     """`text` without the delimiters of mathematics that enclose the whole of it."""
     text = text.strip()
     for opening, closing in _DELIMITERS:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
-from fusion_tool.grounding.quantities import tables
+from fusion_tool.grounding.quantities import load_tables
 
 _CURRENCIES = frozenset({"usd", "eur", "gbp", "jpy", "inr", "cny", "chf"})
 _CASED = frozenset({"power", "energy", "data", "bitrate", "frequency", "voltage"})
@@ -32,18 +32,23 @@ _NOT_UNITS = frozenset(
 """Words after a number that change what it says."""
 
 
-def unit(text: str, *, apart: bool) -> tuple[str, Fraction] | None:
+def parse_unit(text: str, *, is_separate: bool) -> tuple[str, Fraction] | None:
     """The dimension of a unit and what it is worth in the dimension's base.
 
     Any other words are a dimension of their own where they stand apart from the number, at most four of them; `None`
     for what is no unit.
     """
     text = " ".join(text.rstrip(".").split())
-    known = _known().get(text.lower())
+    known = _known_units().get(text.lower())
     if known and (text.islower() or len(text) > _SYMBOL or known[0] in _CURRENCIES or not text.isalpha()):
         return known
     words = text.split()
-    if not apart or not _PHRASE.fullmatch(text) or len(words) > _WORDS or _NOT_UNITS & {word.lower() for word in words}:
+    if (
+        not is_separate
+        or not _PHRASE.fullmatch(text)
+        or len(words) > _WORDS
+        or _NOT_UNITS & {word.lower() for word in words}
+    ):
         return None
     return " ".join(word.lower().removesuffix("s") if len(word) > _SYMBOL else word for word in words), Fraction(1)
 
@@ -51,14 +56,16 @@ def unit(text: str, *, apart: bool) -> tuple[str, Fraction] | None:
 def units_of(question: str) -> frozenset[tuple[str, Fraction]]:
     """The known units that `question` speaks of."""
     words = re.findall(r"[A-Za-z]+(?:/[A-Za-z]+)?|[$€£¥₹¢]", question.lower())
-    return frozenset(_known()[word] for word in words if word in _known() and (len(word) > 1 or not word.isalpha()))
+    return frozenset(
+        _known_units()[word] for word in words if word in _known_units() and (len(word) > 1 or not word.isalpha())
+    )
 
 
 @cache
-def _known() -> dict[str, tuple[str, Fraction]]:
+def _known_units() -> dict[str, tuple[str, Fraction]]:
     return {
         spelling: (dimension, Fraction(str(factor)))
-        for dimension, units in tables()["units"].items()
+        for dimension, units in load_tables()["units"].items()
         for factor, *spellings in units.values()
         for spelling in spellings
         if not _LOOSE & {dimension, spelling}
@@ -99,7 +106,7 @@ _PARTS = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExpectedAnswer:
     """What a question wants.
 
     Args:
@@ -121,15 +128,15 @@ class Asked:
     open: bool
 
 
-def asked(question: str) -> Asked:
+def expected_answer(question: str) -> ExpectedAnswer:
     """What `question` says about its answer's form."""
     choices = options(question)
-    return Asked(
+    return ExpectedAnswer(
         code=bool(_CODE.search(question)),
         options=choices,
         yes_or_no=bool(_YES_OR_NO.search(question)),
         percent=bool(_PERCENT.search(question)),
-        units=units_of(_asking(question)),
+        units=units_of(_asking_sentence(question)),
         equation=bool(_EQUATION.search(question)),
         open=bool(_OPEN.search(question) or (not choices and _PARTS.search(question))),
     )
@@ -145,7 +152,7 @@ def options(question: str) -> dict[str, str]:
     return found if len(found) > 1 else {}
 
 
-def _asking(question: str) -> str:
+def _asking_sentence(question: str) -> str:
     """The last sentence that ends in a question mark, else the last one."""
     sentences = re.split(r"(?<=[.?!])\s+", question.strip())
     return next((sentence for sentence in reversed(sentences) if sentence.endswith("?")), sentences[-1])

@@ -5,10 +5,10 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from fusion_tool.grounding.closed_answers.algebra import Polynomial, TooHard, normal_form
-from fusion_tool.grounding.closed_answers.question import Asked, unit
-from fusion_tool.grounding.dates import dates
-from fusion_tool.grounding.quantities import read_number, tables
+from fusion_tool.grounding.closed_answers.algebra import Polynomial, TooComplexError, parse_polynomial
+from fusion_tool.grounding.closed_answers.question import ExpectedAnswer, parse_unit
+from fusion_tool.grounding.dates import find_dates
+from fusion_tool.grounding.quantities import load_tables, read_number
 
 _PREPOSITION = re.compile(r"^(?:on|in|at)\s+", re.IGNORECASE)
 _SLASHED = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.]\d{4}")
@@ -17,7 +17,7 @@ _TWENTY_FOUR = re.compile(r"(?P<hour>1[3-9]|2[0-3]):(?P<minute>[0-5]\d)")
 _MONTHS = 12
 
 
-def moment(text: str) -> Hashable | None:
+def parse_date_time(text: str) -> Hashable | None:
     """The date or the time of day that `text` is; `None` for anything else, bare years and `03/04/2024` among it."""
     text = _PREPOSITION.sub("", text.strip())
     if clock := _TWELVE.fullmatch(text):
@@ -27,7 +27,7 @@ def moment(text: str) -> Hashable | None:
     slashed = _SLASHED.fullmatch(text)
     if slashed and max(int(slashed[1]), int(slashed[2])) <= _MONTHS and slashed[1] != slashed[2]:
         return None
-    found = dates(text)
+    found = find_dates(text)
     if len(found) != 1 or (found[0].start, found[0].end) != (0, len(text.rstrip("."))):
         return None
     date = found[0]
@@ -46,17 +46,17 @@ _GROUPED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:([,'\u00a0\u2009\u202f ])\d{3}
 _COMMA = re.compile(r"\d+,\d{1,2}")
 
 
-def ungrouped(text: str) -> str:
+def strip_grouping(text: str) -> str:
     """`text` without the separators of thousands."""
     return _GROUPED.sub(lambda number: number[0].replace(number[1], ""), text)
 
 
-def quantity(text: str, asked: Asked) -> tuple[Hashable, Hashable] | None:
+def parse_quantity(text: str, expected: ExpectedAnswer) -> tuple[Hashable, Hashable] | None:
     """A number and its unit.
 
     Args:
         text: Nothing but a quantity.
-        asked: Where the question asks for a percentage, bare numbers are percentages; else `50%` is one half.
+        expected: Where the question asks for a percentage, bare numbers are percentages; else `50%` is one half.
 
     Returns:
         The quantity in base units, and the number to which it is equal where the unit was left out: the quantity
@@ -74,38 +74,40 @@ def quantity(text: str, asked: Asked) -> tuple[Hashable, Hashable] | None:
         value *= Polynomial.number(-scale if match["sign"] else scale)
         if not words and not match["currency"]:
             return value.key, value.key
-        return _measured(value, unit(match["currency"] or words, apart=bool(match["gap"])), asked)
-    except TooHard:
+        return _with_unit(value, parse_unit(match["currency"] or words, is_separate=bool(match["gap"])), expected)
+    except TooComplexError:
         return None
 
 
-def _measured(value: Polynomial, known: tuple[str, Fraction] | None, asked: Asked) -> tuple[Hashable, Hashable] | None:
-    if known is None:
+def _with_unit(
+    value: Polynomial, unit: tuple[str, Fraction] | None, expected: ExpectedAnswer
+) -> tuple[Hashable, Hashable] | None:
+    if unit is None:
         return None
-    dimension, factor = known
+    dimension, factor = unit
     if dimension == "percent":
-        share = value if asked.percent else value * Polynomial.number(Fraction(1, 100))
+        share = value if expected.percent else value * Polynomial.number(Fraction(1, 100))
         return share.key, share.key
     key = ("quantity", dimension, (value * Polynomial.number(factor)).key)
-    others = any(dimension == other and factor != worth for other, worth in asked.units)
+    others = any(dimension == other and factor != worth for other, worth in expected.units)
     return key, key if others else value.key
 
 
 def _number(match: re.Match[str]) -> Polynomial | None:
     text = match["number"].strip()
     if text[0].isalpha() and text[0] != "π":
-        read = read_number(text) if set(text.lower().split("-")) <= tables()["words"].keys() else None
+        read = read_number(text) if set(text.lower().split("-")) <= load_tables()["words"].keys() else None
         return Polynomial.number(Fraction(read[0])) if read else None
     if _COMMA.fullmatch(text) and (match["unit"] or match["currency"]):
         text = text.replace(",", ".")
-    return normal_form(ungrouped(text))
+    return parse_polynomial(strip_grouping(text))
 
 
 def _magnitude(words: str) -> tuple[Fraction, str]:
     """The magnitude that a unit begins with, and what is left: `million dollars` -> 1,000,000, `dollars`."""
     word, _, rest = words.partition(" ")
-    if len(word) > 1 and word.lower() in tables()["magnitudes"]:
-        return Fraction(str(tables()["magnitudes"][word.lower()])), rest.strip()
+    if len(word) > 1 and word.lower() in load_tables()["magnitudes"]:
+        return Fraction(str(load_tables()["magnitudes"][word.lower()])), rest.strip()
     return Fraction(1), words
 
 
@@ -137,61 +139,61 @@ class Value:
         return cls(key, key, typed)
 
 
-def term(text: str, asked: Asked, depth: int = 0) -> Value | None:
+def parse_term(text: str, expected: ExpectedAnswer, depth: int = 0) -> Value | None:
     """The value of a date, a quantity, a term, a list or a relation; `None` for words.
 
     Args:
         text: Plain text, no LaTeX.
-        asked: What the question wants.
+        expected: What the question wants.
         depth: How many brackets, labels and relations it stands in; beyond four nothing is read.
     """
     if depth > _DEEPEST:
         return None
-    return next((value for value in _readings(text, asked, depth) if value), None)
+    return next((value for value in _readings(text, expected, depth) if value), None)
 
 
-def _readings(text: str, asked: Asked, depth: int) -> Iterator[Value | None]:
-    if when := moment(text):
+def _readings(text: str, expected: ExpectedAnswer, depth: int) -> Iterator[Value | None]:
+    if when := parse_date_time(text):
         yield Value.of(when)
-    elif amount := quantity(text, asked):
+    elif amount := parse_quantity(text, expected):
         yield Value(*amount)
-    elif (label := _LABEL.fullmatch(text)) and not asked.equation:
-        yield term(label[2].strip(), asked, depth + 1)
+    elif (label := _LABEL.fullmatch(text)) and not expected.equation:
+        yield parse_term(label[2].strip(), expected, depth + 1)
     elif _LETTER.fullmatch(text):  # alone it is a word
         yield Value.of(("letter", text)) if depth else None
     else:
-        sum_ = normal_form(ungrouped(text))
+        sum_ = parse_polynomial(strip_grouping(text))
         yield Value.of(sum_.key) if sum_ else None
-        yield _list(text, asked, depth)
-        yield _relation(text, asked, depth)
+        yield _list(text, expected, depth)
+        yield _relation(text, expected, depth)
 
 
-def _list(text: str, asked: Asked, depth: int) -> Value | None:
+def _list(text: str, expected: ExpectedAnswer, depth: int) -> Value | None:
     """Several values: in brackets of any kind, or joined by commas, `and`, `or`; these and braces in any order."""
     opening, inner, closing = "", text, ""
-    if text and text[0] in _BRACKETS and text[-1] in _BRACKETS[text[0]] and _whole(text):
+    if text and text[0] in _BRACKETS and text[-1] in _BRACKETS[text[0]] and _is_bracketed(text):
         opening, inner, closing = text[0], text[1:-1], text[-1]
     joined = [part.strip() for piece in _split(inner) for part in _JUNCTION.split(piece) if part.strip()]
     if len(joined) <= 1 and not opening:
         return None
     labels = {label[1] if (label := _LABEL.fullmatch(part)) else "" for part in joined}
-    inside = replace(asked, equation=asked.equation or len(labels) > 1)
-    keys = [value.key for part in joined if (value := term(part, inside, depth + 1))]
+    inside = replace(expected, equation=expected.equation or len(labels) > 1)
+    keys = [value.key for part in joined if (value := parse_term(part, inside, depth + 1))]
     if len(keys) < len(joined):
         return None
     any_order = opening == "{" or _JUNCTION.search(inner)
     return Value.of(("set", frozenset(keys)) if any_order else (opening, *keys, closing))
 
 
-def _relation(text: str, asked: Asked, depth: int) -> Value | None:
+def _relation(text: str, expected: ExpectedAnswer, depth: int) -> Value | None:
     """An equation, an inequality, a union."""
     sides = _RELATION.split(text)
-    values = [term(side.strip(), asked, depth + 1) for side in sides[::2]] if len(sides) > 1 else []
+    values = [parse_term(side.strip(), expected, depth + 1) for side in sides[::2]] if len(sides) > 1 else []
     keys = [value.key for value in values if value]
     return Value.of(("relation", *sides[1::2], *keys)) if keys and len(keys) == len(values) else None
 
 
-def _whole(text: str) -> bool:
+def _is_bracketed(text: str) -> bool:
     """Whether the first bracket closes with the last character."""
     depth = 0
     for at, sign in enumerate(text):
@@ -204,7 +206,7 @@ def _whole(text: str) -> bool:
 def _split(text: str) -> list[str]:
     """The parts between the commas and semicolons that stand in no bracket and group no thousands."""
     depth, parts = 0, [""]
-    for sign in ungrouped(text):
+    for sign in strip_grouping(text):
         depth += (sign in "([{") - (sign in ")]}")
         if sign in ",;" and depth == 0:
             parts.append("")

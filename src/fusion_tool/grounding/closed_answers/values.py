@@ -11,12 +11,12 @@ from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
-from fusion_tool.grounding.closed_answers.latex import plain
-from fusion_tool.grounding.closed_answers.question import Asked
-from fusion_tool.grounding.closed_answers.terms import Value, term
+from fusion_tool.grounding.closed_answers.latex import latex_to_text
+from fusion_tool.grounding.closed_answers.question import ExpectedAnswer
+from fusion_tool.grounding.closed_answers.terms import Value, parse_term
 
 
-def literal(text: str) -> Hashable | None:
+def parse_literal(text: str) -> Hashable | None:
     """The Python literal that `text` is, as a key; `None` for anything else.
 
     `True` is not 1 and `"1"` is not 1, lists are not tuples, dicts and sets have no order; 1 and 1.0 are one number.
@@ -68,45 +68,47 @@ _CAPITALS, _NAME = 4, 2
 """So many capital letters in a row are emphasis; words of so few letters are names: `US`, `CO`, `He`."""
 
 
-def value_of(text: str, asked: Asked) -> Value | None:
+def parse_value(text: str, expected: ExpectedAnswer) -> Value | None:
     """The value of an answer, given nothing but the answer; `None` for prose, and for what answers nothing.
 
     Args:
         text: As its author wrote it, in markdown or LaTeX.
-        asked: What the question wants.
+        expected: What the question wants.
     """
-    if asked.options:
-        return _choice(_said(text), asked)
-    truth = _TRUTH.match(text.strip()) if asked.yes_or_no else None
-    if truth and (not asked.code or truth[0] == text.strip()):
+    if expected.options:
+        return _choice(_stripped_text(text), expected)
+    truth = _TRUTH.match(text.strip()) if expected.yes_or_no else None
+    if truth and (not expected.code or truth[0] == text.strip()):
         return Value.of(("truth", truth[1].lower()))
-    if asked.code:
-        output = literal(text)
+    if expected.code:
+        output = parse_literal(text)
         return Value.of(("text", text), typed=False) if output is None else Value.of(output)
-    said = _said(text)
+    said = _stripped_text(text)
     if not said or _NO_ANSWER.fullmatch(said):
         return None
-    return term(said, asked) or _words(said)
+    return parse_term(said, expected) or _words(said)
 
 
-def _said(text: str) -> str:
+def _stripped_text(text: str) -> str:
     """The text without markdown, LaTeX and the full stop, which an ellipsis is not."""
-    said = plain(_EMPHASIS.sub(r"\2", text.strip()))
+    said = latex_to_text(_EMPHASIS.sub(r"\2", text.strip()))
     return said if said.endswith("..") else said.rstrip(".").strip()
 
 
-def _choice(said: str, asked: Asked) -> Value | None:
+def _choice(said: str, expected: ExpectedAnswer) -> Value | None:
     """One of the options: its letter, its text, or both where they fit each other."""
     if _CHOICES.fullmatch(said):
         return Value.of(("choices", frozenset(re.findall(r"\b[A-J]\b", said))))
-    by_text = [letter for letter, option in asked.options.items() if _folded(plain(option)) == _folded(said)]
+    by_text = [
+        letter for letter, option in expected.options.items() if _fold_words(latex_to_text(option)) == _fold_words(said)
+    ]
     if len(by_text) == 1:
         return Value.of(("choice", by_text[0]))
     match = _CHOICE.fullmatch(said)
-    option = asked.options.get(match[1].upper()) if match else None
+    option = expected.options.get(match[1].upper()) if match else None
     if match is None or option is None:
         return None
-    fits = match[2] is None or _folded(plain(match[2])) == _folded(plain(option))
+    fits = match[2] is None or _fold_words(latex_to_text(match[2])) == _fold_words(latex_to_text(option))
     return Value.of(("choice", match[1].upper())) if fits else None
 
 
@@ -114,10 +116,10 @@ def _words(text: str) -> Value | None:
     """A short text, regardless of articles, blanks and the case of whole words; `None` for more than twelve words."""
     if len(text.split()) > _WORDS or "\n" in text:
         return None
-    return Value.of(("text", _folded(text)), typed=False)
+    return Value.of(("text", _fold_words(text)), typed=False)
 
 
-def _folded(text: str) -> str:
+def _fold_words(text: str) -> str:
     text = _ARTICLE.sub("", " ".join(text.split()).strip(_QUOTES).rstrip("."))
     return " ".join(_fold(word) for word in text.split())
 

@@ -9,10 +9,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
-from fusion_tool.routing.classifier.domains import Points, points
-from fusion_tool.routing.classifier.effort import effort
+from fusion_tool.routing.classifier.domains import DomainScores, score_domains
+from fusion_tool.routing.classifier.effort import estimate_effort
 from fusion_tool.routing.classifier.language import language_of
-from fusion_tool.routing.classifier.phrases import Forms, Phrases, Text, data, forms, phrases, read, seen
+from fusion_tool.routing.classifier.phrases import (
+    Forms,
+    Phrases,
+    TokenizedText,
+    compile_patterns,
+    matching_patterns,
+    phrases,
+    tokenize,
+    word_lists,
+)
 from fusion_tool.routing.classifier.signals import Domain, Signals
 
 _BEGINNING, _END = 1000, 500
@@ -43,12 +52,12 @@ def classify(question: str, context: str = "") -> Signals:
     asked = _CODE.sub("``` ```", asked)
     language = language_of(asked)
     known = language or "en"
-    text = read(asked, known)
-    found = points(asked, context[:_CONTEXT], known)
-    domain, confidence = _decided(found.points, _trust(language, asked))
-    work = effort(asked, text, known, _technical(found, domain))
-    closed, shape = _closed(asked, known, domain)
-    fresh = _fresh(asked, text, known, domain if confidence >= data()["scale"]["fresh"] else None)
+    text = tokenize(asked, known)
+    found = score_domains(asked, context[:_CONTEXT], known)
+    domain, confidence = _leading_domain(found.points, _trust(language, asked))
+    work = estimate_effort(asked, text, known, _technical(found, domain))
+    closed, shape = _closed_evidence(asked, known, domain)
+    fresh = _fresh_evidence(asked, text, known, domain if confidence >= word_lists()["scale"]["fresh"] else None)
     return Signals(
         domain=domain,
         closed=closed,
@@ -58,67 +67,70 @@ def classify(question: str, context: str = "") -> Signals:
         language=language,
         length=len(question),
         confidence=confidence,
-        evidence=(*_named(found), *shape, *work.evidence, *fresh),
+        evidence=(*_evidence_names(found), *shape, *work.evidence, *fresh),
     )
 
 
-def _decided(points: Mapping[Domain, float], trust: float) -> tuple[Domain, float]:
+def _leading_domain(scores: Mapping[Domain, float], trust: float) -> tuple[Domain, float]:
     """The domain with the most points, and how clear its lead is: the margin over all points that it needed."""
-    ranked = sorted(points.items(), key=lambda item: -item[1])
+    ranked = sorted(scores.items(), key=lambda item: -item[1])
     if not ranked:
         return "general", 0.0
     (domain, most), second = ranked[0], ranked[1][1] if len(ranked) > 1 else 0.0
-    return domain, round(trust * (most - second) / (most + data()["scale"]["closeness"]), 3)
+    return domain, round(trust * (most - second) / (most + word_lists()["scale"]["closeness"]), 3)
 
 
 def _trust(language: str | None, asked: str) -> float:
     """How far the word lists can be believed in this language."""
     if language == "en" or not any(letter.isalpha() for letter in asked):
         return 1.0
-    return float(data()["scale"]["foreign" if language in data() else "unknown"])
+    return float(word_lists()["scale"]["foreign" if language in word_lists() else "unknown"])
 
 
-def _technical(found: Points, domain: Domain) -> list[str]:
+def _technical(scores: DomainScores, domain: Domain) -> list[str]:
     """What makes the question one of specialists."""
-    return found.evidence[domain] if domain in _FIELDS else []
+    return scores.evidence[domain] if domain in _FIELDS else []
 
 
-def _closed(asked: str, language: str, domain: Domain) -> tuple[bool, list[str]]:
+def _closed_evidence(asked: str, language: str, domain: Domain) -> tuple[bool, list[str]]:
     """Whether there is one right answer, and what says so.
 
     A demand for reasons, a text or a piece of work is open whatever else is asked; a calculation or a puzzle has one
     answer unless such a demand stands in it.
     """
-    closed, opened = seen(_forms("closed", language), asked), seen(_forms("open", language), asked)
+    closed, opened = (
+        matching_patterns(_forms("closed", language), asked),
+        matching_patterns(_forms("open", language), asked),
+    )
     if domain in _SOLVED and not opened:
         closed.append(domain)
-    reasons = seen(_forms("reasons", language), asked)
-    one = len(closed) > len(opened) and not reasons
-    return one, [*(f"closed: {name}" for name in closed), *(f"open: {name}" for name in (*opened, *reasons))]
+    reasons = matching_patterns(_forms("reasons", language), asked)
+    is_closed = len(closed) > len(opened) and not reasons
+    return is_closed, [*(f"closed: {name}" for name in closed), *(f"open: {name}" for name in (*opened, *reasons))]
 
 
-def _fresh(asked: str, text: Text, language: str, domain: Domain | None) -> list[str]:
+def _fresh_evidence(asked: str, text: TokenizedText, language: str, domain: Domain | None) -> list[str]:
     """What says that the answer changes."""
-    found = [*sorted(_fresh_words(language).found(text)), *seen(_forms("fresh_forms", language), asked)]
+    found = [*sorted(_fresh_words(language).find(text)), *matching_patterns(_forms("fresh_forms", language), asked)]
     if domain == "current_events":
         found.append("current events")
     return [f"fresh: {name}" for name in found]
 
 
-def _named(found: Points) -> list[str]:
-    ranked = sorted(found.points, key=lambda domain: -found.points[domain])
-    return [f"{domain}: {name}" for domain in ranked for name in found.evidence[domain]]
+def _evidence_names(scores: DomainScores) -> list[str]:
+    ranked = sorted(scores.points, key=lambda domain: -scores.points[domain])
+    return [f"{domain}: {name}" for domain in ranked for name in scores.evidence[domain]]
 
 
 @cache
 def _forms(section: str, language: str) -> Forms:
-    table = data()[section]
-    return forms(table.get("any", {}) | table.get(language, {}))
+    table = word_lists()[section]
+    return compile_patterns(table.get("any", {}) | table.get(language, {}))
 
 
 @cache
 def _fresh_words(language: str) -> Phrases:
-    return phrases(data()["fresh"].get(language, ""), language)
+    return phrases(word_lists()["fresh"].get(language, ""), language)
 
 
 Classifier: TypeAlias = Callable[[str], Awaitable[Signals | Mapping[str, Any]]]
@@ -127,7 +139,7 @@ Classifier: TypeAlias = Callable[[str], Awaitable[Signals | Mapping[str, Any]]]
 _log = logging.getLogger(__name__)
 
 
-async def consult(classifier: Classifier | None, question: str, context: str = "") -> Signals:
+async def classify_with(classifier: Classifier | None, question: str, context: str = "") -> Signals:
     """The signals of a question by `classifier`; by the word lists where there is none, or it fails.
 
     What it leaves out is taken from the word lists, but for the confidence, which is then 1: it has named a domain.
@@ -142,14 +154,14 @@ async def consult(classifier: Classifier | None, question: str, context: str = "
         return own
     try:
         said = await classifier(question)
-        return said if isinstance(said, Signals) else _completed(said, own)
+        return said if isinstance(said, Signals) else _complete_signals(said, own)
     except Exception as error:  # noqa: BLE001 - anybody's code, and the run goes on without it
         _log.warning("the classifier gave no valid signals (%s); the word lists decide", type(error).__name__)
         return own
 
 
-def _completed(said: Mapping[str, Any], own: Signals) -> Signals:
-    if "domain" not in said:
+def _complete_signals(partial: Mapping[str, Any], own: Signals) -> Signals:
+    if "domain" not in partial:
         raise ValueError("no domain")
-    default = own.model_dump() | {"confidence": 1.0, "evidence": (f"{said['domain']}: the given classifier",)}
-    return Signals.model_validate(default | dict(said))
+    default = own.model_dump() | {"confidence": 1.0, "evidence": (f"{partial['domain']}: the given classifier",)}
+    return Signals.model_validate(default | dict(partial))

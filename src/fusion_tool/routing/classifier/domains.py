@@ -5,7 +5,18 @@ from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
-from fusion_tool.routing.classifier.phrases import Forms, Phrases, Text, data, forms, listed, phrases, read, seen, stem
+from fusion_tool.routing.classifier.phrases import (
+    Forms,
+    Phrases,
+    TokenizedText,
+    compile_patterns,
+    matching_patterns,
+    phrases,
+    split_entries,
+    stem,
+    tokenize,
+    word_lists,
+)
 from fusion_tool.routing.classifier.signals import DOMAINS, Domain
 
 _Tiers: TypeAlias = Mapping[str, Mapping[Domain, Phrases]]
@@ -16,14 +27,14 @@ _MATERIAL = ":", "\n"
 """What separates a task from the text that it is about."""
 
 
-class Points(NamedTuple):
+class DomainScores(NamedTuple):
     """How many points each domain has, and what gave them."""
 
     points: Mapping[Domain, float]
     evidence: Mapping[Domain, list[str]]
 
 
-def points(question: str, context: str, language: str) -> Points:
+def score_domains(question: str, context: str, language: str) -> DomainScores:
     """What speaks for each domain.
 
     Args:
@@ -31,34 +42,34 @@ def points(question: str, context: str, language: str) -> Points:
         context: What is already known; its words weigh less, and no task is read from it.
         language: Whose words are known, beside those that are the same everywhere.
     """
-    asked = read(question, language)
+    asked = tokenize(question, language)
     tally = _Tally(language)
     if tally.add(asked, "transform"):
         question = _task(question)
-        asked = read(question, language)
+        asked = tokenize(question, language)
     for tier in ("head", "strong", "weak"):
         tally.add(asked, tier)
     tally.add_forms(question)
     if context:
-        known, share = read(context, language), float(data()["scale"]["context"])
+        known, share = tokenize(context, language), float(word_lists()["scale"]["context"])
         for tier in ("strong", "weak"):
             tally.add(known, tier, share)
         tally.add_forms(context, share)
     if not tally.points.keys() - {"general"} and language == "en" and _has_subject(asked):
         tally.add_plain()
-    return Points(tally.points, tally.evidence)
+    return DomainScores(tally.points, tally.evidence)
 
 
 class _Tally:
     def __init__(self, language: str) -> None:
         self.points: defaultdict[Domain, float] = defaultdict(float)
         self.evidence: dict[Domain, list[str]] = {domain: [] for domain in DOMAINS}
-        self._tiers = [_everywhere(), _of(language)]
+        self._tiers = [_everywhere(), _tiers_of(language)]
         self._seen: set[tuple[Domain, str]] = set()
 
-    def add(self, text: Text, tier: str, share: float = 1.0) -> bool:
+    def add(self, text: TokenizedText, tier: str, share: float = 1.0) -> bool:
         """Count the phrases of one weight, each once; whether there were any."""
-        weight, most = data()["weights"][tier] * share, data()["weights"].get(f"{tier}_most")
+        weight, most = word_lists()["weights"][tier] * share, word_lists()["weights"].get(f"{tier}_most")
         heads = _heads(text) if tier in _HEADS else None
         any_found = False
         for domain in DOMAINS:
@@ -66,7 +77,7 @@ class _Tally:
                 phrase
                 for tiers in self._tiers
                 if domain in tiers.get(tier, {})
-                for phrase, positions in tiers[tier][domain].found(text).items()
+                for phrase, positions in tiers[tier][domain].find(text).items()
                 if heads is None or not heads.isdisjoint(positions)
             }
             new = [phrase for phrase in sorted(found) if (domain, phrase) not in self._seen]
@@ -78,24 +89,24 @@ class _Tally:
         """Count the forms of every weight."""
         for tier, by_domain in _forms().items():
             for domain, known in by_domain.items():
-                self._count(domain, seen(known, text), data()["weights"][tier] * share, None)
+                self._count(domain, matching_patterns(known, text), word_lists()["weights"][tier] * share, None)
 
     def add_plain(self) -> None:
         """Count that no word belongs to a field."""
-        self.points["general"] += data()["weights"]["plain"]
+        self.points["general"] += word_lists()["weights"]["plain"]
         self.evidence["general"].append("everyday words alone")
 
     def _count(self, domain: Domain, names: list[str], weight: float, most: float | None) -> None:
         if names:
             total = weight * len(names) if most is None else min(weight * len(names), most)
-            self.points[domain] += total * (data()["scale"]["everyday"] if domain == "general" else 1.0)
+            self.points[domain] += total * (word_lists()["scale"]["everyday"] if domain == "general" else 1.0)
             self.evidence[domain] += names
             self._seen.update((domain, name) for name in names)
 
 
-def _heads(text: Text) -> set[int]:
+def _heads(text: TokenizedText) -> set[int]:
     """Positions of the words with which sentences begin, after what is merely polite."""
-    polite = _polite().found(text)
+    polite = _polite().find(text)
     skips = {place: len(phrase.split()) for phrase, places in polite.items() for place in places}
     heads = set()
     for start in text.starts:
@@ -106,10 +117,10 @@ def _heads(text: Text) -> set[int]:
     return heads
 
 
-def _has_subject(text: Text) -> bool:
+def _has_subject(text: TokenizedText) -> bool:
     """Whether it says what it is about."""
     said = {word for word in text.stems if word.isalpha()} - _vague()
-    return len(said) >= int(data()["vague"]["topic_words"])
+    return len(said) >= int(word_lists()["vague"]["topic_words"])
 
 
 def _task(question: str) -> str:
@@ -120,12 +131,12 @@ def _task(question: str) -> str:
 
 @cache
 def _everywhere() -> _Tiers:
-    return _read_tiers(data()["any"], None)
+    return _read_tiers(word_lists()["any"], None)
 
 
 @cache
-def _of(language: str) -> _Tiers:
-    return _read_tiers(data().get(language, {}), language)
+def _tiers_of(language: str) -> _Tiers:
+    return _read_tiers(word_lists().get(language, {}), language)
 
 
 def _read_tiers(table: Mapping[str, str | Mapping[str, str]], language: str | None) -> _Tiers:
@@ -141,15 +152,18 @@ def _read_tiers(table: Mapping[str, str | Mapping[str, str]], language: str | No
 @cache
 def _vague() -> frozenset[str]:
     """Stems of words that name no subject."""
-    common = data()["languages"]["stop"]["en"].split()
-    return frozenset(stem(word, "en") for word in (*listed(data()["vague"]["words"]), *common))
+    common = word_lists()["languages"]["stop"]["en"].split()
+    return frozenset(stem(word, "en") for word in (*split_entries(word_lists()["vague"]["words"]), *common))
 
 
 @cache
 def _polite() -> Phrases:
-    return phrases(data()["polite"]["words"])
+    return phrases(word_lists()["polite"]["words"])
 
 
 @cache
 def _forms() -> Mapping[str, Mapping[Domain, Forms]]:
-    return {tier: {key: forms(row) for key, row in table.items()} for tier, table in data()["patterns"].items()}
+    return {
+        tier: {key: compile_patterns(row) for key, row in table.items()}
+        for tier, table in word_lists()["patterns"].items()
+    }

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from functools import cache
 
-from fusion_tool.routing.classifier.phrases import data
+from fusion_tool.routing.classifier.phrases import word_lists
 
 _SCRIPTS = {
     "ja": re.compile(r"[\u3040-\u30ff]"),
@@ -53,7 +53,7 @@ def _by_common_words(tokens: list[str]) -> str | None:
 def _codes() -> dict[str, tuple[str, ...]]:
     """Common word to the languages that it is common in."""
     table: dict[str, tuple[str, ...]] = {}
-    for code, common in data()["languages"]["stop"].items():
+    for code, common in word_lists()["languages"]["stop"].items():
         for word in common.split():
             table[word] = (*table.get(word, ()), code)
     return table

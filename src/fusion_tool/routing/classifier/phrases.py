@@ -76,7 +76,7 @@ _ELIDING = frozenset({"fr", "it"})
 
 
 @dataclass(frozen=True)
-class Text:
+class TokenizedText:
     """A text's words.
 
     Args:
@@ -117,10 +117,10 @@ class Phrases:
         self._stemmed = language is not None
         self._by_first: dict[str, list[tuple[Sequence[str], str]]] = {}
         for phrase in self._listed:
-            tokens = read(phrase, language).stems
+            tokens = tokenize(phrase, language).stems
             self._by_first.setdefault(tokens[0], []).append((tokens, phrase))
 
-    def found(self, text: Text) -> dict[str, Sequence[int]]:
+    def find(self, text: TokenizedText) -> dict[str, Sequence[int]]:
         """The phrases in `text`, in their plain form, each with the positions of its first word."""
         if self._together:
             return {phrase: (0,) for phrase in self._listed if phrase in text.plain}
@@ -134,7 +134,7 @@ class Phrases:
         return hits
 
 
-def read(text: str, language: str | None) -> Text:
+def tokenize(text: str, language: str | None) -> TokenizedText:
     """`text` as words and, where its language is given, stems."""
     plain = _SEAM.sub(" ", text.casefold().replace("\u2019", "'"))
     if language in _ELIDING:
@@ -147,7 +147,7 @@ def read(text: str, language: str | None) -> Text:
         else:
             starts.add(len(words))
     stems = words if language is None else [stem(word, language) for word in words]
-    return Text(plain, words, stems, frozenset(starts))
+    return TokenizedText(plain, words, stems, frozenset(starts))
 
 
 def _places(tokens: Sequence[str]) -> Places:
@@ -165,26 +165,26 @@ _TOGETHER = frozenset({"zh", "ja"})
 
 
 @cache
-def data() -> Mapping[str, Any]:
+def word_lists() -> Mapping[str, Any]:
     """The file as it is."""
     return tomllib.loads(resources.files(__package__).joinpath("words.toml").read_text("utf-8"))
 
 
-def listed(text: str) -> list[str]:
+def split_entries(text: str) -> list[str]:
     """Entries separated by commas, over as many lines as they take."""
     return [entry for part in text.split(",") if (entry := " ".join(part.split()))]
 
 
 def phrases(text: str, language: str | None = None) -> Phrases:
     """A list of phrases, ready to be found; without a language, in this very form."""
-    return Phrases(listed(text), language, together=language in _TOGETHER)
+    return Phrases(split_entries(text), language, together=language in _TOGETHER)
 
 
-def forms(table: Mapping[str, str]) -> Forms:
+def compile_patterns(table: Mapping[str, str]) -> Forms:
     """Regular expressions, ready to be searched for."""
     return tuple((name, re.compile(form)) for name, form in table.items())
 
 
-def seen(what: Forms, text: str) -> list[str]:
+def matching_patterns(patterns: Forms, text: str) -> list[str]:
     """The names of the forms that occur in `text`."""
-    return [name for name, form in what if form.search(text)]
+    return [name for name, form in patterns if form.search(text)]

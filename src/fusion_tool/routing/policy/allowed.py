@@ -10,17 +10,17 @@ from functools import cached_property
 from fusion_tool.budget.pricing import cost_of, is_priced
 from fusion_tool.config.presets import shipped_roles
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.models.providers import PROVIDERS, fallback_of
-from fusion_tool.routing.policy.locality import given, on_ollama_cloud
-from fusion_tool.routing.policy.model_names import banned_by, vendors
-from fusion_tool.routing.policy.restrict import Allowed, Barred, narrowed
+from fusion_tool.models.providers import PROVIDERS, with_model
+from fusion_tool.routing.policy.locality import on_ollama_cloud, reachable_models
+from fusion_tool.routing.policy.model_names import matching_ban, vendors
+from fusion_tool.routing.policy.restrict import Rejection, RestrictedConfig, restrict
 from fusion_tool.routing.profiles import Profile, profile_of
 
 _PROMPT, _ANSWER = 10_000, 1_000
 """Tokens of the call by which prices are compared: research reads ten times what it writes."""
 
 
-def own_api(model: str, profiles: Mapping[str, Profile]) -> str | None:
+def vendor_model(model: str, profiles: Mapping[str, Profile]) -> str | None:
     """The name of an OpenRouter model at its vendor's own API, `"provider:model"`; `None` where it has none there.
 
     The profile's `direct` says it. Without a profile it is the slug under the vendor's own provider, as the vendor
@@ -31,8 +31,8 @@ def own_api(model: str, profiles: Mapping[str, Profile]) -> str | None:
     vendor, _, name = slug.removeprefix("~").partition("/")
     profile = profile_of(model, profiles)
     if slug.startswith("~") and not (profile and profile.direct):
-        known = [one.direct for one in profiles.values() if one.vendor == vendor and one.direct]
-        return nearest_in_price(model, [one for one in known if _provider(one) == _own(vendor)])
+        known = [profile.direct for profile in profiles.values() if profile.vendor == vendor and profile.direct]
+        return nearest_in_price(model, [profile for profile in known if _provider(profile) == _own(vendor)])
     if profile is not None or ":" in name:
         return profile.direct if profile else None
     provider = _own(vendor)
@@ -40,7 +40,7 @@ def own_api(model: str, profiles: Mapping[str, Profile]) -> str | None:
     return spelled if provider and is_priced(spelled) else None
 
 
-def opened(profiles: Mapping[str, Profile], keyed: frozenset[str], today: date) -> list[str]:
+def available_models(profiles: Mapping[str, Profile], keyed: frozenset[str], today: date) -> list[str]:
     """The models that the set keys open at providers other than OpenRouter, withdrawn ones left out.
 
     Args:
@@ -48,8 +48,10 @@ def opened(profiles: Mapping[str, Profile], keyed: frozenset[str], today: date) 
         keyed: Providers whose key is set.
         today: The day of the run.
     """
-    alive = (one for one in profiles.values() if not one.retired(today))
-    return list(dict.fromkeys(one.direct for one in alive if one.direct and _provider(one.direct) in keyed))
+    alive = (profile for profile in profiles.values() if not profile.is_retired(today))
+    return list(
+        dict.fromkeys(profile.direct for profile in alive if profile.direct and _provider(profile.direct) in keyed)
+    )
 
 
 def nearest_in_price(model: str, candidates: Sequence[str], seated: Sequence[str] = ()) -> str | None:
@@ -63,7 +65,11 @@ def nearest_in_price(model: str, candidates: Sequence[str], seated: Sequence[str
     taken = Counter(map(_provider, seated))
     wanted = _price(model) or 0.0
     # Of two that cost the same the later name: it has the higher version.
-    ranked = [(-taken[_provider(one)], -abs(price - wanted), one) for one in candidates if (price := _price(one))]
+    ranked = [
+        (-taken[_provider(candidate)], -abs(price - wanted), candidate)
+        for candidate in candidates
+        if (price := _price(candidate))
+    ]
     return max(ranked)[-1] if ranked else None
 
 
@@ -96,7 +102,9 @@ _UNKNOWN_WEIGHTS = "no profile says that their weights are open (open_weights = 
 _NOT_FREE = "these are paid: only OpenRouter serves models for nothing"
 
 
-def allowed(config: FusionConfig, *, profiles: Mapping[str, Profile], keyed: frozenset[str], today: date) -> Allowed:
+def apply_bans(
+    config: FusionConfig, *, profiles: Mapping[str, Profile], keyed: frozenset[str], today: date
+) -> RestrictedConfig:
     """`config` without the models that a run may not use, before any call, in every role and among the fallbacks.
 
     `deny` and `require_open_weights` take models out. Where OpenRouter's key is not set, or OpenRouter itself is
@@ -115,18 +123,18 @@ def allowed(config: FusionConfig, *, profiles: Mapping[str, Profile], keyed: fro
     """
     rules = _Rules(config, profiles, keyed, today)
     if not is_restricted(config, keyed):
-        return Allowed(config)
-    left = narrowed(config, rules.admit, replace=rules.replace)
-    return Allowed(left.config, (*left.notes, _NOT_FREE)) if rules.paid else left
+        return RestrictedConfig(config)
+    left = restrict(config, rules.admit, replace=rules.replace)
+    return RestrictedConfig(left.config, (*left.notes, _NOT_FREE)) if rules.paid else left
 
 
 def is_restricted(config: FusionConfig, keyed: frozenset[str]) -> bool:
-    """Whether `allowed` could take anything out; asked first, it saves reading the profiles."""
+    """Whether `apply_bans` could take anything out; asked first, it saves reading the profiles."""
     if config.deny or config.require_open_weights:
         return True
-    roles = (one for one in (*config.panel, config.judge, config.synthesizer) if one)
+    roles = (panelist for panelist in (*config.panel, config.judge, config.synthesizer) if panelist)
     return "openrouter" not in keyed and any(
-        is_openrouters(model) for one in roles for model in (one.model, *one.fallbacks)
+        is_openrouters(model) for panelist in roles for model in (panelist.model, *panelist.fallbacks)
     )
 
 
@@ -140,76 +148,80 @@ class _Rules:
     paid: list[str] = field(default_factory=list)
     """Models that cost something and took the place of one that did not."""
 
-    def admit(self, one: Panelist) -> Panelist | Barred:
+    def admit(self, panelist: Panelist) -> Panelist | Rejection:
         """The panelist, at its vendor's own API where OpenRouter is closed; or what bars it."""
-        barred = self._barred(one) or self._closed(one)
-        direct = own_api(one.model, self.profiles) if is_openrouters(one.model) and not self._barred(one) else None
+        barred = self._bar(panelist) or self._bar_openrouter(panelist)
+        direct = (
+            vendor_model(panelist.model, self.profiles)
+            if is_openrouters(panelist.model) and not self._bar(panelist)
+            else None
+        )
         if barred and direct and direct.partition(":")[0] in self.keyed:
-            one = _moved(one, direct)
-            barred = self._barred(one)
+            panelist = _move(panelist, direct)
+            barred = self._bar(panelist)
         if barred is None:
-            self.seated.append(one.model_name)
-        return barred or one
+            self.seated.append(panelist.model_name)
+        return barred or panelist
 
-    def replace(self, one: Panelist) -> Panelist | None:
+    def replace(self, panelist: Panelist) -> Panelist | None:
         """Who takes the place of a role with no model left; the role as it is where a key is all that is wanting."""
-        models = [one.model, *one.fallbacks]
-        reachable = [model for model in models if not self._barred(fallback_of(one, model))]
+        models = [panelist.model, *panelist.fallbacks]
+        reachable = [model for model in models if not self._bar(with_model(panelist, model))]
         if not reachable:
             return None
-        candidates = opened(self.profiles, self.keyed, self.today) if one in shipped_roles() else []
-        candidates = [name for name in candidates if not self._barred(_moved(one, name))]
-        if (nearest := nearest_in_price(one.model_name, candidates, self.seated)) is not None:
+        candidates = available_models(self.profiles, self.keyed, self.today) if panelist in shipped_roles() else []
+        candidates = [name for name in candidates if not self._bar(_move(panelist, name))]
+        if (nearest := nearest_in_price(panelist.model_name, candidates, self.seated)) is not None:
             self.seated.append(nearest)
-            if one.model.endswith(":free"):
+            if panelist.model.endswith(":free"):
                 self.paid.append(nearest)
-            return _moved(one, nearest)
-        if self._closing:
+            return _move(panelist, nearest)
+        if self._openrouter_bans:
             return None
-        return fallback_of(one, reachable[0]).model_copy(update={"fallbacks": tuple(reachable[1:])})
+        return with_model(panelist, reachable[0]).model_copy(update={"fallbacks": tuple(reachable[1:])})
 
     @cached_property
-    def _closing(self) -> tuple[str, ...]:
+    def _openrouter_bans(self) -> tuple[str, ...]:
         """The patterns that mean OpenRouter as such."""
-        return tuple(one for one in self.config.deny if banned_by(_ANY, (one,), self.profiles))
+        return tuple(pattern for pattern in self.config.deny if matching_ban(_ANY, (pattern,), self.profiles))
 
     @cached_property
     def _beyond(self) -> tuple[str, ...]:
         """The patterns that mean a model wherever it is asked."""
-        return tuple(one for one in self.config.deny if one not in self._closing)
+        return tuple(pattern for pattern in self.config.deny if pattern not in self._openrouter_bans)
 
-    def _barred(self, one: Panelist) -> Barred | None:
+    def _bar(self, panelist: Panelist) -> Rejection | None:
         """What bars the model itself, wherever it is asked."""
-        deny = self._beyond if is_openrouters(one.model) else self.config.deny
-        if pattern := banned_by(one, deny, self.profiles):
-            return Barred("deny", f"denied by '{pattern}'")
-        if self.config.deny and any(model.startswith(_ROUTERS) for model, _ in given(one)):
-            return Barred("deny", "may turn out to be a denied model")
-        if self.config.require_open_weights and not self._open(one):
-            return Barred("require_open_weights", _UNKNOWN_WEIGHTS)
+        deny = self._beyond if is_openrouters(panelist.model) else self.config.deny
+        if pattern := matching_ban(panelist, deny, self.profiles):
+            return Rejection("deny", f"denied by '{pattern}'")
+        if self.config.deny and any(model.startswith(_ROUTERS) for model, _ in reachable_models(panelist)):
+            return Rejection("deny", "may turn out to be a denied model")
+        if self.config.require_open_weights and not self._open(panelist):
+            return Rejection("require_open_weights", _UNKNOWN_WEIGHTS)
         return None
 
-    def _open(self, one: Panelist) -> bool:
+    def _open(self, panelist: Panelist) -> bool:
         """Whether all models that the panelist may reach are known to have open weights."""
-        for model, _ in given(one):
+        for model, _ in reachable_models(panelist):
             profile = profile_of(model.removeprefix(":"), self.profiles)
             held = model.partition(":")[0] in _HOLDS_WEIGHTS and not on_ollama_cloud(model)
             if not held and not (profile and profile.open_weights):
                 return False
         return True
 
-    def _closed(self, one: Panelist) -> Barred | None:
+    def _bar_openrouter(self, panelist: Panelist) -> Rejection | None:
         """What bars OpenRouter, where the model is asked there."""
-        if not is_openrouters(one.model) or one.base_url is not None:
+        if not is_openrouters(panelist.model) or panelist.base_url is not None:
             return None
-        if self._closing:
-            return Barred("deny", f"denied by '{self._closing[0]}', and no key of their vendor's is set")
-        if one.api_key_env or "openrouter" in self.keyed:
+        if self._openrouter_bans:
+            return Rejection("deny", f"denied by '{self._openrouter_bans[0]}', and no key of their vendor's is set")
+        if panelist.api_key_env or "openrouter" in self.keyed:
             return None
-        return Barred("panel", f"{PROVIDERS['openrouter'].keys[0]} is not set, nor a key of their vendor's")
+        return Rejection("panel", f"{PROVIDERS['openrouter'].keys[0]} is not set, nor a key of their vendor's")
 
 
-def _moved(one: Panelist, model: str) -> Panelist:
-    """`one` with a model elsewhere; reasoning effort is for OpenAI and OpenRouter models alone."""
-    moved = fallback_of(one, model)
+def _move(panelist: Panelist, model: str) -> Panelist:
+    """`panelist` with a model elsewhere; reasoning effort is for OpenAI and OpenRouter models alone."""
+    moved = with_model(panelist, model)
     return moved if model.startswith("openai:") else moved.model_copy(update={"reasoning": None})

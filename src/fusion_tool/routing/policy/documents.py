@@ -14,17 +14,17 @@ from urllib.parse import urlsplit
 
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
-from fusion_tool.models.providers import fallback_of
-from fusion_tool.routing.policy.locality import CURE, given, is_local, local_part
-from fusion_tool.routing.policy.restrict import Allowed
+from fusion_tool.models.providers import with_model
+from fusion_tool.routing.policy.locality import CURE, is_local, local_models_of, reachable_models
+from fusion_tool.routing.policy.restrict import RestrictedConfig
 
 
-def kept_local(config: FusionConfig) -> bool:
+def documents_stay_local(config: FusionConfig) -> bool:
     """Whether the run has documents that only local models may see."""
     return config.documents is not None and config.documents.send_to == "local"
 
 
-def require_local_readers(config: FusionConfig) -> Allowed:
+def require_local_readers(config: FusionConfig) -> RestrictedConfig:
     """`config` as it must be for its documents to stay with local models, checked before any call.
 
     Remote fallbacks of local seats, the judge and the synthesizer go, and tracers are shown no content.
@@ -32,26 +32,26 @@ def require_local_readers(config: FusionConfig) -> Allowed:
     Raises:
         ConfigError: The judge or the synthesizer is not local, or no seat is that could read the documents.
     """
-    if not kept_local(config):
-        return Allowed(config)
-    if not any(map(local_part, config.panel)):
+    if not documents_stay_local(config):
+        return RestrictedConfig(config)
+    if not any(map(local_models_of, config.panel)):
         raise ConfigError(f"documents.send_to = 'local', and no seat is local; {CURE}", field="panel")
     judge = _local_reader("judge", config.judge_or_default)
     writer = _local_reader("synthesizer", config.synthesizer_or_default)
-    panel = tuple(seat if not is_local(seat) else local_part(seat) for seat in config.panel)
+    panel = tuple(seat if not is_local(seat) else local_models_of(seat) for seat in config.panel)
     changed = {"panel": panel, "judge": judge, "synthesizer": writer, "trace_content": False}
     note = "documents go to local seats alone, which have no web tools"
-    return Allowed(config.model_copy(update=changed), (note,))
+    return RestrictedConfig(config.model_copy(update=changed), (note,))
 
 
 def seat_config(config: FusionConfig, panelist: Panelist) -> FusionConfig:
     """What of `config` a seat works with while `panelist` is its model: the documents or the web, where not both."""
-    if not kept_local(config):
+    if not documents_stay_local(config):
         return config
     return config.model_copy(update={"search": None} if is_local(panelist) else {"documents": None})
 
 
-def may_see(config: FusionConfig, panelist: Panelist, records: Iterable[Mapping[str, Any]]) -> bool:
+def may_read_answers(config: FusionConfig, panelist: Panelist, records: Iterable[Mapping[str, Any]]) -> bool:
     """Whether the panelist and its fallbacks may be shown what these answers, or a judge of them, said.
 
     Args:
@@ -59,34 +59,35 @@ def may_see(config: FusionConfig, panelist: Panelist, records: Iterable[Mapping[
         panelist: A seat that has yet to answer.
         records: Seats' records, with the sources that they `found`.
     """
-    if not kept_local(config) or not any(from_documents(record) for record in records):
+    if not documents_stay_local(config) or not any(rests_on_documents(record) for record in records):
         return True
-    return all(is_local(fallback_of(panelist, model)) for model in (panelist.model, *panelist.fallbacks))
+    return all(is_local(with_model(panelist, model)) for model in (panelist.model, *panelist.fallbacks))
 
 
-def from_documents(record: Mapping[str, Any]) -> bool:
+def rests_on_documents(record: Mapping[str, Any]) -> bool:
     """Whether a seat's answer may have been made from documents: it had found some."""
     return any(source["kind"] == "document" for source in record["found"])
 
 
-def receivers(config: FusionConfig) -> tuple[str, ...]:
+def document_receivers(config: FusionConfig) -> tuple[str, ...]:
     """Who receives the documents' excerpts, or answers made from them: providers, or servers by their host."""
-    if config.documents is None or kept_local(config):
+    if config.documents is None or documents_stay_local(config):
         return ()
     roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
-    asked = (fallback_of(one, model) for one in roles for model in (one.model, *one.fallbacks))
-    return tuple(dict.fromkeys(name for one in asked if not is_local(one) for name in _receivers(one)))
+    asked = (with_model(panelist, model) for panelist in roles for model in (panelist.model, *panelist.fallbacks))
+    return tuple(dict.fromkeys(name for panelist in asked if not is_local(panelist) for name in _receivers(panelist)))
 
 
-def _local_reader(role: str, one: Panelist) -> Panelist:
-    if (local := local_part(one)) is None:
+def _local_reader(role: str, panelist: Panelist) -> Panelist:
+    if (local := local_models_of(panelist)) is None:
         raise ConfigError(
-            f"documents.send_to = 'local', and {one.model_name} is not, though it reads answers made from them; {CURE}",
+            f"documents.send_to = 'local', and {panelist.model_name} is not, "
+            f"though it reads answers made from them; {CURE}",
             field=role,
         )
     return local
 
 
-def _receivers(one: Panelist) -> Iterable[str]:
-    for model, url in given(one):
+def _receivers(panelist: Panelist) -> Iterable[str]:
+    for model, url in reachable_models(panelist):
         yield (urlsplit(url).hostname if url else None) or model.partition(":")[0] or model

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.ollama import endpoint as ollama_endpoint
-from fusion_tool.models.providers import fallback_of
-from fusion_tool.routing.policy.restrict import Allowed, Barred, narrowed
+from fusion_tool.models.providers import with_model
+from fusion_tool.routing.policy.restrict import Rejection, RestrictedConfig, restrict
 
 _WITHIN = ("bound", "runnable", "default")
 """Where LangChain's wrappers keep what they wrap: bindings, retries, fallbacks, configurable alternatives."""
@@ -24,7 +24,7 @@ _IN_PROCESS = re.compile(
 """Modules of models that run inside this process."""
 
 
-def given(panelist: Panelist) -> Iterator[tuple[str, str | None]]:
+def reachable_models(panelist: Panelist) -> Iterator[tuple[str, str | None]]:
     """The models that a call of the panelist may reach.
 
     Yields:
@@ -34,23 +34,23 @@ def given(panelist: Panelist) -> Iterator[tuple[str, str | None]]:
         # At an endpoint of one's own the part before the colon may be a tag's: `qwen3:8b`.
         yield panelist.model if panelist.base_url is None else f":{panelist.served_name}", panelist.base_url
         return
-    for model in wrapped(panelist.model):
-        provider, url = provider_of(model), address_of(model)
-        name = next((one for field in _NAMES if isinstance(one := getattr(model, field, None), str) and one), "")
+    for model in unwrap_models(panelist.model):
+        provider, url = provider_of(model), model_address(model)
+        name = next((value for field in _NAMES if isinstance(value := getattr(model, field, None), str) and value), "")
         name = name.removeprefix("models/") or type(model).__name__  # as Google's package spells its models
         if provider == "openai" and url is not None:
             provider = ""  # OpenAI's client, at an endpoint of another's
         yield (f"{provider}:{name}" if provider else name), url
 
 
-def wrapped(model: Any) -> Iterator[Any]:
+def unwrap_models(model: Any) -> Iterator[Any]:
     """The models inside bindings, retries and fallbacks; the model itself where it wraps none."""
-    inner = [one for field in _WITHIN if hasattr(one := getattr(model, field, None), "ainvoke")]
-    inner += [one for one in getattr(model, "fallbacks", None) or () if hasattr(one, "ainvoke")]
+    inner = [inner_model for field in _WITHIN if hasattr(inner_model := getattr(model, field, None), "ainvoke")]
+    inner += [inner_model for inner_model in getattr(model, "fallbacks", None) or () if hasattr(inner_model, "ainvoke")]
     if not inner:
         yield model
-    for one in inner:
-        yield from wrapped(one)
+    for inner_model in inner:
+        yield from unwrap_models(inner_model)
 
 
 def provider_of(model: Any) -> str:
@@ -64,9 +64,11 @@ def provider_of(model: Any) -> str:
     return ""
 
 
-def address_of(model: Any) -> str | None:
+def model_address(model: Any) -> str | None:
     """The address that the model was given for its endpoint."""
-    return next((one for field in _ADDRESSES if isinstance(one := getattr(model, field, None), str) and one), None)
+    return next(
+        (address for field in _ADDRESSES if isinstance(address := getattr(model, field, None), str) and address), None
+    )
 
 
 def runs_in_process(model: Any) -> bool:
@@ -98,7 +100,7 @@ def is_local(panelist: Panelist) -> bool:
     given as an object is local where it computes in this process, or its address is a loopback one.
     """
     if not isinstance(panelist.model, str):
-        return all(_given_is_local(one) for one in wrapped(panelist.model))
+        return all(_object_is_local(inner_model) for inner_model in unwrap_models(panelist.model))
     if on_ollama_cloud(panelist.model):
         return False
     if panelist.base_url is not None:
@@ -112,7 +114,7 @@ def is_local(panelist: Panelist) -> bool:
             return False
 
 
-def require_local(config: FusionConfig, panel_tools: Sequence[Any] = ()) -> Allowed:
+def require_local(config: FusionConfig, panel_tools: Sequence[Any] = ()) -> RestrictedConfig:
     """`config` as it must be for nothing of the question to leave this machine, checked before any call.
 
     Only local models stay, in every role and among the fallbacks. There are no web tools, and tracers are shown no
@@ -127,40 +129,40 @@ def require_local(config: FusionConfig, panel_tools: Sequence[Any] = ()) -> Allo
         ConfigError: No seat is local, or a tool is not known to be.
     """
     for tool in panel_tools:
-        if not stays_here(tool):
+        if not is_local_tool(tool):
             raise ConfigError(
                 f"privacy = 'local', and '{_name(tool)}' may send the question away: leave it out or, if it does not, "
                 'give it metadata={"local": True}',
                 field="panel_tools",
             )
-    kept = narrowed(config, _admit, cure=f"; {CURE}")
+    kept = restrict(config, _admit, cure=f"; {CURE}")
     closed = {"search": None, "trace_content": False}
     if all(getattr(kept.config, name) == value for name, value in closed.items()):
         return kept
     notes = kept.notes if config.search is None else (*kept.notes, "no web tools: privacy = 'local'")
-    return Allowed(kept.config.model_copy(update=closed), notes)
+    return RestrictedConfig(kept.config.model_copy(update=closed), notes)
 
 
-def local_part(one: Panelist) -> Panelist | None:
-    """`one` with its local models alone, in their order; `None` where it has none."""
-    local = [asked for model in (one.model, *one.fallbacks) if is_local(asked := fallback_of(one, model))]
+def local_models_of(panelist: Panelist) -> Panelist | None:
+    """`panelist` with its local models alone, in their order; `None` where it has none."""
+    local = [asked for model in (panelist.model, *panelist.fallbacks) if is_local(asked := with_model(panelist, model))]
     return local[0].model_copy(update={"fallbacks": tuple(other.model for other in local[1:])}) if local else None
 
 
-def stays_here(tool: Any) -> bool:
+def is_local_tool(tool: Any) -> bool:
     """Whether the caller says of a tool that it sends nothing away (`metadata`); a provider's server tool does."""
     metadata = getattr(tool, "metadata", None)
     return isinstance(metadata, Mapping) and metadata.get("local") is True
 
 
-def _admit(one: Panelist) -> Panelist | Barred:
-    return one if is_local(one) else Barred("privacy", "not on this machine, as privacy = 'local' wants")
+def _admit(panelist: Panelist) -> Panelist | Rejection:
+    return panelist if is_local(panelist) else Rejection("privacy", "not on this machine, as privacy = 'local' wants")
 
 
-def _given_is_local(model: Any) -> bool:
+def _object_is_local(model: Any) -> bool:
     if runs_in_process(model):
         return True
-    url = address_of(model)
+    url = model_address(model)
     if provider_of(model) == "ollama" and url is None:
         url = ollama_endpoint()
     return url is not None and is_loopback(url) and not on_ollama_cloud(str(getattr(model, "model", "")))

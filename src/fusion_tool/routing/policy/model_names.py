@@ -12,8 +12,8 @@ from functools import lru_cache
 from importlib import resources
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models.providers import provider_at
-from fusion_tool.routing.policy.locality import given
+from fusion_tool.models.providers import provider_of_url
+from fusion_tool.routing.policy.locality import reachable_models
 from fusion_tool.routing.profiles import Profile, profile_of
 
 _VARIANT = re.compile(r":[\w-]+$")
@@ -44,7 +44,7 @@ def _vendor(
     return Vendor(tuple(also), tuple(models), tuple(apis), direct)
 
 
-def banned_by(panelist: Panelist, patterns: tuple[str, ...], profiles: Mapping[str, Profile]) -> str | None:
+def matching_ban(panelist: Panelist, patterns: tuple[str, ...], profiles: Mapping[str, Profile]) -> str | None:
     """The first of `patterns` that means the panelist's model; `None` where none does.
 
     Args:
@@ -56,21 +56,21 @@ def banned_by(panelist: Panelist, patterns: tuple[str, ...], profiles: Mapping[s
     """
     if not patterns:
         return None
-    names = names_of(panelist, profiles)
-    return next((one for one in patterns if any(map(_expression(one).match, names))), None)
+    names = all_names(panelist, profiles)
+    return next((pattern for pattern in patterns if any(map(_expression(pattern).match, names))), None)
 
 
-def names_of(panelist: Panelist, profiles: Mapping[str, Profile]) -> frozenset[str]:
+def all_names(panelist: Panelist, profiles: Mapping[str, Profile]) -> frozenset[str]:
     """Every name of the panelist's model, in lower case: `vendor/model`, `provider:model`, and each part alone.
 
     Of a model given as an object, the names of all models that it wraps.
     """
     found: set[str] = set()
-    for model, url in given(panelist):
-        found |= _names(model.lower(), provider_at(url) if url else None)
+    for model, url in reachable_models(panelist):
+        found |= _names(model.lower(), provider_of_url(url) if url else None)
         if (profile := profile_of(model, profiles)) is not None:
-            short = {_dashed(name.rpartition("/")[2].rpartition(":")[2].lower()) for name in profile.names}
-            found |= {profile.vendor, profile.family, *short, *(f"{profile.vendor}/{one}" for one in short)}
+            short = {_with_dashes(name.rpartition("/")[2].rpartition(":")[2].lower()) for name in profile.names}
+            found |= {profile.vendor, profile.family, *short, *(f"{profile.vendor}/{name}" for name in short)}
     return frozenset(found)
 
 
@@ -88,9 +88,9 @@ def _names(model: str, host: str | None) -> frozenset[str]:
         short = served.rsplit("/", 1)[-1]
         bare = _bare(short)
         for vendor in _makers(host or provider, served, bare):
-            names |= {vendor, *(f"{vendor}/{one}" for one in (served, short, bare))}
+            names |= {vendor, *(f"{vendor}/{name}" for name in (served, short, bare))}
         names |= {short, bare}
-    return frozenset((names | set(map(_dashed, names))) - {""})
+    return frozenset((names | set(map(_with_dashes, names))) - {""})
 
 
 def _makers(provider: str, served: str, bare: str) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _bare(short: str) -> str:
 
 @lru_cache(maxsize=1)
 def _spellings() -> Mapping[str, str]:
-    return {one: name for name, vendor in vendors().items() for one in vendor.also}
+    return {alias: name for name, vendor in vendors().items() for alias in vendor.also}
 
 
 def _canonical(vendor: str) -> str:
@@ -125,9 +125,9 @@ def _expression(pattern: str) -> re.Pattern[str]:
     plain = pattern.strip().lower()
     vendor, slash, model = plain.partition("/")
     spelled = {plain, f"{_canonical(vendor)}{slash}{model}"}
-    return re.compile("|".join(translate(one) for one in sorted(spelled | set(map(_dashed, spelled)))))
+    return re.compile("|".join(translate(spelling) for spelling in sorted(spelled | set(map(_with_dashes, spelled)))))
 
 
-def _dashed(name: str) -> str:
+def _with_dashes(name: str) -> str:
     """`claude-opus-4.8` as Anthropic itself writes it."""
     return re.sub(r"(?<=\d)[.p](?=\d)", "-", name)

@@ -106,7 +106,7 @@ def _digits(text: str) -> list[int]:
     return [int(char) for char in text if char in "0123456789"]
 
 
-CHECKS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
+VALIDATORS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
     {check.__name__: check for check in (luhn, iban, cpf, dni, phone, secret, password, person, numbered)}
 )
 """The checks, by the names that pattern files use."""
@@ -127,7 +127,7 @@ class Pattern:
         name: What it is, for people.
         expression: What is searched; the group `value`, where there is one, is what is checked.
         holds: Words, in lower case, one of which a text must hold for the search to be made; none: it always is.
-        check: A name out of `CHECKS`, `None` where any match counts.
+        check: A name out of `VALIDATORS`, `None` where any match counts.
     """
 
     name: str
@@ -135,18 +135,18 @@ class Pattern:
     holds: tuple[str, ...] = ()
     check: str | None = None
 
-    def found_in(self, text: str, folded: str) -> bool:
+    def occurs_in(self, text: str, folded: str) -> bool:
         """Whether `text`, in lower case `folded`, holds it. One that takes too long to tell counts as found."""
         if self.holds and not any(word in folded for word in self.holds):
             return False
         try:
             matches = self.expression.finditer(text, timeout=_PATIENCE)
-            return any(self.check is None or CHECKS[self.check](_value(match)) for match in matches)
+            return any(self.check is None or VALIDATORS[self.check](_value(match)) for match in matches)
         except TimeoutError:
             return True
 
 
-def is_private(question: str, context: str, patterns: Sequence[Pattern]) -> str | None:
+def private_pattern(question: str, context: str, patterns: Sequence[Pattern]) -> str | None:
     """What makes the question private, by the pattern's name; `None` where nothing does.
 
     Args:
@@ -156,7 +156,7 @@ def is_private(question: str, context: str, patterns: Sequence[Pattern]) -> str 
     """
     text = f"{question}\n{context}"
     folded = text.casefold()
-    return next((pattern.name for pattern in patterns if pattern.found_in(text, folded)), None)
+    return next((pattern.name for pattern in patterns if pattern.occurs_in(text, folded)), None)
 
 
 def load_patterns(folder: Path | None = None) -> tuple[Pattern, ...]:
@@ -176,14 +176,14 @@ def load_patterns(folder: Path | None = None) -> tuple[Pattern, ...]:
     try:
         written = path.stat().st_mtime_ns
     except FileNotFoundError:
-        return _loaded(path, None)
+        return _load(path, None)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    return _loaded(path, written)
+    return _load(path, written)
 
 
 @lru_cache(maxsize=4)
-def _loaded(path: Path, written: int | None) -> tuple[Pattern, ...]:
+def _load(path: Path, written: int | None) -> tuple[Pattern, ...]:
     shipped = tomllib.loads(resources.files(__package__).joinpath(FILE).read_text("utf-8"))
     try:
         own = tomllib.loads(path.read_text("utf-8")) if written is not None else {}
@@ -206,8 +206,8 @@ def _pattern(name: str, table: Any) -> Pattern:
         raise ConfigError('expected a table with a pattern: ["project name"] pattern = ...', field=name)
     if unknown := set(table) - _KEYS:
         raise ConfigError("no such setting", field=f"{name}.{min(unknown)}")
-    if (check := table.get("check")) is not None and check not in CHECKS:
-        raise ConfigError(f"no check '{check}'; there are {', '.join(CHECKS)}", field=f"{name}.check")
+    if (check := table.get("check")) is not None and check not in VALIDATORS:
+        raise ConfigError(f"no check '{check}'; there are {', '.join(VALIDATORS)}", field=f"{name}.check")
     holds = table.get("holds", [])
     if not isinstance(holds, list) or not all(isinstance(word, str) for word in holds):
         raise ConfigError("expected a list of words", field=f"{name}.holds")

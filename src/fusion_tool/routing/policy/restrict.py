@@ -6,30 +6,30 @@ from typing import TypeAlias
 
 from fusion_tool.config.schema import FusionConfig, Limits, Panelist
 from fusion_tool.errors import ConfigError
-from fusion_tool.models.providers import fallback_of
+from fusion_tool.models.providers import with_model
 
 
 @dataclass(frozen=True)
-class Barred:
+class Rejection:
     """Why a model may not be asked.
 
     Args:
         field: The setting that bars it.
-        why: How that is told, with the setting's value.
+        reason: How that is told, with the setting's value.
     """
 
     field: str
-    why: str
+    reason: str
 
 
-Admit: TypeAlias = Callable[[Panelist], Panelist | Barred]
+Admit: TypeAlias = Callable[[Panelist], Panelist | Rejection]
 """The panelist as it may be asked, under another name perhaps; or why it may not be."""
 Replace: TypeAlias = Callable[[Panelist], Panelist | None]
 """Who takes the place of a panelist none of whose models may be asked; `None` leaves the place empty."""
 
 
 @dataclass(frozen=True)
-class Allowed:
+class RestrictedConfig:
     """What of a configuration a run may use.
 
     Args:
@@ -41,7 +41,9 @@ class Allowed:
     notes: tuple[str, ...] = ()
 
 
-def narrowed(config: FusionConfig, admit: Admit, *, replace: Replace = lambda _: None, cure: str = "") -> Allowed:
+def restrict(
+    config: FusionConfig, admit: Admit, *, replace: Replace = lambda _: None, cure: str = ""
+) -> RestrictedConfig:
     """`config` with what `admit` bars taken out of every role, fallbacks included.
 
     A seat with no model left is dropped; a quorum larger than the panel shrinks with it. A judge with none left
@@ -56,10 +58,10 @@ def narrowed(config: FusionConfig, admit: Admit, *, replace: Replace = lambda _:
     Raises:
         ConfigError: No seat is left; it names the setting that bars them.
     """
-    work = _Narrowing(admit, replace)
-    panel = tuple(seat for one in config.panel if (seat := work.role(one)) is not None)
+    work = _Restriction(admit, replace)
+    panel = tuple(seat for panelist in config.panel if (seat := work.role(panelist)) is not None)
     if not panel:
-        raise ConfigError(f"leaves no model on the panel: {'; '.join(work.told())}{cure}", field=work.field)
+        raise ConfigError(f"leaves no model on the panel: {'; '.join(work.lines())}{cure}", field=work.field)
     judge = work.role(config.judge) if config.judge else None
     if config.judge and judge is None:
         judge = _without_seat(panel[0])
@@ -69,12 +71,12 @@ def narrowed(config: FusionConfig, admit: Admit, *, replace: Replace = lambda _:
         writer = judge or _without_seat(panel[0])
         work.note(f"{writer.short_name} writes the answer")
     if (panel, judge, writer) == (config.panel, config.judge, config.synthesizer):
-        return Allowed(config)
-    changed = {"panel": panel, "judge": judge, "synthesizer": writer, "limits": fitting(config.limits, len(panel))}
-    return Allowed(config.model_copy(update=changed), tuple(work.told()))
+        return RestrictedConfig(config)
+    changed = {"panel": panel, "judge": judge, "synthesizer": writer, "limits": fit_limits(config.limits, len(panel))}
+    return RestrictedConfig(config.model_copy(update=changed), tuple(work.lines()))
 
 
-class _Narrowing:
+class _Restriction:
     """The work on one configuration, and the notes on it."""
 
     def __init__(self, admit: Admit, replace: Replace) -> None:
@@ -83,25 +85,25 @@ class _Narrowing:
         self._notes: dict[str, list[str]] = {}
         self.field: str | None = None
 
-    def role(self, one: Panelist) -> Panelist | None:
-        asked = (self._asked(fallback_of(one, model)) for model in (one.model, *one.fallbacks))
+    def role(self, panelist: Panelist) -> Panelist | None:
+        asked = (self._reachable(with_model(panelist, model)) for model in (panelist.model, *panelist.fallbacks))
         kept = [model for model in asked if model is not None]
         if kept:
             names = dict.fromkeys(other.model for other in kept[1:] if other.model != kept[0].model)
             return kept[0].model_copy(update={"fallbacks": tuple(names)})
-        taken = self._replace(one)
-        if taken is not None and taken.model_name != one.model_name:
-            self.note(f"{taken.model_name} in place of {_slug(one)}")
+        taken = self._replace(panelist)
+        if taken is not None and taken.model_name != panelist.model_name:
+            self.note(f"{taken.model_name} in place of {_slug(panelist)}")
         return taken
 
-    def _asked(self, one: Panelist) -> Panelist | None:
-        answer = self._admit(one)
-        if isinstance(answer, Barred):
+    def _reachable(self, panelist: Panelist) -> Panelist | None:
+        answer = self._admit(panelist)
+        if isinstance(answer, Rejection):
             self.field = self.field or answer.field
-            self.note(answer.why, _slug(one))
+            self.note(answer.reason, _slug(panelist))
             return None
-        if answer.model != one.model:
-            self.note(f"{_slug(one)} asked as {answer.model_name}")
+        if answer.model != panelist.model:
+            self.note(f"{_slug(panelist)} asked as {answer.model_name}")
         return answer
 
     def note(self, why: str, model: str | None = None) -> None:
@@ -109,21 +111,21 @@ class _Narrowing:
         if model and model not in models:
             models.append(model)
 
-    def told(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """A line a reason, with the models that it is about."""
         for why, models in self._notes.items():
             yield f"{why}: {', '.join(models)}" if models else why
 
 
-def fitting(limits: Limits, seats: int) -> Limits:
+def fit_limits(limits: Limits, seats: int) -> Limits:
     """`limits` with those that count seats no higher than a panel of `seats`."""
     quorum = None if limits.quorum is None else min(limits.quorum, seats)
     return limits.model_copy(update={"quorum": quorum, "min_answers": min(limits.min_answers, seats)})
 
 
-def _without_seat(one: Panelist) -> Panelist:
-    return one.model_copy(update={"seat": None})
+def _without_seat(panelist: Panelist) -> Panelist:
+    return panelist.model_copy(update={"seat": None})
 
 
-def _slug(one: Panelist) -> str:
-    return one.model_name.removeprefix("openrouter:")
+def _slug(panelist: Panelist) -> str:
+    return panelist.model_name.removeprefix("openrouter:")

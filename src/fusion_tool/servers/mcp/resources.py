@@ -26,24 +26,24 @@ TEMPLATE = types.ResourceTemplate(
 )
 
 
-class Results:
+class ResultResources:
     """The last results of one session.
 
     Args:
-        most: How many are kept; the oldest goes first.
+        max_results: How many are kept; the oldest goes first.
     """
 
-    def __init__(self, most: int = 20) -> None:
-        self._most = most
+    def __init__(self, max_results: int = 20) -> None:
+        self._most = max_results
         self._kept: dict[str, dict[str, Any]] = {}
 
-    def keep(self, result: dict[str, Any]) -> None:
+    def add(self, result: dict[str, Any]) -> None:
         """Keep a `FusionResult` as a dict."""
         self._kept[result["run_id"]] = result
         while len(self._kept) > self._most:
             del self._kept[next(iter(self._kept))]
 
-    def listed(self) -> list[types.Resource]:
+    def list_resources(self) -> list[types.Resource]:
         """What `resources/list` says: the list, then the results, the newest first."""
         about = "The last results of this session: run_id, question, status, created_at."
         overview = types.Resource(

@@ -14,17 +14,17 @@ from mcp.server.lowlevel import Server
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from pydantic import AnyUrl
 
-from fusion_tool.api.summary import summary
+from fusion_tool.api.summary import summarize
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import FusionError
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.servers.capacity import Slots
+from fusion_tool.servers.capacity import RunSlots
 from fusion_tool.servers.mcp import tool as mcp_tool
-from fusion_tool.servers.mcp.resources import TEMPLATE, Results
-from fusion_tool.servers.mcp.tool import NAME, Tell, apart, refuse_recursion, tool
-from fusion_tool.servers.openai.errors import refusal
-from fusion_tool.servers.runs import research
+from fusion_tool.servers.mcp.resources import TEMPLATE, ResultResources
+from fusion_tool.servers.mcp.tool import NAME, Tell, refuse_recursion, shielded, tool_definition
+from fusion_tool.servers.openai.errors import to_api_error
+from fusion_tool.servers.runs import run_research
 
 _INSTRUCTIONS = (
     "fusion_research hands a question over to a panel of models that search, read and compare, and gives back one "
@@ -33,7 +33,7 @@ _INSTRUCTIONS = (
 
 
 @dataclass(frozen=True)
-class Options:
+class McpOptions:
     """What a server is made of.
 
     Args:
@@ -47,42 +47,44 @@ class Options:
     is_structured: bool = True
 
 
-class McpFailed(Exception):  # noqa: N818 - it is the line that a client is told, and no more
+class McpToolError(Exception):
     """A call that gets an error as its result."""
 
 
-def create_server(options: Options) -> "Server[Results, Any]":
+def create_server(options: McpOptions) -> "Server[ResultResources, Any]":
     """The server; any of the protocol's transports takes it.
 
     Each session has its own results.
     """
     server: Any = Server("fusion-tool", version(), _INSTRUCTIONS, lifespan=_session)  # its decorators have no types
-    slots = Slots(options.max_runs)
+    slots = RunSlots(options.max_runs)
 
-    def results() -> Results:
-        return cast("Results", server.request_context.lifespan_context)
+    def results() -> ResultResources:
+        return cast("ResultResources", server.request_context.lifespan_context)
 
     async def tools() -> list[types.Tool]:
-        return [tool(is_structured=options.is_structured)]
+        return [tool_definition(is_structured=options.is_structured)]
 
     async def call(name: str, arguments: dict[str, Any]) -> Any:
         request = server.request_context
         try:
-            _refuse_other(name)
+            _reject_other(name)
             refuse_recursion(request.meta.model_dump() if request.meta else {})
-            asked = mcp_tool.read(arguments)
-            config = asked.settings(options.config)
-            with slots.one():
-                result = await apart(research(asked, config, _teller(request)))
+            asked = mcp_tool.parse_arguments(arguments)
+            config = asked.config_for(options.config)
+            with slots.acquire():
+                result = await shielded(run_research(asked, config, _progress_sender(request)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in one line
-            raise McpFailed(refusal(error).message) from None  # the package makes its text the result, `isError` set
-        results().keep(result)
-        text = summary(FusionResult.model_validate(result), config.summary_tokens)
+            raise McpToolError(
+                to_api_error(error).message
+            ) from None  # the package makes its text the result, `isError` set
+        results().add(result)
+        text = summarize(FusionResult.model_validate(result), config.summary_tokens)
         content = [types.TextContent(type="text", text=text)]
         return (content, result) if options.is_structured else content
 
     async def resources() -> list[types.Resource]:
-        return results().listed()
+        return results().list_resources()
 
     async def templates() -> list[types.ResourceTemplate]:
         return [TEMPLATE]
@@ -95,20 +97,20 @@ def create_server(options: Options) -> "Server[Results, Any]":
     server.list_resources()(resources)
     server.list_resource_templates()(templates)
     server.read_resource()(read)
-    return cast("Server[Results, Any]", server)
+    return cast("Server[ResultResources, Any]", server)
 
 
 @asynccontextmanager
-async def _session(_: "Server[Results, Any]") -> AsyncIterator[Results]:
-    yield Results()
+async def _session(_: "Server[ResultResources, Any]") -> AsyncIterator[ResultResources]:
+    yield ResultResources()
 
 
-def _refuse_other(name: str) -> None:
+def _reject_other(name: str) -> None:
     if name != NAME:
         raise FusionError(f"no tool '{name}'; there is {NAME}")
 
 
-def _teller(request: Any) -> Tell | None:
+def _progress_sender(request: Any) -> Tell | None:
     """Sends progress to the client that asked for it."""
     token = request.meta.progressToken if request.meta else None
     if token is None:

@@ -12,15 +12,15 @@ from mcp import types
 from pydantic import Field
 
 from fusion_tool.api.tool import FusionTool
-from fusion_tool.config.schema import FusionConfig, Positive, Settings
+from fusion_tool.config.schema import ConfigModel, FusionConfig, Positive
 from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.servers.overrides import OPERATORS, settings_for
+from fusion_tool.servers.overrides import OPERATOR_ONLY, apply_overrides
 
 NAME = "fusion_research"
 
 
-class Question(Settings):
+class ResearchArguments(ConfigModel):
     """A call's arguments: few, since every client's model reads them all."""
 
     question: str = Field(
@@ -41,7 +41,7 @@ class Question(Settings):
         default=(), description="Sites that are not to be searched or read, such as example.org."
     )
 
-    def settings(self, operator: FusionConfig) -> FusionConfig:
+    def config_for(self, operator: FusionConfig) -> FusionConfig:
         """The run's configuration.
 
         Raises:
@@ -50,33 +50,33 @@ class Question(Settings):
         limits = {"usd": self.max_usd, "seconds": self.max_seconds}
         asked = {"strategy": self.strategy, "limits": limits, "excluded_domains": self.excluded_domains}
         try:
-            return settings_for(operator, asked)
+            return apply_overrides(operator, asked)
         except ConfigError as error:
             names = {"limits.usd": "max_usd", "limits.seconds": "max_seconds"}
             raise ConfigError(error.message, field=names.get(error.field or "", error.field)) from None
 
 
-def read(arguments: Mapping[str, Any]) -> Question:
+def parse_arguments(arguments: Mapping[str, Any]) -> ResearchArguments:
     """A call's arguments; `null` is none.
 
     Raises:
         ConfigError: One is wrong, unknown, or the operator's alone; `field` names it.
     """
     for name in arguments:
-        if name in OPERATORS - Question.model_fields.keys():
+        if name in OPERATOR_ONLY - ResearchArguments.model_fields.keys():
             raise ConfigError("only the operator of this server may set it", field=name)
-        if name not in Question.model_fields:
-            raise ConfigError(f"no such argument; there are {', '.join(Question.model_fields)}", field=name)
-    return Question(**{name: value for name, value in arguments.items() if value is not None})
+        if name not in ResearchArguments.model_fields:
+            raise ConfigError(f"no such argument; there are {', '.join(ResearchArguments.model_fields)}", field=name)
+    return ResearchArguments(**{name: value for name, value in arguments.items() if value is not None})
 
 
-def tool(*, is_structured: bool) -> types.Tool:
+def tool_definition(*, is_structured: bool) -> types.Tool:
     """What `tools/list` says of it.
 
     Args:
         is_structured: Whether a result comes as JSON too, whose schema is then part of it.
     """
-    given = Question.model_json_schema()
+    given = ResearchArguments.model_json_schema()
     del given["description"]
     return types.Tool(
         name=NAME,
@@ -110,7 +110,7 @@ def refuse_recursion(meta: dict[str, Any]) -> None:
         raise RecursionRefused("a fusion was started by a panelist of another fusion; give that seat another tool")
 
 
-async def apart(work: Coroutine[Any, Any, T]) -> T:
+async def shielded(work: Coroutine[Any, Any, T]) -> T:
     """Do `work` in a task of its own; where the caller is cancelled cancel it once, and wait for its end.
 
     The protocol's cancel scopes cancel at every await, until they are left: what `work` does to end well, they break.

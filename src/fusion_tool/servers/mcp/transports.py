@@ -26,14 +26,14 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from fusion_tool.servers.auth import Guard, check_address
-from fusion_tool.servers.mcp.server import Options, create_server
+from fusion_tool.servers.auth import AuthMiddleware, check_address
+from fusion_tool.servers.mcp.server import McpOptions, create_server
 from fusion_tool.servers.process import QUIET, listen, root_url
 
 _log = logging.getLogger(__name__)
 
 
-async def serve_stdio(options: Options) -> None:
+async def serve_stdio(options: McpOptions) -> None:
     """Serve one client until it closes its end, or the caller is cancelled; its runs end with it."""
     server = create_server(options)
     with _protocol_alone() as out:
@@ -95,7 +95,7 @@ class _Endpoint:
         await self._sessions.handle_request(scope, receive, send)
 
 
-def create_app(options: Options, keys: Sequence[str] = ()) -> Starlette:
+def create_app(options: McpOptions, keys: Sequence[str] = ()) -> Starlette:
     """The application; any ASGI server takes it.
 
     Args:
@@ -109,12 +109,12 @@ def create_app(options: Options, keys: Sequence[str] = ()) -> Starlette:
         async with sessions.run():
             yield
 
-    guard: list[Any] = [Middleware(Guard, keys)] if keys else []
+    guard: list[Any] = [Middleware(AuthMiddleware, keys)] if keys else []
     return Starlette(routes=[Route(PATH, _Endpoint(sessions))], middleware=guard, lifespan=running)
 
 
 def serve_http(
-    options: Options, host: str, port: int, keys: Sequence[str], *, on_listening: Callable[[str], None]
+    options: McpOptions, host: str, port: int, keys: Sequence[str], *, on_listening: Callable[[str], None]
 ) -> None:
     """Serve until a signal comes.
 

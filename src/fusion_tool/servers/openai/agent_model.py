@@ -15,35 +15,35 @@ from typing import Any, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
 
-from fusion_tool.api.summary import summary
-from fusion_tool.budget.ledger import Ledger, Tab
+from fusion_tool.api.summary import summarize
+from fusion_tool.budget.ledger import Ledger, StageBudget
 from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import FusionError
-from fusion_tool.events import Event, told
+from fusion_tool.events import Event, describe
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.models.call import Account, CallFailed, Reply, ask, finish_reason
+from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model, finish_reason
 from fusion_tool.models.factory import chat_model
-from fusion_tool.models.providers import fallback_of
+from fusion_tool.models.providers import with_model
 from fusion_tool.models.replay import REPLAY
 from fusion_tool.servers import runs
-from fusion_tool.servers.openai.errors import ApiError, refusal
+from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
-from fusion_tool.servers.openai.request import Conversation, Wanted
-from fusion_tool.servers.openai.response import Emit, End, Progress, Text
+from fusion_tool.servers.openai.request import ChatRequest, Conversation
+from fusion_tool.servers.openai.response import Emit, EndPiece, ProgressPiece, TextPiece
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The tools on offer, `research` being the name of the panel's; `must` is LangChain's `tool_choice`."""
+class ToolChoice:
+    """The tools on offer, `research` being the name of the panel's; `is_required` is LangChain's `tool_choice`."""
 
     tools: tuple[dict[str, Any], ...]
     research: str
-    must: str | None = None
+    is_required: str | None = None
     is_met_by_research: bool = False
 
     @classmethod
-    def of(cls, wanted: Wanted, tool: dict[str, Any]) -> "Choice":
+    def of(cls, request: ChatRequest, tool: dict[str, Any]) -> "ToolChoice":
         """What a request asks for.
 
         `required` with no tools but the panel's forces a run; with tools of the client's it asks for a call that the
@@ -53,11 +53,11 @@ class Choice:
             ApiError: The choice names no tool that is there, or a tool of the client's has the panel's name.
         """
         research = str(tool["function"]["name"])
-        theirs = [one["function"]["name"] for one in wanted.tools]
+        theirs = [tool["function"]["name"] for tool in request.tools]
         if research in theirs:
             raise ApiError(f"the name '{research}' is taken by the panel; choose another", param="tools")
-        tools = (*wanted.tools, tool)
-        match wanted.tool_choice:
+        tools = (*request.tools, tool)
+        match request.tool_choice:
             case None | "auto":
                 return cls(tools, research)
             case "none":
@@ -68,22 +68,22 @@ class Choice:
                 return cls(tools, research, name, is_met_by_research=name == research)
         raise ApiError("expected auto, none, required, or a tool that is in tools", param="tool_choice")
 
-    def once_researched(self) -> "Choice":
+    def after_research(self) -> "ToolChoice":
         """What is left to choose when the panel has answered."""
-        return replace(self, must=None) if self.is_met_by_research else self
+        return replace(self, is_required=None) if self.is_met_by_research else self
 
     def bind(self, model: Any) -> Any:
         """`model` with the tools."""
         if not self.tools:
             return model
-        return model.bind_tools(list(self.tools), **({"tool_choice": self.must} if self.must else {}))
+        return model.bind_tools(list(self.tools), **({"tool_choice": self.is_required} if self.is_required else {}))
 
 
 T = TypeVar("T")
 _Say = Callable[[str], Awaitable[None]]
 
 
-async def relayed(say: _Say, work: Callable[[Callable[[str], None]], Awaitable[T]]) -> T:
+async def relay_deltas(say: _Say, work: Callable[[Callable[[str], None]], Awaitable[T]]) -> T:
     """What `work` returns, while `say` gets, in order, every text that it hands to its callback."""
     texts: asyncio.Queue[str | None] = asyncio.Queue()
 
@@ -112,14 +112,14 @@ _MOST_TURNS = _MOST_RUNS + 2
 
 
 @dataclass
-class _Turn:
+class _AgentTurn:
     """What one request has come to so far."""
 
-    wanted: Wanted
+    request: ChatRequest
     config: FusionConfig
     metrics: Metrics
     emit: Emit
-    tab: Tab
+    tab: StageBudget
     rows: list[Call] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     results: list[dict[str, Any]] = field(default_factory=list)
@@ -129,14 +129,14 @@ class _Turn:
 
     async def say(self, text: str) -> None:
         """Pass on a text; the first one of a new paragraph stands apart from what was said before."""
-        await self.emit(Text(f"\n\n{text}" if self.is_new_paragraph and self.said else text))
+        await self.emit(TextPiece(f"\n\n{text}" if self.is_new_paragraph and self.said else text))
         self.said += len(text)
         self.is_new_paragraph = False
 
     async def tell(self, event: Event) -> None:
         """Pass on what the panel does."""
-        if (line := told(event)) is not None:
-            await self.emit(Progress(line))
+        if (line := describe(event)) is not None:
+            await self.emit(ProgressPiece(line))
 
     @property
     def bill(self) -> Usage:
@@ -145,13 +145,13 @@ class _Turn:
         return Usage.of([*self.rows, *panels])
 
 
-async def converse(  # noqa: PLR0913, PLR0917 - what a request is answered with
-    wanted: Wanted, main: Panelist, tool: dict[str, Any], config: FusionConfig, metrics: Metrics, emit: Emit
-) -> End:
+async def answer_as_agent(  # noqa: PLR0913, PLR0917 - what a request is answered with
+    request: ChatRequest, main: Panelist, tool: dict[str, Any], config: FusionConfig, metrics: Metrics, emit: Emit
+) -> EndPiece:
     """The main model's next message to the client.
 
     Args:
-        wanted: The request.
+        request: The request.
         main: The main model, with its fallbacks.
         tool: The panel, as one of OpenAI's tools.
         config: What the panel runs with; its limits hold for each run, and for the main model's calls together.
@@ -162,9 +162,9 @@ async def converse(  # noqa: PLR0913, PLR0917 - what a request is answered with
         ApiError: The request makes no sense, or the main model gave no usable answer.
     """
     ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens, strategy="solo")
-    turn = _Turn(wanted, config, metrics, emit, Tab(ledger, "synthesizer"))
-    choice = Choice.of(wanted, tool)
-    messages = _read(wanted.messages)
+    turn = _AgentTurn(request, config, metrics, emit, StageBudget(ledger, "synthesizer"))
+    choice = ToolChoice.of(request, tool)
+    messages = _read(request.messages)
     try:
         for _ in range(_MOST_TURNS):
             reply = await _ask(turn, main, messages, choice)
@@ -174,45 +174,47 @@ async def converse(  # noqa: PLR0913, PLR0917 - what a request is answered with
             if theirs or not research:
                 return await _end(turn, reply, theirs)
             messages = [*messages, reply.message, *found]
-            choice = choice.once_researched()
+            choice = choice.after_research()
     finally:
-        metrics.called(Usage.of(turn.rows).model_dump())
+        metrics.count_calls(Usage.of(turn.rows).model_dump())
     raise ApiError("the model went on asking the panel instead of answering", status=502, code="tool_loop")
 
 
-async def _ask(turn: _Turn, main: Panelist, messages: Sequence[BaseMessage], choice: Choice) -> Reply:
+async def _ask(turn: _AgentTurn, main: Panelist, messages: Sequence[BaseMessage], choice: ToolChoice) -> ModelReply:
     """The model's reply, or the first fallback's that gives one before anything was said."""
     said, failed = turn.said, ApiError("no model was asked", status=500)
     for name in (main.model, *main.fallbacks):
-        one, turn.is_new_paragraph = fallback_of(main, name), True
+        candidate, turn.is_new_paragraph = with_model(main, name), True
         try:
-            return await _asked(turn, one, messages, choice)
-        except CallFailed as error:
+            return await _ask_model(turn, candidate, messages, choice)
+        except ModelCallError as error:
             fault = error.fault
-            failed = ApiError(f"{one.model_name}: {fault.message}", status=502, code=fault.reason)
+            failed = ApiError(f"{candidate.model_name}: {fault.message}", status=502, code=fault.reason)
             if turn.said != said:
                 break
     raise failed
 
 
-async def _asked(turn: _Turn, one: Panelist, messages: Sequence[BaseMessage], choice: Choice) -> Reply:
-    bound: Any = choice.bind(await chat_model(one)).bind(**turn.wanted.sampling)
+async def _ask_model(
+    turn: _AgentTurn, panelist: Panelist, messages: Sequence[BaseMessage], choice: ToolChoice
+) -> ModelReply:
+    bound: Any = choice.bind(await chat_model(panelist)).bind(**turn.request.sampling)
     put = partial(
-        ask,
+        call_model,
         bound,
         messages,
-        account=Account("synthesizer", one, turn.tab, turn.rows),
+        account=CallContext("synthesizer", panelist, turn.tab, turn.rows),
         deadline=time.monotonic() + turn.config.limits.seconds,
     )
-    if turn.wanted.stream:
-        return await relayed(turn.say, lambda on_delta: put(on_delta=on_delta))
+    if turn.request.stream:
+        return await relay_deltas(turn.say, lambda on_delta: put(on_delta=on_delta))
     reply = await put()
     if reply.text:
         await turn.say(reply.text)
     return reply
 
 
-async def _research(turn: _Turn, call: dict[str, Any]) -> ToolMessage:
+async def _research(turn: _AgentTurn, call: dict[str, Any]) -> ToolMessage:
     """The panel's answer to one call; a failure is told to the model, which may go on without."""
     try:
         arguments = json.loads(call["arguments"])
@@ -223,18 +225,20 @@ async def _research(turn: _Turn, call: dict[str, Any]) -> ToolMessage:
         return _result(call, "no research is left in this turn; answer with what is known", failed=True)
     turn.runs += 1
     asked = Conversation(question, context, "")
-    await turn.emit(Progress(f"fusion_research: {' '.join(question.split())[:150]}"))
+    await turn.emit(ProgressPiece(f"fusion_research: {' '.join(question.split())[:150]}"))
     try:
-        result = await runs.run(asked, turn.config, turn.metrics, turn.tell if turn.wanted.stream else None)
+        result = await runs.run_conversation(
+            asked, turn.config, turn.metrics, turn.tell if turn.request.stream else None
+        )
     except FusionError as error:
-        return _result(call, refusal(error).message, failed=True)
+        return _result(call, to_api_error(error).message, failed=True)
     turn.results.append(result)
-    text = summary(FusionResult.model_validate(result), turn.config.summary_tokens)
+    text = summarize(FusionResult.model_validate(result), turn.config.summary_tokens)
     turn.findings.append(f"**Research: {' '.join(question.split())}**\n\n{text}")
     return _result(call, text)
 
 
-async def _end(turn: _Turn, reply: Reply, theirs: Sequence[dict[str, Any]]) -> End:
+async def _end(turn: _AgentTurn, reply: ModelReply, theirs: Sequence[dict[str, Any]]) -> EndPiece:
     if theirs:
         for finding in turn.findings:
             turn.is_new_paragraph = True
@@ -244,7 +248,7 @@ async def _end(turn: _Turn, reply: Reply, theirs: Sequence[dict[str, Any]]) -> E
         for call in theirs
     ]
     why = "tool_calls" if calls else "length" if finish_reason(reply.message) == "length" else "stop"
-    return End(turn.bill, {"runs": turn.results}, why, calls)
+    return EndPiece(turn.bill, {"runs": turn.results}, why, calls)
 
 
 def _read(messages: list[dict[str, Any]]) -> list[BaseMessage]:

@@ -10,20 +10,28 @@ from starlette.types import Receive, Scope, Send
 
 from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.events import Event, told
-from fusion_tool.servers.capacity import Slots, json_body
+from fusion_tool.events import Event, describe
+from fusion_tool.servers.capacity import RunSlots, json_body
 from fusion_tool.servers.openai import agent_model
-from fusion_tool.servers.openai.errors import ApiError, refusal, restarted
+from fusion_tool.servers.openai.errors import ApiError, answer_restarted, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
-from fusion_tool.servers.openai.models import AGENT, Catalog
-from fusion_tool.servers.openai.request import Conversation, Wanted, conversation, refuse_recursion, wanted
-from fusion_tool.servers.openai.response import Emit, End, Progress, Stamp, Text, Whole, beside_the_answer
-from fusion_tool.servers.openai.sse import ProgressStyle, Streamed
-from fusion_tool.servers.overrides import settings_for
-from fusion_tool.servers.runs import run
+from fusion_tool.servers.openai.models import AGENT, ModelCatalog
+from fusion_tool.servers.openai.request import ChatRequest, Conversation, parse_request, refuse_recursion, to_question
+from fusion_tool.servers.openai.response import (
+    Emit,
+    EndPiece,
+    JsonResponder,
+    ProgressPiece,
+    ResponseInfo,
+    TextPiece,
+    result_metadata,
+)
+from fusion_tool.servers.openai.sse import ProgressStyle, SseResponder
+from fusion_tool.servers.overrides import apply_overrides
+from fusion_tool.servers.runs import run_conversation
 
 
-class Gone(Exception):  # noqa: N818 - it is news, not an error
+class ClientGoneError(Exception):
     """The client has closed its connection."""
 
 
@@ -37,7 +45,7 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> 
     Raises:
         Gone: The client left.
     """
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(receive))
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_client_left(receive))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         left = not working.done()
@@ -46,16 +54,18 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> 
             task.cancel()
         await asyncio.gather(working, leaving, return_exceptions=True)
     if left:
-        raise Gone
+        raise ClientGoneError
     working.result()
 
 
-async def _left(receive: Receive) -> None:
+async def _client_left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def answer(asked: Conversation, config: FusionConfig, metrics: Metrics, emit: Emit, *, is_streamed: bool) -> End:
+async def answer(
+    conversation: Conversation, config: FusionConfig, metrics: Metrics, emit: Emit, *, is_streamed: bool
+) -> EndPiece:
     """Ask the panel, and pass on its answer; where it is streamed as it is written, with what is being done.
 
     Raises:
@@ -68,20 +78,20 @@ async def answer(asked: Conversation, config: FusionConfig, metrics: Metrics, em
         if event["type"] == "synthesis.delta":
             attempts.append(event["attempt"])
             if event["attempt"] == attempts[0]:
-                await emit(Text(event["text"]))
-        elif (line := told(event)) is not None:
-            await emit(Progress(line))
+                await emit(TextPiece(event["text"]))
+        elif (line := describe(event)) is not None:
+            await emit(ProgressPiece(line))
 
-    result = await run(asked, config, metrics, pass_on if is_streamed else None)
+    result = await run_conversation(conversation, config, metrics, pass_on if is_streamed else None)
     if len(set(attempts)) > 1:
-        raise restarted(result["answer"], beside_the_answer(result))
+        raise answer_restarted(result["answer"], result_metadata(result))
     if not attempts:
-        await emit(Text(result["answer"]))
-    return End(Usage.model_validate(result["usage"]), beside_the_answer(result))
+        await emit(TextPiece(result["answer"]))
+    return EndPiece(Usage.model_validate(result["usage"]), result_metadata(result))
 
 
 @dataclass(frozen=True)
-class Chat:
+class ChatCompletions:
     """The endpoint, as an ASGI application of its own: it watches its client while it works.
 
     Args:
@@ -92,64 +102,64 @@ class Chat:
         slots: Places for runs.
         metrics: Where they are counted.
         progress: How a stream tells progress.
-        most_bytes: Size of a request's body.
+        max_bytes: Size of a request's body.
     """
 
     config: FusionConfig
-    catalog: Catalog
+    catalog: ModelCatalog
     main: Panelist
     tool: dict[str, Any]
-    slots: Slots
+    slots: RunSlots
     metrics: Metrics
     progress: ProgressStyle
-    most_bytes: int
+    max_bytes: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request, model = Request(scope, receive), "none"
-        outlet: Whole | Streamed = Whole(send, Stamp(model))
+        outlet: JsonResponder | SseResponder = JsonResponder(send, ResponseInfo(model))
         try:
             refuse_recursion(request.headers)
-            asked = wanted(await json_body(request, self.most_bytes))
-            config = self._settings(asked)
+            asked = parse_request(await json_body(request, self.max_bytes))
+            config = self._config_for(asked)
             model = asked.model
-            outlet = self._outlet(send, asked)
-            with self.slots.one():
+            outlet = self._responder(send, asked)
+            with self.slots.acquire():
                 await while_connected(receive, self._answer(asked, config, outlet))
-        except (Gone, ClientDisconnect):
-            self.metrics.answered(model, "client_left")
+        except (ClientGoneError, ClientDisconnect):
+            self.metrics.count_request(model, "client_left")
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the last stop before the client
-            told = refusal(error)
-            self.metrics.answered(model, told.code or "error")
+            told = to_api_error(error)
+            self.metrics.count_request(model, told.code or "error")
             await outlet.fail(told)
         finally:
             outlet.close()
 
-    def _settings(self, asked: Wanted) -> FusionConfig:
+    def _config_for(self, request: ChatRequest) -> FusionConfig:
         """What the request runs with; the model's name may stand for a preset."""
-        named = self.catalog.preset_of(asked.model)
-        if asked.tools and asked.model != AGENT:
+        named = self.catalog.preset_of(request.model)
+        if request.tools and request.model != AGENT:
             raise ApiError(
-                f"'{asked.model}' cannot call your tools; ask the model '{AGENT}', which can",
+                f"'{request.model}' cannot call your tools; ask the model '{AGENT}', which can",
                 param="tools",
                 code="unsupported",
             )
-        fusion = asked.fusion if named is None else {**asked.fusion, "preset": named}
-        return settings_for(self.config, fusion, presets=self.catalog.presets)
+        fusion = request.fusion if named is None else {**request.fusion, "preset": named}
+        return apply_overrides(self.config, fusion, presets=self.catalog.presets)
 
-    def _outlet(self, send: Send, asked: Wanted) -> Whole | Streamed:
-        stamp = Stamp(asked.model)
-        if not asked.stream:
-            return Whole(send, stamp)
-        return Streamed(send, stamp, self.progress, include_usage=asked.include_usage)
+    def _responder(self, send: Send, request: ChatRequest) -> JsonResponder | SseResponder:
+        stamp = ResponseInfo(request.model)
+        if not request.stream:
+            return JsonResponder(send, stamp)
+        return SseResponder(send, stamp, self.progress, include_usage=request.include_usage)
 
-    async def _answer(self, asked: Wanted, config: FusionConfig, outlet: Whole | Streamed) -> None:
-        end = await self._made(asked, config, outlet)
-        self.metrics.answered(asked.model, "ok")
+    async def _answer(self, request: ChatRequest, config: FusionConfig, outlet: JsonResponder | SseResponder) -> None:
+        end = await self._run(request, config, outlet)
+        self.metrics.count_request(request.model, "ok")
         await outlet.end(end)
 
-    async def _made(self, asked: Wanted, config: FusionConfig, outlet: Whole | Streamed) -> End:
-        if asked.model == AGENT:
-            return await agent_model.converse(asked, self.main, self.tool, config, self.metrics, outlet.feed)
-        question = conversation(asked.messages)
-        return await answer(question, config, self.metrics, outlet.feed, is_streamed=asked.stream)
+    async def _run(self, request: ChatRequest, config: FusionConfig, outlet: JsonResponder | SseResponder) -> EndPiece:
+        if request.model == AGENT:
+            return await agent_model.answer_as_agent(request, self.main, self.tool, config, self.metrics, outlet.feed)
+        question = to_question(request.messages)
+        return await answer(question, config, self.metrics, outlet.feed, is_streamed=request.stream)

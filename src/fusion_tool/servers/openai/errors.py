@@ -49,7 +49,7 @@ class ApiError(Exception):
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code, **self.more}}
 
 
-def refusal(error: BaseException) -> ApiError:  # noqa: PLR0911 - one return an error
+def to_api_error(error: BaseException) -> ApiError:  # noqa: PLR0911 - one return an error
     """`error` as the client is told of it; of an unexpected one only that it happened."""
     match error:
         case ApiError():
@@ -72,7 +72,7 @@ def refusal(error: BaseException) -> ApiError:  # noqa: PLR0911 - one return an 
             return ApiError("internal error; the server's log says more", status=500, headers=_PAID_FOR)
 
 
-def restarted(answer: str, fusion: dict[str, Any]) -> ApiError:
+def answer_restarted(answer: str, fusion: dict[str, Any]) -> ApiError:
     """The answer broke off after its beginning was sent; the whole one, which is paid for, goes with the error."""
     return ApiError(
         "the answer broke off and was written anew; the whole one is in error.answer",

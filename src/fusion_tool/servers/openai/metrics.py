@@ -31,12 +31,12 @@ class Metrics:
         self._tokens = Counter("fusion_tokens", "Tokens of model calls.", ["direction"], registry=at)
         self.in_flight = Gauge("fusion_runs_in_flight", "Runs under way.", registry=at, multiprocess_mode="livesum")
 
-    def answered(self, model: str, code: str) -> None:
+    def count_request(self, model: str, code: str) -> None:
         """Count a request; `code` is `ok` or the error's."""
         self._requests.labels(model, code).inc()
 
     @contextmanager
-    def run(self) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    def count_run(self) -> Iterator[Callable[[Mapping[str, Any]], None]]:
         """Count a run; what is entered takes its result."""
         started, status = time.monotonic(), "cancelled"
 
@@ -59,7 +59,7 @@ class Metrics:
             self._runs.labels(status).inc()
             self._seconds.observe(time.monotonic() - started)
 
-    def called(self, usage: Mapping[str, Any]) -> None:
+    def count_calls(self, usage: Mapping[str, Any]) -> None:
         """Count what calls spent, given as `Usage`."""
         self._cost.inc(usage.get("cost_usd") or 0)
         self._unpriced.inc(usage.get("unpriced_calls") or 0)
@@ -67,11 +67,11 @@ class Metrics:
             self._tokens.labels(direction).inc(usage.get(f"{direction}_tokens") or 0)
 
     def _spent(self, usage: Mapping[str, Any], failed: list[dict[str, Any]]) -> None:
-        self.called(usage)
+        self.count_calls(usage)
         for row in failed:
             self._failures.labels(row["reason"]).inc()
 
-    async def page(self, _: Request) -> Response:
+    async def render(self, _: Request) -> Response:
         """`GET /metrics`."""
         registry = self._registry
         if SHARED in os.environ:

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from fusion_tool.config.presets import preset_about
+from fusion_tool.config.presets import preset_description
 from fusion_tool.servers.openai.errors import ApiError
 
 PANEL, AGENT = "fusion", "fusion-agent"
@@ -19,7 +19,7 @@ _SINCE = 1_767_225_600
 
 
 @dataclass(frozen=True)
-class Catalog:
+class ModelCatalog:
     """What is served, besides the configured panel and the agent.
 
     Args:
@@ -46,22 +46,22 @@ class Catalog:
             code="model_not_found",
         )
 
-    async def all(self, _: Request) -> JSONResponse:
+    async def list_all(self, _: Request) -> JSONResponse:
         """`GET /v1/models`."""
-        return JSONResponse({"object": "list", "data": [_shown(*one) for one in self._models()]})
+        return JSONResponse({"object": "list", "data": [_model_object(*model) for model in self._models()]})
 
-    async def one(self, request: Request) -> JSONResponse:
+    async def get(self, request: Request) -> JSONResponse:
         """`GET /v1/models/NAME`."""
         name = request.path_params["name"]
         self.preset_of(name)
-        return JSONResponse(_shown(name, dict(self._models())[name]))
+        return JSONResponse(_model_object(name, dict(self._models())[name]))
 
     def _models(self) -> Iterator[tuple[str, str]]:
         yield PANEL, "the configured panel"
         yield AGENT, "a model with your tools, and the panel as one more"
         for name in self.presets:
-            yield f"{PANEL}-{name}", preset_about(name)
+            yield f"{PANEL}-{name}", preset_description(name)
 
 
-def _shown(name: str, about: str) -> dict[str, Any]:
+def _model_object(name: str, about: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": _SINCE, "owned_by": "fusion-tool", "description": about}

@@ -10,7 +10,7 @@ from typing import Any
 
 from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.servers.openai.errors import ApiError
-from fusion_tool.servers.overrides import OPERATORS, SETTABLE, asked_by_plugin
+from fusion_tool.servers.overrides import OPERATOR_ONLY, OVERRIDABLE, parse_fusion_plugin
 
 _INSTRUCTING = ("system", "developer")
 _ROLES = (*_INSTRUCTING, "user", "assistant", "tool", "function")
@@ -25,7 +25,7 @@ class Conversation:
     instructions: str
 
 
-def checked(messages: Any) -> list[dict[str, Any]]:
+def check_messages(messages: Any) -> list[dict[str, Any]]:
     """`messages`, whose contents are texts.
 
     Raises:
@@ -43,8 +43,8 @@ def checked(messages: Any) -> list[dict[str, Any]]:
     return messages
 
 
-def conversation(messages: list[dict[str, Any]]) -> Conversation:
-    """What `checked` messages ask.
+def to_question(messages: list[dict[str, Any]]) -> Conversation:
+    """What `check_messages` messages ask.
 
     Raises:
         ApiError: The last message is not the user's.
@@ -83,7 +83,7 @@ _SHARED_WITH_OPENAI = frozenset({"model", "models", "temperature", "seed", "reas
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ChatRequest:
     """A request that makes sense.
 
     Args:
@@ -107,15 +107,15 @@ class Wanted:
     sampling: dict[str, Any]
 
 
-def wanted(body: Mapping[str, Any]) -> Wanted:
+def parse_request(body: Mapping[str, Any]) -> ChatRequest:
     """The request in a chat completion's body.
 
     Raises:
         ApiError: 400; `param` names the field.
         ConfigError: The `fusion` field or the plugin cannot be understood.
     """
-    _refuse_settings(body)
-    _refuse_shapes(body)
+    _reject_settings(body)
+    _reject_shapes(body)
     model, stream = body.get("model"), body.get("stream") or False
     if not isinstance(model, str):
         raise ApiError("name a model; GET /v1/models lists them", param="model")
@@ -123,12 +123,12 @@ def wanted(body: Mapping[str, Any]) -> Wanted:
         raise ApiError("expected true or false", param="stream")
     fusion = body.get("fusion") or {}
     if not isinstance(fusion, dict):
-        raise ConfigError(f"expected an object with {', '.join(SETTABLE)}", field="fusion")
+        raise ConfigError(f"expected an object with {', '.join(OVERRIDABLE)}", field="fusion")
     options = body.get("stream_options") or {}
-    return Wanted(
+    return ChatRequest(
         model=model,
-        messages=checked(body.get("messages")),
-        fusion={**asked_by_plugin(body.get("plugins") or []), **fusion},
+        messages=check_messages(body.get("messages")),
+        fusion={**parse_fusion_plugin(body.get("plugins") or []), **fusion},
         stream=stream,
         include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
         tools=_tools(body.get("tools")),
@@ -147,18 +147,18 @@ def refuse_recursion(headers: Mapping[str, str]) -> None:
         raise RecursionRefused("a fusion was started by a panelist of another fusion; give that seat another model")
 
 
-def _refuse_settings(body: Mapping[str, Any]) -> None:
+def _reject_settings(body: Mapping[str, Any]) -> None:
     """A setting beside the request's own fields would be passed over in silence."""
     for name in body:
         if name in _SHARED_WITH_OPENAI:
             continue
-        if name in OPERATORS:
+        if name in OPERATOR_ONLY:
             raise ConfigError("only the operator of this server may set it", field=name)
-        if name in SETTABLE:
+        if name in OVERRIDABLE:
             raise ConfigError('put it into the field "fusion"', field=name)
 
 
-def _refuse_shapes(body: Mapping[str, Any]) -> None:
+def _reject_shapes(body: Mapping[str, Any]) -> None:
     shape = body.get("response_format") or {"type": "text"}
     refused = {
         "n": body.get("n") not in (None, 1),

@@ -17,21 +17,21 @@ from fusion_tool.servers.openai.errors import ApiError
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextPiece:
     """A piece of the answer."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ProgressPiece:
     """A line on what is being done."""
 
     line: str
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndPiece:
     """What stands behind an answer that is over.
 
     Args:
@@ -47,10 +47,10 @@ class End:
     tool_calls: Sequence[Mapping[str, Any]] = ()
 
 
-Emit: TypeAlias = Callable[[Text | Progress], Awaitable[None]]
+Emit: TypeAlias = Callable[[TextPiece | ProgressPiece], Awaitable[None]]
 
 
-def usage_of(usage: Usage) -> dict[str, Any] | None:
+def usage_object(usage: Usage) -> dict[str, Any] | None:
     """A bill as OpenAI's `usage`, with OpenRouter's `cost` in US dollars; `None` where no tokens are known."""
     if usage.input_tokens is None or usage.output_tokens is None:
         return None
@@ -65,26 +65,26 @@ def usage_of(usage: Usage) -> dict[str, Any] | None:
     }
 
 
-def beside_the_answer(result: Mapping[str, Any]) -> dict[str, Any]:
+def result_metadata(result: Mapping[str, Any]) -> dict[str, Any]:
     """A result, as a dict, without what the client has anyway."""
     return {name: value for name, value in result.items() if name not in ("answer", "question")}
 
 
 @dataclass(frozen=True)
-class Stamp:
+class ResponseInfo:
     """The response's id, its time, and the model that was asked for."""
 
     model: str
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def on(self, kind: str, choices: Sequence[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
+    def to_object(self, kind: str, choices: Sequence[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
         """An object of `kind` with these choices."""
         own = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
         return {**own, "choices": list(choices), **more}
 
 
-class Whole:
+class JsonResponder:
     """Collects an answer, then sends it.
 
     Args:
@@ -92,23 +92,25 @@ class Whole:
         stamp: What every part of the response says about itself.
     """
 
-    def __init__(self, send: Send, stamp: Stamp) -> None:
+    def __init__(self, send: Send, stamp: ResponseInfo) -> None:
         self._send, self._stamp = send, stamp
         self._text: list[str] = []
 
-    async def feed(self, piece: Text | Progress) -> None:
+    async def feed(self, piece: TextPiece | ProgressPiece) -> None:
         """Keep a piece of the answer."""
-        if isinstance(piece, Text):
+        if isinstance(piece, TextPiece):
             self._text.append(piece.text)
 
-    async def end(self, end: End) -> None:
+    async def end(self, end: EndPiece) -> None:
         """Send the answer."""
         text = "".join(self._text)
         message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
         if end.tool_calls:
             message |= {"content": text or None, "tool_calls": list(end.tool_calls)}
         choice = {"index": 0, "message": message, "finish_reason": end.finish_reason, "logprobs": None}
-        body = self._stamp.on("chat.completion", [choice], usage=usage_of(end.usage), fusion=dict(end.fusion))
+        body = self._stamp.to_object(
+            "chat.completion", [choice], usage=usage_object(end.usage), fusion=dict(end.fusion)
+        )
         await send_json(self._send, body)
 
     async def fail(self, error: ApiError) -> None:

@@ -13,7 +13,14 @@ from typing import Any, Literal, TypeAlias
 from starlette.types import Send
 
 from fusion_tool.servers.openai.errors import ApiError
-from fusion_tool.servers.openai.response import End, Progress, Stamp, Text, send_json, usage_of
+from fusion_tool.servers.openai.response import (
+    EndPiece,
+    ProgressPiece,
+    ResponseInfo,
+    TextPiece,
+    send_json,
+    usage_object,
+)
 
 ProgressStyle: TypeAlias = Literal["comments", "reasoning", "off"]
 
@@ -27,7 +34,7 @@ _HEADERS = [
 _DONE = b"data: [DONE]\n\n"
 
 
-class Streamed:
+class SseResponder:
     """Sends an answer piece by piece.
 
     The response begins with the first piece, or after the first silence, so that a run that is refused before it begins
@@ -40,16 +47,16 @@ class Streamed:
         include_usage: Whether the client asked for the bill, in a last chunk without choices.
     """
 
-    def __init__(self, send: Send, stamp: Stamp, progress: ProgressStyle, *, include_usage: bool) -> None:
+    def __init__(self, send: Send, stamp: ResponseInfo, progress: ProgressStyle, *, include_usage: bool) -> None:
         self._send, self._stamp, self._progress, self._include_usage = send, stamp, progress, include_usage
         self._has_begun = False
         self._sent = asyncio.get_running_loop().time()
         self._pulse = asyncio.create_task(self._keep_alive())
 
-    async def feed(self, piece: Text | Progress) -> None:
+    async def feed(self, piece: TextPiece | ProgressPiece) -> None:
         """Send a piece on."""
         await self._begin()
-        if isinstance(piece, Text):
+        if isinstance(piece, TextPiece):
             await self._write(self._chunk({"content": piece.text}))
         elif self._progress == "comments":
             await self._write(f": {piece.line}\n\n".encode())
@@ -57,14 +64,14 @@ class Streamed:
             line = f"{piece.line}\n"
             await self._write(self._chunk({"reasoning": line, "reasoning_content": line}))
 
-    async def end(self, end: End) -> None:
+    async def end(self, end: EndPiece) -> None:
         """Send what stands behind the answer, and the end of the stream."""
         await self._begin()
         calls = [{"index": index, **call} for index, call in enumerate(end.tool_calls)]
         last = self._chunk({"tool_calls": calls}) if calls else b""
         last += self._chunk({}, finish_reason=end.finish_reason, fusion=dict(end.fusion))
         if self._include_usage:
-            last += _event(self._stamp.on("chat.completion.chunk", [], usage=usage_of(end.usage)))
+            last += _event(self._stamp.to_object("chat.completion.chunk", [], usage=usage_object(end.usage)))
         await self._finish(last)
 
     async def fail(self, error: ApiError) -> None:
@@ -77,7 +84,7 @@ class Streamed:
 
     def _chunk(self, delta: Mapping[str, Any], *, finish_reason: str | None = None, **more: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-        return _event(self._stamp.on("chat.completion.chunk", [choice], **more))
+        return _event(self._stamp.to_object("chat.completion.chunk", [choice], **more))
 
     async def _begin(self) -> None:
         if not self._has_begun:

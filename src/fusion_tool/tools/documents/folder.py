@@ -28,7 +28,7 @@ _SETTLED_NS = 2_000_000_000  # a file changed this recently may change again wit
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class DocumentFile:
     """A document of the folder.
 
     Args:
@@ -76,7 +76,7 @@ def key_of(path: Path, root: Path) -> str:
     return quote(os.fsencode(path.relative_to(root).as_posix()))
 
 
-def candidates(root: Path) -> Iterator[Candidate]:
+def list_documents(root: Path) -> Iterator[DocumentFile]:
     """Every document below `root`, in a stable order; hidden files and folders are left out.
 
     Links to folders are not followed, links to files only where they stay inside `root`.
@@ -89,27 +89,27 @@ def candidates(root: Path) -> Iterator[Candidate]:
                 yield _candidate(Path(parent, name), root)
     for error in unreadable:
         path = Path(error.filename)
-        yield Candidate(key_of(path, root), path, problem=f"cannot be read ({error.strerror})")
+        yield DocumentFile(key_of(path, root), path, problem=f"cannot be read ({error.strerror})")
 
 
 def _suffix(name: str) -> str:
     return PurePath(name).suffix.lower()
 
 
-def _candidate(path: Path, root: Path) -> Candidate:
+def _candidate(path: Path, root: Path) -> DocumentFile:
     key = key_of(path, root)
     try:
         real = path.resolve(strict=True)
         status = real.stat()
     except (OSError, RuntimeError) as error:
-        return Candidate(key, path, problem=f"cannot be read ({getattr(error, 'strerror', None) or error})")
+        return DocumentFile(key, path, problem=f"cannot be read ({getattr(error, 'strerror', None) or error})")
     if not real.is_relative_to(root):
-        return Candidate(key, path, problem="is a link that leaves the folder")
+        return DocumentFile(key, path, problem="is a link that leaves the folder")
     if not stat.S_ISREG(status.st_mode):
-        return Candidate(key, path, problem="is not a regular file")
+        return DocumentFile(key, path, problem="is not a regular file")
     if status.st_size > MAX_BYTES:
-        return Candidate(key, path, problem=f"is larger than {MAX_BYTES >> 20} MB")
+        return DocumentFile(key, path, problem=f"is larger than {MAX_BYTES >> 20} MB")
     changed = max(status.st_mtime_ns, status.st_ctime_ns)
     settled = changed + _SETTLED_NS < time_ns()
     signature = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}" if settled else ""
-    return Candidate(key, real, status.st_size, signature)
+    return DocumentFile(key, real, status.st_size, signature)

@@ -17,13 +17,13 @@ from pathlib import Path
 from unicodedata import normalize
 from urllib.parse import quote
 
-from fusion_tool.config.storage import exclusively
+from fusion_tool.config.storage import wait_for_lock
 from fusion_tool.errors import ConfigError
-from fusion_tool.grounding.sources import Found, found
+from fusion_tool.grounding.sources import RetrievedSource, make_source
 from fusion_tool.tools.documents import store
 from fusion_tool.tools.documents.folder import readable_folder
 from fusion_tool.tools.documents.refresh import Refreshed, refresh
-from fusion_tool.tools.documents.store import Hit, Skipped
+from fusion_tool.tools.documents.store import ChunkHit, Skipped
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
 _MOST_WORDS = 32
@@ -38,7 +38,7 @@ _COMMON = (
 _STOP_WORDS = frozenset(_COMMON.split())
 
 
-def match_expression(question: str) -> str | None:
+def fts_query(question: str) -> str | None:
     """The FTS5 expression for `question`, `None` where it holds no word at all.
 
     Stop words are left out unless there is nothing else.
@@ -68,7 +68,7 @@ class DocumentIndex:
     held: int
     skipped: tuple[Skipped, ...] = ()
 
-    async def search(self, query: str, limit: int = 6, *, max_chars: int = 1600) -> list[Found]:
+    async def search(self, query: str, limit: int = 6, *, max_chars: int = 1600) -> list[RetrievedSource]:
         """The documents that match `query` best, best first.
 
         A document is one source, so it comes once, with its best chunks (of 60 to 120 words each) in
@@ -80,22 +80,22 @@ class DocumentIndex:
             limit: How many documents at most.
             max_chars: The length of one document's excerpt at most, in characters.
         """
-        expression = match_expression(query)
+        expression = fts_query(query)
         if expression is None or limit < 1 or max_chars < 1:
             return []
         try:
-            hits = await asyncio.to_thread(store.matching, self.path, expression, _CANDIDATES)
+            hits = await asyncio.to_thread(store.search_chunks, self.path, expression, _CANDIDATES)
         except sqlite3.DatabaseError:  # the file was damaged or taken away since it was opened
-            await _refreshed(self.folder, self.path, None)
-            hits = await asyncio.to_thread(store.matching, self.path, expression, _CANDIDATES)
-        documents: dict[str, list[Hit]] = {}
+            await _refresh(self.folder, self.path, None)
+            hits = await asyncio.to_thread(store.search_chunks, self.path, expression, _CANDIDATES)
+        documents: dict[str, list[ChunkHit]] = {}
         for hit in hits:
             documents.setdefault(hit.key, []).append(hit)
-        return [self._found(chunks, max_chars) for chunks in list(documents.values())[:limit]]
+        return [self._to_source(chunks, max_chars) for chunks in list(documents.values())[:limit]]
 
-    def _found(self, hits: list[Hit], max_chars: int) -> Found:
+    def _to_source(self, hits: list[ChunkHit], max_chars: int) -> RetrievedSource:
         url = f"doc:{quote(os.fsencode(self.folder.name))}/{hits[0].key}"
-        return found(url, title=hits[0].title, kind="document", text=_excerpt(hits, max_chars))
+        return make_source(url, title=hits[0].title, kind="document", text=_excerpt(hits, max_chars))
 
 
 async def open_index(
@@ -123,7 +123,7 @@ async def open_index(
     name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
     path = cache_dir / "documents" / f"{name}.sqlite"
     try:
-        held, skipped = await _refreshed(root, path, on_progress)
+        held, skipped = await _refresh(root, path, on_progress)
     except (OSError, sqlite3.OperationalError) as error:
         cause = f"cannot write the index {str(path)!r} of the folder {str(root)!r} ({error})"
         raise ConfigError(cause, field="documents") from error
@@ -133,12 +133,12 @@ async def open_index(
     return DocumentIndex(root, path, held, tuple(skipped))
 
 
-async def _refreshed(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> Refreshed:
-    async with exclusively(path.with_suffix(".lock")):
+async def _refresh(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> Refreshed:
+    async with wait_for_lock(path.with_suffix(".lock")):
         return await refresh(root, path, on_progress)
 
 
-def _excerpt(hits: list[Hit], max_chars: int) -> str:
+def _excerpt(hits: list[ChunkHit], max_chars: int) -> str:
     """The best chunks that fit into `max_chars`, in the order of the text; the best one is cut if it must be."""
     best, *others = hits
     chosen, left = [best], max_chars - len(best.text)

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from fusion_tool.tools.documents import store
-from fusion_tool.tools.documents.folder import MAX_BYTES, Candidate, candidates
-from fusion_tool.tools.documents.store import Entry, Known, Skipped
-from fusion_tool.tools.extraction.content import ExtractionFailed
+from fusion_tool.tools.documents.folder import MAX_BYTES, DocumentFile, list_documents
+from fusion_tool.tools.documents.store import DocumentEntry, IndexedDocument, Skipped
+from fusion_tool.tools.extraction.content import ExtractionError
 from fusion_tool.tools.extraction.extract import extract
 
 _MOST_WORDS = 120
@@ -25,7 +25,7 @@ _TAIL_WORDS = 40  # a shorter rest goes with the chunk before it
 _SENTENCE_END = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+")
 
 
-def chunked(text: str) -> list[str]:
+def split_chunks(text: str) -> list[str]:
     """Cut `text` into chunks of about 60 to 120 words, none above 160 words; lines are kept."""
     chunks: list[str] = []
     lines: list[str] = []
@@ -96,62 +96,70 @@ async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None
         path: The index file; created or rebuilt where needed.
         on_progress: Called with the number of changed documents done and their total.
     """
-    await asyncio.to_thread(store.ensure, path)
+    await asyncio.to_thread(store.ensure_schema, path)
     known = await asyncio.to_thread(store.known_documents, path)
-    found = await asyncio.to_thread(lambda: list(candidates(root)))
-    problems: dict[str, str | None] = {one.key: one.problem for one in found if one.problem is not None}
-    sound = [one for one in found if one.problem is None]
-    changed = [one for one in sound if not one.signature or one.signature != _signature(known.get(one.key))]
+    found = await asyncio.to_thread(lambda: list(list_documents(root)))
+    problems: dict[str, str | None] = {
+        document.key: document.problem for document in found if document.problem is not None
+    }
+    sound = [document for document in found if document.problem is None]
+    changed = [
+        document
+        for document in sound
+        if not document.signature or document.signature != _signature(known.get(document.key))
+    ]
     skipped: dict[str, str | None] = {
         key: before.problem for key, before in known.items() if before.problem is not None
     }
     done = 0
     for batch in _batches(changed):
-        entries = await asyncio.gather(*(_entry(one, known.get(one.key), problems) for one in batch))
+        entries = await asyncio.gather(*(_entry(document, known.get(document.key), problems) for document in batch))
         await asyncio.to_thread(store.write, path, [entry for entry in entries if entry is not None])
         skipped |= {entry.key: entry.problem for entry in entries if entry and entry.chunks is not None}
         done += len(batch)
         if on_progress is not None:
             on_progress(done, len(changed))
-    present = {one.key for one in sound} - problems.keys()
+    present = {document.key for document in sound} - problems.keys()
     await asyncio.to_thread(store.remove, path, known.keys() - present)
     skipped = {key: problem for key, problem in skipped.items() if key in present} | problems
     left_out = {key: problem for key, problem in skipped.items() if problem is not None}
-    return Refreshed(len(present - left_out.keys()), [_warned(*one) for one in sorted(left_out.items())])
+    return Refreshed(len(present - left_out.keys()), [_warn(*document) for document in sorted(left_out.items())])
 
 
-def _signature(known: Known | None) -> str | None:
+def _signature(known: IndexedDocument | None) -> str | None:
     return known.signature if known else None
 
 
-def _batches(changed: list[Candidate]) -> Iterator[list[Candidate]]:
-    batch: list[Candidate] = []
-    for one in changed:
-        if batch and (len(batch) == _BATCH_FILES or sum(b.size for b in batch) + one.size > _BATCH_BYTES):
+def _batches(changed: list[DocumentFile]) -> Iterator[list[DocumentFile]]:
+    batch: list[DocumentFile] = []
+    for document in changed:
+        if batch and (len(batch) == _BATCH_FILES or sum(b.size for b in batch) + document.size > _BATCH_BYTES):
             yield batch
             batch = []
-        batch.append(one)
+        batch.append(document)
     if batch:
         yield batch
 
 
-async def _entry(one: Candidate, before: Known | None, problems: dict[str, str | None]) -> Entry | None:
+async def _entry(
+    document: DocumentFile, before: IndexedDocument | None, problems: dict[str, str | None]
+) -> DocumentEntry | None:
     """What to write for a document; `None`, and a line in `problems`, where it cannot be read."""
     try:
-        data = await asyncio.to_thread(_read, one.path)
+        data = await asyncio.to_thread(_read, document.path)
     except OSError as error:
-        problems[one.key] = f"cannot be read ({error.strerror})"
+        problems[document.key] = f"cannot be read ({error.strerror})"
         return None
     digest = hashlib.sha256(data).hexdigest()
     if before is not None and before.hash == digest:
-        return Entry(one.key, one.signature, digest, title="", chunks=None)
+        return DocumentEntry(document.key, document.signature, digest, title="", chunks=None)
     try:
-        extracted = await extract(data, content_type=one.content_type)
-    except ExtractionFailed as error:
-        return Entry(one.key, one.signature, digest, one.name, chunks=[], problem=str(error))
-    chunks = await asyncio.to_thread(chunked, extracted.text)
+        extracted = await extract(data, content_type=document.content_type)
+    except ExtractionError as error:
+        return DocumentEntry(document.key, document.signature, digest, document.name, chunks=[], problem=str(error))
+    chunks = await asyncio.to_thread(split_chunks, extracted.text)
     problem = None if chunks else "holds no text"
-    return Entry(one.key, one.signature, digest, extracted.title or one.name, chunks, problem)
+    return DocumentEntry(document.key, document.signature, digest, extracted.title or document.name, chunks, problem)
 
 
 def _read(path: Path) -> bytes:
@@ -159,7 +167,7 @@ def _read(path: Path) -> bytes:
         return file.read(MAX_BYTES)
 
 
-def _warned(key: str, problem: str) -> Skipped:
+def _warn(key: str, problem: str) -> Skipped:
     skipped = Skipped(unquote(key, errors="replace"), problem)
     _log.warning("documents: %s %s; it is left out", *skipped)
     return skipped

@@ -36,7 +36,7 @@ class Skipped(NamedTuple):
     reason: str
 
 
-class Known(NamedTuple):
+class IndexedDocument(NamedTuple):
     """What the index remembers of a document."""
 
     signature: str
@@ -44,7 +44,7 @@ class Known(NamedTuple):
     problem: str | None
 
 
-class Entry(NamedTuple):
+class DocumentEntry(NamedTuple):
     """A document to write: `chunks` is `None` where only its signature is new."""
 
     key: str
@@ -55,7 +55,7 @@ class Entry(NamedTuple):
     problem: str | None = None
 
 
-class Hit(NamedTuple):
+class ChunkHit(NamedTuple):
     """A chunk that matches; `place` counts the chunks of its document, a lower `score` is better."""
 
     key: str
@@ -66,18 +66,18 @@ class Hit(NamedTuple):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
+def open_connection(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection for one thread and one piece of work; committed at the end, rolled back on an error."""
     with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection, connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         yield connection
 
 
-def ensure(path: Path) -> None:
+def ensure_schema(path: Path) -> None:
     """Make the file at `path` a sound index: created where missing, rebuilt where corrupt or of another version."""
     make_private(path)
     try:
-        with opened(path) as connection:
+        with open_connection(path) as connection:
             sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
             current = connection.execute("PRAGMA user_version").fetchone() in {(0,), (_VERSION,)}
             if sound and current:
@@ -90,20 +90,20 @@ def ensure(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     make_private(path)
-    with opened(path) as connection:
+    with open_connection(path) as connection:
         connection.executescript(_SCHEMA)
 
 
-def known_documents(path: Path) -> dict[str, Known]:
+def known_documents(path: Path) -> dict[str, IndexedDocument]:
     """What the index holds, by key."""
-    with opened(path) as connection:
+    with open_connection(path) as connection:
         rows = connection.execute("SELECT key, signature, hash, problem FROM documents")
-        return {key: Known(*rest) for key, *rest in rows}
+        return {key: IndexedDocument(*rest) for key, *rest in rows}
 
 
-def write(path: Path, entries: Iterable[Entry]) -> None:
+def write(path: Path, entries: Iterable[DocumentEntry]) -> None:
     """Add or replace documents, all or none."""
-    with opened(path) as connection:
+    with open_connection(path) as connection:
         connection.execute("BEGIN IMMEDIATE")
         for entry in entries:
             if entry.chunks is None:
@@ -116,13 +116,13 @@ def write(path: Path, entries: Iterable[Entry]) -> None:
 
 def remove(path: Path, keys: Iterable[str]) -> None:
     """Forget documents."""
-    with opened(path) as connection:
+    with open_connection(path) as connection:
         connection.execute("BEGIN IMMEDIATE")
         for key in keys:
             _drop(connection, key)
 
 
-def matching(path: Path, expression: str, limit: int) -> list[Hit]:
+def search_chunks(path: Path, expression: str, limit: int) -> list[ChunkHit]:
     """The `limit` chunks that match best, by Okapi BM25 with the title's words weighted threefold.
 
     Args:
@@ -137,11 +137,11 @@ def matching(path: Path, expression: str, limit: int) -> list[Hit]:
         SELECT key, documents.title, row % {_MOST_CHUNKS}, text, score
         FROM best JOIN chunks ON chunks.rowid = row JOIN documents ON documents.id = row / {_MOST_CHUNKS}
         ORDER BY score, row"""  # noqa: S608 - a constant
-    with opened(path) as connection:
-        return [Hit(*row) for row in connection.execute(statement, (expression, _RANK, limit))]
+    with open_connection(path) as connection:
+        return [ChunkHit(*row) for row in connection.execute(statement, (expression, _RANK, limit))]
 
 
-def _insert(connection: sqlite3.Connection, entry: Entry, chunks: list[str]) -> None:
+def _insert(connection: sqlite3.Connection, entry: DocumentEntry, chunks: list[str]) -> None:
     inserted = connection.execute(
         "INSERT INTO documents (key, signature, hash, title, problem) VALUES (?, ?, ?, ?, ?)",
         (entry.key, entry.signature, entry.hash, entry.title, entry.problem),

@@ -24,7 +24,7 @@ class Extracted:
     text: str
 
 
-class ExtractionFailed(FusionError):  # noqa: N818 - named as its siblings in `fusion_tool.errors`
+class ExtractionError(FusionError):
     """The bytes gave no text: broken, not a text format, or past the limits of time or memory."""
 
 
@@ -56,7 +56,7 @@ def body_kind(media: str, data: bytes) -> BodyKind:
     looked at.
 
     Raises:
-        ExtractionFailed: The body is neither a page, nor a PDF, nor text.
+        ExtractionError: The body is neither a page, nor a PDF, nor text.
     """
     head = data[:_SNIFFED]
     if head.lstrip().startswith(b"%PDF-") or media in {"application/pdf", "application/x-pdf"}:
@@ -64,9 +64,9 @@ def body_kind(media: str, data: bytes) -> BodyKind:
     if media in _HTML or (media in _UNKNOWN and head.lstrip().lower().startswith((b"<!doctype html", b"<html"))):
         return "html"
     if not (media in _TEXT | _UNKNOWN or media.startswith("text/") or media.endswith(("+json", "+xml"))):
-        raise ExtractionFailed(f"{media} is not a page, a PDF or text")
+        raise ExtractionError(f"{media} is not a page, a PDF or text")
     if b"\0" in head and not head.startswith(_BOMS_WITH_NULS):
-        raise ExtractionFailed(f"the body is binary although it is called {media or 'nothing at all'}")
+        raise ExtractionError(f"the body is binary although it is called {media or 'nothing at all'}")
     return "text"
 
 
@@ -81,7 +81,7 @@ _NOT_CHARSETS = frozenset(
 )
 
 
-def known(label: str | None) -> str | None:
+def python_charset(label: str | None) -> str | None:
     """Python's name of the charset that `label` names, `None` where it names none."""
     try:
         name = codecs.lookup(label or "").name.replace("_", "-")
@@ -101,6 +101,6 @@ def decode(data: bytes, declared: str | None = None) -> str:
         if data.startswith(bom):
             return data[len(bom) :].decode(charset, "replace")
     try:
-        return data.decode(known(declared) or "utf-8", "replace")
+        return data.decode(python_charset(declared) or "utf-8", "replace")
     except (LookupError, ValueError):  # a codec of bytes to bytes, such as "hex"
         return data.decode("utf-8", "replace")

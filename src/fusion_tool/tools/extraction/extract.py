@@ -2,7 +2,7 @@
 
 import re
 
-from fusion_tool.tools.extraction.content import Extracted, ExtractionFailed, body_kind, decode, parse_content_type
+from fusion_tool.tools.extraction.content import Extracted, ExtractionError, body_kind, decode, parse_content_type
 
 _MAX_CHARS = 2_000_000
 _MARKDOWN = frozenset({"text/markdown", "text/x-markdown"})
@@ -30,7 +30,7 @@ async def extract(
         timeout: Seconds of work, from when a worker takes the body.
 
     Raises:
-        ExtractionFailed: One line on why there is no text: not a text format, broken, encrypted, past
+        ExtractionError: One line on why there is no text: not a text format, broken, encrypted, past
             the limits.
     """
     media, charset = parse_content_type(content_type)
@@ -42,6 +42,6 @@ async def extract(
     from fusion_tool.tools.extraction import html, pdf, pool
 
     if kind == "pdf" and len(data) > pdf.MAX_BYTES:
-        raise ExtractionFailed(f"the PDF is larger than {pdf.MAX_BYTES >> 20} MB")
+        raise ExtractionError(f"the PDF is larger than {pdf.MAX_BYTES >> 20} MB")
     body = memoryview(data)[: html.MAX_BYTES] if kind == "html" else data
-    return await pool.ask({"kind": kind, "charset": charset, "url": url, "timeout": timeout}, body)
+    return await pool.run_in_worker({"kind": kind, "charset": charset, "url": url, "timeout": timeout}, body)

@@ -9,7 +9,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from fusion_tool.tools.extraction.content import decode, known
+from fusion_tool.tools.extraction.content import decode, python_charset
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -59,7 +59,7 @@ def _cut(data: bytes) -> bytes:
 
 
 def _decode(data: bytes, charset: str | None) -> str:
-    if not known(charset):
+    if not python_charset(charset):
         declared = _META_CHARSET.search(data[:_META_WINDOW])
         charset = declared[1].decode("ascii", "replace") if declared else _guess(data)
     return decode(data, charset)

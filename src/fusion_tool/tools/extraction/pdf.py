@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fusion_tool.tools.extraction.content import ExtractionFailed
+from fusion_tool.tools.extraction.content import ExtractionError
 
 MAX_BYTES = 32 << 20
 
@@ -11,14 +11,14 @@ def read_pdf(data: bytes, max_chars: int) -> tuple[str, str]:
     """The title and the text of a PDF, page after page until `max_chars` are read.
 
     Raises:
-        ExtractionFailed: The file is broken or encrypted, or no page of it can be read.
+        ExtractionError: The file is broken or encrypted, or no page of it can be read.
     """
     import pypdfium2
 
     try:
         document: Any = pypdfium2.PdfDocument(data)  # type: ignore[no-untyped-call] # it has no types
     except pypdfium2.PdfiumError as error:
-        raise ExtractionFailed(f"the PDF cannot be opened: {error}") from error
+        raise ExtractionError(f"the PDF cannot be opened: {error}") from error
     pages = len(document)
     texts: list[str] = []
     broken = length = 0
@@ -34,7 +34,7 @@ def read_pdf(data: bytes, max_chars: int) -> tuple[str, str]:
     title = _title(document)
     document.close()
     if broken == pages:
-        raise ExtractionFailed("no page of the PDF can be read")
+        raise ExtractionError("no page of the PDF can be read")
     return title, "\n\n".join(text for text in texts if text)[:max_chars]
 
 

@@ -17,8 +17,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
 import fusion_tool
-from fusion_tool.tools.extraction.content import Extracted, ExtractionFailed
-from fusion_tool.tools.extraction.protocol import BrokenFrame, read_frame, write_frame
+from fusion_tool.tools.extraction.content import Extracted, ExtractionError
+from fusion_tool.tools.extraction.protocol import BrokenFrameError, read_frame, write_frame
 
 if TYPE_CHECKING:
     from io import BufferedReader, BufferedWriter
@@ -39,7 +39,7 @@ class Worker:
     """One process that parses for one caller at a time; every method blocks.
 
     Raises:
-        ExtractionFailed: The process cannot be started.
+        ExtractionError: The process cannot be started.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Worker:
                 start_new_session=True,  # a Ctrl-C in the terminal is for the parent
             )
         except OSError as error:
-            raise ExtractionFailed(f"the extraction process cannot be started ({error})") from error
+            raise ExtractionError(f"the extraction process cannot be started ({error})") from error
         self._stdin = cast("BufferedWriter", self._process.stdin)
         self._stdout = cast("BufferedReader", self._process.stdout)
         self.worn = False
@@ -65,11 +65,11 @@ class Worker:
         """Whether the process still runs."""
         return self._process.poll() is None
 
-    def ask(self, job: dict[str, Any], data: bytes | memoryview) -> Extracted:
+    def parse(self, job: dict[str, Any], data: bytes | memoryview) -> Extracted:
         """Have `data` parsed as `job` says.
 
         Raises:
-            ExtractionFailed: The parser refused, or ran out of `job["timeout"]` seconds or of memory.
+            ExtractionError: The parser refused, or ran out of `job["timeout"]` seconds or of memory.
         """
         timeout = job["timeout"]
         deadline = monotonic() + timeout
@@ -80,15 +80,15 @@ class Worker:
         try:
             write_frame(self._stdin, job, data)
             reply, text = read_frame(self._stdout, _MAX_REPLY)
-        except (OSError, ValueError, BrokenFrame) as error:
+        except (OSError, ValueError, BrokenFrameError) as error:
             if monotonic() >= deadline:
-                raise ExtractionFailed(f"parsing took more than {timeout:g} s") from error
-            raise ExtractionFailed("the parser crashed or ran out of memory") from error
+                raise ExtractionError(f"parsing took more than {timeout:g} s") from error
+            raise ExtractionError("the parser crashed or ran out of memory") from error
         finally:
             alarm.cancel()
         self.worn = bool(reply.get("worn"))
         if "error" in reply:
-            raise ExtractionFailed(str(reply["error"]))
+            raise ExtractionError(str(reply["error"]))
         return Extracted(title=str(reply.get("title", "")), text=text.decode("utf-8", "replace"))
 
     def kill(self) -> None:
@@ -133,7 +133,7 @@ class _Call:
                 self._worker.kill()
 
 
-class _Lane:
+class _WorkerLane:
     """The workers for one kind of body, each used by one thread at a time."""
 
     def __init__(self, size: int) -> None:
@@ -153,7 +153,7 @@ class _Lane:
         worker = self._take()
         call.hand_to(worker)
         try:
-            return worker.ask(job, data)
+            return worker.parse(job, data)
         finally:
             call.hand_to(None)
             if worker.worn:
@@ -178,17 +178,17 @@ class _Lane:
             worker.forget()
 
 
-_lanes: dict[str, _Lane] = {}
+_lanes: dict[str, _WorkerLane] = {}
 
 
-async def ask(job: dict[str, Any], data: bytes | memoryview) -> Extracted:
+async def run_in_worker(job: dict[str, Any], data: bytes | memoryview) -> Extracted:
     """Have a worker do `job`: `kind`, `charset`, `url` and `timeout` in seconds of work.
 
     Raises:
-        ExtractionFailed: No text came of it.
+        ExtractionError: No text came of it.
     """
     kind = job["kind"]
-    lane = _lanes.get(kind) or _lanes.setdefault(kind, _Lane(_SIZES[kind]))
+    lane = _lanes.get(kind) or _lanes.setdefault(kind, _WorkerLane(_SIZES[kind]))
     return await lane.ask(job, data)
 
 

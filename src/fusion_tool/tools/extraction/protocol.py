@@ -14,7 +14,7 @@ _LENGTHS = struct.Struct(">II")
 _MAX_HEADER = 1 << 16
 
 
-class BrokenFrame(Exception):  # noqa: N818 - says what was read, and never leaves the package
+class BrokenFrameError(Exception):
     """The stream ended, or what came is not a frame."""
 
 
@@ -34,20 +34,20 @@ def read_frame(stream: IO[bytes], max_body: int) -> tuple[dict[str, Any], bytes]
     """
     head_length, body_length = _LENGTHS.unpack(_exactly(stream, _LENGTHS.size))
     if head_length > _MAX_HEADER or body_length > max_body:
-        raise BrokenFrame("a length is out of bounds")
+        raise BrokenFrameError("a length is out of bounds")
     try:
         header = json.loads(_exactly(stream, head_length))
     except ValueError as error:
-        raise BrokenFrame("the header is not JSON") from error
+        raise BrokenFrameError("the header is not JSON") from error
     if not isinstance(header, dict):
-        raise BrokenFrame("the header is not an object")
+        raise BrokenFrameError("the header is not an object")
     return header, _exactly(stream, body_length)
 
 
 def _exactly(stream: IO[bytes], length: int) -> bytes:
     data = stream.read(length)
     if len(data) < length:
-        raise BrokenFrame("the stream ended")
+        raise BrokenFrameError("the stream ended")
     return data
 
 

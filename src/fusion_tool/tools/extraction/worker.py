@@ -8,9 +8,9 @@ import os
 import sys
 from typing import Any
 
-from fusion_tool.tools.extraction.content import ExtractionFailed
+from fusion_tool.tools.extraction.content import ExtractionError
 from fusion_tool.tools.extraction.protocol import (
-    BrokenFrame,
+    BrokenFrameError,
     limit_cpu,
     limit_process,
     mapped_bytes,
@@ -40,7 +40,7 @@ def answer(job: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         title, text = parse(job, data)
     except MemoryError:
         return {"error": "parsing took more memory than is allowed", "worn": True}, b""
-    except ExtractionFailed as error:
+    except ExtractionError as error:
         return {"error": str(error)}, b""
     except Exception as error:  # noqa: BLE001 - a hostile page may raise anything; the worker lives on
         return {"error": f"the parser failed ({type(error).__name__})", "worn": True}, b""
@@ -56,7 +56,7 @@ def main() -> None:
     while True:
         try:
             job, data = read_frame(source, sys.maxsize)
-        except BrokenFrame:
+        except BrokenFrameError:
             return
         limit_cpu(job["timeout"])
         reply, text = answer(job, data)

@@ -6,7 +6,7 @@ Which bodies are worth reading is told by their declared type and, where none is
 import zlib
 from typing import TYPE_CHECKING
 
-from fusion_tool.tools.fetch.page import FetchFailed, one_line
+from fusion_tool.tools.fetch.page import FetchError, one_line
 
 if TYPE_CHECKING:
     from httpx import Response
@@ -27,11 +27,11 @@ async def read_body(response: "Response", max_bytes: int) -> bytes:
         max_bytes: Most bytes, as sent and as decompressed.
 
     Raises:
-        FetchFailed: Too large, an encoding other than gzip, or broken gzip.
+        FetchError: Too large, an encoding other than gzip, or broken gzip.
     """
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
-        raise FetchFailed(f"content encoding {one_line(encoding)} is not accepted")
+        raise FetchError(f"content encoding {one_line(encoding)} is not accepted")
     length = response.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length) > max_bytes:
         raise _too_large(max_bytes)
@@ -43,7 +43,7 @@ async def read_body(response: "Response", max_bytes: int) -> bytes:
         if max(sent, len(body)) > max_bytes:
             raise _too_large(max_bytes)
     if inflate and sent and not inflate.complete:
-        raise FetchFailed("the gzip body ends early")
+        raise FetchError("the gzip body ends early")
     return bytes(body)
 
 
@@ -67,13 +67,13 @@ class _Inflater:
                 out += self._member.decompress(data, limit - len(out))
                 data = self._member.unused_data
         except zlib.error as error:
-            raise FetchFailed("the body is not valid gzip") from error
+            raise FetchError("the body is not valid gzip") from error
         return bytes(out)
 
 
-def _too_large(max_bytes: int) -> FetchFailed:
+def _too_large(max_bytes: int) -> FetchError:
     size = f"{max_bytes / _MEGABYTE:g} MB" if max_bytes >= _MEGABYTE else f"{max_bytes} bytes"
-    return FetchFailed(f"page larger than {size}")
+    return FetchError(f"page larger than {size}")
 
 
 _READABLE = {
@@ -91,23 +91,23 @@ _UNDECLARED = {"", "application/octet-stream", "binary/octet-stream", "applicati
 _HEAD = 1024
 
 
-def readable_type(content_type: str) -> str:
+def check_content_type(content_type: str) -> str:
     """`content_type` if text can be made of it, before any of the body is read.
 
     Raises:
-        FetchFailed: It is an image, an archive or the like.
+        FetchError: It is an image, an archive or the like.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind.startswith("text/") or kind.endswith(("+json", "+xml")) or kind in _READABLE | _UNDECLARED:
         return content_type
-    raise FetchFailed(f"binary content {one_line(kind)}")
+    raise FetchError(f"binary content {one_line(kind)}")
 
 
-def sniffed_type(content_type: str, data: bytes) -> str:
+def sniff_content_type(content_type: str, data: bytes) -> str:
     """`content_type`, or what `data` looks like where the server declared nothing.
 
     Raises:
-        FetchFailed: Nothing was declared and the bytes are not text.
+        FetchError: Nothing was declared and the bytes are not text.
     """
     kind = content_type.partition(";")[0].strip().lower()
     head = data[:_HEAD]
@@ -116,5 +116,5 @@ def sniffed_type(content_type: str, data: bytes) -> str:
     if kind not in _UNDECLARED:
         return content_type
     if b"\0" in head:
-        raise FetchFailed(f"binary content {one_line(kind) or 'of no declared type'}")
+        raise FetchError(f"binary content {one_line(kind) or 'of no declared type'}")
     return "text/html" if b"<" in head and b">" in head else "text/plain"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fusion_tool.tools.exclusions import blocked_by
-from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, read_body, readable_type, sniffed_type
-from fusion_tool.tools.fetch.guard import blocked, check_address, environment_proxy, guarded_client
-from fusion_tool.tools.fetch.page import FetchFailed, FetchPolicy, Page, PageText, PageWithheld, one_line
+from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, check_content_type, read_body, sniff_content_type
+from fusion_tool.tools.fetch.guard import check_address, environment_proxy, guarded_client, to_blocked_address
+from fusion_tool.tools.fetch.page import FetchError, FetchPolicy, Page, PageText, PageWithheldError, one_line
 
 if TYPE_CHECKING:
     from httpx import Cookies, Response
@@ -62,9 +62,9 @@ async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:
         policy: What may be reached and what it may cost.
 
     Raises:
-        BlockedAddress: The address, or a hop's, must not be fetched (`ExcludedDomain` where the caller
+        BlockedAddress: The address, or a hop's, must not be fetched (`ExcludedDomainError` where the caller
             excluded it).
-        FetchFailed: The page cannot be read (`PageWithheld` where it holds a blocked fragment); one line.
+        FetchError: The page cannot be read (`PageWithheldError` where it holds a blocked fragment); one line.
     """
     try:
         async with asyncio.timeout(policy.timeout) as clock:
@@ -72,12 +72,12 @@ async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:
             title, text = await _extract(download)
     except TimeoutError as error:
         if clock.expired():
-            raise FetchFailed(f"timed out after {policy.timeout:g} s") from error
+            raise FetchError(f"timed out after {policy.timeout:g} s") from error
         raise
     if not text.strip():
-        raise FetchFailed("empty page")
+        raise FetchError("empty page")
     if blocked_by(f"{download.url} {title} {text}", policy.blocked_fragments):
-        raise PageWithheld("the page contains a blocked fragment")
+        raise PageWithheldError("the page contains a blocked fragment")
     return PageText(download.url, title, text, download.cacheable)
 
 
@@ -91,7 +91,7 @@ async def _follow(url: str, policy: FetchPolicy) -> _Download:
         if isinstance(hop, _Download):
             return _Download(hop.url, hop.data, hop.content_type, cacheable)
         url, cookies = hop.url, hop.cookies
-    raise FetchFailed(f"more than {policy.max_redirects} redirects")
+    raise FetchError(f"more than {policy.max_redirects} redirects")
 
 
 async def _hop(url: str, policy: FetchPolicy, cookies: "Cookies | None") -> _Download | _Redirect:
@@ -109,15 +109,15 @@ async def _hop(url: str, policy: FetchPolicy, cookies: "Cookies | None") -> _Dow
                 return _Redirect(str(response.next_request.url), client.cookies, cacheable)
             content_type = _acceptable(response)
             data = await read_body(response, policy.max_bytes)
-            return _Download(url, data, sniffed_type(content_type, data), cacheable)
+            return _Download(url, data, sniff_content_type(content_type, data), cacheable)
     except SSRFGuardError as error:
-        raise blocked(error) from error
+        raise to_blocked_address(error) from error
     except httpx.ConnectError as error:
-        raise FetchFailed(one_line(f"cannot connect: {error}{_proxy_hint(url, policy)}")) from error
+        raise FetchError(one_line(f"cannot connect: {error}{_proxy_hint(url, policy)}")) from error
     except httpx.TimeoutException as error:
-        raise FetchFailed(f"timed out after {policy.timeout:g} s") from error
+        raise FetchError(f"timed out after {policy.timeout:g} s") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise FetchFailed(one_line(f"broken response: {error or type(error).__name__}")) from error
+        raise FetchError(one_line(f"broken response: {error or type(error).__name__}")) from error
 
 
 def _acceptable(response: "Response") -> str:
@@ -128,21 +128,21 @@ def _acceptable(response: "Response") -> str:
         # The phrase is ours: the server's own is free text for a model to read.
         known = response.status_code in set(HTTPStatus)
         phrase = f" {HTTPStatus(response.status_code).phrase}" if known else ""
-        raise FetchFailed(f"{response.status_code}{phrase}")
-    return readable_type(response.headers.get("content-type", ""))
+        raise FetchError(f"{response.status_code}{phrase}")
+    return check_content_type(response.headers.get("content-type", ""))
 
 
 async def _extract(download: _Download) -> tuple[str, str]:
     """Title and text of what was downloaded."""
-    from fusion_tool.tools.extraction.content import ExtractionFailed
+    from fusion_tool.tools.extraction.content import ExtractionError
     from fusion_tool.tools.extraction.extract import extract
 
     if not download.data.strip():
-        raise FetchFailed("empty page")
+        raise FetchError("empty page")
     try:
         extracted = await extract(download.data, content_type=download.content_type, url=download.url)
-    except ExtractionFailed as error:
-        raise FetchFailed(one_line(str(error))) from error
+    except ExtractionError as error:
+        raise FetchError(one_line(str(error))) from error
     return extracted.title or "", extracted.text
 
 

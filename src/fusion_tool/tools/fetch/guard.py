@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from fusion_tool.errors import BlockedAddress
 from fusion_tool.tools.exclusions import canonical_host, is_excluded
-from fusion_tool.tools.fetch.page import ExcludedDomain, FetchPolicy, one_line
+from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchPolicy, one_line
 
 if TYPE_CHECKING:
     import ssl
@@ -41,18 +41,18 @@ def check_address(url: str, policy: FetchPolicy) -> None:
     """Refuse `url` if its spelling alone shows that it must not be fetched; names are checked on connecting.
 
     Raises:
-        ExcludedDomain: It belongs to one of `policy.excluded_domains`.
+        ExcludedDomainError: It belongs to one of `policy.excluded_domains`.
         BlockedAddress: Not http(s), userinfo, another port than 80 or 443, no host, an address that is not
             public, or a spelling that parsers disagree on.
     """
     from ssrfguard import SSRFGuardError
 
     if is_excluded(url, policy.excluded_domains):
-        raise ExcludedDomain(f"{one_line(url)} belongs to an excluded domain")
+        raise ExcludedDomainError(f"{one_line(url)} belongs to an excluded domain")
     try:
         _rules(url, policy).check_url(url)
     except SSRFGuardError as error:
-        raise blocked(error) from error
+        raise to_blocked_address(error) from error
 
 
 def guarded_client(url: str, policy: FetchPolicy, **options: Any) -> "AsyncClient":
@@ -90,7 +90,7 @@ def environment_proxy(url: str) -> str | None:
     return proxies.get(parts.scheme) or proxies.get("all")
 
 
-def blocked(error: Exception) -> BlockedAddress:
+def to_blocked_address(error: Exception) -> BlockedAddress:
     """The package's own error for a refusal of ssrfguard's."""
     return BlockedAddress(one_line(f"not a public web address: {getattr(error, 'reason', error)}"))
 

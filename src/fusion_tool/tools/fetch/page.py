@@ -4,9 +4,9 @@ Each failure is one line that may be shown to a model.
 
 FusionError
 ├── BlockedAddress
-│   └── ExcludedDomain    the caller excluded this domain
-└── FetchFailed           the page could not be read
-    └── PageWithheld      it was read, and holds a blocked fragment
+│   └── ExcludedDomainError     the caller excluded this domain
+└── FetchError                the page could not be read
+    └── PageWithheldError         it was read, and holds a blocked fragment
 """
 
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ def one_line(text: str) -> str:
     return line if len(line) <= _LONGEST else line[:_LONGEST] + "..."
 
 
-class ExcludedDomain(BlockedAddress):
+class ExcludedDomainError(BlockedAddress):
     """The address, or one that it redirects to, belongs to a domain that the caller excluded."""
 
 
-class FetchFailed(FusionError):  # noqa: N818 - the public name is part of the contract
+class FetchError(FusionError):
     """A page that could not be read; the message says why in one line."""
 
 
-class PageWithheld(FetchFailed):
+class PageWithheldError(FetchError):
     """A page that was read and dropped: it contains one of the caller's blocked fragments."""
 
 
@@ -78,22 +78,22 @@ class PageText:
         """The window from `offset` on, at most `tokens` long.
 
         Raises:
-            FetchFailed: `offset` is not inside the text.
+            FetchError: `offset` is not inside the text.
         """
-        part, next_offset = window(self.text, offset=offset, tokens=tokens)
+        part, next_offset = text_window(self.text, offset=offset, tokens=tokens)
         return Page(self.url, self.title, part, next_offset, len(self.text), self.cacheable)
 
 
-def window(text: str, *, offset: int, tokens: int) -> tuple[str, int | None]:
+def text_window(text: str, *, offset: int, tokens: int) -> tuple[str, int | None]:
     """The part of `text` from `offset` on that fits `tokens`, and the offset at which to read on.
 
     A cut falls on white space where the window's last fifth has any, so that no word is lost.
 
     Raises:
-        FetchFailed: `offset` is not inside the text.
+        FetchError: `offset` is not inside the text.
     """
     if not 0 <= offset < len(text):
-        raise FetchFailed(f"offset {offset} is outside the page's {len(text)} characters")
+        raise FetchError(f"offset {offset} is outside the page's {len(text)} characters")
     size = max(1, tokens * _CHARACTERS_PER_TOKEN)
     end = offset + size
     if end >= len(text):

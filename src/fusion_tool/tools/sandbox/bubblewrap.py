@@ -118,7 +118,7 @@ def bubblewrap_arguments(
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK),
         *("--setenv", "PATH", _PATH, "--setenv", "HOME", WORK, "--setenv", "LANG", "C.UTF-8"),
         *("--seccomp", str(seccomp), "--json-status-fd", str(status)),
-        *("--", shell, "-c", _limiting(shell, limits), "sandbox", command),
+        *("--", shell, "-c", _limiting_script(shell, limits), "sandbox", command),
     ]
 
 
@@ -139,7 +139,7 @@ def _system() -> tuple[str, ...]:
     return tuple(words)
 
 
-def _limiting(shell: str, limits: ShellLimits) -> str:
+def _limiting_script(shell: str, limits: ShellLimits) -> str:
     """The script that gives up rights and then becomes the command.
 
     It runs inside, after the user namespace exists: from Linux 5.14 on, processes are counted per user and
@@ -155,13 +155,13 @@ def _limiting(shell: str, limits: ShellLimits) -> str:
         ("n", limits.open_files, 1, resource.RLIMIT_NOFILE),
         ("f", limits.file_mb * _MIB, blocks, resource.RLIMIT_FSIZE),
     )
-    steps = [f"ulimit -{letter} {_allowed(kind, value) // unit}" for letter, value, unit, kind in wanted]
+    steps = [f"ulimit -{letter} {_allowed_limit(kind, value) // unit}" for letter, value, unit, kind in wanted]
     yielding = "echo 1000 > /proc/self/oom_score_adj"  # the kernel, out of memory, is to take the sandbox first
     # the space keeps a command that begins with a dash from being read as the shell's options
     becoming = f'exec {shell} -c " $1" {shell}'
     return " && ".join([*steps, yielding, becoming])
 
 
-def _allowed(kind: int, value: int) -> int:
+def _allowed_limit(kind: int, value: int) -> int:
     hard = resource.getrlimit(kind)[1]
     return value if hard == resource.RLIM_INFINITY else min(value, hard)

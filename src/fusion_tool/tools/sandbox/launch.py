@@ -15,8 +15,8 @@ from typing import Any
 
 from fusion_tool.errors import ConfigError
 from fusion_tool.tools.sandbox.bubblewrap import ACCOUNT, INPUT, ShellLimits, bubblewrap_arguments
-from fusion_tool.tools.sandbox.process import Box
-from fusion_tool.tools.sandbox.seccomp import program
+from fusion_tool.tools.sandbox.process import SandboxProcess
+from fusion_tool.tools.sandbox.seccomp import seccomp_program
 
 _NAME_BYTES = 255  # NAME_MAX of Linux file systems
 
@@ -75,9 +75,9 @@ _MIB = 1024 * 1024
 
 
 @asynccontextmanager
-async def sandboxed(
+async def start_sandbox(
     bwrap: Path, command: str, files: Mapping[str, Path | bytes], limits: ShellLimits
-) -> AsyncIterator[Box]:
+) -> AsyncIterator[SandboxProcess]:
     """One running sandbox, destroyed on the way out.
 
     Args:
@@ -90,7 +90,7 @@ async def sandboxed(
         ConfigError: Something handed in cannot be.
         OSError: Bubblewrap cannot be executed.
     """
-    box = await _finished(asyncio.ensure_future(_launch(bwrap, command, files, limits)))
+    box = await _finish(asyncio.ensure_future(_launch(bwrap, command, files, limits)))
     try:
         yield box
     finally:
@@ -98,7 +98,7 @@ async def sandboxed(
         box.close()
 
 
-async def _finished(launching: asyncio.Future[Box]) -> Box:
+async def _finish(launching: asyncio.Future[SandboxProcess]) -> SandboxProcess:
     # The milliseconds until the sandbox's first process is known are not interrupted: killed in between,
     # bubblewrap could leave that process waiting for ever.
     try:
@@ -110,7 +110,7 @@ async def _finished(launching: asyncio.Future[Box]) -> Box:
         raise
 
 
-async def _launch(bwrap: Path, command: str, files: Mapping[str, Path | bytes], limits: ShellLimits) -> Box:
+async def _launch(bwrap: Path, command: str, files: Mapping[str, Path | bytes], limits: ShellLimits) -> SandboxProcess:
     with ExitStack() as theirs, ExitStack() as ours:  # theirs: bubblewrap has copies of them once it is started
         inside, seccomp = await asyncio.to_thread(_open_inputs, theirs, files, limits)
         output, output_end = _pipe(theirs, ours)
@@ -130,11 +130,11 @@ async def _launch(bwrap: Path, command: str, files: Mapping[str, Path | bytes], 
                 env={},  # the sandbox's first process keeps its environment where the command can read it
                 pass_fds=(executable, seccomp, status_end, *inside.values()),
                 start_new_session=True,
-                **_dropped(),
+                **_drop_user(),
             )
         )
         ours.pop_all()  # the box closes them
-    return await Box(process, output, status).opened()
+    return await SandboxProcess(process, output, status).wait_until_open()
 
 
 def _open_inputs(
@@ -143,7 +143,7 @@ def _open_inputs(
     contents = {"/etc/passwd": ACCOUNT}
     contents |= {f"{INPUT}/{name}": text for name, text in read_inputs(files, limits.input_mb * _MIB).items()}
     inside = {path: _in_memory(stack, content) for path, content in contents.items()}
-    return inside, _in_memory(stack, program() or b"")
+    return inside, _in_memory(stack, seccomp_program() or b"")
 
 
 def _in_memory(stack: ExitStack, content: bytes) -> int:
@@ -163,7 +163,7 @@ def _pipe(theirs: ExitStack, ours: ExitStack) -> tuple[int, int]:
     return read_end, write_end
 
 
-def _dropped() -> dict[str, Any]:
+def _drop_user() -> dict[str, Any]:
     """Whom to run bubblewrap as.
 
     Root gives up its user before bubblewrap starts: root mapped to another id inside would still own root's

@@ -19,7 +19,7 @@ _CHUNK = 65_536
 
 
 @dataclass(slots=True)
-class Box:
+class SandboxProcess:
     """A running sandbox, which owns its descriptors.
 
     Attributes:
@@ -37,26 +37,26 @@ class Box:
     handles: list[int] = field(default_factory=list)
     reports: bytearray = field(default_factory=bytearray)
 
-    async def opened(self) -> "Box":
+    async def wait_until_open(self) -> "SandboxProcess":
         """Wait until bubblewrap has made the sandbox's first process, or has failed to."""
-        self._hold(self.process.pid)
+        self._keep_handle(self.process.pid)
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_SECONDS):
                 while self.init is None and await self._listen():
                     pass
         if self.init is not None:
-            self._hold(self.init)
+            self._keep_handle(self.init)
         return self
 
     @property
     def init(self) -> int | None:
         """Process id of the sandbox's first process, `None` where bubblewrap failed before it existed."""
-        return self._reported("child-pid")
+        return self._report("child-pid")
 
     @property
     def exit_code(self) -> int | None:
         """The command's exit status, `None` where it did not end by itself; known after `destroy`."""
-        return self._reported("exit-code")
+        return self._report("exit-code")
 
     async def destroy(self) -> None:
         """Kill whatever still runs, and return when nothing does.
@@ -78,7 +78,7 @@ class Box:
         for descriptor in (*self.handles, self.output, self.status):
             os.close(descriptor)
 
-    def _hold(self, pid: int) -> None:
+    def _keep_handle(self, pid: int) -> None:
         with suppress(ProcessLookupError):
             self.handles.append(os.pidfd_open(pid))
 
@@ -88,7 +88,7 @@ class Box:
         self.reports += heard
         return heard
 
-    def _reported(self, name: str) -> int | None:
+    def _report(self, name: str) -> int | None:
         whole_lines = self.reports[: self.reports.rfind(b"\n") + 1].splitlines()
         values = (json.loads(line).get(name) for line in whole_lines)
         return next((value for value in values if isinstance(value, int)), None)
@@ -115,7 +115,7 @@ _HELD = (b"RssAnon:", b"RssShmem:", b"VmSwap:")  # mapped program files are the 
 _INODE_BYTES = 1024  # what the kernel spends on an empty file, which the size of a tmpfs does not count
 
 
-def held(init: int) -> int:
+def memory_in_use(init: int) -> int:
     """Bytes of memory that a sandbox's processes and the names of its files take.
 
     Pages shared between processes count once for each, so that the sum errs upwards only; the content of files
@@ -127,11 +127,11 @@ def held(init: int) -> int:
     return _in_processes(init) + _INODE_BYTES * _files(init)
 
 
-async def exceeded(init: int, limit: int) -> None:
+async def wait_for_memory_limit(init: int, limit: int) -> None:
     """Return as soon as the sandbox is seen to hold more than `limit` bytes."""
     while True:
         await asyncio.sleep(_EVERY_SECONDS)
-        if await asyncio.to_thread(held, init) > limit:
+        if await asyncio.to_thread(memory_in_use, init) > limit:
             return
 
 

@@ -78,7 +78,7 @@ def _refuse(number: int) -> bytes:
     return _step(_EQUAL, number, skip_false=1) + _step(_RETURN, _ERRNO | errno.EPERM)
 
 
-def program(machine: str | None = None) -> bytes | None:
+def seccomp_program(machine: str | None = None) -> bytes | None:
     """The filter for this kind of machine.
 
     Args:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from fusion_tool.errors import ConfigError, SandboxUnavailable
 from fusion_tool.tools.sandbox.bubblewrap import Probe, ShellLimits, ShellResult
-from fusion_tool.tools.sandbox.launch import sandboxed
-from fusion_tool.tools.sandbox.process import Box, exceeded, readable
-from fusion_tool.tools.sandbox.seccomp import program
+from fusion_tool.tools.sandbox.launch import start_sandbox
+from fusion_tool.tools.sandbox.process import SandboxProcess, readable, wait_for_memory_limit
+from fusion_tool.tools.sandbox.seccomp import seccomp_program
 
 _MIB = 1024 * 1024
 _COMMAND_BYTES = 100_000  # the kernel takes 128 KiB in one argument
@@ -30,7 +30,7 @@ async def execute(bwrap: Path, command: str, files: Mapping[str, Path | bytes], 
     if "\0" in command or len(command.encode()) > _COMMAND_BYTES:
         raise ConfigError(f"at most {_COMMAND_BYTES} bytes and no NUL character", field="command")
     text = bytearray()
-    async with sandboxed(bwrap, command, files, limits) as box:
+    async with start_sandbox(bwrap, command, files, limits) as box:
         ended_by = await _first_end(box, text, limits, started + limits.seconds)
         await box.destroy()
         while len(text) <= limits.output_bytes and _read(box.output, text, limits.output_bytes):
@@ -48,14 +48,14 @@ async def execute(bwrap: Path, command: str, files: Mapping[str, Path | bytes], 
     )
 
 
-async def _first_end(box: Box, text: bytearray, limits: ShellLimits, deadline: float) -> str:
+async def _first_end(box: SandboxProcess, text: bytearray, limits: ShellLimits, deadline: float) -> str:
     """Collect output until the command ends or is to be ended; tells which of the four it was."""
     ends = {
         asyncio.ensure_future(readable(box.handles[0])): "exit",
         asyncio.ensure_future(_overflow(box.output, text, limits.output_bytes)): "output",
     }
     if box.init is not None:
-        ends[asyncio.ensure_future(exceeded(box.init, limits.memory_mb * _MIB))] = "memory"
+        ends[asyncio.ensure_future(wait_for_memory_limit(box.init, limits.memory_mb * _MIB))] = "memory"
     try:
         patience = max(0.0, deadline - asyncio.get_running_loop().time())
         done, _ = await asyncio.wait(ends, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
@@ -120,7 +120,7 @@ async def probe(*, refresh: bool = False) -> Probe:
 async def _examine() -> Probe:
     if sys.platform != "linux":
         return Probe(works=False, detail=_NO_LINUX, bwrap=None)
-    if program() is None:
+    if seccomp_program() is None:
         return Probe(works=False, detail=f"no system call filter for {platform.machine()} machines", bwrap=None)
     failures = []
     # a distribution's own bubblewrap may hold rights (an AppArmor profile, setuid) that the installed one lacks

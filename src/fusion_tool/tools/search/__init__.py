@@ -1,5 +1,5 @@
 """Searching the web: one provider a file, asked in order until one answers."""
 
-from fusion_tool.tools.search.search import web_search
+from fusion_tool.tools.search.search import search_web
 
-__all__ = ["web_search"]
+__all__ = ["search_web"]

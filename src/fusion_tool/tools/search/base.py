@@ -17,10 +17,10 @@ from typing import Any, TypeAlias
 from fusion_tool.errors import FusionError
 from fusion_tool.tools.exclusions import blocked_by, is_excluded
 from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, read_body
-from fusion_tool.tools.fetch.page import FetchFailed
+from fusion_tool.tools.fetch.page import FetchError
 
 
-class SearchFailed(FusionError):  # noqa: N818 - the public name is part of the contract
+class SearchError(FusionError):
     """No provider gave a result that may be shown.
 
     Args:
@@ -65,7 +65,7 @@ class SearchOutcome:
     attempts: list[str] = field(default_factory=list)
 
 
-class ProviderFailed(Exception):  # noqa: N818 - says what happened, as its public siblings do
+class SearchProviderError(Exception):
     """One provider gave nothing; the message is the reason in one line, and never holds a key.
 
     Args:
@@ -78,7 +78,7 @@ class ProviderFailed(Exception):  # noqa: N818 - says what happened, as its publ
         self.may_be_charged = may_be_charged
 
 
-def normalised(
+def normalize_rows(
     rows: Iterable[Any], *, title: str, url: str, snippet: Callable[[Mapping[str, Any]], Any]
 ) -> list[SearchResult]:
     """A provider's rows as results: plain bounded text, web addresses only, each address once.
@@ -126,16 +126,16 @@ class Receipt:
     cost_usd: float | None = None
 
 
-Pay: TypeAlias = Callable[[str, int], AbstractAsyncContextManager[Receipt]]
+ChargeSearch: TypeAlias = Callable[[str, int], AbstractAsyncContextManager[Receipt]]
 """Takes a provider's name and how many results it is asked for; the request is made inside.
 
-It raises `OverBudget` for one that cannot be afforded. A `ProviderFailed` from inside says whether the provider may
-charge for the request; any other exception leaves it open.
+It raises `OverBudgetError` for one that cannot be afforded. A `SearchProviderError` from inside says whether the
+provider may charge for the request; any other exception leaves it open.
 """
 
 
 @asynccontextmanager
-async def unpaid(provider: str, results: int) -> AsyncIterator[Receipt]:
+async def no_charge(provider: str, results: int) -> AsyncIterator[Receipt]:
     """Nobody is told."""
     del provider, results
     yield Receipt()
@@ -150,13 +150,13 @@ def api_key(variable: str) -> str:
     """The key in the environment variable `variable`.
 
     Raises:
-        ProviderFailed: It is not set, or cannot stand in a header.
+        SearchProviderError: It is not set, or cannot stand in a header.
     """
     key = os.environ.get(variable, "").strip()
     if not key:
-        raise ProviderFailed(f"no key: set {variable}")
+        raise SearchProviderError(f"no key: set {variable}")
     if not key.isascii() or not key.isprintable():
-        raise ProviderFailed(f"the key in {variable} has characters that no key has")
+        raise SearchProviderError(f"the key in {variable} has characters that no key has")
     return key
 
 
@@ -182,7 +182,7 @@ async def request_json(  # noqa: PLR0913 - one argument for each part of a reque
         refused: What to say on 401 and 403.
 
     Raises:
-        ProviderFailed: No connection, another status than 2xx, or no JSON object.
+        SearchProviderError: No connection, another status than 2xx, or no JSON object.
     """
     import httpx
 
@@ -195,20 +195,20 @@ async def request_json(  # noqa: PLR0913 - one argument for each part of a reque
             _check_status(response.status_code, refused)
             return _object(await read_body(response, _MAX_BYTES))
     except httpx.TimeoutException as error:
-        raise ProviderFailed(f"timed out after {timeout:g} s", may_be_charged=True) from error
+        raise SearchProviderError(f"timed out after {timeout:g} s", may_be_charged=True) from error
     except httpx.ConnectError as error:
-        raise ProviderFailed("cannot connect") from error
+        raise SearchProviderError("cannot connect") from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise ProviderFailed(f"the request failed ({type(error).__name__})", may_be_charged=True) from error
-    except FetchFailed as error:
-        raise ProviderFailed(str(error), may_be_charged=True) from error
+        raise SearchProviderError(f"the request failed ({type(error).__name__})", may_be_charged=True) from error
+    except FetchError as error:
+        raise SearchProviderError(str(error), may_be_charged=True) from error
 
 
-def rows(answer: Mapping[str, Any], *path: str) -> list[Any]:
+def list_at(answer: Mapping[str, Any], *path: str) -> list[Any]:
     """The list at `path` inside `answer`; empty where a step is missing.
 
     Raises:
-        ProviderFailed: Something else stands there.
+        SearchProviderError: Something else stands there.
     """
     value: Any = answer
     for key in path:
@@ -216,7 +216,7 @@ def rows(answer: Mapping[str, Any], *path: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise ProviderFailed(f"unexpected JSON: {'.'.join(path)} is not a list", may_be_charged=True)
+        raise SearchProviderError(f"unexpected JSON: {'.'.join(path)} is not a list", may_be_charged=True)
     return value
 
 
@@ -224,15 +224,15 @@ def _check_status(code: int, refused: str) -> None:
     if HTTPStatus.OK <= code < HTTPStatus.MULTIPLE_CHOICES:
         return
     if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise ProviderFailed(f"{refused} ({code})")
+        raise SearchProviderError(f"{refused} ({code})")
     if code == HTTPStatus.TOO_MANY_REQUESTS:
-        raise ProviderFailed("rate limited (429)")
+        raise SearchProviderError("rate limited (429)")
     if code in _EXHAUSTED:
-        raise ProviderFailed(f"the plan's limit is used up ({code})")
+        raise SearchProviderError(f"the plan's limit is used up ({code})")
     if HTTPStatus.MULTIPLE_CHOICES <= code < HTTPStatus.BAD_REQUEST:
-        raise ProviderFailed(f"answered with a redirect ({code}): configure the final address")
+        raise SearchProviderError(f"answered with a redirect ({code}): configure the final address")
     phrase = HTTPStatus(code).phrase if code in set(HTTPStatus) else "unknown status"
-    raise ProviderFailed(f"{code} {phrase}")
+    raise SearchProviderError(f"{code} {phrase}")
 
 
 def _object(data: bytes) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def _object(data: bytes) -> dict[str, Any]:
         answer = json.loads(data)
     except (ValueError, RecursionError) as error:
         kind = "HTML instead of JSON" if data.lstrip()[:1] == b"<" else "no valid JSON"
-        raise ProviderFailed(f"answered {kind}", may_be_charged=True) from error
+        raise SearchProviderError(f"answered {kind}", may_be_charged=True) from error
     if not isinstance(answer, dict):
-        raise ProviderFailed("unexpected JSON: not an object", may_be_charged=True)
+        raise SearchProviderError("unexpected JSON: not an object", may_be_charged=True)
     return answer

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fusion_tool.tools.search.base import SearchResult, api_key, normalised, request_json, rows
+from fusion_tool.tools.search.base import SearchResult, api_key, list_at, normalize_rows, request_json
 
 _URL = "https://api.search.brave.com/res/v1"
 _MOST = 20
@@ -22,7 +22,7 @@ async def search(
     """Search with Brave; a query past its limits (400 characters, 50 words) is cut at a word.
 
     Raises:
-        ProviderFailed: No key in `BRAVE_API_KEY`, or no usable answer.
+        SearchProviderError: No key in `BRAVE_API_KEY`, or no usable answer.
     """
     answer = await request_json(
         "GET",
@@ -37,7 +37,7 @@ async def search(
         },
         refused="the key in BRAVE_API_KEY was refused",
     )
-    return normalised(rows(answer, "web", "results"), title="title", url="url", snippet=_snippet)
+    return normalize_rows(list_at(answer, "web", "results"), title="title", url="url", snippet=_snippet)
 
 
 def _goggle(excluded_domains: Sequence[str]) -> str:

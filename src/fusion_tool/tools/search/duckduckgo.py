@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any, TypeVar
 
 from fusion_tool.errors import ConfigError
-from fusion_tool.tools.search.base import ProviderFailed, SearchResult, normalised
+from fusion_tool.tools.search.base import SearchProviderError, SearchResult, normalize_rows
 
 _T = TypeVar("_T")
 _LONGEST_QUERY = 400
@@ -33,7 +33,7 @@ async def search(
 
     Raises:
         ConfigError: An engine that ddgs does not have; ddgs itself would silently ask all of them.
-        ProviderFailed: No results: ddgs does not tell a rate limit from an empty answer.
+        SearchProviderError: No results: ddgs does not tell a rate limit from an empty answer.
     """
     from ddgs import DDGS
     from ddgs.exceptions import DDGSException, RatelimitException, TimeoutException
@@ -49,19 +49,19 @@ async def search(
         async with asyncio.timeout(timeout):
             hits = await _in_daemon_thread(call)
     except (TimeoutError, TimeoutException) as error:
-        raise ProviderFailed(f"timed out after {timeout:g} s") from error
+        raise SearchProviderError(f"timed out after {timeout:g} s") from error
     except RatelimitException as error:
-        raise ProviderFailed("rate limited") from error
+        raise SearchProviderError("rate limited") from error
     except DDGSException as error:
         if "No results" in str(error):
-            raise ProviderFailed("no results (maybe rate limited)") from error
-        raise ProviderFailed("the engine cannot be reached (maybe rate limited)") from error
+            raise SearchProviderError("no results (maybe rate limited)") from error
+        raise SearchProviderError("the engine cannot be reached (maybe rate limited)") from error
     except Exception as error:
         # ddgs takes foreign HTML apart, and a changed page can break it in any way.
-        raise ProviderFailed(f"ddgs failed ({type(error).__name__})") from error
-    results = normalised(hits, title="title", url="href", snippet=lambda row: row.get("body"))
+        raise SearchProviderError(f"ddgs failed ({type(error).__name__})") from error
+    results = normalize_rows(hits, title="title", url="href", snippet=lambda row: row.get("body"))
     if not results:
-        raise ProviderFailed("no results (maybe rate limited)")
+        raise SearchProviderError("no results (maybe rate limited)")
     return results
 
 

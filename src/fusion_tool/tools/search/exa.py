@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion_tool.budget.usage import believe_usd
-from fusion_tool.tools.search.base import Receipt, SearchResult, api_key, normalised, request_json, rows
+from fusion_tool.tools.search.base import Receipt, SearchResult, api_key, list_at, normalize_rows, request_json
 
 _URL = "https://api.exa.ai"
 _MOST = 100
@@ -22,7 +22,7 @@ async def search(  # noqa: PLR0913 - as every provider's, and the receipt
     """Search with Exa, taking its highlights as snippets; the receipt gets what it says that it charges.
 
     Raises:
-        ProviderFailed: No key in `EXA_API_KEY`, or no usable answer.
+        SearchProviderError: No key in `EXA_API_KEY`, or no usable answer.
     """
     answer = await request_json(
         "POST",
@@ -40,7 +40,7 @@ async def search(  # noqa: PLR0913 - as every provider's, and the receipt
     )
     if receipt is not None:
         receipt.cost_usd = _cost(answer.get("costDollars"))
-    return normalised(rows(answer, "results"), title="title", url="url", snippet=_snippet)
+    return normalize_rows(list_at(answer, "results"), title="title", url="url", snippet=_snippet)
 
 
 def _cost(told: Any) -> float | None:

@@ -11,17 +11,17 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any, Literal, TypeAlias, get_args
 
-from fusion_tool.budget.ledger import OverBudget
+from fusion_tool.budget.ledger import OverBudgetError
 from fusion_tool.errors import ConfigError
 from fusion_tool.tools.exclusions import canonical_domains
 from fusion_tool.tools.search.base import (
-    Pay,
-    ProviderFailed,
+    ChargeSearch,
     Receipt,
-    SearchFailed,
+    SearchError,
     SearchOutcome,
+    SearchProviderError,
     SearchResult,
-    unpaid,
+    no_charge,
     without_excluded,
 )
 
@@ -61,7 +61,7 @@ PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 _Search: TypeAlias = Callable[..., Awaitable[list[SearchResult]]]
 
 
-async def web_search(  # noqa: PLR0913 - settings, all but two with a default
+async def search_web(  # noqa: PLR0913 - settings, all but two with a default
     query: str,
     *,
     providers: Sequence[str],
@@ -70,7 +70,7 @@ async def web_search(  # noqa: PLR0913 - settings, all but two with a default
     limit: int = 6,
     timeout: float = 15.0,  # noqa: ASYNC109 - a limit for each provider, not one that a caller could set around
     searxng_url: str | None = None,
-    pay: Pay = unpaid,
+    pay: ChargeSearch = no_charge,
 ) -> SearchOutcome:
     """Search the web with the first of `providers` that gives a result.
 
@@ -88,7 +88,7 @@ async def web_search(  # noqa: PLR0913 - settings, all but two with a default
 
     Raises:
         ConfigError: An unknown provider, or none.
-        SearchFailed: No provider gave a result that may be shown; one line with every reason.
+        SearchError: No provider gave a result that may be shown; one line with every reason.
     """
     _check(query, providers)
     domains = canonical_domains(tuple(excluded_domains))
@@ -103,7 +103,7 @@ async def web_search(  # noqa: PLR0913 - settings, all but two with a default
         except TimeoutError:
             attempts.append(f"{name}: timed out after {timeout:g} s")
             continue
-        except (ProviderFailed, OverBudget) as failure:
+        except (SearchProviderError, OverBudgetError) as failure:
             attempts.append(f"{name}: {failure}")
             continue
         kept = without_excluded(found, domains, blocked_fragments)
@@ -111,12 +111,12 @@ async def web_search(  # noqa: PLR0913 - settings, all but two with a default
         if kept:
             return SearchOutcome(kept[:limit], name, dropped, attempts)
         attempts.append(f"{name}: {f'all {len(found)} results are excluded' if found else 'no results'}")
-    raise SearchFailed(attempts, dropped)
+    raise SearchError(attempts, dropped)
 
 
 def _check(query: str, providers: Sequence[str]) -> None:
     if not query.strip():
-        raise SearchFailed(["the query is empty"])
+        raise SearchError(["the query is empty"])
     if not providers:
         raise ConfigError(f"name at least one of {', '.join(PROVIDERS)}", field="search.providers")
     for name in providers:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fusion_tool.tools.fetch.page import one_line
-from fusion_tool.tools.search.base import ProviderFailed, SearchResult, normalised, request_json, rows
+from fusion_tool.tools.search.base import SearchProviderError, SearchResult, list_at, normalize_rows, request_json
 
 
 async def search(
@@ -19,11 +19,11 @@ async def search(
     """Search with the SearXNG at `base_url`, else at `SEARXNG_URL`; its JSON format must be enabled.
 
     Raises:
-        ProviderFailed: No address, or no usable answer; names the engines that did not respond.
+        SearchProviderError: No address, or no usable answer; names the engines that did not respond.
     """
     url = (base_url or os.environ.get("SEARXNG_URL", "")).strip().rstrip("/")
     if not url:
-        raise ProviderFailed("no address: set SEARXNG_URL")
+        raise SearchProviderError("no address: set SEARXNG_URL")
     answer = await request_json(
         "GET",
         f"{url}/search",
@@ -31,9 +31,9 @@ async def search(
         params={"q": query, "format": "json"},
         refused="JSON is refused: enable it under search.formats in its settings.yml",
     )
-    hits = normalised(rows(answer, "results"), title="title", url="url", snippet=lambda row: row.get("content"))
-    if not hits and (silent := _silent_engines(rows(answer, "unresponsive_engines"))):
-        raise ProviderFailed(one_line(f"no results; engines that did not respond: {silent}"))
+    hits = normalize_rows(list_at(answer, "results"), title="title", url="url", snippet=lambda row: row.get("content"))
+    if not hits and (silent := _silent_engines(list_at(answer, "unresponsive_engines"))):
+        raise SearchProviderError(one_line(f"no results; engines that did not respond: {silent}"))
     return hits[:limit]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fusion_tool.tools.search.base import SearchResult, api_key, normalised, request_json, rows
+from fusion_tool.tools.search.base import SearchResult, api_key, list_at, normalize_rows, request_json
 
 _URL = "https://api.tavily.com"
 _MOST = 20
@@ -19,7 +19,7 @@ async def search(
     """Search with Tavily's basic depth, which costs one credit.
 
     Raises:
-        ProviderFailed: No key in `TAVILY_API_KEY`, or no usable answer.
+        SearchProviderError: No key in `TAVILY_API_KEY`, or no usable answer.
     """
     answer = await request_json(
         "POST",
@@ -34,4 +34,4 @@ async def search(
         },
         refused="the key in TAVILY_API_KEY was refused",
     )
-    return normalised(rows(answer, "results"), title="title", url="url", snippet=lambda row: row.get("content"))
+    return normalize_rows(list_at(answer, "results"), title="title", url="url", snippet=lambda row: row.get("content"))

@@ -161,7 +161,7 @@ ROWS = [
 async def test_each_provider_s_word_for_deprecated_is_understood(served: dict[str, Any], row: Any, day: Any) -> None:
     served["http://x/v1/models"] = {"data": [{"id": "m"} | row, {"id": "n", "expiration_date": None, "active": True}]}
     panel = [Panelist(model=name, base_url="http://x/v1") for name in ("m", "n")]
-    (found,) = await model_listings.unlisted(panel)
+    (found,) = await model_listings.unlisted_models(panel)
     assert (found.model, found.kind, found.day and str(found.day)) == ("m", "deprecated", day)
 
 
@@ -169,7 +169,7 @@ async def test_a_list_of_many_pages_is_read_to_its_end_and_on_its_own_host_alone
     served["http://x/v1/models"] = {"data": [{"id": "a"}], "links": {"next": "/v1/models?offset=1"}}
     served["http://x/v1/models?offset=1"] = {"data": [{"id": "b"}], "links": {"next": "http://evil/v1/models"}}
     panel = [Panelist(model=name, base_url="http://x/v1") for name in ("a", "b")]
-    assert await model_listings.unlisted(panel) == []
+    assert await model_listings.unlisted_models(panel) == []
     assert len(served["asked"]) == 2
 
 
@@ -187,7 +187,9 @@ NAMES = [
 
 @pytest.mark.parametrize(("model", "listed", "found"), NAMES)
 def test_a_model_is_found_under_the_name_it_is_served_by(model: str, listed: str, found: bool) -> None:
-    assert (model_listings.found(Panelist(model=model), {listed: model_listings.Listed()}) is not None) == found
+    assert (
+        model_listings.find_listed(Panelist(model=model), {listed: model_listings.ListedModel()}) is not None
+    ) == found
 
 
 async def test_each_provider_gets_its_own_key_in_its_own_header(
@@ -195,7 +197,7 @@ async def test_each_provider_gets_its_own_key_in_its_own_header(
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "key-a")
     monkeypatch.setenv("OPENAI_API_KEY", "key-o")
-    await model_listings.unlisted(
+    await model_listings.unlisted_models(
         [Panelist(model="anthropic:claude"), Panelist(model="openai:gpt"), Panelist(model="groq:m")]
     )
     asked = {httpx.URL(url).host: headers for url, headers in served["asked"]}

@@ -7,8 +7,8 @@ import typer
 from typer.testing import CliRunner
 
 from fusion_tool.cli.commands.route import route
-from fusion_tool.cli.config_options import Choices
-from fusion_tool.cli.main import Commands
+from fusion_tool.cli.config_options import ConfigOptions
+from fusion_tool.cli.main import CommandGroup
 
 QUESTION = "Write a Python function that merges two sorted linked lists."
 HARD = "Design a distributed rate limiter in Python across several regions and discuss the trade-offs in depth."
@@ -20,7 +20,7 @@ def _no_files_of_the_users(tmp_path, monkeypatch):
 
 
 def run(*arguments, stdin=""):
-    app = typer.Typer(cls=Commands)
+    app = typer.Typer(cls=CommandGroup)
     app.command("route")(route)
     app.command("other")(lambda: None)
     return CliRunner().invoke(app, ["route", *arguments], input=stdin, catch_exceptions=False)
@@ -129,14 +129,14 @@ ROUTED = {
 
 @pytest.mark.parametrize("base", [{"models": ("openrouter:a/b",)}, {"preset": "budget"}])
 def test_the_flags_of_the_router_reach_the_configuration(base):
-    config = Choices(**base, **ROUTED).configuration()
+    config = ConfigOptions(**base, **ROUTED).to_config()
     assert {name: getattr(config, name) for name in ROUTED} == ROUTED
 
 
 def test_denials_add_up(tmp_path):
     file = tmp_path / "fusion.toml"
     file.write_text('preset = "budget"\ndeny = ["anthropic/*"]\n', "utf-8")
-    assert Choices(config=file, deny=("x/*",)).configuration().deny == ("anthropic/*", "x/*")
+    assert ConfigOptions(config=file, deny=("x/*",)).to_config().deny == ("anthropic/*", "x/*")
 
 
 def test_a_wrong_quality_is_named():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fusion_tool.budget.ledger import Ledger
 from fusion_tool.config.schema import Panelist
-from fusion_tool.evals.graders.rubric import Grader, InvalidVerdict, Verdict, judge_warnings, parse
+from fusion_tool.evals.graders.rubric import Grader, InvalidVerdictError, Verdict, judge_warnings, parse_verdict
 from fusion_tool.testing import ScriptedChat
 from tests.unit.evals.tasks import RUBRIC, task
 
@@ -123,7 +123,7 @@ async def test_known_verdicts_are_not_paid_for_again_and_missing_ones_are():
     model = judge(said("UNMET"))
     known = [Verdict(criterion="year", met=True), Verdict(criterion="owner", met=None, reason="timeout")]
     new = []
-    verdicts = await Grader(Panelist(model=model)).grade(task(), ANSWER, known=known, on_verdict=new.append)
+    verdicts = await Grader(Panelist(model=model)).grade(task(), ANSWER, verdicts=known, on_verdict=new.append)
     assert [one.met for one in verdicts] == [True, False, False, False]
     assert len(model.prompts) == 3
     assert {one.criterion for one in new} == {"owner", "clear", "myth"}
@@ -225,7 +225,7 @@ MET = json.dumps({"explanation": "It says 1861.", "verdict": "MET"})
     ],
 )
 def test_a_verdict_in_any_dress(reply, expected):
-    assert parse(reply) == expected
+    assert parse_verdict(reply) == expected
 
 
 @pytest.mark.parametrize(
@@ -243,15 +243,15 @@ def test_a_verdict_in_any_dress(reply, expected):
     ],
 )
 def test_what_says_neither_or_both_is_no_verdict(reply):
-    with pytest.raises(InvalidVerdict):
-        parse(reply)
+    with pytest.raises(InvalidVerdictError):
+        parse_verdict(reply)
 
 
 @given(st.text() | st.dictionaries(st.text(), st.none() | st.booleans() | st.text()))
 def test_anything_is_a_verdict_or_none(reply):
     try:
-        met, explanation = parse(reply)
-    except InvalidVerdict:
+        met, explanation = parse_verdict(reply)
+    except InvalidVerdictError:
         return
     assert isinstance(met, bool)
     assert isinstance(explanation, str)
@@ -260,4 +260,4 @@ def test_anything_is_a_verdict_or_none(reply):
 @given(st.text(), st.booleans())
 def test_what_was_meant_is_what_is_read(explanation, met):
     said = json.dumps({"explanation": explanation, "verdict": "MET" if met else "UNMET"})
-    assert parse(said) == (met, explanation.strip())
+    assert parse_verdict(said) == (met, explanation.strip())

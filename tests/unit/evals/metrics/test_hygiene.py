@@ -63,7 +63,7 @@ def test_what_only_looks_like_a_fault_is_none(answer):
 
 
 def test_a_provider_that_cut_the_answer_is_believed():
-    assert faults("1861.", cut=True) == {"truncated"}
+    assert faults("1861.", is_cut_off=True) == {"truncated"}
 
 
 def test_citations_are_counted_in_prose_alone():

@@ -31,7 +31,7 @@ def test_each_lift_is_found_once():
     assert [one.comparison.difference for one in found] == [
         pytest.approx(gain, abs=0.02) for gain in (0.10, 0.06, 0.02)
     ]
-    assert {one.comparison.beside for one in found} == {3}
+    assert {one.comparison.comparison_count for one in found} == {3}
 
 
 def test_spend_is_told_and_found_equal_or_not():

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.graph.agents.answers import shuffled
-from fusion_tool.graph.agents.judge import InvalidAnalysis, named, parse, schema, shape
+from fusion_tool.graph.agents.answers import assign_letters
+from fusion_tool.graph.agents.judge import InvalidReplyError, parse_reply, reply_schema, restore_names, schema_text
 from fusion_tool.graph.result import Analysis
 
 WHOLE = {
@@ -27,15 +27,15 @@ labels = st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=8, uniq
 
 @given(labels, st.text(max_size=12), st.randoms())
 def test_each_seat_has_a_letter_that_depends_on_the_nonce_alone(seats, nonce, random):
-    letters = shuffled(seats, nonce=nonce)
+    letters = assign_letters(seats, nonce=nonce)
     assert sorted(letters.values()) == sorted(seats)
     assert list(letters) == list("ABCDEFGH"[: len(seats)])
     random.shuffle(seats)
-    assert shuffled(seats, nonce=nonce) == letters
+    assert assign_letters(seats, nonce=nonce) == letters
 
 
 def test_the_order_differs_from_run_to_run():
-    orders = {tuple(shuffled(["a", "b", "c"], nonce=str(n)).values()) for n in range(50)}
+    orders = {tuple(assign_letters(["a", "b", "c"], nonce=str(n)).values()) for n in range(50)}
     assert len(orders) == 6
 
 
@@ -75,7 +75,7 @@ def test_the_order_differs_from_run_to_run():
     ],
 )
 def test_the_whole_analysis_is_found(reply):
-    assert parse(reply).analysis == ANALYSIS.model_dump()
+    assert parse_reply(reply).analysis == ANALYSIS.model_dump()
 
 
 @pytest.mark.parametrize(
@@ -89,12 +89,12 @@ def test_the_whole_analysis_is_found(reply):
     ],
 )
 def test_what_is_there_is_kept(reply, found):
-    assert parse(reply).analysis == found
+    assert parse_reply(reply).analysis == found
 
 
 @given(st.integers(PLAIN.index("burned"), len(PLAIN)))
 def test_a_reply_that_was_cut_off_keeps_what_was_whole(length):
-    analysis = parse(PLAIN[:length])
+    analysis = parse_reply(PLAIN[:length])
     assert analysis.consensus == ANALYSIS.consensus
     assert analysis.contradictions == ANALYSIS.contradictions
 
@@ -104,8 +104,8 @@ def test_a_reply_that_was_cut_off_keeps_what_was_whole(length):
     ["", "They agree.", "{}", {}, "[]", "[1, 2]", '{"answer": 42}', {"answer": 42}, "null", "```json\n```", "{{{{"],
 )
 def test_no_analysis_is_told_with_the_fields(reply):
-    with pytest.raises(InvalidAnalysis, match="consensus, contradictions"):
-        parse(reply)
+    with pytest.raises(InvalidReplyError, match="consensus, contradictions"):
+        parse_reply(reply)
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ def test_no_analysis_is_told_with_the_fields(reply):
     ],
 )
 def test_items_of_the_wrong_shape_are_told_by_their_field(field, items):
-    with pytest.raises(InvalidAnalysis, match=field):
-        parse(WHOLE | {field: items})
+    with pytest.raises(InvalidReplyError, match=field):
+        parse_reply(WHOLE | {field: items})
 
 
 @given(st.text() | st.dictionaries(st.sampled_from([*WHOLE, "x"]), st.none() | st.text() | st.lists(st.integers())))
 def test_whatever_a_judge_says_is_an_analysis_or_invalid(reply):
-    with contextlib.suppress(InvalidAnalysis):
-        assert isinstance(parse(reply), Analysis)
+    with contextlib.suppress(InvalidReplyError):
+        assert isinstance(parse_reply(reply), Analysis)
 
 
 NAMES = {"A": "vendor/one", "B": "vendor/two", "C": "three-2"}
@@ -134,7 +134,7 @@ NAMES = {"A": "vendor/one", "B": "vendor/two", "C": "three-2"}
 
 def test_names_come_back_everywhere():
     said = ANALYSIS.model_copy(update={"consensus": ["Answer A and answer B agree."], "blind_spots": ["Answer C's."]})
-    assert named(said, NAMES).model_dump() == {
+    assert restore_names(said, NAMES).model_dump() == {
         "consensus": ["vendor/one and vendor/two agree."],
         "contradictions": [
             {
@@ -150,8 +150,8 @@ def test_names_come_back_everywhere():
 
 @pytest.mark.parametrize("written", ["B", "b", " B ", "Answer B", "answer b", "ANSWER B", "Answer B.", "(B)"])
 def test_a_letter_is_known_however_it_is_written(written):
-    said = parse({"unique_insights": [{"model": written, "insight": "x"}]})
-    assert named(said, NAMES).unique_insights[0].model == "vendor/two"
+    said = parse_reply({"unique_insights": [{"model": written, "insight": "x"}]})
+    assert restore_names(said, NAMES).unique_insights[0].model == "vendor/two"
 
 
 @pytest.mark.parametrize(
@@ -165,23 +165,23 @@ def test_a_letter_is_known_however_it_is_written(written):
     ],
 )
 def test_letters_in_a_text_are_named(text, restored):
-    assert named(parse({"consensus": [text]}), NAMES).consensus == [restored]
+    assert restore_names(parse_reply({"consensus": [text]}), NAMES).consensus == [restored]
 
 
 @given(st.permutations(["Answer A", "Answer B", "x", "Answer C"]))
 def test_a_name_that_looks_like_a_letter_is_left_alone(names):
     tricky = dict(zip("ABC", names, strict=False))
-    said = parse({"consensus": ["Answer A", "Answer B", "Answer C"]})
-    assert named(said, tricky).consensus == names[:3]
+    said = parse_reply({"consensus": ["Answer A", "Answer B", "Answer C"]})
+    assert restore_names(said, tricky).consensus == names[:3]
 
 
 def test_the_schema_is_strict_and_names_the_letters():
-    wanted = schema(["A", "B"])
+    wanted = reply_schema(["A", "B"])
     assert list(wanted["properties"]) == wanted["required"] == list(Analysis.model_fields)
     assert wanted["additionalProperties"] is False
     insight = wanted["properties"]["unique_insights"]["items"]
     assert insight["properties"]["model"]["enum"] == ["A", "B"]
-    assert json.loads(shape(["A", "B"])) == wanted
+    assert json.loads(schema_text(["A", "B"])) == wanted
 
 
 def test_a_small_model_may_only_sort_statements():
@@ -198,4 +198,4 @@ def test_a_small_model_may_only_sort_statements():
         else:
             assert node["enum"] in (["A"], said)
 
-    walk(schema(["A"], statements=said))
+    walk(reply_schema(["A"], statements=said))

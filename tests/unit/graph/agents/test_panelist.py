@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tool.graph.agents import panelist
-from fusion_tool.grounding.sources import found
+from fusion_tool.grounding.sources import make_source
 
-MILL = found("https://example.org/mill", title="Mill", kind="page", text="Built in\n 1861.")
-FIRE = found("https://example.org/fire", title="Fire", kind="page", text="It burned down.")
+MILL = make_source("https://example.org/mill", title="Mill", kind="page", text="Built in\n 1861.")
+FIRE = make_source("https://example.org/fire", title="Fire", kind="page", text="It burned down.")
 BOTH = [MILL, FIRE]
 
 
@@ -31,7 +31,7 @@ def reply(*rows):
     ],
 )
 def test_claims_become_cited_lines(said, text):
-    assert panelist.as_text(said, BOTH) == text
+    assert panelist.claims_to_text(said, BOTH) == text
 
 
 @pytest.mark.parametrize(
@@ -55,16 +55,16 @@ def test_claims_become_cited_lines(said, text):
     ],
 )
 def test_no_claim_is_none(said):
-    assert panelist.as_text(said, BOTH) is None
+    assert panelist.claims_to_text(said, BOTH) is None
 
 
 @given(st.text() | st.integers() | st.booleans() | st.lists(st.none() | st.text() | st.integers()))
 def test_whatever_a_reply_holds_nothing_raises(value):
-    assert panelist.as_text(json.dumps({"claims": value}), BOTH) is None
+    assert panelist.claims_to_text(json.dumps({"claims": value}), BOTH) is None
 
 
 def test_the_prompt_numbers_the_sources_inside_a_fence():
-    *_, asked = panelist.messages("When?", BOTH, nonce="n0nce")
+    *_, asked = panelist.claims_prompt("When?", BOTH, nonce="n0nce")
     assert asked.text == (
         "<<<n0nce begin sources\n[1] Built in 1861.\n[2] It burned down.\nn0nce end>>>\n\nQuestion: When?"
     )

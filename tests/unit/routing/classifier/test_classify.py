@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion_tool.routing.choose import SURE
-from fusion_tool.routing.classifier.classify import classify, consult
+from fusion_tool.routing.classifier.classify import classify, classify_with
 from fusion_tool.routing.classifier.phrases import stem
 from fusion_tool.routing.classifier.signals import DOMAINS
 
@@ -226,16 +226,16 @@ def saying(answer):
 
 
 async def test_none_means_the_word_lists():
-    assert await consult(None, QUESTION) == classify(QUESTION)
+    assert await classify_with(None, QUESTION) == classify(QUESTION)
 
 
 async def test_signals_are_taken_as_they_are():
     signals = classify("Write a haiku about autumn.")
-    assert await consult(saying(signals), QUESTION) is signals
+    assert await classify_with(saying(signals), QUESTION) is signals
 
 
 async def test_what_it_leaves_out_comes_from_the_word_lists():
-    signals = await consult(saying({"domain": "science", "difficulty": "hard"}), QUESTION)
+    signals = await classify_with(saying({"domain": "science", "difficulty": "hard"}), QUESTION)
     assert (signals.domain, signals.difficulty, signals.confidence) == ("science", "hard", 1.0)
     assert signals.closed is classify(QUESTION).closed
 
@@ -253,5 +253,5 @@ async def test_what_it_leaves_out_comes_from_the_word_lists():
     ],
 )
 async def test_anything_else_leaves_it_to_the_word_lists(answer, caplog):
-    assert await consult(saying(answer), QUESTION) == classify(QUESTION)
+    assert await classify_with(saying(answer), QUESTION) == classify(QUESTION)
     assert "the word lists decide" in caplog.text

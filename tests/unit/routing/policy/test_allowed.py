@@ -12,8 +12,8 @@ from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.providers import PROVIDERS
-from fusion_tool.routing.policy.allowed import allowed
-from fusion_tool.routing.policy.model_names import banned_by, names_of, vendors
+from fusion_tool.routing.policy.allowed import apply_bans
+from fusion_tool.routing.policy.model_names import all_names, matching_ban, vendors
 from tests.unit.routing.models import OWN_KEYS, PROFILES, SHIPPED, TODAY, asked, left_of, models, roles
 
 OPUS = "openrouter:anthropic/claude-opus-4.8"
@@ -94,12 +94,12 @@ NOT_MEANT = [
 
 @pytest.mark.parametrize(("pattern", "model"), MEANT)
 def test_a_pattern_means_a_model_under_each_of_its_names(pattern, model):
-    assert banned_by(named(model), ("nothing/*", pattern), PROFILES) == pattern
+    assert matching_ban(named(model), ("nothing/*", pattern), PROFILES) == pattern
 
 
 @pytest.mark.parametrize(("pattern", "model"), NOT_MEANT)
 def test_a_pattern_means_no_other_model(pattern, model):
-    assert banned_by(named(model), (pattern,), PROFILES) is None
+    assert matching_ban(named(model), (pattern,), PROFILES) is None
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_pattern_means_no_other_model(pattern, model):
     ids=["its class", "bound", "with retries", "its fallback", "any name", "its address", "Azure"],
 )
 def test_a_model_that_was_given_is_known_by_its_class_name_and_address(model, pattern):
-    assert banned_by(named(model), (pattern,), PROFILES) == pattern
+    assert matching_ban(named(model), (pattern,), PROFILES) == pattern
 
 
 @pytest.mark.parametrize(
@@ -132,12 +132,12 @@ def test_a_model_that_was_given_is_known_by_its_class_name_and_address(model, pa
     ids=["by name", "given", "unknown"],
 )
 def test_openais_client_at_another_address_is_not_openai(one, pattern):
-    assert banned_by(one, (pattern,), PROFILES) is None
+    assert matching_ban(one, (pattern,), PROFILES) is None
 
 
 @pytest.mark.parametrize("model", ["qwen3:8b", "Qwen/Qwen3-8B", "openai:qwen3"])
 def test_a_server_of_ones_own_is_judged_by_its_models_name(model):
-    assert banned_by(named(model, base_url="http://gpu.corp/v1"), ("qwen/*",), PROFILES)
+    assert matching_ban(named(model, base_url="http://gpu.corp/v1"), ("qwen/*",), PROFILES)
 
 
 def test_every_profiled_vendor_is_known_under_openrouters_name():
@@ -152,7 +152,7 @@ def test_every_profiled_vendor_is_known_under_openrouters_name():
 def test_a_preset_answers_with_any_one_vendor_denied(name, vendor):
     left = left_of(preset(name), deny=(f"{vendor}/*",)).config
     assert left.panel
-    assert all(vendor not in names_of(one, PROFILES) for one in asked(left))
+    assert all(vendor not in all_names(one, PROFILES) for one in asked(left))
     assert left.limits.quorum is None or left.limits.quorum <= len(left.panel)
 
 
@@ -272,7 +272,7 @@ def test_and_with_all_of_them_every_model_that_its_vendor_serves_stays_with_it(n
     left = left_of(preset(name), set(OWN_KEYS)).config
     for before, after in zip(roles(preset(name)), roles(left), strict=True):
         served = before.model.removeprefix("openrouter:").removeprefix("~").partition("/")[0]
-        assert name == "free" or served in names_of(after, PROFILES)
+        assert name == "free" or served in all_names(after, PROFILES)
 
 
 @pytest.mark.parametrize(
@@ -374,10 +374,12 @@ def test_a_withdrawn_model_takes_nobodys_place():
     known = {name: one for name, one in PROFILES.items() if one.vendor != "anthropic"}
     haiku = PROFILES["anthropic/claude-haiku-4.5"]
     keyed = frozenset({"anthropic"})
-    left = allowed(preset("quality"), profiles=known | {opus.id: opus, haiku.id: haiku}, keyed=keyed, today=TODAY)
+    left = apply_bans(preset("quality"), profiles=known | {opus.id: opus, haiku.id: haiku}, keyed=keyed, today=TODAY)
     assert "anthropic:claude-haiku-4-5" in models(left.config)
     earlier = date(2026, 1, 1)
-    before = allowed(preset("quality"), profiles=known | {opus.id: opus, haiku.id: haiku}, keyed=keyed, today=earlier)
+    before = apply_bans(
+        preset("quality"), profiles=known | {opus.id: opus, haiku.id: haiku}, keyed=keyed, today=earlier
+    )
     assert models(before.config).count("anthropic:claude-opus-4-8") > models(left.config).count(
         "anthropic:claude-opus-4-8"
     )

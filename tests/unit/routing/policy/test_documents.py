@@ -4,8 +4,14 @@ import pytest
 
 from fusion_tool.config.schema import Documents, FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
-from fusion_tool.grounding.sources import found
-from fusion_tool.routing.policy.documents import from_documents, may_see, receivers, require_local_readers, seat_config
+from fusion_tool.grounding.sources import make_source
+from fusion_tool.routing.policy.documents import (
+    document_receivers,
+    may_read_answers,
+    require_local_readers,
+    rests_on_documents,
+    seat_config,
+)
 
 LOCAL, REMOTE, OTHER = "local:smollm2-135m", "openrouter:openai/gpt-5.5", "anthropic:claude-opus-4-8"
 
@@ -16,7 +22,7 @@ def hybrid(*panel, send_to="local", **fields):
 
 
 def record(*kinds):
-    return {"found": [found(f"https://a.test/{kind}", title="", kind=kind, text="") for kind in kinds]}
+    return {"found": [make_source(f"https://a.test/{kind}", title="", kind=kind, text="") for kind in kinds]}
 
 
 def test_a_local_seat_reads_the_documents_and_a_remote_one_the_web():
@@ -30,7 +36,7 @@ def test_a_local_seat_reads_the_documents_and_a_remote_one_the_web():
 def test_where_documents_may_go_anywhere_seats_work_alike(config):
     assert all(seat_config(config, seat) is config for seat in config.panel)
     assert require_local_readers(config).config is config
-    assert may_see(config, Panelist(model=REMOTE), [record("document")])
+    assert may_read_answers(config, Panelist(model=REMOTE), [record("document")])
 
 
 def test_judge_and_synthesizer_lose_their_remote_fallbacks():
@@ -85,18 +91,18 @@ def test_a_remote_reader_is_refused_with_the_cure(config, field, said):
     ],
 )
 def test_what_came_out_of_documents_is_shown_to_local_seats_alone(records, seat, shown):
-    assert may_see(hybrid(), Panelist.model_validate(seat), records) is shown
+    assert may_read_answers(hybrid(), Panelist.model_validate(seat), records) is shown
 
 
 def test_an_answer_is_made_from_documents_where_its_seat_found_one():
-    assert from_documents(record("page", "document"))
-    assert not from_documents(record("page", "command"))
+    assert rests_on_documents(record("page", "document"))
+    assert not rests_on_documents(record("page", "command"))
 
 
 def test_every_provider_that_receives_documents_is_named_once():
     server = {"model": "qwen3", "base_url": "http://gpu.corp:8000/v1"}
     here = {"model": "qwen3", "base_url": "http://localhost:8000/v1"}
     config = hybrid({"model": REMOTE, "fallbacks": ["xai:grok-4.7"]}, server, here, LOCAL, send_to="any", judge=OTHER)
-    assert receivers(config) == ("openrouter", "xai", "gpu.corp", "anthropic")
-    assert receivers(hybrid()) == ()
-    assert receivers(FusionConfig(panel=(REMOTE,))) == ()
+    assert document_receivers(config) == ("openrouter", "xai", "gpu.corp", "anthropic")
+    assert document_receivers(hybrid()) == ()
+    assert document_receivers(FusionConfig(panel=(REMOTE,))) == ()

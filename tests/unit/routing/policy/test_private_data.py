@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion_tool.errors import ConfigError
-from fusion_tool.routing.policy.private_data import CHECKS, cpf, dni, iban, is_private, load_patterns, luhn
+from fusion_tool.routing.policy.private_data import VALIDATORS, cpf, dni, iban, load_patterns, luhn, private_pattern
 
 HEX40 = "d670460b4b4aece5915caf5c68d12f560a9fe3e4"
 
@@ -139,18 +139,18 @@ def patterns(tmp_path_factory):
 
 @pytest.mark.parametrize(("name", "text"), PRIVATE, ids=[f"{n}: {t[:24]}" for n, t in PRIVATE])
 def test_a_private_question_is_known_by_what_makes_it_so(patterns, name, text):
-    assert is_private(text, "", patterns) == name
-    assert is_private("What is this?", f"Earlier: {text}", patterns) == name
+    assert private_pattern(text, "", patterns) == name
+    assert private_pattern("What is this?", f"Earlier: {text}", patterns) == name
 
 
 @pytest.mark.parametrize("text", PUBLIC)
 def test_what_only_looks_private_is_not(patterns, text):
-    assert is_private(text, text, patterns) is None
+    assert private_pattern(text, text, patterns) is None
 
 
 def test_every_shipped_pattern_is_shown_by_an_example(patterns):
     assert {name for name, _ in PRIVATE} == {pattern.name for pattern in patterns}
-    assert {pattern.check for pattern in patterns} - {None} == set(CHECKS)
+    assert {pattern.check for pattern in patterns} - {None} == set(VALIDATORS)
 
 
 @pytest.mark.parametrize(
@@ -177,16 +177,16 @@ def test_every_shipped_pattern_is_shown_by_an_example(patterns):
 )
 def test_no_text_makes_it_slow(patterns, hostile):
     started = time.process_time()
-    is_private(hostile, "", patterns)
+    private_pattern(hostile, "", patterns)
     assert time.process_time() - started < 2.0
 
 
 def test_a_question_is_read_in_well_under_a_routing_decision(patterns):
     question = "Compare the two suppliers' delivery records since 2019 and tell which is cheaper. " * 10
-    is_private(question, "", patterns)
+    private_pattern(question, "", patterns)
     started = time.process_time()
     for _ in range(20):
-        is_private(question, "", patterns)
+        private_pattern(question, "", patterns)
     assert (time.process_time() - started) / 20 < 0.005
 
 
@@ -215,7 +215,7 @@ def test_cpf_takes_one_pair(number):
 @given(st.text(max_size=300), st.sampled_from(PRIVATE))
 def test_surroundings_of_blanks_do_not_hide_it(noise, example):
     name, text = example
-    assert is_private(f"{noise}\n\n{text}\n\n{noise}", "", load_patterns(Path("/nonexistent"))) is not None, name
+    assert private_pattern(f"{noise}\n\n{text}\n\n{noise}", "", load_patterns(Path("/nonexistent"))) is not None, name
 
 
 def test_a_users_own_pattern_comes_first_and_one_is_turned_off(tmp_path):
@@ -223,22 +223,22 @@ def test_a_users_own_pattern_comes_first_and_one_is_turned_off(tmp_path):
         '["codename"]\npattern = "(?i)\\\\bblue heron\\\\b"\n\n["e-mail address"]\noff = true\n', "utf-8"
     )
     own = load_patterns(tmp_path)
-    assert is_private("Is Blue Heron late? Ask jane.doe@acme.de", "", own) == "codename"
-    assert is_private("Ask jane.doe@acme.de", "", own) is None
-    assert is_private("Card 4111 1111 1111 1111", "", own) == "payment card"
+    assert private_pattern("Is Blue Heron late? Ask jane.doe@acme.de", "", own) == "codename"
+    assert private_pattern("Ask jane.doe@acme.de", "", own) is None
+    assert private_pattern("Card 4111 1111 1111 1111", "", own) == "payment card"
 
 
 def test_a_changed_file_is_read_again(tmp_path):
     path = tmp_path / "private_patterns.toml"
-    assert is_private("the osprey", "", load_patterns(tmp_path)) is None
+    assert private_pattern("the osprey", "", load_patterns(tmp_path)) is None
     path.write_text('[bird]\npattern = "osprey"\n', "utf-8")
-    assert is_private("the osprey", "", load_patterns(tmp_path)) == "bird"
+    assert private_pattern("the osprey", "", load_patterns(tmp_path)) == "bird"
 
 
 def test_a_users_endless_pattern_counts_as_found(tmp_path, monkeypatch):
     monkeypatch.setattr("fusion_tool.routing.policy.private_data._PATIENCE", 0.05)
     (tmp_path / "private_patterns.toml").write_text('[slow]\npattern = "(?:a|aa|a?a)+$"\n', "utf-8")
-    assert is_private("a" * 64 + "b", "", load_patterns(tmp_path)) == "slow"
+    assert private_pattern("a" * 64 + "b", "", load_patterns(tmp_path)) == "slow"
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from mcp.shared.memory import create_connected_server_and_client_session
 from pydantic import AnyUrl
 
 from fusion_tool import FusionResult, Limits
-from fusion_tool.servers.mcp.resources import Results
-from fusion_tool.servers.mcp.server import Options, create_server
+from fusion_tool.servers.mcp.resources import ResultResources
+from fusion_tool.servers.mcp.server import McpOptions, create_server
 from fusion_tool.servers.mcp.tool import DEPTH
-from fusion_tool.servers.overrides import OPERATORS
+from fusion_tool.servers.overrides import OPERATOR_ONLY
 from fusion_tool.testing import ScriptedChat, fake_config
 
 TOOL = "fusion_research"
@@ -22,7 +22,7 @@ ASKED = {"question": "How old is the mill?"}
 
 @asynccontextmanager
 async def connected(config=None, **options):
-    server = create_server(Options(config or fake_config(answer="It is old."), **options))
+    server = create_server(McpOptions(config or fake_config(answer="It is old."), **options))
     async with create_connected_server_and_client_session(server) as client:
         yield client
 
@@ -116,7 +116,7 @@ async def test_bad_arguments_get_one_line(arguments, complaint):
     assert "\n" not in text(result)
 
 
-@pytest.mark.parametrize("name", sorted(OPERATORS - {"strategy", "excluded_domains"}))
+@pytest.mark.parametrize("name", sorted(OPERATOR_ONLY - {"strategy", "excluded_domains"}))
 async def test_what_is_the_operators_is_refused(name):
     async with connected() as client:
         result = await client.call_tool(TOOL, {**ASKED, name: None})
@@ -210,7 +210,7 @@ async def test_there_are_no_other_resources(uri):
 
 
 async def test_each_session_has_its_own_results():
-    server = create_server(Options(fake_config(answer="Old.")))
+    server = create_server(McpOptions(fake_config(answer="Old.")))
     async with create_connected_server_and_client_session(server) as one:
         await one.call_tool(TOOL, ASKED)
         async with create_connected_server_and_client_session(server) as other:
@@ -218,10 +218,10 @@ async def test_each_session_has_its_own_results():
 
 
 def test_old_results_make_room_for_new_ones():
-    results = Results(most=2)
+    results = ResultResources(max_results=2)
     for name in ("a", "b", "c"):
-        results.keep({"run_id": name, "question": f"{name}?", "status": "ok", "created_at": "now"})
-    assert [str(one.uri) for one in results.listed()] == [
+        results.add({"run_id": name, "question": f"{name}?", "status": "ok", "created_at": "now"})
+    assert [str(one.uri) for one in results.list_resources()] == [
         "fusion://results",
         "fusion://results/c",
         "fusion://results/b",

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from fusion_tool.servers.openai.agent_model import relayed
-from fusion_tool.servers.openai.endpoint import Gone, while_connected
+from fusion_tool.servers.openai.agent_model import relay_deltas
+from fusion_tool.servers.openai.endpoint import ClientGoneError, while_connected
 
 
 async def stays():
@@ -49,7 +49,7 @@ async def test_works_own_error_is_raised():
 
 async def test_when_the_client_leaves_the_work_has_ended():
     work = Work()
-    with pytest.raises(Gone):
+    with pytest.raises(ClientGoneError):
         await while_connected(leaves, work())
     assert work.ended
 
@@ -77,7 +77,7 @@ async def test_texts_are_relayed_in_order_and_before_the_result():
             put(text)
         return "done"
 
-    assert await relayed(say, work) == "done"
+    assert await relay_deltas(say, work) == "done"
     assert said == ["a", "b", "c"]
 
 
@@ -92,7 +92,7 @@ async def test_what_was_said_before_a_failure_is_passed_on():
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        await relayed(say, work)
+        await relay_deltas(say, work)
     assert said == ["a"]
 
 
@@ -104,4 +104,4 @@ async def test_a_listener_that_fails_ends_the_relay():
         put("a")
 
     with pytest.raises(ConnectionError):
-        await relayed(say, work)
+        await relay_deltas(say, work)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fusion_tool import BudgetExceeded, ConfigError, PanelFailed, RecursionRefused, SandboxUnavailable
-from fusion_tool.servers.openai.errors import ApiError, refusal
+from fusion_tool.servers.openai.errors import ApiError, to_api_error
 
 ROW = {"seat": "a", "model": "m:a", "reason": "auth", "message": "no key", "status_code": 401}
 
@@ -24,19 +24,19 @@ ROW = {"seat": "a", "model": "m:a", "reason": "auth", "message": "no key", "stat
     ],
 )
 def test_each_error_has_its_status_its_code_and_its_field(error, status, code, param):
-    told = refusal(error)
+    told = to_api_error(error)
     body = told.body["error"]
     assert (told.status, body["code"], body["param"]) == (status, code, param)
     assert body["type"] == ("server_error" if status >= 500 else "invalid_request_error")
 
 
 def test_an_unexpected_error_tells_nothing_of_itself(caplog):
-    assert "sk-or-v1" not in str(refusal(RuntimeError("sk-or-v1-0123456789")).body)
+    assert "sk-or-v1" not in str(to_api_error(RuntimeError("sk-or-v1-0123456789")).body)
     assert "a request failed unexpectedly" in caplog.text
 
 
 def test_a_failed_panel_names_every_seat_and_is_not_paid_for_again():
-    told = refusal(PanelFailed([ROW, ROW | {"seat": "b"}], {"cost_usd": 0.5}))
+    told = to_api_error(PanelFailed([ROW, ROW | {"seat": "b"}], {"cost_usd": 0.5}))
     assert [row["seat"] for row in told.body["error"]["failed_models"]] == ["a", "b"]
     assert told.body["error"]["usage"] == {"cost_usd": 0.5}
     assert told.headers["x-should-retry"] == "false"

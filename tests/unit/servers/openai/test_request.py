@@ -6,15 +6,15 @@ From chat messages to a question.
 import pytest
 
 from fusion_tool import ConfigError, RecursionRefused
-from fusion_tool.servers.openai.errors import ApiError, refusal
-from fusion_tool.servers.openai.request import checked, conversation, refuse_recursion, wanted
+from fusion_tool.servers.openai.errors import ApiError, to_api_error
+from fusion_tool.servers.openai.request import check_messages, parse_request, refuse_recursion, to_question
 
 BODY = {"model": "fusion", "messages": [{"role": "user", "content": "Why?"}]}
 TOOL = {"type": "function", "function": {"name": "read_file", "parameters": {}}}
 
 
 def test_a_plain_request():
-    asked = wanted(BODY)
+    asked = parse_request(BODY)
     assert (asked.model, asked.stream, asked.include_usage, asked.tools, asked.fusion) == (
         "fusion",
         False,
@@ -42,17 +42,17 @@ def test_what_steers_sampling_and_keeps_accounts_is_passed_over():
         "modalities": ["text"],
         "stream_options": None,
     }
-    assert wanted(BODY | passed_over).fusion == {}
+    assert parse_request(BODY | passed_over).fusion == {}
 
 
 def test_the_fusion_field_goes_over_the_plugin():
     plugins = [{"id": "fusion", "analysis_models": ["a"], "model": "b"}]
-    asked = wanted(BODY | {"plugins": plugins, "fusion": {"judge": "c"}})
+    asked = parse_request(BODY | {"plugins": plugins, "fusion": {"judge": "c"}})
     assert asked.fusion == {"models": ["a"], "judge": "c", "synthesizer": "b"}
 
 
 def test_a_stream_may_end_with_the_bill():
-    assert wanted(BODY | {"stream": True, "stream_options": {"include_usage": True}}).include_usage
+    assert parse_request(BODY | {"stream": True, "stream_options": {"include_usage": True}}).include_usage
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_stream_may_end_with_the_bill():
 )
 def test_what_is_not_done_here_is_refused_by_name(more, param):
     with pytest.raises(ApiError) as refused:
-        wanted(BODY | more)
+        parse_request(BODY | more)
     assert (refused.value.status, refused.value.param) == (400, param)
 
 
@@ -88,14 +88,14 @@ def test_what_is_not_done_here_is_refused_by_name(more, param):
 )
 def test_a_setting_beside_the_protocols_own_fields_is_not_passed_over(name):
     with pytest.raises(ConfigError) as refused:
-        wanted(BODY | {name: "x"})
+        parse_request(BODY | {name: "x"})
     assert refused.value.field == name
 
 
 @pytest.mark.parametrize("fusion", ["fast", 5, ["fast"]])
 def test_a_fusion_field_that_is_no_object_is_refused(fusion):
     with pytest.raises(ConfigError, match="fusion"):
-        wanted(BODY | {"fusion": fusion})
+        parse_request(BODY | {"fusion": fusion})
 
 
 @pytest.mark.parametrize("depth", [{}, {"fusion-depth": "0"}])
@@ -107,7 +107,7 @@ def test_a_caller_that_is_no_seat_is_let_in(depth):
 def test_a_seat_of_another_fusion_is_not(depth):
     with pytest.raises(RecursionRefused) as refused:
         refuse_recursion({"fusion-depth": depth})
-    assert refusal(refused.value).status == 400
+    assert to_api_error(refused.value).status == 400
 
 
 def said(role, content):
@@ -122,7 +122,7 @@ def test_the_last_message_asks_the_earlier_ones_are_context_the_systems_instruct
         said("developer", "Be brief."),
         said("user", "By whom?"),
     ]
-    asked = conversation(checked(messages))
+    asked = to_question(check_messages(messages))
     assert asked.question == "By whom?"
     assert asked.context == "user: When was the mill built?\n\nassistant: In 1861."
     assert asked.instructions == "Answer in French.\n\nBe brief."
@@ -130,11 +130,11 @@ def test_the_last_message_asks_the_earlier_ones_are_context_the_systems_instruct
 
 def test_a_turn_without_text_is_no_context():
     messages = [said("user", "Hi"), {"role": "assistant", "content": None, "tool_calls": []}, said("user", "So?")]
-    assert conversation(checked(messages)).context == "user: Hi"
+    assert to_question(check_messages(messages)).context == "user: Hi"
 
 
 def test_half_a_character_is_replaced():
-    assert conversation(checked([said("user", "a\ud800b")])).question == "a?b"
+    assert to_question(check_messages([said("user", "a\ud800b")])).question == "a?b"
 
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
@@ -158,5 +158,5 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}
 )
 def test_what_is_no_conversation_of_texts_is_refused(messages, param):
     with pytest.raises(ApiError) as refused:
-        conversation(checked(messages))
+        to_question(check_messages(messages))
     assert (refused.value.status, refused.value.param) == (400, param)

@@ -143,7 +143,7 @@ async def test_whatever_keeps_an_index_from_being_made_is_one_typed_error(reopen
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(refresh, "candidates", fail)
+    monkeypatch.setattr(refresh, "list_documents", fail)
     with pytest.raises(ConfigError, match=f"cannot index the folder .*{type(error).__name__}") as caught:
         await reopen()
     assert str(folder) in str(caught.value)

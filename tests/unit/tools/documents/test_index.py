@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tool.grounding.sources import source_id
-from fusion_tool.tools.documents.index import match_expression, open_index
+from fusion_tool.tools.documents.index import fts_query, open_index
 from tests.unit.tools.extraction.samples import page, pdf
 
 TEXTS = {
@@ -154,17 +154,17 @@ async def test_an_index_of_another_version_is_rebuilt(reopen):
     ],
 )
 def test_words_quoted_and_joined(question, expression):
-    assert match_expression(question) == expression
+    assert fts_query(question) == expression
 
 
 def test_a_long_question_keeps_its_first_words():
-    assert match_expression(" ".join(f"w{n}" for n in range(1000))).count("OR") == 31
+    assert fts_query(" ".join(f"w{n}" for n in range(1000))).count("OR") == 31
 
 
 @given(st.text())
 def test_whatever_is_asked_fts5_understands_it(question):
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute("CREATE VIRTUAL TABLE t USING fts5(x)")
-        expression = match_expression(question)
+        expression = fts_query(question)
         if expression is not None:
             connection.execute("SELECT * FROM t WHERE t MATCH ?", (expression,)).fetchall()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.tools.documents.refresh import chunked
+from fusion_tool.tools.documents.refresh import split_chunks
 
 WORDS = st.text("abcdé日. \n", max_size=4000)
 
@@ -25,17 +25,17 @@ def sentence(words):
     ],
 )
 def test_sizes_in_words(text, sizes):
-    assert [len(chunk.split()) for chunk in chunked(text)] == sizes
+    assert [len(chunk.split()) for chunk in split_chunks(text)] == sizes
 
 
 @given(WORDS)
 def test_nothing_is_lost_and_no_chunk_is_long(text):
-    chunks = chunked(text)
+    chunks = split_chunks(text)
     assert "".join("".join(chunks).split()) == "".join(text.split())
     assert all(0 < len(chunk) <= 1700 and len(chunk.split()) <= 160 for chunk in chunks)
 
 
 def test_a_script_without_spaces_is_cut_too():
-    chunks = chunked("日本語" * 2000)
+    chunks = split_chunks("日本語" * 2000)
     assert "".join(chunks).replace("\n", "") == "日本語" * 2000
     assert max(map(len, chunks)) <= 1700

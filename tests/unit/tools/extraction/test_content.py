@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.tools.extraction.content import decode, known
+from fusion_tool.tools.extraction.content import decode, python_charset
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_decode(data, declared, text):
 
 @pytest.mark.parametrize("label", ["punycode", "idna", "unicode_escape", "undefined", "utf-7"])
 def test_codecs_that_are_no_charsets_are_not_used(label):
-    assert known(label) is None
+    assert python_charset(label) is None
     assert decode(b"a\\u0062", label) == "a\\u0062"
 
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from fusion_tool.tools.extraction.content import Extracted, ExtractionFailed
+from fusion_tool.tools.extraction.content import Extracted, ExtractionError
 from fusion_tool.tools.extraction.extract import extract
 from tests.unit.tools.extraction.samples import page, pdf
 
@@ -84,6 +84,6 @@ async def test_text_is_given_as_it_is(data, content_type, expected):
     ],
 )
 async def test_what_holds_no_text_is_refused_in_one_line(data, content_type, reason):
-    with pytest.raises(ExtractionFailed, match=reason) as caught:
+    with pytest.raises(ExtractionError, match=reason) as caught:
         await extract(data, content_type=content_type)
     assert "\n" not in str(caught.value)

@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from fusion_tool.tools.fetch.fetch import fetch_page
-from fusion_tool.tools.fetch.page import FetchFailed, FetchPolicy, PageWithheld
+from fusion_tool.tools.fetch.page import FetchError, FetchPolicy, PageWithheldError
 from tests.unit.tools.conftest import Site, redirect, response
 
 pytestmark = [pytest.mark.loopback, pytest.mark.usefixtures("plain_extraction")]
@@ -92,7 +92,7 @@ FAILURES = {
 @pytest.mark.parametrize(("reply", "reason"), FAILURES.values(), ids=FAILURES)
 async def test_what_cannot_be_read_says_why_in_one_line(site, reply, reason):
     site.pages["/"] = reply
-    with pytest.raises(FetchFailed) as failure:
+    with pytest.raises(FetchError) as failure:
         await read(site)
     assert str(failure.value).startswith(reason)
     assert "\n" not in str(failure.value)
@@ -114,7 +114,7 @@ async def test_a_broken_redirect_is_refused_in_one_line(site, location):
 
 async def test_a_redirect_loop_ends(site):
     site.pages |= {"/": redirect("/b"), "/b": redirect("/")}
-    with pytest.raises(FetchFailed, match="more than 5 redirects"):
+    with pytest.raises(FetchError, match="more than 5 redirects"):
         await read(site)
     assert len(site.requests) == 6
 
@@ -157,7 +157,7 @@ async def test_two_gigabytes_of_gzip_cost_a_few_megabytes(site):
     site.pages["/"] = bomb
     tracemalloc.start()
     try:
-        with pytest.raises(FetchFailed, match="page larger than 5 MB"):
+        with pytest.raises(FetchError, match="page larger than 5 MB"):
             await read(site)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -169,7 +169,7 @@ async def test_a_bomb_in_one_chunk_is_not_unpacked(site):
     site.pages["/"] = response(gzip.compress(bytes(40 * MEGABYTE)), headers=GZIP)
     tracemalloc.start()
     try:
-        with pytest.raises(FetchFailed, match="page larger than 10000 bytes"):
+        with pytest.raises(FetchError, match="page larger than 10000 bytes"):
             await read(site, max_bytes=50_000 // 5)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -185,7 +185,7 @@ async def test_an_endless_body_is_cut_off(site):
             await writer.drain()
 
     site.pages["/"] = endless
-    with pytest.raises(FetchFailed, match="page larger than 1 MB"):
+    with pytest.raises(FetchError, match="page larger than 1 MB"):
         await read(site, max_bytes=MEGABYTE)
 
 
@@ -198,7 +198,7 @@ async def test_a_drip_of_bytes_runs_into_the_total_timeout(site):
             await asyncio.sleep(0.01)
 
     site.pages["/"] = drip
-    with pytest.raises(FetchFailed, match=r"timed out after 0\.1 s"):
+    with pytest.raises(FetchError, match=r"timed out after 0\.1 s"):
         await read(site, timeout=0.1)
 
 
@@ -208,25 +208,25 @@ async def test_a_slow_extraction_runs_into_the_total_timeout(site, monkeypatch):
 
     monkeypatch.setattr("fusion_tool.tools.extraction.extract.extract", extract)
     site.pages["/"] = response(b"text")
-    with pytest.raises(FetchFailed, match=r"timed out after 0\.1 s"):
+    with pytest.raises(FetchError, match=r"timed out after 0\.1 s"):
         await read(site, timeout=0.1)
 
 
 async def test_a_failed_extraction_is_a_failed_fetch(site, monkeypatch):
-    from fusion_tool.tools.extraction.content import ExtractionFailed
+    from fusion_tool.tools.extraction.content import ExtractionError
 
     async def extract(*_args, **_kwargs):
-        raise ExtractionFailed("a PDF\nthat is broken")
+        raise ExtractionError("a PDF\nthat is broken")
 
     monkeypatch.setattr("fusion_tool.tools.extraction.extract.extract", extract)
     site.pages["/"] = response(b"text")
-    with pytest.raises(FetchFailed, match="a PDF that is broken"):
+    with pytest.raises(FetchError, match="a PDF that is broken"):
         await read(site)
 
 
 async def test_a_page_with_a_blocked_fragment_is_withheld_beyond_the_window_too(site):
     site.pages["/"] = response(b"word " * 100 + b"the Canary\n string")
-    with pytest.raises(PageWithheld) as withheld:
+    with pytest.raises(PageWithheldError) as withheld:
         await read(site, page_tokens=5, blocked_fragments=("canary string",))
     assert "canary" not in str(withheld.value).lower()
 
@@ -250,13 +250,13 @@ async def test_a_long_page_is_read_on_without_losing_a_word(site):
 @pytest.mark.parametrize("offset", [-1, 4, 10_000])
 async def test_an_offset_outside_the_page_is_named(site, offset):
     site.pages["/"] = response(b"text")
-    with pytest.raises(FetchFailed, match=f"offset {offset} is outside the page's 4 characters"):
+    with pytest.raises(FetchError, match=f"offset {offset} is outside the page's 4 characters"):
         await read(site, offset=offset)
 
 
 async def test_nothing_listens():
     policy = FetchPolicy(allowed_private_hosts=("127.0.0.1:1",))
-    with pytest.raises(FetchFailed, match="cannot connect"):
+    with pytest.raises(FetchError, match="cannot connect"):
         await fetch_page("http://127.0.0.1:1/", policy=policy)
 
 
@@ -267,7 +267,7 @@ async def test_the_environments_proxy_is_used_only_when_it_is_trusted(site, monk
     site.pages["http://pages.test/"] = response(b"by proxy")
     page = await fetch_page("http://pages.test/", policy=FetchPolicy(trust_proxy=True))
     assert page.text == "by proxy"
-    with pytest.raises(FetchFailed, match="proxy is not used for pages unless trust_proxy is set"):
+    with pytest.raises(FetchError, match="proxy is not used for pages unless trust_proxy is set"):
         await fetch_page("http://127.0.0.1:1/", policy=FetchPolicy(allowed_private_hosts=("127.0.0.1:1",)))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from fusion_tool.tools.fetch.fetch import fetch_page
-from fusion_tool.tools.fetch.page import FetchFailed, FetchPolicy
+from fusion_tool.tools.fetch.page import FetchError, FetchPolicy
 from tests.unit.tools.conftest import response
 
 pytestmark = pytest.mark.loopback
@@ -43,7 +43,7 @@ async def test_a_wrong_charset_loses_no_text(site, declared):
 @pytest.mark.parametrize("data", [b"%PDF-1.7\nbroken", b"%PDF-"])
 async def test_a_broken_pdf_fails_in_one_line(site, data):
     site.pages["/"] = response(data, headers="Content-Type: application/pdf\r\n")
-    with pytest.raises(FetchFailed) as failure:
+    with pytest.raises(FetchError) as failure:
         await read(site)
     assert "\n" not in str(failure.value)
 

@@ -7,7 +7,7 @@ import pytest
 from fusion_tool.errors import BlockedAddress
 from fusion_tool.tools.fetch.fetch import fetch_page
 from fusion_tool.tools.fetch.guard import check_address
-from fusion_tool.tools.fetch.page import ExcludedDomain, FetchFailed, FetchPolicy
+from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchError, FetchPolicy
 from tests.unit.tools.conftest import install_resolver, redirect, response
 from tests.unit.tools.fetch.hostile import ANSWERS, URLS
 
@@ -48,7 +48,7 @@ async def test_a_name_that_changes_its_answer_is_looked_up_once_and_pinned(dns, 
 
     monkeypatch.setattr(anyio, "connect_tcp", connect)
     dns.answers["rebind.test"] = [["93.184.215.14"], ["127.0.0.1"]]
-    with pytest.raises(FetchFailed, match="cannot connect"):
+    with pytest.raises(FetchError, match="cannot connect"):
         await fetch_page("http://rebind.test/", policy=FetchPolicy())
     assert reached == [("93.184.215.14", 80)]
     assert dns.lookups == ["rebind.test"]
@@ -63,7 +63,7 @@ async def test_nat64_of_a_public_address_is_how_ipv4_is_reached_behind_dns64(dns
 
     monkeypatch.setattr(anyio, "connect_tcp", connect)
     dns.answers["name.test"] = [["64:ff9b::5db8:d70e"]]
-    with pytest.raises(FetchFailed, match="cannot connect"):
+    with pytest.raises(FetchError, match="cannot connect"):
         await fetch_page("http://name.test/", policy=FetchPolicy())
     assert reached == ["64:ff9b::5db8:d70e"]
 
@@ -77,7 +77,7 @@ async def test_a_resolver_that_never_answers_is_left_behind(monkeypatch):
 
     install_resolver(monkeypatch, stalled)
     try:
-        with pytest.raises(FetchFailed, match=r"timed out after 0\.05 s"):
+        with pytest.raises(FetchError, match=r"timed out after 0\.05 s"):
             await fetch_page("http://slow.test/", policy=FetchPolicy(timeout=0.05))
     finally:
         answered.set()
@@ -94,7 +94,7 @@ REDIRECTS = {
 async def test_a_redirect_to_a_hostile_address_is_refused(site, dns, target):
     dns.answers = HEXADECIMAL_AND_NAMES
     site.pages["/"] = redirect(target)
-    with pytest.raises((BlockedAddress, FetchFailed), match=r"not a public web address|broken response"):
+    with pytest.raises((BlockedAddress, FetchError), match=r"not a public web address|broken response"):
         await fetch_page(site.url(), policy=FetchPolicy(allowed_private_hosts=site.opened))
     assert len(site.requests) == 1
 
@@ -148,7 +148,7 @@ def test_an_ipv6_host_can_be_opened(opened):
 
 async def test_an_excluded_domain_is_refused_before_any_lookup(dns):
     dns.answers["www.example.org"] = [["93.184.215.14"]]
-    with pytest.raises(ExcludedDomain):
+    with pytest.raises(ExcludedDomainError):
         await fetch_page("http://WWW.Example.org.:80/", policy=FetchPolicy(excluded_domains=("example.org",)))
     assert dns.lookups == []
 
@@ -157,5 +157,5 @@ async def test_an_excluded_domain_is_refused_before_any_lookup(dns):
 async def test_an_excluded_domain_behind_a_redirect_is_refused(site):
     site.pages["/"] = redirect("http://sub.EXAMPLE.org/secret")
     policy = FetchPolicy(allowed_private_hosts=site.opened, excluded_domains=("example.org",))
-    with pytest.raises(ExcludedDomain):
+    with pytest.raises(ExcludedDomainError):
         await fetch_page(site.url(), policy=policy)

@@ -3,7 +3,7 @@
 import mmap
 import os
 
-from fusion_tool.tools.sandbox.process import held
+from fusion_tool.tools.sandbox.process import memory_in_use
 
 _MIB = 1024 * 1024
 
@@ -27,10 +27,10 @@ def test_private_and_shared_memory_of_a_process_count():
         os.read(go[0], 1)
         os._exit(len(blocks) == 0)
     os.read(ready[0], 1)
-    before = held(child)
+    before = memory_in_use(child)
     os.write(go[1], b"x")
     os.read(ready[0], 1)
-    grown = held(child) - before
+    grown = memory_in_use(child) - before
     os.write(go[1], b"x")
     assert os.waitpid(child, 0)[1] == 0
     for descriptor in (*ready, *go):
@@ -40,7 +40,7 @@ def test_private_and_shared_memory_of_a_process_count():
 
 def test_descendants_count():
     ready, go = os.pipe(), os.pipe()
-    before = held(os.getpid())
+    before = memory_in_use(os.getpid())
     child = os.fork()
     if child == 0:
         block = _filled(30, mmap.MAP_PRIVATE)
@@ -48,7 +48,7 @@ def test_descendants_count():
         os.read(go[0], 1)
         os._exit(len(block) == 0)
     os.read(ready[0], 1)
-    grown = held(os.getpid()) - before
+    grown = memory_in_use(os.getpid()) - before
     os.write(go[1], b"x")
     assert os.waitpid(child, 0)[1] == 0
     for descriptor in (*ready, *go):
@@ -61,4 +61,4 @@ def test_a_process_that_has_ended_holds_nothing():
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
-    assert held(child) == 0
+    assert memory_in_use(child) == 0

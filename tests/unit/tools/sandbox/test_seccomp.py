@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.tools.sandbox.seccomp import program
+from fusion_tool.tools.sandbox.seccomp import seccomp_program
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
@@ -18,7 +18,7 @@ SOCKETPAIR = {"x86_64": 53, "aarch64": 199}
 def verdict(machine, number, architecture=None, first_argument=0):
     """What the kernel would answer; every jump must stay inside the program."""
     data = struct.pack("=IIQQ", number, architecture or ARCHITECTURES[machine], 0, first_argument)
-    steps = list(struct.iter_unpack("=HBBI", program(machine)))
+    steps = list(struct.iter_unpack("=HBBI", seccomp_program(machine)))
     position, accumulator = 0, 0
     while True:
         code, skip_true, skip_false, operand = steps[position]
@@ -73,5 +73,5 @@ def test_the_x32_table_is_no_way_around(number):
 
 
 def test_unknown_machines_have_no_filter():
-    assert program("vax") is None
-    assert len(program("x86_64")) // 8 < 4096
+    assert seccomp_program("vax") is None
+    assert len(seccomp_program("x86_64")) // 8 < 4096

@@ -6,7 +6,7 @@ import pytest
 from ddgs.exceptions import DDGSException, RatelimitException, TimeoutException
 
 from fusion_tool.errors import ConfigError
-from fusion_tool.tools.search.base import ProviderFailed, SearchResult
+from fusion_tool.tools.search.base import SearchProviderError, SearchResult
 from fusion_tool.tools.search.duckduckgo import search
 
 HIT = {"title": "A", "href": "https://a.test/", "body": "text"}
@@ -55,7 +55,7 @@ async def test_excluded_domains_are_passed_on_while_the_query_stays_short(engine
 )
 async def test_every_failure_is_one_reason(engine, outcome, reason):
     engine.outcome = outcome
-    with pytest.raises(ProviderFailed, match=reason):
+    with pytest.raises(SearchProviderError, match=reason):
         await search("q", limit=3)
 
 
@@ -75,7 +75,7 @@ def test_a_stuck_search_holds_neither_the_caller_nor_the_process(engine, monkeyp
         return [HIT]
 
     monkeypatch.setattr(engine, "text", stuck)
-    with pytest.raises(ProviderFailed, match=r"timed out after 0\.05 s"):
+    with pytest.raises(SearchProviderError, match=r"timed out after 0\.05 s"):
         asyncio.run(search("q", limit=3, timeout=0.05))
     [thread] = [thread for thread in threading.enumerate() if thread.name == "ddgs"]
     assert thread.daemon

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from fusion_tool.tools.search.base import ProviderFailed, Receipt, SearchResult
+from fusion_tool.tools.search.base import Receipt, SearchProviderError, SearchResult
 from tests.unit.tools.conftest import redirect, response
 
 pytestmark = pytest.mark.loopback
@@ -72,7 +72,7 @@ async def test_an_answer_becomes_results(provider, site):
 @pytest.mark.parametrize(("reply", "reason"), FAILURES.values(), ids=FAILURES)
 async def test_what_is_no_answer_is_named_in_one_line_without_the_key(provider, reply, reason, site):
     site.pages[PATHS[provider]] = reply
-    with pytest.raises(ProviderFailed, match=reason) as failure:
+    with pytest.raises(SearchProviderError, match=reason) as failure:
         await ask(provider, site)
     line = str(failure.value)
     assert "\n" not in line
@@ -87,13 +87,13 @@ async def test_a_hang_is_a_timeout(provider, site):
 
     forever = asyncio.Event()
     site.pages[PATHS[provider]] = hang
-    with pytest.raises(ProviderFailed, match=r"timed out after 0\.05 s"):
+    with pytest.raises(SearchProviderError, match=r"timed out after 0\.05 s"):
         await ask(provider, site, timeout=0.05)
 
 
 @pytest.mark.parametrize("provider", PATHS)
 async def test_nothing_listens(provider, site):
-    with pytest.raises(ProviderFailed, match="cannot connect"):
+    with pytest.raises(SearchProviderError, match="cannot connect"):
         await ask(provider, site, base_url="http://127.0.0.1:1")
 
 
@@ -102,7 +102,7 @@ async def test_nothing_listens(provider, site):
 async def test_a_missing_or_broken_key_names_its_variable(provider, key, reason, site, monkeypatch):
     variable = KEYED[provider]
     monkeypatch.setenv(variable, key)
-    with pytest.raises(ProviderFailed, match=reason) as failure:
+    with pytest.raises(SearchProviderError, match=reason) as failure:
         await ask(provider, site)
     assert variable in str(failure.value)
     assert not key or key not in str(failure.value)
@@ -122,7 +122,7 @@ async def test_the_key_travels_in_its_header(provider, header, site):
 
 async def test_a_key_never_follows_a_redirect(site):
     site.pages |= {"/search": redirect("/elsewhere"), "/elsewhere": response(b"{}")}
-    with pytest.raises(ProviderFailed):
+    with pytest.raises(SearchProviderError):
         await ask("exa", site)
     assert len(site.requests) == 1
 
@@ -155,20 +155,20 @@ async def test_searxng_is_asked_for_json_at_the_operators_address(site, monkeypa
 
 
 async def test_searxng_without_an_address_names_the_variable(site):
-    with pytest.raises(ProviderFailed, match="no address: set SEARXNG_URL"):
+    with pytest.raises(SearchProviderError, match="no address: set SEARXNG_URL"):
         await ask("searxng", site, base_url=None)
 
 
 async def test_searxng_without_json_says_how_to_enable_it(site):
     site.pages["/search"] = response(status="403 Forbidden")
-    with pytest.raises(ProviderFailed, match=r"enable it under search\.formats"):
+    with pytest.raises(SearchProviderError, match=r"enable it under search\.formats"):
         await ask("searxng", site)
 
 
 async def test_searxng_names_the_engines_that_were_silent(site):
     answer = {"results": [], "unresponsive_engines": [["google", "CAPTCHA"], ["bing"], "qwant", []]}
     site.pages["/search"] = response(json.dumps(answer).encode())
-    with pytest.raises(ProviderFailed, match=r"google \(CAPTCHA\), bing, qwant$"):
+    with pytest.raises(SearchProviderError, match=r"google \(CAPTCHA\), bing, qwant$"):
         await ask("searxng", site)
 
 
@@ -229,12 +229,12 @@ UNCHARGED = {"rate limit", "refused", "spent", "server error", "odd status", "re
 @pytest.mark.parametrize(("kind", "reply"), [(kind, reply) for kind, (reply, _) in FAILURES.items()], ids=FAILURES)
 async def test_what_was_answered_with_an_error_is_not_charged_and_what_was_read_may_be(kind, reply, site):
     site.pages["/search"] = reply
-    with pytest.raises(ProviderFailed) as failure:
+    with pytest.raises(SearchProviderError) as failure:
         await ask("tavily", site)
     assert failure.value.may_be_charged is (kind not in UNCHARGED)
 
 
 async def test_a_provider_that_is_not_reached_charges_nothing(site):
-    with pytest.raises(ProviderFailed) as failure:
+    with pytest.raises(SearchProviderError) as failure:
         await ask("tavily", site, base_url="http://127.0.0.1:1")
     assert not failure.value.may_be_charged

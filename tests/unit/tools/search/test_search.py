@@ -3,8 +3,8 @@ import asyncio
 import pytest
 
 from fusion_tool.errors import ConfigError
-from fusion_tool.tools.search.base import ProviderFailed, SearchFailed, SearchResult
-from fusion_tool.tools.search.search import PROVIDERS, web_search
+from fusion_tool.tools.search.base import SearchError, SearchProviderError, SearchResult
+from fusion_tool.tools.search.search import PROVIDERS, search_web
 
 
 @pytest.fixture
@@ -35,15 +35,17 @@ def hit(url, title="t", snippet="s"):
 
 async def test_the_first_provider_with_results_answers(script):
     asked = script(tavily=[hit("https://a.test/")], exa=[hit("https://b.test/")])
-    outcome = await web_search("q", providers=["tavily", "exa"])
+    outcome = await search_web("q", providers=["tavily", "exa"])
     assert [result.url for result in outcome.results] == ["https://a.test/"]
     assert (outcome.provider, outcome.dropped, outcome.attempts) == ("tavily", 0, [])
     assert [name for name, *_ in asked] == ["tavily"]
 
 
 async def test_failures_fall_back_and_are_told(script):
-    script(duckduckgo=ProviderFailed("no results (maybe rate limited)"), tavily=None, exa=[], brave=[hit("http://b/")])
-    outcome = await web_search("q", providers=["duckduckgo", "tavily", "exa", "brave"], timeout=0.05)
+    script(
+        duckduckgo=SearchProviderError("no results (maybe rate limited)"), tavily=None, exa=[], brave=[hit("http://b/")]
+    )
+    outcome = await search_web("q", providers=["duckduckgo", "tavily", "exa", "brave"], timeout=0.05)
     assert outcome.provider == "brave"
     assert outcome.attempts == [
         "duckduckgo: no results (maybe rate limited)",
@@ -53,9 +55,9 @@ async def test_failures_fall_back_and_are_told(script):
 
 
 async def test_when_all_fail_every_reason_stands_in_one_line(script):
-    script(tavily=ProviderFailed("no key: set TAVILY_API_KEY"), exa=ProviderFailed("rate limited (429)"))
-    with pytest.raises(SearchFailed) as failure:
-        await web_search("q", providers=["tavily", "exa"])
+    script(tavily=SearchProviderError("no key: set TAVILY_API_KEY"), exa=SearchProviderError("rate limited (429)"))
+    with pytest.raises(SearchError) as failure:
+        await search_web("q", providers=["tavily", "exa"])
     assert str(failure.value) == ("search failed: tavily: no key: set TAVILY_API_KEY; exa: rate limited (429)")
 
 
@@ -66,7 +68,7 @@ async def test_exclusions_bind_every_result_and_are_counted(script):
         *(hit(f"https://good.test/{number}") for number in range(9)),
     ]
     asked = script(tavily=found)
-    outcome = await web_search(
+    outcome = await search_web(
         "q",
         providers=["tavily"],
         excluded_domains=["https://EXAMPLE.org/"],
@@ -81,30 +83,30 @@ async def test_exclusions_bind_every_result_and_are_counted(script):
 
 async def test_a_provider_whose_results_are_all_excluded_is_passed_over_and_counted(script):
     script(tavily=[hit("https://example.org/")], exa=[hit("https://a.test/")])
-    outcome = await web_search("q", providers=["tavily", "exa"], excluded_domains=["example.org"])
+    outcome = await search_web("q", providers=["tavily", "exa"], excluded_domains=["example.org"])
     assert (outcome.provider, outcome.dropped) == ("exa", 1)
     assert outcome.attempts == ["tavily: all 1 results are excluded"]
-    with pytest.raises(SearchFailed) as failure:
-        await web_search("q", providers=["tavily"], excluded_domains=["example.org"])
+    with pytest.raises(SearchError) as failure:
+        await search_web("q", providers=["tavily"], excluded_domains=["example.org"])
     assert failure.value.dropped == 1
 
 
 async def test_the_operators_searxng_is_passed_on(script):
     asked = script(searxng=[hit("https://a.test/")])
-    await web_search("q", providers=["searxng"], searxng_url="http://10.0.0.5:8080")
+    await search_web("q", providers=["searxng"], searxng_url="http://10.0.0.5:8080")
     assert asked[0][2]["base_url"] == "http://10.0.0.5:8080"
 
 
 @pytest.mark.parametrize("providers", [[], ["google"], ["tavily", "os"]])
 async def test_an_unknown_provider_is_a_configuration_error_that_lists_them(providers):
     with pytest.raises(ConfigError, match=", ".join(PROVIDERS)) as error:
-        await web_search("q", providers=providers)
+        await search_web("q", providers=providers)
     assert error.value.field == "search.providers"
 
 
 @pytest.mark.parametrize("query", ["", " \n"])
 async def test_an_empty_query_is_not_sent(script, query):
     asked = script(tavily=[hit("https://a.test/")])
-    with pytest.raises(SearchFailed, match="the query is empty"):
-        await web_search(query, providers=["tavily"])
+    with pytest.raises(SearchError, match="the query is empty"):
+        await search_web(query, providers=["tavily"])
     assert asked == []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fusion_tool.evals.costs import ArmForecast
 
 
-def report(
+def report_evaluation(
     folder: options.Folder,
     *,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="One self-contained page with pictures.")] = None,
@@ -24,11 +24,11 @@ def report(
     """Show what a folder's results say: in the terminal, and as a page or Markdown. Nothing is asked of anybody."""
     from fusion_tool.cli import terminal
     from fusion_tool.cli.eval_output import print_summary
-    from fusion_tool.config.installation import check_installed
+    from fusion_tool.config.installation import require_evals
     from fusion_tool.evals.results import Results
     from fusion_tool.evals.summary import summarize
 
-    check_installed()
+    require_evals()
     summary = summarize(Results(folder), against=against)
     if markdown:
         from fusion_tool.evals.report.tables import to_markdown
@@ -65,15 +65,15 @@ def profiles(
     from rich.table import Table
 
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.terminal import line
-    from fusion_tool.config.installation import check_installed
-    from fusion_tool.evals.report.tables import points, reach
+    from fusion_tool.cli.terminal import printable_line
+    from fusion_tool.config.installation import require_evals
+    from fusion_tool.evals.report.tables import format_interval, format_points
     from fusion_tool.evals.results import Results
-    from fusion_tool.evals.router_profiles import measured, write_profiles
+    from fusion_tool.evals.router_profiles import measure_scores, write_profiles
 
-    check_installed()
+    require_evals()
     results = Results(folder)
-    found = measured(results, least=min_tasks)
+    found = measure_scores(results, min_tasks=min_tasks)
     if not found:
         raise typer.BadParameter(
             "it has no arm of a single model with scores: --arm solo:PROVIDER:MODEL", param_hint="DIR"
@@ -81,11 +81,13 @@ def profiles(
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, name in enumerate(("model", "domain", "score", "interval", "n", "")):
         table.add_column(name, justify="right" if 1 < place < 5 else "left", overflow="fold")  # noqa: PLR2004 - numbers
-    for one in found:
-        figures = (points(one.mean.value), reach(one.mean), str(one.mean.n))
-        table.add_row(line(one.model), one.domain, *figures, line(one.why_not or "to be written", 120))
+    for score in found:
+        figures = (format_points(score.mean.value), format_interval(score.mean), str(score.mean.n))
+        table.add_row(
+            printable_line(score.model), score.domain, *figures, printable_line(score.why_not or "to be written", 120)
+        )
     terminal.stdout().print(table)
-    if not dry_run and any(not one.why_not for one in found):
+    if not dry_run and any(not score.why_not for score in found):
         terminal.stderr().print(f"written: {write_profiles(results, found)}", soft_wrap=True)
 
 
@@ -106,20 +108,20 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
 
     from fusion_tool.config.schema import Panelist
     from fusion_tool.evals.arms import parse_arms
-    from fusion_tool.evals.costs import forecast
+    from fusion_tool.evals.costs import forecast_costs
     from fusion_tool.evals.datasets import load_tasks
 
     common = options.overrides(search=search, no_search=no_search, bash=bash, max_seconds=max_seconds, unpriced=False)
     arms, chosen = parse_arms(arm or [], common), asyncio.run(load_tasks(tasks))
     chosen = chosen.only(task.id for task in chosen.tasks[:limit])
-    _show(forecast(arms, chosen, Panelist(model=judge) if judge else None, passes=passes))
+    _show(forecast_costs(arms, chosen, Panelist(model=judge) if judge else None, passes=passes))
 
 
 def _show(rows: "list[ArmForecast]") -> None:
     from rich.table import Table
 
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.terminal import dollars, line
+    from fusion_tool.cli.terminal import format_usd, printable_line
     from fusion_tool.evals.costs import ASSUMPTIONS
     from fusion_tool.graph.estimate import ASSUMPTIONS as OF_RUNS
 
@@ -128,17 +130,25 @@ def _show(rows: "list[ArmForecast]") -> None:
     for place, name in enumerate(("arm", "runs", "expected", "at worst", "verdicts", "grading")):
         table.add_column(name, justify="right" if place else "left", overflow="fold")
     for row in rows:
-        money = (dollars(row.expected), dollars(row.worst), f"{row.verdicts:,}", dollars(row.grading))
-        table.add_row(line(row.arm), f"{row.runs:,}", *money)
+        money = (format_usd(row.expected), format_usd(row.worst), f"{row.verdicts:,}", format_usd(row.grading))
+        table.add_row(printable_line(row.arm), f"{row.runs:,}", *money)
     sums = (_sum(row.expected for row in rows), _sum(row.worst for row in rows), _sum(row.grading for row in rows))
     runs, verdicts = sum(row.runs for row in rows), sum(row.verdicts for row in rows)
     table.add_row(
-        "total", f"{runs:,}", dollars(sums[0]), dollars(sums[1]), f"{verdicts:,}", dollars(sums[2]), style="bold"
+        "total",
+        f"{runs:,}",
+        format_usd(sums[0]),
+        format_usd(sums[1]),
+        f"{verdicts:,}",
+        format_usd(sums[2]),
+        style="bold",
     )
     console.print(table)
-    console.print(f"\nExpected in all: {dollars(_sum((sums[0], sums[2])))}", soft_wrap=True)
+    console.print(f"\nExpected in all: {format_usd(_sum((sums[0], sums[2])))}", soft_wrap=True)
     if unpriced := dict.fromkeys(name for row in rows for name in row.unpriced):
-        console.print(f"Without a known price, and not in it: {', '.join(map(line, unpriced))}", soft_wrap=True)
+        console.print(
+            f"Without a known price, and not in it: {', '.join(map(printable_line, unpriced))}", soft_wrap=True
+        )
     console.print("\nAssumed:")
     for assumption in (*OF_RUNS, *ASSUMPTIONS):
         console.print(f"- {assumption}", soft_wrap=True)

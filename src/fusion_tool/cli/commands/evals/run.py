@@ -1,4 +1,4 @@
-"""`fusion-tool eval run`, `grade` and `watch`: ask every arm, grade, look whether models have changed."""
+"""`fusion-tool eval run_evaluation`, `grade` and `watch`: ask every arm, grade, look whether models have changed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from fusion_tool.cli.commands.evals import options
 
 
-def run(  # noqa: PLR0913 - each is an option of the command line
+def run_evaluation(  # noqa: PLR0913 - each is an option of the command line
     tasks: options.Tasks,
     *,
     arm: options.Arms = None,
@@ -30,20 +30,20 @@ def run(  # noqa: PLR0913 - each is an option of the command line
 
     Stopped at any point, the same command goes on, and nothing is paid twice.
     """
-    from fusion_tool.cli.eval_output import bars, told
-    from fusion_tool.cli.signals import run_until_signalled
-    from fusion_tool.config.installation import check_installed
+    from fusion_tool.cli.eval_output import finish_eval, progress_bars
+    from fusion_tool.cli.signals import run_until_signal
+    from fusion_tool.config.installation import require_evals
     from fusion_tool.config.schema import Panelist
     from fusion_tool.evals.arms import parse_arms
     from fusion_tool.evals.datasets import load_tasks
-    from fusion_tool.evals.evaluate import Terms, evaluate
+    from fusion_tool.evals.evaluate import EvalOptions, evaluate
 
-    check_installed()
+    require_evals()
     common = options.overrides(
         search=search, no_search=no_search, bash=bash, max_seconds=max_seconds, unpriced=allow_unpriced
     )
     arms = parse_arms(arm or [], common)
-    terms = Terms(
+    terms = EvalOptions(
         judge=None if judge is None or no_grade else Panelist(model=judge),
         passes=passes,
         concurrency=concurrency,
@@ -57,11 +57,11 @@ def run(  # noqa: PLR0913 - each is an option of the command line
         chosen = await load_tasks(tasks)
         if terms.judge is None and not no_grade and any(task.rubric for task in chosen.tasks):
             raise typer.BadParameter("some tasks have a rubric: name who grades, or --no-grade", param_hint="--judge")
-        with bars() as watcher:
+        with progress_bars() as watcher:
             results, asked = await evaluate(out, chosen, arms, terms, watcher)
-        return told(results, asked)
+        return finish_eval(results, asked)
 
-    raise typer.Exit(run_until_signalled(work()))
+    raise typer.Exit(run_until_signal(work()))
 
 
 def grade(  # noqa: PLR0913 - each is an option of the command line
@@ -75,12 +75,12 @@ def grade(  # noqa: PLR0913 - each is an option of the command line
     grade_seats: options.Seats = False,
 ) -> None:
     """Grade a folder's answers: what is missing by its judge, or all by another one. No arm is asked again."""
-    from fusion_tool.cli.eval_output import bars, told
-    from fusion_tool.cli.signals import run_until_signalled
+    from fusion_tool.cli.eval_output import finish_eval, progress_bars
+    from fusion_tool.cli.signals import run_until_signal
     from fusion_tool.config.schema import Panelist
-    from fusion_tool.evals.evaluate import Terms, regrade
+    from fusion_tool.evals.evaluate import EvalOptions, regrade
 
-    terms = Terms(
+    terms = EvalOptions(
         judge=None if judge is None else Panelist(model=judge),
         passes=passes,
         concurrency=concurrency,
@@ -90,11 +90,11 @@ def grade(  # noqa: PLR0913 - each is an option of the command line
     )
 
     async def work() -> int:
-        with bars() as watcher:
+        with progress_bars() as watcher:
             results = await regrade(folder, terms, watcher)
-        return told(results)
+        return finish_eval(results)
 
-    raise typer.Exit(run_until_signalled(work()))
+    raise typer.Exit(run_until_signal(work()))
 
 
 DRIFTED = 5
@@ -122,27 +122,27 @@ def watch(  # noqa: PLR0913 - each is an option of the command line
     from datetime import UTC, datetime
 
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.eval_output import bars
-    from fusion_tool.cli.signals import run_until_signalled
-    from fusion_tool.cli.terminal import line
+    from fusion_tool.cli.eval_output import progress_bars
+    from fusion_tool.cli.signals import run_until_signal
+    from fusion_tool.cli.terminal import printable_line
     from fusion_tool.evals.datasets import load_tasks
     from fusion_tool.evals.drift import Drift
     from fusion_tool.evals.drift import watch as watched
-    from fusion_tool.evals.evaluate import Terms
-    from fusion_tool.evals.runner import Watcher
+    from fusion_tool.evals.evaluate import EvalOptions
+    from fusion_tool.evals.runner import EvalProgress
 
     today = datetime.now(UTC).date()
     folder = out or baseline / "watch" / today.isoformat()
-    terms = Terms(concurrency=concurrency, usd=max_usd, allow_unpriced=allow_unpriced)
+    terms = EvalOptions(concurrency=concurrency, usd=max_usd, allow_unpriced=allow_unpriced)
 
     async def work() -> Drift:
         canaries = await load_tasks(tasks)
-        with bars() if verbose else nullcontext(Watcher()) as watcher:
-            return await watched(canaries, baseline, folder, terms, today=today, watcher=watcher)
+        with progress_bars() if verbose else nullcontext(EvalProgress()) as watcher:
+            return await watched(canaries, baseline, folder, terms, today=today, progress=watcher)
 
-    drift = run_until_signalled(work())
-    for one in drift.comparisons if verbose else ():
-        terminal.stdout().print(line(one.sentence, 500), soft_wrap=True)
+    drift = run_until_signal(work())
+    for comparison in drift.comparisons if verbose else ():
+        terminal.stdout().print(printable_line(comparison.sentence, 500), soft_wrap=True)
     for alarm in drift.alarms:
-        terminal.stderr().print(f"warning: {line(alarm, 500)}", style="yellow", soft_wrap=True)
+        terminal.stderr().print(f"warning: {printable_line(alarm, 500)}", style="yellow", soft_wrap=True)
     raise typer.Exit(DRIFTED if drift.alarms else 0)
