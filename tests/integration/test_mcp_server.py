@@ -126,7 +126,7 @@ def test_a_signal_ends_the_process_while_its_client_still_holds_the_line(file, s
 
 NOISY = """
 import asyncio, os
-from fusion_tool.servers.mcp.server import Options
+from fusion_tool.servers.mcp.server import McpOptions
 from fusion_tool.servers.mcp.transports import serve_stdio
 from fusion_tool.testing import fake_config
 
@@ -136,7 +136,7 @@ def answer(_):
     os.write(1, b"noise of C\\n")
     return "In 1861."
 
-asyncio.run(serve_stdio(Options(fake_config(answer=answer, strategy="solo"))))
+asyncio.run(serve_stdio(McpOptions(fake_config(answer=answer, strategy="solo"))))
 """
 
 
