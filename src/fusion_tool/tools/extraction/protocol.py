@@ -59,6 +59,7 @@ UNNEEDED = (
     *("py3langid", "numpy"),  # the language of a page is not asked for, and numpy alone is more than the headroom
     "cchardet",  # a page comes decoded
     *("brotli", "brotlicffi", "zstandard", "backports.zstd"),  # a body comes decompressed
+    "pkg_resources",  # pytz asks it for zones that it has itself
     *("pycurl", "socks"),  # nothing is fetched here
 )
 """What the parsers import where it happens to be installed, and do not need."""
