@@ -17,9 +17,9 @@ def layers_table() -> str:
 
 def _rows() -> Iterator[tuple[str, ...]]:
     (contract,) = (one for one in PROJECT["tool"]["importlinter"]["contracts"] if one["name"] == "Imports point down")
-    for number, layer in enumerate(contract["layers"], start=1):
+    for number, layer in enumerate(contract["layers"]):  # `__main__` stands above the nine
         for place, module in enumerate(layer.replace(":", "|").split("|")):
-            yield "" if place else str(number), f"`{module.strip()}`", _about(module.strip())
+            yield "" if place or not number else str(number), f"`{module.strip()}`", _about(module.strip())
 
 
 def _about(module: str) -> str:
