@@ -1,4 +1,4 @@
-"""Which tools a run has, whether they can work here, and one kit for all its seats."""
+"""Which tools a run has, whether they can work here, and one toolkit for all seats of a wave."""
 
 import os
 from collections.abc import Sequence
@@ -8,60 +8,56 @@ from weakref import WeakValueDictionary
 
 from langchain_core.tools import BaseTool
 
-from fusion_tool.budget.ledger import Ledger, Spent
+from fusion_tool.budget.ledger import Ledger
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError, SandboxUnavailable
-from fusion_tool.graph.state import SeatTask
 from fusion_tool.tools.documents.index import open_index
 from fusion_tool.tools.sandbox.shell import probe
 from fusion_tool.tools.search.search import NEEDS
 from fusion_tool.tools.toolkit import Toolkit
 
-_kits: WeakValueDictionary[str, "Toolkit"] = WeakValueDictionary()
+_toolkits: WeakValueDictionary[str, Toolkit] = WeakValueDictionary()
 
 
 async def build_toolkit(
-    config: FusionConfig, task: SeatTask, own_tools: Sequence[Any] = (), session: Ledger | None = None
+    config: FusionConfig, *, key: str, nonce: str, ledger: Ledger, custom_tools: Sequence[Any] = ()
 ) -> Toolkit:
-    """The kit of a wave, the same for all its seats in one process.
+    """Return the toolkit of a wave: built for the first seat that asks, the same for all others of this process.
 
     Args:
         config: The run's configuration.
-        task: One of the wave's.
-        own_tools: The caller's tools, after the package's own.
-        session: The ledger of the session that the run is part of.
+        key: Names the run and its wave; who gives the same key shares the toolkit.
+        nonce: The token of the run's fences.
+        ledger: The run's limits. Of several given for one key the first is used.
+        custom_tools: The caller's tools, after the package's own.
     """
-    run, spent = task["run"], Spent(task["spent"][0], int(task["spent"][1]))
-    key = f"{run['id']}/{task['wave']}"
-    known = _kits.get(key)
-    if known is not None:
-        return known
-    tools = await _tools(config)
-    limits = config.limits
-    ledger = Ledger(usd=limits.usd, tokens=limits.tokens, strategy=config.strategy, spent=spent, session=session)
+    if (toolkit := _toolkits.get(key)) is not None:
+        return toolkit
+    builtin = await _builtin_tools(config)
     toolkit = Toolkit(
-        config=config, nonce=run["nonce"], tools=(*tools, *own_tools), builtin_count=len(tools), ledger=ledger
+        config=config, nonce=nonce, tools=(*builtin, *custom_tools), builtin_count=len(builtin), ledger=ledger
     )
-    return _kits.setdefault(key, toolkit)
+    # Another seat may have built one while the sandbox was probed.
+    return _toolkits.setdefault(key, toolkit)
 
 
-async def _tools(config: FusionConfig) -> list[BaseTool]:
-    chosen: list[BaseTool] = []
+async def _builtin_tools(config: FusionConfig) -> list[BaseTool]:
+    tools: list[BaseTool] = []
     if config.max_tool_calls == 0:
-        return chosen
+        return tools
     if config.search is not None:
         from fusion_tool.tools.builtin import fetch_page, web_search
 
-        chosen += [web_search, fetch_page]
+        tools += [web_search, fetch_page]
     if config.documents is not None:
         from fusion_tool.tools.builtin import search_documents
 
-        chosen.append(search_documents)
+        tools.append(search_documents)
     if config.bash != "off" and (await probe()).works:
         from fusion_tool.tools.builtin import bash
 
-        chosen.append(bash)
-    return chosen
+        tools.append(bash)
+    return tools
 
 
 async def check_tools(config: FusionConfig) -> str:

@@ -2,24 +2,19 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from langchain_core.tools import BaseTool
 
 from fusion_tool.budget.ledger import Ledger
-from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.config.schema import FusionConfig
 from fusion_tool.grounding.sources import RetrievedSource
-from fusion_tool.routing.policy.documents import seat_config
-from fusion_tool.routing.policy.locality import is_local_tool
 from fusion_tool.tools.caching import SingleFlight
 from fusion_tool.tools.documents.index import DocumentIndex, open_index
 from fusion_tool.tools.fetch.page import FetchPolicy
 from fusion_tool.tools.search.base import Receipt
 from fusion_tool.tools.untrusted import fence
-
-_OUTWARD, _READING = ("web_search", "fetch_page"), ("search_documents",)
-"""The tools that send something out, and the one that reads the user's documents."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,21 +49,6 @@ class Toolkit:
     def is_custom(self, tool: Any) -> bool:
         """Whether `tool` is the caller's, not the package's."""
         return not any(tool is builtin for builtin in self.tools[: self.builtin_count])
-
-    def for_seat(self, panelist: Panelist) -> "Toolkit":
-        """What of the kit a seat may use while `panelist` is its model: all of it, unless documents must stay here."""
-        config = seat_config(self.config, panelist)
-        if config is self.config:
-            return self
-        reads = config.documents is not None
-        hidden = _OUTWARD if reads else _READING
-        kept = [
-            tool
-            for tool in self.tools[: self.builtin_count]
-            if not isinstance(tool, BaseTool) or tool.name not in hidden
-        ]
-        own = [tool for tool in self.tools[self.builtin_count :] if not reads or is_local_tool(tool)]
-        return replace(self, config=config, tools=(*kept, *own), builtin_count=len(kept))
 
     async def documents(self) -> DocumentIndex:
         """The index of the user's folder.

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.messages import ToolMessage
 from langgraph.types import Command
@@ -15,9 +15,6 @@ from langgraph.types import Command
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
 from fusion_tool.tools.exclusions import blocked_by, is_excluded
-
-if TYPE_CHECKING:
-    from fusion_tool.tools.toolkit import Toolkit
 
 
 def fence(text: str, *, label: str, nonce: str) -> str:
@@ -40,16 +37,25 @@ _HONOURS_EXCLUSIONS = re.compile(r"^web_search_\d+$")
 """Anthropic's server tool takes `blocked_domains`; the other providers' searches take no exclusions."""
 
 
-def screen_output(message: Any, toolkit: "Toolkit") -> tuple[Any, int]:
-    """A tool's message, fenced, without the blocks that the exclusions forbid; and how many those were."""
+def screen_output(message: Any, *, config: FusionConfig, nonce: str) -> tuple[Any, int]:
+    """Fence what a tool returned, and withhold the blocks that the exclusions forbid.
+
+    Args:
+        message: A tool message, or a command with tool messages; anything else is passed on as it is.
+        config: The run's configuration, with the exclusions.
+        nonce: The token of the run's fences.
+
+    Returns:
+        The message to show, and how many blocks of it were withheld.
+    """
     if isinstance(message, Command):
-        return _screen_command(message, toolkit)
+        return _screen_command(message, config, nonce)
     if not isinstance(message, ToolMessage):
         return message, 0
     blocks = [message.content] if isinstance(message.content, str) else message.content
-    withheld = [is_forbidden(_text(block), toolkit.config) for block in blocks]
+    withheld = [is_forbidden(_text(block), config) for block in blocks]
     kept = [
-        _WITHHELD if hidden else _fence_block(block, f"output of {message.name}", toolkit.nonce)
+        _WITHHELD if hidden else _fence_block(block, f"output of {message.name}", nonce)
         for block, hidden in zip(blocks, withheld, strict=True)
     ]
     if all(isinstance(block, str) for block in kept):  # the protocol's lists hold objects
@@ -58,10 +64,10 @@ def screen_output(message: Any, toolkit: "Toolkit") -> tuple[Any, int]:
     return message.model_copy(update={"content": parts}), sum(withheld)
 
 
-def _screen_command(command: Command[Any], toolkit: "Toolkit") -> tuple[Command[Any], int]:
+def _screen_command(command: Command[Any], config: FusionConfig, nonce: str) -> tuple[Command[Any], int]:
     if not isinstance(command.update, dict) or "messages" not in command.update:
         return command, 0
-    pairs = [screen_output(message, toolkit) for message in command.update["messages"]]
+    pairs = [screen_output(message, config=config, nonce=nonce) for message in command.update["messages"]]
     update = {**command.update, "messages": [message for message, _ in pairs]}
     return replace(command, update=update), sum(dropped for _, dropped in pairs)
 

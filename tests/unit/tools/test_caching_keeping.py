@@ -5,12 +5,12 @@ from contextlib import closing
 
 import pytest
 
+from fusion_tool.budget.ledger import Ledger
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.tools import caching
 from fusion_tool.tools.build import build_toolkit
 from fusion_tool.tools.builtin import read_page, search_sources
 from tests.scripted_server.web import Hit, Page
-from tests.unit.seats import TASK
 from tests.unit.tools.test_serializer import CRAFTED
 
 TEXT = "<html><head><title>T</title></head><body><p>The Kestrel costs 349 crowns in every shop.</p></body></html>"
@@ -98,7 +98,7 @@ async def kit(web, run_id):
     fetch = {"allowed_private_hosts": hosts, "cache_seconds": 60}
     search = {"providers": ["searxng"], "cache_seconds": 60}
     config = FusionConfig(panel=["test:one"], search=search, fetch=fetch, bash="off")
-    return await build_toolkit(config, {**TASK, "run": {**TASK["run"], "id": run_id}})
+    return await build_toolkit(config, key=run_id, nonce="00ff17ab42cd", ledger=Ledger(usd=None, tokens=None))
 
 
 @pytest.mark.loopback

@@ -8,11 +8,13 @@ carries the claim is for the audit to say.
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fusion_tool.config.schema import Panelist
@@ -26,10 +28,14 @@ from fusion_tool.models.capabilities import capabilities_of
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
 from fusion_tool.models.hedging import OnFirst, hedged_call
+from fusion_tool.routing.policy.documents import seat_config
+from fusion_tool.routing.policy.locality import is_local_tool
 from fusion_tool.tools.evidence import gather_evidence
 from fusion_tool.tools.toolkit import Toolkit
 from fusion_tool.tools.untrusted import fence
 
+_WEB_TOOLS, _DOCUMENT_TOOLS = ("web_search", "fetch_page"), ("search_documents",)
+"""The tools that send something out, and the one that reads the user's documents."""
 _MOST_CLAIMS = 2
 _SENTENCE = "^[A-Z][A-Za-z0-9'-]{0,11}( [A-Za-z0-9,.%$'-]{1,14}){3,18}\\.$"
 """A plain sentence; without a pattern so small a model fills a string with anything."""
@@ -113,7 +119,7 @@ async def answer_question(
     Raises:
         ModelCallError: It gave no usable answer, or none over evidence; what it cost, and the first, stand in `log`.
     """
-    toolkit = toolkit.for_seat(panelist)
+    toolkit = seat_toolkit(toolkit, panelist)
     model = await chat_model(panelist)
     capabilities = capabilities_of(panelist, model)
     if capabilities.small:
@@ -135,6 +141,22 @@ async def answer_question(
         return first
     log.keep(first)
     return await over_evidence(first=first)
+
+
+def seat_toolkit(toolkit: Toolkit, panelist: Panelist) -> Toolkit:
+    """Return what a seat may use while `panelist` is its model: everything, unless the documents must stay local."""
+    config = seat_config(toolkit.config, panelist)
+    if config is toolkit.config:
+        return toolkit
+    reads_documents = config.documents is not None
+    hidden = _WEB_TOOLS if reads_documents else _DOCUMENT_TOOLS
+    builtin = [
+        tool
+        for tool in toolkit.tools[: toolkit.builtin_count]
+        if not isinstance(tool, BaseTool) or tool.name not in hidden
+    ]
+    custom = [tool for tool in toolkit.tools[toolkit.builtin_count :] if not reads_documents or is_local_tool(tool)]
+    return replace(toolkit, config=config, tools=(*builtin, *custom), builtin_count=len(builtin))
 
 
 async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is known already

@@ -140,7 +140,7 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
                 raise ModelCallError(Fault("timeout", f"{call['name']} took longer than the seat has")) from error
             message = _error(call, scrub(f"{call['name']} failed: {str(error) or type(error).__name__}"))
         if turn.toolkit.is_custom(request.tool):  # they do not write into the seat's log
-            message, dropped = screen_output(message, turn.toolkit)
+            message, dropped = screen_output(message, config=turn.toolkit.config, nonce=turn.toolkit.nonce)
             turn.seat_log.record(call["name"], json.dumps(call["args"], default=str), [], dropped)
         if isinstance(message, ToolMessage):
             turn.tool_results[key] = message

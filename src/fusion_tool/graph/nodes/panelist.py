@@ -5,10 +5,11 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from fusion_tool.budget.ledger import Spent
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.graph.agents.panelist import answer_question
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
-from fusion_tool.graph.limits import LateSeatError, session_ledger, share_of_deadline, shared_gate
+from fusion_tool.graph.limits import LateSeatError, run_ledger, share_of_deadline, shared_gate
 from fusion_tool.graph.preflight import inside_seat
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.resume import prior_attempts
@@ -35,7 +36,13 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: G
     for record in before.records:
         if record["answered"]:
             gate.record_answer(record["seat"])
-    toolkit = await build_toolkit(config, task, apply_exclusions(options.panel_tools, config), session_ledger())
+    toolkit = await build_toolkit(
+        config,
+        key=f"{task['run']['id']}/{task['wave']}",
+        nonce=task["run"]["nonce"],
+        ledger=run_ledger(config, Spent(task["spent"][0], int(task["spent"][1]))),
+        custom_tools=apply_exclusions(options.panel_tools, config),
+    )
     budget = before.stage_budget(toolkit.ledger, "panelist", 1 / task["seats"])
     log = SeatLog(label, time.monotonic() + task["seconds"], progress, budget)
     log.rows += before.unknown_calls("panelist", seat.model_name, label)
