@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from langgraph.config import get_config
 
-from fusion_tool.budget.ledger import Ledger, Spent, StageBudget, shares
+from fusion_tool.budget.ledger import Ledger, Spent, shares
 from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.budget.usage import StageName
 from fusion_tool.config.schema import FusionConfig
@@ -84,12 +84,6 @@ def session_ledger() -> Ledger | None:
     """That of the session which the run at work is part of, if any."""
     session: Session | None = get_config().get("configurable", {}).get(SESSION_KEY)
     return session.ledger if session else None
-
-
-def limit_marks(budget: StageBudget, deadline: float) -> list[str]:
-    """Which limit a stage that failed had run into, as marks of `degraded`."""
-    marks = ["budget_exhausted"] if budget.is_exhausted else []
-    return [*marks, "deadline_reached"] if time.monotonic() >= deadline else marks
 
 
 _gates: WeakValueDictionary[str, "QuorumGate"] = WeakValueDictionary()

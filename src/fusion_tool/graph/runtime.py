@@ -1,19 +1,23 @@
-"""What nodes share that is not state: options, configuration, events."""
+"""What nodes share that is not state: the graph's options, the run's events, and the stage that a node works in."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
-from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.budget.ledger import StageBudget
+from fusion_tool.budget.usage import Call, StageName, Usage
 from fusion_tool.config.loading import resolve_config
-from fusion_tool.config.schema import FusionConfig
+from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.config.serialization import apply_decision, load_stored_config
+from fusion_tool.graph.limits import elapsed_work, run_ledger, spent_so_far, stage_deadline
+from fusion_tool.graph.resume import prior_attempts
 from fusion_tool.graph.state import FusionState, Run, SeatRecord, records_of_run
 from fusion_tool.models import health
+from fusion_tool.models.call import CallContext
 from fusion_tool.routing.classifier.classify import Classifier
 
 UNWATCHED_KEY = "fusion_unwatched"
@@ -77,6 +81,60 @@ class EventEmitter:
         """Send one event of `fusion_tool.events`."""
         t = round(time.time() - self._run["started"], 3)
         self._write({"type": kind, "run_id": self._run["id"], "t": t, **fields})
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a node that asks models works with; opened at its first line.
+
+    Args:
+        name: Which stage of the run it is.
+        config: The run's configuration.
+        events: Where its events go.
+        records: The seats' records of this run, in the panel's order.
+        deadline: When it must be done, on `time.monotonic`'s clock.
+        budget: What the run's limits leave for it.
+        calls: The bill; it begins with the attempts of a process that died.
+    """
+
+    name: StageName
+    config: FusionConfig
+    events: EventEmitter
+    records: list[SeatRecord]
+    deadline: float
+    budget: StageBudget
+    calls: list[Call]
+
+    @classmethod
+    async def open(
+        cls, options: GraphOptions, state: FusionState, runtime: Runtime[FusionConfig], name: StageName
+    ) -> Self:
+        """Open the judge's or the synthesizer's stage."""
+        config, records, judgement = (
+            options.config_for(runtime, state["run"]),
+            records_of_run(state),
+            state["judgement"],
+        )
+        before = await prior_attempts(runtime)
+        owner = config.judge_or_default if name == "judge" else config.synthesizer_or_default
+        return cls(
+            name=name,
+            config=config,
+            events=EventEmitter(runtime, state["run"]),
+            records=records,
+            deadline=stage_deadline(config, name, elapsed_work(records, judgement)),
+            budget=before.stage_budget(run_ledger(config, spent_so_far(records, judgement)), name),
+            calls=before.unknown_calls(name, owner.model_name),
+        )
+
+    def limit_marks(self) -> list[str]:
+        """Return which limits the stage has run into, as marks of `degraded`."""
+        marks = ["budget_exhausted"] if self.budget.is_exhausted else []
+        return [*marks, "deadline_reached"] if time.monotonic() >= self.deadline else marks
+
+    def call_context(self, panelist: Panelist) -> CallContext:
+        """Return on whose account the stage's calls of `panelist` go."""
+        return CallContext(self.name, panelist, self.budget, self.calls)
 
 
 def panelist_ended(record: SeatRecord) -> dict[str, Any]:

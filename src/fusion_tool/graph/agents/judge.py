@@ -6,21 +6,21 @@ name nor its place sways the comparison; a resumed run sees the same order.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import json_repair
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import TypeAdapter, ValidationError
 
-from fusion_tool.budget.ledger import StageBudget
-from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, Stance, UniqueInsight
-from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model
+from fusion_tool.graph.runtime import Stage
+from fusion_tool.models.call import ModelCallError, ModelReply, call_model
 from fusion_tool.models.capabilities import Capabilities, capabilities_of, first_accepted, structured_output_methods
 from fusion_tool.models.factory import chat_model
 
@@ -168,21 +168,24 @@ def _object_in(reply: str) -> tuple[dict[str, Any], bool]:
 
 
 _SCHEMA = "report_comparison"
+_Ask = Callable[[Any, Sequence[BaseMessage]], Awaitable[ModelReply]]
 
 
 @dataclass(frozen=True)
 class JudgeTask:
-    """What every judge needs: the question, the answers, until when, and the bill.
+    """What every judge needs.
 
-    `asks_whether_settled` is whether it shall say if the question is settled, on which a further wave depends.
+    Args:
+        stage: The judge's stage.
+        question: The question.
+        answers: The answers to compare.
+        asks_whether_settled: Whether it shall say if the question is settled, on which a further wave depends.
     """
 
+    stage: Stage
     question: str
     answers: PanelAnswers
-    deadline: float
-    budget: StageBudget
     asks_whether_settled: bool = False
-    rows: list[Call] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -193,8 +196,8 @@ class JudgeResult:
     truncated: bool
 
 
-async def compare_answers(task: JudgeTask, panelist: Panelist) -> JudgeResult:
-    """The comparison by `panelist`.
+async def compare_answers(task: JudgeTask, panelist: Panelist, deadline: float) -> JudgeResult:
+    """Ask `panelist` for the comparison, until `deadline` on `time.monotonic`'s clock.
 
     A window that is known is kept to; one that turns out too small gets half the material, once.
 
@@ -204,19 +207,19 @@ async def compare_answers(task: JudgeTask, panelist: Panelist) -> JudgeResult:
     """
     model = await chat_model(panelist)
     capabilities = capabilities_of(panelist, model)
-    account = CallContext("judge", panelist, task.budget, task.rows)
+    ask = partial(call_model, account=task.stage.call_context(panelist), deadline=deadline)
     others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce), capabilities)))
     answers = task.answers.truncated(answer_room(capabilities, panelist, others))
     try:
-        return await _compare_once(model, capabilities, task, answers, account)
+        return await _compare_once(model, capabilities, task, answers, ask)
     except ModelCallError as failed:
         if failed.fault.reason != "context_overflow":
             raise
-        return await _compare_once(model, capabilities, task, answers.truncated(answers.size // 2), account)
+        return await _compare_once(model, capabilities, task, answers.truncated(answers.size // 2), ask)
 
 
 async def _compare_once(
-    model: Any, capabilities: Capabilities, task: JudgeTask, answers: PanelAnswers, account: CallContext
+    model: Any, capabilities: Capabilities, task: JudgeTask, answers: PanelAnswers, ask: _Ask
 ) -> JudgeResult:
     prompt, letters = _prompt(task, answers, capabilities), list(answers.letters)
     statements = answers.statements() if capabilities.small else ()
@@ -224,15 +227,13 @@ async def _compare_once(
     ways = structured_output_methods(
         model, _SCHEMA, wanted, takes_schema=capabilities.json_schema, tools=capabilities.tools and not statements
     )
-    reply, way = await first_accepted(
-        ways, lambda way: call_model(way, prompt, account=account, deadline=task.deadline)
-    )
+    reply, way = await first_accepted(ways, lambda way: ask(way, prompt))
     try:
         return JudgeResult(_parse_whole(reply), answers.is_truncated)
     except InvalidReplyError as error:
         said = AIMessage(reply.text or str(reply.message.tool_calls))
         correction = HumanMessage(render("judge_retry", error=error, shape=_shape(task, answers)))
-        retried = await call_model(way, [*prompt, said, correction], account=account, deadline=task.deadline)
+        retried = await ask(way, [*prompt, said, correction])
         return JudgeResult(_parse_whole(retried), answers.is_truncated)
 
 

@@ -1,39 +1,45 @@
 """One synthesizer's attempt at the answer: packed to its window, streamed where somebody listens."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from fusion_tool.budget.ledger import StageBudget
-from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents import panelist
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room
 from fusion_tool.graph.prompts import render, section
-from fusion_tool.graph.runtime import EventEmitter
+from fusion_tool.graph.runtime import Stage
 from fusion_tool.graph.state import Run
 from fusion_tool.grounding.citations import CitationStream, number_citations_in_json
-from fusion_tool.models.call import CallContext, ModelCallError, call_model
+from fusion_tool.models.call import ModelCallError, ModelReply, call_model
 from fusion_tool.models.capabilities import capabilities_of, first_accepted, structured_output_methods
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
 from fusion_tool.tools.untrusted import fence
 
+_Ask = Callable[..., Awaitable[ModelReply]]
+
 
 @dataclass(frozen=True)
 class SynthesisTask:
-    """What every attempt needs: run, analysis (`None` where there is none), answers, until when, and the bill."""
+    """What every attempt needs.
 
+    Args:
+        stage: The synthesizer's stage.
+        run: The run: question, context, and how the answer is wanted.
+        analysis: The judge's; `None` where there is none.
+        answers: The panel's answers.
+    """
+
+    stage: Stage
     run: Run
     analysis: dict[str, Any] | None
     answers: PanelAnswers
-    deadline: float
-    budget: StageBudget
-    events: EventEmitter
-    rows: list[Call] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class DeltaEmitter:
     """One attempt's stream: ids become numbers on the way, and what was never retrieved is dropped."""
 
     def __init__(self, task: SynthesisTask, attempt: int) -> None:
-        self._progress, self._attempt = task.events, attempt
+        self._progress, self._attempt = task.stage.events, attempt
         self._sources, self._is_json = task.answers.sources, task.run["answer_schema"] is not None
         self._stream = CitationStream(self._sources)
 
@@ -68,8 +74,8 @@ class DeltaEmitter:
             self._progress.emit("synthesis.delta", text=text, attempt=self._attempt)
 
 
-async def write_answer(task: SynthesisTask, panelist: Panelist, attempt: int) -> Draft:
-    """The answer by `panelist`.
+async def write_answer(task: SynthesisTask, panelist: Panelist, attempt: int, deadline: float) -> Draft:
+    """Ask `panelist` for the answer, until `deadline` on `time.monotonic`'s clock.
 
     A window that is known is kept to; one that turns out too small gets half the material, once.
 
@@ -78,44 +84,40 @@ async def write_answer(task: SynthesisTask, panelist: Panelist, attempt: int) ->
     """
     model = await chat_model(panelist)
     capabilities = capabilities_of(panelist, model)
-    account = CallContext("synthesizer", panelist, task.budget, task.rows)
+    ask = partial(call_model, account=task.stage.call_context(panelist), deadline=deadline)
     if capabilities.small and not task.run["answer_schema"]:
-        text = await _write_claims(model, task, account)
+        text = await _write_claims(model, task, ask)
         DeltaEmitter(task, attempt).finish(text)
         return Draft(text)
     others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce))))
     answers = task.answers.truncated(answer_room(capabilities, panelist, others))
     try:
-        return await _write_once(model, task, answers, account, attempt)
+        return await _write_once(model, task, answers, ask, attempt)
     except ModelCallError as failed:
         if failed.fault.reason != "context_overflow":
             raise
-        return await _write_once(model, task, answers.truncated(answers.size // 2), account, attempt)
+        return await _write_once(model, task, answers.truncated(answers.size // 2), ask, attempt)
 
 
-async def _write_once(
-    model: Any, task: SynthesisTask, answers: PanelAnswers, account: CallContext, attempt: int
-) -> Draft:
+async def _write_once(model: Any, task: SynthesisTask, answers: PanelAnswers, ask: _Ask, attempt: int) -> Draft:
     prompt, deltas = _prompt(task, answers), DeltaEmitter(task, attempt)
     wanted = task.run["answer_schema"]
-    on_delta = deltas.feed if task.events.is_watched and not wanted else None
+    on_delta = deltas.feed if task.stage.events.is_watched and not wanted else None
     ways = structured_output_methods(model, "answer", wanted, takes_schema=None, tools=False) if wanted else [model]
-    reply, _ = await first_accepted(
-        ways, lambda way: call_model(way, prompt, account=account, deadline=task.deadline, on_delta=on_delta)
-    )
+    reply, _ = await first_accepted(ways, lambda way: ask(way, prompt, on_delta=on_delta))
     deltas.finish(reply.text if wanted else "")
     return Draft(reply.text, reply.truncated, answers.is_truncated)
 
 
-async def _write_claims(model: Any, task: SynthesisTask, account: CallContext) -> str:
+async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask) -> str:
     """A small model's answer: claims over the panel's own claims, each of which carries its source on."""
     notes, question = task.answers.cited_lines(), task.run["question"]
     if not notes:
         plain = [HumanMessage(f"{task.answers.plain_answers()}\n\nQuestion: {question}")]
-        return (await call_model(model, plain, account=account, deadline=task.deadline)).text
+        return (await ask(model, plain)).text
     bound = model.bind(response_format=panelist.response_format(len(notes)))
     prompt = panelist.claims_prompt(question, notes, nonce=task.answers.nonce)
-    reply = await call_model(bound, prompt, account=account, deadline=task.deadline)
+    reply = await ask(bound, prompt)
     text = panelist.claims_to_text(reply.text, notes)
     if text is None:
         raise ModelCallError(Fault("invalid_output", "no claim could be read from the reply"))

@@ -5,7 +5,6 @@ What fails here costs the analysis, never the answers.
 
 import logging
 import time
-from dataclasses import replace
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -13,22 +12,13 @@ from langgraph.types import Command
 
 from fusion_tool.budget.ledger import Spent
 from fusion_tool.budget.usage import Call, Usage
-from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import PanelFailed
-from fusion_tool.graph.agents.answers import PanelAnswers, panel_answers
+from fusion_tool.graph.agents.answers import panel_answers
 from fusion_tool.graph.agents.judge import JudgeResult, JudgeTask, compare_answers
-from fusion_tool.graph.limits import (
-    elapsed_work,
-    limit_marks,
-    run_ledger,
-    share_of_deadline,
-    spent_so_far,
-    stage_deadline,
-    wave_seconds,
-)
-from fusion_tool.graph.resume import prior_attempts
-from fusion_tool.graph.runtime import EventEmitter, GraphOptions
-from fusion_tool.graph.state import FusionState, SeatAssignment, SeatRecord, StageRecord, answer_key, records_of_run
+from fusion_tool.graph.limits import elapsed_work, share_of_deadline, wave_seconds
+from fusion_tool.graph.runtime import EventEmitter, GraphOptions, Stage
+from fusion_tool.graph.state import FusionState, SeatAssignment, SeatRecord, StageRecord, answer_key
 from fusion_tool.graph.strategies import decide_early, follow_up_assignments, is_settled, needs_judge, seat_assignments
 from fusion_tool.models import health
 from fusion_tool.models.faults import scrub
@@ -47,9 +37,10 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     Raises:
         PanelFailed: Fewer than `limits.min_answers` seats gave a usable answer, and no more are to be asked.
     """
-    config, records, answers = options.config_for(runtime, state["run"]), records_of_run(state), panel_answers(state)
-    progress, strategy, answered = EventEmitter(runtime, state["run"]), state["plan"]["strategy"], len(answers.records)
-    progress.emit("panel.closed", answered=answered, failed=len(records) - answered)
+    stage = await Stage.open(options, state, runtime, "judge")
+    config, records, answers = stage.config, stage.records, panel_answers(state)
+    strategy, answered = state["plan"]["strategy"], len(answers.records)
+    stage.events.emit("panel.closed", answered=answered, failed=len(records) - answered)
     before = state["judgement"] or _NOTHING
     seats, late = _next_seats(state, config, records)
     if answered < config.limits.min_answers and not seats:
@@ -61,9 +52,9 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     wanted = seat_assignments(config, seats, answers)
     if not needs_judge(strategy, answered, is_closed=standing.is_closed, is_last=not seats):
         return _next_step({**before, "degraded": late}, wanted)
-    task = await _open_task(state, runtime, config, answers, asks_settled=bool(seats))
-    result, judgement = await _run_judge(task, config, before)
-    _emit_result(progress, result)
+    task = JudgeTask(stage, state["run"]["question"], answers, asks_whether_settled=bool(seats))
+    result, judgement = await _run_judge(task, before)
+    _emit_result(stage.events, result)
     if result and is_settled(strategy, result.analysis):
         alone = answer_key(answers.records[0]) if answered == 1 else None
         return _next_step({**judgement, "output": None} if alone else judgement, [], alone)
@@ -89,48 +80,28 @@ def _next_seats(state: FusionState, config: FusionConfig, records: list[SeatReco
     return (waves[0], []) if seconds > 0 else ([], ["deadline_reached"])
 
 
-async def _open_task(
-    state: FusionState,
-    runtime: Runtime[FusionConfig],
-    config: FusionConfig,
-    answers: PanelAnswers,
-    *,
-    asks_settled: bool,
-) -> JudgeTask:
-    records, judgement, before = records_of_run(state), state["judgement"], await prior_attempts(runtime)
-    return JudgeTask(
-        question=state["run"]["question"],
-        answers=answers,
-        deadline=stage_deadline(config, "judge", elapsed_work(records, judgement)),
-        budget=before.stage_budget(run_ledger(config, spent_so_far(records, judgement)), "judge"),
-        asks_whether_settled=asks_settled,
-        rows=before.unknown_calls("judge", config.judge_or_default.model_name),
-    )
-
-
-async def _run_judge(
-    task: JudgeTask, config: FusionConfig, before: StageRecord
-) -> tuple[JudgeResult | None, StageRecord]:
+async def _run_judge(task: JudgeTask, before: StageRecord) -> tuple[JudgeResult | None, StageRecord]:
     """What the judge finds, and the stage's record: the bills of all waves, the last wave's product."""
     started = time.monotonic()
-    result = await _first_result(task, config.judge_or_default)
-    spent = Spent(before["spent"][0], int(before["spent"][1])) + task.budget.spent
+    result = await _first_result(task)
+    spent = Spent(before["spent"][0], int(before["spent"][1])) + task.stage.budget.spent
     return result, StageRecord(
         output=result.analysis.analysis if result else None,
-        calls=[*before["calls"], *(row.model_dump() for row in task.rows)],
+        calls=[*before["calls"], *(row.model_dump() for row in task.stage.calls)],
         spent=list(spent),
         seconds=round(before["seconds"] + time.monotonic() - started, 3),
         degraded=_degradations(result, task),
     )
 
 
-async def _first_result(task: JudgeTask, judge_: Panelist) -> JudgeResult | None:
+async def _first_result(task: JudgeTask) -> JudgeResult | None:
     """The comparison by the judge or, where it gives none, by its fallbacks."""
+    judge_ = task.stage.config.judge_or_default
     models = (judge_.model, *judge_.fallbacks)
     for tried, panelist in enumerate(health.by_availability(with_model(judge_, name) for name in models)):
-        part = replace(task, deadline=share_of_deadline(task.deadline, len(models) - tried))
+        deadline = share_of_deadline(task.stage.deadline, len(models) - tried)
         try:
-            return await compare_answers(part, panelist)
+            return await compare_answers(task, panelist, deadline)
         except Exception as error:  # noqa: BLE001 - the panel's answers are paid for; no judge may lose them
             _log.warning("the judge %s gave no analysis: %s", panelist.model_name, scrub(str(error)))
     return None
@@ -147,7 +118,7 @@ def _emit_result(events: EventEmitter, result: JudgeResult | None) -> None:
 
 def _degradations(result: JudgeResult | None, task: JudgeTask) -> list[str]:
     if result is None:
-        return ["analysis_unavailable", *limit_marks(task.budget, task.deadline)]
+        return ["analysis_unavailable", *task.stage.limit_marks()]
     return ["answers_packed"] if result.truncated else []
 
 
