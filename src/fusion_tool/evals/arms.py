@@ -130,12 +130,6 @@ class Arm:
         later = () if self.config.strategy == "solo" else (self.config.synthesizer_or_default,)
         return tuple(dict.fromkeys((*seats, *later)))
 
-    @property
-    def has_tools(self) -> bool:
-        """Whether its seats have any."""
-        config = self.config
-        return config is not None and bool(config.search or config.documents or config.bash != "off")
-
 
 def parse_arms(specs: list[str], overrides: Mapping[str, Any] | None = None) -> list[Arm]:
     """The arms that `specs` describe, in their order.

@@ -11,7 +11,7 @@ from statistics import fmean
 
 from pydantic import BaseModel, ConfigDict
 
-from fusion_tool.evals.graders.reference import Match, match_reference
+from fusion_tool.evals.graders.reference import match_reference
 from fusion_tool.evals.graders.rubric import Verdict
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.rows import AnswerRow, digest
@@ -137,12 +137,6 @@ def score_rubric(
 
 def _pass_rate(rubric: Iterable[Criterion], met: Mapping[str, bool]) -> float | None:
     return _mean(float(met[c.id] == (c.weight >= 0)) for c in rubric if c.id in met)
-
-
-def score_reference(task: Task, match: Match, *, refused: bool = False) -> TaskScore:
-    """The score of one answer to a task with a reference: 1 where it is right, else 0; refused, none."""
-    score = None if refused else float(match.right)
-    return TaskScore(task=task.id, domain=task.domain, score=score, refused=refused)
 
 
 def score_arm(scores: Iterable[TaskScore]) -> ArmScore:

@@ -55,21 +55,6 @@ class Outcome(NamedTuple):
     output_tokens: int | None
     at: float
 
-    @classmethod
-    def now(  # noqa: PLR0913 - one for each column
-        cls,
-        model: str,
-        reason: Reason | None,
-        *,
-        seconds: float,
-        first_token_seconds: float | None = None,
-        cost_usd: float | None = None,
-        input_tokens: int | None = None,
-        output_tokens: int | None = None,
-    ) -> "Outcome":
-        """The outcome of a call that has just ended."""
-        return cls(model, reason, seconds, first_token_seconds, cost_usd, input_tokens, output_tokens, time.time())
-
 
 def health_key(panelist: Panelist) -> str | None:
     """The name under which a panelist's calls are remembered: its model's, with the endpoint where it has its own.

@@ -17,10 +17,10 @@ from fusion_tool.config.storage import make_private, make_private_folder, try_lo
 from fusion_tool.evals import storage
 from fusion_tool.evals.storage import Journal
 from fusion_tool.models import outcomes
-from fusion_tool.models.outcomes import Outcome
 from fusion_tool.testing import fake_config
 from fusion_tool.tools import caching
 from fusion_tool.tools.documents.index import open_index
+from tests.unit.outcomes import outcome
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
 
@@ -47,7 +47,7 @@ async def index(folder):
 
 
 async def remember(_):
-    outcomes.append(outcomes.default_path(), [Outcome.now("x:y", None, seconds=1.0)])
+    outcomes.append(outcomes.default_path(), [outcome("x:y")])
 
 
 async def keep_result(_):

@@ -40,7 +40,7 @@ def test_each_form_is_a_configuration_named_by_its_text(spec, kind, strategy, mo
     arm = parsed(spec)
     assert (arm.name, arm.kind, arm.config.strategy) == (spec, kind, strategy)
     assert [seat.model for seat in arm.config.panel] == models
-    assert arm.has_tools
+    assert arm.config.search
 
 
 def test_self_fusion_is_judged_and_written_by_the_same_model():
@@ -59,7 +59,6 @@ def test_a_name_goes_before_the_form():
 
 def test_tools_are_turned_off_for_one_arm():
     arm = parsed(f"solo:{MODEL},tools=off")
-    assert not arm.has_tools
     assert (arm.config.search, arm.config.bash) == (None, "off")
 
 
@@ -82,7 +81,7 @@ def test_a_recording_asks_nobody_and_one_of_panels_judge_and_synthesizer_alone()
     assert (parsed("replay:said.jsonl").config, parsed("replay:said.jsonl").models) == (None, ())
     over = parsed(f"replay:panels.jsonl,synthesizer={MODEL}")
     assert [one.model for one in over.models] == [MODEL]
-    assert not over.has_tools
+    assert (over.config.search, over.config.documents, over.config.bash) == (None, None, "off")
 
 
 WRONG = [

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.evals.graders.reference import Match
 from fusion_tool.evals.graders.rubric import Verdict
-from fusion_tool.evals.scoring import TaskScore, rubric_score, score_arm, score_reference, score_rubric
+from fusion_tool.evals.scoring import TaskScore, rubric_score, score_arm, score_rubric
 from fusion_tool.evals.tasks import Criterion
 from tests.unit.evals.tasks import RUBRIC, task
 
@@ -109,9 +108,3 @@ def test_an_arms_domains_and_axes_carry_n_and_interval():
 def test_an_arm_without_scores_has_none():
     arm = score_arm([])
     assert (arm.score, arm.score_refusals_zero, arm.pass_rate, arm.domains) == (None, None, None, {})
-
-
-@pytest.mark.parametrize(("right", "refused", "score"), [(True, False, 1.0), (False, False, 0.0), (False, True, None)])
-def test_a_reference_is_met_or_not(right, refused, score):
-    found = score_reference(task(domain="art"), Match(right=right, how=None, final=None), refused=refused)
-    assert (found.score, found.refused, found.domain) == (score, refused, "art")

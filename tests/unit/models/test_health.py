@@ -16,6 +16,7 @@ from fusion_tool.models.breaker import Breaker
 from fusion_tool.models.health import by_availability, quantile, record, summarize_outcomes, switch, unavailable
 from fusion_tool.models.outcomes import Outcome, health_key
 from fusion_tool.testing import ScriptedChat
+from tests.unit.outcomes import outcome
 
 pytestmark = pytest.mark.usefixtures("fresh")
 
@@ -25,7 +26,7 @@ A, B, C = (Panelist(model=f"openrouter:v/{name}") for name in "abc")
 def fails(*panelists: Panelist, times: int = 3) -> None:
     for one in panelists:
         for _ in range(times):
-            record(Outcome.now(one.model, "rate_limited", seconds=1.0))
+            record(outcome(one.model, "rate_limited"))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ async def test_runs_with_and_without_health_work_side_by_side():
 
 
 def call(model="m", reason=None, **fields) -> Outcome:
-    return Outcome.now(model, reason, **({"seconds": 1.0} | fields))
+    return outcome(model, reason, **fields)
 
 
 def test_unknown_is_none_never_0():

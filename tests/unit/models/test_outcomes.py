@@ -17,6 +17,7 @@ from fusion_tool.models.health import load_recent_now, record, statistics, statu
 from fusion_tool.models.health import record_call as ended_call
 from fusion_tool.models.outcomes import KEEP_DAYS, Outcome, OutcomeRecorder
 from fusion_tool.testing import ScriptedChat
+from tests.unit.outcomes import outcome
 
 pytestmark = pytest.mark.usefixtures("fresh")
 
@@ -25,7 +26,7 @@ YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 
 def ended(reason=None, **fields) -> Outcome:
-    return Outcome.now(M, reason, seconds=1.0, **fields)
+    return outcome(M, reason, **fields)
 
 
 def rows(path) -> int:
@@ -137,12 +138,13 @@ async def test_a_run_learns_once_and_off_the_loop(monkeypatch):
 
 _WRITER = """
 import sys
+import time
 from fusion_tool.models import health
 from fusion_tool.models.health import note, switch
 from fusion_tool.models.outcomes import Outcome
 switch(on=True)
 for n in range(20):
-    note(Outcome.now(sys.argv[1], None, seconds=float(n)))
+    note(Outcome(sys.argv[1], None, float(n), None, None, None, None, time.time()))
     if n % 5 == 0:
         health._recorder.flush()
 """

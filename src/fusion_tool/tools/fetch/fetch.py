@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fusion_tool.tools.exclusions import blocked_by
 from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, check_content_type, read_body, sniff_content_type
 from fusion_tool.tools.fetch.guard import check_address, environment_proxy, guarded_client, to_blocked_address
-from fusion_tool.tools.fetch.page import FetchError, FetchPolicy, Page, PageText, PageWithheldError, one_line
+from fusion_tool.tools.fetch.page import FetchError, FetchPolicy, PageText, PageWithheldError, one_line
 
 if TYPE_CHECKING:
     from httpx import Cookies, Response
@@ -36,17 +36,6 @@ class _Redirect:
     url: str
     cookies: "Cookies"
     cacheable: bool
-
-
-async def fetch_page(url: str, *, policy: FetchPolicy, offset: int = 0) -> Page:
-    """Fetch `url` and give one window of its text; `fetch_text` says how, and what is raised.
-
-    Args:
-        url: An http or https address.
-        policy: What may be reached and what it may cost.
-        offset: Where the window starts, in characters of the whole text.
-    """
-    return (await fetch_text(url, policy=policy)).page(offset, tokens=policy.page_tokens)
 
 
 async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:

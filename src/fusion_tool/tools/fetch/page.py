@@ -46,7 +46,6 @@ class Page:
         title: The page's title; empty where it has none.
         text: This window's text, with a closing note where more follows.
         next_offset: Where to read on, in characters of the whole text; `None` at the end.
-        total_chars: Length of the whole text.
         cacheable: False where a response on the way said `Cache-Control: no-store`.
     """
 
@@ -54,7 +53,6 @@ class Page:
     title: str
     text: str
     next_offset: int | None
-    total_chars: int
     cacheable: bool
 
 
@@ -81,7 +79,7 @@ class PageText:
             FetchError: `offset` is not inside the text.
         """
         part, next_offset = text_window(self.text, offset=offset, tokens=tokens)
-        return Page(self.url, self.title, part, next_offset, len(self.text), self.cacheable)
+        return Page(self.url, self.title, part, next_offset, self.cacheable)
 
 
 def text_window(text: str, *, offset: int, tokens: int) -> tuple[str, int | None]:

@@ -17,6 +17,7 @@ from fusion_tool.models import outcomes as store
 from fusion_tool.models.outcomes import Outcome, default_path
 from tests.scripted_server import ScriptedServer
 from tests.unit.cli.support import fusion
+from tests.unit.outcomes import outcome
 
 A, B = "openrouter:v/a", "openrouter:v/b"
 FILE = 'panel = ["openrouter:v/a", "openrouter:v/gone"]\njudge = "openrouter:v/b"\nsynthesizer = "openrouter:v/b"\n'
@@ -27,7 +28,7 @@ def record(*outcomes: Outcome) -> None:
 
 
 def call(model: str, reason: Any = None, **fields: Any) -> Outcome:
-    return Outcome.now(model, reason, **({"seconds": 2.0} | fields))
+    return outcome(model, reason, **({"seconds": 2.0} | fields))
 
 
 def told(*arguments: str) -> dict[str, Any]:

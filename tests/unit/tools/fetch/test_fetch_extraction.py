@@ -2,7 +2,7 @@
 
 import pytest
 
-from fusion_tool.tools.fetch.fetch import fetch_page
+from fusion_tool.tools.fetch.fetch import fetch_text
 from fusion_tool.tools.fetch.page import FetchError, FetchPolicy
 from tests.unit.tools.conftest import response
 
@@ -12,7 +12,7 @@ TEXT = "Die Br\u00fccke \u00fcber den Flu\u00df wurde 1907 gebaut und ist 120 Me
 
 
 async def read(site):
-    return await fetch_page(site.url(), policy=FetchPolicy(allowed_private_hosts=site.opened))
+    return await fetch_text(site.url(), policy=FetchPolicy(allowed_private_hosts=site.opened))
 
 
 async def test_an_article_gives_title_and_text(site):

@@ -5,7 +5,7 @@ import anyio
 import pytest
 
 from fusion_tool.errors import BlockedAddress
-from fusion_tool.tools.fetch.fetch import fetch_page
+from fusion_tool.tools.fetch.fetch import fetch_text
 from fusion_tool.tools.fetch.guard import check_address
 from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchError, FetchPolicy
 from tests.unit.tools.conftest import install_resolver, redirect, response
@@ -22,7 +22,7 @@ HEXADECIMAL_AND_NAMES = {name: [["127.0.0.1"]] for name in ("localhost", "localh
 async def test_a_hostile_address_is_refused(dns, url):
     dns.answers = HEXADECIMAL_AND_NAMES
     with pytest.raises(BlockedAddress) as refusal:
-        await fetch_page(url, policy=FetchPolicy())
+        await fetch_text(url, policy=FetchPolicy())
     assert "\n" not in str(refusal.value)
 
 
@@ -30,7 +30,7 @@ async def test_a_hostile_address_is_refused(dns, url):
 async def test_a_name_with_any_address_that_is_not_public_is_refused(dns, answers):
     dns.answers["name.test"] = [answers]
     with pytest.raises(BlockedAddress):
-        await fetch_page("http://name.test/", policy=FetchPolicy())
+        await fetch_text("http://name.test/", policy=FetchPolicy())
     assert dns.lookups == ["name.test"]
 
 
@@ -49,7 +49,7 @@ async def test_a_name_that_changes_its_answer_is_looked_up_once_and_pinned(dns, 
     monkeypatch.setattr(anyio, "connect_tcp", connect)
     dns.answers["rebind.test"] = [["93.184.215.14"], ["127.0.0.1"]]
     with pytest.raises(FetchError, match="cannot connect"):
-        await fetch_page("http://rebind.test/", policy=FetchPolicy())
+        await fetch_text("http://rebind.test/", policy=FetchPolicy())
     assert reached == [("93.184.215.14", 80)]
     assert dns.lookups == ["rebind.test"]
 
@@ -64,7 +64,7 @@ async def test_nat64_of_a_public_address_is_how_ipv4_is_reached_behind_dns64(dns
     monkeypatch.setattr(anyio, "connect_tcp", connect)
     dns.answers["name.test"] = [["64:ff9b::5db8:d70e"]]
     with pytest.raises(FetchError, match="cannot connect"):
-        await fetch_page("http://name.test/", policy=FetchPolicy())
+        await fetch_text("http://name.test/", policy=FetchPolicy())
     assert reached == ["64:ff9b::5db8:d70e"]
 
 
@@ -78,7 +78,7 @@ async def test_a_resolver_that_never_answers_is_left_behind(monkeypatch):
     install_resolver(monkeypatch, stalled)
     try:
         with pytest.raises(FetchError, match=r"timed out after 0\.05 s"):
-            await fetch_page("http://slow.test/", policy=FetchPolicy(timeout=0.05))
+            await fetch_text("http://slow.test/", policy=FetchPolicy(timeout=0.05))
     finally:
         answered.set()
 
@@ -95,7 +95,7 @@ async def test_a_redirect_to_a_hostile_address_is_refused(site, dns, target):
     dns.answers = HEXADECIMAL_AND_NAMES
     site.pages["/"] = redirect(target)
     with pytest.raises((BlockedAddress, FetchError), match=r"not a public web address|broken response"):
-        await fetch_page(site.url(), policy=FetchPolicy(allowed_private_hosts=site.opened))
+        await fetch_text(site.url(), policy=FetchPolicy(allowed_private_hosts=site.opened))
     assert len(site.requests) == 1
 
 
@@ -105,7 +105,7 @@ async def test_a_redirect_to_a_name_that_turned_private_is_refused(site, dns):
     dns.answers["turn.test"] = [["10.0.0.1"]]
     site.pages["/"] = redirect("http://turn.test/")
     with pytest.raises(BlockedAddress):
-        await fetch_page(site.url(host="site.test"), policy=FetchPolicy(allowed_private_hosts=("site.test",)))
+        await fetch_text(site.url(host="site.test"), policy=FetchPolicy(allowed_private_hosts=("site.test",)))
 
 
 @pytest.mark.loopback
@@ -114,7 +114,7 @@ async def test_a_redirect_to_a_name_that_turned_private_is_refused(site, dns):
 async def test_an_opened_host_is_fetched_on_its_port(site, entry):
     site.pages["/"] = response(b"intranet")
     policy = FetchPolicy(allowed_private_hosts=(entry.format(port=site.port),))
-    assert (await fetch_page(site.url(), policy=policy)).text == "intranet"
+    assert (await fetch_text(site.url(), policy=policy)).text == "intranet"
 
 
 @pytest.mark.parametrize("opened", [("127.0.0.1:1",), ("other.test",), ("127.0.0.1.evil.test",), ("",), ("0.0.1",)])
@@ -149,7 +149,7 @@ def test_an_ipv6_host_can_be_opened(opened):
 async def test_an_excluded_domain_is_refused_before_any_lookup(dns):
     dns.answers["www.example.org"] = [["93.184.215.14"]]
     with pytest.raises(ExcludedDomainError):
-        await fetch_page("http://WWW.Example.org.:80/", policy=FetchPolicy(excluded_domains=("example.org",)))
+        await fetch_text("http://WWW.Example.org.:80/", policy=FetchPolicy(excluded_domains=("example.org",)))
     assert dns.lookups == []
 
 
@@ -158,4 +158,4 @@ async def test_an_excluded_domain_behind_a_redirect_is_refused(site):
     site.pages["/"] = redirect("http://sub.EXAMPLE.org/secret")
     policy = FetchPolicy(allowed_private_hosts=site.opened, excluded_domains=("example.org",))
     with pytest.raises(ExcludedDomainError):
-        await fetch_page(site.url(), policy=policy)
+        await fetch_text(site.url(), policy=policy)
