@@ -140,11 +140,11 @@ _WRITER = """
 import sys
 import time
 from fusion_tool.models import health
-from fusion_tool.models.health import note, switch
+from fusion_tool.models.health import record, switch
 from fusion_tool.models.outcomes import Outcome
 switch(on=True)
 for n in range(20):
-    note(Outcome(sys.argv[1], None, float(n), None, None, None, None, time.time()))
+    record(Outcome(sys.argv[1], None, float(n), None, None, None, None, time.time()))
     if n % 5 == 0:
         health._recorder.flush()
 """
