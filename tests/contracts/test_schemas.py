@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fusion_tool import FusionResult, build_graph
+from fusion_tool import FusionConfig, FusionResult, build_graph
 from tests.contracts.snapshots import matches
 
 RESULT = {
@@ -79,6 +79,14 @@ def test_the_results_schema_is_the_reviewed_one():
 def test_the_contexts_schema_is_the_reviewed_one():
     schema = build_graph().get_context_jsonschema()
     assert matches("schemas/context.json", json.dumps(schema, indent=2, sort_keys=True))
+
+
+CONFIG = FusionConfig.model_json_schema()
+
+
+@pytest.mark.parametrize("owner", [CONFIG, *CONFIG["$defs"].values()], ids=lambda owner: owner["title"])
+def test_every_setting_is_described(owner):
+    assert [name for name, field in owner["properties"].items() if not field.get("description")] == []
 
 
 def test_studio_asks_for_a_model_by_name():

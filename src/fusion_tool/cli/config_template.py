@@ -3,9 +3,7 @@
 Prose begins with `# `, a setting with `#` alone: taking away the latter sets it.
 """
 
-import inspect
 import json
-import re
 import textwrap
 from typing import Any
 
@@ -43,16 +41,15 @@ _EXAMPLES: dict[str, Any] = {
 }
 """For settings without a default."""
 
-_A_NUMBER = 1
-"""For one that has no example of its own yet: `init` must not fail for that."""
+_FALLBACK_EXAMPLE = 1
+"""For settings without a default and without an example: `init` must not fail for that."""
 
-_OFF = {"search": "Without the web tools: search = false, in place of this table."}
-_ARGUMENT = re.compile(r"^    (\w+): (.+(?:\n        .+)*)", re.MULTILINE)
+_OFF = {"search": "That line takes the place of this table."}
 _WIDTH = 118
 
 
 def template() -> str:
-    """The file's text; it loads as it is, and with every setting taken in."""
+    """Return the file's text; it loads as it is, and with every setting taken in."""
     presets = "\n".join(f"#   {name:9} {preset_description(name)}" for name in preset_names())
     head = _HEAD.format(presets=presets, default=DEFAULT_PRESET)
     defaults = {name: field.get_default() for name, field in FusionConfig.model_fields.items()}
@@ -64,13 +61,11 @@ def template() -> str:
 
 
 def _setting(owner: type[BaseModel], name: str, value: str) -> str:
-    return f"{_prose(_setting_texts(owner).get(name, ''))}#{name} = {value}\n"
+    return f"{_prose(setting_text(owner, name))}#{name} = {value}\n"
 
 
 def _table(name: str, value: BaseModel) -> str:
-    about = _setting_texts(FusionConfig).get(name, "") + " " + _OFF.get(name, "")
-    if not _setting_texts(type(value)):  # its settings are told in its summary
-        about = " ".join(str(inspect.getdoc(type(value))).split()) + " " + _OFF.get(name, "")
+    about = f"{setting_text(FusionConfig, name)} {_OFF.get(name, '')}"
     rows = [_setting(type(value), field, _to_toml(field, getattr(value, field))) for field in type(value).model_fields]
     return f"{_prose(about)}#[{name}]\n{''.join(rows)}"
 
@@ -79,26 +74,24 @@ def _panel() -> str:
     first, *others = preset(DEFAULT_PRESET).panel
     settings = [_setting(Panelist, name, _to_toml(name, getattr(first, name))) for name in Panelist.model_fields]
     rows = [f"#[[panel]]\n#model = {json.dumps(seat.model_name)}\n" for seat in others]
-    about = (
-        f"{_setting_texts(FusionConfig)['panel']} It replaces a preset's, judge and writer too. One [[panel]] a seat:"
-    )
+    about = f"{setting_text(FusionConfig, 'panel')} It replaces a preset's, judge and writer too. One [[panel]] a seat:"
     return "\n".join([f"{_prose(about)}#[[panel]]\n{''.join(settings)}", *rows])
 
 
 def _to_toml(name: str, value: Any) -> str:
-    """A value in TOML; the default preset's where a role has no default."""
+    """Return a value in TOML; the default preset's where a role has no default."""
     if value is None and name in ("judge", "synthesizer"):
         role: Panelist = getattr(preset(DEFAULT_PRESET), name)
         return f"{{ model = {json.dumps(role.model_name)} }}"
-    return json.dumps(_EXAMPLES.get(name, _A_NUMBER) if value is None else value)
+    return json.dumps(_EXAMPLES.get(name, _FALLBACK_EXAMPLE) if value is None else value)
 
 
-def _setting_texts(owner: type[BaseModel]) -> dict[str, str]:
-    """What the class's docstring says of each setting."""
-    return {name: " ".join(text.split()) for name, text in _ARGUMENT.findall(str(inspect.getdoc(owner)))}
+def setting_text(owner: type[BaseModel], name: str) -> str:
+    """Return what a setting means, on one line; empty where Python's sources are not installed."""
+    return " ".join((owner.model_fields[name].description or "").split())
 
 
 def _prose(text: str) -> str:
-    # A table's summary is Python's prose: double backticks are of no use in a file for people.
+    # Backticks are markup for pages; in a file for people a quotation mark says the same.
     plain = text.replace("`", "'").strip()
     return "".join(f"{row}\n" for row in textwrap.wrap(plain, _WIDTH, initial_indent="# ", subsequent_indent="# "))

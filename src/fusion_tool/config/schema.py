@@ -17,7 +17,7 @@ from fusion_tool.errors import ConfigError, RecursionRefused
 class ConfigModel(BaseModel):
     """The base of every part of a configuration."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     if not TYPE_CHECKING:  # the type checker keeps pydantic's typed constructor
 
@@ -48,31 +48,28 @@ _PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litel
 
 
 class Panelist(ConfigModel):
-    """One model in one role: a seat of the panel, the judge, or the synthesizer.
-
-    Args:
-        model: `"provider:model"`, or any LangChain `BaseChatModel` instance.
-        seat: The label under which the result lists it; by default the model's short name.
-        temperature: Sampling temperature; `None` leaves the provider's default.
-        seed: Sampling seed, where the provider takes one.
-        reasoning: Reasoning effort, for OpenAI and OpenRouter models.
-        max_tokens: Upper bound of the answer, in tokens.
-        max_input_tokens: The model's context window, in tokens, where its profile does not say.
-        base_url: An OpenAI-compatible endpoint (vLLM, llama.cpp, LiteLLM, ...).
-        api_key_env: The environment variable that holds this endpoint's key.
-        fallbacks: Models asked in order when this one gives no usable answer.
-    """
+    """One model in one role: a seat of the panel, the judge, or the synthesizer."""
 
     model: Annotated[Any, WithJsonSchema({"type": "string"})]
+    """`"provider:model"`, or any LangChain `BaseChatModel` instance."""
     seat: str | None = Field(default=None, min_length=1, max_length=64)
+    """The label under which the result lists it; by default the model's short name."""
     temperature: float | None = Field(default=None, ge=0, le=2)
+    """Sampling temperature; `None` leaves the provider's default."""
     seed: int | None = None
+    """Sampling seed, where the provider takes one."""
     reasoning: Literal["minimal", "low", "medium", "high"] | None = None
+    """Reasoning effort, for OpenAI and OpenRouter models."""
     max_tokens: int | None = Field(default=None, ge=1)
+    """Upper bound of the answer, in tokens."""
     max_input_tokens: int | None = Field(default=None, ge=64)
+    """The model's context window, in tokens, where its profile does not say."""
     base_url: str | None = None
+    """An OpenAI-compatible endpoint (vLLM, llama.cpp, LiteLLM, ...)."""
     api_key_env: str | None = None
+    """The environment variable that holds this endpoint's key."""
     fallbacks: tuple[str, ...] = ()
+    """Models asked in order when this one gives no usable answer."""
 
     @model_validator(mode="before")
     @classmethod
@@ -133,59 +130,50 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Limits(ConfigModel):
-    """What a run may take.
-
-    Args:
-        usd: US dollars of model calls; no call is made that could pass it.
-        tokens: Tokens of model calls, prompts and answers together; likewise.
-        seconds: Deadline of the whole run.
-        seat_seconds: Deadline of one seat; by default what the run's own leaves to the panel.
-        quorum: Usable answers after which the panel closes; `None` waits for every seat.
-        grace_seconds: How long late seats may still answer once the quorum is reached.
-        min_answers: Usable answers below which the run fails.
-    """
+    """What a run may take."""
 
     usd: Positive | None = None
+    """US dollars of model calls; no call is made that could pass it."""
     tokens: int | None = Field(default=None, ge=1)
+    """Tokens of model calls, prompts and answers together; likewise."""
     seconds: Positive = 180.0
+    """Deadline of the whole run."""
     seat_seconds: Positive | None = None
+    """Deadline of one seat; by default what the run's own leaves to the panel."""
     quorum: int | None = Field(default=None, ge=1, le=8)
+    """Usable answers after which the panel closes; `None` waits for every seat."""
     grace_seconds: float = Field(default=5.0, ge=0)
+    """How long late seats may still answer once the quorum is reached."""
     min_answers: int = Field(default=1, ge=1, le=8)
+    """Usable answers below which the run fails."""
 
 
 class Search(ConfigModel):
-    """Web search: the providers, asked in order until one answers.
-
-    `cache_seconds` keeps results across runs for that long; `None` keeps none.
-    """
+    """Web search: the providers, asked in order until one answers."""
 
     providers: tuple[SearchProvider, ...] = Field(default=("duckduckgo",), min_length=1)
+    """The providers, asked in order until one answers."""
     cache_seconds: int | None = Field(default=None, ge=1)
+    """Seconds for which results are kept across runs; `None` keeps none."""
 
 
 class Fetch(ConfigModel):
-    """Page reading.
-
-    `allowed_private_hosts` opens named hosts (`"wiki.corp"`, `"127.0.0.1:8080"`) for intranets. `cache_seconds` keeps
-    pages across runs for that long, but those served with `no-store`; `None` keeps none.
-    """
+    """How pages are fetched."""
 
     allowed_private_hosts: tuple[str, ...] = ()
+    """Hosts of an intranet that may be read all the same (`"wiki.corp"`, `"127.0.0.1:8080"`)."""
     cache_seconds: int | None = Field(default=None, ge=1)
+    """Seconds for which pages are kept across runs, except those served with `no-store`; `None` keeps none."""
 
 
 class Documents(ConfigModel):
-    """A folder of the user's own texts that the seats may search.
-
-    Args:
-        path: The folder.
-        send_to: Whose models may see excerpts of it, and answers made from them: `any`, or only `local` ones, which
-            run on this machine.
-    """
+    """A folder of the user's own texts that the seats may search."""
 
     path: Path
+    """The folder."""
     send_to: Literal["any", "local"] = "any"
+    """Whose models may see excerpts of it, and answers made from them: `any`, or only `local` ones, which run on this
+    machine."""
 
     @model_validator(mode="before")
     @classmethod
@@ -194,62 +182,59 @@ class Documents(ConfigModel):
 
 
 class FusionConfig(ConfigModel):
-    """A run's whole configuration.
-
-    Args:
-        panel: 1 to 8 panelists; a string stands for a panelist with that model. The same model may sit twice.
-        judge: Compares the answers; by default the panel's first model.
-        synthesizer: Writes the answer; by default the judge.
-        strategy: `panel` asks every seat; `solo` the first alone; `cascade` the first two, and the rest only where
-            they disagree; `chain` one after the other, cheapest first, until an answer is good enough; `auto` lets
-            the router choose models and strategy by the question.
-        limits: Dollars, tokens, time and quorum.
-        search: Web tools' search providers; `None` (in TOML `search = false`) turns the web tools off.
-        fetch: Page reading.
-        documents: A folder of the user's own texts that the seats may search; a path is enough.
-        bash: The sandboxed shell: `auto` where it works, `sandbox` requires it, `off`.
-        max_tool_calls: Tool calls a seat may make before it must answer.
-        excluded_domains: Sites that no search, fetch or redirect may touch, with their subdomains.
-        blocked_fragments: Pages and results that contain one of these texts are dropped.
-        follow_up: Ask once more, with pointed questions, about what the judge finds disputed or missing.
-        quality: Under `auto`, what share of the best allowed model's score in the question's domain is good enough.
-        candidates: Under `auto`, the models to choose from: all that the set keys open (`keyed`), or the `configured`
-            ones alone, fallbacks included; a hosted caller's `auto` has those alone.
-        privacy: `local` lets nothing of the question leave this machine.
-        deny: Models that no role may use, as patterns of `vendor/model` or `provider:model` (`"anthropic/*"`).
-        require_open_weights: Use only models whose weights are open.
-        cache: Give the stored result where the same question was asked with the same configuration on the same day.
-        hedge: The share of extra calls, at most, that may go to a seat's fallback when its model is slow to begin.
-        health: Remember how models fared in the user's data folder, so that fallbacks and router avoid failing ones.
-        trace_content: Show prompts and answers to tracers such as LangSmith; without it they see only shape and cost.
-        allow_unpriced: Let models without a known price run under `limits.usd`; their cost is then not counted.
-        summary_tokens: Upper bound of what the tool hands back to the calling agent, in tokens.
-    """
+    """A run's whole configuration."""
 
     panel: tuple[Panelist, ...] = Field(min_length=1, max_length=8)
+    """1 to 8 panelists; a string stands for a panelist with that model. The same model may sit twice."""
     judge: Panelist | None = None
+    """Compares the answers; by default the panel's first model."""
     synthesizer: Panelist | None = None
+    """Writes the answer; by default the judge."""
     strategy: Strategy = "panel"
+    """`panel` asks every seat; `solo` the first alone; `cascade` the first two, and the rest only where they disagree;
+    `chain` one after the other, cheapest first, until an answer is good enough; `auto` lets the router choose models
+    and strategy by the question."""
     limits: Limits = Limits()
+    """Dollars, tokens, time and quorum."""
     search: Search | None = Search()
+    """Web tools' search providers; `None` (in TOML `search = false`) turns the web tools off."""
     fetch: Fetch = Fetch()
+    """Page reading."""
     documents: Documents | None = None
+    """A folder of the user's own texts that the seats may search; a path is enough."""
     bash: Literal["auto", "sandbox", "off"] = "auto"
+    """The sandboxed shell: `auto` where it works, `sandbox` requires it, `off`."""
     max_tool_calls: int = Field(default=4, ge=0, le=64)
+    """Tool calls a seat may make before it must answer."""
     excluded_domains: tuple[str, ...] = ()
+    """Sites that no search, fetch or redirect may touch, with their subdomains."""
     blocked_fragments: tuple[str, ...] = ()
+    """Pages and results that contain one of these texts are dropped."""
     follow_up: bool = False
+    """Ask once more, with pointed questions, about what the judge finds disputed or missing."""
     quality: float = Field(default=0.95, gt=0, le=1)
+    """Under `auto`, what share of the best allowed model's score in the question's domain is good enough."""
     candidates: Literal["keyed", "configured"] = "keyed"
+    """Under `auto`, the models to choose from: all that the set keys open (`keyed`), or the `configured` ones alone,
+    fallbacks included; a hosted caller's `auto` has those alone."""
     privacy: Literal["any", "local"] = "any"
+    """`local` lets nothing of the question leave this machine."""
     deny: tuple[str, ...] = ()
+    """Models that no role may use, as patterns of `vendor/model` or `provider:model` (`"anthropic/*"`)."""
     require_open_weights: bool = False
+    """Use only models whose weights are open."""
     cache: bool = False
+    """Give the stored result where the same question was asked with the same configuration on the same day."""
     hedge: float | None = Field(default=None, gt=0, le=1)
+    """The share of extra calls, at most, that may go to a seat's fallback when its model is slow to begin."""
     health: bool = True
+    """Remember how models fared in the user's data folder, so that fallbacks and router avoid failing ones."""
     trace_content: bool = True
+    """Show prompts and answers to tracers such as LangSmith; without it they see only shape and cost."""
     allow_unpriced: bool = False
+    """Let models without a known price run under `limits.usd`; their cost is then not counted."""
     summary_tokens: int = Field(default=1500, ge=100)
+    """Upper bound of what the tool hands back to the calling agent, in tokens."""
 
     @field_validator("search", mode="before")
     @classmethod

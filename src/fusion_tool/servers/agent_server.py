@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from fusion_tool.config.choices import Strategy
 from fusion_tool.config.loading import load_config_file, resolve_config
 from fusion_tool.config.presets import OLLAMA, preset, preset_names
-from fusion_tool.config.schema import FusionConfig
+from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.errors import ConfigError
 from fusion_tool.servers.overrides import OPERATOR_ONLY, apply_overrides
 
@@ -20,16 +20,21 @@ OFFERED = tuple(name for name in preset_names() if name != OLLAMA)
 """The presets that are data: a client may choose them without anything being read or asked for."""
 
 
+def _meaning(owner: type[BaseModel], name: str) -> Any:
+    """Return a field that may be left out, with the text of the setting that it overrides."""
+    return Field(default=None, description=owner.model_fields[name].description)
+
+
 class WishedLimits(BaseModel):
     """Limits within the operator's; left out, they are the operator's."""
 
-    usd: float | None = Field(default=None, description="US dollars of model calls.")
-    tokens: int | None = Field(default=None, description="Tokens of model calls, prompts and answers together.")
-    seconds: float | None = Field(default=None, description="Deadline of the whole run.")
-    seat_seconds: float | None = Field(default=None, description="Deadline of one seat.")
-    quorum: int | None = Field(default=None, description="Usable answers after which the panel closes.")
-    grace_seconds: float | None = Field(default=None, description="How long late seats may still answer then.")
-    min_answers: int | None = Field(default=None, description="Usable answers below which the run fails.")
+    usd: float | None = _meaning(Limits, "usd")
+    tokens: int | None = _meaning(Limits, "tokens")
+    seconds: float | None = _meaning(Limits, "seconds")
+    seat_seconds: float | None = _meaning(Limits, "seat_seconds")
+    quorum: int | None = _meaning(Limits, "quorum")
+    grace_seconds: float | None = _meaning(Limits, "grace_seconds")
+    min_answers: int | None = _meaning(Limits, "min_answers")
 
 
 class Wishes(BaseModel):
@@ -40,14 +45,12 @@ class Wishes(BaseModel):
     )
     judge: str | None = Field(default=None, description="Which of them compares the answers.")
     synthesizer: str | None = Field(default=None, description="Which of them writes the answer.")
-    strategy: Strategy | None = Field(default=None, description="How the seats work together.")
+    strategy: Strategy | None = _meaning(FusionConfig, "strategy")
     limits: WishedLimits | None = None
-    max_tool_calls: int | None = Field(default=None, description="Tool calls a seat may make before it must answer.")
-    follow_up: bool | None = Field(default=None, description="Ask once more about what is disputed or missing.")
+    max_tool_calls: int | None = _meaning(FusionConfig, "max_tool_calls")
+    follow_up: bool | None = _meaning(FusionConfig, "follow_up")
     excluded_domains: list[str] | None = Field(default=None, description="Further sites that may not be touched.")
-    quality: float | None = Field(
-        default=None, description="Under `auto`, what share of the best model's score is good enough."
-    )
+    quality: float | None = _meaning(FusionConfig, "quality")
 
 
 def load_operator_config(file: Path) -> FusionConfig | None:

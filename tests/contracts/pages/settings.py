@@ -1,13 +1,11 @@
-"""Every setting, from the configuration's own classes: type, default, and what its docstring says of it."""
+"""Every setting, from the configuration's own classes: type, default, and its text."""
 
-import inspect
 import json
-import re
 from typing import Any
 
 from pydantic import BaseModel
 
-from fusion_tool.cli.config_template import _setting_texts
+from fusion_tool.cli.config_template import setting_text
 from fusion_tool.config.schema import Documents, Fetch, FusionConfig, Limits, Panelist, Search
 from tests.contracts.pages.markdown import table
 
@@ -31,18 +29,10 @@ def settings_table(part: str) -> str:
     owner = TABLES[part]
     schema = _WHOLE if owner is FusionConfig else _WHOLE["$defs"][owner.__name__]
     rows = [
-        (f"`{name}`", _type(each), _default(owner, name), meaning(owner, name))
+        (f"`{name}`", _type(each), _default(owner, name), setting_text(owner, name))
         for name, each in schema["properties"].items()
     ]
     return table(("setting", "type", "default", "meaning"), rows)
-
-
-def meaning(owner: type[BaseModel], name: str) -> str:
-    """What the class's docstring says of a setting: under `Args`, else in the sentences that name it, else at first."""
-    if found := _setting_texts(owner).get(name):
-        return found
-    sentences = re.split(r"(?<=\.)\s+", " ".join(str(inspect.getdoc(owner)).split()))
-    return " ".join([one for one in sentences if f"`{name}`" in one] or sentences[:1])
 
 
 def _type(schema: dict[str, Any]) -> str:
