@@ -1,11 +1,18 @@
-"""What a model can do, where that changes how it is asked.
+"""What a model can do, where that changes how it is asked; and structured replies, for whatever it can do.
 
-Among it every way of asking for a structured reply that an endpoint may take, the strictest first.
+- `Capabilities`: tools, JSON schema, context window.
+- `structured_output_methods`, `first_accepted`: the methods that an endpoint may take, tried strictest first.
+- `ask_structured`: one reply, parsed, and corrected once.
+- `parse_json_object`: an object out of a model's almost-JSON.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
+
+import json_repair
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models.call import ModelCallError, ModelReply
@@ -19,9 +26,9 @@ class Capabilities:
     """A model's abilities.
 
     Args:
-        tools: It can call tools.
-        json_schema: Its endpoint takes OpenAI's `response_format` with a JSON schema. `None`: try and see.
-        max_input_tokens: Its context window, `None` where unknown.
+        tools: Whether it can call tools.
+        json_schema: Whether its endpoint takes OpenAI's `response_format` with a JSON schema; `None`: try and see.
+        max_input_tokens: Its context window in tokens, `None` where unknown.
     """
 
     tools: bool
@@ -30,13 +37,14 @@ class Capabilities:
 
     @property
     def small(self) -> bool:
-        """So little context that prompts must be short and answers bounded by a schema."""
+        """Whether its context is so small that prompts must be short and answers bounded by a schema."""
         return self.max_input_tokens is not None and self.max_input_tokens <= _SMALL_WINDOW
 
 
 def capabilities_of(panelist: Panelist, model: Any) -> Capabilities:
-    """The traits of `model`, from its LangChain profile and the panelist's own settings."""
+    """Return what `model` can do, from its LangChain profile and the panelist's own settings."""
     profile = getattr(model, "profile", None) or {}
+    # Other packages translate `response_format` themselves, each in its own way, or drop it.
     compatible = "ChatOpenAI" in {cls.__name__ for cls in type(model).__mro__}
     structured = profile.get("structured_output")
     return Capabilities(
@@ -47,24 +55,32 @@ def capabilities_of(panelist: Panelist, model: Any) -> Capabilities:
 
 
 def _binds_tools(model: Any) -> bool:
-    """Whether the model's class implements `bind_tools` itself; the base class only raises."""
+    """Tell whether the model's class implements `bind_tools` itself; the base class only raises."""
     from langchain_core.language_models import BaseChatModel
 
     return getattr(type(model), "bind_tools", None) is not BaseChatModel.bind_tools
 
 
-_NAMED = ("response_format", "schema", "json", "tool", "function", "support", "parameter")
-"""What an endpoint names that does not take one of the ways."""
+_METHOD_WORDS = ("response_format", "schema", "json", "tool", "function", "support", "parameter")
+"""What an endpoint names in its error when it does not take one of the methods."""
+
+Parsed = TypeVar("Parsed")
+Ask: TypeAlias = Callable[[Any, Sequence[BaseMessage]], Awaitable[ModelReply]]
+"""Calls a model, bound to one of the methods, with a prompt."""
+
+
+class InvalidReplyError(ValueError):
+    """A reply that does not hold what it should; the message tells the model what is wrong."""
 
 
 def structured_output_methods(
     model: Any, name: str, schema: dict[str, Any], *, takes_schema: bool | None, tools: bool
 ) -> list[Any]:
-    """`model`, bound in each way of getting a structured reply that it may know.
+    """Bind `model` to each method of getting a structured reply that it may know, the strictest first.
 
     Args:
         model: A chat model.
-        name: The schema's.
+        name: The schema's name.
         schema: The JSON schema of the reply.
         takes_schema: Whether its endpoint takes OpenAI's `response_format`; `None`: try and see.
         tools: Whether it can call functions, and may here.
@@ -72,26 +88,96 @@ def structured_output_methods(
     Returns:
         At least one runnable; the last one asks in prose.
     """
-    ways: list[Any] = []
+    methods: list[Any] = []
     if takes_schema is not False:
         json_schema = {"name": name, "strict": True, "schema": schema}
-        ways.append(model.bind(response_format={"type": "json_schema", "json_schema": json_schema}))
+        methods.append(model.bind(response_format={"type": "json_schema", "json_schema": json_schema}))
     if tools:
         function = {"name": name, "description": "Hand in the reply.", "parameters": schema}
-        ways.append(model.bind_tools([{"type": "function", "function": function}], tool_choice=name))
-    return [*ways, model]
+        methods.append(model.bind_tools([{"type": "function", "function": function}], tool_choice=name))
+    return [*methods, model]
 
 
 async def first_accepted(methods: Sequence[Any], ask: Callable[[Any], Awaitable[ModelReply]]) -> tuple[ModelReply, Any]:
-    """The first reply in a way that the model's endpoint takes, and that way.
+    """Return the first reply by a method that the model's endpoint takes, and that method.
 
     Raises:
-        ModelCallError: It took one, and gave no usable reply.
+        ModelCallError: The endpoint took a method, and gave no usable reply.
     """
-    for way in methods[:-1]:
+    for method in methods[:-1]:
         try:
-            return await ask(way), way
+            return await ask(method), method
         except ModelCallError as failed:
-            if not failed.fault.rejects(*_NAMED):
+            if not failed.fault.rejects(*_METHOD_WORDS):
                 raise
     return await ask(methods[-1]), methods[-1]
+
+
+class StructuredModel:
+    """A model that replies by one schema.
+
+    Args:
+        methods: As `structured_output_methods` gives them; those that the endpoint refused are not tried again.
+    """
+
+    def __init__(self, methods: Sequence[Any]) -> None:
+        self._methods = methods
+
+    async def reply(self, prompt: Sequence[BaseMessage], ask: Ask) -> tuple[ModelReply, Any]:
+        """Return a reply to `prompt`, and the method by which it was given."""
+        methods = self._methods  # calls run side by side: another may have shortened the list when this one ends
+        reply, method = await first_accepted(methods, lambda method: ask(method, prompt))
+        self._methods = methods[methods.index(method) :]
+        return reply, method
+
+
+async def ask_structured(
+    model: StructuredModel,
+    prompt: Sequence[BaseMessage],
+    *,
+    ask: Ask,
+    parse: Callable[[ModelReply], Parsed],
+    correction: Callable[[InvalidReplyError], str],
+) -> Parsed:
+    """Ask for a structured reply, and once more where the first one is invalid, saying what was wrong with it.
+
+    Args:
+        model: Who replies.
+        prompt: The messages.
+        ask: Makes each call.
+        parse: Reads a reply; raises `InvalidReplyError` where it cannot.
+        correction: The message that asks for another reply.
+
+    Raises:
+        ModelCallError: There was no usable reply.
+        InvalidReplyError: Neither reply could be read.
+    """
+    reply, method = await model.reply(prompt, ask)
+    try:
+        return parse(reply)
+    except InvalidReplyError as error:
+        # A call of a forced function has no text; without it the model would not see what is being corrected.
+        first = AIMessage(reply.text or str(reply.message.tool_calls))
+        return parse(await ask(method, [*prompt, first, HumanMessage(correction(error))]))
+
+
+def structured_content(reply: ModelReply) -> str | Mapping[str, Any]:
+    """Return the arguments of the function that the reply calls, else its text."""
+    calls = reply.message.tool_calls
+    return calls[0]["args"] if calls else reply.text
+
+
+def parse_json_object(text: str) -> tuple[dict[str, Any] | None, bool]:
+    """Read the JSON object in a model's text; tolerant of fences, prose around it and broken syntax.
+
+    Returns:
+        The object, `None` where there is none, and whether it had to be mended: its last item may be half of one.
+    """
+    begin = text.find("{")
+    if begin < 0:
+        return None, False
+    try:
+        value, was_mended = json.loads(text[begin : text.rfind("}") + 1]), False
+    except json.JSONDecodeError:
+        value, was_mended = json_repair.loads(text[begin:]), True
+    return (value if isinstance(value, dict) else None), was_mended

@@ -1,13 +1,26 @@
 """What a model can do, from its profile, its class and its settings.
 
-The ways of asking for a structured reply.
+The methods of asking for a structured reply, and what is made of it.
 """
+
+import asyncio
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import AIMessage, HumanMessage
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models.capabilities import Capabilities, capabilities_of, structured_output_methods
+from fusion_tool.models.call import ModelCallError, ModelReply
+from fusion_tool.models.capabilities import (
+    Capabilities,
+    InvalidReplyError,
+    StructuredModel,
+    ask_structured,
+    capabilities_of,
+    parse_json_object,
+    structured_output_methods,
+)
+from fusion_tool.models.faults import Fault
 from fusion_tool.models.openai_compatible import OpenAICompatibleChat
 
 
@@ -65,3 +78,73 @@ def test_the_ways_of_asking_end_with_prose(options, count):
     if options["takes_schema"] is not False:
         asked = ways[0].kwargs["response_format"]["json_schema"]
         assert asked == {"name": "report", "strict": True, "schema": WANTED}
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "was_mended"),
+    [
+        ('{"a": 1}', {"a": 1}, False),
+        ('Here it is:\n```json\n{"a": 1}\n```\nDone.', {"a": 1}, False),
+        ('{"a": [1, 2', {"a": [1, 2]}, True),
+        ('{"a": 1,}', {"a": 1}, True),
+        ("", None, False),
+        ("[1, 2]", None, False),
+        ("no object", None, False),
+    ],
+)
+def test_an_object_is_read_out_of_almost_json(text, value, was_mended):
+    assert parse_json_object(text) == (value, was_mended)
+
+
+class Endpoint:
+    """Answers the calls in turn; records each call's method and messages."""
+
+    def __init__(self, *outcomes):
+        self.outcomes, self.calls = list(outcomes), []
+
+    async def __call__(self, method, messages):
+        self.calls.append((method, [message.content for message in messages]))
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return ModelReply(outcome, AIMessage(outcome), truncated=False, panelist=Panelist(model="x:m"))
+
+
+def ask(endpoint, model):
+    def parse(reply):
+        if not reply.text.isdigit():
+            raise InvalidReplyError(f"{reply.text} is no number")
+        return int(reply.text)
+
+    prompt = [HumanMessage("how many?")]
+    return asyncio.run(
+        ask_structured(model, prompt, ask=endpoint, parse=parse, correction=lambda error: f"again: {error}")
+    )
+
+
+NO_SCHEMA = ModelCallError(Fault("upstream_error", "response_format is not supported", 400))
+
+
+def test_a_method_that_was_refused_is_not_tried_again():
+    endpoint, model = Endpoint(NO_SCHEMA, "1", "2"), StructuredModel(["schema", "tool", "prose"])
+    assert [ask(endpoint, model), ask(endpoint, model)] == [1, 2]
+    assert [method for method, _ in endpoint.calls] == ["schema", "tool", "tool"]
+
+
+def test_an_invalid_reply_is_corrected_once():
+    endpoint = Endpoint("many", "7")
+    assert ask(endpoint, StructuredModel(["prose"])) == 7
+    assert endpoint.calls[1] == ("prose", ["how many?", "many", "again: many is no number"])
+
+
+def test_two_invalid_replies_are_an_error():
+    endpoint = Endpoint("many", "more", "3")
+    with pytest.raises(InvalidReplyError, match="more is no number"):
+        ask(endpoint, StructuredModel(["prose"]))
+    assert len(endpoint.calls) == 2
+
+
+def test_another_fault_is_not_taken_for_a_refused_method():
+    endpoint = Endpoint(ModelCallError(Fault("rate_limited", "slow down", 429)), "1")
+    with pytest.raises(ModelCallError, match="slow down"):
+        ask(endpoint, StructuredModel(["schema", "prose"]))

@@ -4,7 +4,6 @@ Protocol: DRACO (arXiv:2602.11685), whose judge finds each criterion `MET` or `U
 """
 
 import asyncio
-import json
 import re
 import secrets
 import time
@@ -12,8 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import json_repair
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict
 
 from fusion_tool.budget.ledger import Ledger, StageBudget
@@ -23,7 +21,15 @@ from fusion_tool.errors import Reason
 from fusion_tool.evals.tasks import Criterion, Task
 from fusion_tool.graph.prompts import render
 from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model
-from fusion_tool.models.capabilities import capabilities_of, first_accepted, structured_output_methods
+from fusion_tool.models.capabilities import (
+    InvalidReplyError,
+    StructuredModel,
+    ask_structured,
+    capabilities_of,
+    parse_json_object,
+    structured_content,
+    structured_output_methods,
+)
 from fusion_tool.models.factory import chat_model
 from fusion_tool.tools.untrusted import fence
 
@@ -42,10 +48,6 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 """The explanation comes first, so that the verdict follows from it."""
-
-
-class InvalidVerdictError(ValueError):
-    """A judge's reply that holds no verdict; the message tells the judge what is wrong."""
 
 
 class Verdict(BaseModel):
@@ -74,33 +76,21 @@ def parse_verdict(reply: str | Mapping[str, Any]) -> tuple[bool, str]:
     """Whether the statement is met, and the explanation; tolerant of fences, prose around JSON and bad commas.
 
     Raises:
-        InvalidVerdictError: The reply does not say, or says both.
+        InvalidReplyError: The reply does not say, or says both.
     """
-    value = reply if isinstance(reply, Mapping) else _object_in(reply)
-    if value is not None:
+    value = reply if isinstance(reply, Mapping) else parse_json_object(reply)[0]
+    if value is not None and (isinstance(reply, Mapping) or "verdict" in value):
         said = " ".join(str(value.get("verdict", "")).upper().replace("_", " ").split())
         if said not in _WORDS:
-            raise InvalidVerdictError("'verdict' must be MET or UNMET")
+            raise InvalidReplyError("'verdict' must be MET or UNMET")
         return _WORDS[said], str(value.get("explanation") or "").strip()
     text = str(reply).strip()
     if alone := _ALONE.fullmatch(text):
         return _WORDS[alone[1].upper()], ""
     labelled = {_WORDS[word.upper().replace("_", " ")] for word in _LABELLED.findall(text)}
     if len(labelled) != 1:
-        raise InvalidVerdictError("no JSON object with 'explanation' and 'verdict'")
+        raise InvalidReplyError("no JSON object with 'explanation' and 'verdict'")
     return labelled.pop(), text
-
-
-def _object_in(reply: str) -> dict[str, Any] | None:
-    """The JSON object of a reply that tells a verdict, mended where need be; `None` where there is none."""
-    begin, end = reply.find("{"), reply.rfind("}") + 1
-    if begin < 0:
-        return None
-    try:
-        value = json.loads(reply[begin:end])
-    except json.JSONDecodeError:
-        value = json_repair.loads(reply[begin:])
-    return value if isinstance(value, dict) and "verdict" in value else None
 
 
 def _ignore(_verdict: Verdict) -> None:
@@ -145,7 +135,7 @@ class Grader:
         self._room = asyncio.Semaphore(concurrency)
         self._tab = StageBudget(ledger or Ledger(usd=None, tokens=None, strategy="solo"), "judge")
         self._nonce = secrets.token_hex(6)
-        self._ways: list[Any] | None = None
+        self._model: StructuredModel | None = None
 
     async def grade(
         self,
@@ -180,7 +170,7 @@ class Grader:
             on_verdict(verdict)
             return verdict
 
-        await self._output_methods()
+        await self._structured_model()
         try:
             async with asyncio.TaskGroup() as group:  # one that fails or is cancelled takes the others along
                 tasks = [group.create_task(verdict_on(asked)) for asked in wanted]
@@ -188,14 +178,16 @@ class Grader:
             raise failed.exceptions[0] from None
         return [task.result() for task in tasks]
 
-    async def _output_methods(self) -> list[Any]:
-        if self._ways is None:
+    async def _structured_model(self) -> StructuredModel:
+        if self._model is None:
             model = await chat_model(self.judge)
-            traits = capabilities_of(self.judge, model)
-            self._ways = structured_output_methods(
-                model, NAME, SCHEMA, takes_schema=traits.json_schema, tools=traits.tools
+            capabilities = capabilities_of(self.judge, model)
+            self._model = StructuredModel(
+                structured_output_methods(
+                    model, NAME, SCHEMA, takes_schema=capabilities.json_schema, tools=capabilities.tools
+                )
             )
-        return self._ways
+        return self._model
 
     async def _judge(self, prompt: _GradingPrompt) -> Verdict:
         rows: list[Call] = []
@@ -206,7 +198,7 @@ class Grader:
             return verdict.model_copy(update={"met": met, "explanation": explanation, "calls": tuple(rows)})
         except ModelCallError as failed:
             gone = {"reason": failed.fault.reason, "explanation": failed.fault.message}
-        except InvalidVerdictError as error:
+        except InvalidReplyError as error:
             gone = {"reason": "invalid_output", "explanation": str(error)}
         finally:
             self.calls += rows
@@ -214,23 +206,17 @@ class Grader:
 
     async def _ask_verdict(self, prompt: list[BaseMessage], rows: list[Call]) -> tuple[bool, str]:
         account = CallContext("judge", self.judge, self._tab, rows)
-        reply, way = await self._reply(prompt, account)
-        try:
-            return _parse_valid(reply)
-        except InvalidVerdictError as error:
-            said = AIMessage(reply.text or str(reply.message.tool_calls))
-            correction = HumanMessage(render("grader_retry", error=error))
-            return _parse_valid(await self._ask(way, [*prompt, said, correction], account))
 
-    async def _reply(self, prompt: list[BaseMessage], account: CallContext) -> tuple[ModelReply, Any]:
-        """The first reply in a way that the judge's endpoint takes; those that it refused are not tried again."""
-        ways = await self._output_methods()
-        reply, taken = await first_accepted(ways, lambda way: self._ask(way, prompt, account))
-        self._ways = ways[ways.index(taken) :]
-        return reply, taken
+        async def ask(method: Any, messages: Sequence[BaseMessage]) -> ModelReply:
+            return await call_model(method, messages, account=account, deadline=time.monotonic() + self._seconds)
 
-    async def _ask(self, method: Any, prompt: Sequence[BaseMessage], account: CallContext) -> ModelReply:
-        return await call_model(method, prompt, account=account, deadline=time.monotonic() + self._seconds)
+        return await ask_structured(
+            await self._structured_model(),
+            prompt,
+            ask=ask,
+            parse=lambda reply: parse_verdict(structured_content(reply)),
+            correction=lambda error: render("grader_retry", error=error),
+        )
 
     def _prompt(self, task: Task, answer: str, criterion: Criterion) -> list[BaseMessage]:
         # The statement stands last: what comes before it is the same for a whole rubric, and a provider's cache has it.
@@ -262,8 +248,3 @@ def _bare_name(panelist: Panelist) -> str:
 def _vendor(panelist: Panelist) -> str:
     provider, _, name = panelist.model_name.partition(":")
     return (name.rpartition("/")[0].rpartition("/")[2] or provider).lower().lstrip("~")
-
-
-def _parse_valid(reply: ModelReply) -> tuple[bool, str]:
-    called = reply.message.tool_calls
-    return parse_verdict(called[0]["args"] if called else reply.text)

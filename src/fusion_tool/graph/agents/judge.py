@@ -6,12 +6,11 @@ name nor its place sways the comparison; a resumed run sees the same order.
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import json_repair
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,7 +20,17 @@ from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, Stance, UniqueInsight
 from fusion_tool.graph.runtime import Stage
 from fusion_tool.models.call import ModelCallError, ModelReply, call_model
-from fusion_tool.models.capabilities import Capabilities, capabilities_of, first_accepted, structured_output_methods
+from fusion_tool.models.capabilities import (
+    Ask,
+    Capabilities,
+    InvalidReplyError,
+    StructuredModel,
+    ask_structured,
+    capabilities_of,
+    parse_json_object,
+    structured_content,
+    structured_output_methods,
+)
 from fusion_tool.models.factory import chat_model
 
 _KINDS: dict[str, Any] = {
@@ -45,10 +54,6 @@ class JudgeReply(Analysis):
     def analysis(self) -> dict[str, Any]:
         """The analysis alone."""
         return self.model_dump(exclude={"settled"})
-
-
-class InvalidReplyError(ValueError):
-    """A judge's reply that holds no analysis; the message tells the judge what is wrong."""
 
 
 def reply_schema(letters: Sequence[str], *, statements: Sequence[str] = (), settled: bool = False) -> dict[str, Any]:
@@ -94,12 +99,12 @@ def parse_reply(reply: str | Mapping[str, Any]) -> JudgeReply:
     Raises:
         InvalidReplyError: There is none.
     """
-    value, mended = (reply, False) if isinstance(reply, Mapping) else _object_in(reply)
+    value, was_mended = (reply, False) if isinstance(reply, Mapping) else parse_json_object(reply)
     if not value or not (set(value) & set(Analysis.model_fields)):
         raise InvalidReplyError("no JSON object with the fields " + ", ".join(Analysis.model_fields))
     lists = {name: _items(value.get(name), kind) for name, kind in _KINDS.items()}
     for name, (valid, complaint) in lists.items():
-        if complaint and not valid and not mended:
+        if complaint and not valid and not was_mended:
             raise InvalidReplyError(f"{name}: {complaint}")
     fields = {name: valid for name, (valid, _) in lists.items()}
     return JudgeReply(**fields, settled=value.get("settled") is True)
@@ -155,20 +160,7 @@ def restore_names(analysis: Analysis, names: Mapping[str, str]) -> Analysis:
     )
 
 
-def _object_in(reply: str) -> tuple[dict[str, Any], bool]:
-    """The JSON object in a reply, and whether it had to be mended: then its last item may be half of one."""
-    begin = reply.find("{")
-    if begin < 0:
-        return {}, False
-    try:
-        value, mended = json.loads(reply[begin : reply.rfind("}") + 1]), False
-    except json.JSONDecodeError:
-        value, mended = json_repair.loads(reply[begin:]), True
-    return (value, mended) if isinstance(value, dict) else ({}, mended)
-
-
 _SCHEMA = "report_comparison"
-_Ask = Callable[[Any, Sequence[BaseMessage]], Awaitable[ModelReply]]
 
 
 @dataclass(frozen=True)
@@ -219,29 +211,27 @@ async def compare_answers(task: JudgeTask, panelist: Panelist, deadline: float) 
 
 
 async def _compare_once(
-    model: Any, capabilities: Capabilities, task: JudgeTask, answers: PanelAnswers, ask: _Ask
+    model: Any, capabilities: Capabilities, task: JudgeTask, answers: PanelAnswers, ask: Ask
 ) -> JudgeResult:
     prompt, letters = _prompt(task, answers, capabilities), list(answers.letters)
     statements = answers.statements() if capabilities.small else ()
-    wanted = reply_schema(letters, statements=statements, settled=task.asks_whether_settled)
-    ways = structured_output_methods(
-        model, _SCHEMA, wanted, takes_schema=capabilities.json_schema, tools=capabilities.tools and not statements
+    schema = reply_schema(letters, statements=statements, settled=task.asks_whether_settled)
+    methods = structured_output_methods(
+        model, _SCHEMA, schema, takes_schema=capabilities.json_schema, tools=capabilities.tools and not statements
     )
-    reply, way = await first_accepted(ways, lambda way: ask(way, prompt))
-    try:
-        return JudgeResult(_parse_whole(reply), answers.is_truncated)
-    except InvalidReplyError as error:
-        said = AIMessage(reply.text or str(reply.message.tool_calls))
-        correction = HumanMessage(render("judge_retry", error=error, shape=_shape(task, answers)))
-        retried = await ask(way, [*prompt, said, correction])
-        return JudgeResult(_parse_whole(retried), answers.is_truncated)
+    analysis = await ask_structured(
+        StructuredModel(methods),
+        prompt,
+        ask=ask,
+        parse=_parse_whole,
+        correction=lambda error: render("judge_retry", error=error, shape=_shape(task, answers)),
+    )
+    return JudgeResult(analysis, answers.is_truncated)
 
 
 def _parse_whole(reply: ModelReply) -> JudgeReply:
-    calls = reply.message.tool_calls
-    if calls:
-        return parse_reply(calls[0]["args"])
-    return parse_reply(_finished_items(reply.text) if reply.truncated else reply.text)
+    content = structured_content(reply)
+    return parse_reply(_finished_items(content) if isinstance(content, str) and reply.truncated else content)
 
 
 def _finished_items(text: str) -> str:

@@ -24,7 +24,7 @@ from fusion_tool.graph.agents.written_calls import is_written_call
 from fusion_tool.graph.prompts import render, section
 from fusion_tool.grounding.sources import RetrievedSource, merge_sources
 from fusion_tool.models.call import ModelCallError, ModelReply, call_model
-from fusion_tool.models.capabilities import capabilities_of
+from fusion_tool.models.capabilities import capabilities_of, parse_json_object
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
 from fusion_tool.models.hedging import OnFirst, hedged_call
@@ -88,10 +88,8 @@ def claims_to_text(reply: str, sources: Sequence[RetrievedSource]) -> str | None
 
     Of a reply that was cut off at its token limit the whole claims are kept.
     """
-    import json_repair
-
-    value = json_repair.loads(reply)
-    rows = value.get("claims") if isinstance(value, dict) else None
+    value, _ = parse_json_object(reply)
+    rows = value.get("claims") if value else None
     listed = rows if isinstance(rows, list) else []
     whole = [claim for row in listed if (claim := _whole_claim(row)) and 1 <= claim.source <= len(sources)]
     lines = [f"- {' '.join(claim.text.split())} [{sources[claim.source - 1]['id']}]" for claim in whole]

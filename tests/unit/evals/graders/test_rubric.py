@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from fusion_tool.budget.ledger import Ledger
 from fusion_tool.config.schema import Panelist
-from fusion_tool.evals.graders.rubric import Grader, InvalidVerdictError, Verdict, judge_warnings, parse_verdict
+from fusion_tool.evals.graders.rubric import Grader, Verdict, judge_warnings, parse_verdict
+from fusion_tool.models.capabilities import InvalidReplyError
 from fusion_tool.testing import ScriptedChat
 from tests.unit.evals.tasks import RUBRIC, task
 
@@ -243,7 +244,7 @@ def test_a_verdict_in_any_dress(reply, expected):
     ],
 )
 def test_what_says_neither_or_both_is_no_verdict(reply):
-    with pytest.raises(InvalidVerdictError):
+    with pytest.raises(InvalidReplyError):
         parse_verdict(reply)
 
 
@@ -251,7 +252,7 @@ def test_what_says_neither_or_both_is_no_verdict(reply):
 def test_anything_is_a_verdict_or_none(reply):
     try:
         met, explanation = parse_verdict(reply)
-    except InvalidVerdictError:
+    except InvalidReplyError:
         return
     assert isinstance(met, bool)
     assert isinstance(explanation, str)

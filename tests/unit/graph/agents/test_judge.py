@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tool.graph.agents.answers import assign_letters
-from fusion_tool.graph.agents.judge import InvalidReplyError, parse_reply, reply_schema, restore_names, schema_text
+from fusion_tool.graph.agents.judge import parse_reply, reply_schema, restore_names, schema_text
 from fusion_tool.graph.result import Analysis
+from fusion_tool.models.capabilities import InvalidReplyError
 
 WHOLE = {
     "consensus": ["The mill was built in 1861."],
