@@ -8,14 +8,12 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import get_args
 
 from rich.table import Table
 from rich.text import Text
 
 from fusion_tool.cli import terminal
 from fusion_tool.cli.terminal import printable_line
-from fusion_tool.config.choices import SearchProvider
 from fusion_tool.config.loading import DEFAULT_KEY
 from fusion_tool.config.schema import Panelist
 from fusion_tool.config.storage import make_private_folder
@@ -107,12 +105,11 @@ def _local_models() -> list[Check]:
 
 
 def _search() -> list[Check]:
-    from fusion_tool.tools.search.search import NEEDS
+    from fusion_tool.tools.search.search import PROVIDERS
 
     checks = []
-    for provider in get_args(SearchProvider):
-        variable = NEEDS.get(provider)
-        name = f"search: {provider}"
+    for provider, spec in PROVIDERS.items():
+        variable, name = spec.variable, f"search: {provider}"
         if variable is None:
             checks.append(Check(name, ok=True, detail="needs no key; not asked"))
         elif os.environ.get(variable):

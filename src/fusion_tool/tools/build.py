@@ -13,7 +13,7 @@ from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError, SandboxUnavailable
 from fusion_tool.tools.documents.index import open_index
 from fusion_tool.tools.sandbox.shell import probe
-from fusion_tool.tools.search.search import NEEDS
+from fusion_tool.tools.search.search import PROVIDERS
 from fusion_tool.tools.toolkit import Toolkit
 
 _toolkits: WeakValueDictionary[str, Toolkit] = WeakValueDictionary()
@@ -72,8 +72,9 @@ async def check_tools(config: FusionConfig) -> str:
         SandboxUnavailable: `bash = "sandbox"`, and it does not work here.
     """
     for name in config.search.providers if config.search else ():
-        if name in NEEDS and not os.environ.get(NEEDS[name]):
-            raise ConfigError(f"'{name}' needs {NEEDS[name]} to be set", field="search.providers")
+        variable = PROVIDERS[name].variable
+        if variable and not os.environ.get(variable):
+            raise ConfigError(f"'{name}' needs {variable} to be set", field="search.providers")
     if config.documents is not None:
         await _check_documents(config.documents.path)
     if config.bash == "off":

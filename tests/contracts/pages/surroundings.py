@@ -12,7 +12,8 @@ from fusion_tool.models.local import MODELS, weights_path
 from fusion_tool.models.providers import PROVIDERS, Provider
 from fusion_tool.routing import profiles
 from fusion_tool.routing.policy import private_data
-from fusion_tool.tools.search.search import NEEDS
+from fusion_tool.tools.search.search import PROVIDERS as SEARCH_PROVIDERS
+from fusion_tool.tools.search.search import ProviderSpec
 from tests.contracts.pages.markdown import table
 
 _HOMES = {"data": user_data_path, "cache": user_cache_path, "configuration": user_config_path}
@@ -33,8 +34,21 @@ def providers_table() -> str:
 
 
 def search_table() -> str:
-    """The search providers that need something."""
-    return table(("search provider", "variable"), [(f"`{name}`", f"`{variable}`") for name, variable in NEEDS.items()])
+    """The search providers, what each needs and what a search costs."""
+    rows = [
+        (f"`{spec.name}`", f"`{spec.variable}`" if spec.variable else "-", _price(spec))
+        for spec in SEARCH_PROVIDERS.values()
+    ]
+    return table(("search provider", "variable", "list price of a search"), rows)
+
+
+def _price(spec: ProviderSpec) -> str:
+    if spec.fee is None:
+        return "-"
+    price = f"${spec.fee.request_usd:g}"
+    if spec.fee.included_results is not None:
+        price += f", and ${spec.fee.further_result_usd:g} for each result beyond {spec.fee.included_results}"
+    return f"{price} ([{spec.fee.date}]({spec.fee.source}))"
 
 
 def files_table() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fusion_tool.models.providers import KEYS
-from fusion_tool.tools.search.search import NEEDS
+from fusion_tool.tools.search.search import PROVIDERS
 from tests.scripted_server import ScriptedServer
 from tests.unit.cli.support import script_panel
 
@@ -17,7 +17,8 @@ _NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 @pytest.fixture(autouse=True)
 def _bare(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     home = tmp_path_factory.mktemp("home")
-    for variable in (*KEYS.values(), *NEEDS.values(), "FORCE_COLOR", "COLUMNS"):
+    searched = (spec.variable for spec in PROVIDERS.values() if spec.variable)
+    for variable in (*KEYS.values(), *searched, "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(home))

@@ -9,7 +9,7 @@ from fusion_tool.errors import ConfigError, SandboxUnavailable
 from fusion_tool.tools import build
 from fusion_tool.tools.build import check_tools
 from fusion_tool.tools.sandbox.bubblewrap import Probe
-from fusion_tool.tools.search.search import NEEDS
+from fusion_tool.tools.search.search import PROVIDERS
 
 
 @pytest.fixture
@@ -50,7 +50,9 @@ async def test_a_sandbox_that_is_required_and_broken_is_refused(works):
         await check_tools(config(bash="sandbox"))
 
 
-@pytest.mark.parametrize(("provider", "variable"), NEEDS.items())
+@pytest.mark.parametrize(
+    ("provider", "variable"), [(spec.name, spec.variable) for spec in PROVIDERS.values() if spec.variable]
+)
 async def test_a_search_provider_without_its_variable_names_it(monkeypatch, provider, variable):
     chosen = config(search={"providers": ["duckduckgo", provider]})
     monkeypatch.delenv(variable, raising=False)

@@ -6,7 +6,6 @@ from typing import Any
 from fusion_tool.tools.search.base import SearchResult, api_key, list_at, normalize_rows, request_json
 
 _URL = "https://api.search.brave.com/res/v1"
-_MOST = 20
 _LONGEST_QUERY = 400
 _MOST_WORDS = 50
 
@@ -31,7 +30,7 @@ async def search(
         headers={"X-Subscription-Token": api_key("BRAVE_API_KEY")},
         params={
             "q": _cut(query),
-            "count": min(limit, _MOST),
+            "count": limit,
             "text_decorations": "false",
             **({"goggles": _goggle(excluded_domains)} if excluded_domains else {}),
         },

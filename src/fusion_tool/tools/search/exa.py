@@ -7,7 +7,6 @@ from fusion_tool.budget.usage import believe_usd
 from fusion_tool.tools.search.base import Receipt, SearchResult, api_key, list_at, normalize_rows, request_json
 
 _URL = "https://api.exa.ai"
-_MOST = 100
 
 
 async def search(  # noqa: PLR0913 - as every provider's, and the receipt
@@ -31,7 +30,7 @@ async def search(  # noqa: PLR0913 - as every provider's, and the receipt
         headers={"x-api-key": api_key("EXA_API_KEY")},
         body={
             "query": query,
-            "numResults": min(limit, _MOST),
+            "numResults": limit,
             "type": "auto",
             "contents": {"highlights": True},
             **({"excludeDomains": list(excluded_domains)} if excluded_domains else {}),

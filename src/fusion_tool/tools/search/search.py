@@ -1,22 +1,17 @@
-"""Asking the providers in order, so that one limited engine does not stop a run; what each needs and costs.
-
-Fees are list prices, from `search_fees.toml`.
-"""
+"""Web search: the table of its providers, and a search that tries them in order until one has a result."""
 
 import asyncio
-import tomllib
-from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache, partial
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from importlib.resources import files
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 from fusion_tool.budget.ledger import OverBudgetError
 from fusion_tool.errors import ConfigError
 from fusion_tool.tools.exclusions import canonical_domains
 from fusion_tool.tools.search.base import (
     ChargeSearch,
-    Receipt,
     SearchError,
     SearchOutcome,
     SearchProviderError,
@@ -25,40 +20,91 @@ from fusion_tool.tools.search.base import (
     without_excluded,
 )
 
-NEEDS = {
-    "searxng": "SEARXNG_URL",
-    "tavily": "TAVILY_API_KEY",
-    "exa": "EXA_API_KEY",
-    "brave": "BRAVE_API_KEY",
-}
-"""The variable that each search provider needs; duckduckgo needs none."""
+
+@dataclass(frozen=True)
+class SearchFee:
+    """A provider's public list price, without free credits and volume discounts.
+
+    Args:
+        request_usd: US dollars a search, for `included_results`.
+        source: The page of the provider that says so.
+        date: The day on which it did, ISO 8601.
+        included_results: Results that the request's price covers; `None` for any number.
+        further_result_usd: US dollars for each result beyond them.
+    """
+
+    request_usd: float
+    source: str
+    date: str
+    included_results: int | None = None
+    further_result_usd: float = 0.0
+
+
+@dataclass(frozen=True)
+class ProviderSpec:
+    """A search provider: a module of this package with a function `search`, and what a run must know of it.
+
+    Args:
+        name: The provider's name in the configuration, and its module's.
+        variable: The environment variable that it needs; `None` where it needs none.
+        fee: What it charges; `None` where searches are free.
+        max_results: Most results that it gives for one request; `None` where it sets no limit.
+        options: Parameters of its `search` beyond those that all share: `base_url`, `receipt`.
+    """
+
+    name: str
+    variable: str | None = None
+    fee: SearchFee | None = None
+    max_results: int | None = None
+    options: tuple[str, ...] = ()
+
+
+_SPECS = (
+    ProviderSpec("duckduckgo"),
+    ProviderSpec("searxng", variable="SEARXNG_URL", options=("base_url",)),
+    ProviderSpec(
+        "tavily",
+        variable="TAVILY_API_KEY",
+        # One credit, pay as you go: a search of basic depth.
+        fee=SearchFee(0.008, "https://docs.tavily.com/documentation/api-credits", "2026-10-06"),
+        max_results=20,
+    ),
+    ProviderSpec(
+        "exa",
+        variable="EXA_API_KEY",
+        fee=SearchFee(
+            0.007,
+            "https://exa.ai/docs/reference/pricing",
+            "2026-11-10",
+            included_results=10,
+            further_result_usd=0.001,
+        ),
+        max_results=100,
+        options=("receipt",),
+    ),
+    ProviderSpec(
+        "brave",
+        variable="BRAVE_API_KEY",
+        fee=SearchFee(0.005, "https://api-dashboard.search.brave.com/app/plans", "2026-09-30"),
+        max_results=20,
+    ),
+)
+PROVIDERS: Mapping[str, ProviderSpec] = {spec.name: spec for spec in _SPECS}
+"""Every search provider by its name, in the order of `config.choices.SearchProvider`."""
 
 
 def search_fee(provider: str, results: int) -> float:
-    """What one search costs by the provider's list, in US dollars; 0 for DuckDuckGo and a SearXNG of one's own.
+    """Return what one search costs by the provider's list, in US dollars; 0 where searches are free.
 
     Args:
-        provider: A search provider's name.
-        results: How many results it is asked for.
+        provider: A name out of `PROVIDERS`.
+        results: How many results are requested.
     """
-    fees = _search_fees().get(provider)
-    if fees is None:
+    fee = PROVIDERS[provider].fee
+    if fee is None:
         return 0.0
-    further = max(0, results - fees["results"]) * fees["further"] if "further" in fees else 0.0
-    return float(fees["request"] + further)
-
-
-@lru_cache(maxsize=1)
-def _search_fees() -> dict[str, Any]:
-    return tomllib.loads(files(__package__).joinpath("search_fees.toml").read_text("utf-8"))
-
-
-Provider: TypeAlias = Literal["duckduckgo", "searxng", "tavily", "exa", "brave"]
-"""Where a search can go: a closed set, one module each beside this one."""
-
-PROVIDERS: tuple[Provider, ...] = get_args(Provider)
-
-_Search: TypeAlias = Callable[..., Awaitable[list[SearchResult]]]
+    included = results if fee.included_results is None else fee.included_results
+    return fee.request_usd + max(0, results - included) * fee.further_result_usd
 
 
 async def search_web(  # noqa: PLR0913 - settings, all but two with a default
@@ -78,13 +124,13 @@ async def search_web(  # noqa: PLR0913 - settings, all but two with a default
 
     Args:
         query: What to look for.
-        providers: Names out of `PROVIDERS`, asked in order.
+        providers: Names out of `PROVIDERS`, the first to try first.
         excluded_domains: Domains whose results are dropped, subdomains included.
         blocked_fragments: A result that contains one of these is dropped.
         limit: Most results.
         timeout: Seconds for each provider.
         searxng_url: The operator's SearXNG, trusted and possibly private; `SEARXNG_URL` where it is `None`.
-        pay: Told of each request to a provider; one that it cannot afford is not made.
+        pay: Pays for each request to a provider; one that it cannot afford is not made.
 
     Raises:
         ConfigError: An unknown provider, or none.
@@ -92,25 +138,26 @@ async def search_web(  # noqa: PLR0913 - settings, all but two with a default
     """
     _check(query, providers)
     domains = canonical_domains(tuple(excluded_domains))
-    # What exclusions remove is made up for by asking for more.
-    asked = 2 * limit if excluded_domains or blocked_fragments else limit
+    # What exclusions remove is made up for by requesting more.
+    wanted = 2 * limit if excluded_domains or blocked_fragments else limit
     attempts, dropped = [], 0
     for name in providers:
+        count = min(wanted, PROVIDERS[name].max_results or wanted)
         try:
-            async with pay(name, asked) as receipt, asyncio.timeout(timeout):
-                search = _provider(name, searxng_url, receipt)
-                found = await search(query, limit=asked, excluded_domains=domains, timeout=timeout)
+            async with pay(name, count) as receipt, asyncio.timeout(timeout):
+                search = _search_function(name, base_url=searxng_url, receipt=receipt)
+                results = await search(query, limit=count, excluded_domains=domains, timeout=timeout)
         except TimeoutError:
             attempts.append(f"{name}: timed out after {timeout:g} s")
             continue
         except (SearchProviderError, OverBudgetError) as failure:
             attempts.append(f"{name}: {failure}")
             continue
-        kept = without_excluded(found, domains, blocked_fragments)
-        dropped += len(found) - len(kept)
-        if kept:
-            return SearchOutcome(kept[:limit], name, dropped, attempts)
-        attempts.append(f"{name}: {f'all {len(found)} results are excluded' if found else 'no results'}")
+        allowed = without_excluded(results, domains, blocked_fragments)
+        dropped += len(results) - len(allowed)
+        if allowed:
+            return SearchOutcome(allowed[:limit], name, dropped, attempts)
+        attempts.append(f"{name}: {f'all {len(results)} results are excluded' if results else 'no results'}")
     raise SearchError(attempts, dropped)
 
 
@@ -124,13 +171,7 @@ def _check(query: str, providers: Sequence[str]) -> None:
             raise ConfigError(f"{name!r} is not one of {', '.join(PROVIDERS)}", field="search.providers")
 
 
-def _provider(name: str, searxng_url: str | None, receipt: Receipt) -> _Search:
-    """The provider's own search function; its module is loaded only when it is asked."""
-    search: _Search = import_module(f"fusion_tool.tools.search.{name}").search
-    match name:
-        case "searxng":
-            return partial(search, base_url=searxng_url)
-        case "exa":
-            return partial(search, receipt=receipt)
-        case _:
-            return search
+def _search_function(name: str, **options: Any) -> Callable[..., Awaitable[list[SearchResult]]]:
+    """Load the provider's module, and return its `search` with those of `options` that it takes."""
+    search = import_module(f"fusion_tool.tools.search.{name}").search
+    return partial(search, **{option: options[option] for option in PROVIDERS[name].options})

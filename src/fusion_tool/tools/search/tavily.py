@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from fusion_tool.tools.search.base import SearchResult, api_key, list_at, normalize_rows, request_json
 
 _URL = "https://api.tavily.com"
-_MOST = 20
 
 
 async def search(
@@ -28,7 +27,7 @@ async def search(
         headers={"Authorization": f"Bearer {api_key('TAVILY_API_KEY')}"},
         body={
             "query": query,
-            "max_results": min(limit, _MOST),
+            "max_results": limit,
             "search_depth": "basic",
             "exclude_domains": list(excluded_domains),
         },

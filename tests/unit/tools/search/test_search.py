@@ -1,9 +1,10 @@
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
 from fusion_tool.errors import ConfigError
-from fusion_tool.tools.search.base import SearchError, SearchProviderError, SearchResult
+from fusion_tool.tools.search.base import Receipt, SearchError, SearchProviderError, SearchResult
 from fusion_tool.tools.search.search import PROVIDERS, search_web
 
 
@@ -79,6 +80,21 @@ async def test_exclusions_bind_every_result_and_are_counted(script):
     assert outcome.dropped == 2
     assert asked[0][2]["excluded_domains"] == ("example.org",)
     assert asked[0][2]["limit"] == 8
+
+
+@pytest.mark.parametrize(("provider", "count"), [("tavily", 20), ("brave", 20), ("exa", 60)])
+async def test_no_more_is_requested_and_paid_than_a_provider_gives(script, provider, count):
+    paid = []
+
+    @asynccontextmanager
+    async def pay(name, results):
+        paid.append((name, results))
+        yield Receipt()
+
+    asked = script(**{provider: [hit("https://a.test/")]})
+    await search_web("q", providers=[provider], limit=60, pay=pay)
+    assert paid == [(provider, count)]
+    assert asked[0][2]["limit"] == count
 
 
 async def test_a_provider_whose_results_are_all_excluded_is_passed_over_and_counted(script):
