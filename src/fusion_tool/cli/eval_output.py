@@ -23,7 +23,8 @@ from fusion_tool.cli.output import cost
 from fusion_tool.cli.terminal import format_usd, printable_line
 from fusion_tool.evals.costs import eval_bill
 from fusion_tool.evals.graders.grade import ungraded_texts
-from fusion_tool.evals.report.tables import ReportSection, report_sections
+from fusion_tool.evals.report.section import ReportSection
+from fusion_tool.evals.report.tables import report_sections
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.runner import EvalProgress, Phase, RunCounts
 from fusion_tool.evals.summary import Summary, summarize

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.errors import Reason
+from fusion_tool.evals.answer_checks import Hygiene, check_answer, check_result
 from fusion_tool.evals.graders.rubric import Verdict
-from fusion_tool.evals.metrics.hygiene import Hygiene, hygiene, hygiene_of
 from fusion_tool.graph.result import FusionResult
 
 
@@ -79,7 +79,7 @@ class AnswerRow(_Row):
     @property
     def hygiene(self) -> Hygiene:
         """What is wrong with the answer whatever it says."""
-        return hygiene_of(self.result) if self.result else hygiene(self.answer)
+        return check_result(self.result) if self.result else check_answer(self.answer)
 
     @property
     def is_refusal(self) -> bool:

@@ -1,18 +1,17 @@
 """Everything a report tells."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
+from typing import Any
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.costs import Bill, eval_bill
 from fusion_tool.evals.graders.rubric import judge_warnings
-from fusion_tool.evals.metrics.hygiene import ArmHygiene, hygiene_of_arm
-from fusion_tool.evals.metrics.lifts import ArmScores, Lift, lifts
-from fusion_tool.evals.metrics.retention import Retention, retention_of
+from fusion_tool.evals.metrics import METRICS
 from fusion_tool.evals.results import ArmRecord, Results
 from fusion_tool.evals.scoring import ArmScore, TaskScore, score_arm, score_rows
 from fusion_tool.evals.statistics import PairedComparison, compare, holm
@@ -48,25 +47,28 @@ class ArmSummary:
         name: Its name.
         scores: By task id.
         score: Over the tasks.
-        hygiene: Of its answers.
         cost_usd: Mean of an answer's cost, shared panels counted with each; `None` where any is unknown.
         seconds: Mean of an answer's time; `None` where any is unknown.
         dropped: Pages and results that the contamination guard kept out.
         failed: Runs without an answer, by reason.
         coverage: Share of the verdicts that are in; `None` where no judge graded.
-        retention: What became of what its seats had; `None` where the seats were not graded.
+        metrics: The value of each metric, by its name in `METRICS`.
     """
 
     name: str
     scores: dict[str, TaskScore]
     score: ArmScore
-    hygiene: ArmHygiene
     cost_usd: float | None
     seconds: float | None
     dropped: int
     failed: Counter[str]
     coverage: float | None
-    retention: Retention | None
+    metrics: Mapping[str, Any]
+
+    @property
+    def task_scores(self) -> dict[str, float | None]:
+        """The score of each task, by its id; `None` where it has none."""
+        return {task: score.score for task, score in self.scores.items()}
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,6 @@ class Summary:
         arms: They, in the folder's order.
         comparisons: Pairs of arms, p-values corrected for all of them.
         domains: Per domain, each arm against one, the first where none was chosen; corrected for all of them.
-        lifts: What an arm gains by one thing alone.
         warnings: What to know before believing any of it.
         bill: What was paid.
     """
@@ -95,7 +96,6 @@ class Summary:
     arms: list[ArmSummary]
     comparisons: list[PairedComparison]
     domains: dict[str, list[PairedComparison]]
-    lifts: list[Lift]
     warnings: list[str]
     bill: Bill
 
@@ -124,9 +124,8 @@ def summarize(results: Results, *, against: str | None = None) -> Summary:
         passes=results.manifest.passes,
         version=results.manifest.version,
         arms=arms,
-        comparisons=holm([compare(pair.name, _values(pair), two.name, _values(two)) for pair, two in pairs]),
+        comparisons=holm([compare(arm.name, arm.task_scores, other.name, other.task_scores) for arm, other in pairs]),
         domains=_domains(results, [pair for pair in pairs if pair[1].name == (against or names[0])]),
-        lifts=lifts([found for arm in arms if (found := _for_lifts(arm, results.manifest.arms[arm.name]))]),
         warnings=[*judge_cautions(results), *(line for arm in arms for line in _cautions(arm))],
         bill=eval_bill(results),
     )
@@ -141,23 +140,18 @@ def _arm(results: Results, name: str) -> ArmSummary:
         name=name,
         scores=scores,
         score=score_arm(scores.values()),
-        hygiene=hygiene_of_arm(row.hygiene for row in given),
         cost_usd=_mean([None if row.unpriced_calls else row.cost_usd for row in given]),
         seconds=_mean([row.seconds for row in given]),
         dropped=sum(row.result.dropped for row in given if row.result),
         failed=Counter(row.reason for row in rows if row.reason not in (None, "refused")),
         coverage=fmean(graded) if graded else None,
-        retention=retention_of(results, given),
+        metrics={name: metric.compute(results, rows) for name, metric in METRICS.items()},
     )
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return fmean(known) if known and len(known) == len(values) else None
-
-
-def _values(arm: ArmSummary) -> dict[str, float | None]:
-    return {task: score.score for task, score in arm.scores.items()}
 
 
 def _domains(results: Results, pairs: Sequence[tuple[ArmSummary, ArmSummary]]) -> dict[str, list[PairedComparison]]:
@@ -173,18 +167,6 @@ def _domains(results: Results, pairs: Sequence[tuple[ArmSummary, ArmSummary]]) -
         if comparison.n:
             found.setdefault(domain, []).append(comparison)
     return found
-
-
-def _for_lifts(arm: ArmSummary, record: ArmRecord) -> ArmScores | None:
-    """`arm` as far as its gain can be told apart: a router's seats vary, and a recording's are not known."""
-    if record.config is None or record.kind in ("routed", "replay"):
-        return None
-    config = record.config
-    seats = config["panel"][:1] if config["strategy"] == "solo" else config["panel"]
-    writer = None if len(seats) == 1 else (config["synthesizer"] or config["judge"] or seats[0])["model"]
-    tools = bool(config["search"] or config["documents"] or config["bash"] != "off")
-    models = tuple(seat["model"] for seat in seats)
-    return ArmScores(arm.name, models, tools, _values(arm), arm.cost_usd, writer)
 
 
 def _cautions(arm: ArmSummary) -> list[str]:

@@ -80,10 +80,10 @@ def test_retention_counts_merits_by_how_many_seats_met_them(tmp_path):
     row = AnswerRow.of_result("panel", "mill", result("Fused.", "One.", "Two."), None)
     results.add_answer(row)
     verdicts(results, "mill", "Fused.", year=True, owner=False, clear=True, myth=False)
-    assert summarize(results).arms[0].retention is None
+    assert summarize(results).arms[0].metrics["retention"] is None
     verdicts(results, "mill", "One.", year=True, owner=True, clear=False, myth=True)
     verdicts(results, "mill", "Two.", year=True, owner=False, clear=False, myth=False)
-    retention = summarize(results).arms[0].retention
+    retention = summarize(results).arms[0].metrics["retention"]
     assert [(kept.seats, kept.criteria, kept.met) for kept in retention.rows] == [(0, 1, 1), (1, 1, 0), (2, 1, 1)]
 
 

@@ -1,52 +1,69 @@
-"""Where a panel's gain comes from: synthesis, diversity, tools; each told apart from the others, with its interval.
+"""Lifts: how much of a panel's gain synthesis, diversity and tools bring, each by itself and with its interval.
 
 The split follows the published one (docs/evaluation.md): the same model twice against once is what synthesis alone
 brings; a mixed panel against self-fusion at about the same spend is what diversity adds.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from fusion_tool.evals.report.section import ReportSection
+from fusion_tool.evals.results import Results
+from fusion_tool.evals.rows import AnswerRow
 from fusion_tool.evals.statistics import PairedComparison, compare, holm
 
-Kind: TypeAlias = Literal["synthesis", "diversity", "tools"]
+if TYPE_CHECKING:
+    from fusion_tool.evals.summary import ArmSummary
+
+LiftKind: TypeAlias = Literal["synthesis", "diversity", "tools"]
 
 _EQUAL = 1.25
 """Spends whose ratio is below this count as equal."""
 
 
 @dataclass(frozen=True)
-class ArmScores:
-    """One arm's scores, and what tells it from the others.
+class ArmDesign:
+    """What an arm is made of.
 
     Args:
-        name: Of the arm.
         models: One model a seat, in any order.
         tools: Whether the seats had tools.
-        scores: By task id, 0 to 1; `None` where a task has none.
-        cost_usd: What all its answers cost; `None` where unknown.
         synthesizer: The model that wrote the answer; `None` for a single seat.
     """
 
-    name: str
     models: tuple[str, ...]
     tools: bool
-    scores: Mapping[str, float | None]
-    cost_usd: float | None = None
     synthesizer: str | None = None
 
     @property
     def is_mixed(self) -> bool:
-        """Its seats hold different models."""
+        """Whether its seats hold different models."""
         return len(set(self.models)) > 1
 
     @property
     def is_self_fused(self) -> bool:
-        """Its seats, several, hold one model."""
+        """Whether it has several seats that hold one model."""
         return len(self.models) > 1 and not self.is_mixed
+
+
+@dataclass(frozen=True)
+class ArmScores:
+    """One arm's design and scores.
+
+    Args:
+        name: The arm's name.
+        design: What it is made of.
+        scores: Scores by task id, 0 to 1; `None` where a task has none.
+        cost_usd: US dollars of an answer; `None` where unknown.
+    """
+
+    name: str
+    design: ArmDesign
+    scores: Mapping[str, float | None]
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,12 +72,12 @@ class Lift:
 
     Args:
         kind: What the two arms differ by.
-        comparison: The arm that has it against the one that has not.
-        spend_ratio: What the first cost, in units of the second; `None` where either is unknown.
+        comparison: The arm that has it against the arm that has not.
+        spend_ratio: The first arm's cost divided by the second's; `None` where either is unknown.
         caveats: What else they differ by.
     """
 
-    kind: Kind
+    kind: LiftKind
     comparison: PairedComparison
     spend_ratio: float | None
     caveats: tuple[str, ...]
@@ -71,20 +88,47 @@ class Lift:
         return "; ".join((f"{self.kind} lift: {self.comparison.sentence}", *self.caveats))
 
 
-def lifts(arms: Iterable[ArmScores]) -> list[Lift]:
-    """Every lift that `arms` show, p-values corrected for all of them together."""
-    known = list(arms)
-    pairs = [(kind, arm, other) for arm, other in permutations(known, 2) if (kind := _kind(arm, other))]
-    pairs = [pair for pair in pairs if pair[0] != "diversity" or pair[2] is _nearest(pair[1], known)]
+def compute(results: Results, rows: Sequence[AnswerRow]) -> ArmDesign | None:
+    """Return what an arm is made of.
+
+    `None` where nobody can say: a router's seats vary from task to task, and a recording's are unknown.
+
+    Args:
+        results: The folder.
+        rows: The arm's rows, one a task.
+    """
+    record = results.manifest.arms[rows[0].arm] if rows else None
+    if record is None or record.config is None or record.kind in ("routed", "replay"):
+        return None
+    config = record.config
+    seats = config["panel"][:1] if config["strategy"] == "solo" else config["panel"]
+    synthesizer = None if len(seats) == 1 else (config["synthesizer"] or config["judge"] or seats[0])["model"]
+    tools = bool(config["search"] or config["documents"] or config["bash"] != "off")
+    return ArmDesign(tuple(seat["model"] for seat in seats), tools, synthesizer)
+
+
+def section(arms: "Sequence[ArmSummary]") -> ReportSection:
+    """Return each lift as a sentence."""
+    scores = [
+        ArmScores(arm.name, arm.metrics["lifts"], arm.task_scores, arm.cost_usd) for arm in arms if arm.metrics["lifts"]
+    ]
+    return ReportSection("lifts", "Where the gain comes from", sentences=[lift.sentence for lift in lifts(scores)])
+
+
+def lifts(arms: Sequence[ArmScores]) -> list[Lift]:
+    """Return every lift between two of `arms`, p-values corrected for all of them together."""
+    pairs = [(kind, arm, other) for arm, other in permutations(arms, 2) if (kind := _kind(arm.design, other.design))]
+    # A panel has several self-fusions to be compared with; only spend that is alike shows what diversity adds.
+    pairs = [pair for pair in pairs if pair[0] != "diversity" or pair[2] is _nearest(pair[1], arms)]
     compared = holm([compare(arm.name, arm.scores, other.name, other.scores) for _, arm, other in pairs])
     return [
-        Lift(kind, comparison, _ratio(pair, other), _caveats(kind, pair, other))
-        for (kind, pair, other), comparison in zip(pairs, compared, strict=True)
+        Lift(kind, comparison, _spend_ratio(arm, other), _caveats(kind, arm, other))
+        for (kind, arm, other), comparison in zip(pairs, compared, strict=True)
     ]
 
 
-def _kind(arm: ArmScores, other: ArmScores) -> Kind | None:
-    """What `arm` has and `other` has not, where that is one thing alone."""
+def _kind(arm: ArmDesign, other: ArmDesign) -> LiftKind | None:
+    """What `arm` has and `other` has not, where that is one thing alone; `None` elsewhere."""
     if sorted(arm.models) == sorted(other.models):
         same_writer = arm.synthesizer == other.synthesizer
         return "tools" if arm.tools and not other.tools and same_writer else None
@@ -97,29 +141,31 @@ def _kind(arm: ArmScores, other: ArmScores) -> Kind | None:
 
 def _nearest(panel: ArmScores, arms: Iterable[ArmScores]) -> ArmScores:
     """The self-fusion whose spend is closest to the panel's; of unknown spend, the one with most seats alike."""
-    rivals = [arm for arm in arms if _kind(panel, arm) == "diversity"]
+    rivals = [arm for arm in arms if _kind(panel.design, arm.design) == "diversity"]
 
     def distance(arm: ArmScores) -> tuple[bool, float, int]:
-        ratio = _ratio(panel, arm)
-        apart = abs(math.log(ratio)) if ratio else math.inf
-        return arm.synthesizer != panel.synthesizer, apart, abs(len(arm.models) - len(panel.models))
+        ratio = _spend_ratio(panel, arm)
+        spend = abs(math.log(ratio)) if ratio else math.inf
+        other_writer = arm.design.synthesizer != panel.design.synthesizer
+        return other_writer, spend, abs(len(arm.design.models) - len(panel.design.models))
 
     return min(rivals, key=distance)
 
 
-def _ratio(arm: ArmScores, other: ArmScores) -> float | None:
+def _spend_ratio(arm: ArmScores, other: ArmScores) -> float | None:
     return arm.cost_usd / other.cost_usd if arm.cost_usd and other.cost_usd else None
 
 
-def _caveats(kind: Kind, arm: ArmScores, other: ArmScores) -> tuple[str, ...]:
-    caveats, ratio = [], _ratio(arm, other)
+def _caveats(kind: LiftKind, arm: ArmScores, other: ArmScores) -> tuple[str, ...]:
+    caveats, ratio = [], _spend_ratio(arm, other)
     if kind == "diversity":
         if ratio is None:
             caveats.append("whether the spend is equal is unknown")
         elif max(ratio, 1 / ratio) > _EQUAL:
             caveats.append(f"the spend is not equal: {arm.name} cost {ratio:.2g} times as much")
-        if arm.synthesizer != other.synthesizer:
+        if arm.design.synthesizer != other.design.synthesizer:
             caveats.append("their synthesizers differ")
-    if kind == "synthesis" and arm.synthesizer not in (None, *arm.models):
-        caveats.append(f"the synthesizer, {arm.synthesizer}, is another model than the seats'")
+    synthesizer = arm.design.synthesizer
+    if kind == "synthesis" and synthesizer not in (None, *arm.design.models):
+        caveats.append(f"the synthesizer, {synthesizer}, is another model than the seats'")
     return tuple(caveats)

@@ -1,4 +1,4 @@
-"""Its figures as SVG."""
+"""The charts of a report, as SVG: scores, domains, shares, and score against cost or time."""
 
 import math
 import xml.etree.ElementTree as ET
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fusion_tool.evals.report.tables import format_interval, format_points, percent
+from fusion_tool.evals.report.section import format_interval, format_points, format_share_interval
 from fusion_tool.evals.statistics import Interval, PairedComparison
-from fusion_tool.evals.summary import Summary
 from fusion_tool.report.charts import Lane, Mark, draw_lanes
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+
+    from fusion_tool.evals.summary import Summary
 
 _STEP = 20
 _HAIR = 0.15
@@ -20,8 +21,16 @@ _UNSEEN = "unseen"
 """Class of a mark that only makes an axis as long as it shall be."""
 
 
-def ranking_chart(summary: Summary) -> "Markup | None":
-    """The arms' scores, the best first; `None` where none has any."""
+@dataclass(frozen=True)
+class Chart:
+    """A drawing and its caption."""
+
+    svg: "Markup"
+    caption: str
+
+
+def ranking_chart(summary: "Summary") -> "Markup | None":
+    """Draw the arms' scores, the best first; `None` where none has any."""
     scored = [(arm, arm.score.score) for arm in summary.arms if arm.score.score]
     lanes = [
         Lane(
@@ -34,37 +43,32 @@ def ranking_chart(summary: Summary) -> "Markup | None":
     return _draw("Scores with intervals", lanes, end=100.0)
 
 
-def domain_charts(summary: Summary) -> "list[tuple[Markup, str]]":
-    """For each pair of arms that a domain compares, the differences by domain, with their captions."""
+def domain_charts(summary: "Summary") -> list[Chart]:
+    """Draw, for each pair of arms, the differences by domain."""
     pairs: dict[tuple[str, str], list[tuple[str, PairedComparison]]] = {}
     for domain, comparisons in summary.domains.items():
         for comparison in comparisons:
             pairs.setdefault((comparison.arm, comparison.against), []).append((domain, comparison))
-    found = []
+    charts = []
     for (arm, against), rows in pairs.items():
         title = f"{arm} less {against}, by domain"
-        if drawn := _differences(title, rows):
-            found.append((drawn, f"{title}, in points; right of the line {arm} is better."))
-    return found
+        if svg := _differences(title, rows):
+            charts.append(Chart(svg, f"{title}, in points; right of the line {arm} is better."))
+    return charts
 
 
-def retention_charts(summary: Summary) -> "list[tuple[Markup, str]]":
-    """For each arm whose seats were graded, the share of criteria that its answer meets, by how many seats met them."""
-    found = []
-    for arm in summary.arms:
-        lanes = [
-            Lane(
-                f"met by {row.seats} seats",
-                f"{row.met} of {row.criteria} ({percent(row.interval)})",
-                _marks(row.met / row.criteria, row.interval),
-            )
-            for row in (arm.retention.rows if arm.retention else ())
-        ]
-        if drawn := _draw(f"Criteria that the answer of {arm.name} meets", lanes, end=100.0):
-            found.append(
-                (drawn, f"{arm.name}: share of criteria that the answer meets, by how many of its seats met them.")
-            )
-    return found
+def draw_shares(title: str, shares: "Sequence[tuple[str, int, int, Interval | None]]") -> "Markup | None":
+    """Draw shares with their intervals; `None` where there are none.
+
+    Args:
+        title: What the chart shows.
+        shares: Label, count, total and interval of each.
+    """
+    lanes = [
+        Lane(label, f"{count} of {total} ({format_share_interval(interval)})", _marks(count / total, interval))
+        for label, count, total, interval in shares
+    ]
+    return _draw(title, lanes, end=100.0)
 
 
 def _marks(value: float, interval: Interval | None, offset: float = 0.0) -> list[Mark]:

@@ -1,48 +1,28 @@
-"""The summary as tables and sentences, and as Markdown."""
+"""A summary as sections of tables and sentences, and those as Markdown."""
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from fusion_tool.evals.statistics import Interval, Mean
+from fusion_tool.evals.metrics import METRICS
+from fusion_tool.evals.report.section import UNKNOWN, ReportSection, format_interval, format_points
+from fusion_tool.evals.statistics import Mean
 from fusion_tool.evals.summary import ArmSummary, Summary
-
-UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class ReportSection:
-    """One part of a report.
-
-    Args:
-        key: By which a page finds its picture.
-        title: What it shows.
-        columns: Of its table; empty where it has none.
-        rows: One text a cell.
-        sentences: Below the table.
-    """
-
-    key: str
-    title: str
-    columns: Sequence[str] = ()
-    rows: Sequence[Sequence[str]] = ()
-    sentences: Sequence[str] = ()
 
 
 def report_sections(summary: Summary) -> list[ReportSection]:
-    """All parts that have something to tell."""
-    made = [
+    """Return all sections that have something to tell, in their order."""
+    metrics = {name: metric.section(summary.arms) for name, metric in METRICS.items()}
+    sections = [
         _scores(summary),
         ReportSection("comparisons", "Comparisons", sentences=_comparisons(summary)),
-        ReportSection("lifts", "Where the gain comes from", sentences=[lift.sentence for lift in summary.lifts]),
+        metrics.pop("lifts"),  # lifts are comparisons, too
         ReportSection("domains", "By domain", sentences=list(_domains(summary))),
         _table_by(summary, "axes", "Scores by axis"),
-        _retention(summary),
-        _hygiene(summary),
+        *metrics.values(),
         _bill(summary),
         ReportSection("warnings", "Warnings", sentences=summary.warnings),
     ]
-    return [sheet for sheet in made if sheet.rows or sheet.sentences]
+    return [section for section in sections if section.rows or section.sentences]
 
 
 def _scores(summary: Summary) -> ReportSection:
@@ -53,6 +33,7 @@ def _scores(summary: Summary) -> ReportSection:
         f"{summary.tasks}: {summary.count} tasks, {graded}{passes}; scores in points of 100, 95 % intervals over tasks",
         ("arm", "score", "interval", "n", "refusals as 0", "answered", "verdicts in", "passed", "cost", "time"),
         [_arm(arm) for arm in summary.arms],
+        short_title="Scores",
     )
 
 
@@ -95,48 +76,6 @@ def _table_by(summary: Summary, values_of: str, title: str) -> ReportSection:
     return ReportSection(values_of, title, ("", *(arm.name for arm in summary.arms)), rows)
 
 
-def _retention(summary: Summary) -> ReportSection:
-    rows = [
-        (
-            arm.name,
-            f"{row.seats}",
-            f"{row.criteria}",
-            f"{row.met}",
-            f"{row.met / row.criteria:.0%}",
-            percent(row.interval),
-        )
-        for arm in summary.arms
-        if arm.retention
-        for row in arm.retention.rows
-    ]
-    columns = ("arm", "met by seats", "criteria", "met by the answer", "share", "interval")
-    return ReportSection("retention", "What the answer keeps of what its seats had (merits alone)", columns, rows)
-
-
-def _hygiene(summary: Summary) -> ReportSection:
-    columns = (
-        "arm",
-        "answers",
-        "empty",
-        "cut off",
-        "thinks aloud",
-        "talks of itself",
-        "citations a 1,000 words",
-        "supported",
-    )
-    rows = [
-        (
-            arm.name,
-            *(str(count) for count in (h.answers, h.empty, h.truncated, h.reasoning_leaked, h.meta_text)),
-            "-" if h.citations_per_1000_words is None else f"{h.citations_per_1000_words:.1f}",
-            "-" if h.supported is None else f"{h.supported:.0%}",
-        )
-        for arm in summary.arms
-        for h in (arm.hygiene,)
-    ]
-    return ReportSection("hygiene", "Hygiene", columns, rows)
-
-
 def _bill(summary: Summary) -> ReportSection:
     parts = {
         "panels": summary.bill.panels,
@@ -163,23 +102,6 @@ def _bill(summary: Summary) -> ReportSection:
     return ReportSection("bill", "What was paid", ("", "calls", "tokens in", "tokens out", "cost"), rows)
 
 
-def format_points(score: float) -> str:
-    """A score, 0 to 1, in points of 100."""
-    return f"{score * 100:.1f}"
-
-
-def format_interval(mean: Mean | None) -> str:
-    """A mean's interval in points of 100."""
-    return (
-        f"{format_points(mean.interval.low)} to {format_points(mean.interval.high)}" if mean and mean.interval else "-"
-    )
-
-
-def percent(interval: Interval | None) -> str:
-    """A share's interval."""
-    return f"{interval.low:.0%} to {interval.high:.0%}" if interval else "-"
-
-
 def _mean(mean: Mean | None) -> str:
     if mean is None:
         return "-"
@@ -190,16 +112,17 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 
 
 def to_markdown(summary: Summary) -> str:
-    """The report; nothing in it that came from a task, an arm or a model is read as markup."""
-    return "\n".join(["# Evaluation", *(line for sheet in report_sections(summary) for line in _lines(sheet))]) + "\n"
+    """Return the report as Markdown; nothing in it that came from a task, an arm or a model is read as markup."""
+    lines = [line for section in report_sections(summary) for line in _lines(section)]
+    return "\n".join(["# Evaluation", *lines]) + "\n"
 
 
-def _lines(sheet: ReportSection) -> list[str]:
-    lines = ["", f"## {_escape(sheet.title)}", ""]
-    if sheet.rows:
-        lines += [_row(sheet.columns), _row(["---", *["---:"] * (len(sheet.columns) - 1)], escape=False)]
-        lines += [_row(row) for row in sheet.rows]
-    return lines + [f"- {_escape(sentence)}" for sentence in sheet.sentences]
+def _lines(section: ReportSection) -> list[str]:
+    lines = ["", f"## {_escape(section.title)}", ""]
+    if section.rows:
+        lines += [_row(section.columns), _row(["---", *["---:"] * (len(section.columns) - 1)], escape=False)]
+        lines += [_row(row) for row in section.rows]
+    return lines + [f"- {_escape(sentence)}" for sentence in section.sentences]
 
 
 def _row(cells: Sequence[str], *, escape: bool = True) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fusion_tool.evals.metrics.lifts import ArmScores, lifts
+from fusion_tool.evals.metrics.lifts import ArmDesign, ArmScores, lifts
 
 RNG = np.random.default_rng(4)
 LEVEL = RNG.uniform(0.3, 0.7, 30)
@@ -12,7 +12,7 @@ LEVEL = RNG.uniform(0.3, 0.7, 30)
 def arm(name, *models, gain=0.0, tools=True, cost=1.0, synthesizer=None):
     scores = {f"t{n}": float(value) for n, value in enumerate(LEVEL + gain + RNG.normal(0, 0.02, 30))}
     writer = synthesizer or (models[0] if len(models) > 1 else None)
-    return ArmScores(name, models, tools, scores, cost, writer)
+    return ArmScores(name, ArmDesign(models, tools, writer), scores, cost)
 
 
 SOLO = arm("solo", "a")

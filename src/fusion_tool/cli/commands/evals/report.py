@@ -67,7 +67,7 @@ def profiles(
     from fusion_tool.cli import terminal
     from fusion_tool.cli.terminal import printable_line
     from fusion_tool.config.installation import require_evals
-    from fusion_tool.evals.report.tables import format_interval, format_points
+    from fusion_tool.evals.report.section import format_interval, format_points
     from fusion_tool.evals.results import Results
     from fusion_tool.evals.router_profiles import measure_scores, write_profiles
 
