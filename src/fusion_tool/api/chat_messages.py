@@ -1,17 +1,16 @@
 """Messages to a question; a run's events to messages."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 
 from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError, FusionError
 from fusion_tool.events import Event
-from fusion_tool.graph.inputs import parse_input
-from fusion_tool.graph.state import FusionInput, FusionState
+from fusion_tool.graph.inputs import RunInput, parse_messages
 
 
 class StopSequences:
@@ -139,24 +138,22 @@ def _tokens(usage: Usage) -> UsageMetadata | None:
     )
 
 
-def to_graph_input(messages: Sequence[BaseMessage], answer_schema: dict[str, Any] | None) -> FusionInput:
-    """What `messages` ask: the last one is the question, earlier ones are context, the system's say how to write.
+def to_run_input(messages: Sequence[BaseMessage], answer_schema: dict[str, Any] | None) -> RunInput:
+    """Return what `messages` ask; refuse what a panel cannot be asked.
 
     Args:
         messages: A conversation that ends with a human message.
-        answer_schema: The JSON schema of the answer, if it shall have one.
+        answer_schema: The JSON schema of the answer; `None` for a text.
 
     Raises:
         ConfigError: The last word is not the human's, or there is more in it than text.
     """
-    said = [message for message in messages if not isinstance(message, SystemMessage)]
-    if not said or not isinstance(said[-1], HumanMessage):
+    turns = [message for message in messages if not isinstance(message, SystemMessage)]
+    if not turns or not isinstance(turns[-1], HumanMessage):
         raise ConfigError("the last message must be a human one; it is the question", field="messages")
-    for message in said:
-        _refuse_other_than_text(message)
-    asked = parse_input(FusionState(messages=cast("list[AnyMessage]", list(messages))))
-    taken = FusionInput(question=asked.question, context=asked.context, instructions=asked.instructions)
-    return taken if answer_schema is None else {**taken, "answer_schema": answer_schema}
+    for message in turns:
+        _reject_non_text(message)
+    return parse_messages(messages)._replace(answer_schema=answer_schema)
 
 
 def with_sampling(config: FusionConfig, **sampling: float | None) -> FusionConfig:
@@ -178,7 +175,7 @@ def with_sampling(config: FusionConfig, **sampling: float | None) -> FusionConfi
     return config.model_copy(update={"synthesizer": Panelist(**(dict(writer) | given))})
 
 
-def _refuse_other_than_text(message: BaseMessage) -> None:
+def _reject_non_text(message: BaseMessage) -> None:
     if isinstance(message, HumanMessage) and isinstance(message.content, list):
         for part in message.content:
             kind = part.get("type") if isinstance(part, dict) else "text"

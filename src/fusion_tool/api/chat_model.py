@@ -18,11 +18,11 @@ from fusion_tool.api.chat_messages import (
     StreamedAnswer,
     cut_at_stop,
     message_metadata,
-    to_graph_input,
+    to_run_input,
     with_sampling,
 )
 from fusion_tool.api.chat_support import in_own_context, structured_output, tracer_callbacks
-from fusion_tool.api.runner import PanelRunner
+from fusion_tool.api.runner import PanelRunner, final_result
 from fusion_tool.api.sync import iterate_sync, run_sync
 from fusion_tool.budget.session import SessionSpent
 from fusion_tool.config.loading import ConfigLike, resolve_config
@@ -155,11 +155,7 @@ class ChatFusion(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        result: dict[str, Any] = {}
-        async with aclosing(self._events(messages, kwargs, run_manager, is_watched=False)) as events:
-            async for event in events:
-                if event["type"] == "run.completed":
-                    result = event["result"]
+        result = await final_result(self._events(messages, kwargs, run_manager, is_watched=False))
         message = AIMessage(cut_at_stop(self._stops(stop), result["answer"]), **message_metadata(result))
         return ChatResult(generations=[ChatGeneration(message=message)])
 
@@ -206,8 +202,8 @@ class ChatFusion(BaseChatModel):
         for name in options.keys() - {"answer_schema", "max_tokens", "stream", "temperature"}:
             raise ConfigError("no call takes it, only stop, temperature and max_tokens", field=name)
         sampling = {name: options.get(name) for name in ("temperature", "max_tokens")}
-        config, asked = with_sampling(self.config, **sampling), to_graph_input(messages, options.get("answer_schema"))
-        events = self._panel.stream(asked, is_watched=is_watched, config=config, callbacks=tracer_callbacks(run))
+        config, request = with_sampling(self.config, **sampling), to_run_input(messages, options.get("answer_schema"))
+        events = self._panel.stream(request, is_watched=is_watched, config=config, callbacks=tracer_callbacks(run))
         return in_own_context(events)
 
     def _stops(self, stop: list[str] | None) -> Sequence[str]:

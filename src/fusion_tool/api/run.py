@@ -1,22 +1,22 @@
 """`fuse`, `afuse`, `astream`: one question in, one grounded answer out, without building anything."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from fusion_tool.api.execution import Execution, resumed_run, stored_run, transient_run
 from fusion_tool.api.response_cache import CacheSlot
-from fusion_tool.api.response_cache import cache_slot as cached_turn
 from fusion_tool.api.run_store import default_path
+from fusion_tool.api.runner import final_result, request_slot, stream_run
 from fusion_tool.api.sync import run_sync
 from fusion_tool.config.loading import ConfigLike, resolve_config
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
-from fusion_tool.events import Event, run_completed, run_started
+from fusion_tool.events import Event
+from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.graph.runtime import UNWATCHED_KEY
 
 
 async def afuse(  # noqa: PLR0913 - keyword options, each with a default
@@ -52,13 +52,9 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
         SandboxUnavailable: The shell is required and does not work here.
         RecursionRefused: Called from inside a seat of another run.
     """
-    asked = _RunRequest(question or "", context, instructions, tuple(panel_tools), keep, resume)
-    settings = asked.config_for(config, overrides)
-    async with asked.cache_slot(settings) as turn:
-        if turn.result is None:
-            async with asked.execution(settings) as work:
-                await turn.fill(work.result or (await _invoke(work))["result"])
-    return FusionResult.model_validate(turn.result)
+    request = _RunRequest(RunInput(question or "", context, instructions), tuple(panel_tools), keep, resume)
+    events = request.events(request.config_for(config, overrides), is_watched=False)
+    return FusionResult.model_validate(await final_result(events))
 
 
 def fuse(  # noqa: PLR0913 - as `afuse`
@@ -98,74 +94,43 @@ async def astream(  # noqa: PLR0913 - as `afuse`
     Raises:
         FusionError: As `afuse` does, from the iteration.
     """
-    asked = _RunRequest(question or "", context, instructions, tuple(panel_tools), keep, resume)
-    settings = asked.config_for(config, overrides)
-    async with asked.cache_slot(settings) as turn:
-        if turn.result is not None:
-            yield cast("Event", run_started(turn.result))
-            yield cast("Event", run_completed(turn.result))
-            return
-        async with asked.execution(settings) as work:
-            for event in work.past_events:
-                yield cast("Event", event)
-            if work.result:
-                yield cast("Event", run_completed(work.result))
-                return
-            async with aclosing(_stream(work)) as events:  # closed with this iterator, not when it is collected
-                async for event in events:
-                    if event["type"] == "run.completed":
-                        await turn.fill(event["result"])
-                    yield cast("Event", event)
+    request = _RunRequest(RunInput(question or "", context, instructions), tuple(panel_tools), keep, resume)
+    # Closed with this iterator, not when it is collected.
+    async with aclosing(request.events(request.config_for(config, overrides), is_watched=True)) as events:
+        async for event in events:
+            yield event
 
 
 @dataclass(frozen=True)
 class _RunRequest:
     """What `afuse` was called with, but the configuration."""
 
-    question: str
-    context: str
-    instructions: str
+    input: RunInput
     panel_tools: tuple[Any, ...]
     keep: Path | bool
     resume: str | None
 
     def config_for(self, config: ConfigLike, overrides: dict[str, Any]) -> FusionConfig | None:
-        """The configuration; `None` for a resumed run that is to use its own."""
-        if self.resume is not None and (self.question or self.context or self.instructions):
+        """Return the configuration; `None` for a resumed run that is to use its own."""
+        if self.resume is not None and any(self.input):
             raise ConfigError("a resumed run has its question; leave it out", field="question")
-        own = self.resume is not None and config is None and not overrides
-        return None if own else resolve_config(config, **overrides)
+        uses_stored = self.resume is not None and config is None and not overrides
+        return None if uses_stored else resolve_config(config, **overrides)
 
-    def cache_slot(self, settings: FusionConfig | None) -> AbstractAsyncContextManager[CacheSlot]:
-        """A turn at the question; a resumed run has its answer begun, and leaves the cache alone."""
-        if settings is None or self.resume is not None:
+    def events(self, config: FusionConfig | None, *, is_watched: bool) -> AsyncGenerator[Event, None]:
+        """Carry out the run."""
+        return stream_run(self._execution(config), self._cache_slot(config), is_watched=is_watched)
+
+    def _cache_slot(self, config: FusionConfig | None) -> AbstractAsyncContextManager[CacheSlot]:
+        # A resumed run has begun its answer, which no other run's may replace.
+        if config is None or self.resume is not None:
             return nullcontext(CacheSlot())
-        return cached_turn(self.question, self.context, settings, self.panel_tools, instructions=self.instructions)
+        return request_slot(self.input, config, self.panel_tools)
 
-    def execution(self, settings: FusionConfig | None) -> AbstractAsyncContextManager[Execution]:
-        """The run to be done."""
+    def _execution(self, config: FusionConfig | None) -> AbstractAsyncContextManager[Execution]:
         path = default_path() if isinstance(self.keep, bool) else self.keep
-        if settings is None or self.resume is not None:
-            return resumed_run(self.resume or "", settings, self.panel_tools, path)
-        asked = {"question": self.question, "context": self.context, "instructions": self.instructions}
+        if config is None or self.resume is not None:
+            return resumed_run(self.resume or "", config, self.panel_tools, path)
         if self.keep is False:
-            return transient_run(asked, settings, self.panel_tools)
-        return stored_run(asked, settings, self.panel_tools, path)
-
-
-async def _invoke(work: Execution) -> dict[str, Any]:
-    unwatched = {**work.config, "configurable": {**work.config.get("configurable", {}), UNWATCHED_KEY: True}}
-    state: dict[str, Any] = await work.graph.ainvoke(
-        work.input, unwatched, context=work.run_config, durability=_durability(work)
-    )
-    return state
-
-
-def _stream(work: Execution) -> Any:
-    return work.graph.astream(
-        work.input, work.config, context=work.run_config, stream_mode="custom", durability=_durability(work)
-    )
-
-
-def _durability(work: Execution) -> str | None:
-    return "sync" if work.graph.checkpointer else None  # each step is written before the next one is paid for
+            return transient_run(self.input.graph_input, config, self.panel_tools)
+        return stored_run(self.input.graph_input, config, self.panel_tools, path)

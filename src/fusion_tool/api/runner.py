@@ -1,29 +1,107 @@
-"""A panel as its face owns it, a tool or a chat model: run after run inside a caller's own run, under one session."""
+"""One way to carry out a run, `stream_run`, and `PanelRunner`, one panel that is asked again and again."""
 
 import json
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, cast
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 
-from fusion_tool.api.response_cache import cache_slot
+from fusion_tool.api.execution import Execution
+from fusion_tool.api.response_cache import CacheSlot, cache_slot
 from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.events import Event, run_completed, run_started
 from fusion_tool.graph.build import build_graph
+from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.runtime import UNWATCHED_KEY
-from fusion_tool.graph.state import FusionInput
+
+
+async def stream_run(
+    execution: AbstractAsyncContextManager[Execution],
+    slot: AbstractAsyncContextManager[CacheSlot],
+    *,
+    is_watched: bool,
+) -> AsyncGenerator[Event, None]:
+    """Carry out a run, event by event; the last one, `run.completed`, carries the result as a dict.
+
+    Closing the iterator cancels the run.
+
+    Args:
+        execution: Opens the run; left alone where the cache has the result.
+        slot: Opens the run's place in the response cache.
+        is_watched: Whether somebody reads the answer while it is written; else it need not be streamed.
+
+    Raises:
+        FusionError: As `afuse`.
+    """
+    async with slot as cached:
+        if cached.result is not None:
+            yield cast("Event", run_started(cached.result))
+            yield cast("Event", run_completed(cached.result))
+            return
+        async with execution as run:
+            for event in run.past_events:
+                yield cast("Event", event)
+            if run.result is not None:
+                yield cast("Event", run_completed(run.result))
+                return
+            async with aclosing(_graph_events(run, is_watched=is_watched)) as events:
+                async for event in events:
+                    if event["type"] == "run.completed":
+                        # Before it is passed on: whoever has the result may stop listening.
+                        await cached.fill(event["result"])
+                    yield cast("Event", event)
+
+
+async def final_result(
+    events: AsyncGenerator[Event, None], on_event: Callable[[Event], Awaitable[None]] | None = None
+) -> dict[str, Any]:
+    """Return the result that a run's `events` end with, as a dict.
+
+    Args:
+        events: The run; closed where the caller is cancelled or `on_event` fails.
+        on_event: Gets every event; `None` where nobody watches.
+    """
+    result: dict[str, Any] = {}
+    async with aclosing(events):
+        async for event in events:
+            if on_event is not None:
+                await on_event(event)
+            if event["type"] == "run.completed":
+                result = event["result"]
+    return result
+
+
+def request_slot(
+    request: RunInput, config: FusionConfig, panel_tools: Sequence[Any] = ()
+) -> AbstractAsyncContextManager[CacheSlot]:
+    """Return a new run's place in the response cache."""
+    schema = json.dumps(request.answer_schema) if request.answer_schema else ""
+    instructions = f"{request.instructions}{schema}"
+    return cache_slot(request.question, request.context, config, panel_tools, instructions=instructions)
+
+
+def _graph_events(run: Execution, *, is_watched: bool) -> Any:
+    configurable = run.config.get("configurable", {}) | ({} if is_watched else {UNWATCHED_KEY: True})
+    return run.graph.astream(  # a generator, which it is not typed as
+        run.input,
+        RunnableConfig(**{**run.config, "configurable": configurable}),
+        context=run.run_config,
+        stream_mode="custom",
+        # Each step is written before the next one is paid for.
+        durability="sync" if run.graph.checkpointer else None,
+    )
 
 
 class PanelRunner:
-    """Asks one panel, as often as its owner is called.
+    """A panel as its face owns it, a tool or a chat model: run after run inside a caller's own run, under one session.
 
     Args:
         config: What every run uses.
         panel_tools: LangChain tools that every seat gets besides its own.
-        session_limits: Of all runs together.
+        session_limits: Limits of all runs together; `None` sets none.
 
     Raises:
         ConfigError: `session_limits` sets what holds for one run alone.
@@ -36,59 +114,38 @@ class PanelRunner:
         self._tools = tuple(panel_tools)
         self._graph = build_graph(config, panel_tools=self._tools)
 
-    async def stream(
+    def stream(
         self,
-        inputs: FusionInput,
+        request: RunInput,
         *,
         is_watched: bool,
         config: FusionConfig | None = None,
         callbacks: BaseCallbackManager | None = None,
     ) -> AsyncGenerator[Event, None]:
-        """One run, event by event; the last one, `run.completed`, carries the result as a dict.
+        """Carry out one run, as `stream_run` does.
 
-        Closing the iterator cancels the run. It is part of the run at work, if any, whose callbacks, tags and metadata
-        it inherits.
+        It is part of the run at work, if any, whose callbacks, tags and metadata it inherits.
 
         Args:
-            inputs: The graph's input, with a `question`.
+            request: What is asked.
             is_watched: Whether somebody reads the answer while it is written; else it need not be streamed.
-            config: What this run alone uses.
-            callbacks: Those that it gets instead of the inherited ones.
+            config: The configuration of this run alone; `None` uses the panel's.
+            callbacks: Those that it gets instead of the inherited ones; `None` keeps these.
 
         Raises:
             FusionError: As `afuse`.
         """
         config = config or self.config
-        async with cache_slot(*_question_of(inputs), config, self._tools, instructions=_answer_form(inputs)) as mine:
-            if mine.result is not None:
-                yield cast("Event", run_started(mine.result))
-                yield cast("Event", run_completed(mine.result))
-                return
-            with self.session.run(config.limits.seconds) as seconds:
-                limits = config.limits.model_copy(update={"seconds": seconds})
-                stream: Any = self._graph.astream(  # a generator, which it is not typed as
-                    inputs,
-                    self._run(callbacks, is_watched=is_watched),
-                    context=config.model_copy(update={"limits": limits}),
-                    stream_mode="custom",
-                )
-                async with aclosing(stream) as events:
-                    async for event in events:
-                        if event["type"] == "run.completed":
-                            await mine.fill(event["result"])
-                        yield cast("Event", event)
+        slot = request_slot(request, config, self._tools)
+        return stream_run(self._execution(request, config, callbacks), slot, is_watched=is_watched)
 
-    def _run(self, callbacks: BaseCallbackManager | None, *, is_watched: bool) -> RunnableConfig:
-        given = {SESSION_KEY: self.session} | ({} if is_watched else {UNWATCHED_KEY: True})
-        run = RunnableConfig(run_name="fusion", configurable=given)
-        return run if callbacks is None else {**run, "callbacks": callbacks}
-
-
-def _question_of(inputs: FusionInput) -> tuple[str, str]:
-    return inputs["question"], inputs.get("context", "")
-
-
-def _answer_form(inputs: FusionInput) -> str:
-    """How the answer shall look, for telling one question's answers apart."""
-    schema = inputs.get("answer_schema")
-    return f"{inputs.get('instructions', '')}{json.dumps(schema) if schema else ''}"
+    @asynccontextmanager
+    async def _execution(
+        self, request: RunInput, config: FusionConfig, callbacks: BaseCallbackManager | None
+    ) -> AsyncIterator[Execution]:
+        with self.session.run(config.limits.seconds) as seconds:
+            limits = config.limits.model_copy(update={"seconds": seconds})
+            runnable = RunnableConfig(run_name="fusion", configurable={SESSION_KEY: self.session})
+            if callbacks is not None:
+                runnable["callbacks"] = callbacks
+            yield Execution(self._graph, request.graph_input, runnable, config.model_copy(update={"limits": limits}))

@@ -19,8 +19,8 @@ from fusion_tool.budget.session import SessionSpent
 from fusion_tool.config.loading import ConfigLike, resolve_config
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.errors import FusionError
+from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.graph.state import FusionInput
 
 
 def parent_stream_writer(runtime: ToolRuntime | None) -> StreamWriter | None:
@@ -125,9 +125,9 @@ class FusionTool(BaseTool):
         runtime: ToolRuntime = None,  # type: ignore[assignment] # an Optional would never be injected
     ) -> tuple[str, dict[str, Any]]:
         """Ask the panel."""
-        tell, asked = parent_stream_writer(runtime), FusionInput(question=question, context=context)
+        tell = parent_stream_writer(runtime)
         result: dict[str, Any] = {}
-        async with aclosing(self._panel.stream(asked, is_watched=tell is not None)) as events:
+        async with aclosing(self._panel.stream(RunInput(question, context), is_watched=tell is not None)) as events:
             async for event in events:
                 if tell:
                     tell(event)

@@ -1,11 +1,12 @@
-"""What a run is asked, read from a question or from messages."""
+"""What a run is asked: a question, or messages that hold one."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage
+from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, SystemMessage
 
 from fusion_tool.errors import ConfigError
-from fusion_tool.graph.state import FusionState
+from fusion_tool.graph.state import FusionInput, FusionState
 
 _LONGEST_QUESTION = 100_000
 
@@ -14,36 +15,51 @@ class RunInput(NamedTuple):
     """A question, what is known about it, how the answer shall be written, and whether it came as a message."""
 
     question: str
-    context: str
-    instructions: str
-    answer_schema: dict[str, Any] | None
-    from_messages: bool
+    context: str = ""
+    instructions: str = ""
+    answer_schema: dict[str, Any] | None = None
+    from_messages: bool = False
 
     @property
     def needs_synthesizer(self) -> bool:
         """Whether only a synthesizer can give the answer its form: no seat is told of it."""
         return bool(self.instructions or self.answer_schema)
 
+    @property
+    def graph_input(self) -> FusionInput:
+        """The same as the graph takes it."""
+        inputs = FusionInput(question=self.question, context=self.context, instructions=self.instructions)
+        return inputs if self.answer_schema is None else {**inputs, "answer_schema": self.answer_schema}
+
+
+def parse_messages(messages: Sequence[BaseMessage]) -> RunInput:
+    """Return what messages ask: the last human one is the question, empty where there is none.
+
+    Those before it are context, each with who said it; the system's say how to write, wherever they stand.
+    """
+    last = next((i for i in reversed(range(len(messages))) if isinstance(messages[i], HumanMessage)), None)
+    if last is None:
+        return RunInput("")
+    earlier = [message for message in messages[:last] if not isinstance(message, SystemMessage)]
+    return RunInput(
+        question=str(messages[last].text),
+        context=_join(*(f"{_speaker(message)}: {message.text}" for message in earlier if message.text)),
+        instructions=_join(*(str(message.text) for message in messages if isinstance(message, SystemMessage))),
+        from_messages=True,
+    )
+
 
 def parse_input(state: FusionState) -> RunInput:
-    """What came in: of messages the last human one is the question, earlier ones are known, the system's are wishes.
+    """Return what came into the graph: a question, else what its messages ask.
 
     Raises:
         ConfigError: There is no question, or it is too long.
     """
-    question, known = state.get("question") or "", state.get("context") or ""
+    question, context = state.get("question") or "", state.get("context") or ""
     instructions = state.get("instructions") or ""
-    messages = state.get("messages") or []
-    last = next((i for i in reversed(range(len(messages))) if isinstance(messages[i], HumanMessage)), None)
-    from_messages = last is not None and not question
-    if last is not None and not question:
-        question = str(messages[last].text)
-        known = _join(
-            known,
-            *(f"{message.type}: {message.text}" for message in messages[:last] if message.text and not _rules(message)),
-        )
-        instructions = _join(instructions, *(str(message.text) for message in messages if _rules(message)))
-    if not question.strip():
+    conversation = RunInput("") if question else parse_messages(state.get("messages") or [])
+    question = (question or conversation.question).strip()
+    if not question:
         raise ConfigError("is empty; ask something", field="question")
     if len(question) > _LONGEST_QUESTION:
         raise ConfigError(
@@ -51,11 +67,17 @@ def parse_input(state: FusionState) -> RunInput:
             "a documents folder or the context",
             field="question",
         )
-    return RunInput(question.strip(), known, instructions, state.get("answer_schema"), from_messages)
+    return RunInput(
+        question,
+        _join(context, conversation.context),
+        _join(instructions, conversation.instructions),
+        state.get("answer_schema"),
+        conversation.from_messages,
+    )
 
 
-def _rules(message: AnyMessage) -> bool:
-    return isinstance(message, SystemMessage)
+def _speaker(message: BaseMessage) -> str:
+    return message.role if isinstance(message, ChatMessage) else message.type
 
 
 def _join(*texts: str) -> str:

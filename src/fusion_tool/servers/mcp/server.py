@@ -22,9 +22,8 @@ from fusion_tool.graph.result import FusionResult
 from fusion_tool.servers.capacity import RunSlots
 from fusion_tool.servers.mcp import tool as mcp_tool
 from fusion_tool.servers.mcp.resources import TEMPLATE, ResultResources
-from fusion_tool.servers.mcp.tool import NAME, Tell, refuse_recursion, shielded, tool_definition
+from fusion_tool.servers.mcp.tool import NAME, Tell, refuse_recursion, run_research, shielded, tool_definition
 from fusion_tool.servers.openai.errors import to_api_error
-from fusion_tool.servers.runs import run_research
 
 _INSTRUCTIONS = (
     "fusion_research hands a question over to a panel of models that search, read and compare, and gives back one "

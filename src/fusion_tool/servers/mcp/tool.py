@@ -14,8 +14,11 @@ from pydantic import Field
 from fusion_tool.api.tool import FusionTool
 from fusion_tool.config.schema import ConfigModel, FusionConfig, Positive
 from fusion_tool.errors import ConfigError, RecursionRefused
+from fusion_tool.events import Event, describe
+from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.servers.overrides import OPERATOR_ONLY, apply_overrides
+from fusion_tool.servers.runs import run_for_client
 
 NAME = "fusion_research"
 
@@ -123,3 +126,28 @@ async def shielded(work: Coroutine[Any, Any, T]) -> T:
         with anyio.CancelScope(shield=True):
             await asyncio.wait([task])
         raise
+
+
+async def run_research(arguments: ResearchArguments, config: FusionConfig, tell: Tell | None) -> dict[str, Any]:
+    """Carry out a call, and return the run's result as a dict.
+
+    Args:
+        arguments: The call's.
+        config: The run's configuration.
+        tell: Gets the progress; `None` where nobody asked for it.
+
+    Raises:
+        FusionError: As `afuse`.
+    """
+    steps, is_written = 0, False
+
+    async def pass_on(event: Event) -> None:
+        nonlocal steps, is_written
+        line = describe(event)
+        if event["type"] == "synthesis.delta" and not is_written:
+            line, is_written = "the answer is being written", True
+        if line is not None and tell is not None:
+            steps += 1
+            await tell(steps, line)
+
+    return await run_for_client(RunInput(arguments.question, arguments.context), config, pass_on if tell else None)

@@ -21,16 +21,17 @@ from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import FusionError
 from fusion_tool.events import Event, describe
+from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model, finish_reason
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.providers import with_model
 from fusion_tool.models.replay import REPLAY
-from fusion_tool.servers import runs
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
-from fusion_tool.servers.openai.request import ChatRequest, Conversation
+from fusion_tool.servers.openai.request import ChatRequest
 from fusion_tool.servers.openai.response import Emit, EndPiece, ProgressPiece, TextPiece
+from fusion_tool.servers.runs import run_for_client
 
 
 @dataclass(frozen=True)
@@ -224,12 +225,10 @@ async def _research(turn: _AgentTurn, call: dict[str, Any]) -> ToolMessage:
     if turn.runs >= _MOST_RUNS:
         return _result(call, "no research is left in this turn; answer with what is known", failed=True)
     turn.runs += 1
-    asked = Conversation(question, context, "")
+    on_event = turn.tell if turn.request.stream else None
     await turn.emit(ProgressPiece(f"fusion_research: {' '.join(question.split())[:150]}"))
     try:
-        result = await runs.run_conversation(
-            asked, turn.config, turn.metrics, turn.tell if turn.request.stream else None
-        )
+        result = await turn.metrics.count_run(run_for_client(RunInput(question, context), turn.config, on_event))
     except FusionError as error:
         return _result(call, to_api_error(error).message, failed=True)
     turn.results.append(result)

@@ -11,12 +11,13 @@ from starlette.types import Receive, Scope, Send
 from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.events import Event, describe
+from fusion_tool.graph.inputs import RunInput
 from fusion_tool.servers.capacity import RunSlots, json_body
 from fusion_tool.servers.openai import agent_model
 from fusion_tool.servers.openai.errors import ApiError, answer_restarted, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
 from fusion_tool.servers.openai.models import AGENT, ModelCatalog
-from fusion_tool.servers.openai.request import ChatRequest, Conversation, parse_request, refuse_recursion, to_question
+from fusion_tool.servers.openai.request import ChatRequest, parse_request, refuse_recursion, to_question
 from fusion_tool.servers.openai.response import (
     Emit,
     EndPiece,
@@ -28,7 +29,7 @@ from fusion_tool.servers.openai.response import (
 )
 from fusion_tool.servers.openai.sse import ProgressStyle, SseResponder
 from fusion_tool.servers.overrides import apply_overrides
-from fusion_tool.servers.runs import run_conversation
+from fusion_tool.servers.runs import run_for_client
 
 
 class ClientGoneError(Exception):
@@ -43,7 +44,7 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> 
         work: What the client waits for.
 
     Raises:
-        Gone: The client left.
+        ClientGoneError: The client left.
     """
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_client_left(receive))
     try:
@@ -64,7 +65,7 @@ async def _client_left(receive: Receive) -> None:
 
 
 async def answer(
-    conversation: Conversation, config: FusionConfig, metrics: Metrics, emit: Emit, *, is_streamed: bool
+    question: RunInput, config: FusionConfig, metrics: Metrics, emit: Emit, *, is_streamed: bool
 ) -> EndPiece:
     """Ask the panel, and pass on its answer; where it is streamed as it is written, with what is being done.
 
@@ -82,7 +83,7 @@ async def answer(
         elif (line := describe(event)) is not None:
             await emit(ProgressPiece(line))
 
-    result = await run_conversation(conversation, config, metrics, pass_on if is_streamed else None)
+    result = await metrics.count_run(run_for_client(question, config, pass_on if is_streamed else None))
     if len(set(attempts)) > 1:
         raise answer_restarted(result["answer"], result_metadata(result))
     if not attempts:

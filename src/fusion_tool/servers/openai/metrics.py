@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -35,26 +34,23 @@ class Metrics:
         """Count a request; `code` is `ok` or the error's."""
         self._requests.labels(model, code).inc()
 
-    @contextmanager
-    def count_run(self) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-        """Count a run; what is entered takes its result."""
+    async def count_run(self, run: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+        """Wait for a run, count it, and return its result."""
         started, status = time.monotonic(), "cancelled"
-
-        def over(result: Mapping[str, Any]) -> None:
-            nonlocal status
-            status = result["status"]
-            self._spent(result["usage"], result["failed_models"])
-
         try:
             with self.in_flight.track_inprogress():
-                yield over
+                result = await run
         except PanelFailed as error:
             status = "failed"
-            self._spent(error.usage or {}, error.failed_models)
+            self._count_usage(error.usage or {}, error.failed_models)
             raise
         except Exception:
             status = "failed"
             raise
+        else:
+            status = result["status"]
+            self._count_usage(result["usage"], result["failed_models"])
+            return result
         finally:
             self._runs.labels(status).inc()
             self._seconds.observe(time.monotonic() - started)
@@ -66,7 +62,7 @@ class Metrics:
         for direction in ("input", "output"):
             self._tokens.labels(direction).inc(usage.get(f"{direction}_tokens") or 0)
 
-    def _spent(self, usage: Mapping[str, Any], failed: list[dict[str, Any]]) -> None:
+    def _count_usage(self, usage: Mapping[str, Any], failed: list[dict[str, Any]]) -> None:
         self.count_calls(usage)
         for row in failed:
             self._failures.labels(row["reason"]).inc()

@@ -8,21 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, SystemMessage
+
 from fusion_tool.errors import ConfigError, RecursionRefused
+from fusion_tool.graph.inputs import RunInput, parse_messages
 from fusion_tool.servers.openai.errors import ApiError
 from fusion_tool.servers.overrides import OPERATOR_ONLY, OVERRIDABLE, parse_fusion_plugin
 
 _INSTRUCTING = ("system", "developer")
 _ROLES = (*_INSTRUCTING, "user", "assistant", "tool", "function")
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """A panel's question, what was said before, and how the answer should be written."""
-
-    question: str
-    context: str
-    instructions: str
 
 
 def check_messages(messages: Any) -> list[dict[str, Any]]:
@@ -43,8 +37,8 @@ def check_messages(messages: Any) -> list[dict[str, Any]]:
     return messages
 
 
-def to_question(messages: list[dict[str, Any]]) -> Conversation:
-    """What `check_messages` messages ask.
+def to_question(messages: list[dict[str, Any]]) -> RunInput:
+    """Return what messages that `check_messages` let pass ask.
 
     Raises:
         ApiError: The last message is not the user's.
@@ -52,16 +46,18 @@ def to_question(messages: list[dict[str, Any]]) -> Conversation:
     *earlier, last = messages
     if last["role"] != "user":
         raise ApiError("the last message must be the user's", param=f"messages.{len(earlier)}")
-    said = [message for message in earlier if message["role"] not in _INSTRUCTING]
-    return Conversation(
-        question=text_of(last),
-        context="\n\n".join(f"{message['role']}: {text}" for message in said if (text := text_of(message))),
-        instructions="\n\n".join(text_of(message) for message in earlier if message["role"] in _INSTRUCTING),
-    )
+    return parse_messages([*map(_to_message, earlier), HumanMessage(_text_of(last))])
 
 
-def text_of(message: dict[str, Any]) -> str:
-    """A message's text, without halves of characters, which no provider takes."""
+def _to_message(message: dict[str, Any]) -> BaseMessage:
+    if message["role"] in _INSTRUCTING:
+        return SystemMessage(_text_of(message))
+    # Of the role's own name, not LangChain's: this is how the seats read who said it.
+    return ChatMessage(content=_text_of(message), role=message["role"])
+
+
+def _text_of(message: dict[str, Any]) -> str:
+    """Return a message's text, without halves of characters, which no provider takes."""
     content = message.get("content") or ""
     text = content if isinstance(content, str) else "\n".join(str(part.get("text", "")) for part in content)
     return text.encode("utf-8", "replace").decode("utf-8")
