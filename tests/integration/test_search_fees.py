@@ -81,7 +81,7 @@ async def test_what_two_seats_look_up_is_paid_for_once(provider):
 async def test_what_the_cache_keeps_costs_nothing_again(provider, tmp_path, monkeypatch):
     from fusion_tool.tools import caching
 
-    monkeypatch.setattr(caching, "user_cache_path", lambda _name: tmp_path)
+    monkeypatch.setattr(caching, "cache_path", tmp_path.joinpath)
     caching._cache.cache_clear()
     provider()
     runs = [

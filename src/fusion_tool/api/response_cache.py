@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import Documents, FusionConfig
 from fusion_tool.config.serialization import dump_config
-from fusion_tool.config.storage import STORAGE_ERRORS, with_database
+from fusion_tool.config.storage import STORAGE_ERRORS, cache_path, with_database
 from fusion_tool.errors import ConfigError
 from fusion_tool.graph.preflight import forbid_nested_run
 from fusion_tool.graph.result import FusionResult
@@ -93,10 +93,8 @@ _warned = threading.Event()
 
 
 def default_path() -> Path:
-    """`results.sqlite` in the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("fusion-tool") / "results.sqlite"
+    """Return `results.sqlite` in the user's cache folder."""
+    return cache_path("results.sqlite")
 
 
 def read_result(key: str) -> dict[str, Any] | None:

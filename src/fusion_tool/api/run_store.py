@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fusion_tool.config.storage import make_private, try_lock
+from fusion_tool.config.storage import data_path, make_private, try_lock
 from fusion_tool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,10 +22,8 @@ _PATIENCE_SECONDS = 30.0
 
 
 def default_path() -> Path:
-    """`runs.sqlite` in the user's data folder."""
-    from platformdirs import user_data_path
-
-    return user_data_path("fusion-tool") / "runs.sqlite"
+    """Return `runs.sqlite` in the user's data folder."""
+    return data_path("runs.sqlite")
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from fusion_tool.cli import terminal
 from fusion_tool.cli.terminal import printable_line
 from fusion_tool.config.loading import DEFAULT_KEY
 from fusion_tool.config.schema import Panelist
-from fusion_tool.config.storage import make_private_folder
+from fusion_tool.config.storage import cache_path, make_private_folder
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.providers import OPENROUTER_URL
 
@@ -127,9 +127,7 @@ async def _sandbox() -> list[Check]:
 
 
 def _documents_cache() -> list[Check]:
-    from platformdirs import user_cache_path
-
-    folder = user_cache_path("fusion-tool") / "documents"
+    folder = cache_path("documents")
     try:
         make_private_folder(folder)
         indexes = [file.stat().st_size for file in folder.glob("*.sqlite")]

@@ -1,7 +1,6 @@
 """From what a caller hands over to a `FusionConfig`: a preset's name, a file, a config, and overrides."""
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel
 from fusion_tool.config.presets import preset as preset_by_name
 from fusion_tool.config.presets import preset_names, shipped
 from fusion_tool.config.schema import FusionConfig
+from fusion_tool.config.storage import read_toml
 from fusion_tool.errors import ConfigError
 
 ConfigLike: TypeAlias = FusionConfig | str | Path | None
@@ -54,12 +54,7 @@ def load_config_file(path: Path, *, preset: str | None = None) -> FusionConfig:
     Raises:
         ConfigError: The file cannot be read, is not TOML, or holds an unknown or mistyped field.
     """
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}", field="config") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}", field="config") from None
+    table = read_toml(path, field="config")
     match table.get("documents"):
         case str(folder):
             table["documents"] = path.parent / folder

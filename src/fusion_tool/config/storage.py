@@ -1,22 +1,75 @@
-"""Small SQLite files of the user's, and locks between processes.
+"""The user's files: where they are, TOML that is read, small SQLite databases, and locks between processes.
 
-A file is made where it is missing, set aside where it is corrupt, and readable by its owner alone. A lock is an
-exclusive transaction on an empty SQLite file: SQLite knows how to lock on every system, and a process that dies lets
-go.
+A database is made where it is missing, set aside where it is corrupt, and readable by its owner alone. A lock is an
+exclusive transaction on an empty SQLite file: SQLite knows how to lock on every system, and a process that dies
+releases it.
 """
 
 import asyncio
 import logging
 import sqlite3
+import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import platformdirs
+
+from fusion_tool.errors import ConfigError
+
+_APP = "fusion-tool"
 _FILE, _FOLDER, _OTHERS = 0o600, 0o700, 0o077
-_BESIDE = ("-wal", "-shm", "-journal")
+_SIDE_FILES = ("-wal", "-shm", "-journal")
 """What SQLite puts beside a database, with the database's own mode where it is new."""
 _log = logging.getLogger(__name__)
+
+
+def data_path(name: str = "") -> Path:
+    """Return the path of `name` in the user's data folder: what cannot be made again."""
+    return platformdirs.user_data_path(_APP) / name
+
+
+def cache_path(name: str = "") -> Path:
+    """Return the path of `name` in the user's cache folder: what may be deleted at any time."""
+    return platformdirs.user_cache_path(_APP) / name
+
+
+def config_path(name: str = "") -> Path:
+    """Return the path of `name` in the user's configuration folder: what the user writes."""
+    return platformdirs.user_config_path(_APP) / name
+
+
+def modified_at(path: Path) -> int | None:
+    """Return when the file was last written, in nanoseconds; `None` where there is none.
+
+    Raises:
+        ConfigError: It cannot be examined.
+    """
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+
+
+def read_toml(path: Path, *, field: str | None = None) -> dict[str, Any]:
+    """Read a TOML file of the user's.
+
+    Args:
+        path: The file.
+        field: The setting that named it, for the error; `None` where none did.
+
+    Raises:
+        ConfigError: It cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}", field=field) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}", field=field) from None
 
 
 def make_private(path: Path) -> None:
@@ -27,7 +80,7 @@ def make_private(path: Path) -> None:
     """
     make_private_folder(path.parent)
     path.touch(mode=_FILE)
-    for file in (path, *(path.with_name(path.name + suffix) for suffix in _BESIDE)):
+    for file in (path, *(path.with_name(path.name + suffix) for suffix in _SIDE_FILES)):
         _tighten(file, _FILE)
 
 
@@ -37,16 +90,14 @@ def make_private_folder(folder: Path) -> None:
     Raises:
         OSError: It cannot be made.
     """
-    from platformdirs import user_cache_path, user_data_path
-
     lineage = (folder, *folder.parents)
-    for missing in reversed([one for one in lineage if not one.exists()]):
+    for missing in reversed([level for level in lineage if not level.exists()]):
         missing.mkdir(mode=_FOLDER, exist_ok=True)
     folder.mkdir(exist_ok=True)  # an error where a file stands in its place
-    own = {user_cache_path("fusion-tool"), user_data_path("fusion-tool")}
+    own = {cache_path(), data_path()}
     if roots := own.intersection(lineage):
-        for one in lineage[: lineage.index(roots.pop()) + 1]:
-            _tighten(one, _FOLDER)
+        for level in lineage[: lineage.index(roots.pop()) + 1]:
+            _tighten(level, _FOLDER)
 
 
 def _tighten(path: Path, mode: int) -> None:
@@ -60,7 +111,7 @@ def _tighten(path: Path, mode: int) -> None:
 
 
 def try_lock(path: Path) -> sqlite3.Connection | None:
-    """The connection that holds the lock at `path` until it is closed; `None` where somebody else does.
+    """Return a connection that holds the lock at `path` until it is closed; `None` where somebody else holds it.
 
     Raises:
         OSError: The file cannot be made.
@@ -91,7 +142,7 @@ _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def with_database(path: Path, schema: str, work: Callable[[sqlite3.Connection], T], *, patience: float = 5.0) -> T:
-    """What `work` returns, all of whose changes are made or none.
+    """Return what `work` returns; either all of its changes are made or none.
 
     A corrupt file is renamed to `*.corrupt`, with a warning, and a new one begun.
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
+from fusion_tool.config.storage import cache_path
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.tasks import Exclude, Task, TaskSet
 
@@ -49,9 +50,7 @@ class PublishedTaskSet:
     @property
     def path(self) -> Path:
         """Where it lies once downloaded."""
-        from platformdirs import user_cache_path
-
-        return user_cache_path("fusion-tool") / "tasks" / f"{self.name}-{self.revision[:12]}.jsonl"
+        return cache_path("tasks") / f"{self.name}-{self.revision[:12]}.jsonl"
 
 
 @cache

@@ -1,7 +1,6 @@
 """What an evaluation measured of models, written where the router prefers it to what was published."""
 
 import json
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fusion_tool.errors import ConfigError
+from fusion_tool.config.storage import config_path, modified_at, read_toml
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.scoring import score_rows
 from fusion_tool.evals.statistics import Mean, mean_of
@@ -80,12 +79,8 @@ def write_profiles(results: Results, scores: list[MeasuredScore], folder: Path |
         ConfigError: The file that is there cannot be read.
         FusionError: It cannot be written.
     """
-    if folder is None:
-        from platformdirs import user_config_path
-
-        folder = user_config_path("fusion-tool")
-    path = folder / MEASURED_FILE
-    tables = _read_known(path)
+    path = (folder or config_path()) / MEASURED_FILE
+    tables = {} if modified_at(path) is None else read_toml(path)
     for score in scores:
         if score.profile and not score.why_not:
             tables.setdefault(score.profile, {}).setdefault("scores", {})[score.domain] = _score(results, score)
@@ -128,17 +123,6 @@ def _score(results: Results, score: MeasuredScore) -> dict[str, Any]:
         "source": f"fusion-tool eval: n = {score.mean.n}{interval}{graded}",
         "date": datetime.now(UTC).date(),
     }
-
-
-def _read_known(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
 
 
 def _toml(tables: Mapping[str, Any]) -> Iterator[str]:

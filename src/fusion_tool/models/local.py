@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import ModelProfile
-from platformdirs import user_data_path
 
+from fusion_tool.config.storage import data_path
 from fusion_tool.errors import ConfigError
 
 
@@ -48,7 +48,7 @@ MODELS = {
 
 def weights_path(name: str) -> Path:
     """Where the weights of `name` lie once installed."""
-    return user_data_path("fusion-tool") / "models" / Path(MODELS[name].member).name
+    return data_path("models") / Path(MODELS[name].member).name
 
 
 def is_installed(name: str) -> bool:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.config.storage import STORAGE_ERRORS, with_database
+from fusion_tool.config.storage import STORAGE_ERRORS, data_path, with_database
 from fusion_tool.errors import Reason
 
 COUNTED_FAILURES: frozenset[Reason] = frozenset(
@@ -81,10 +81,8 @@ CREATE INDEX IF NOT EXISTS outcomes_at ON outcomes (at);
 
 
 def default_path() -> Path:
-    """`health.sqlite` in the user's data folder."""
-    from platformdirs import user_data_path
-
-    return user_data_path("fusion-tool") / "health.sqlite"
+    """Return `health.sqlite` in the user's data folder."""
+    return data_path("health.sqlite")
 
 
 def append(path: Path, outcomes: Sequence[Outcome], *, patience: float = 5.0) -> None:

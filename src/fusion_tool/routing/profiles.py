@@ -14,6 +14,7 @@ from pydantic import Field
 
 from fusion_tool.budget.pricing import is_priced
 from fusion_tool.config.schema import ConfigModel
+from fusion_tool.config.storage import config_path, modified_at, read_toml
 from fusion_tool.errors import ConfigError
 from fusion_tool.routing.classifier.signals import Domain
 
@@ -98,11 +99,8 @@ def load_profiles(folder: Path | None = None) -> Mapping[str, Profile]:
     Raises:
         ConfigError: A file cannot be read, or has an unknown key, a wrong value, or a model without a known price.
     """
-    if folder is None:
-        from platformdirs import user_config_path
-
-        folder = user_config_path("fusion-tool")
-    return _merge(tuple((folder / name, _modified_at(folder / name)) for name in (OWN_FILE, MEASURED_FILE)))
+    files = [(folder or config_path()) / name for name in (OWN_FILE, MEASURED_FILE)]
+    return _merge(tuple((path, modified_at(path)) for path in files))
 
 
 def profile_of(model: str, profiles: Mapping[str, Profile]) -> Profile | None:
@@ -122,23 +120,13 @@ def profile_of(model: str, profiles: Mapping[str, Profile]) -> Profile | None:
     return found
 
 
-def _modified_at(path: Path) -> int | None:
-    """When the file was last written; `None` where there is none."""
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-
-
 @lru_cache(maxsize=8)
 def _merge(files: tuple[tuple[Path, int | None], ...]) -> Mapping[str, Profile]:
     """The shipped profiles and `files` over them; when a file was written is part of the key."""
     shipped = tomllib.loads(resources.files(__package__).joinpath("profiles.toml").read_text("utf-8"))
     profiles = {name: _profile(name, table, None, measured=False) for name, table in shipped.items()}
     for path in (path for path, written in files if written is not None):
-        for name, table in _tables(path).items():
+        for name, table in read_toml(path).items():
             try:
                 profiles[name] = _profile(name, table, profiles.get(name), measured=path.name == MEASURED_FILE)
                 # Only here: a price list of another day must not make the shipped profiles unreadable.
@@ -146,15 +134,6 @@ def _merge(files: tuple[tuple[Path, int | None], ...]) -> Mapping[str, Profile]:
             except ConfigError as error:
                 raise ConfigError(f"{error.message} (in {path})", field=_path(name, error.field)) from None
     return MappingProxyType(profiles)
-
-
-def _tables(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
 
 
 def _profile(name: str, table: Any, known: Profile | None, *, measured: bool) -> Profile:

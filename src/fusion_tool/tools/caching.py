@@ -13,9 +13,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from platformdirs import user_cache_path
-
-from fusion_tool.config.storage import make_private
+from fusion_tool.config.storage import cache_path, make_private
 from fusion_tool.tools.serializer import PlainSerializer, UnreadableRowError
 
 _log = logging.getLogger(__name__)
@@ -63,7 +61,7 @@ async def cached(
 def _cache() -> Any:
     from langgraph.cache.sqlite import SqliteCache
 
-    path = user_cache_path("fusion-tool") / "tools.sqlite"
+    path = cache_path("tools.sqlite")
     make_private(path)
     return SqliteCache(path=str(path), serde=PlainSerializer())
 

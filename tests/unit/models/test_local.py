@@ -19,7 +19,7 @@ CONTENT = b"these stand for weights" * 1000
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """An empty data folder, and weights that are quick to check."""
-    monkeypatch.setattr(local, "user_data_path", lambda _app: tmp_path / "data")
+    monkeypatch.setattr(local, "data_path", (tmp_path / "data").joinpath)
     weights = replace(MODELS[NAME], sha256=hashlib.sha256(CONTENT).hexdigest())
     monkeypatch.setitem(MODELS, NAME, weights)
 

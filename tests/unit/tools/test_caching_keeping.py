@@ -18,7 +18,7 @@ TEXT = "<html><head><title>T</title></head><body><p>The Kestrel costs 349 crowns
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(caching, "user_cache_path", lambda _name: tmp_path / "cache")
+    monkeypatch.setattr(caching, "cache_path", (tmp_path / "cache").joinpath)
     opened = caching._cache
     opened.cache_clear()
     yield

@@ -12,6 +12,7 @@ from typing import Any
 
 import regex
 
+from fusion_tool.config.storage import config_path, modified_at, read_toml
 from fusion_tool.errors import ConfigError
 
 _PLACEHOLDER = re.compile(
@@ -168,31 +169,17 @@ def load_patterns(folder: Path | None = None) -> tuple[Pattern, ...]:
     Raises:
         ConfigError: The file cannot be read, or has an unknown key or check, or no regular expression.
     """
-    if folder is None:
-        from platformdirs import user_config_path
-
-        folder = user_config_path("fusion-tool")
-    path = folder / FILE
-    try:
-        written = path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return _load(path, None)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    return _load(path, written)
+    path = (folder or config_path()) / FILE
+    return _load(path, modified_at(path))
 
 
 @lru_cache(maxsize=4)
 def _load(path: Path, written: int | None) -> tuple[Pattern, ...]:
     shipped = tomllib.loads(resources.files(__package__).joinpath(FILE).read_text("utf-8"))
+    own = read_toml(path) if written is not None else {}
     try:
-        own = tomllib.loads(path.read_text("utf-8")) if written is not None else {}
         merged = own | {name: own.get(name, table) for name, table in shipped.items()}
         return tuple(_pattern(name, table) for name, table in merged.items() if not _is_off(table))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
     except ConfigError as error:
         raise ConfigError(f"{error.message} (in {path})", field=error.field) from None
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from unicodedata import normalize
 from urllib.parse import quote
 
-from fusion_tool.config.storage import wait_for_lock
+from fusion_tool.config.storage import cache_path, wait_for_lock
 from fusion_tool.errors import ConfigError
 from fusion_tool.grounding.sources import RetrievedSource, make_source
 from fusion_tool.tools.documents import store
@@ -116,12 +116,8 @@ async def open_index(
             keeps the index from being made; it names the folder and the cause.
     """
     root = await asyncio.to_thread(readable_folder, folder)
-    if cache_dir is None:
-        from platformdirs import user_cache_path
-
-        cache_dir = user_cache_path("fusion-tool")
     name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
-    path = cache_dir / "documents" / f"{name}.sqlite"
+    path = (cache_dir or cache_path()) / "documents" / f"{name}.sqlite"
     try:
         held, skipped = await _refresh(root, path, on_progress)
     except (OSError, sqlite3.OperationalError) as error:
