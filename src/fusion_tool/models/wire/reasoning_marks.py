@@ -1,0 +1,92 @@
+"""The marks between which models reason, where a server leaves their reasoning in the content.
+
+Sources: the models' chat templates and the reasoning parsers of vLLM (`reasoning`) and SGLang
+(`reasoning_parser`), as published in 2026; OpenAI's harmony format for the channels of gpt-oss.
+"""
+
+# ruff: noqa: RUF001
+
+from dataclasses import dataclass
+
+import regex  # it tells a text that can still become a match from one that cannot
+
+_NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad|thinking_process|reasoning_process"
+_SPACED = r"(?:[a-z]+:)?"
+"""Seed-OSS writes `<seed:think>`, MiniMax M3 `<mm:think>`."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One notation.
+
+    Args:
+        opens: Matches its beginning.
+        closes: Matches its end.
+        is_sure: Whether it means reasoning even if it is never closed.
+    """
+
+    opens: regex.Pattern[str]
+    closes: regex.Pattern[str]
+    is_sure: bool = True
+
+
+def _mark(opens: str, closes: str) -> Mark:
+    return Mark(regex.compile(opens, regex.IGNORECASE), regex.compile(closes, regex.IGNORECASE))
+
+
+MARKS = (
+    _mark(rf"<{_SPACED}(?:{_NAMES})(?:\s[^<>\n]{{0,80}})?>", rf"</{_SPACED}(?:{_NAMES})\s*>"),
+    _mark(r"\[THINK\]", r"\[/THINK\]"),  # Magistral
+    _mark(r"◁think▷", r"◁/think▷"),  # Kimi-VL
+    _mark(r"<\|begin_of_thought\|>", r"<\|end_of_thought\|>"),  # OpenThinker, Sky-T1
+    _mark(r"<\|START_THINKING\|>", r"<\|END_THINKING\|>"),  # Command A
+    _mark(r"<\|inner_prefix\|>", r"<\|inner_suffix\|>"),  # Apertus
+    _mark(r"<\|open\|>think<\|sep\|>", r"<\|close\|>think<\|sep\|>"),  # Kimi K3
+    _mark(r"<\|channel>thought[ \t]*\n?", r"<channel\|>"),  # Gemma 4
+    _mark(  # gpt-oss; the commentary channel with a recipient is a tool call, and stays
+        r"(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)\s*(?:<\|constrain\|>\w+)?<\|message\|>",
+        r"<\|end\|>|<\|return\|>|(?=<\|start\|>|<\|channel\|>)",
+    ),
+    Mark(regex.compile(r"analysis(?=[A-Z][a-z'])"), regex.compile(r"assistantfinal"), is_sure=False),  # tokens lost
+    Mark(  # Granite 3
+        regex.compile(r"Here(?:'s| is) my thought process:"),
+        regex.compile(r"Here(?:'s| is) my response:"),
+        is_sure=False,
+    ),
+)
+
+CLOSES_ALONE = regex.compile(
+    rf"</{_SPACED}(?:{_NAMES})\s*>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<\|inner_suffix\|>"
+    r"|<\|close\|>think<\|sep\|>|<channel\|>"
+    r"|(?:<\|start\|>assistant)?<\|channel\|>final\s*(?:<\|constrain\|>\w+)?<\|message\|>",
+    regex.IGNORECASE,
+)
+"""Ends of reasoning whose beginning the prompt's template wrote, so that it is not in the text."""
+
+OPENS_ANY = regex.compile("|".join(f"(?:{mark.opens.pattern})" for mark in MARKS if mark.is_sure), regex.IGNORECASE)
+
+ANSWER_TOKENS = regex.compile(
+    r"(?:<\|start\|>assistant)?<\|channel\|>final\s*(?:<\|constrain\|>\w+)?<\|message\|>|<\|begin_of_solution\|>"
+    r"|<\|START_RESPONSE\|>|<\|open\|>response<\|sep\|>",
+    regex.IGNORECASE,
+)
+"""What may stand between the reasoning and the answer, and belongs to neither."""
+
+ANSWER_TAGS = regex.compile(r"<(?:answer|response|output)>", regex.IGNORECASE)
+"""The same, but also a tag that an answer may write about: it counts after reasoning alone (Hunyuan, Reflection)."""
+
+_END_TOKENS = (
+    r"<\|(?:return|end|im_end|eot_id|endoftext|end_of_solution|END_RESPONSE)\|>"
+    r"|<\|close\|>(?:response|message)<\|sep\|>"
+)
+END = regex.compile(rf"\s+|{_END_TOKENS}", regex.IGNORECASE)
+"""White space, or a token that ends a message: a server that leaves them in says nothing by it."""
+
+END_IN_TAGS = regex.compile(rf"{END.pattern}|</(?:answer|response|output)>", regex.IGNORECASE)
+"""The same, where the answer stands in tags."""
+
+TOOL_CALL_OPENS = regex.compile(
+    r"<(?:[a-z]+:)?(?:tool_calls?|function_calls)>|<function=|<\|tool_calls?_(?:section_)?begin\|>"
+    r"|<｜tool▁calls▁begin｜>|\[TOOL_CALLS\]"
+)
+"""Some models call a tool before they have closed their reasoning (Qwen3.5, GLM, Kimi K2): the call is none of it."""
