@@ -1,0 +1,247 @@
+"""A reply's body, streamed or whole, as the chunks or the message that were asked for.
+
+Standards: WHATWG HTML, section 9.2 ("Server-sent events"); OpenAI's chat completion chunks and their `[DONE]`. The
+client's own decoder reads any event as JSON, so that an event without data (`retry:`, an id with a ping) ends the
+stream with a `JSONDecodeError`, a byte order mark costs the first chunk, and a JSON body in place of events is an
+answer without chunks. This one is put in its place (`client._make_sse_decoder`).
+"""
+
+import codecs
+import json
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fusion_tool.models.wire.arguments import parse_json
+from fusion_tool.models.wire.errors import error_cause, error_under_200
+from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_FIELD = re.compile(r"(?:data|event|id|retry)(?::|\Z)|:")
+_DONE = "[DONE]"
+
+
+@dataclass(frozen=True)
+class ServerEvent:
+    """One event, in the form in which the client takes it.
+
+    Args:
+        data: Its text.
+        payload: The text as JSON.
+        event: Its type; always `None`, what one says has been read.
+    """
+
+    data: str
+    payload: Any = None
+    event: None = None
+
+    def json(self) -> Any:
+        """Return the data as JSON."""
+        return self.payload
+
+
+class EventDecoder:
+    """Reads a stream's bytes: each event with something in it once, whatever else the server sends."""
+
+    def __init__(self) -> None:
+        self._text = codecs.getincrementaldecoder("utf-8")("replace")
+        self._line: list[str] = []
+        self._skips_feed = False
+        """Whether the last character was a carriage return: a line feed behind it ends no other line."""
+        self._data: list[str] = []
+        self._type = ""
+        self._body: list[str] | None = None
+        """The lines of a body that is no stream of events."""
+        self._has_begun = False
+        self._has_said = False
+        self._is_finished = False
+
+    async def aiter_bytes(self, iterator: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
+        """Yield the events in `iterator`."""
+        async for piece in iterator:
+            for event in self.feed(piece):
+                yield event
+        for event in self.close():
+            yield event
+
+    def iter_bytes(self, iterator: Iterator[bytes]) -> Iterator[ServerEvent]:
+        """Yield the events in `iterator`."""
+        for piece in iterator:
+            yield from self.feed(piece)
+        yield from self.close()
+
+    def feed(self, piece: bytes) -> Iterator[ServerEvent]:
+        """Yield the events that `piece` completes."""
+        if not (text := self._text.decode(piece)):
+            return
+        if self._skips_feed:
+            text = text.removeprefix("\n")
+        self._skips_feed = text.endswith("\r")
+        rest, *lines = _LINE_END.split(text)
+        for line in lines:
+            yield from self._take("".join([*self._line, rest]))
+            self._line, rest = [], line
+        self._line.append(rest)
+
+    def close(self) -> Iterator[ServerEvent]:
+        """Yield what the end of the stream completes."""
+        for line in ("".join([*self._line, self._text.decode(b"", final=True)]), ""):
+            yield from self._take(line)
+        if self._body is not None:
+            yield from self._read_body("\n".join(self._body))
+        elif not self._has_said:
+            yield _error({"message": "the provider sent a stream without an answer"})
+
+    def _take(self, line: str) -> Iterator[ServerEvent]:
+        if not self._has_begun and line.strip("\ufeff \t"):
+            self._has_begun = True
+            line = line.lstrip("\ufeff")
+            self._body = None if _FIELD.match(line) else []
+        if self._body is not None:
+            self._body.append(line)
+        elif not line:
+            text, kind = "\n".join(self._data), self._type
+            self._data, self._type = [], ""
+            yield from self._dispatch(text.strip(), kind)
+        else:
+            name, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if name == "data":
+                self._data.append(value)
+            elif name == "event":
+                self._type = value.strip()
+
+    def _dispatch(self, text: str, kind: str) -> Iterator[ServerEvent]:
+        """What the client is to see of one event's data."""
+        if text.startswith(_DONE):
+            yield from self._done()
+        elif text.startswith(("{", "[")):
+            try:
+                payload = parse_json(text)
+            except ValueError:  # a part of the answer is lost, so the answer is
+                yield _error({"message": "a chunk of the provider's stream is not JSON"})
+                return
+            for entry in payload if isinstance(payload, list) else [payload]:
+                yield from self._show(entry, kind)
+        elif text and kind == "error":
+            yield _error(text)
+        # Anything else is a sign of life: `ping`, `null`, an empty text.
+
+    def _show(self, payload: Any, kind: str) -> Iterator[ServerEvent]:
+        if not isinstance(payload, dict):
+            return
+        if error_under_200({}, payload) or (kind == "error" and not payload.get("choices")):
+            self._has_said = True
+            yield _error(payload)
+        elif payload.get("choices") or payload.get("usage"):
+            chunk = to_chunk(payload)
+            self._has_said = True
+            self._is_finished |= any(choice.get("finish_reason") for choice in chunk["choices"])
+            yield ServerEvent(json.dumps(chunk), chunk)
+
+    def _done(self) -> Iterator[ServerEvent]:
+        """The end that the server itself says: an answer is whole even if no chunk gave a reason to finish."""
+        if not self._is_finished:
+            chunk = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+            self._has_said = self._is_finished = True
+            yield ServerEvent(json.dumps(chunk), chunk)
+        yield ServerEvent(_DONE)
+
+    def _read_body(self, text: str) -> Iterator[ServerEvent]:
+        """A JSON body in place of events, or one JSON text a line; anything else is an error page."""
+        try:
+            payloads = [parse_json(text)]
+        except ValueError:
+            try:
+                payloads = [parse_json(line) for line in text.splitlines() if line.strip()]
+            except ValueError:
+                payloads = []
+        entries = [entry for payload in payloads for entry in (payload if isinstance(payload, list) else [payload])]
+        events = [event for entry in entries for event in self._show(entry, "")]
+        yield from events or [_error(text)]
+        if events and events[-1].payload.get("choices"):
+            yield from self._done()
+
+
+def to_chunk(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a chunk, also where a server sends a whole message in its place."""
+    choices = [choice for choice in payload.get("choices") or () if isinstance(choice, dict)]
+    return {**payload, "choices": [_to_delta(choice) for choice in choices]}
+
+
+def to_body(text: str) -> dict[str, Any] | None:
+    """Return a whole reply out of a body that holds events or chunks; `None` where it holds none.
+
+    Args:
+        text: The body that came in answer to a request without `stream`.
+    """
+    decoder = EventDecoder()
+    payloads = [event.payload for event in (*decoder.feed(text.encode(errors="replace")), *decoder.close())]
+    chunks = [payload for payload in payloads if payload is not None]
+    error = next((chunk for chunk in chunks if "error" in chunk), None)
+    return error or (join_chunks(chunks) if chunks else None)
+
+
+def join_chunks(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the whole reply that `chunks` make up; of usage and the like the last one counts."""
+    body: dict[str, Any] = {}
+    message: dict[str, Any] = {"role": "assistant", "content": ""}
+    finish_reason = None
+    assembler, pieces = ToolCallAssembler(()), list[dict[str, Any]]()
+    for chunk in chunks:
+        body |= {key: value for key, value in chunk.items() if value is not None}
+        for choice in chunk.get("choices", ()):
+            delta = assembler.feed(choice.get("delta") or {})
+            pieces += delta.pop("tool_calls", [])
+            for key, value in delta.items():
+                if isinstance(value, str | list) and key != "role" and isinstance(message.get(key, value), type(value)):
+                    message[key] = message.get(key, type(value)()) + value
+                elif value is not None:
+                    message[key] = value
+            finish_reason = choice.get("finish_reason") or finish_reason
+    calls: dict[int, dict[str, Any]] = {}
+    for piece in (*pieces, *assembler.close()):
+        call = calls.setdefault(piece["index"], {**piece, "function": {"name": "", "arguments": ""}})
+        call["function"]["name"] += piece["function"]["name"] or ""
+        call["function"]["arguments"] += piece["function"]["arguments"]
+    if calls:
+        message["tool_calls"] = list(calls.values())
+    body["object"] = "chat.completion"
+    return body | {"choices": [{"index": 0, "message": message, "finish_reason": finish_reason}]}
+
+
+def finish_body(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a whole reply whose choices all say who speaks and why they finished.
+
+    A body that is there as a whole is not broken off, and a message without a role is no other than the model's.
+    """
+    return {**body, "choices": [_finish(choice) for choice in body.get("choices") or () if isinstance(choice, dict)]}
+
+
+def _finish(choice: dict[str, Any]) -> dict[str, Any]:
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        return choice
+    reason = choice.get("finish_reason") or ("tool_calls" if message.get("tool_calls") else "stop")
+    return {**choice, "message": {**message, "role": "assistant"}, "finish_reason": reason}
+
+
+def _to_delta(choice: dict[str, Any]) -> dict[str, Any]:
+    message = choice.get("message")
+    if isinstance(choice.get("delta"), dict) or not isinstance(message, dict):
+        return {**choice, "delta": choice.get("delta") or {}}
+    delta = dict(message)
+    if isinstance(calls := message.get("tool_calls"), list):
+        entries = (call if isinstance(call, dict) else {} for call in calls)
+        delta["tool_calls"] = [{**call, "index": index} for index, call in enumerate(entries)]
+    return {key: value for key, value in _finish(choice).items() if key != "message"} | {"delta": delta}
+
+
+def _error(body: Any) -> ServerEvent:
+    """An error in the form that the client raises, with the status as its code, whatever form it came in."""
+    cause = error_cause(None, {}, body)
+    error = {"message": cause.message, "code": cause.status or cause.code, "type": cause.code}
+    provider = {"metadata": {"provider_name": cause.provider}} if cause.provider else {}
+    payload = {"error": error | provider}
+    return ServerEvent(json.dumps(payload), payload)
