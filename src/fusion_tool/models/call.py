@@ -17,7 +17,7 @@ from fusion_tool.models import health, replay
 from fusion_tool.models.faults import Again, Fault, to_fault, with_retries
 from fusion_tool.models.health import remember_withdrawn, withdrawn_fault
 from fusion_tool.models.streaming import NO_STREAM, FirstToken, StreamBrokenError, Streaming, strip_reasoning
-from fusion_tool.models.wire import tokens_of
+from fusion_tool.models.wire.usage import tokens_of
 
 _CANCELLED = Fault("cancelled", "the call was cancelled")
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from fusion_tool.errors import Reason
+from fusion_tool.models.wire.errors import ErrorCause, error_cause
 
 _BY_STATUS: dict[int, Reason] = {
     401: "auth",
@@ -27,6 +28,20 @@ _BY_STATUS: dict[int, Reason] = {
     413: "context_overflow",
     429: "rate_limited",
 }
+_BY_CODE: dict[str, Reason] = {
+    "context_length_exceeded": "context_overflow",
+    "insufficient_quota": "budget",
+    "rate_limit_exceeded": "rate_limited",
+    "resource_exhausted": "rate_limited",
+    "invalid_api_key": "auth",
+    "authentication_error": "auth",
+    "unauthenticated": "auth",
+    "permission_denied": "auth",
+    "model_not_found": "model_unavailable",
+    "content_filter": "refused",
+    "content_policy_violation": "refused",
+}
+"""The providers' own words, which are surer than a status: gateways wrap one kind in another."""
 _BY_TYPE: dict[str, Reason] = {
     "ContextOverflowError": "context_overflow",
     "ModelAuthenticationError": "auth",
@@ -76,12 +91,19 @@ class Fault:
         return self.status_code in _REFUSALS and any(word in said for word in words)
 
 
+class ProviderReplyError(Exception):
+    """A reply that came with a status of success and holds an error; what it says is in `cause`."""
+
+    def __init__(self, cause: ErrorCause) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
+
+
 def to_fault(error: BaseException) -> Fault:
-    """The fault that `error` stands for."""
-    status = status_of(error)
-    message = _one_line(error)
+    """Return the fault that `error` stands for."""
+    cause = _cause(error)
     free = _http_status(error) is not None or _never_connected(error)
-    return Fault(_reason(error, status, message), message, status, may_be_charged=not free)
+    return Fault(_reason(error, cause), _one_line(error, cause), cause.status, may_be_charged=not free)
 
 
 def scrub(text: str) -> str:
@@ -92,48 +114,54 @@ def scrub(text: str) -> str:
     return _SECRET.sub("[secret]", text)
 
 
-def _reason(error: BaseException, status: int | None, message: str) -> Reason:
-    names = {cls.__name__ for cls in type(error).__mro__}
-    if status in (400, 413, 422, None) and _OVERFLOW.search(message):
+def status_of(error: BaseException) -> int | None:
+    """Return the HTTP status, or the one in an error object that came under HTTP 200, as OpenRouter sends them."""
+    return _cause(error).status
+
+
+def _reason(error: BaseException, cause: ErrorCause) -> Reason:
+    status, message = cause.status, cause.message
+    if status in (400, 413, 422, 500, 502, None) and _OVERFLOW.search(message):
         return "context_overflow"
+    if by_code := _BY_CODE.get((cause.code or "").lower()):
+        return by_code
     if status in (400, 403, 404, 410, 422) and _WITHDRAWN.search(message):
         return "model_unavailable"
     if status in (400, 403) and _FILTERED.search(message):
         return "refused"
     if status in _BY_STATUS:
         return _BY_STATUS[status]
+    names = {cls.__name__ for cls in type(error).__mro__}
     return next((reason for name, reason in _BY_TYPE.items() if name in names), "upstream_error")
 
 
-def status_of(error: BaseException) -> int | None:
-    """The HTTP status, or the one in an error object that came under HTTP 200, as OpenRouter sends them."""
-    for value in (_http_status(error), _body(error).get("code")):
-        if isinstance(value, int):
-            return value
-    return None
+def _cause(error: BaseException) -> ErrorCause:
+    """What the provider said: in an error's body, or in the object that LangChain raises as a `ValueError`."""
+    if isinstance(error, ProviderReplyError):
+        return error.cause
+    status = _http_status(error)
+    body = getattr(error, "body", None) or next((value for value in error.args[:1] if isinstance(value, dict)), None)
+    if body is None:
+        return ErrorCause(" ".join(str(error).split()), status)
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    return error_cause(status, headers, body)
 
 
 def _http_status(error: BaseException) -> int | None:
     """The response's status, where that is an error: some packages raise with it for an error event under 200, too."""
-    for one in (error, getattr(error, "response", None)):
-        status = getattr(one, "status_code", None)
+    for place in (error, getattr(error, "response", None)):
+        status = getattr(place, "status_code", None)
         if isinstance(status, int) and status >= _FIRST_ERROR:
             return status
     return None
 
 
-def _body(error: BaseException) -> dict[str, Any]:
-    """The provider's error object; LangChain raises one that came under HTTP 200 as a ValueError's argument."""
-    for body in (getattr(error, "body", None), *error.args[:1]):
-        if isinstance(body, dict):
-            return body
-    return {}
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(_body(error).get("message") or error).split())
+def _one_line(error: BaseException, cause: ErrorCause) -> str:
+    text = cause.message
     if not text:
         text = "no answer within the time left" if isinstance(error, TimeoutError) else type(error).__name__
+    if cause.provider and cause.provider.lower() not in text.lower():
+        text = f"{cause.provider}: {text}"
     return scrub(text)[:_MESSAGE_LENGTH]
 
 

@@ -4,24 +4,48 @@ Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage
 `annotations`) as in its API reference, "Chat completion" and "Usage accounting".
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextvars import ContextVar
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from langchain_core.language_models.base import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from pydantic import model_validator
 
-from fusion_tool.models import replay, wire
+from fusion_tool.models import replay
+from fusion_tool.models.faults import ProviderReplyError
+from fusion_tool.models.wire import usage
+from fusion_tool.models.wire.errors import error_under_200
+from fusion_tool.models.wire.sse import EventDecoder, finish_body, to_body
+from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
+from fusion_tool.models.wire.tool_calls import normalize_tool_calls
 
 _EMPTY = {"finish_reason": "stop", "model_provider": "openai"}
 """How an answer without choices is told on: as one that says nothing."""
 _CHUNK = "chunk"
-"""Where a chunk that tells of usage waits for the stream's end."""
+"""Where in a message's metadata its raw chunk stands until the stream's own state has been applied to it."""
+_offer: ContextVar["_Offer | None"] = ContextVar("offer", default=None)
+"""What the request under way offers: LangChain does not hand it to where a reply is read."""
+
+
+class _Offer(NamedTuple):
+    """The names of the tools that a request offers, and the ids of the calls that its messages hold."""
+
+    names: list[str]
+    used: set[str]
+
+    @classmethod
+    def of(cls, messages: Sequence[BaseMessage], options: Mapping[str, Any]) -> Self:
+        """Read a request."""
+        tools = [tool["function"] for tool in options.get("tools") or () if "function" in tool]
+        calls = [call for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
+        return cls([tool["name"] for tool in tools], {call["id"] for call in calls if call["id"]})
 
 
 class OpenAICompatibleChat(ChatOpenAI):
@@ -38,6 +62,8 @@ class OpenAICompatibleChat(ChatOpenAI):
         # The client makes objects of every reply and chunk, which ChatOpenAI turns back into dicts: a fifth of a
         # streamed run's CPU (benchmarks/serve.py).
         self.root_async_client._process_response_data = _pass_through  # noqa: SLF001 - the client offers no other way
+        # Its own decoder ends a stream at any event without data, and reads no JSON that comes in place of events.
+        self.root_async_client._make_sse_decoder = EventDecoder  # noqa: SLF001 - likewise
         return self
 
     @property
@@ -77,45 +103,68 @@ class OpenAICompatibleChat(ChatOpenAI):
         offered = [*bound.kwargs.get("tools", []), *native]
         return self.bind(**{**bound.kwargs, "tools": offered})
 
+    async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        token = _offer.set(_Offer.of(messages, kwargs))
+        try:
+            return await super()._agenerate(messages, *args, **kwargs)
+        finally:
+            _offer.reset(token)
+
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
-        body = response if isinstance(response, dict) else _as_dict(response)
-        if not body.get("error") and body.get("choices") == []:
+        body = _to_dict(response)
+        if body and (cause := error_under_200({}, body)):
+            raise ProviderReplyError(cause)
+        if body.get("choices") == []:
             return ChatResult(generations=[ChatGeneration(message=AIMessage("", response_metadata=_EMPTY))])
-        told = wire.read_usage(body)
-        if isinstance(response, dict):
-            response = body | {"usage": wire.whole(told)}
+        offer = _offer.get() or _Offer([], set())
+        figures = usage.read_usage(body)
+        if body:
+            choices = [
+                choice | {"message": normalize_tool_calls(choice["message"], offer.names, offer.used)}
+                for choice in finish_body(body).get("choices") or ()
+            ]
+            response = body = body | {"choices": choices, "usage": usage.whole(figures)}
         result = super()._create_chat_result(response, generation_info)
         for generation, choice in zip(result.generations, body.get("choices") or (), strict=False):
             if isinstance(generation.message, AIMessage):
-                _keep_extras(generation.message, choice.get("message") or {})
-                replay.keep(generation.message, choice.get("message") or {}, self._endpoint)
-                _keep_totals(generation.message, body, told)
+                _keep_extras(generation.message, choice["message"])
+                replay.keep(generation.message, choice["message"], self._endpoint)
+                _keep_totals(generation.message, body, figures)
         return result
 
-    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+    async def _astream(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
         """Some providers count up in each chunk, which joining chunks would sum: the figures come once, at the end."""
-        told: dict[str, Any] = {}
+        figures: dict[str, Any] = {}
         last: dict[str, Any] = {}
-        async for generation in super()._astream(*args, **kwargs):
-            if chunk := generation.message.response_metadata.pop(_CHUNK, None):
-                told, last = wire.later(told, wire.read_usage(chunk)), chunk
+        assembler = ToolCallAssembler(*_Offer.of(messages, kwargs))
+        async for generation in super()._astream(messages, *args, **kwargs):
+            chunk = generation.message.response_metadata.pop(_CHUNK, {})
+            if usage.tells_usage(chunk):
+                figures, last = usage.later(figures, usage.read_usage(chunk)), chunk
+            for choice in chunk.get("choices") or ():
+                delta = assembler.feed(choice.get("delta") or {})
+                generation.message = message = _with_pieces(generation.message, delta.get("tool_calls", ()))
+                _keep_extras(message, delta)
+                replay.keep(message, delta, self._endpoint)
             yield generation
-        end: dict[str, Any] = {"choices": [], "usage": wire.whole(told)}
+        if pieces := assembler.close():
+            held = _with_pieces(AIMessageChunk(content=""), pieces)
+            replay.keep(held, {"tool_calls": pieces}, self._endpoint)
+            yield ChatGenerationChunk(message=held)
+        end: dict[str, Any] = {"choices": [], "usage": usage.whole(figures)}
         if last and (totals := super()._convert_chunk_to_generation_chunk(end, AIMessageChunk, None)):
-            _keep_totals(totals.message, last, told)
+            _keep_totals(totals.message, last, figures)
             yield totals
 
     def _convert_chunk_to_generation_chunk(
         self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
     ) -> ChatGenerationChunk | None:
-        bare = chunk if chunk.get("usage") is None else chunk | {"usage": None}
+        bare = chunk | {"usage": None, "choices": [_without_calls(choice) for choice in chunk.get("choices") or ()]}
         generation = super()._convert_chunk_to_generation_chunk(bare, default_chunk_class, base_generation_info)
         if generation is not None and isinstance(generation.message, AIMessageChunk):
-            for choice in chunk.get("choices") or ():
-                _keep_extras(generation.message, choice.get("delta") or {})
-                replay.keep(generation.message, choice.get("delta") or {}, self._endpoint)
-            if wire.tells_usage(chunk):
-                generation.message.response_metadata[_CHUNK] = chunk
+            generation.message.response_metadata[_CHUNK] = chunk
         return generation
 
 
@@ -128,12 +177,34 @@ def _is_server_tool(tool: Any) -> bool:
     return isinstance(tool, dict) and tool.get("type", "function") != "function"
 
 
-def _as_dict(response: Any) -> dict[str, Any]:
-    """The reply's body; nothing where the server sent no JSON object, which ChatOpenAI then complains about."""
+def _to_dict(response: Any) -> dict[str, Any]:
+    """Return the reply's body; nothing where the server sent no JSON object, which ChatOpenAI then complains about."""
+    if isinstance(response, str):  # events in place of JSON
+        return to_body(response) or {}
+    if isinstance(response, dict):
+        return response
     return response.model_dump(warnings=False) if hasattr(response, "model_dump") else {}
 
 
-def _keep_extras(message: AIMessage | AIMessageChunk, raw: dict[str, Any]) -> None:
+def _without_calls(choice: dict[str, Any]) -> dict[str, Any]:
+    delta = choice.get("delta") or {}
+    return choice | {"delta": {name: delta[name] for name in delta if name not in ("tool_calls", "function_call")}}
+
+
+def _with_pieces(message: BaseMessage, pieces: Sequence[dict[str, Any]]) -> AIMessageChunk:
+    """Return a chunk that holds the pieces of tool calls, too."""
+    if not pieces and isinstance(message, AIMessageChunk):
+        return message
+    chunks = [
+        tool_call_chunk(
+            name=piece["function"]["name"], args=piece["function"]["arguments"], id=piece["id"], index=piece["index"]
+        )
+        for piece in pieces
+    ]
+    return AIMessageChunk(**message.__dict__ | {"tool_call_chunks": chunks})
+
+
+def _keep_extras(message: BaseMessage, raw: dict[str, Any]) -> None:
     reasoning = raw.get("reasoning") or raw.get("reasoning_content")
     if isinstance(reasoning, str) and reasoning:
         message.additional_kwargs["reasoning_content"] = reasoning
@@ -143,7 +214,7 @@ def _keep_extras(message: AIMessage | AIMessageChunk, raw: dict[str, Any]) -> No
         message.additional_kwargs["annotations"] = raw["annotations"]
 
 
-def _keep_totals(message: BaseMessage, body: dict[str, Any], told: dict[str, Any]) -> None:
-    message.response_metadata |= wire.partial(told)
+def _keep_totals(message: BaseMessage, body: dict[str, Any], figures: dict[str, Any]) -> None:
+    message.response_metadata |= usage.partial(figures)
     if isinstance(body.get("provider"), str):
         message.response_metadata["provider"] = body["provider"]

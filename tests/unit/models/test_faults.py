@@ -166,7 +166,7 @@ def test_an_error_under_200_may_have_been_charged(error, status, is_free):
         (ProviderError("content management policy", 400), "refused"),
         (ProviderError("blocked for safety", 500), "upstream_error"),
         (ProviderError("wrong", None, {"code": 402}), "budget"),
-        (ProviderError("wrong", None, {"code": "402"}), "upstream_error"),
+        (ProviderError("wrong", None, {"code": "402"}), "budget"),
         (ProviderError("wrong", 529), "upstream_error"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.models.compatible import CompatibleChat
+from fusion_tool.models.openai_compatible import OpenAICompatibleChat
 from fusion_tool.models.wire.sse import EventDecoder, finish_body, join_chunks, to_body
 
 
@@ -85,7 +85,7 @@ def client(body, kind):
     """A chat model whose server answers with `body`, and whose client reads streams with this decoder."""
     reply = httpx2.Response(200, headers={"content-type": kind}, content=body.encode())
     transport = httpx2.MockTransport(lambda _: reply)
-    model = CompatibleChat(
+    model = OpenAICompatibleChat(
         model="m",
         base_url="http://provider.example/v1",
         api_key="key",

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
+from langchain_openai import ChatOpenAI
 
-from fusion_tool.models.compatible import CompatibleChat
 from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
 
 OFFERED = ("web_search", "fetch_page", "web")
-MODEL = CompatibleChat(model="m", base_url="http://provider.example/v1", api_key="key")
+MODEL = ChatOpenAI(model="m", base_url="http://provider.example/v1", api_key="key")
 
 
 def piece(name=None, arguments=None, **fields):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.models.compatible import CompatibleChat
+from fusion_tool.models.openai_compatible import OpenAICompatibleChat
 from fusion_tool.models.wire.arguments import read_arguments
 from fusion_tool.models.wire.tool_calls import NO_OBJECT, normalize_tool_calls, used_call_ids
 from fusion_tool.models.wire.tool_names import match_name
@@ -14,7 +14,7 @@ from fusion_tool.models.wire.tool_names import match_name
 OFFERED = ("web_search", "fetch_page")
 QUERY = {"query": "tide brest"}
 TEXT = json.dumps(QUERY)
-MODEL = CompatibleChat(model="m", base_url="http://provider.example/v1", api_key="key")
+MODEL = OpenAICompatibleChat(model="m", base_url="http://provider.example/v1", api_key="key")
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(TEXT),

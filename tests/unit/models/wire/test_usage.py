@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from fusion_tool.budget.ledger import Ledger, StageBudget
 from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models import wire
 from fusion_tool.models.call import CallContext, to_call_row
 from fusion_tool.models.openai_compatible import OpenAICompatibleChat
+from fusion_tool.models.wire import usage as reader
 from tests.scripted_server import Raw
 from tests.unit.models.models import account, asked, panelist
 
-ROWS = [json.loads(line) for line in (Path(__file__).parents[2] / "data/usage.jsonl").read_text("utf-8").splitlines()]
+ROWS = [json.loads(line) for line in (Path(__file__).parents[3] / "data/usage.jsonl").read_text("utf-8").splitlines()]
 FIGURES = ("input_tokens", "output_tokens", "cached_tokens", "cost_usd")
 MILL = "In 1861."
 NUMBERS = st.integers() | st.floats() | st.booleans() | st.sampled_from(["1", "-1", "nan", "1e999", "0x1", "7.5", ""])
@@ -141,7 +141,7 @@ def test_no_usage_costs_an_answer_or_breaks_the_bill(chat, usage):
     assert message.text == MILL
     row = to_call_row(message, account(Panelist(model="openai:m", base_url="http://one/v1")), 1.0)
     check(row)
-    assert set(wire.read_usage({"usage": usage})) <= {*wire._COUNTS, *wire._DETAILS, "cost"}
+    assert set(reader.read_usage({"usage": usage})) <= {*reader._COUNTS, *reader._DETAILS, "cost"}
     check(Call.model_validate(row.model_dump()))
 
 
