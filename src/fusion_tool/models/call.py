@@ -16,7 +16,8 @@ from fusion_tool.config.schema import Panelist
 from fusion_tool.models import health, replay
 from fusion_tool.models.faults import Again, Fault, to_fault, with_retries
 from fusion_tool.models.health import remember_withdrawn, withdrawn_fault
-from fusion_tool.models.streaming import NO_STREAM, FirstToken, StreamBrokenError, Streaming, strip_reasoning
+from fusion_tool.models.streaming import NO_STREAM, FirstToken, StreamBrokenError, Streaming
+from fusion_tool.models.wire.leaked_reasoning import strip_reasoning
 from fusion_tool.models.wire.usage import tokens_of
 
 _CANCELLED = Fault("cancelled", "the call was cancelled")
@@ -105,17 +106,23 @@ async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and wh
         return streaming.attempt(asked) if on_delta or on_first else asked.ainvoke(messages, NO_STREAM)
 
     return await measured_call(
-        send, size=prompt_bytes(messages) + extra_bytes, account=account, deadline=deadline, first=first
+        send,
+        size=prompt_bytes(messages) + extra_bytes,
+        account=account,
+        deadline=deadline,
+        first=first,
+        is_shown=on_delta is not None,
     )
 
 
-async def measured_call(
+async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and who follows it
     send: Callable[[int | None], Awaitable[AIMessage]],
     *,
     size: int,
     account: CallContext,
     deadline: float,
     first: FirstToken,
+    is_shown: bool = False,
 ) -> ModelReply:
     """What `send(max_tokens)` answers: reserved, retried, timed, billed and checked, whoever makes the request.
 
@@ -125,6 +132,7 @@ async def measured_call(
         account: As for `call_model`.
         deadline: As for `call_model`.
         first: Knows when the first token came.
+        is_shown: Whether the text was passed on as it was written, and so must be what was passed on.
 
     Raises:
         ModelCallError: Error, time over, no budget, refusal, or nothing in it.
@@ -156,7 +164,8 @@ async def measured_call(
     if fault:
         raise ModelCallError(fault, account.model)
     cut = finish_reason(message) == "length"
-    return ModelReply(strip_reasoning(str(message.text)), message, cut, account.panelist, first.seconds)
+    text = strip_reasoning(str(message.text), begins_inside=not is_shown)
+    return ModelReply(text, message, cut, account.panelist, first.seconds)
 
 
 class _Attempts:

@@ -21,6 +21,8 @@ from fusion_tool.config.schema import Panelist
 from fusion_tool.models import replay
 from fusion_tool.models.faults import Again
 from fusion_tool.models.providers import endpoint_for
+from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter
+from fusion_tool.models.wire.tool_calls import argument_text
 
 _WINDOW = 50
 _ENOUGH = 10
@@ -91,50 +93,6 @@ def _key(panelist: Panelist) -> tuple[str | None, str]:
     return endpoint_for(panelist), panelist.model_name
 
 
-_OPEN, _CLOSE = "<think>", "</think>"
-
-
-class ReasoningFilter:
-    """Passes on a stream's answer text and holds back the rest.
-
-    Dropped: white space at either end, and a leading `<think>...</think>` that a server left in the content.
-    The joined output is the same for every way of cutting the text into deltas.
-    """
-
-    def __init__(self) -> None:
-        self._held = ""
-        self._started = False
-
-    def feed(self, delta: str) -> str:
-        """The part of the answer that is certain after `delta`."""
-        self._held += delta
-        if not self._started and not self._start():
-            return ""
-        certain = self._held.rstrip()
-        self._held = self._held[len(certain) :]
-        return certain
-
-    def _start(self) -> bool:
-        """Whether the answer proper has begun."""
-        text = self._held.lstrip()
-        while text.startswith(_OPEN) and _CLOSE in text:
-            text = text.split(_CLOSE, 1)[1].lstrip()
-        self._held = text
-        self._started = bool(text) and not text.startswith(_OPEN) and not _OPEN.startswith(text)
-        return self._started
-
-    def close(self) -> str:
-        """The rest, once the stream has ended: nothing, or a short answer that looked like a tag's beginning."""
-        held, self._held = self._held, ""
-        return "" if self._started or held.startswith(_OPEN) else held
-
-
-def strip_reasoning(content: str) -> str:
-    """The answer in a whole message's text."""
-    stream = ReasoningFilter()
-    return stream.feed(content) + stream.close()
-
-
 NO_STREAM = RunnableConfig(tags=["nostream"])
 """Keeps the inner models' tokens out of an outer agent's message stream."""
 
@@ -181,7 +139,8 @@ class Streaming:
             raise Again(error) from error
 
     async def _read(self, model: Runnable[Any, AIMessage]) -> AIMessage:
-        answer, chunks = ReasoningFilter(), []
+        # What is shown at once cannot wait for a closing mark that may never come.
+        answer, chunks = ReasoningFilter(begins_inside=False), []
         with self._first.measure():
             async for message in model.astream(self._messages, NO_STREAM, **self._options):
                 chunk = _as_chunk(message)
@@ -212,7 +171,7 @@ def _join_chunks(chunks: Sequence[AIMessageChunk]) -> AIMessage:
     joined = add_ai_message_chunks(*chunks)
     calls, invalid = default_tool_parser(
         [
-            {"id": part["id"], "function": {"name": part["name"], "arguments": part["args"] or "{}"}}
+            {"id": part["id"], "function": {"name": part["name"], "arguments": argument_text(part["args"])}}
             for part in joined.tool_call_chunks
         ]
     )

@@ -1,17 +1,11 @@
-"""A streamed message is the one that would have come in one piece, but where it breaks off.
-
-What of a message is its answer, in one piece or in any number of pieces.
-"""
+"""A streamed message is the one that would have come in one piece, but where it breaks off."""
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 from langchain_core.language_models import FakeMessagesListChatModel
 from langchain_core.messages import AIMessage
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models.call import ModelCallError
-from fusion_tool.models.streaming import ReasoningFilter, strip_reasoning
 from tests.scripted_server import Cut, Reply, ToolCall, faults
 from tests.unit.models.models import account, asked, panelist
 
@@ -74,71 +68,3 @@ async def test_a_model_that_cannot_stream_answers_at_once():
 async def test_an_error_before_the_first_token_is_tried_again(scripted):
     scripted.otherwise(faults.server_error(), "In 1861.")
     assert (await asked(panelist(scripted), on_first=lambda: None)).text == "In 1861."
-
-
-pieces = st.lists(
-    st.sampled_from(["<think>", "</think>", "<th", "ink>", "<", "/think>", " ", "\n", "word", "<b>"])
-    | st.text(max_size=3)
-)
-
-
-def streamed(deltas):
-    stream = ReasoningFilter()
-    return "".join([*(stream.feed(delta) for delta in deltas), stream.close()])
-
-
-@given(pieces, st.data())
-@example(["<think>a</think> <think>b</think>\n\nword \n"], None)
-def test_every_way_of_cutting_says_the_same(texts, data):
-    text = "".join(texts)
-    whole = strip_reasoning(text)
-    assert streamed(texts) == streamed(text) == whole
-    if data is not None:
-        cut = data.draw(st.integers(0, len(text)))
-        assert streamed([text[:cut], text[cut:]]) == whole
-
-
-@given(pieces)
-def test_an_answer_has_no_white_space_at_its_ends_and_no_reasoning_in_front(texts):
-    answer = strip_reasoning("".join(texts))
-    assert answer == answer.strip()
-    assert not (answer.startswith("<think>"))
-
-
-@given(st.text())
-def test_a_text_without_reasoning_stands_as_it_is(text):
-    assert strip_reasoning(f"x{text}y") == f"x{text}y"
-
-
-@pytest.mark.parametrize(
-    ("content", "answer"),
-    [
-        ("", ""),
-        ("  \n", ""),
-        (" The answer. \n", "The answer."),
-        ("<think>hm</think>The answer.", "The answer."),
-        ("\n<think>\nhm\n</think>\n\nThe answer.\n", "The answer."),
-        ("<think></think><think>more</think> The answer.", "The answer."),
-        ("<think>never closed", ""),
-        ("<think>a</think>", ""),
-        ("<thi", "<thi"),
-        ("<thing> is a tag", "<thing> is a tag"),
-        ("Use <think>x</think> tags.", "Use <think>x</think> tags."),
-        ("a  b\n\n c", "a  b\n\n c"),
-    ],
-)
-def test_what_is_the_answer(content, answer):
-    assert strip_reasoning(content) == answer
-
-
-def test_what_is_certain_is_passed_on_at_once():
-    stream = ReasoningFilter()
-    assert [stream.feed(part) for part in ("<th", "ink>a</think> ", "The", " ", "answer", "\n")] == [
-        "",
-        "",
-        "The",
-        "",
-        " answer",
-        "",
-    ]
-    assert stream.close() == ""
