@@ -64,7 +64,7 @@ async def check_tools(config: FusionConfig) -> str:
     """Check search providers and shell, and bring the index of the documents' folder up to date.
 
     Returns:
-        What the seats' shell is: `sandbox`, `off`, or `none` with the reason.
+        The state of the seats' shell: `sandbox`, `off`, or `none: ` with the reason.
 
     Raises:
         ConfigError: A search provider's variable is missing, the documents folder cannot be indexed, or no
@@ -79,12 +79,12 @@ async def check_tools(config: FusionConfig) -> str:
         await _check_documents(config.documents.path)
     if config.bash == "off":
         return "off"
-    found = await probe()
-    if found.works:
+    sandbox = await probe()
+    if sandbox.works:
         return "sandbox"
     if config.bash == "sandbox":
-        raise SandboxUnavailable(f"bash = 'sandbox' is required: {found.detail}")
-    return f"none: {found.detail}"
+        raise SandboxUnavailable(f"bash = 'sandbox' is required: {sandbox.detail}")
+    return f"none: {sandbox.detail}"
 
 
 async def _check_documents(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """`web_search`, `fetch_page`, `search_documents`, `bash`: the package's own tools, as LangChain's."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from langchain.tools import ToolRuntime, tool
 from langchain_core.tools import ToolException
@@ -9,15 +9,13 @@ from langchain_core.tools import ToolException
 from fusion_tool.errors import BlockedAddress
 from fusion_tool.grounding.sources import RetrievedSource, canonical_url, make_source
 from fusion_tool.tools.caching import cached
+from fusion_tool.tools.fetch.body import FetchError
 from fusion_tool.tools.fetch.fetch import fetch_text
-from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchError, Page, PageText, PageWithheldError
+from fusion_tool.tools.fetch.page import ExcludedDomainError, Page, PageText, PageWithheldError
 from fusion_tool.tools.sandbox import shell
 from fusion_tool.tools.search.base import ChargeSearch, SearchError, no_charge
 from fusion_tool.tools.search.search import search_web
 from fusion_tool.tools.toolkit import SeatContext, Toolkit
-
-if TYPE_CHECKING:
-    from fusion_tool.tools.toolkit import SeatContext
 
 
 @tool(response_format="content_and_artifact")
@@ -40,10 +38,10 @@ async def web_search(
 async def search_sources(
     toolkit: Toolkit, query: str, pay: ChargeSearch = no_charge
 ) -> tuple[list[RetrievedSource], int]:
-    """Search results as sources, and how many the exclusions dropped.
+    """Search the web for `query`; return the results as sources, and how many the exclusions dropped.
 
     Args:
-        toolkit: The run's kit.
+        toolkit: The run's toolkit.
         query: What to look for.
         pay: Pays for the search where it is made; what another seat looked up, or is looking up, is not paid for again.
 
@@ -53,9 +51,9 @@ async def search_sources(
     search, config = toolkit.config.search, toolkit.config
     if search is None:
         return [], 0
-    asked = query.casefold().strip()
+    normalized = query.casefold().strip()
 
-    async def look() -> dict[str, Any]:
+    async def search_now() -> dict[str, Any]:
         return asdict(
             await search_web(
                 query,
@@ -66,11 +64,11 @@ async def search_sources(
             )
         )
 
-    async def look_or_remember() -> dict[str, Any]:
-        key = ("search", asked, search.providers, config.excluded_domains, config.blocked_fragments)
-        return await cached(key, look, seconds=search.cache_seconds)
+    async def search_or_cached() -> dict[str, Any]:
+        key = ("search", normalized, search.providers, config.excluded_domains, config.blocked_fragments)
+        return await cached(key, search_now, seconds=search.cache_seconds)
 
-    outcome = await toolkit.single_flight(("search", asked), look_or_remember)
+    outcome = await toolkit.single_flight(("search", normalized), search_or_cached)
     results = [
         make_source(result["url"], title=result["title"], kind="result", text=f"{result['title']}\n{result['snippet']}")
         for result in outcome["results"]
@@ -102,23 +100,24 @@ async def fetch_page(
 
 
 async def read_page(toolkit: Toolkit, url: str, offset: int = 0) -> Page:
-    """One window of a page's text; the page itself is fetched once a run.
+    """Return one window of a page's text; the page itself is fetched once a run.
 
     Raises:
-        BlockedAddress: It may not be fetched.
-        FetchError: It could not be.
+        BlockedAddress: The page may not be fetched.
+        FetchError: The page could not be read.
     """
+    # Seats spell one address in several ways; its canonical form is fetched once for all of them.
     address, policy = canonical_url(url), toolkit.fetch_policy()
 
-    async def fetch() -> dict[str, Any]:
+    async def fetch_now() -> dict[str, Any]:
         return asdict(await fetch_text(url, policy=policy))
 
-    async def fetch_or_remember() -> PageText:
+    async def fetch_or_cached() -> PageText:
         key = ("page", address, policy.excluded_domains, policy.blocked_fragments, policy.allowed_private_hosts)
         seconds = toolkit.config.fetch.cache_seconds
-        return PageText(**await cached(key, fetch, seconds=seconds, worth_keeping=lambda page: page["cacheable"]))
+        return PageText(**await cached(key, fetch_now, seconds=seconds, worth_keeping=lambda page: page["cacheable"]))
 
-    page = await toolkit.single_flight(("page", address), fetch_or_remember)
+    page = await toolkit.single_flight(("page", address), fetch_or_cached)
     return page.page(offset, tokens=policy.page_tokens)
 
 
@@ -133,13 +132,13 @@ async def search_documents(
     """Search the user's own documents and return the best passages, each with an id to cite."""
     seat: SeatContext = runtime.context
     toolkit, log = seat.toolkit, seat.log
-    found = await document_sources(toolkit, query, _RESULTS)
-    log.record("search_documents", query, found)
-    return toolkit.render_sources(found) or "no document matches", found
+    sources = await document_sources(toolkit, query, _RESULTS)
+    log.record("search_documents", query, sources)
+    return toolkit.render_sources(sources) or "no document matches", sources
 
 
 async def document_sources(toolkit: Toolkit, query: str, limit: int) -> list[RetrievedSource]:
-    """The best documents for `query`, one `RetrievedSource` a file."""
+    """Return the documents that match `query` best, one source a file."""
     index = await toolkit.documents()
     return await toolkit.single_flight(("documents", query, limit), lambda: index.search(query, limit))
 

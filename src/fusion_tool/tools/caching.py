@@ -1,7 +1,7 @@
-"""Each lookup once.
+"""Look-ups done once: `SingleFlight` inside a run, `cached` across runs.
 
-Identical work in one run is done once: the first caller starts it, the others wait for the same outcome. Across runs
-searches and pages are kept in one SQLite file of the user's, for whoever sets `cache_seconds`.
+Inside a run the first caller starts the work and the others wait for the same outcome. Across runs searches and pages
+are stored in one SQLite file of the user's, where `cache_seconds` is set.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ async def cached(
     seconds: int | None,
     worth_keeping: Callable[[dict[str, Any]], bool] = lambda _value: True,
 ) -> dict[str, Any]:
-    """What `job()` returned within the last `seconds`, in this run or an earlier one, else what it returns now.
+    """Return what `job()` returned within the last `seconds`, in this run or an earlier one, else run it now.
 
     A cache that is locked, corrupt or read-only costs one warning, never the answer.
 
     Args:
         key: JSON values that name the job and everything its outcome depends on.
-        job: Makes the value, JSON too.
-        seconds: Time to live; `None` keeps nothing.
-        worth_keeping: Whether a new value may be kept.
+        job: Computes the value, an object of JSON values.
+        seconds: Time to live of a stored value; `None` neither reads nor stores.
+        worth_keeping: Whether a new value may be stored.
     """
     if seconds is None:
         return await job()
@@ -77,7 +77,7 @@ class SingleFlight:
         self._waiting: dict[Hashable, int] = {}
 
     async def __call__(self, key: Hashable, job: Callable[[], Awaitable[T]]) -> T:
-        """What `job()` returned, now or when `key` was first asked for.
+        """Return what `job()` returned, now or for the first caller with `key`.
 
         Raises:
             Exception: The job's own. The job is cancelled when the last of its waiters is.
@@ -87,6 +87,7 @@ class SingleFlight:
             flight = self._flights[key] = asyncio.ensure_future(_run(job))
         self._waiting[key] = self._waiting.get(key, 0) + 1
         try:
+            # A seat that is cancelled must not take the look-up from the others that wait for it.
             return await asyncio.shield(flight)
         finally:
             self._waiting[key] -= 1

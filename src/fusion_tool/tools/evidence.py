@@ -1,4 +1,4 @@
-"""Evidence gathered first, for a model that cannot call tools: search, read the top pages, hand over."""
+"""Sources gathered before a model is called, for models that cannot call tools: one search, its first pages."""
 
 import asyncio
 import re
@@ -7,7 +7,8 @@ from fusion_tool.errors import BlockedAddress
 from fusion_tool.grounding.passages import split_sentences
 from fusion_tool.grounding.sources import RetrievedSource, make_source, merge_sources
 from fusion_tool.tools.builtin import document_sources, read_page, search_sources
-from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchError, PageWithheldError
+from fusion_tool.tools.fetch.body import FetchError
+from fusion_tool.tools.fetch.page import ExcludedDomainError, PageWithheldError
 from fusion_tool.tools.search.base import SearchError
 from fusion_tool.tools.toolkit import Toolkit, ToolLog
 
@@ -17,14 +18,14 @@ _PAGES = 3
 async def gather_evidence(
     question: str, limit: int, *, toolkit: Toolkit, log: ToolLog, excerpt: int | None = None
 ) -> list[RetrievedSource]:
-    """Up to `limit` sources for `question`, from the user's documents and from the web.
+    """Gather sources for `question` from the user's documents, and from the web where those are too few.
 
     Args:
         question: Used as the query.
-        limit: Most sources.
-        toolkit: The run's kit.
-        log: Where each look-up is written down.
-        excerpt: Most characters of each source's text, the sentences nearest to the question; `None` leaves all.
+        limit: Most documents and search results; the pages that are read come on top.
+        toolkit: The run's toolkit.
+        log: The seat's log; it records each look-up.
+        excerpt: Most characters of each source's text, of the sentences nearest to the question; `None` for all.
     """
     config = toolkit.config
     gathered: list[RetrievedSource] = []
@@ -34,19 +35,23 @@ async def gather_evidence(
         log.record("search_documents", question, gathered)
     if config.search is not None and len(gathered) < limit:
         gathered += await _from_web(question, limit - len(gathered), toolkit=toolkit, log=log)
-    found = list(merge_sources(gathered).values())
-    return (
-        found
-        if excerpt is None
-        else [{**source, "text": relevant_sentences(source["text"], question, excerpt)} for source in found]
-    )
+    sources = list(merge_sources(gathered).values())
+    if excerpt is None:
+        return sources
+    return [{**source, "text": relevant_sentences(source["text"], question, excerpt)} for source in sources]
 
 
 def relevant_sentences(text: str, question: str, room: int) -> str:
-    """The sentences of `text` that share most words with `question`, in their order, within `room` characters."""
-    wanted = _words(question)
+    """Return the sentences of `text` that share most words with `question`, in their order.
+
+    Args:
+        text: A source's text.
+        question: The question.
+        room: Most characters of the result.
+    """
+    question_words = _words(question)
     spans = [text[begin:end] for begin, end in split_sentences(text)]
-    ranked = sorted(range(len(spans)), key=lambda i: -len(wanted & _words(spans[i])))
+    ranked = sorted(range(len(spans)), key=lambda i: -len(question_words & _words(spans[i])))
     chosen: list[int] = []
     for i in ranked:
         if sum(len(spans[j]) + 1 for j in [*chosen, i]) <= room:
@@ -55,7 +60,7 @@ def relevant_sentences(text: str, question: str, room: int) -> str:
 
 
 def _words(text: str) -> set[str]:
-    """Long words by their first five letters, so that plural and verb endings do not matter."""
+    """Return the words of four letters and more by their first five, so that endings do not matter."""
     return {word[:5] for word in re.findall(r"\w{4,}", text.casefold())}
 
 

@@ -1,6 +1,6 @@
-"""What the caller does not want to see: domains, and fragments of text.
+"""The caller's exclusions: domains, and fragments of text.
 
-Pure. The same two functions filter search results, fetches, every redirect hop and what the caller's own
+Pure functions. The same two functions filter search results, fetches, every redirect hop and what the caller's own
 tools return, so a spelling that hides a domain from one hides it from none.
 """
 
@@ -22,7 +22,7 @@ _DECODINGS = 3
 
 
 def is_excluded(url: str, excluded_domains: Sequence[str]) -> bool:
-    r"""Whether `url` belongs to one of `excluded_domains` or to a subdomain of one.
+    r"""Return whether `url` belongs to one of `excluded_domains` or to a subdomain of one.
 
     Upper case, ports, userinfo, trailing dots, international names in either form (UTS 46), percent-encoded
     hosts and missing schemes make no difference. Where a backslash lets two parsers read two hosts
@@ -40,7 +40,7 @@ def is_excluded(url: str, excluded_domains: Sequence[str]) -> bool:
 
 
 def blocked_by(text: str, fragments: Sequence[str]) -> bool:
-    """Whether `text` contains one of `fragments`, whatever the case, width and white space of either."""
+    """Return whether `text` contains one of `fragments`, whatever the case, width and white space of either."""
     needles = [needle for needle in map(_fold, fragments) if needle]
     if not needles:
         return False
@@ -50,12 +50,12 @@ def blocked_by(text: str, fragments: Sequence[str]) -> bool:
 
 @lru_cache(maxsize=32)
 def canonical_domains(domains: tuple[str, ...]) -> tuple[str, ...]:
-    """`domains` in canonical form, as providers are told them; an entry without a host is left out."""
+    """Return `domains` in the canonical form that providers are sent; an entry without a host is left out."""
     return tuple(sorted({host for domain in domains for host in hosts(domain.strip().removeprefix("*."))}))
 
 
 def hosts(url: str) -> set[str]:
-    """Every host that some parser reads in `url`, in canonical form; empty where there is none."""
+    """Return every host that some parser reads in `url`, in canonical form; empty where there is none."""
     rest = _strip_controls(url)
     if scheme := _SCHEME.match(rest):
         rest = rest[scheme.end() :]
@@ -64,7 +64,8 @@ def hosts(url: str) -> set[str]:
 
 
 def canonical_host(host: str) -> str:
-    """The one spelling of `host`: decoded, lower case, A-labels, no brackets, no trailing dot."""
+    """Return the one spelling of `host`: decoded, lower case, A-labels, no brackets, no trailing dot."""
+    # A host may be encoded more than once: `%252e` is a dot encoded twice.
     for _ in range(_DECODINGS):
         host = unquote(host)
     host = _EDGES.sub("", unicodedata.normalize("NFKC", host.translate(_INVISIBLE)))
@@ -76,7 +77,7 @@ def canonical_host(host: str) -> str:
 
 
 def _authority(rest: str) -> str:
-    """The host and nothing else of an address whose scheme is off."""
+    """Return the host alone of an address without its scheme."""
     authority = _AUTHORITY_END.split(rest, maxsplit=1)[0].rpartition("@")[2]
     if authority.startswith("["):
         return authority.partition("]")[0]
@@ -96,7 +97,7 @@ def _to_label(label: str) -> str:
 
 
 def _strip_controls(url: str) -> str:
-    """`url` without the tabs, newlines and spaces around it that parsers drop in silence."""
+    """Return `url` without the tabs, newlines and spaces around it that parsers drop in silence."""
     return "".join(c for c in url if c not in "\t\r\n").strip()
 
 

@@ -1,4 +1,4 @@
-"""`PlainSerializer`: what comes back out of a database is plain data and LangChain's messages, whatever a row says."""
+"""`PlainSerializer`: reads plain data and LangChain's messages from a database, whatever else a row names."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,21 +31,21 @@ _MESSAGES = (
 )
 
 
-def _from_fields(made: Callable[..., Any]) -> Callable[[Any], Any]:
-    return lambda fields: made(**fields)
+def _from_fields(cls: Callable[..., Any]) -> Callable[[Any], Any]:
+    return lambda fields: cls(**fields)
 
 
 _BUILDERS: Mapping[tuple[int, str, str], Callable[[Any], Any]] = {
-    **{(EXT_PYDANTIC_V2, one.__module__, one.__name__): _from_fields(one) for one in _MESSAGES},
+    **{(EXT_PYDANTIC_V2, message.__module__, message.__name__): _from_fields(message) for message in _MESSAGES},
     # A graph's own: which node is next with what, and that a value takes another's place.
     (EXT_CONSTRUCTOR_POS_ARGS, Send.__module__, Send.__name__): lambda arguments: Send(*arguments),
     (EXT_CONSTRUCTOR_KW_ARGS, Overwrite.__module__, Overwrite.__name__): _from_fields(Overwrite),
 }
-"""By kind, module and name as a row gives them: nothing is imported, and nothing else called, by a row's word."""
+"""Builders by kind, module and name as a row states them: a row cannot have anything else imported or called."""
 
 
 class UnreadableRowError(ConfigError):
-    """A row is no plain data, or broken."""
+    """A row is broken, or holds what is not plain data."""
 
 
 class PlainSerializer(JsonPlusSerializer):
@@ -56,22 +56,22 @@ class PlainSerializer(JsonPlusSerializer):
     """
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        """Read a value.
+        """Deserialize a value.
 
         Raises:
-            UnreadableRowError: It is of another kind, names what may not be built, or is broken.
+            UnreadableRowError: The value is of another kind, names a type that may not be built, or is broken.
         """
         if data[0] not in ("null", "msgpack"):
             raise UnreadableRowError(f"it holds {data[0]!r}, where only plain data may be")
         refused: list[str] = []
 
         def build(code: int, inner: bytes) -> Any:
-            named = reader.loads_typed(("msgpack", inner))
+            content = reader.loads_typed(("msgpack", inner))
             try:
-                module, name, arguments = named[:3]
+                module, name, arguments = content[:3]
                 builder = _BUILDERS[code, module, name]
             except (KeyError, TypeError, ValueError):
-                what = ".".join(map(str, named[:2])) if isinstance(named, list) else f"an object of kind {code}"
+                what = ".".join(map(str, content[:2])) if isinstance(content, list) else f"an object of kind {code}"
                 refused.append(f"it holds {what}, where only plain data may be")
                 raise
             return builder(arguments)

@@ -1,4 +1,4 @@
-"""What the seats of one run share: the tools, the folder's index, and everything that was already looked up."""
+"""`Toolkit` and `SeatContext`: the tools of a run with what they need, and what a tool call receives."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -19,14 +19,15 @@ from fusion_tool.tools.untrusted import fence
 
 @dataclass(frozen=True, eq=False)
 class Toolkit:
-    """A run's tools and what they need.
+    """The tools that the seats of a wave share, and what those tools need.
 
     Args:
         config: The run's configuration.
         nonce: The token of the run's fences.
         tools: What a seat may call: LangChain tools, and providers' own server tools as dicts.
-        ledger: The run's limits, as its seats together draw on them.
-        single_flight: Does identical searches, fetches and indexing once for all seats.
+        ledger: The run's limits, shared by its seats.
+        builtin_count: How many of `tools`, from the first on, are the package's own.
+        single_flight: Runs identical searches, fetches and indexing once for all seats.
     """
 
     config: FusionConfig
@@ -43,17 +44,18 @@ class Toolkit:
 
     @property
     def tool_names(self) -> list[str]:
-        """What the tools are called."""
+        """The names of the tools that run here; a provider's server tools have none."""
         return [tool.name for tool in self.tools if isinstance(tool, BaseTool)]
 
     def is_custom(self, tool: Any) -> bool:
-        """Whether `tool` is the caller's, not the package's."""
+        """Return whether `tool` is the caller's, not the package's."""
         return not any(tool is builtin for builtin in self.tools[: self.builtin_count])
 
     async def documents(self) -> DocumentIndex:
-        """The index of the user's folder.
+        """Open the index of the user's folder, once for all seats.
 
         Raises:
+            LookupError: No documents folder is configured.
             ConfigError: The folder cannot be read.
         """
         if self.config.documents is None:
@@ -62,7 +64,7 @@ class Toolkit:
         return await self.single_flight(("index", folder), lambda: open_index(folder))
 
     def fetch_policy(self) -> FetchPolicy:
-        """What a fetch of this run may reach."""
+        """Return what a fetch of this run may reach."""
         return FetchPolicy(
             excluded_domains=self.config.excluded_domains,
             blocked_fragments=self.config.blocked_fragments,
@@ -70,7 +72,7 @@ class Toolkit:
         )
 
     def render_sources(self, sources: Sequence[RetrievedSource]) -> str:
-        """The sources as a model sees them: each with its id, fenced."""
+        """Return the sources as a model sees them: each with its id, fenced."""
         return "\n\n".join(
             fence(source["text"], label=f"source [{source['id']}] {source['title']} {source['url']}", nonce=self.nonce)
             for source in sources
@@ -78,26 +80,33 @@ class Toolkit:
 
 
 class ToolLog(Protocol):
-    """Where a tool writes down what it brought; the seat's notebook is one."""
+    """The record of a seat's tool calls."""
 
     def count_call(self) -> None:
         """Count one tool call, before it is made."""
 
     def pay_for_search(self, provider: str, results: int) -> AbstractAsyncContextManager[Receipt]:
-        """Pay for one search, as `web.Pay`."""
+        """Pay for one search; a `ChargeSearch`."""
 
     def record(self, tool: str, query: str, sources: list[RetrievedSource], dropped: int = 0) -> None:
-        """Write down one tool call: what it was asked, what it found, how much the exclusions dropped."""
+        """Record one finished tool call.
+
+        Args:
+            tool: The tool's name.
+            query: What it was called with.
+            sources: The sources that it returned.
+            dropped: How many results the exclusions removed.
+        """
 
 
 @dataclass(frozen=True)
 class SeatContext:
-    """What a tool call receives through the runtime: the run's kit, and its seat's log."""
+    """What a tool call receives through the runtime: the toolkit, and its seat's log."""
 
     toolkit: Toolkit
     log: ToolLog
 
 
 def has_sources(config: FusionConfig) -> bool:
-    """Whether a run gives its seats documents or the web to answer from."""
+    """Return whether a run gives its seats documents or the web to answer from."""
     return config.documents is not None or config.search is not None

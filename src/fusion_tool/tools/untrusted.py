@@ -1,6 +1,6 @@
-"""Outside text: fenced, and screened by the exclusions.
+"""Text from outside: put into fences, and screened by the exclusions.
 
-What the caller's own tools return is outside text like any other, and the exclusions bind it too.
+The output of the caller's own tools is outside text like any other, and the exclusions bind it too.
 """
 
 import json
@@ -18,7 +18,7 @@ from fusion_tool.tools.exclusions import blocked_by, is_excluded
 
 
 def fence(text: str, *, label: str, nonce: str) -> str:
-    """`text` from outside, between lines that it cannot forge.
+    """Put `text` from outside between two lines that it cannot forge.
 
     Args:
         text: Untrusted text.
@@ -82,17 +82,17 @@ def _fence_block(block: Any, label: str, nonce: str) -> Any:
 
 
 def is_forbidden(text: str, config: FusionConfig) -> bool:
-    """Whether `text` names an excluded site or contains a blocked fragment."""
+    """Return whether `text` names an excluded site or contains a blocked fragment."""
     if config.blocked_fragments and blocked_by(text, config.blocked_fragments):
         return True
-    plain = text.replace("\\/", "/")  # as JSON may write it
+    plain = text.replace("\\/", "/")  # JSON may escape its slashes
     return bool(config.excluded_domains) and any(
         is_excluded(url, config.excluded_domains) for url in _URL.findall(plain)
     )
 
 
 def apply_exclusions(tools: Iterable[Any], config: FusionConfig) -> list[Any]:
-    """`tools` with the exclusions passed on to providers' server tools that take them.
+    """Pass the exclusions on to those providers' server tools among `tools` that take them.
 
     Raises:
         ConfigError: Exclusions are set and a provider's own search cannot honour them.

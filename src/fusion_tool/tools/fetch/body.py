@@ -1,25 +1,37 @@
-"""Reading a body that may be hostile: bounded as sent, and bounded as decompressed.
+"""HTTP bodies that may be hostile: bounded as sent and as decompressed, and only of types that hold text.
 
-Which bodies are worth reading is told by their declared type and, where none is declared, by their first bytes.
+The type is the declared one, or where none is declared, what the first bytes show.
 """
 
 import zlib
 from typing import TYPE_CHECKING
 
-from fusion_tool.tools.fetch.page import FetchError, one_line
+from fusion_tool.errors import FusionError
 
 if TYPE_CHECKING:
     from httpx import Response
 
 ACCEPT_ENCODING = "gzip"
+"""What a request accepts, and `read_body` decodes."""
 _GZIP = 16 + zlib.MAX_WBITS
 _MEGABYTE = 1_000_000
+_LONGEST = 300
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line and bounded: addresses and header values in it were written by strangers."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _LONGEST]).split())
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "..."
+
+
+class FetchError(FusionError):
+    """A page or an answer that could not be read; the message says why in one line that a model may see."""
 
 
 async def read_body(response: "Response", max_bytes: int) -> bytes:
-    """The decoded body of a streamed response.
+    """Read and decode the body of a streamed response.
 
-    Only gzip is accepted: its decoder can be told how much to give, while a brotli page of 1.6 KB becomes
+    Only gzip is accepted: its decoder can be told how much to return, while a brotli page of 1.6 KB becomes
     2.1 GB in one step.
 
     Args:
@@ -48,7 +60,7 @@ async def read_body(response: "Response", max_bytes: int) -> bytes:
 
 
 class _Inflater:
-    """A gzip decoder that never gives more than it is asked for; members may follow one another."""
+    """A gzip decoder whose output is bounded at each call; members may follow one another."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(_GZIP)
@@ -92,7 +104,7 @@ _HEAD = 1024
 
 
 def check_content_type(content_type: str) -> str:
-    """`content_type` if text can be made of it, before any of the body is read.
+    """Return `content_type` if text can be made of it; called before any of the body is read.
 
     Raises:
         FetchError: It is an image, an archive or the like.
@@ -104,13 +116,14 @@ def check_content_type(content_type: str) -> str:
 
 
 def sniff_content_type(content_type: str, data: bytes) -> str:
-    """`content_type`, or what `data` looks like where the server declared nothing.
+    """Return `content_type`, or what `data` looks like where the server declared nothing.
 
     Raises:
         FetchError: Nothing was declared and the bytes are not text.
     """
     kind = content_type.partition(";")[0].strip().lower()
     head = data[:_HEAD]
+    # Servers send PDFs under any type, text/html among them.
     if head.lstrip().startswith(b"%PDF-"):
         return "application/pdf"
     if kind not in _UNDECLARED:

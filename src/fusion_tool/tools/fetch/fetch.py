@@ -1,13 +1,20 @@
-"""Reading one page: every hop guarded, every byte counted, everything under one clock."""
+"""`fetch_text`: one page over HTTP, every hop guarded, every byte counted, everything under one deadline."""
 
 import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fusion_tool.tools.exclusions import blocked_by
-from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, check_content_type, read_body, sniff_content_type
+from fusion_tool.tools.fetch.body import (
+    ACCEPT_ENCODING,
+    FetchError,
+    check_content_type,
+    one_line,
+    read_body,
+    sniff_content_type,
+)
 from fusion_tool.tools.fetch.guard import check_address, environment_proxy, guarded_client, to_blocked_address
-from fusion_tool.tools.fetch.page import FetchError, FetchPolicy, PageText, PageWithheldError, one_line
+from fusion_tool.tools.fetch.page import FetchPolicy, PageText, PageWithheldError
 
 if TYPE_CHECKING:
     from httpx import Cookies, Response
@@ -21,7 +28,7 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class _Download:
-    """What came over the wire, before anything was made of it."""
+    """A body as it was received, not yet parsed."""
 
     url: str
     data: bytes
@@ -31,7 +38,7 @@ class _Download:
 
 @dataclass(frozen=True)
 class _Redirect:
-    """A hop that only named the next one."""
+    """A hop whose response names the next one."""
 
     url: str
     cookies: "Cookies"
@@ -39,7 +46,7 @@ class _Redirect:
 
 
 async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:
-    """Fetch `url` and give its whole text.
+    """Fetch `url` and return its whole text.
 
     The name is resolved once, every address it has must be public, and the connection goes to the address
     that was checked; each redirect hop is held to the same rules. The environment's proxies are not used
@@ -48,7 +55,7 @@ async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:
 
     Args:
         url: An http or https address.
-        policy: What may be reached and what it may cost.
+        policy: Which addresses may be reached, and the limits of time and size.
 
     Raises:
         BlockedAddress: The address, or a hop's, must not be fetched (`ExcludedDomainError` where the caller
@@ -65,6 +72,7 @@ async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:
         raise
     if not text.strip():
         raise FetchError("empty page")
+    # The whole text is searched, not the window that a seat will read: the fragment may stand beyond it.
     if blocked_by(f"{download.url} {title} {text}", policy.blocked_fragments):
         raise PageWithheldError("the page contains a blocked fragment")
     return PageText(download.url, title, text, download.cacheable)
@@ -74,6 +82,7 @@ async def _follow(url: str, policy: FetchPolicy) -> _Download:
     """Walk the redirects from `url` to a body."""
     cookies, cacheable = None, True
     for _ in range(policy.max_redirects + 1):
+        # Each hop anew: a public page may redirect to an excluded or private one.
         check_address(url, policy)
         hop = await _hop(url, policy, cookies)
         cacheable = cacheable and hop.cacheable

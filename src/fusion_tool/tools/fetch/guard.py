@@ -2,7 +2,7 @@
 
 ssrfguard resolves a name once, checks every answer against the IANA special-purpose registries and connects
 to the address it checked, so that a second DNS answer changes nothing. It came out best of the libraries
-tried on the table in `tests/unit/web/hostile.py`. Added here are the rules it does not have: IPv6 is an allow
+tried on the table in `tests/unit/tools/fetch/hostile.py`. Added here are the rules it does not have: IPv6 is an allow
 list, addresses that carry an IPv4 address inside are refused (NAT64's well-known prefix aside), and hosts
 that the operator opened may be private.
 """
@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from fusion_tool.errors import BlockedAddress
 from fusion_tool.tools.exclusions import canonical_host, is_excluded
-from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchPolicy, one_line
+from fusion_tool.tools.fetch.body import one_line
+from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchPolicy
 
 if TYPE_CHECKING:
     import ssl
@@ -56,7 +57,7 @@ def check_address(url: str, policy: FetchPolicy) -> None:
 
 
 def guarded_client(url: str, policy: FetchPolicy, **options: Any) -> "AsyncClient":
-    """An httpx client for one hop to `url`, which connects only to addresses that it has checked.
+    """Return an httpx client for one hop to `url`, which connects only to addresses that it has checked.
 
     One short-lived client a hop: none outlives its event loop, and each hop is held to its own host's rules.
     With `policy.trust_proxy` the environment's proxies are used, and they look the name up themselves.
@@ -81,7 +82,7 @@ def guarded_client(url: str, policy: FetchPolicy, **options: Any) -> "AsyncClien
 
 
 def environment_proxy(url: str) -> str | None:
-    """The proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) names for `url`."""
+    """Return the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) names for `url`; `None` for none."""
     from urllib.request import getproxies, proxy_bypass
 
     parts, proxies = urlsplit(url), getproxies()
@@ -91,7 +92,7 @@ def environment_proxy(url: str) -> str | None:
 
 
 def to_blocked_address(error: Exception) -> BlockedAddress:
-    """The package's own error for a refusal of ssrfguard's."""
+    """Convert a refusal of ssrfguard's to the package's own error."""
     return BlockedAddress(one_line(f"not a public web address: {getattr(error, 'reason', error)}"))
 
 

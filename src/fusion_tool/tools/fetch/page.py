@@ -1,33 +1,13 @@
-"""A page that was read, one window of its text at a time; the fetch policy; what can go wrong.
-
-Each failure is one line that may be shown to a model.
-
-FusionError
-├── BlockedAddress
-│   └── ExcludedDomainError     the caller excluded this domain
-└── FetchError                the page could not be read
-    └── PageWithheldError         it was read, and holds a blocked fragment
-"""
+"""A page's text and its windows, the policy of a fetch, and the errors of an excluded or withheld page."""
 
 from dataclasses import dataclass
 
-from fusion_tool.errors import BlockedAddress, FusionError
-
-_LONGEST = 300
-
-
-def one_line(text: str) -> str:
-    """`text` on one line and bounded: addresses and header values in it were written by strangers."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _LONGEST]).split())
-    return line if len(line) <= _LONGEST else line[:_LONGEST] + "..."
+from fusion_tool.errors import BlockedAddress
+from fusion_tool.tools.fetch.body import FetchError
 
 
 class ExcludedDomainError(BlockedAddress):
     """The address, or one that it redirects to, belongs to a domain that the caller excluded."""
-
-
-class FetchError(FusionError):
-    """A page that could not be read; the message says why in one line."""
 
 
 class PageWithheldError(FetchError):
@@ -73,7 +53,7 @@ class PageText:
     cacheable: bool
 
     def page(self, offset: int, *, tokens: int) -> Page:
-        """The window from `offset` on, at most `tokens` long.
+        """Return the window from `offset` on, at most `tokens` long.
 
         Raises:
             FetchError: `offset` is not inside the text.
@@ -83,7 +63,7 @@ class PageText:
 
 
 def text_window(text: str, *, offset: int, tokens: int) -> tuple[str, int | None]:
-    """The part of `text` from `offset` on that fits `tokens`, and the offset at which to read on.
+    """Return the part of `text` from `offset` on that fits `tokens`, and the offset at which to read on.
 
     A cut falls on white space where the window's last fifth has any, so that no word is lost.
 

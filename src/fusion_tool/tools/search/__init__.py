@@ -1,4 +1,4 @@
-"""Searching the web: one provider a file, asked in order until one answers."""
+"""Web search: one provider a module, tried in order until one has a result."""
 
 from fusion_tool.tools.search.search import search_web
 

@@ -1,4 +1,4 @@
-"""What every provider shares: the result, the receipt, one safe JSON request.
+"""Search providers' common part: results, the receipt of a paid request, errors, and one safe JSON request.
 
 The endpoint is trusted and may be private, so there is no address guard. Redirects are not followed: httpx would send a
 key's header on to wherever they lead. No message quotes the request or an exception, because httpx puts a malformed
@@ -16,8 +16,7 @@ from typing import Any, TypeAlias
 
 from fusion_tool.errors import FusionError
 from fusion_tool.tools.exclusions import blocked_by, is_excluded
-from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, read_body
-from fusion_tool.tools.fetch.page import FetchError
+from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, FetchError, one_line, read_body
 
 
 class SearchError(FusionError):
@@ -54,8 +53,8 @@ class SearchOutcome:
 
     Args:
         results: At most `limit` hits, best first, each address once.
-        provider: Who answered.
-        dropped: Hits that the caller's exclusions removed, over all providers asked.
+        provider: The name of the provider that answered.
+        dropped: How many hits the caller's exclusions removed, over all providers that were tried.
         attempts: One line for each provider that failed before, `"name: reason"`.
     """
 
@@ -74,20 +73,20 @@ class SearchProviderError(Exception):
     """
 
     def __init__(self, reason: str, *, may_be_charged: bool = False) -> None:
-        super().__init__(reason)
+        super().__init__(one_line(reason))
         self.may_be_charged = may_be_charged
 
 
 def normalize_rows(
     rows: Iterable[Any], *, title: str, url: str, snippet: Callable[[Mapping[str, Any]], Any]
 ) -> list[SearchResult]:
-    """A provider's rows as results: plain bounded text, web addresses only, each address once.
+    """Convert a provider's rows to results: plain bounded text, web addresses only, each address once.
 
     Args:
         rows: The provider's hits; what is not an object with a web address is left out.
         title: The key of a hit's title.
         url: The key of its address.
-        snippet: Takes a hit to its text.
+        snippet: Returns the text of a hit.
     """
     seen: dict[str, SearchResult] = {}
     for row in rows:
@@ -104,7 +103,7 @@ def normalize_rows(
 def without_excluded(
     results: Sequence[SearchResult], excluded_domains: Sequence[str], fragments: Sequence[str]
 ) -> list[SearchResult]:
-    """`results` less those of excluded domains and those that contain a blocked fragment."""
+    """Return `results` without those of excluded domains and those that contain a blocked fragment."""
     return [
         result
         for result in results
@@ -121,7 +120,7 @@ def _plain(value: Any, longest: int) -> str:
 
 @dataclass
 class Receipt:
-    """What the provider itself says that a request cost, in US dollars; `None` where it does not."""
+    """What the provider itself says that a request cost, in US dollars; `None` where it does not say."""
 
     cost_usd: float | None = None
 
@@ -136,7 +135,7 @@ provider may charge for the request; any other exception leaves it open.
 
 @asynccontextmanager
 async def no_charge(provider: str, results: int) -> AsyncIterator[Receipt]:
-    """Nobody is told."""
+    """Charge nobody: for callers that keep no bill."""
     del provider, results
     yield Receipt()
 
@@ -147,7 +146,7 @@ _EXHAUSTED = {402, 432, 433}
 
 
 def api_key(variable: str) -> str:
-    """The key in the environment variable `variable`.
+    """Return the key in the environment variable `variable`.
 
     Raises:
         SearchProviderError: It is not set, or cannot stand in a header.
@@ -155,6 +154,7 @@ def api_key(variable: str) -> str:
     key = os.environ.get(variable, "").strip()
     if not key:
         raise SearchProviderError(f"no key: set {variable}")
+    # httpx would put such a key into its exception's text.
     if not key.isascii() or not key.isprintable():
         raise SearchProviderError(f"the key in {variable} has characters that no key has")
     return key
@@ -170,7 +170,7 @@ async def request_json(  # noqa: PLR0913 - one argument for each part of a reque
     body: Mapping[str, Any] | None = None,
     refused: str = "access refused",
 ) -> dict[str, Any]:
-    """Send a request and give the JSON object of its answer.
+    """Send a request and return the JSON object of its answer.
 
     Args:
         method: `"GET"` or `"POST"`.
@@ -179,7 +179,7 @@ async def request_json(  # noqa: PLR0913 - one argument for each part of a reque
         headers: Further headers, a key among them.
         params: The query string.
         body: The JSON body.
-        refused: What to say on 401 and 403.
+        refused: The message on 401 and 403.
 
     Raises:
         SearchProviderError: No connection, another status than 2xx, or no JSON object.
@@ -205,7 +205,7 @@ async def request_json(  # noqa: PLR0913 - one argument for each part of a reque
 
 
 def list_at(answer: Mapping[str, Any], *path: str) -> list[Any]:
-    """The list at `path` inside `answer`; empty where a step is missing.
+    """Return the list at `path` inside `answer`; empty where a step is missing.
 
     Raises:
         SearchProviderError: Something else stands there.

@@ -29,21 +29,21 @@ async def search(
         limit: Most results.
         excluded_domains: Passed on as `-site:` operators while the query stays short.
         timeout: Seconds.
-        backends: Engines of ddgs to ask.
+        backends: Engines of ddgs, by its names.
 
     Raises:
         ConfigError: An engine that ddgs does not have; ddgs itself would silently ask all of them.
-        SearchProviderError: No results: ddgs does not tell a rate limit from an empty answer.
+        SearchProviderError: No results: ddgs does not distinguish a rate limit from an empty answer.
     """
     from ddgs import DDGS
     from ddgs.exceptions import DDGSException, RatelimitException, TimeoutException
 
     _check_backends(backends)
-    asked = _with_exclusions(query, excluded_domains)
+    full_query = _with_exclusions(query, excluded_domains)
 
     def call() -> list[dict[str, Any]]:
         engine = DDGS(timeout=ceil(timeout))
-        return engine.text(asked, max_results=limit, backend=",".join(backends))
+        return engine.text(full_query, max_results=limit, backend=",".join(backends))
 
     try:
         async with asyncio.timeout(timeout):

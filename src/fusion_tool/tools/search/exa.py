@@ -18,7 +18,7 @@ async def search(  # noqa: PLR0913 - as every provider's, and the receipt
     base_url: str | None = None,
     receipt: Receipt | None = None,
 ) -> list[SearchResult]:
-    """Search with Exa, taking its highlights as snippets; the receipt gets what it says that it charges.
+    """Search with Exa, taking its highlights as snippets; the receipt gets the cost that its answer states.
 
     Raises:
         SearchProviderError: No key in `EXA_API_KEY`, or no usable answer.
@@ -42,8 +42,8 @@ async def search(  # noqa: PLR0913 - as every provider's, and the receipt
     return normalize_rows(list_at(answer, "results"), title="title", url="url", snippet=_snippet)
 
 
-def _cost(told: Any) -> float | None:
-    return believe_usd(told.get("total")) if isinstance(told, Mapping) else None
+def _cost(cost: Any) -> float | None:
+    return believe_usd(cost.get("total")) if isinstance(cost, Mapping) else None
 
 
 def _snippet(row: Mapping[str, Any]) -> str:

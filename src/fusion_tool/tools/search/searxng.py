@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from fusion_tool.tools.fetch.page import one_line
 from fusion_tool.tools.search.base import SearchProviderError, SearchResult, list_at, normalize_rows, request_json
 
 
@@ -33,7 +32,7 @@ async def search(
     )
     hits = normalize_rows(list_at(answer, "results"), title="title", url="url", snippet=lambda row: row.get("content"))
     if not hits and (silent := _silent_engines(list_at(answer, "unresponsive_engines"))):
-        raise SearchProviderError(one_line(f"no results; engines that did not respond: {silent}"))
+        raise SearchProviderError(f"no results; engines that did not respond: {silent}")
     return hits[:limit]
 
 

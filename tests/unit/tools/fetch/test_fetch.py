@@ -5,8 +5,9 @@ import zlib
 
 import pytest
 
+from fusion_tool.tools.fetch.body import FetchError
 from fusion_tool.tools.fetch.fetch import fetch_text
-from fusion_tool.tools.fetch.page import FetchError, FetchPolicy, PageWithheldError
+from fusion_tool.tools.fetch.page import FetchPolicy, PageWithheldError
 from tests.unit.tools.conftest import Site, redirect, response
 
 pytestmark = [pytest.mark.loopback, pytest.mark.usefixtures("plain_extraction")]

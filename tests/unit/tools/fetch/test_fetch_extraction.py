@@ -2,8 +2,9 @@
 
 import pytest
 
+from fusion_tool.tools.fetch.body import FetchError
 from fusion_tool.tools.fetch.fetch import fetch_text
-from fusion_tool.tools.fetch.page import FetchError, FetchPolicy
+from fusion_tool.tools.fetch.page import FetchPolicy
 from tests.unit.tools.conftest import response
 
 pytestmark = pytest.mark.loopback

@@ -5,9 +5,10 @@ import anyio
 import pytest
 
 from fusion_tool.errors import BlockedAddress
+from fusion_tool.tools.fetch.body import FetchError
 from fusion_tool.tools.fetch.fetch import fetch_text
 from fusion_tool.tools.fetch.guard import check_address
-from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchError, FetchPolicy
+from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchPolicy
 from tests.unit.tools.conftest import install_resolver, redirect, response
 from tests.unit.tools.fetch.hostile import ANSWERS, URLS
 
