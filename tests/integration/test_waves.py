@@ -3,7 +3,7 @@
 import pytest
 
 from fusion_tool import FusionConfig, PanelFailed, afuse, astream
-from fusion_tool.graph.strategies import planned_waves
+from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.testing import ScriptedChat, fake_config
 from tests.integration.panel import ANALYSIS, verdict
 
@@ -98,7 +98,7 @@ async def test_a_chains_next_model_sees_the_answers_so_far_as_data():
 def test_a_chain_begins_with_the_cheapest():
     dear, cheap = "openai:gpt-5.5", "openai:gpt-5-mini"
     config = FusionConfig(panel=[dear, "x:unpriced", cheap, "local:smollm2-135m"], strategy="chain")
-    assert planned_waves(config) == [[3], [2], [0], [1]]
+    assert strategy_named("chain").waves(config) == [[3], [2], [0], [1]]
 
 
 async def test_scouts_that_fail_are_made_up_for_by_the_others():

@@ -1,9 +1,9 @@
 """Whether a run can begin at all under its limits, asked before the first call."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from fusion_tool.budget.ledger import MAX_FOLLOW_UPS, TOOLS_BYTES, Ledger, minimal_call, shares
+from fusion_tool.budget.ledger import TOOLS_BYTES, Ledger, minimal_call
 from fusion_tool.budget.pricing import is_priced
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
@@ -13,7 +13,12 @@ _PROMPT_BYTES = 2000
 
 
 def check_limits(
-    config: FusionConfig, roles: Iterable[tuple[str, Panelist]], question: str, session: Ledger | None = None
+    config: FusionConfig,
+    roles: Sequence[tuple[str, Panelist]],
+    question: str,
+    *,
+    parts: float,
+    session: Ledger | None = None,
 ) -> None:
     """Refuse a run whose limits do not even let the panel's cheapest seats answer.
 
@@ -21,7 +26,8 @@ def check_limits(
         config: The run's configuration.
         roles: Every panelist that may be called, with the field that names it.
         question: The question, with its context.
-        session: What the session leaves that the run is part of.
+        parts: Into how many parts the limits are divided, of which each seat gets one.
+        session: The ledger of the session that the run is part of, `None` for none.
 
     Raises:
         ConfigError: A dollar limit, and a model without a known price.
@@ -30,7 +36,8 @@ def check_limits(
     own = {"usd": config.limits.usd, "tokens": config.limits.tokens}
     if not config.allow_unpriced:
         _reject_unpriced(roles, _limits_of_usd(own["usd"], session))
-    needed = _minimal_spending(config, question)
+    seats = [panelist for field, panelist in roles if field.startswith("panel.")]
+    needed = _minimal_spending(config, seats, question, parts)
     for kind, limit in own.items():
         if limit is not None and needed[kind] > limit:
             raise BudgetExceeded(kind, needed[kind], limit)
@@ -38,21 +45,12 @@ def check_limits(
             raise BudgetExceeded(kind, needed[kind], max(left, 0.0), limits="session_limits")
 
 
-def seats_asked(config: FusionConfig) -> int:
-    """How many seats' answers the panel's share of the limits must do for, at most."""
-    if config.strategy == "solo":
-        return 1
-    return len(config.panel) + (MAX_FOLLOW_UPS if config.follow_up else 0)
-
-
-def _minimal_spending(config: FusionConfig, question: str) -> dict[str, float]:
-    """What `limits.min_answers` of the seats need at least; each seat has its own part of the panel's share."""
+def _minimal_spending(config: FusionConfig, seats: Sequence[Panelist], question: str, parts: float) -> dict[str, float]:
+    """Return what `limits.min_answers` of the seats need at least, if each may take one of `parts` of the limits."""
     tools = config.search is not None or config.documents is not None or config.bash != "off"
     size = _PROMPT_BYTES + len(question.encode(errors="replace"))
     if tools and config.max_tool_calls:
         size += TOOLS_BYTES
-    seats = config.panel[:1] if config.strategy == "solo" else config.panel
-    parts = seats_asked(config) / shares(config.strategy)["panelist"]
     needed = {}
     for kind in ("usd", "tokens"):
         least = sorted(
@@ -70,7 +68,7 @@ def _limits_of_usd(own: float | None, session: Ledger | None) -> str | None:
     return "session_limits.usd" if session and session.remaining("usd") < math.inf else None
 
 
-def _reject_unpriced(roles: Iterable[tuple[str, Panelist]], limit: str | None) -> None:
+def _reject_unpriced(roles: Sequence[tuple[str, Panelist]], limit: str | None) -> None:
     for field, panelist in roles if limit else ():
         for name in (panelist.model_name, *panelist.fallbacks):
             if not is_priced(name):

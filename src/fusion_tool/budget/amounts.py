@@ -1,7 +1,8 @@
-"""A bill in advance, as values: tokens and dollars, row by row; the assumptions about tokens."""
+"""A bill in advance, as values: amounts and rows, the assumptions about tokens, how often each role is called."""
 
 import math
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -100,3 +101,18 @@ TURN_TOKENS = 300
 """What a model writes to call one tool: short reasoning and the call."""
 RESULT_TOKENS = 2500
 """What one tool call adds to the prompts after it: between six search results (about 1,000) and a page (4,000)."""
+
+
+class CallCount(NamedTuple):
+    """How often a model is asked in a run: on average, and at most."""
+
+    expected: float
+    maximum: int
+
+
+class ExpectedCalls(NamedTuple):
+    """How often each seat, in the panel's order, the judge and the synthesizer are asked."""
+
+    seats: list[CallCount]
+    judge: CallCount
+    synthesizer: CallCount

@@ -8,14 +8,17 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.budget.usage import Call, StageName
 
 MAX_FOLLOW_UPS = 3
 """Seats that a follow-up may ask once more; their part of the limits is kept back."""
-_SHARES: dict[StageName, float] = {"panelist": 0.6, "judge": 0.75, "synthesizer": 1.0}
+Shares: TypeAlias = Mapping[StageName, float]
+"""How much of a run's seconds, dollars and tokens may be gone when a stage ends."""
+WHOLE_LIMIT: Shares = {"panelist": 1.0, "judge": 1.0, "synthesizer": 1.0}
+"""Every stage may take all that is left."""
 _BYTES_A_TOKEN = 2
 """Tokenizers need about four bytes of English or three of Chinese a token, two of digits and code: from above."""
 _ANSWER_TOKENS = 8192
@@ -26,14 +29,6 @@ _SHORTEST_ANSWER = 256
 """Fewer tokens than this are not worth a call."""
 
 
-def shares(strategy: str) -> Mapping[StageName, float]:
-    """How much of a run's seconds, dollars and tokens may be gone when a stage ends.
-
-    The rest is kept back, so that a run that started can finish.
-    """
-    return {"panelist": 1.0, "judge": 1.0, "synthesizer": 1.0} if strategy == "solo" else _SHARES
-
-
 class OverBudgetError(Exception):
     """The call could pass a limit. `kind` is `usd` or `tokens`; `needed` and `remaining` are in its unit."""
 
@@ -42,7 +37,7 @@ class OverBudgetError(Exception):
         super().__init__(
             f"{remaining.limits}.{kind}: the call needs {needed:.4g}, {max(remaining.amount, 0):.4g} is left{whose}"
         )
-        self.kind, self.needed, self.left = kind, needed, remaining.amount
+        self.kind, self.needed, self.remaining = kind, needed, remaining.amount
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,7 @@ class Ledger:
     Args:
         usd: Limit in US dollars, `None` for none.
         tokens: Limit in tokens, prompts and answers together, `None` for none.
-        strategy: The plan's; it decides what is kept back for later stages.
+        shares: What each stage may take; the rest is kept back for later ones.
         spent: What earlier stages spent.
         session: The ledger of the session that this one is part of.
     """
@@ -93,11 +88,11 @@ class Ledger:
         *,
         usd: float | None,
         tokens: int | None,
-        strategy: str = "panel",
+        shares: Shares = WHOLE_LIMIT,
         spent: Spent | None = None,
         session: "Ledger | None" = None,
     ) -> None:
-        self._shares, self._session = shares(strategy), session
+        self._shares, self._session = shares, session
         self._lock: Lock = session._lock if session else Lock()  # noqa: SLF001 - one lock for all of a session's
         self.spent = spent or Spent()
         self._limits = {"usd": self._limit_for("usd", usd), "tokens": self._limit_for("tokens", tokens)}

@@ -49,7 +49,7 @@ class Session:
         for field in given:
             if field not in _KINDS:
                 raise ConfigError("holds for one run; set it under limits", field=f"session_limits.{field}")
-        self.ledger = Ledger(usd=given.get("usd"), tokens=given.get("tokens"), strategy="solo")
+        self.ledger = Ledger(usd=given.get("usd"), tokens=given.get("tokens"))
         self._limit: float | None = given.get("seconds")
         self._seconds, self._lock = 0.0, Lock()
 

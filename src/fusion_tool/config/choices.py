@@ -3,4 +3,5 @@
 from typing import Literal, TypeAlias
 
 SearchProvider = Literal["duckduckgo", "searxng", "tavily", "exa", "brave"]
-Strategy: TypeAlias = Literal["panel", "solo", "cascade", "chain", "auto"]
+PlannedStrategy: TypeAlias = Literal["panel", "solo", "cascade", "chain"]
+Strategy: TypeAlias = Literal[PlannedStrategy, "auto"]

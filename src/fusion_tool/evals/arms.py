@@ -12,6 +12,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
+from fusion_tool.graph.strategies import strategy_named
 
 
 class _Value(BaseModel):
@@ -127,7 +128,7 @@ class Arm:
         if self.config is None:
             return ()
         seats = () if self.kind == "replay" else self.config.panel
-        later = () if self.config.strategy == "solo" else (self.config.synthesizer_or_default,)
+        later = () if strategy_named(self.config.strategy).is_single else (self.config.synthesizer_or_default,)
         return tuple(dict.fromkeys((*seats, *later)))
 
 

@@ -13,6 +13,7 @@ from fusion_tool.evals.results import Results
 from fusion_tool.evals.scoring import score_rows
 from fusion_tool.evals.statistics import Mean, mean_of
 from fusion_tool.evals.storage import write_atomically
+from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.routing.classifier.classify import classify
 from fusion_tool.routing.classifier.signals import DOMAINS, Domain
 from fusion_tool.routing.profiles import MEASURED_FILE, load_profiles, profile_of
@@ -94,7 +95,7 @@ def _single_models(results: Results) -> Iterator[tuple[str, str]]:
     solo = [
         (name, record.config)
         for name, record in results.manifest.arms.items()
-        if record.config and record.config["strategy"] == "solo" and record.kind != "replay"
+        if record.config and strategy_named(record.config["strategy"]).is_single and record.kind != "replay"
     ]
     for name, config in sorted(solo, key=lambda pair: pair[1]["search"] is None):
         yield name, config["panel"][0]["model"]

@@ -28,6 +28,7 @@ from fusion_tool.graph.limits import elapsed_work
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.graph.runtime import UNWATCHED_KEY
 from fusion_tool.graph.state import Plan, Run, SeatRecord
+from fusion_tool.graph.strategies import strategy_named
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -125,7 +126,7 @@ class SharedPanels:
 
 def panel_key(question: str, config: FusionConfig) -> str | None:
     """What two runs with the same panel share; `None` for strategies that have none apart from their run."""
-    if config.strategy not in ("panel", "solo") or config.follow_up:
+    if config.strategy == "auto" or config.follow_up or len(strategy_named(config.strategy).waves(config)) > 1:
         return None
     return _key(question, {name: value for name, value in dump_config(config).items() if name not in _NO_MATTER})
 

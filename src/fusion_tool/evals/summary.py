@@ -15,6 +15,7 @@ from fusion_tool.evals.metrics import METRICS
 from fusion_tool.evals.results import ArmRecord, Results
 from fusion_tool.evals.scoring import ArmScore, TaskScore, score_arm, score_rows
 from fusion_tool.evals.statistics import PairedComparison, compare, holm
+from fusion_tool.graph.strategies import strategy_named
 
 
 def judge_cautions(results: Results) -> list[str]:
@@ -33,7 +34,11 @@ def _writers(record: ArmRecord) -> Iterator[Panelist]:
     if config is None:
         return
     seats = [] if record.kind == "replay" else config["panel"]
-    later = [] if config["strategy"] == "solo" else [config["synthesizer"] or config["judge"] or config["panel"][0]]
+    later = (
+        []
+        if strategy_named(config["strategy"]).is_single
+        else [config["synthesizer"] or config["judge"] or config["panel"][0]]
+    )
     for role in (*seats, *later):
         if ":" in role["model"]:  # else it was an object, whose vendor its name does not tell
             yield Panelist(**role)

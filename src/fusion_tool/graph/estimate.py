@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from fusion_tool.budget.admission import check_limits, seats_asked
+from fusion_tool.budget.admission import check_limits
 from fusion_tool.budget.amounts import (
     ANALYSIS_TOKENS,
     ANSWER_TOKENS,
@@ -17,17 +17,19 @@ from fusion_tool.budget.amounts import (
     TURN_TOKENS,
     Alternative,
     Amount,
+    CallCount,
     Estimate,
     EstimateRow,
+    ExpectedCalls,
 )
-from fusion_tool.budget.ledger import TOOLS_BYTES, Ledger, StageBudget, shares
+from fusion_tool.budget.ledger import TOOLS_BYTES, Ledger, StageBudget
 from fusion_tool.budget.pricing import cost_of, is_priced
 from fusion_tool.budget.usage import StageName, is_search, search_name
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
 from fusion_tool.graph.agents.judge import schema_text
 from fusion_tool.graph.prompts import render
-from fusion_tool.graph.strategies import ESCALATION, CallCount, ExpectedCalls, expected_calls
+from fusion_tool.graph.strategies import ESCALATION, strategy_named
 from fusion_tool.tools.search.search import search_fee
 
 WORST_BYTES_A_TOKEN = 6
@@ -70,9 +72,7 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
         versus: Models, `"provider:model"`, each priced as if asked alone.
     """
     sizes = _sizes(config, len((question + context).encode(errors="replace")))
-    alike = [_turns_of_a_seat(panelist.model_name, panelist.max_tokens, sizes) for panelist in config.panel]
-    dear_last = sorted(range(len(alike)), key=lambda seat: (alike[seat].usd is None, alike[seat].usd))
-    odds = expected_calls(config, dear_last)
+    odds = strategy_named(config.strategy).expected_calls(config)
     seats = config.panel[: len(odds.seats)]
     rows = [_seat(seat, sizes, config, odds.seats[seat]) for seat in range(len(seats))]
     rows += _searches(sizes, config, odds)
@@ -128,8 +128,8 @@ def _sizes(config: FusionConfig, asked: int) -> _Sizes:
 
 
 def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow:
-    panelist, chained = config.panel[seat], config.strategy == "chain"
-    base = sizes.seat + (_answers_bytes(config) if chained else 0)  # it may see all the others
+    panelist, strategy = config.panel[seat], strategy_named(config.strategy)
+    base = sizes.seat + (_answers_bytes(config) if strategy.shows_answers else 0)  # it may see all the others
     prompts, results = list[int](), 0
     if sizes.turns:  # all results in the second prompt already, and every turn as long as it may be
         base, results = base + TOOLS_BYTES, sizes.turns * WORST_RESULT_BYTES
@@ -137,7 +137,7 @@ def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: CallCount) -> E
         prompts = [base, *(base + results + turn * _answer_bytes(panelist) for turn in later)]
     if config.search is not None or config.documents is not None:
         prompts.append(base + results + WORST_EVIDENCE_BYTES)
-    seen = ANSWER_TOKENS if chained else 0
+    seen = ANSWER_TOKENS if strategy.shows_answers else 0
     return EstimateRow(
         stage="panelist",
         seat=config.seat_labels[seat],
@@ -145,7 +145,7 @@ def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: CallCount) -> E
         expected=_turns_of_a_seat(panelist.model_name, panelist.max_tokens, sizes, seen).scaled(often.expected),
         worst=_reserved_amount("panelist", panelist, prompts or [base])
         .scaled(often.maximum)
-        .capped(config.limits, shares(config.strategy)["panelist"] * often.maximum / seats_asked(config)),
+        .capped(config.limits, often.maximum / strategy.limit_parts(config)),
     )
 
 
@@ -165,7 +165,7 @@ def _searches(sizes: _Sizes, config: FusionConfig, odds: ExpectedCalls) -> Itera
             seat=None,
             model=search_name(provider),
             expected=Amount(usd=expected),
-            worst=Amount(usd=worst).capped(config.limits, shares(config.strategy)["panelist"]),
+            worst=Amount(usd=worst).capped(config.limits, strategy_named(config.strategy).shares["panelist"]),
         )
 
 
@@ -183,7 +183,7 @@ def _judge(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow
         ),
         worst=_reserved_amount("judge", panelist, [asked, corrected])
         .scaled(often.maximum)
-        .capped(config.limits, shares(config.strategy)["judge"]),
+        .capped(config.limits, strategy_named(config.strategy).shares["judge"]),
     )
 
 
@@ -261,9 +261,9 @@ def _ratio(whole: float | None, alone: float | None) -> float | None:
     return None if whole is None or not alone else whole / alone
 
 
-def _refusal_reason(config: FusionConfig, roles: Iterable[tuple[str, Panelist]], asked: str) -> str | None:
+def _refusal_reason(config: FusionConfig, roles: Sequence[tuple[str, Panelist]], asked: str) -> str | None:
     try:
-        check_limits(config, roles, asked)
+        check_limits(config, roles, asked, parts=strategy_named(config.strategy).limit_parts(config))
     except (BudgetExceeded, ConfigError) as error:
         return str(error)
     return None

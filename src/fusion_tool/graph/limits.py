@@ -12,11 +12,12 @@ from weakref import WeakValueDictionary
 
 from langgraph.config import get_config
 
-from fusion_tool.budget.ledger import Ledger, Spent, shares
+from fusion_tool.budget.ledger import Ledger, Spent
 from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.budget.usage import StageName
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.graph.state import SeatRecord, StageRecord
+from fusion_tool.graph.strategies import strategy_named
 
 _FIRST_PART = 0.7
 
@@ -31,7 +32,7 @@ def stage_deadline(config: FusionConfig, stage: StageName, worked: float) -> flo
         stage: It may use up to its share of `limits.seconds`.
         worked: Seconds that earlier stages took.
     """
-    return time.monotonic() + config.limits.seconds * shares(config.strategy)[stage] - worked
+    return time.monotonic() + config.limits.seconds * strategy_named(config.strategy).shares[stage] - worked
 
 
 def wave_seconds(config: FusionConfig, worked: float, later_waves: int) -> float:
@@ -42,7 +43,7 @@ def wave_seconds(config: FusionConfig, worked: float, later_waves: int) -> float
         worked: Seconds that the run has worked.
         later_waves: How many waves may come after it; they are left their part.
     """
-    left = config.limits.seconds * shares(config.strategy)["panelist"] - worked
+    left = config.limits.seconds * strategy_named(config.strategy).shares["panelist"] - worked
     part = left if later_waves <= 0 else left * _FIRST_PART
     return part if config.limits.seat_seconds is None else min(part, config.limits.seat_seconds)
 
@@ -74,7 +75,7 @@ def run_ledger(config: FusionConfig, spent: Spent) -> Ledger:
     return Ledger(
         usd=config.limits.usd,
         tokens=config.limits.tokens,
-        strategy=config.strategy,
+        shares=strategy_named(config.strategy).shares,
         spent=spent,
         session=session_ledger(),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import RecursionRefused
+from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.models.factory import check_models
 from fusion_tool.tools.build import check_tools
 from fusion_tool.tools.untrusted import apply_exclusions
@@ -51,14 +52,6 @@ async def check_run(config: FusionConfig, panel_tools: Sequence[Any], *, needs_s
         ConfigError: A model or tool cannot work.
         SandboxUnavailable: The shell is required and does not work here.
     """
-    check_models(_roles(config, is_written=needs_synthesizer))
+    check_models(strategy_named(config.strategy).roles(config, needs_synthesizer=needs_synthesizer))
     apply_exclusions(panel_tools, config)
     return await check_tools(config)
-
-
-def _roles(config: FusionConfig, *, is_written: bool) -> list[tuple[str, Any]]:
-    seats = [(f"panel.{i}", seat) for i, seat in enumerate(config.panel)]
-    writer = ("synthesizer", config.synthesizer_or_default)
-    if config.strategy == "solo":
-        return [*seats[:1], writer] if is_written else seats[:1]
-    return [*seats, ("judge", config.judge_or_default), writer]

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from fusion_tool.budget.usage import Usage
+from fusion_tool.config.choices import PlannedStrategy
 from fusion_tool.errors import Reason
 from fusion_tool.grounding.sources import Source
 
@@ -117,7 +118,7 @@ class FailedModel(_Value):
 class PlanResult(_Value):
     """How the run was carried out, and why."""
 
-    strategy: Literal["panel", "solo", "cascade", "chain"]
+    strategy: PlannedStrategy
     seats: list[str]
     reason: str
     bash: str

@@ -1,72 +1,41 @@
-"""Strategies: their waves, their words, their expected calls, when they have enough; the follow-up."""
+"""Strategies: who is asked, in which order, at what share of the limits, and when the answers are enough.
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+Each strategy is a class, and `STRATEGIES` the table of them; whatever differs between strategies is a method here. A
+follow-up, which comes after the last wave of any of them, stands at the end.
+"""
 
-from fusion_tool.budget.ledger import MAX_FOLLOW_UPS
+# ruff: noqa: ARG002 - all strategies have the same signatures
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from fusion_tool.budget.amounts import CallCount, ExpectedCalls
+from fusion_tool.budget.ledger import MAX_FOLLOW_UPS, WHOLE_LIMIT, Shares
 from fusion_tool.budget.pricing import cost_of
+from fusion_tool.config.choices import PlannedStrategy
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.graph.agents.answers import PanelAnswers
-from fusion_tool.graph.agents.judge import JudgeReply
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import Analysis, Contradiction, Stance
-from fusion_tool.graph.state import SeatAssignment, answer_key
+from fusion_tool.graph.state import SeatAssignment, SeatRecord, answer_key
 from fusion_tool.grounding.closed_answers.compare import Agreement, compare_closed
 from fusion_tool.routing.policy.documents import may_read_answers
 
+if TYPE_CHECKING:
+    from fusion_tool.graph.agents.answers import PanelAnswers
+    from fusion_tool.graph.agents.judge import JudgeReply
+
+ESCALATION = 0.35
+"""The share of runs in which a cascade goes beyond its scouts, and a chain from one seat to the next."""
 _SCOUTS = 2
+"""Seats that a cascade asks first."""
 _TYPICAL = {"input_tokens": 4000, "output_tokens": 1000}
-"""A seat's call, as far as the order of prices depends on it."""
-
-
-def planned_waves(config: FusionConfig) -> list[list[int]]:
-    """The seats, as indices into the panel, in the order in which the strategy may ask them."""
-    seats = list(range(len(config.panel)))
-    match config.strategy:
-        case "solo":
-            return [seats[:1]]
-        case "cascade" if len(seats) > _SCOUTS:
-            return [seats[:_SCOUTS], seats[_SCOUTS:]]
-        case "chain":
-            return [[seat] for seat in sorted(seats, key=lambda seat: _price(config.panel[seat]))]
-        case _:
-            return [seats]
-
-
-def describe_strategy(strategy: str, labels: Sequence[str], first: int) -> str:
-    """What a strategy does with these seats, of which the `first` few begin."""
-    match strategy:
-        case "solo":
-            return "the first seat alone"
-        case "cascade" if len(labels) > first:
-            return f"{' and '.join(labels[:first])} first, {', '.join(labels[first:])} only where they disagree"
-        case "chain":
-            return f"{', then '.join(labels)}, until an answer is good enough"
-        case _:
-            return f"all {len(labels)} configured seats"
-
-
-def seat_assignments(
-    config: FusionConfig, seats: Sequence[int], answers: PanelAnswers | None = None
-) -> list[SeatAssignment]:
-    """The whole question to each of `seats`; a chain's next one sees the answers so far, where it may."""
-    asked = [SeatAssignment(seat=seat, point="", shown="") for seat in seats]
-    if answers is None or config.strategy != "chain":
-        return asked
-    shown = answers.unfenced_answers()
-    return [
-        SeatAssignment(**{**ask, "shown": shown})
-        if may_read_answers(config, config.panel[ask["seat"]], answers.records)
-        else ask
-        for ask in asked
-    ]
+"""Tokens of a seat's call, as far as the order of prices depends on them."""
 
 
 class EarlyDecision(NamedTuple):
-    """What the answers themselves decide, no judge asked.
+    """What the answers themselves decide, without a judge.
 
-    `key` is the answer that stands as it is, where one does; `is_closed` whether they are answers that can be compared
-    without a judge; `disputed` what those say that do not agree with it, as an analysis with letters.
+    `key` is the answer that stands as it is, `None` where none does; `is_closed` whether the answers can be compared
+    without a model; `disputed` who says what, where an answer stands although they differ.
     """
 
     key: str | None
@@ -74,139 +43,253 @@ class EarlyDecision(NamedTuple):
     disputed: Analysis | None = None
 
 
-def decide_early(question: str, strategy: str, answers: PanelAnswers, *, is_last: bool) -> EarlyDecision:
-    """The only seat's answer; of closed ones the latest of those that agree or, at last, that of a cascade's reserve.
+class Strategy:
+    """How the seats of a panel work together; the base asks all of them at once."""
 
-    Three closed answers that all differ leave a synthesizer nothing to weigh: the reserve was seated to decide.
-    """
-    records = answers.records
-    if strategy == "solo":
-        return EarlyDecision(answer_key(records[0]) if records else None)
-    if strategy not in ("cascade", "chain") or not records:
+    name: ClassVar[PlannedStrategy]
+    shares: ClassVar[Shares] = {"panelist": 0.6, "judge": 0.75, "synthesizer": 1.0}
+    """How much of the limits may be gone when a stage ends; the rest is kept back for the stages after it."""
+    is_single: ClassVar[bool] = False
+    """Whether one seat answers alone, without a judge or a synthesizer."""
+    shows_answers: ClassVar[bool] = False
+    """Whether a seat of a later wave sees the answers of the earlier ones."""
+    _fewest_to_judge: ClassVar[int] = 2
+    """Answers that a judge needs between two waves."""
+    _synthesis_chance: ClassVar[float] = 1.0
+
+    def waves(self, config: FusionConfig) -> list[list[int]]:
+        """Return the seats, as indices into the panel, in the order in which they may be asked."""
+        return [list(range(len(config.panel)))]
+
+    def describe(self, labels: Sequence[str], first: int) -> str:
+        """Say what the strategy does with the seats called `labels`, of which the `first` few begin."""
+        return f"all {len(labels)} configured seats"
+
+    def roles(self, config: FusionConfig, *, needs_synthesizer: bool = False) -> list[tuple[str, Panelist]]:
+        """Return every panelist that may be called, with the field of the configuration that names it.
+
+        Args:
+            config: The run's configuration.
+            needs_synthesizer: Whether a synthesizer writes even where a seat's answer could stand.
+        """
+        later = [("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)]
+        return [*((f"panel.{index}", panelist) for index, panelist in enumerate(config.panel)), *later]
+
+    def max_seats(self, config: FusionConfig) -> int:
+        """Return how many answers of seats the panel's share of the limits must do for, at most."""
+        return len(config.panel) + (MAX_FOLLOW_UPS if config.follow_up else 0)
+
+    def limit_parts(self, config: FusionConfig) -> float:
+        """Return into how many parts the whole limits are divided, of which each seat gets one."""
+        return self.max_seats(config) / self.shares["panelist"]
+
+    def expected_calls(self, config: FusionConfig) -> ExpectedCalls:
+        """Return how often each role is asked, if a wave follows another in `ESCALATION` of the runs."""
+        waves, seats = self.waves(config), len(config.panel)
+        if seats == 1:
+            return ExpectedCalls([CallCount(1.0, 1)], CallCount(0.0, 0), CallCount(1.0, 1))
+        wave_of = {seat: number for number, wave in enumerate(waves) for seat in wave}
+        judged = sum(ESCALATION**number for number in range(len(waves)))
+        follow_up = ESCALATION ** (len(waves) - 1) if config.follow_up else 0.0  # it comes after the last wave
+        again = follow_up * min(MAX_FOLLOW_UPS, seats) / seats
+        return ExpectedCalls(
+            [CallCount(ESCALATION ** wave_of[seat] + again, 1 + config.follow_up) for seat in range(seats)],
+            CallCount(judged + follow_up, len(waves) + config.follow_up),
+            CallCount(self._synthesis_chance, 1),
+        )
+
+    def assignments(
+        self, config: FusionConfig, seats: Sequence[int], answers: "PanelAnswers | None" = None
+    ) -> list[SeatAssignment]:
+        """Assign the whole question to each of `seats`.
+
+        Args:
+            config: The run's configuration.
+            seats: Indices into the panel.
+            answers: Those so far, `None` before the first wave; shown to a seat that may read them.
+        """
+        if answers is None or not self.shows_answers:
+            return [SeatAssignment(seat=seat, point="", shown="") for seat in seats]
+        readers = {seat for seat in seats if may_read_answers(config, config.panel[seat], answers.records)}
+        shown = answers.unfenced_answers()
+        return [SeatAssignment(seat=seat, point="", shown=shown if seat in readers else "") for seat in seats]
+
+    def decide_early(self, question: str, answers: "PanelAnswers", *, is_last: bool) -> EarlyDecision:
+        """Decide, where the answers alone can.
+
+        Args:
+            question: The run's question.
+            answers: The usable ones so far.
+            is_last: Whether no wave may follow.
+        """
         return EarlyDecision(None)
-    verdict = compare_closed(question, [record["content"] for record in records])
-    group = verdict.groups[0] if verdict.groups else ()
-    reserve = [index for index, record in enumerate(records) if record["wave"] > 1]
-    if not verdict.closed:
-        return EarlyDecision(None)
-    if len(group) > 1:
-        chosen = max(group)
-    elif strategy == "cascade" and is_last and len(reserve) == 1:
-        chosen = reserve[0]
-    else:
-        return EarlyDecision(None, is_closed=True)
-    disputed = None if len(group) == len(records) else _dispute(answers, verdict)
-    return EarlyDecision(answer_key(records[chosen]), is_closed=True, disputed=disputed)
+
+    def needs_judge(self, answered: int, *, is_closed: bool, is_last: bool) -> bool:
+        """Return whether a judge compares `answered` answers; closed ones that differ are left to the next wave."""
+        if is_last:
+            return answered > 1
+        return not is_closed and answered >= self._fewest_to_judge
+
+    def is_settled(self, reply: "JudgeReply") -> bool:
+        """Return whether the judge finds that another answer would change nothing."""
+        return reply.settled and not reply.contradictions
 
 
-def _dispute(answers: PanelAnswers, verdict: Agreement) -> Analysis:
-    """Who says what, where closed answers differ."""
-    letter_of = {key: letter for letter, key in answers.letters.items()}
-    stances = [
-        Stance(model=letter_of[answer_key(record)], stance=str(said))
-        for record, said in zip(answers.records, verdict.answers, strict=True)
-    ]
-    return Analysis(
-        consensus=[],
-        contradictions=[Contradiction(topic="the answer", stances=stances)],
-        partial_coverage=[],
-        unique_insights=[],
-        blind_spots=[],
-    )
+class PanelStrategy(Strategy):
+    """All seats at once."""
+
+    name = "panel"
 
 
-def needs_judge(strategy: str, answered: int, *, is_closed: bool, is_last: bool) -> bool:
-    """Whether a judge is asked about `answered` answers; closed ones that differ are left to the next wave."""
-    if is_last:
-        return answered > 1
-    return not is_closed and answered >= (1 if strategy == "chain" else _SCOUTS)
+class SoloStrategy(Strategy):
+    """The first seat alone; its answer stands as it is."""
+
+    name = "solo"
+    shares = WHOLE_LIMIT
+    is_single = True
+
+    def waves(self, config: FusionConfig) -> list[list[int]]:
+        """Return the first seat."""
+        return [[0]]
+
+    def describe(self, labels: Sequence[str], first: int) -> str:
+        """Say that one seat is asked."""
+        return "the first seat alone"
+
+    def roles(self, config: FusionConfig, *, needs_synthesizer: bool = False) -> list[tuple[str, Panelist]]:
+        """Return the first seat and, where it is needed, the synthesizer."""
+        roles = [("panel.0", config.panel[0]), ("synthesizer", config.synthesizer_or_default)]
+        return roles if needs_synthesizer else roles[:1]
+
+    def max_seats(self, config: FusionConfig) -> int:
+        """Return one."""
+        return 1
+
+    def expected_calls(self, config: FusionConfig) -> ExpectedCalls:
+        """Return one call of the first seat."""
+        return ExpectedCalls([CallCount(1.0, 1)], CallCount(0.0, 0), CallCount(0.0, 0))
+
+    def decide_early(self, question: str, answers: "PanelAnswers", *, is_last: bool) -> EarlyDecision:
+        """Let the only answer stand."""
+        return EarlyDecision(answer_key(answers.records[0]) if answers.records else None)
 
 
-def is_settled(strategy: str, comparison: JudgeReply) -> bool:
-    """Whether the judge finds that another answer would change nothing."""
-    return comparison.settled and (strategy == "chain" or not comparison.contradictions)
+class _Escalation(Strategy):
+    """Seats in waves: the next wave is asked only where the answers so far are not enough."""
+
+    def decide_early(self, question: str, answers: "PanelAnswers", *, is_last: bool) -> EarlyDecision:
+        """Let the latest of the closed answers stand that agree or, at the end, the one that decides."""
+        records = answers.records
+        comparison = compare_closed(question, [record["content"] for record in records]) if records else None
+        if comparison is None or not comparison.closed:
+            return EarlyDecision(None)
+        largest = comparison.groups[0] if comparison.groups else ()
+        chosen = max(largest) if len(largest) > 1 else self._deciding_answer(records) if is_last else None
+        if chosen is None:
+            return EarlyDecision(None, is_closed=True)
+        disputed = None if len(largest) == len(records) else _dispute(answers, comparison)
+        return EarlyDecision(answer_key(records[chosen]), is_closed=True, disputed=disputed)
+
+    def _deciding_answer(self, records: Sequence[SeatRecord]) -> int | None:
+        """Return the index of the closed answer that decides where all differ."""
+        return None
 
 
-def _price(seat: Panelist) -> tuple[bool, float]:
-    cost = cost_of(seat.model_name, **_TYPICAL)[0]
+class CascadeStrategy(_Escalation):
+    """The first two seats, and the others only where these disagree."""
+
+    name = "cascade"
+
+    def waves(self, config: FusionConfig) -> list[list[int]]:
+        """Return the scouts, then the reserve."""
+        seats = list(range(len(config.panel)))
+        return [wave for wave in (seats[:_SCOUTS], seats[_SCOUTS:]) if wave]
+
+    def describe(self, labels: Sequence[str], first: int) -> str:
+        """Name the scouts and the reserve."""
+        if len(labels) <= first:
+            return super().describe(labels, first)
+        return f"{' and '.join(labels[:first])} first, {', '.join(labels[first:])} only where they disagree"
+
+    def _deciding_answer(self, records: Sequence[SeatRecord]) -> int | None:
+        # Three closed answers that all differ leave a synthesizer nothing to weigh: the reserve was seated to decide.
+        reserve = [index for index, record in enumerate(records) if record["wave"] > 1]
+        return reserve[0] if len(reserve) == 1 else None
+
+
+class ChainStrategy(_Escalation):
+    """One seat after the other, the cheapest first, until an answer is good enough."""
+
+    name = "chain"
+    shows_answers = True
+    _fewest_to_judge = 1
+    _synthesis_chance = ESCALATION  # the first answer, where it is good enough, stands as it is
+
+    def waves(self, config: FusionConfig) -> list[list[int]]:
+        """Return the seats by their price, one a wave; unpriced ones come last."""
+        return [[seat] for seat in sorted(range(len(config.panel)), key=lambda seat: _price(config.panel[seat]))]
+
+    def describe(self, labels: Sequence[str], first: int) -> str:
+        """Name the seats in their order."""
+        return f"{', then '.join(labels)}, until an answer is good enough"
+
+    def is_settled(self, reply: "JudgeReply") -> bool:
+        """Return whether the judge finds an answer good enough, disputed or not."""
+        return reply.settled
+
+
+STRATEGIES: Mapping[str, Strategy] = {
+    strategy.name: strategy for strategy in (PanelStrategy(), SoloStrategy(), CascadeStrategy(), ChainStrategy())
+}
+
+
+def strategy_named(name: str) -> Strategy:
+    """Return the strategy called `name`; `auto`, which is not chosen yet, counts as the whole panel."""
+    return STRATEGIES["panel" if name == "auto" else name]
+
+
+def _price(panelist: Panelist) -> tuple[bool, float]:
+    cost = cost_of(panelist.model_name, **_TYPICAL)[0]
     return cost is None, cost or 0.0
 
 
-ESCALATION = 0.35
-"""The share of runs in which a cascade goes beyond its scouts, and a chain from one seat to the next."""
-SCOUTS = 2
-"""Seats that a cascade asks first."""
+def _dispute(answers: "PanelAnswers", comparison: Agreement) -> Analysis:
+    """Return who says what, where closed answers differ."""
+    letter_of = {key: letter for letter, key in answers.letters.items()}
+    stances = [
+        Stance(model=letter_of[answer_key(record)], stance=str(stance))
+        for record, stance in zip(answers.records, comparison.answers, strict=True)
+    ]
+    dispute = Contradiction(topic="the answer", stances=stances)
+    return Analysis(consensus=[], contradictions=[dispute], partial_coverage=[], unique_insights=[], blind_spots=[])
 
 
-class CallCount(NamedTuple):
-    """How often one is asked: on average, and at most."""
-
-    expected: float
-    maximum: int
-
-
-class ExpectedCalls(NamedTuple):
-    """How often each seat, in the panel's order, the judge and the synthesizer are asked."""
-
-    seats: list[CallCount]
-    judge: CallCount
-    synthesizer: CallCount
-
-
-def expected_calls(config: FusionConfig, cheapest_first: list[int]) -> ExpectedCalls:
-    """How often the configured strategy asks whom. `auto` counts as the whole panel: the router may choose less.
-
-    Args:
-        config: The run's configuration.
-        cheapest_first: The seats, as indices into the panel, by their price.
-    """
-    seats, waves = len(config.panel), 1
-    asked, writes = [1.0] * seats, 1.0
-    match config.strategy:
-        case "solo":
-            return ExpectedCalls([CallCount(1, 1)], CallCount(0, 0), CallCount(0, 0))
-        case "cascade" if seats > SCOUTS:
-            asked, waves = [1.0] * SCOUTS + [ESCALATION] * (seats - SCOUTS), 2
-        case "chain":
-            asked, waves = [ESCALATION ** cheapest_first.index(seat) for seat in range(seats)], seats
-            writes = ESCALATION if seats > 1 else 1.0  # the first answer, where it is good enough, stands as it is
-    judged = sum(ESCALATION**wave for wave in range(waves)) if seats > 1 else 0.0
-    most = waves if seats > 1 else 0
-    if not config.follow_up or seats == 1:
-        return ExpectedCalls([CallCount(chance, 1) for chance in asked], CallCount(judged, most), CallCount(writes, 1))
-    last = ESCALATION ** (waves - 1)
-    again = last * min(MAX_FOLLOW_UPS, seats) / seats
-    return ExpectedCalls(
-        [CallCount(chance + again, 2) for chance in asked], CallCount(judged + last, most + 1), CallCount(writes, 1)
-    )
-
-
-def follow_up_assignments(analysis: Analysis, answers: PanelAnswers, seats: Sequence[int]) -> list[SeatAssignment]:
-    """One pointed question for each of up to three seats; empty where nothing is disputed or missing.
+def follow_up_assignments(analysis: Analysis, answers: "PanelAnswers", seats: Sequence[int]) -> list[SeatAssignment]:
+    """Return a pointed question for each of up to three seats; none where nothing is disputed or missing.
 
     A dispute goes to a seat without a stance in it, where there is one, and names every stance: nobody counts votes.
 
     Args:
-        analysis: The judge's, with letters.
-        answers: What it was made from.
-        seats: Indices into the panel of those that may be asked.
+        analysis: The judge's analysis, with letters.
+        answers: The answers that were compared.
+        seats: The seats that may be asked, as indices into the panel.
     """
-    free, asked = list(seats), list[SeatAssignment]()
-    for point, involved in _points(analysis, answers):
-        if not free or len(asked) == MAX_FOLLOW_UPS:
+    free, assignments = list(seats), list[SeatAssignment]()
+    for point, involved in _open_points(analysis, answers):
+        if not free or len(assignments) == MAX_FOLLOW_UPS:
             break
         seat = next((seat for seat in free if seat not in involved), free[0])
         free.remove(seat)
-        asked.append(SeatAssignment(seat=seat, point=point, shown=""))
-    return asked
+        assignments.append(SeatAssignment(seat=seat, point=point, shown=""))
+    return assignments
 
 
-def _points(analysis: Analysis, answers: PanelAnswers) -> Iterator[tuple[str, set[int]]]:
-    """Each point, and the seats that took a stance on it: disputes, then gaps."""
+def _open_points(analysis: Analysis, answers: "PanelAnswers") -> Iterator[tuple[str, set[int]]]:
+    """Yield each dispute, then each gap, with the seats that took a stance on it."""
     seat_of = answers.seats
     for dispute in analysis.contradictions:
         stances = "\n".join(f"- {stance.stance}" for stance in dispute.stances)
         involved = {seat_of[stance.model] for stance in dispute.stances if stance.model in seat_of}
         yield render("follow_up_dispute", topic=dispute.topic, stances=stances), involved
-    for spot in analysis.blind_spots:
-        yield render("follow_up_gap", spot=spot), set()
+    for gap in analysis.blind_spots:
+        yield render("follow_up_gap", spot=gap), set()

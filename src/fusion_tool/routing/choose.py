@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, TypeAlias
 
+from fusion_tool.config.choices import PlannedStrategy
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.routing.candidates import (
@@ -111,8 +111,6 @@ def _inside(field: CandidateSet, config: FusionConfig) -> list[Candidate]:
         if (usd is None or (one.usd or 0) <= usd) and (one.seconds is None or one.seconds <= seconds)
     ]
 
-
-PlannedStrategy: TypeAlias = Literal["solo", "cascade", "panel"]
 
 SURE = 0.5
 """The confidence from which the domain is trusted."""

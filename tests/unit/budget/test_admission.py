@@ -1,12 +1,13 @@
 """Asked before the first call: a run that could begin is not refused, and one that cannot is not begun."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion_tool import BudgetExceeded, ConfigError, FusionConfig, Limits, PanelFailed, afuse, preset
 from fusion_tool.budget.admission import _PROMPT_BYTES, check_limits
 from fusion_tool.budget.ledger import Ledger, OverBudgetError, StageBudget
+from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.testing import ScriptedChat, fake_config
 
 QUESTION = "What is it?"
@@ -21,12 +22,18 @@ seat = st.fixed_dictionaries(
 
 
 def roles(config):
-    return [(f"panel.{i}", one) for i, one in enumerate(config.panel)]
+    return [role for role in strategy_named(config.strategy).roles(config) if role[0].startswith("panel.")]
+
+
+def check(config, asked=None, question=QUESTION, session=None):
+    strategy = strategy_named(config.strategy)
+    asked = roles(config) if asked is None else asked
+    check_limits(config, asked, question, parts=strategy.limit_parts(config), session=session)
 
 
 def refusal(config):
     try:
-        check_limits(config, roles(config), QUESTION)
+        check(config)
     except BudgetExceeded as refused:
         return refused
     return None
@@ -34,7 +41,7 @@ def refusal(config):
 
 def could_begin(config):
     """How many seats' first calls fit, each by one of its models, as the ledger itself decides."""
-    ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens, strategy=config.strategy)
+    ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens, shares=strategy_named(config.strategy).shares)
     seats = config.panel[:1] if config.strategy == "solo" else config.panel
     return sum(any(_holds(ledger, one, name, len(seats)) for name in (one.model_name, *one.fallbacks)) for one in seats)
 
@@ -49,6 +56,7 @@ def _holds(ledger, one, name, seats):
     return True
 
 
+@settings(deadline=None)  # the first example loads the price list
 @given(
     st.lists(seat, min_size=1, max_size=4),
     st.none() | st.floats(1e-6, 0.1),
@@ -70,7 +78,7 @@ def test_it_decides_as_the_ledger_would(panel, usd, tokens, min_answers, strateg
 
 def test_without_limits_nothing_is_refused():
     config = FusionConfig(panel=("nobody:nothing",))
-    check_limits(config, roles(config), QUESTION * 1000)
+    check(config, question=QUESTION * 1000)
 
 
 @pytest.mark.parametrize("where", ["panel", "fallbacks", "judge"])
@@ -80,10 +88,10 @@ def test_a_dollar_limit_wants_a_price_of_everybody(where):
     config = FusionConfig(panel=(unpriced if where == "panel" else one,), judge=unpriced, limits={"usd": 9.0})
     asked = [*roles(config), *([("judge", config.judge_or_default)] if where == "judge" else [])]
     with pytest.raises(ConfigError, match=r"no known price.*allow_unpriced") as refused:
-        check_limits(config, asked, QUESTION)
+        check(config, asked)
     assert refused.value.field == ("judge.model" if where == "judge" else "panel.0.model")
-    check_limits(config.model_copy(update={"allow_unpriced": True}), asked, QUESTION)
-    check_limits(config.model_copy(update={"limits": preset("budget").limits}), asked, QUESTION)
+    check(config.model_copy(update={"allow_unpriced": True}), asked)
+    check(config.model_copy(update={"limits": preset("budget").limits}), asked)
 
 
 @pytest.mark.parametrize("strategy", ["panel", "solo", "cascade", "chain", "auto"])
@@ -102,7 +110,7 @@ def test_more_answers_than_seats_are_asked_want_all_of_them():
 
 
 def session(**limits):
-    return Ledger(**({"usd": None, "tokens": None, "strategy": "solo"} | limits))
+    return Ledger(**({"usd": None, "tokens": None} | limits))
 
 
 @pytest.mark.parametrize("limit", [{"usd": 1e-7}, {"tokens": 100}])
@@ -110,16 +118,16 @@ def test_a_session_that_leaves_too_little_refuses_in_its_own_name(limit):
     ((kind, left),) = limit.items()
     config = FusionConfig(panel=MODELS[:2], limits={"usd": 1.0, "tokens": 100_000})
     with pytest.raises(BudgetExceeded, match=rf"^session_limits\.{kind}: .* is left$") as refused:
-        check_limits(config, roles(config), QUESTION, session(**limit))
+        check(config, session=session(**limit))
     assert (refused.value.kind, refused.value.limit, refused.value.limits) == (kind, left, "session_limits")
 
 
 def test_a_session_limit_of_dollars_wants_a_price_of_everybody_too():
     config = FusionConfig(panel=("nobody:nothing",))
     with pytest.raises(ConfigError, match=r"session_limits\.usd cannot be kept.*allow_unpriced"):
-        check_limits(config, roles(config), QUESTION, session(usd=5.0))
-    check_limits(config.model_copy(update={"allow_unpriced": True}), roles(config), QUESTION, session(usd=5.0))
-    check_limits(config, roles(config), QUESTION, session(tokens=100_000))
+        check(config, session=session(usd=5.0))
+    check(config.model_copy(update={"allow_unpriced": True}), session=session(usd=5.0))
+    check(config, session=session(tokens=100_000))
 
 
 @pytest.mark.parametrize("tools", [{}, {"search": {"providers": ["searxng"]}}], ids=["no tools", "tools"])

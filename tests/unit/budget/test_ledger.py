@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_tool.budget.ledger import Ledger, OverBudgetError, Spent, StageBudget, minimal_call, prompt_tokens, shares
+from fusion_tool.budget.ledger import (
+    WHOLE_LIMIT,
+    Ledger,
+    OverBudgetError,
+    Spent,
+    StageBudget,
+    minimal_call,
+    prompt_tokens,
+)
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.budget.usage import Call
 
@@ -21,12 +29,13 @@ MODELS = (
 )
 STAGES = ("panelist", "judge", "synthesizer")
 SEATS = 3
+SHARES = {"panelist": 0.6, "judge": 0.75, "synthesizer": 1.0}
 
 limits = st.fixed_dictionaries(
     {
         "usd": st.none() | st.floats(1e-5, 2.0),
         "tokens": st.none() | st.integers(1, 2_000_000),
-        "strategy": st.sampled_from(["panel", "solo"]),
+        "shares": st.sampled_from([SHARES, WHOLE_LIMIT]),
     }
 )
 asked = st.tuples(st.sampled_from(MODELS), st.integers(0, 1_500_000), st.none() | st.integers(1, 60_000))
@@ -85,7 +94,7 @@ class Seats:
 @settings(max_examples=200)
 @given(limits, st.lists(step, max_size=25))
 def test_seats_at_once_never_spend_more_than_the_panels_share(given_limits, steps):
-    share = shares(given_limits["strategy"])["panelist"]
+    share = given_limits["shares"]["panelist"]
     kept = {kind: given_limits[kind] * share for kind in ("usd", "tokens") if given_limits[kind] is not None}
     seats = Seats(given_limits)
     for seat, call, *how in steps:
@@ -109,7 +118,7 @@ def test_no_stage_takes_what_is_kept_back_for_the_next(given_limits, steps):
     for stage, (model, size, wanted) in sorted(steps, key=lambda one: STAGES.index(one[0])):
         with suppress(OverBudgetError):
             StageBudget(ledger, stage).reserve_unpersisted(model, size, wanted)
-        share = shares(given_limits["strategy"])[stage]
+        share = given_limits["shares"][stage]
         for kind in ("usd", "tokens"):
             limit = given_limits[kind]
             assert limit is None or within(getattr(ledger.spent, kind), limit * share)
@@ -126,7 +135,7 @@ class Sessions(Seats):
     """Several runs of one session at once, with model calls and fees, and what they really spent."""
 
     def __init__(self, session_limits, runs):
-        self.session = Ledger(strategy="solo", **session_limits)
+        self.session = Ledger(**session_limits)
         self.ledgers = [Ledger(session=self.session, **run) for run in runs]
         self.tabs = [StageBudget(ledger, "panelist", 1 / SEATS) for ledger in self.ledgers for _ in range(SEATS)]
         self.real = [Spent()] * len(self.tabs)
@@ -165,12 +174,12 @@ def test_no_interleaving_of_runs_passes_the_sessions_limits_or_a_runs_own(theirs
         in_runs = [getattr(ledger.spent, kind) for ledger in sessions.ledgers]
         assert sum(in_runs) == pytest.approx(getattr(sessions.session.spent, kind), abs=1e-9)
         for run, spent in zip(runs, in_runs, strict=True):
-            share = shares(run["strategy"])["panelist"]
+            share = run["shares"]["panelist"]
             assert run[kind] is None or within(spent, run[kind] * share)
 
 
 def test_threads_of_one_session_together_keep_its_limit():
-    session = Ledger(usd=None, tokens=100_000, strategy="solo")
+    session = Ledger(usd=None, tokens=100_000)
 
     def spend(_):
         tab = StageBudget(Ledger(usd=None, tokens=None, session=session), "synthesizer")
@@ -187,7 +196,7 @@ def test_threads_of_one_session_together_keep_its_limit():
 
 
 def test_which_limit_a_call_could_pass_is_named():
-    session = Ledger(usd=0.001, tokens=None, strategy="solo")
+    session = Ledger(usd=0.001, tokens=None)
     tab = StageBudget(Ledger(usd=1.0, tokens=None, session=session), "judge")
     with pytest.raises(OverBudgetError, match=r"^session_limits\.usd: "):
         tab.reserve_unpersisted(MODELS[1], 100_000)
@@ -197,15 +206,15 @@ def test_which_limit_a_call_could_pass_is_named():
 
 
 def test_the_shares_are_of_what_the_session_leaves():
-    session = Ledger(usd=None, tokens=10_000, strategy="solo")
-    seat = StageBudget(Ledger(usd=None, tokens=None, session=session), "panelist")
+    session = Ledger(usd=None, tokens=10_000)
+    seat = StageBudget(Ledger(usd=None, tokens=None, shares=SHARES, session=session), "panelist")
     assert seat.reserve_unpersisted("local:x", 0).max_tokens == 6_000
-    later = Ledger(usd=None, tokens=None, session=session, spent=Spent(0.0, 6_000))
+    later = Ledger(usd=None, tokens=None, shares=SHARES, session=session, spent=Spent(0.0, 6_000))
     assert StageBudget(later, "judge").reserve_unpersisted("local:x", 0).max_tokens == 1_500
 
 
 def test_without_limits_what_is_known_is_still_counted():
-    session = Ledger(usd=None, tokens=None, strategy="solo")
+    session = Ledger(usd=None, tokens=None)
     tab = StageBudget(Ledger(usd=None, tokens=None, session=session), "judge")
     tab.settle(tab.reserve_unpersisted(MODELS[0], 1000), row(input_tokens=10, output_tokens=5, cost_usd=0.001))
     tab.settle(tab.reserve_unpersisted(MODELS[0], 1000), row())
@@ -317,7 +326,7 @@ def test_what_is_not_told_stays_reserved(call, usd, tokens):
 
 
 def test_what_earlier_stages_spent_counts():
-    ledger = Ledger(usd=None, tokens=10_000, spent=Spent(0.0, 6_000))
+    ledger = Ledger(usd=None, tokens=10_000, shares=SHARES, spent=Spent(0.0, 6_000))
     assert StageBudget(ledger, "judge").reserve_unpersisted("local:x", 0).max_tokens == 1_500
     with pytest.raises(OverBudgetError, match="tokens"):
         StageBudget(ledger, "panelist").reserve_unpersisted("local:x", 0)
@@ -327,10 +336,3 @@ def test_an_unpriced_model_counts_tokens_and_no_dollars():
     ledger = Ledger(usd=1e-6, tokens=10_000)
     held = StageBudget(ledger, "synthesizer").reserve_unpersisted("nobody:nothing", 1000)
     assert (held.usd, held.tokens) == (0.0, 500 + 8192)
-
-
-def test_the_shares_rise_to_the_whole():
-    for strategy in ("panel", "solo"):
-        kept = [shares(strategy)[stage] for stage in STAGES]
-        assert kept == sorted(kept)
-        assert kept[-1] == 1.0

@@ -7,7 +7,7 @@ from fusion_tool.budget import amounts, ledger
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.graph import estimate
 from fusion_tool.graph.estimate import estimate as estimated
-from fusion_tool.graph.strategies import ESCALATION, expected_calls, planned_waves
+from fusion_tool.graph.strategies import ESCALATION, strategy_named
 from fusion_tool.testing import ScriptedChat
 
 QUESTION = "Which moon has the thickest atmosphere? Größer als 1 bar."
@@ -200,7 +200,8 @@ CASCADE = [1.0, 1.0, ESCALATION, ESCALATION]
     ids=["panel", "auto", "cascade", "chain", "follow-up", "cascade with follow-up"],
 )
 def test_each_is_expected_as_often_as_the_strategy_asks_it(fields, asked, judged, written):
-    odds = expected_calls(config(*[PRICED] * 4, **fields), list(range(4)))
+    settings = config(*[PRICED] * 4, **fields)
+    odds = strategy_named(settings.strategy).expected_calls(settings)
     assert [one.expected for one in odds.seats] == pytest.approx(asked)
     assert (odds.judge.expected, odds.synthesizer.expected) == pytest.approx((judged, written))
     assert all(one.expected <= one.maximum for one in (*odds.seats, odds.judge, odds.synthesizer))
@@ -210,9 +211,8 @@ def test_each_is_expected_as_often_as_the_strategy_asks_it(fields, asked, judged
 @pytest.mark.parametrize("seats", [1, 2, 3, 5])
 def test_the_first_wave_is_certain_and_every_other_seat_is_not(strategy, seats):
     settings = config(*[CHEAP, PRICED, PRICED, CHEAP, PRICED][:seats], strategy=strategy)
-    alone = [estimated(config(one.model_name, strategy="solo"), QUESTION).expected.usd for one in settings.panel]
-    odds = expected_calls(settings, sorted(range(seats), key=lambda seat: alone[seat]))
-    first, *later = planned_waves(settings)
+    odds = strategy_named(strategy).expected_calls(settings)
+    first, *later = strategy_named(strategy).waves(settings)
     assert [seat for seat, one in enumerate(odds.seats) if one.expected == 1] == first
     assert odds.judge.maximum == (len(later) + 1 if seats > 1 and strategy != "solo" else 0)
 

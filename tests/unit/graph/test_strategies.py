@@ -1,8 +1,10 @@
-"""What the follow-up wave asks, and whom."""
+"""What a strategy keeps back; what the follow-up wave asks, and whom."""
+
+import pytest
 
 from fusion_tool.graph.agents.answers import panel_answers
 from fusion_tool.graph.result import Analysis, Contradiction, Stance
-from fusion_tool.graph.strategies import follow_up_assignments
+from fusion_tool.graph.strategies import STRATEGIES, follow_up_assignments
 from tests.unit.seats import record, state
 
 
@@ -49,3 +51,10 @@ def test_nothing_open_nothing_asked():
 
 def test_a_letter_that_stands_for_nobody_is_no_seat():
     assert [ask["seat"] for ask in follow_up_assignments(analysis("YZ"), brief(2), [0, 1])] == [0]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
+def test_the_shares_rise_to_the_whole(strategy):
+    shares = [strategy.shares[stage] for stage in ("panelist", "judge", "synthesizer")]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0

@@ -115,7 +115,7 @@ def _show(choice: "Choice", config: "FusionConfig") -> None:
         table.add_column(column, overflow="fold")
     for number, seat in enumerate(choice.panel, start=1):
         table.add_row(f"seat {number}", printable_line(seat.model_name), printable_line(", ".join(seat.fallbacks)))
-    if choice.strategy != "solo":
+    if len(choice.panel) > 1:
         for role, given, kept in (
             ("judge", choice.judge, config.judge_or_default),
             ("synthesis", choice.synthesizer, config.synthesizer_or_default),

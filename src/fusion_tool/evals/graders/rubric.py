@@ -133,7 +133,7 @@ class Grader:
         self.calls: list[Call] = []
         """The bill of everything asked so far, cancelled calls included."""
         self._room = asyncio.Semaphore(concurrency)
-        self._tab = StageBudget(ledger or Ledger(usd=None, tokens=None, strategy="solo"), "judge")
+        self._tab = StageBudget(ledger or Ledger(usd=None, tokens=None), "judge")
         self._nonce = secrets.token_hex(6)
         self._model: StructuredModel | None = None
 

@@ -14,6 +14,7 @@ from fusion_tool.evals.report.section import ReportSection
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.rows import AnswerRow
 from fusion_tool.evals.statistics import PairedComparison, compare, holm
+from fusion_tool.graph.strategies import strategy_named
 
 if TYPE_CHECKING:
     from fusion_tool.evals.summary import ArmSummary
@@ -101,7 +102,7 @@ def compute(results: Results, rows: Sequence[AnswerRow]) -> ArmDesign | None:
     if record is None or record.config is None or record.kind in ("routed", "replay"):
         return None
     config = record.config
-    seats = config["panel"][:1] if config["strategy"] == "solo" else config["panel"]
+    seats = config["panel"][:1] if strategy_named(config["strategy"]).is_single else config["panel"]
     synthesizer = None if len(seats) == 1 else (config["synthesizer"] or config["judge"] or seats[0])["model"]
     tools = bool(config["search"] or config["documents"] or config["bash"] != "off")
     return ArmDesign(tuple(seat["model"] for seat in seats), tools, synthesizer)

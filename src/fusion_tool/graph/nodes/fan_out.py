@@ -5,11 +5,11 @@ from typing import Literal
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 
-from fusion_tool.budget.admission import seats_asked
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.graph.limits import elapsed_work, spent_so_far, wave_seconds
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions
 from fusion_tool.graph.state import FusionState, SeatTask, records_of_run
+from fusion_tool.graph.strategies import strategy_named
 
 
 async def fan_out(
@@ -25,7 +25,7 @@ async def fan_out(
         run=run,
         wave=wave,
         ask=state["asks"][0],
-        seats=seats_asked(config),
+        seats=strategy_named(config.strategy).max_seats(config),
         seconds=wave_seconds(config, elapsed_work(records, state["judgement"]), more),
         spent=list(spent_so_far(records, state["judgement"])),
     )

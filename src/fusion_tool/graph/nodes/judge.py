@@ -19,7 +19,7 @@ from fusion_tool.graph.agents.judge import JudgeResult, JudgeTask, compare_answe
 from fusion_tool.graph.limits import elapsed_work, share_of_deadline, wave_seconds
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions, Stage
 from fusion_tool.graph.state import FusionState, SeatAssignment, SeatRecord, StageRecord, answer_key
-from fusion_tool.graph.strategies import decide_early, follow_up_assignments, is_settled, needs_judge, seat_assignments
+from fusion_tool.graph.strategies import follow_up_assignments, strategy_named
 from fusion_tool.models import health
 from fusion_tool.models.faults import scrub
 from fusion_tool.models.providers import with_model
@@ -39,23 +39,23 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     """
     stage = await Stage.open(options, state, runtime, "judge")
     config, records, answers = stage.config, stage.records, panel_answers(state)
-    strategy, answered = state["plan"]["strategy"], len(answers.records)
+    strategy, answered = strategy_named(state["plan"]["strategy"]), len(answers.records)
     stage.events.emit("panel.closed", answered=answered, failed=len(records) - answered)
     before = state["judgement"] or _NOTHING
     seats, late = _next_seats(state, config, records)
     if answered < config.limits.min_answers and not seats:
         raise _panel_failed(records, before)
-    standing = decide_early(state["run"]["question"], strategy, answers, is_last=not seats)
+    standing = strategy.decide_early(state["run"]["question"], answers, is_last=not seats)
     if standing.key is not None:
         output = standing.disputed.model_dump() if standing.disputed else None
         return _next_step({**before, "output": output, "degraded": late}, [], standing.key)
-    wanted = seat_assignments(config, seats, answers)
-    if not needs_judge(strategy, answered, is_closed=standing.is_closed, is_last=not seats):
+    wanted = strategy.assignments(config, seats, answers)
+    if not strategy.needs_judge(answered, is_closed=standing.is_closed, is_last=not seats):
         return _next_step({**before, "degraded": late}, wanted)
     task = JudgeTask(stage, state["run"]["question"], answers, asks_whether_settled=bool(seats))
     result, judgement = await _run_judge(task, before)
     _emit_result(stage.events, result)
-    if result and is_settled(strategy, result.analysis):
+    if result and strategy.is_settled(result.analysis):
         alone = answer_key(answers.records[0]) if answered == 1 else None
         return _next_step({**judgement, "output": None} if alone else judgement, [], alone)
     if result and config.follow_up and state["wave"] == len(state["plan"]["waves"]):

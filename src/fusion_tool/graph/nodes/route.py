@@ -14,10 +14,10 @@ from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.serialization import dump_config
 from fusion_tool.graph.inputs import parse_input
 from fusion_tool.graph.limits import session_ledger
-from fusion_tool.graph.preflight import _roles, check_run, forbid_nested_run
+from fusion_tool.graph.preflight import check_run, forbid_nested_run
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions
 from fusion_tool.graph.state import FusionState, Plan, Run
-from fusion_tool.graph.strategies import describe_strategy, planned_waves, seat_assignments
+from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.models import health
 from fusion_tool.routing.decide import Decision, decide
 
@@ -40,8 +40,14 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     )
     config = decision.config
     shell = await check_run(config, options.panel_tools, needs_synthesizer=asked.needs_synthesizer)
-    roles = _roles(config, is_written=asked.needs_synthesizer)
-    check_limits(config, roles, asked.question + asked.context, session_ledger())
+    strategy = strategy_named(config.strategy)
+    check_limits(
+        config,
+        strategy.roles(config, needs_synthesizer=asked.needs_synthesizer),
+        asked.question + asked.context,
+        parts=strategy.limit_parts(config),
+        session=session_ledger(),
+    )
     run = Run(
         id=_run_id(state, runtime),
         question=asked.question,
@@ -64,7 +70,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         "run": run,
         "plan": plan,
         "wave": 0,
-        "asks": seat_assignments(config, plan["waves"][0]),
+        "asks": strategy.assignments(config, plan["waves"][0]),
         "agreed": None,
         "records": Overwrite([]),
         "judgement": None,
@@ -75,13 +81,14 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
 
 def _plan(decision: Decision, shell: str) -> Plan:
     config = decision.config
-    waves = planned_waves(config)
+    strategy = strategy_named(config.strategy)
+    waves = strategy.waves(config)
     seats = [seat for wave in waves for seat in wave]
     labels = [config.seat_labels[seat] for seat in seats]
     chosen = decision.choice.reason if decision.choice else None
-    reason = chosen or f"strategy {config.strategy}: {describe_strategy(config.strategy, labels, len(waves[0]))}"
+    reason = chosen or f"strategy {strategy.name}: {strategy.describe(labels, len(waves[0]))}"
     return Plan(
-        strategy=config.strategy,
+        strategy=strategy.name,
         seats=seats,
         waves=waves,
         reason="; ".join((reason, *decision.notes)),

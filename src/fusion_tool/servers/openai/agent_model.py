@@ -162,7 +162,7 @@ async def answer_as_agent(  # noqa: PLR0913, PLR0917 - what a request is answere
     Raises:
         ApiError: The request makes no sense, or the main model gave no usable answer.
     """
-    ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens, strategy="solo")
+    ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens)
     turn = _AgentTurn(request, config, metrics, emit, StageBudget(ledger, "synthesizer"))
     choice = ToolChoice.of(request, tool)
     messages = _read(request.messages)

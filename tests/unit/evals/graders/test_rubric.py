@@ -113,7 +113,7 @@ async def test_every_call_is_on_the_bill():
 
 
 async def test_a_limit_leaves_verdicts_missing_rather_than_passing_it():
-    ledger = Ledger(usd=None, tokens=20_000, strategy="solo")
+    ledger = Ledger(usd=None, tokens=20_000)
     usage = {"input_tokens": 9_000, "output_tokens": 1_000, "total_tokens": 10_000}
     grader, verdicts = await graded(judge(said("MET"), usage=usage), concurrency=1, ledger=ledger)
     assert [(one.met, one.reason) for one in verdicts] == [(True, None)] * 2 + [(None, "budget")] * 2
