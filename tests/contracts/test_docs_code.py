@@ -15,7 +15,7 @@ from fusion_tool.config.loading import load_config_file
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.routing.policy.private_data import load_patterns
 from fusion_tool.routing.profiles import load_profiles
-from fusion_tool.servers.overrides import apply_overrides
+from fusion_tool.servers.overrides import apply_overrides, parse_overrides
 from tests.contracts.pages.commands import SHELLS, command, documents, lines, mentioned, shown
 from tests.contracts.pages.layers import PROJECT
 from tests.contracts.pages.markdown import PAGES, ROOT, Block, blocks
@@ -168,7 +168,7 @@ def test_the_wishes_shown_for_studio_are_granted(folder):
     write_files("studio.md", folder)
     (block,) = (block for block in blocks("json") if block.page == "studio.md")
     (wishes,) = documents(block)
-    granted = apply_overrides(load_config_file(folder / "fusion.toml"), wishes)
+    granted = apply_overrides(load_config_file(folder / "fusion.toml"), parse_overrides(wishes))
     assert [seat.short_name for seat in granted.panel] == wishes["models"]
     assert granted.limits.seconds == wishes["limits"]["seconds"]
 

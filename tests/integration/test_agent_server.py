@@ -208,7 +208,7 @@ async def test_studio_gets_every_schema(client, graph, returned):
     assert schemas["state_schema"]
     assert set(context["properties"]) == set(OVERRIDABLE)
     assert not OPERATOR_ONLY & set(context["properties"])
-    assert {"$ref": "#/$defs/WishedLimits"} in context["properties"]["limits"]["anyOf"]
+    assert {"$ref": "#/$defs/LimitOverrides"} in context["properties"]["limits"]["anyOf"]
     assert "local" in context["properties"]["preset"]["anyOf"][0]["enum"]
     assert all(one["default"] is None for one in context["properties"].values())
 

@@ -1,28 +1,72 @@
 """What a hosted caller may change of the operator's configuration: which of the operator's models, and lower limits.
 
-Whatever reaches keys, files, addresses or the shell is the operator's alone, behind every face.
+`RunOverrides` is what a caller may ask for, behind every face; `apply_overrides` checks it against the operator.
+Whatever reaches keys, files, addresses or the shell is the operator's alone.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BeforeValidator, Field
+
+from fusion_tool.config.choices import Strategy
 from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.presets import preset as preset_by_name
-from fusion_tool.config.schema import Fetch, FusionConfig, Panelist, Search
+from fusion_tool.config.schema import ConfigModel, Fetch, FusionConfig, Limits, Panelist, Search
 from fusion_tool.errors import ConfigError
 
-OVERRIDABLE = (
-    "preset",
-    "models",
-    "judge",
-    "synthesizer",
-    "strategy",
-    "limits",
-    "quality",
-    "excluded_domains",
-    "follow_up",
-    "max_tool_calls",
-)
+
+def _check_strings(value: Any) -> Any:
+    if value is not None and not (isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)):
+        raise ConfigError("expected a list of strings")
+    return value
+
+
+def _check_object(value: Any) -> Any:
+    if value is not None and not isinstance(value, LimitOverrides | Mapping):
+        raise ConfigError("expected an object such as {'seconds': 60}")
+    return value
+
+
+def _meaning(owner: type[ConfigModel], name: str) -> Any:
+    """Return a field that may be left out, with the text of the setting that it overrides."""
+    return Field(default=None, description=owner.model_fields[name].description)
+
+
+class LimitOverrides(ConfigModel):
+    """Limits within the operator's; left out, they are the operator's."""
+
+    usd: float | None = _meaning(Limits, "usd")
+    tokens: int | None = _meaning(Limits, "tokens")
+    seconds: float | None = _meaning(Limits, "seconds")
+    seat_seconds: float | None = _meaning(Limits, "seat_seconds")
+    quorum: int | None = _meaning(Limits, "quorum")
+    grace_seconds: float | None = _meaning(Limits, "grace_seconds")
+    min_answers: int | None = _meaning(Limits, "min_answers")
+
+
+class RunOverrides(ConfigModel):
+    """What a client may set of a run; left out, it is as the operator set it up."""
+
+    # No bounds here: the configuration that comes of it has them.
+    preset: str | None = None
+    """The models of a preset instead of the configured ones."""
+    models: Annotated[list[str] | None, BeforeValidator(_check_strings)] = None
+    """The panel: which of the configured models, by name; one may sit twice."""
+    judge: str | None = None
+    """Which of them compares the answers."""
+    synthesizer: str | None = None
+    """Which of them writes the answer."""
+    strategy: Strategy | None = _meaning(FusionConfig, "strategy")
+    limits: Annotated[LimitOverrides | None, BeforeValidator(_check_object)] = None
+    quality: float | None = _meaning(FusionConfig, "quality")
+    excluded_domains: Annotated[list[str] | None, BeforeValidator(_check_strings)] = None
+    """Further sites that may not be touched."""
+    follow_up: bool | None = _meaning(FusionConfig, "follow_up")
+    max_tool_calls: int | None = _meaning(FusionConfig, "max_tool_calls")
+
+
+OVERRIDABLE = tuple(RunOverrides.model_fields)
 """What a caller may set."""
 
 OPERATOR_ONLY: frozenset[str] = frozenset(
@@ -34,43 +78,56 @@ OPERATOR_ONLY: frozenset[str] = frozenset(
 _CEILINGS = ("usd", "tokens", "seconds", "seat_seconds", "grace_seconds")
 
 
-def apply_overrides(
-    operator: FusionConfig, overrides: Mapping[str, Any], *, presets: Collection[str] = ()
-) -> FusionConfig:
-    """The configuration of a run that a hosted caller asked for.
+def parse_overrides(values: Any) -> RunOverrides:
+    """Read what a caller asks for.
 
     Args:
-        operator: The operator's own; its tools, filters and rules hold whatever is asked.
-        overrides: The caller's wishes, keys out of `OVERRIDABLE`; `None` is none. Models are named as
-            `provider:model`, by the name at their provider, by their short name or by their seat's label.
+        values: An object with keys out of `OVERRIDABLE`; a value of `None` asks for nothing.
+
+    Raises:
+        ConfigError: A setting is unknown, the operator's alone, or of a wrong type; `field` names it.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"expected an object with {', '.join(OVERRIDABLE)}", field="fusion")
+    for name in map(str, values):
+        if name in OPERATOR_ONLY:
+            raise ConfigError("only the operator of this server may set it", field=name)
+        if name not in OVERRIDABLE:
+            raise ConfigError(f"no such setting; a caller may set {', '.join(OVERRIDABLE)}", field=name)
+    return RunOverrides(**values)
+
+
+def apply_overrides(operator: FusionConfig, overrides: RunOverrides, *, presets: Collection[str] = ()) -> FusionConfig:
+    """Return the configuration of a run that a hosted caller asked for.
+
+    Args:
+        operator: The operator's own; its tools, filters and rules hold whatever a caller asks for.
+        overrides: What the caller asks for. Models are named as `provider:model`, by the name at their provider, by
+            their short name or by their seat's label.
         presets: Shipped presets that the operator allows; of one only the models, the strategy and the tighter of both
             limits are taken.
 
     Raises:
-        ConfigError: A setting is unknown, the operator's alone, of a wrong type, or above what the operator allows;
-            `field` names it.
+        ConfigError: A value is out of range, not offered here, or above what the operator allows; `field` names it.
     """
-    if not isinstance(overrides, Mapping):
-        raise ConfigError(f"expected an object with {', '.join(OVERRIDABLE)}", field="fusion")
-    for name in overrides:
-        _reject_unsettable(str(name))
-    given = {name: value for name, value in overrides.items() if value is not None}
-    base = _with_preset(operator, given.pop("preset"), presets) if "preset" in given else operator
-    changes = _roles(given, base, operator)
-    changes |= {name: given[name] for name in ("strategy", "quality", "follow_up") if name in given}
-    if "excluded_domains" in given:
-        added = _strings(given["excluded_domains"], "excluded_domains")
-        changes["excluded_domains"] = (*base.excluded_domains, *added)
-    if "max_tool_calls" in given:
-        changes["max_tool_calls"] = given["max_tool_calls"]
-    changes["limits"] = _limits(base, given.get("limits", {}), len(changes.get("panel", base.panel)))
+    base = operator if overrides.preset is None else _with_preset(operator, overrides.preset, presets)
+    changes = overrides.model_dump(
+        include={"strategy", "quality", "follow_up", "max_tool_calls"}, exclude_none=True
+    ) | _roles(overrides, base, operator)
+    if overrides.excluded_domains is not None:
+        changes["excluded_domains"] = (*base.excluded_domains, *overrides.excluded_domains)
+    changes["limits"] = _limits(base, overrides.limits, len(changes.get("panel", base.panel)))
     config = resolve_config(base, **changes)
     _reject_above(config, operator)
-    return _within(operator, config, given, is_operators=base is operator)
+    routes_as_operator = base is operator and operator.strategy == "auto" and overrides.models is None
+    if config.strategy == "auto" and not routes_as_operator:
+        # Nobody but the operator opens to a caller whatever the operator's keys would pay for.
+        return config.model_copy(update={"candidates": "configured"})
+    return config
 
 
 def parse_fusion_plugin(plugins: Any) -> dict[str, Any]:
-    """OpenRouter's fusion plugin in the words of `apply_overrides`.
+    """Read OpenRouter's fusion plugin, in the words of `RunOverrides`.
 
     Source: https://openrouter.ai/docs/guides/features/plugins/fusion.
 
@@ -82,7 +139,7 @@ def parse_fusion_plugin(plugins: Any) -> dict[str, Any]:
         ConfigError: Another plugin, or a field that is not understood.
     """
     names = {"analysis_models": "models", "max_tool_calls": "max_tool_calls", "preset": "preset"}
-    asked: dict[str, Any] = {}
+    overrides: dict[str, Any] = {}
     if not isinstance(plugins, list) or not all(isinstance(plugin, dict) for plugin in plugins):
         raise ConfigError("expected a list of objects", field="plugins")
     for index, plugin in enumerate(plugins):
@@ -90,27 +147,20 @@ def parse_fusion_plugin(plugins: Any) -> dict[str, Any]:
             raise ConfigError("only the plugin 'fusion' is known here", field=f"plugins.{index}.id")
         for name, value in plugin.items():
             if name == "model":
-                asked |= {"judge": value, "synthesizer": value}
+                overrides |= {"judge": value, "synthesizer": value}
             elif name in names:
-                asked[names[name]] = value
+                overrides[names[name]] = value
             elif name != "id" and not (name == "enabled" and value is True):
                 raise ConfigError("is not understood here; leave it out", field=f"plugins.{index}.{name}")
-    return asked
+    return overrides
 
 
-def _reject_unsettable(name: str) -> None:
-    if name in OPERATOR_ONLY:
-        raise ConfigError("only the operator of this server may set it", field=name)
-    if name not in OVERRIDABLE:
-        raise ConfigError(f"no such setting; a caller may set {', '.join(OVERRIDABLE)}", field=name)
-
-
-def _with_preset(operator: FusionConfig, name: Any, presets: Collection[str]) -> FusionConfig:
-    """The operator's configuration with a preset's models; nothing in it is wider than the operator's."""
+def _with_preset(operator: FusionConfig, name: str, presets: Collection[str]) -> FusionConfig:
+    """Return the operator's configuration with a preset's models; nothing in it is wider than the operator's."""
     if name not in presets:
         offered = f"there are {', '.join(presets)}" if presets else "none is offered"
         raise ConfigError(f"'{name}' is not offered here; {offered}", field="preset")
-    other = preset_by_name(str(name))
+    other = preset_by_name(name)
     ceilings = {limit: _tighter(getattr(operator.limits, limit), getattr(other.limits, limit)) for limit in _CEILINGS}
     return operator.model_copy(
         update={
@@ -123,26 +173,16 @@ def _with_preset(operator: FusionConfig, name: Any, presets: Collection[str]) ->
     )
 
 
-def _within(
-    operator: FusionConfig, config: FusionConfig, given: Mapping[str, Any], *, is_operators: bool
-) -> FusionConfig:
-    """`config` with a router that chooses among its models alone, unless it is the operator who routes, and freely."""
-    if config.strategy != "auto" or (is_operators and operator.strategy == "auto" and "models" not in given):
-        return config
-    return config.model_copy(update={"candidates": "configured"})
-
-
-def _roles(overrides: Mapping[str, Any], base: FusionConfig, operator: FusionConfig) -> dict[str, Any]:
-    offered = [seat for config in (base, operator) for seat in _panelists(config)]
-    roles: dict[str, Any] = {
-        role: _pick(overrides[role], offered, role) for role in ("judge", "synthesizer") if role in overrides
-    }
-    if "models" in overrides:
-        names = _strings(overrides["models"], "models")
+def _roles(overrides: RunOverrides, base: FusionConfig, operator: FusionConfig) -> dict[str, Any]:
+    offered = [panelist for config in (base, operator) for panelist in _panelists(config)]
+    names = {"judge": overrides.judge, "synthesizer": overrides.synthesizer}
+    roles: dict[str, Any] = {role: _pick(name, offered, role) for role, name in names.items() if name is not None}
+    if overrides.models is not None:
         most = max(len(base.panel), len(operator.panel))
-        if not 1 <= len(names) <= most:
+        if not 1 <= len(overrides.models) <= most:
             raise ConfigError(f"name 1 to {most} models", field="models")
-        roles["panel"] = tuple(_pick(name, offered, f"models.{index}") for index, name in enumerate(names))
+        panel = [_pick(name, offered, f"models.{index}") for index, name in enumerate(overrides.models)]
+        roles["panel"] = tuple(panel)
     return roles
 
 
@@ -150,25 +190,24 @@ def _panelists(config: FusionConfig) -> tuple[Panelist, ...]:
     return (*config.panel, config.judge_or_default, config.synthesizer_or_default)
 
 
-def _pick(name: Any, offered: Sequence[Panelist], field: str) -> Panelist:
-    """The operator's panelist of that name, with the operator's settings for it."""
-    for known in ("model_name", "served_name", "short_name", "seat"):
+def _pick(name: str, offered: Sequence[Panelist], field: str) -> Panelist:
+    """Return the operator's panelist of that name, with the operator's settings for it."""
+    for attribute in ("model_name", "served_name", "short_name", "seat"):
         for panelist in offered:
-            if isinstance(name, str) and name == getattr(panelist, known):
+            if name == getattr(panelist, attribute):
                 return panelist.model_copy(update={"seat": None})
     there = ", ".join(dict.fromkeys(panelist.model_name for panelist in offered))
     raise ConfigError(f"'{name}' is not offered here; there are {there}", field=field)
 
 
-def _limits(base: FusionConfig, overrides: Any, seats: int) -> dict[str, Any]:
-    if not isinstance(overrides, Mapping):
-        raise ConfigError("expected an object such as {'seconds': 60}", field="limits")
+def _limits(base: FusionConfig, overrides: LimitOverrides | None, seats: int) -> dict[str, Any]:
+    # A smaller panel cannot need more answers than it has seats, unless the caller says so: that is an error.
     limits = base.limits
     fitting = {
         "quorum": limits.quorum and min(limits.quorum, seats),
         "min_answers": min(limits.min_answers, seats),
     }
-    return fitting | {str(name): value for name, value in overrides.items() if value is not None}
+    return fitting | (overrides.model_dump(exclude_none=True) if overrides else {})
 
 
 def _reject_above(config: FusionConfig, operator: FusionConfig) -> None:
@@ -177,12 +216,6 @@ def _reject_above(config: FusionConfig, operator: FusionConfig) -> None:
     for field, value, ceiling in pairs:
         if ceiling is not None and value is not None and value > ceiling:
             raise ConfigError(f"at most {ceiling:g} is allowed here", field=field)
-
-
-def _strings(value: Any, field: str) -> list[str]:
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise ConfigError("expected a list of strings", field=field)
-    return list(value)
 
 
 def _tighter(first: float | None, other: float | None) -> float | None:

@@ -12,7 +12,7 @@ from fusion_tool.config.presets import preset, preset_names
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
 from fusion_tool.servers.mcp.tool import parse_arguments
-from fusion_tool.servers.overrides import apply_overrides, parse_fusion_plugin
+from fusion_tool.servers.overrides import apply_overrides, parse_fusion_plugin, parse_overrides
 
 ONE, TWO, JUDGE, WRITER = (f"openrouter:test/{name}" for name in ("one", "two", "judge", "writer"))
 OPUS = preset("budget").judge.model
@@ -131,9 +131,9 @@ CALLS = {
 def test_a_servers_caller_names_seats_by_the_same_rule(case, offered):
     asked, expected = CALLS[case]
     operator = preset("budget") if not offered else FusionConfig(panel=[ONE] * 3)
-    assert stages(apply_overrides(operator, {**asked, **offered}, presets=("budget",))) == expected
+    assert stages(apply_overrides(operator, parse_overrides({**asked, **offered}), presets=("budget",))) == expected
 
 
 def test_a_judge_that_the_operator_named_stays_for_every_caller():
     operator = FusionConfig(panel=PANEL, judge=JUDGE)
-    assert stages(apply_overrides(operator, {"models": [TWO]})) == (JUDGE, JUDGE)
+    assert stages(apply_overrides(operator, parse_overrides({"models": [TWO]}))) == (JUDGE, JUDGE)

@@ -7,12 +7,11 @@ from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.errors import ConfigError
 from fusion_tool.servers.agent_server import (
     OFFERED,
-    WishedLimits,
     context_schema,
     load_operator_config,
     reject_operator_settings,
 )
-from fusion_tool.servers.overrides import OPERATOR_ONLY, OVERRIDABLE
+from fusion_tool.servers.overrides import OPERATOR_ONLY, OVERRIDABLE, LimitOverrides
 
 OPERATOR = FusionConfig(
     panel=("openrouter:a/one", "openrouter:b/two"), strategy="cascade", bash="off", limits=Limits(usd=1, seconds=60)
@@ -22,7 +21,7 @@ OPERATOR = FusionConfig(
 def test_the_form_offers_what_a_caller_may_set_and_nothing_else():
     form = context_schema(OPERATOR).model_json_schema()
     assert set(form["properties"]) == set(OVERRIDABLE)
-    assert set(WishedLimits.model_fields) == set(Limits.model_fields)
+    assert set(LimitOverrides.model_fields) == set(Limits.model_fields)
     assert all(one.get("description") or "$ref" in str(one) for one in form["properties"].values())
 
 

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from fusion_tool import ConfigError, FusionConfig
 from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import Documents, Fetch, Limits, Panelist, Search
-from fusion_tool.servers.overrides import OPERATOR_ONLY, OVERRIDABLE, apply_overrides, parse_fusion_plugin
+from fusion_tool.servers.overrides import (
+    OPERATOR_ONLY,
+    OVERRIDABLE,
+    apply_overrides,
+    parse_fusion_plugin,
+    parse_overrides,
+)
 
 OPERATOR = FusionConfig(
     panel=(
@@ -33,8 +39,8 @@ def names(config):
 
 
 def test_nothing_asked_is_the_operators_configuration():
-    assert apply_overrides(OPERATOR, {}) == OPERATOR
-    assert apply_overrides(OPERATOR, dict.fromkeys(OVERRIDABLE)) == OPERATOR
+    assert apply_overrides(OPERATOR, parse_overrides({})) == OPERATOR
+    assert apply_overrides(OPERATOR, parse_overrides(dict.fromkeys(OVERRIDABLE))) == OPERATOR
 
 
 @pytest.mark.parametrize(
@@ -42,19 +48,19 @@ def test_nothing_asked_is_the_operators_configuration():
     ["openrouter:google/gemini-3-flash-preview", "google/gemini-3-flash-preview", "gemini-3-flash-preview"],
 )
 def test_a_model_is_known_by_each_of_its_names_and_keeps_its_settings(name):
-    config = apply_overrides(OPERATOR, {"models": [name], "judge": name})
+    config = apply_overrides(OPERATOR, parse_overrides({"models": [name], "judge": name}))
     assert names(config) == ["openrouter:google/gemini-3-flash-preview"]
     assert config.panel[0].temperature == config.judge.temperature == 0.3
 
 
 def test_a_seat_is_known_by_its_label_and_may_sit_twice():
-    config = apply_overrides(OPERATOR, {"models": ["house", "house"]})
+    config = apply_overrides(OPERATOR, parse_overrides({"models": ["house", "house"]}))
     assert [seat.base_url for seat in config.panel] == ["http://10.0.0.7:8000/v1"] * 2
     assert config.seat_labels == ("own:llama", "own:llama-2")
 
 
 def test_a_smaller_panel_needs_no_more_answers_than_it_has_seats():
-    limits = apply_overrides(OPERATOR, {"models": ["house"]}).limits
+    limits = apply_overrides(OPERATOR, parse_overrides({"models": ["house"]})).limits
     assert (limits.quorum, limits.min_answers) == (1, 1)
 
 
@@ -68,7 +74,7 @@ def test_what_is_asked_for_is_set():
         "max_tool_calls": 2,
         "synthesizer": "qwen3.7-plus",
     }
-    config = apply_overrides(OPERATOR, asked)
+    config = apply_overrides(OPERATOR, parse_overrides(asked))
     assert (config.strategy, config.quality, config.follow_up, config.max_tool_calls) == ("solo", 0.8, True, 2)
     assert config.limits == Limits(usd=0.25, seconds=60, quorum=2, min_answers=2)
     assert config.excluded_domains == ("example.org", "example.com")
@@ -120,7 +126,7 @@ REFUSED = [
 @pytest.mark.parametrize(("asked", "field"), REFUSED)
 def test_what_is_not_the_callers_is_refused_by_name(asked, field):
     with pytest.raises(ConfigError) as refused:
-        apply_overrides(OPERATOR, asked)
+        apply_overrides(OPERATOR, parse_overrides(asked))
     assert refused.value.field == field
 
 
@@ -142,7 +148,7 @@ def test_every_setting_is_either_the_callers_or_the_operators():
     )
 )
 def test_no_wish_loosens_a_rule_of_the_operators(asked):
-    config = apply_overrides(OPERATOR, asked, presets=("fast", "quality"))
+    config = apply_overrides(OPERATOR, parse_overrides(asked), presets=("fast", "quality"))
     assert [getattr(config, field) for field in KEPT] == [getattr(OPERATOR, field) for field in KEPT]
     assert set(OPERATOR.excluded_domains) <= set(config.excluded_domains)
     assert config.limits.usd <= 1.0
@@ -151,14 +157,14 @@ def test_no_wish_loosens_a_rule_of_the_operators(asked):
 
 
 def test_an_allowed_preset_brings_its_models_and_its_quorum():
-    config = apply_overrides(OPERATOR, {"preset": "fast"}, presets=("fast",))
+    config = apply_overrides(OPERATOR, parse_overrides({"preset": "fast"}), presets=("fast",))
     assert names(config) == names(preset("fast"))
     assert config.limits.quorum == preset("fast").limits.quorum
     assert config.limits.usd == 1.0
 
 
 def test_a_preset_without_web_tools_has_none():
-    assert apply_overrides(OPERATOR, {"preset": "local"}, presets=("local",)).search is None
+    assert apply_overrides(OPERATOR, parse_overrides({"preset": "local"}), presets=("local",)).search is None
 
 
 def test_openrouters_plugin_says_the_same():

@@ -9,7 +9,7 @@ from fusion_tool.routing.candidates import configured
 from fusion_tool.routing.decide import decide
 from fusion_tool.servers.agent_server import context_schema
 from fusion_tool.servers.mcp.tool import parse_arguments
-from fusion_tool.servers.overrides import apply_overrides
+from fusion_tool.servers.overrides import apply_overrides, parse_overrides
 from fusion_tool.testing import fake_config
 
 OPUS, GPT, GLM = "openrouter:anthropic/claude-opus-4.6", "openrouter:openai/gpt-5.4", "openrouter:z-ai/glm-5"
@@ -32,7 +32,7 @@ OPERATORS = {
     "the default preset": preset("budget"),
 }
 FACES = {
-    "HTTP": lambda operator: apply_overrides(operator, {"strategy": "auto"}),
+    "HTTP": lambda operator: apply_overrides(operator, parse_overrides({"strategy": "auto"})),
     "MCP": lambda operator: parse_arguments({"question": "q", "strategy": "auto"}).config_for(operator),
     "Agent Server": lambda operator: context_schema(operator)(strategy="auto"),
 }
@@ -84,7 +84,7 @@ async def test_the_operators_own_auto_stands(face):
 )
 async def test_a_wish_narrows_the_operators_own_auto(wish):
     operator = FusionConfig(panel=[GPT, GEMINI], strategy="auto")
-    config = apply_overrides(operator, {"strategy": "auto", **wish}, presets=("budget",))
+    config = apply_overrides(operator, parse_overrides({"strategy": "auto", **wish}), presets=("budget",))
     named = {GPT} if "models" in wish else {name for name, *_ in asked(preset("budget"))}
     assert {name for name, *_ in asked((await decided(config)).config)} <= named
 
@@ -92,7 +92,7 @@ async def test_a_wish_narrows_the_operators_own_auto(wish):
 async def test_no_wish_widens_what_the_operator_closed():
     operator = FusionConfig(panel=[GEMINI], strategy="auto", candidates="configured")
     for wish in ({}, {"strategy": "auto"}, {"quality": 0.5}):
-        assert apply_overrides(operator, wish).candidates == "configured"
+        assert apply_overrides(operator, parse_overrides(wish)).candidates == "configured"
 
 
 async def test_a_configured_model_keeps_its_address_and_is_nobodys_fallback_elsewhere():

@@ -5,19 +5,20 @@ Protocol: https://modelcontextprotocol.io/specification/2025-11-25/server/tools.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import anyio
 from mcp import types
 from pydantic import Field
 
 from fusion_tool.api.tool import FusionTool
+from fusion_tool.config.choices import Strategy
 from fusion_tool.config.schema import ConfigModel, FusionConfig, Positive
 from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.events import Event, describe
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.servers.overrides import OPERATOR_ONLY, apply_overrides
+from fusion_tool.servers.overrides import OPERATOR_ONLY, LimitOverrides, RunOverrides, apply_overrides
 from fusion_tool.servers.runs import run_for_client
 
 NAME = "fusion_research"
@@ -32,7 +33,7 @@ class ResearchArguments(ConfigModel):
     context: str = Field(
         default="", description="What is already known and should not be searched again; may be empty."
     )
-    strategy: Literal["panel", "solo", "cascade", "chain", "auto"] | None = Field(
+    strategy: Strategy | None = Field(
         default=None,
         description="How the panel works: every model at once (panel), one alone (solo, cheapest), more of them only "
         "where two disagree (cascade) or until one is good enough (chain), or as the question needs (auto). "
@@ -45,15 +46,16 @@ class ResearchArguments(ConfigModel):
     )
 
     def config_for(self, operator: FusionConfig) -> FusionConfig:
-        """The run's configuration.
+        """Return the run's configuration.
 
         Raises:
-            ConfigError: More is asked than `operator` allows.
+            ConfigError: More is asked for than `operator` allows.
         """
-        limits = {"usd": self.max_usd, "seconds": self.max_seconds}
-        asked = {"strategy": self.strategy, "limits": limits, "excluded_domains": self.excluded_domains}
+        limits = LimitOverrides(usd=self.max_usd, seconds=self.max_seconds)
+        excluded = list(self.excluded_domains)
+        overrides = RunOverrides(strategy=self.strategy, limits=limits, excluded_domains=excluded)
         try:
-            return apply_overrides(operator, asked)
+            return apply_overrides(operator, overrides)
         except ConfigError as error:
             names = {"limits.usd": "max_usd", "limits.seconds": "max_seconds"}
             raise ConfigError(error.message, field=names.get(error.field or "", error.field)) from None

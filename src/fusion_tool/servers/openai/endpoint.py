@@ -138,14 +138,14 @@ class ChatCompletions:
 
     def _config_for(self, request: ChatRequest) -> FusionConfig:
         """What the request runs with; the model's name may stand for a preset."""
-        named = self.catalog.preset_of(request.model)
+        preset = self.catalog.preset_of(request.model)
         if request.tools and request.model != AGENT:
             raise ApiError(
                 f"'{request.model}' cannot call your tools; ask the model '{AGENT}', which can",
                 param="tools",
                 code="unsupported",
             )
-        fusion = request.fusion if named is None else {**request.fusion, "preset": named}
+        fusion = request.fusion if preset is None else request.fusion.model_copy(update={"preset": preset})
         return apply_overrides(self.config, fusion, presets=self.catalog.presets)
 
     def _responder(self, send: Send, request: ChatRequest) -> JsonResponder | SseResponder:

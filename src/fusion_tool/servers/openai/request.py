@@ -13,7 +13,13 @@ from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, Syst
 from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.graph.inputs import RunInput, parse_messages
 from fusion_tool.servers.openai.errors import ApiError
-from fusion_tool.servers.overrides import OPERATOR_ONLY, OVERRIDABLE, parse_fusion_plugin
+from fusion_tool.servers.overrides import (
+    OPERATOR_ONLY,
+    OVERRIDABLE,
+    RunOverrides,
+    parse_fusion_plugin,
+    parse_overrides,
+)
 
 _INSTRUCTING = ("system", "developer")
 _ROLES = (*_INSTRUCTING, "user", "assistant", "tool", "function")
@@ -85,7 +91,7 @@ class ChatRequest:
     Args:
         model: The name that was asked for.
         messages: The conversation, as OpenAI's messages, of texts alone.
-        fusion: What the caller wants changed, for `settings_for`.
+        fusion: What the caller changes of the configuration.
         stream: Whether the answer is sent while it is written.
         include_usage: Whether a stream ends with the bill.
         tools: The client's own tools.
@@ -95,7 +101,7 @@ class ChatRequest:
 
     model: str
     messages: list[dict[str, Any]]
-    fusion: dict[str, Any]
+    fusion: RunOverrides
     stream: bool
     include_usage: bool
     tools: list[dict[str, Any]]
@@ -124,7 +130,7 @@ def parse_request(body: Mapping[str, Any]) -> ChatRequest:
     return ChatRequest(
         model=model,
         messages=check_messages(body.get("messages")),
-        fusion={**parse_fusion_plugin(body.get("plugins") or []), **fusion},
+        fusion=parse_overrides({**parse_fusion_plugin(body.get("plugins") or []), **fusion}),
         stream=stream,
         include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
         tools=_tools(body.get("tools")),

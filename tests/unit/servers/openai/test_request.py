@@ -8,6 +8,7 @@ import pytest
 from fusion_tool import ConfigError, RecursionRefused
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.request import check_messages, parse_request, refuse_recursion, to_question
+from fusion_tool.servers.overrides import RunOverrides
 
 BODY = {"model": "fusion", "messages": [{"role": "user", "content": "Why?"}]}
 TOOL = {"type": "function", "function": {"name": "read_file", "parameters": {}}}
@@ -20,7 +21,7 @@ def test_a_plain_request():
         False,
         False,
         [],
-        {},
+        RunOverrides(),
     )
 
 
@@ -42,13 +43,13 @@ def test_what_steers_sampling_and_keeps_accounts_is_passed_over():
         "modalities": ["text"],
         "stream_options": None,
     }
-    assert parse_request(BODY | passed_over).fusion == {}
+    assert parse_request(BODY | passed_over).fusion == RunOverrides()
 
 
 def test_the_fusion_field_goes_over_the_plugin():
     plugins = [{"id": "fusion", "analysis_models": ["a"], "model": "b"}]
     asked = parse_request(BODY | {"plugins": plugins, "fusion": {"judge": "c"}})
-    assert asked.fusion == {"models": ["a"], "judge": "c", "synthesizer": "b"}
+    assert asked.fusion == RunOverrides(models=["a"], judge="c", synthesizer="b")
 
 
 def test_a_stream_may_end_with_the_bill():
