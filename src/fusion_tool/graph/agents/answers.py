@@ -1,18 +1,22 @@
 """The panel's answers as judge and synthesizer see them: anonymous, shuffled, fenced, cut to fit."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from string import ascii_uppercase
+from typing import TypeVar
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.state import FusionState, SeatRecord, answer_key, records_of_run
 from fusion_tool.grounding.audit import audit_citations
 from fusion_tool.grounding.citations import cited_ids, number_citations
 from fusion_tool.grounding.sources import RetrievedSource, merge_sources
+from fusion_tool.models.call import ModelCallError
 from fusion_tool.models.capabilities import Capabilities
 from fusion_tool.tools.untrusted import fence
+
+ReplyT = TypeVar("ReplyT")
 
 
 def assign_letters(keys: Sequence[str], *, nonce: str) -> dict[str, str]:
@@ -95,10 +99,9 @@ class PanelAnswers:
         ]
         return replace(self, records=cut, is_truncated=True)
 
-    @property
-    def size(self) -> int:
-        """Characters of the answers together."""
-        return sum(len(record["content"]) for record in self.records)
+    def halved(self) -> "PanelAnswers":
+        """Return these answers with half of their characters."""
+        return self.truncated(sum(len(record["content"]) for record in self.records) // 2)
 
     @property
     def names(self) -> dict[str, str]:
@@ -199,6 +202,20 @@ def _counts(content: str, seen: tuple[tuple[str, str, str], ...]) -> dict[str, i
     """Judge, synthesizer and `ground` each want the same audit of the same answer."""
     sources = {key: RetrievedSource(id=key, url="", title=title, kind="result", text=text) for key, title, text in seen}
     return audit_citations(content, sources).counts
+
+
+async def retry_when_too_long(answers: PanelAnswers, ask: Callable[[PanelAnswers], Awaitable[ReplyT]]) -> ReplyT:
+    """Ask with `answers`; where the model's window turns out too small for them, once more with half of them.
+
+    Raises:
+        ModelCallError: The model gave no reply.
+    """
+    try:
+        return await ask(answers)
+    except ModelCallError as failed:
+        if failed.fault.reason != "context_overflow":
+            raise
+        return await ask(answers.halved())
 
 
 def answer_room(capabilities: Capabilities, panelist: Panelist, others: int) -> int | None:

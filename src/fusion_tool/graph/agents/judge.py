@@ -14,12 +14,12 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import TypeAdapter, ValidationError
 
-from fusion_tool.config.schema import Panelist
-from fusion_tool.graph.agents.answers import PanelAnswers, answer_room
+from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
+from fusion_tool.graph.agents.attempts import Attempt
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, Stance, UniqueInsight
 from fusion_tool.graph.runtime import Stage
-from fusion_tool.models.call import ModelCallError, ModelReply, call_model
+from fusion_tool.models.call import ModelReply, call_model
 from fusion_tool.models.capabilities import (
     Ask,
     Capabilities,
@@ -188,8 +188,8 @@ class JudgeResult:
     truncated: bool
 
 
-async def compare_answers(task: JudgeTask, panelist: Panelist, deadline: float) -> JudgeResult:
-    """Ask `panelist` for the comparison, until `deadline` on `time.monotonic`'s clock.
+async def compare_answers(task: JudgeTask, attempt: Attempt) -> JudgeResult:
+    """Ask one model for the comparison.
 
     A window that is known is kept to; one that turns out too small gets half the material, once.
 
@@ -197,17 +197,13 @@ async def compare_answers(task: JudgeTask, panelist: Panelist, deadline: float) 
         ModelCallError: It gave no reply.
         InvalidReplyError: Neither of two replies holds an analysis.
     """
+    panelist = attempt.panelist
     model = await chat_model(panelist)
     capabilities = capabilities_of(panelist, model)
-    ask = partial(call_model, account=task.stage.call_context(panelist), deadline=deadline)
+    ask = partial(call_model, account=task.stage.call_context(panelist), deadline=attempt.deadline)
     others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce), capabilities)))
     answers = task.answers.truncated(answer_room(capabilities, panelist, others))
-    try:
-        return await _compare_once(model, capabilities, task, answers, ask)
-    except ModelCallError as failed:
-        if failed.fault.reason != "context_overflow":
-            raise
-        return await _compare_once(model, capabilities, task, answers.truncated(answers.size // 2), ask)
+    return await retry_when_too_long(answers, lambda part: _compare_once(model, capabilities, task, part, ask))
 
 
 async def _compare_once(

@@ -9,9 +9,9 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents import panelist
-from fusion_tool.graph.agents.answers import PanelAnswers, answer_room
+from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
+from fusion_tool.graph.agents.attempts import Attempt
 from fusion_tool.graph.prompts import render, section
 from fusion_tool.graph.runtime import Stage
 from fusion_tool.graph.state import Run
@@ -74,29 +74,25 @@ class DeltaEmitter:
             self._progress.emit("synthesis.delta", text=text, attempt=self._attempt)
 
 
-async def write_answer(task: SynthesisTask, panelist: Panelist, attempt: int, deadline: float) -> Draft:
-    """Ask `panelist` for the answer, until `deadline` on `time.monotonic`'s clock.
+async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
+    """Ask one model for the answer.
 
     A window that is known is kept to; one that turns out too small gets half the material, once.
 
     Raises:
         ModelCallError: It gave none.
     """
+    panelist = attempt.panelist
     model = await chat_model(panelist)
     capabilities = capabilities_of(panelist, model)
-    ask = partial(call_model, account=task.stage.call_context(panelist), deadline=deadline)
+    ask = partial(call_model, account=task.stage.call_context(panelist), deadline=attempt.deadline)
     if capabilities.small and not task.run["answer_schema"]:
         text = await _write_claims(model, task, ask)
-        DeltaEmitter(task, attempt).finish(text)
+        DeltaEmitter(task, attempt.number).finish(text)
         return Draft(text)
     others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce))))
     answers = task.answers.truncated(answer_room(capabilities, panelist, others))
-    try:
-        return await _write_once(model, task, answers, ask, attempt)
-    except ModelCallError as failed:
-        if failed.fault.reason != "context_overflow":
-            raise
-        return await _write_once(model, task, answers.truncated(answers.size // 2), ask, attempt)
+    return await retry_when_too_long(answers, lambda part: _write_once(model, task, part, ask, attempt.number))
 
 
 async def _write_once(model: Any, task: SynthesisTask, answers: PanelAnswers, ask: _Ask, attempt: int) -> Draft:

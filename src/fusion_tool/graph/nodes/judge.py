@@ -5,6 +5,7 @@ What fails here costs the analysis, never the answers.
 
 import logging
 import time
+from functools import partial
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -15,14 +16,13 @@ from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import PanelFailed
 from fusion_tool.graph.agents.answers import panel_answers
+from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.agents.judge import JudgeResult, JudgeTask, compare_answers
-from fusion_tool.graph.limits import elapsed_work, share_of_deadline, wave_seconds
+from fusion_tool.graph.limits import elapsed_work, wave_seconds
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions, Stage
 from fusion_tool.graph.state import FusionState, SeatAssignment, SeatRecord, StageRecord, answer_key
 from fusion_tool.graph.strategies import follow_up_assignments, strategy_named
-from fusion_tool.models import health
 from fusion_tool.models.faults import scrub
-from fusion_tool.models.providers import with_model
 from fusion_tool.routing.policy.documents import may_read_answers
 
 _log = logging.getLogger(__name__)
@@ -83,7 +83,12 @@ def _next_seats(state: FusionState, config: FusionConfig, records: list[SeatReco
 async def _run_judge(task: JudgeTask, before: StageRecord) -> tuple[JudgeResult | None, StageRecord]:
     """What the judge finds, and the stage's record: the bills of all waves, the last wave's product."""
     started = time.monotonic()
-    result = await _first_result(task)
+    result = await first_whole_reply(
+        models_of_role(task.stage.config.judge_or_default),
+        partial(compare_answers, task),
+        deadline=task.stage.deadline,
+        on_failure=_log_failure,
+    )
     spent = Spent(before["spent"][0], int(before["spent"][1])) + task.stage.budget.spent
     return result, StageRecord(
         output=result.analysis.analysis if result else None,
@@ -94,17 +99,8 @@ async def _run_judge(task: JudgeTask, before: StageRecord) -> tuple[JudgeResult 
     )
 
 
-async def _first_result(task: JudgeTask) -> JudgeResult | None:
-    """The comparison by the judge or, where it gives none, by its fallbacks."""
-    judge_ = task.stage.config.judge_or_default
-    models = (judge_.model, *judge_.fallbacks)
-    for tried, panelist in enumerate(health.by_availability(with_model(judge_, name) for name in models)):
-        deadline = share_of_deadline(task.stage.deadline, len(models) - tried)
-        try:
-            return await compare_answers(task, panelist, deadline)
-        except Exception as error:  # noqa: BLE001 - the panel's answers are paid for; no judge may lose them
-            _log.warning("the judge %s gave no analysis: %s", panelist.model_name, scrub(str(error)))
-    return None
+def _log_failure(attempt: Attempt, error: Exception) -> None:
+    _log.warning("the judge %s gave no analysis: %s", attempt.panelist.model_name, scrub(str(error)))
 
 
 def _emit_result(events: EventEmitter, result: JudgeResult | None) -> None:

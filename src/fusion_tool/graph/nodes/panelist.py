@@ -7,18 +7,17 @@ from langgraph.runtime import Runtime
 
 from fusion_tool.budget.ledger import Spent
 from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.agents.panelist import answer_question
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
-from fusion_tool.graph.limits import LateSeatError, run_ledger, share_of_deadline, shared_gate
+from fusion_tool.graph.limits import LateSeatError, run_ledger, shared_gate
 from fusion_tool.graph.preflight import inside_seat
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.resume import prior_attempts
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions, panelist_ended
 from fusion_tool.graph.state import Failure, FusionState, SeatRecord, SeatTask
-from fusion_tool.models import health
 from fusion_tool.models.call import ModelCallError
 from fusion_tool.models.faults import Fault, to_fault
-from fusion_tool.models.providers import with_model
 from fusion_tool.tools.build import build_toolkit
 from fusion_tool.tools.toolkit import Toolkit
 from fusion_tool.tools.untrusted import apply_exclusions
@@ -86,22 +85,35 @@ async def _first_usable(
 ) -> tuple[SeatAnswer | None, str]:
     """The first full answer of the seat's models; where no model gives one, what was kept: cut off, or unread."""
     question, context = _question_for(task)
-    until, models = log.deadline, (seat.model, *seat.fallbacks)
-    for tried, panelist in enumerate(health.by_availability(with_model(seat, model) for model in models)):
-        log.deadline = share_of_deadline(until, len(models) - tried)
-        try:
-            given = await answer_question(panelist, question, context, toolkit=toolkit, log=log)
-        except Exception as error:  # noqa: BLE001 - no seat may end the run, whatever its model or tools raise
-            failed = error if isinstance(error, ModelCallError) else ModelCallError(to_fault(error))
-            failures.append(_failure(failed.model or panelist.model_name, failed.fault))
-            continue
-        if given.unread:
-            failures.append(_failure(given.model, Fault("empty", "it did not look, and no evidence was found for it")))
-        if not given.truncated:
-            return given, given.model
-        failures.append(_failure(given.model, Fault("truncated", "cut off at its token limit")))
-        log.keep(given)
-    return (log.kept, log.kept.model) if log.kept else (None, seat.model_name)
+
+    async def ask(attempt: Attempt) -> SeatAnswer:
+        log.deadline = attempt.deadline
+        answer = await answer_question(attempt.panelist, question, context, toolkit=toolkit, log=log)
+        if answer.unread:
+            failures.append(_failure(answer.model, Fault("empty", "it did not look, and no evidence was found for it")))
+        if answer.truncated:
+            failures.append(_failure(answer.model, Fault("truncated", "cut off at its token limit")))
+            log.keep(answer)
+        return answer
+
+    def note_failure(attempt: Attempt, error: Exception) -> None:
+        failed = error if isinstance(error, ModelCallError) else ModelCallError(to_fault(error))
+        failures.append(_failure(failed.model or attempt.panelist.model_name, failed.fault))
+
+    answer = await first_whole_reply(
+        models_of_role(seat),
+        ask,
+        deadline=log.deadline,
+        on_failure=note_failure,
+        is_whole=_is_whole,
+    )
+    if answer is None or answer.truncated:
+        answer = log.kept  # the best of those that are not whole: cut off, or written without a look at the sources
+    return answer, answer.model if answer else seat.model_name
+
+
+def _is_whole(answer: SeatAnswer) -> bool:
+    return not answer.truncated
 
 
 def _question_for(task: SeatTask) -> tuple[str, str]:

@@ -2,17 +2,16 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from functools import partial
 
 from langgraph.runtime import Runtime
 
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.graph.agents.answers import panel_answers
+from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.agents.synthesizer import DeltaEmitter, Draft, SynthesisTask, write_answer
-from fusion_tool.graph.limits import share_of_deadline
 from fusion_tool.graph.runtime import GraphOptions, Stage
 from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, answer_key
-from fusion_tool.models import health
 from fusion_tool.models.faults import scrub
 from fusion_tool.models.providers import with_model
 
@@ -29,7 +28,7 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, opti
         written = _draft_of_answer(task, standing)
         stage.calls.clear()  # an attempt of a process that died asked nobody either
     else:
-        written, degraded = await _first_draft(task, list(_candidates(stage.config)))
+        written, degraded = await _first_draft(task, _candidates(stage.config))
     return {
         "synthesis": StageRecord(
             output=written.text,
@@ -43,24 +42,30 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, opti
 
 async def _first_draft(task: SynthesisTask, candidates: list[Panelist]) -> tuple[Draft, list[str]]:
     """The first whole answer; failing that a cut-off one, failing that the best of the panel's; and what was lost."""
-    kept: Draft | None = None
-    configured = 1 + len(task.stage.config.synthesizer_or_default.fallbacks)
-    for attempt, panelist in enumerate(health.by_availability(candidates), start=1):
+    draft = await first_whole_reply(
+        candidates,
+        partial(write_answer, task),
+        deadline=task.stage.deadline,
+        on_failure=_log_failure,
+        is_whole=_is_whole,
         # The judge's model, last and unasked for, gets what time is left.
-        left = max(1, configured - attempt + 1)
-        try:
-            written = await write_answer(task, panelist, attempt, share_of_deadline(task.stage.deadline, left))
-        except Exception as error:  # noqa: BLE001 - the panel's answers are paid for; no synthesizer may lose them
-            _log.warning("the synthesizer %s gave no answer: %s", panelist.model_name, scrub(str(error)))
-            continue
-        if not written.truncated:
-            return written, []
-        kept = kept or written
+        shares=len(models_of_role(task.stage.config.synthesizer_or_default)),
+    )
+    if draft and _is_whole(draft):
+        return draft, []
     lost = ["synthesis_unavailable", *task.stage.limit_marks()]
-    if kept is None:
+    if draft is None:
         return _best_panel_answer(task, attempt=len(candidates) + 1), lost
-    DeltaEmitter(task, len(candidates) + 1).finish(kept.text)
-    return kept, lost
+    DeltaEmitter(task, len(candidates) + 1).finish(draft.text)
+    return draft, lost
+
+
+def _is_whole(draft: Draft) -> bool:
+    return not draft.truncated
+
+
+def _log_failure(attempt: Attempt, error: Exception) -> None:
+    _log.warning("the synthesizer %s gave no answer: %s", attempt.panelist.model_name, scrub(str(error)))
 
 
 def _best_panel_answer(task: SynthesisTask, attempt: int) -> Draft:
@@ -78,15 +83,14 @@ def _draft_from_record(task: SynthesisTask, record: SeatRecord, attempt: int) ->
     return Draft(record["content"])
 
 
-def _candidates(config: FusionConfig) -> Iterator[Panelist]:
+def _candidates(config: FusionConfig) -> list[Panelist]:
     """Who may write, in order; the judge's model last, since it has read the answers."""
-    seen = set()
-    writer, judge = config.synthesizer_or_default, config.judge_or_default
-    for owner, name in ((writer, writer.model), *((writer, name) for name in writer.fallbacks), (judge, judge.model)):
-        candidate = with_model(owner, name)
-        if candidate.model_name not in seen:
-            seen.add(candidate.model_name)
-            yield candidate
+    judge = config.judge_or_default
+    writers = [*models_of_role(config.synthesizer_or_default), with_model(judge, judge.model)]
+    by_name: dict[str, Panelist] = {}
+    for writer in writers:
+        by_name.setdefault(writer.model_name, writer)
+    return list(by_name.values())
 
 
 def _support_rank(task: SynthesisTask, record: SeatRecord) -> tuple[int, int]:

@@ -21,11 +21,11 @@ from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import FusionError
 from fusion_tool.events import Event, describe
+from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model, finish_reason
 from fusion_tool.models.factory import chat_model
-from fusion_tool.models.providers import with_model
 from fusion_tool.models.replay import REPLAY
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
@@ -183,29 +183,38 @@ async def answer_as_agent(  # noqa: PLR0913, PLR0917 - what a request is answere
 
 async def _ask(turn: _AgentTurn, main: Panelist, messages: Sequence[BaseMessage], choice: ToolChoice) -> ModelReply:
     """The model's reply, or the first fallback's that gives one before anything was said."""
-    said, failed = turn.said, ApiError("no model was asked", status=500)
-    for name in (main.model, *main.fallbacks):
-        candidate, turn.is_new_paragraph = with_model(main, name), True
-        try:
-            return await _ask_model(turn, candidate, messages, choice)
-        except ModelCallError as error:
-            fault = error.fault
-            failed = ApiError(f"{candidate.model_name}: {fault.message}", status=502, code=fault.reason)
-            if turn.said != said:
-                break
-    raise failed
+    said, failures = turn.said, [ApiError("no model was asked", status=500)]
+
+    def note_failure(attempt: Attempt, error: Exception) -> None:
+        if not isinstance(error, ModelCallError):
+            raise error
+        message = f"{attempt.panelist.model_name}: {error.fault.message}"
+        failures.append(ApiError(message, status=502, code=error.fault.reason))
+        if turn.said != said:  # the client has read a part of this answer; another model's cannot follow it
+            raise failures[-1]
+
+    reply = await first_whole_reply(
+        models_of_role(main),
+        lambda attempt: _ask_model(turn, attempt, messages, choice),
+        deadline=time.monotonic() + turn.config.limits.seconds,
+        on_failure=note_failure,
+    )
+    if reply is None:
+        raise failures[-1]
+    return reply
 
 
 async def _ask_model(
-    turn: _AgentTurn, panelist: Panelist, messages: Sequence[BaseMessage], choice: ToolChoice
+    turn: _AgentTurn, attempt: Attempt, messages: Sequence[BaseMessage], choice: ToolChoice
 ) -> ModelReply:
+    panelist, turn.is_new_paragraph = attempt.panelist, True
     bound: Any = choice.bind(await chat_model(panelist)).bind(**turn.request.sampling)
     put = partial(
         call_model,
         bound,
         messages,
         account=CallContext("synthesizer", panelist, turn.tab, turn.rows),
-        deadline=time.monotonic() + turn.config.limits.seconds,
+        deadline=attempt.deadline,
     )
     if turn.request.stream:
         return await relay_deltas(turn.say, lambda on_delta: put(on_delta=on_delta))
