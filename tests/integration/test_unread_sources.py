@@ -77,7 +77,7 @@ async def test_a_seat_without_sources_is_not_asked_again():
 WRITTEN = '```json\n{"name": "search_documents", "arguments": {"query": "mill"}}\n```'
 
 
-async def test_a_tool_call_written_as_text_is_no_answer(notes):
+async def test_a_tool_call_written_as_text_is_made(notes):
     _, result = await solo(notes, WRITTEN, from_evidence)
     assert (result.answer, result.status) == ("The Alder mill was built in 1861 [1].", "ok")
 
@@ -92,8 +92,7 @@ async def test_after_a_look_a_written_call_keeps_what_was_found(notes):
 async def test_a_model_that_only_writes_calls_has_no_answer(notes):
     with pytest.raises(PanelFailed) as failure:
         await solo(notes, WRITTEN)
-    assert [row["reason"] for row in failure.value.failed_models] == ["invalid_output"]
-    assert failure.value.usage["cost_usd"] == 0.5
+    assert [row["reason"] for row in failure.value.failed_models] == ["tool_loop"]
 
 
 async def test_where_no_evidence_is_found_the_first_answer_stands_marked(notes):

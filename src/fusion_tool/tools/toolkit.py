@@ -42,11 +42,6 @@ class Toolkit:
         """Whether there are documents or the web to answer from."""
         return has_sources(self.config)
 
-    @property
-    def tool_names(self) -> list[str]:
-        """The names of the tools that run here; a provider's server tools have none."""
-        return [tool.name for tool in self.tools if isinstance(tool, BaseTool)]
-
     def is_custom(self, tool: Any) -> bool:
         """Return whether `tool` is the caller's, not the package's."""
         return not any(tool is builtin for builtin in self.tools[: self.builtin_count])

@@ -20,7 +20,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.graph.agents.tool_loop import answer_with_tools
-from fusion_tool.graph.agents.written_calls import is_written_call
 from fusion_tool.graph.prompts import render, section
 from fusion_tool.grounding.sources import RetrievedSource, merge_sources
 from fusion_tool.models.call import ModelCallError, ModelReply, call_model
@@ -28,6 +27,7 @@ from fusion_tool.models.capabilities import capabilities_of, parse_json_object
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
 from fusion_tool.models.hedging import OnFirst, hedged_call
+from fusion_tool.models.wire.text_calls import looks_like_tool_call
 from fusion_tool.routing.policy.documents import seat_config
 from fusion_tool.routing.policy.locality import is_local_tool
 from fusion_tool.tools.evidence import gather_evidence
@@ -133,7 +133,7 @@ async def answer_question(
         if not failed.fault.rejects("tool", "function"):
             raise
         return await over_evidence()
-    if is_written_call(first.text, toolkit.tool_names):
+    if looks_like_tool_call(first.text):
         return await over_evidence(seen=log.sources[before:])
     if not first.unread:
         return first
@@ -179,7 +179,7 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
         )
 
     reply = await hedged_call(asking, panelist, share=toolkit.config.hedge)
-    if is_written_call(reply.text, toolkit.tool_names):
+    if looks_like_tool_call(reply.text):
         raise ModelCallError(
             Fault("invalid_output", "it wrote a tool call in place of an answer"), reply.panelist.model_name
         )

@@ -72,7 +72,10 @@ def read_json_calls(content: str, *, by_key: bool = False) -> Calls | None:
         try:
             value, place = parse_json_prefix(text, place)
         except ValueError:
-            return None
+            try:
+                value, place = parse_literal(text[place:]), len(text)
+            except ValueError:
+                return None
         if not (found := calls_in(value, by_key=by_key)):
             return None
         calls += found
