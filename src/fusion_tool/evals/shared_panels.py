@@ -7,13 +7,10 @@ with, seat by seat. Strategies whose judge decides who is asked next have no pan
 
 import hashlib
 import json
-import secrets
 import time
-import uuid
 from asyncio import Lock
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fusion_tool.api.run_store import drop_intermediate_steps
@@ -27,7 +24,7 @@ from fusion_tool.graph.build import build_graph
 from fusion_tool.graph.limits import elapsed_work
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.graph.runtime import UNWATCHED_KEY
-from fusion_tool.graph.state import Plan, Run, SeatRecord
+from fusion_tool.graph.state import recorded_state
 from fusion_tool.graph.strategies import strategy_named
 
 if TYPE_CHECKING:
@@ -78,7 +75,7 @@ class SharedPanels:
         """The result of the judge and the synthesizer of `config` over a recorded panel."""
         seats = tuple(Panelist(model=f"recorded:{seat.model}") for seat in recorded.seats)
         seated = config.model_copy(update={"panel": seats})
-        state = _recorded_state(question, recorded, seated)
+        state = recorded_state(question, [(seat.model, seat.answer) for seat in recorded.seats], seated)
         return await self._continue(self._thread(_run_key(arm, question, config)), state, seated)
 
     async def discard(self, arm: str, question: str, config: FusionConfig, *, failed: bool = False) -> None:
@@ -137,48 +134,3 @@ def _run_key(arm: str, question: str, config: FusionConfig) -> str:
 
 def _key(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode(errors="replace")).hexdigest()[:32]
-
-
-def _recorded_state(question: str, recorded: RecordedAnswer, config: FusionConfig) -> dict[str, Any]:
-    """The state that the graph would have before its judge, had its seats said what is recorded."""
-    run_id, seats = uuid.uuid4().hex, list(range(len(recorded.seats)))
-    run = Run(
-        id=run_id,
-        question=question,
-        context="",
-        instructions="",
-        answer_schema=None,
-        from_messages=False,
-        started=time.time(),
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        nonce=secrets.token_hex(6),
-        config=dump_config(config),
-        decided=None,
-    )
-    plan = Plan(strategy="panel", seats=seats, waves=[seats], reason="a recorded panel", bash="none: nobody was asked")
-    records = [
-        SeatRecord(
-            run_id=run_id,
-            wave=1,
-            index=place,
-            seat=config.seat_labels[place],
-            model=seat.model,
-            point="",
-            answered=bool(seat.answer.strip()),
-            truncated=False,
-            content=seat.answer,
-            found=[],
-            tool_calls=0,
-            dropped=0,
-            seconds=0.0,
-            failures=[] if seat.answer.strip() else [_EMPTY | {"model": seat.model}],
-            calls=[],
-            spent=[0.0, 0],
-        )
-        for place, seat in enumerate(recorded.seats)
-    ]
-    return {"run": run, "plan": plan, "wave": 1, "asks": [], "agreed": None, "records": records} | _OPEN
-
-
-_OPEN: dict[str, Any] = {"judgement": None, "synthesis": None, "result": None}
-_EMPTY: Any = {"reason": "empty", "message": "the recording holds no answer", "status_code": None}

@@ -32,14 +32,14 @@ def build_graph(
     checkpointer: Any = None,
     classifier: Classifier | None = None,
 ) -> CompiledStateGraph[FusionState, FusionConfig, FusionInput, FusionOutput]:
-    """The compiled graph; asynchronous only (`ainvoke`, `astream`).
+    """Build the compiled graph; asynchronous only (`ainvoke`, `astream`).
 
     Args:
         config: What a run without a `FusionConfig` as its context uses. `None`: the preset `budget`, where
             `OPENROUTER_API_KEY` is set.
         panel_tools: LangChain tools, or providers' server tools as dicts, that every seat gets besides its own.
         checkpointer: Any LangGraph checkpointer; as a subgraph the graph uses its parent's.
-        classifier: Under `strategy = "auto"` tells of a question what the router would else read from its words: an
+        classifier: Under `strategy = "auto"` classifies a question, which the router would else do by its words: an
             async function that returns `Signals`, or a dict with at least the `domain`. A private question is not
             shown to it.
 

@@ -63,12 +63,12 @@ _HEADING_BYTES = 160
 
 
 def estimate(config: FusionConfig, question: str, *, context: str = "", versus: Iterable[str] = ()) -> Estimate:
-    """The expected and the worst bill of one run. Nothing is asked of anybody.
+    """Return the expected and the worst bill of one run; no model is called.
 
     Args:
         config: The run's configuration.
-        question: What would be asked.
-        context: What is already known.
+        question: The question of the run.
+        context: What is already known about it.
         versus: Models, `"provider:model"`, each priced as if asked alone.
     """
     sizes = _sizes(config, len((question + context).encode(errors="replace")))
@@ -111,7 +111,7 @@ class _Sizes(NamedTuple):
     turns: int
 
 
-def _sizes(config: FusionConfig, asked: int) -> _Sizes:
+def _sizes(config: FusionConfig, question_bytes: int) -> _Sizes:
     tools = config.search is not None or config.documents is not None or config.bash != "off"
     turns = config.max_tool_calls if tools else 0
     hint = render("panelist_tools", calls=turns) if turns else ""
@@ -122,7 +122,7 @@ def _sizes(config: FusionConfig, asked: int) -> _Sizes:
     judge += render("judge_answers", question="", answers="")
     material = render("synthesizer_material", question="", context="", answers="", analysis="")
     writer = render("synthesizer", nonce=_NONCE, today=_DATE, wishes="") + material
-    framed = asked + len("systemhuman")  # each message is framed by its role
+    framed = question_bytes + len("systemhuman")  # each message is framed by its role
     sizes = [len(text.encode()) + framed for text in (system + user, judge, writer)]
     return _Sizes(sizes[0], sizes[1], sizes[2], turns)
 
@@ -150,7 +150,7 @@ def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: CallCount) -> E
 
 
 def _searches(sizes: _Sizes, config: FusionConfig, odds: ExpectedCalls) -> Iterator[EstimateRow]:
-    """A row a provider that charges for searches; the first of all is asked, and the others where it finds nothing."""
+    """Yield a row for each search provider that charges; those after the first are asked where it finds nothing."""
     if config.search is None:
         return
     wanted = 2 * RESULTS if config.excluded_domains or config.blocked_fragments else RESULTS
@@ -207,7 +207,7 @@ def _synthesizer(sizes: _Sizes, config: FusionConfig, often: CallCount) -> Estim
 
 
 def _turns_of_a_seat(model: str, max_tokens: int | None, sizes: _Sizes, seen: int = 0) -> Amount:
-    """A seat's expected calls: a prompt with `seen` tokens of others that grows by a result a turn, then the answer."""
+    """Return a seat's expected calls: a prompt with `seen` tokens of others that grows by a result a turn."""
     prompt = seen + (sizes.seat + (TOOLS_BYTES if sizes.turns else 0)) // BYTES_A_TOKEN
     grown = RESULT_TOKENS + TURN_TOKENS
     turns = [_priced_amount(model, prompt + turn * grown, TURN_TOKENS) for turn in range(sizes.turns)]
@@ -217,7 +217,7 @@ def _turns_of_a_seat(model: str, max_tokens: int | None, sizes: _Sizes, seen: in
 
 
 def _reserved_amount(stage: StageName, panelist: Panelist, prompts: Sequence[int]) -> Amount:
-    """What a ledger without a limit reserves for these prompts, sent to every model of `panelist`."""
+    """Return what a ledger without a limit reserves for these prompts, sent to every model of `panelist`."""
     budget = StageBudget(Ledger(usd=math.inf, tokens=None), stage)
     held = [
         budget.reserve_unpersisted(name, size, panelist.max_tokens) for name in _models(panelist) for size in prompts
@@ -244,7 +244,7 @@ def _at_most(tokens: int, max_tokens: int | None) -> int:
 
 
 def _answer_bytes(panelist: Panelist) -> int:
-    """What the longest answer that a limit lets `panelist` give becomes in a later prompt."""
+    """Return the bytes that the longest answer of `panelist` under a limit becomes in a later prompt."""
     longest = (
         StageBudget(Ledger(usd=math.inf, tokens=None), "panelist")
         .reserve_unpersisted(panelist.model_name, 0, panelist.max_tokens)

@@ -1,4 +1,4 @@
-"""What a run is asked: a question, or messages that hold one."""
+"""`RunInput`: what the caller asks of a run, read from a question or from messages that hold one."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ class RunInput(NamedTuple):
 
     @property
     def needs_synthesizer(self) -> bool:
-        """Whether only a synthesizer can give the answer its form: no seat is told of it."""
+        """Whether only a synthesizer can give the answer its form: no seat sees how it shall be written."""
         return bool(self.instructions or self.answer_schema)
 
     @property

@@ -1,4 +1,4 @@
-"""Deadlines, ledgers and the quorum gate of a run's stages.
+"""Limits of a run's stages: deadlines, ledgers and the quorum gate.
 
 Every seat is a graph branch of its own, so the seats of one wave find their common gate by a key that is the
 same for all of them and for no other wave.
@@ -23,25 +23,25 @@ _FIRST_PART = 0.7
 
 
 def stage_deadline(config: FusionConfig, stage: StageName, worked: float) -> float:
-    """When a stage that begins now must end, on `time.monotonic`'s clock.
+    """Return when a stage that begins now must end, on `time.monotonic`'s clock.
 
     Counted is time at work, not since the start, so that a run that was paused or resumed keeps what it had left.
 
     Args:
         config: The run's configuration.
-        stage: It may use up to its share of `limits.seconds`.
+        stage: The stage, which may use up to its share of `limits.seconds`.
         worked: Seconds that earlier stages took.
     """
     return time.monotonic() + config.limits.seconds * strategy_named(config.strategy).shares[stage] - worked
 
 
 def wave_seconds(config: FusionConfig, worked: float, later_waves: int) -> float:
-    """How long a wave may work, in seconds.
+    """Return how long a wave may work, in seconds.
 
     Args:
         config: The run's configuration.
         worked: Seconds that the run has worked.
-        later_waves: How many waves may come after it; they are left their part.
+        later_waves: How many waves may come after it, for which a part is left.
     """
     left = config.limits.seconds * strategy_named(config.strategy).shares["panelist"] - worked
     part = left if later_waves <= 0 else left * _FIRST_PART
@@ -49,7 +49,7 @@ def wave_seconds(config: FusionConfig, worked: float, later_waves: int) -> float
 
 
 def share_of_deadline(deadline: float, models: int) -> float:
-    """When the first of `models` that are left to try must be done, so that a silent one leaves time for the next.
+    """Return when the first of `models` left to try must be done, so that a silent one leaves time for the next.
 
     It gets most of the time: a strong model that thinks long is more common than a silent one.
     """
@@ -58,20 +58,20 @@ def share_of_deadline(deadline: float, models: int) -> float:
 
 
 def elapsed_work(records: Sequence[SeatRecord], judgement: StageRecord | None = None) -> float:
-    """What a run's stages took so far: its waves one after the other, the seats of each side by side."""
+    """Return the seconds that a run's stages took: its waves one after the other, the seats of each side by side."""
     waves = {record["wave"] for record in records}
     panel = sum(max(r["seconds"] for r in records if r["wave"] == wave) for wave in waves)
     return panel + (judgement["seconds"] if judgement else 0.0)
 
 
 def spent_so_far(records: Sequence[SeatRecord], judgement: StageRecord | None = None) -> Spent:
-    """Dollars and tokens that a run's stages spent, or may have spent."""
+    """Return the dollars and tokens that a run's stages spent, or may have spent."""
     earlier = [*(record["spent"] for record in records), *([judgement["spent"]] if judgement else [])]
     return sum((Spent(usd, int(tokens)) for usd, tokens in earlier), Spent())
 
 
 def run_ledger(config: FusionConfig, spent: Spent) -> Ledger:
-    """The run's limits with what is spent taken off, inside what its session leaves."""
+    """Return the run's limits with what is spent taken off, inside what its session leaves."""
     return Ledger(
         usd=config.limits.usd,
         tokens=config.limits.tokens,
@@ -82,7 +82,7 @@ def run_ledger(config: FusionConfig, spent: Spent) -> Ledger:
 
 
 def session_ledger() -> Ledger | None:
-    """That of the session which the run at work is part of, if any."""
+    """Return the ledger of the session that the current run is part of, `None` where there is none."""
     session: Session | None = get_config().get("configurable", {}).get(SESSION_KEY)
     return session.ledger if session else None
 
@@ -105,7 +105,7 @@ class QuorumGate:
         self._closes_at: float | None = None
 
     def record_answer(self, seat: str) -> None:
-        """Count the usable answer of `seat`, once."""
+        """Count the usable answer of `seat`, once; the quorum's last one sets the time to close."""
         self._answered.add(seat)
         if self._quorum is None or len(self._answered) < self._quorum or self._closes_at is not None:
             return
@@ -115,7 +115,7 @@ class QuorumGate:
 
     @asynccontextmanager
     async def admit(self) -> AsyncIterator[None]:
-        """Do a seat's work inside.
+        """Enclose a seat's work.
 
         Raises:
             LateSeatError: The gate closed first; the work was cancelled.
@@ -135,7 +135,7 @@ class QuorumGate:
 
 
 def shared_gate(key: str, *, quorum: int | None, grace_seconds: float) -> QuorumGate:
-    """The gate of `key`, shared by all who hold it; it goes with the last of them."""
+    """Return the gate of `key`, shared by all who hold it; it goes with the last of them."""
     gate = _gates.get(key)
     if gate is None:
         gate = _gates[key] = QuorumGate(quorum=quorum, grace_seconds=grace_seconds)

@@ -1,4 +1,4 @@
-"""Whether a run can work here, checked before anything is paid; no fusion inside a fusion."""
+"""Checks before a run pays for anything: its models and tools work here, and no seat of another run starts it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ _inside_seat: ContextVar[bool] = ContextVar("fusion_inside_seat", default=False)
 
 @contextmanager
 def inside_seat() -> Iterator[None]:
-    """Mark everything that is called inside as a seat's doing."""
+    """Mark everything that is called inside as the work of a seat."""
     token = _inside_seat.set(True)
     try:
         yield
@@ -29,7 +29,7 @@ def forbid_nested_run() -> None:
     """Fail where the caller is a seat of another run.
 
     Raises:
-        RecursionRefused: It is.
+        RecursionRefused: The caller is a seat.
     """
     if _inside_seat.get():
         raise RecursionRefused(
@@ -38,15 +38,15 @@ def forbid_nested_run() -> None:
 
 
 async def check_run(config: FusionConfig, panel_tools: Sequence[Any], *, needs_synthesizer: bool = False) -> str:
-    """Whether everything that a run needs can work here, before anything is paid for.
+    """Check that everything that a run needs can work here, before anything is paid for.
 
     Args:
-        config: What the run uses.
+        config: The run's configuration.
         panel_tools: The caller's own tools.
         needs_synthesizer: Whether a synthesizer is needed even where one seat is asked alone.
 
     Returns:
-        What the shell is.
+        The state of the seats' shell: `sandbox`, `off`, or `none` with the reason.
 
     Raises:
         ConfigError: A model or tool cannot work.

@@ -1,4 +1,6 @@
-"""Callback handlers and a LangSmith client without content, event by event.
+"""Callback handlers and a LangSmith client that are told what ran, and never what was said.
+
+Parts: what is left of values and events, the client of a tracer, the handlers.
 
 A handler is replaced by one of a subclass of its own class that shares its state: to LangChain, which asks for classes
 before it adds the tracers that the environment enables, it is the handler itself. Events that are nothing but text, and
@@ -22,22 +24,22 @@ _NAMES = frozenset(
     {"_type", "finish_reason", "id", "model", "model_name", "model_provider", "service_tier", "stop_reason"}
 )
 """Keys of what a provider tells about a call whose texts say what ran, not what was said."""
-_TOLD = frozenset({"invocation_params", "options"})
+_SETTINGS = frozenset({"invocation_params", "options"})
 _WHOLE = frozenset({"run_id", "parent_run_id", "tags", "metadata", "name", "run_type", "tool_call_id"})
 """An event's arguments that hold no content; what a caller writes into tags and metadata is his to choose."""
 
 
 def redact_argument(key: str, value: Any) -> Any:
-    """What is left of an event's named argument."""
+    """Return what is left of an event's named argument."""
     if key in _WHOLE or value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, LLMResult):
         return _reply(value)
-    return _redact_value(value) if key in _TOLD else None
+    return _redact_value(value) if key in _SETTINGS else None
 
 
 def _redact_value(value: Any, key: str = "") -> Any:
-    """Numbers, switches and known names, at any depth; `None` in place of all else."""
+    """Return numbers, switches and known names, at any depth; `None` in place of all else."""
     if isinstance(value, dict):
         return {name: _redact_value(value, name) for name, value in value.items()}
     if value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and key in _NAMES):
@@ -46,7 +48,7 @@ def _redact_value(value: Any, key: str = "") -> Any:
 
 
 def class_name_only(serialized: Any) -> Any:
-    """What kind of object runs, not how it was made: its arguments may hold prompts."""
+    """Return what kind of object runs, not how it was made: its arguments may hold prompts."""
     return {key: serialized[key] for key in ("lc", "type", "id", "name") if key in serialized} if serialized else None
 
 
@@ -55,26 +57,26 @@ def _prompts(batches: list[list[Any]]) -> list[list[ChatMessage]]:
 
 
 def _reply(result: LLMResult) -> LLMResult:
-    said = [[_generation(document) for document in batch] for batch in result.generations]
-    return LLMResult(generations=said, llm_output=_redact_value(result.llm_output))
+    generations = [[_generation(generation) for generation in batch] for batch in result.generations]
+    return LLMResult(generations=generations, llm_output=_redact_value(result.llm_output))
 
 
 def _generation(generation: Any) -> Generation:
     info = _redact_value(generation.generation_info)
     if not isinstance(generation, ChatGeneration):
         return Generation(text="", generation_info=info)
-    usage, told = (
+    usage, metadata = (
         getattr(generation.message, "usage_metadata", None),
         _redact_value(generation.message.response_metadata),
     )
     return ChatGeneration(
-        message=AIMessage("", id=generation.message.id, usage_metadata=usage, response_metadata=told),
+        message=AIMessage("", id=generation.message.id, usage_metadata=usage, response_metadata=metadata),
         generation_info=info,
     )
 
 
 def _error_without_text(error: BaseException) -> BaseException:
-    """An error of the same name; its text may quote a prompt or an answer, and its traceback the texts at hand."""
+    """Return an error of the same name; the text may quote a prompt or an answer, and the traceback holds both."""
     of_that_name: type[Exception] = type(type(error).__name__, (Exception,), {})
     return of_that_name("its text is withheld")
 
@@ -103,7 +105,7 @@ ARGUMENTS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "on_retriever_end": (lambda _documents: [],),
     "on_retriever_error": (_error_without_text,),
 }
-"""The events that a content-free handler is told of, and what is left of their own arguments, in their order."""
+"""The events that reach a content-free handler, and what is left of their own arguments, in their order."""
 
 
 _LEFT: dict[str, Any] = {
@@ -127,12 +129,12 @@ class RedactingClient:
         return getattr(self._client, name)
 
     def create_run(self, name: str, inputs: Any, run_type: Any, **more: Any) -> None:
-        """As the client's."""
+        """Send a run without its inputs."""
         del inputs
         self._client.create_run(name, {}, run_type, **_redact_fields(more))
 
     def update_run(self, run_id: Any, **more: Any) -> None:
-        """As the client's."""
+        """Send a run's end without its contents."""
         self._client.update_run(run_id, **_redact_fields(more))
 
 
@@ -140,30 +142,30 @@ class RedactingClientAttribute:
     """A tracer's `client`, content-free to whoever asks for it."""
 
     def __get__(self, tracer: Any, _owner: Any = None) -> Any:
-        """The tracer's own client, behind one that holds back."""
+        """Return the tracer's own client, behind one that holds back."""
         return self if tracer is None else RedactingClient(vars(tracer)["client"])
 
     def __set__(self, tracer: Any, client: Any) -> None:
-        """Take a client, be it one of ours already."""
+        """Set the tracer's client, unwrapped where it is a redacting one."""
         vars(tracer)["client"] = vars(client).get("_client", client) if isinstance(client, RedactingClient) else client
 
 
 def with_cost(on_llm_end: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-    """A tracer's `_on_llm_end` that writes the call's cost where the client leaves it, beside the count of tokens."""
+    """Return a tracer's `_on_llm_end` that adds the call's cost to the run, which LangSmith does not know."""
 
     @wraps(on_llm_end)
-    def told(self: Any, run: Any) -> None:
-        said = [
-            document["message"]["kwargs"]
+    def with_metadata(self: Any, run: Any) -> None:
+        messages = [
+            generation["message"]["kwargs"]
             for batch in run.outputs["generations"]
-            for document in batch
-            if "message" in document
+            for generation in batch
+            if "message" in generation
         ]
-        costs = [message.get("response_metadata", {}).get("cost_usd") for message in said]
+        costs = [message.get("response_metadata", {}).get("cost_usd") for message in messages]
         run.extra.setdefault("metadata", {})["cost_usd"] = costs[0] if costs else None
         on_llm_end(self, run)
 
-    return told
+    return with_metadata
 
 
 def _redact_fields(fields: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +173,7 @@ def _redact_fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def redact_callbacks(callbacks: Callbacks) -> CallbackManager:
-    """`callbacks`, and the handlers that the environment enables, content-free.
+    """Return `callbacks`, and the handlers that the environment enables, content-free.
 
     Handlers of a caller's own stream stay as they are, and so do those of context variables, such as `collect_runs()`:
     who opens one around a run reads it himself.
@@ -186,7 +188,7 @@ def redact_callbacks(callbacks: Callbacks) -> CallbackManager:
 
 
 def _caller_trace() -> list[Any]:
-    """The handlers in context variables, which LangChain adds again wherever it does not find these very objects."""
+    """Return the handlers in context variables: LangChain adds them again where it does not find these very objects."""
     from langchain_core.tracers.context import _configure_hooks
 
     return [variable.get() for variable, _, handler_class, _ in _configure_hooks if handler_class is None]
@@ -220,19 +222,19 @@ def _mute_class(cls: Any) -> Any:
 
 
 def _redacting_hook(event: str, hook: Callable[..., Any]) -> Callable[..., Any]:
-    """The event's `hook`, called with what `ARGUMENTS` leaves; nothing for events that are not there."""
+    """Return the event's `hook`, called with what `ARGUMENTS` leaves; nothing for events that are not there."""
     cleaners = ARGUMENTS.get(event)
 
     @wraps(hook)
-    def called(self: Any, *given: Any, **more: Any) -> Any:
+    def redacted(self: Any, *arguments: Any, **named: Any) -> Any:
         if cleaners is None:
             return None
-        kept = [clean(value) for clean, value in zip(cleaners, given, strict=False)]
-        return hook(self, *kept, **{key: redact_argument(key, value) for key, value in more.items()})
+        kept = [clean(value) for clean, value in zip(cleaners, arguments, strict=False)]
+        return hook(self, *kept, **{key: redact_argument(key, value) for key, value in named.items()})
 
     @wraps(hook)
-    async def awaited(self: Any, *given: Any, **more: Any) -> Any:
-        pending = called(self, *given, **more)
+    async def redacted_async(self: Any, *arguments: Any, **named: Any) -> Any:
+        pending = redacted(self, *arguments, **named)
         return pending if pending is None else await pending
 
-    return awaited if iscoroutinefunction(hook) else called
+    return redacted_async if iscoroutinefunction(hook) else redacted

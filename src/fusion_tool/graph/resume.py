@@ -1,10 +1,10 @@
-"""What a step of the graph had done before its process died, as its checkpointer knows it.
+"""`PriorAttempts`: what a step of the graph had done before its process died, as its checkpointer knows it.
 
 LangGraph keeps what the finished seats of a broken-off step wrote as the checkpoint's pending writes, and asks only
-the others again. Those find here what the finished ones brought, how often they themselves had begun, and what they
-may have spent: before it works each leaves a mark among the pending writes, and under a limit another one before a call
-that takes it beyond what the last one says. Marks stand under a task's id that no task has, so that LangGraph passes
-them over.
+the others again. Those find here the records of the finished ones, how often they themselves had begun, and what they
+may have spent: before it works each task leaves a mark among the pending writes, and under a limit another one before
+a call that takes it beyond what the last one says. Marks stand under a task's id that no task has, so that LangGraph
+passes them over.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,13 +26,13 @@ _BEGUN, _SPENT = "begun", "spent"
 
 @dataclass(frozen=True)
 class PriorAttempts:
-    """What came before a task.
+    """The earlier attempts at a task of the graph.
 
     Args:
-        records: Those of the step's finished seats.
+        records: Records of the step's finished seats.
         count: How often this task had begun without an end.
-        spent: What it may have spent meanwhile, where there was a limit.
-        persist: Keeps what it has spent and reserved by now.
+        spent: Dollars and tokens that those attempts may have spent; nothing where there was no limit.
+        persist: Stores what the task has spent and reserved by now; `None` without a checkpointer.
     """
 
     records: tuple[SeatRecord, ...] = ()
@@ -41,23 +41,24 @@ class PriorAttempts:
     persist: Callable[[Spent], Awaitable[None]] | None = None
 
     def unknown_calls(self, stage: StageName, model: str, seat: str | None = None) -> list[Call]:
-        """The bill's rows for those beginnings: what they had spent when their process died nobody wrote down."""
+        """Return a row of the bill for each attempt: nobody knows what it had spent when its process died."""
         return [Call(stage=stage, seat=seat, model=model)] * self.count
 
     def stage_budget(self, ledger: Ledger, stage: StageName, part: float = 1.0) -> StageBudget:
-        """The task's tab, on which those beginnings count with what they may have spent at most."""
+        """Return the task's budget, on which those attempts count with what they may have spent at most."""
         return StageBudget(ledger, stage, part, spent=self.spent, persist=self.persist)
 
 
 async def prior_attempts(runtime: Runtime[Any]) -> PriorAttempts:
-    """What came before this task in its step; marks that it has begun.
+    """Read the earlier attempts at this task, and mark that another one has begun.
 
-    Without a checkpointer nothing came before.
+    Without a checkpointer there are none.
     """
     configurable, info = get_config().get("configurable", {}), runtime.execution_info
     checkpointer = configurable.get(_CHECKPOINTER)
     if checkpointer is None or info is None:
         return PriorAttempts()
+    # The last part of the namespace is the task's own; the checkpoint of its step stands one above.
     here = {
         "thread_id": info.thread_id,
         "checkpoint_ns": info.checkpoint_ns.rpartition("|")[0],
@@ -66,6 +67,7 @@ async def prior_attempts(runtime: Runtime[Any]) -> PriorAttempts:
     saved = await checkpointer.aget_tuple({"configurable": here})
     writes = saved.pending_writes if saved and saved.pending_writes else []
     mark = f"{info.task_id}/{_BEGUN}"
+    # Each beginning has a mark of its own, since a second write under the same id would be passed over.
     begun = sum(task_id.startswith(mark) for task_id, _, _ in writes)
     await checkpointer.aput_writes({"configurable": here}, [(_BEGUN, begun)], task_id=f"{mark}/{begun}")
     spent = [value for task_id, _, value in writes if task_id.startswith(f"{info.task_id}/{_SPENT}")]
@@ -78,14 +80,14 @@ async def prior_attempts(runtime: Runtime[Any]) -> PriorAttempts:
 
 
 def _mark_writer(checkpointer: Any, here: dict[str, Any], mark: str) -> Callable[[Spent], Awaitable[None]]:
-    """Writes the sums down, each time they are higher than ever; a mark cannot be replaced, so each is a new one."""
+    """Return what writes the sums down, each time they are higher than ever."""
     numbers, highest = count(), Spent()
 
-    async def write_down(spent: Spent) -> None:
+    async def persist(spent: Spent) -> None:
         nonlocal highest
         if spent.usd > highest.usd or spent.tokens > highest.tokens:
             highest = Spent(max(spent.usd, highest.usd), max(spent.tokens, highest.tokens))
-            written = [(_SPENT, list(highest))]
+            written = [(_SPENT, list(highest))]  # a mark cannot be replaced, so each is a new one
             await checkpointer.aput_writes({"configurable": here}, written, task_id=f"{mark}/{next(numbers)}")
 
-    return write_down
+    return persist

@@ -1,5 +1,14 @@
-"""The graph's state: plain dicts and lists, so that any checkpointer, the Agent Server and Studio take it."""
+"""The graph's state: plain dicts and lists, so that any checkpointer, the Agent Server and Studio take it.
 
+Stored runs hold these keys: they are never renamed. First the parts (`Run`, `Plan`, records), then the state itself and
+what enters and leaves it, then what builds and reads it.
+"""
+
+import secrets
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, NotRequired
 
 from langchain_core.messages import AnyMessage
@@ -8,11 +17,13 @@ from langgraph.graph import add_messages
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.config.serialization import dump_config
 from fusion_tool.grounding.sources import RetrievedSource
 
 
 class Run(TypedDict):
-    """What `route` fixes for the whole run; `from_messages` says whether the question came as a message.
+    """The facts of a run that `route` fixes; `from_messages` says whether the question came as a message.
 
     `instructions` is how the answer shall be written, `answer_schema` the JSON schema that it shall have, if any.
     `started` is Unix time in seconds, `nonce` the token of this run's fences, `config` the configuration as JSON (it
@@ -46,9 +57,9 @@ class Plan(TypedDict):
 
 
 class SeatAssignment(TypedDict):
-    """What one seat is asked in a wave.
+    """The work of one seat in a wave.
 
-    `point` is what it shall look at, empty for the question as a whole; `shown` are the answers that it sees.
+    `point` is what the seat shall look at, empty for the question as a whole; `shown` are the answers that it sees.
     """
 
     seat: int
@@ -66,9 +77,9 @@ class Failure(TypedDict):
 
 
 class SeatRecord(TypedDict):
-    """What became of one seat in one wave.
+    """The outcome of one seat in one wave.
 
-    `index` is its place in the panel, `seat` its label, `point` what it was asked to look at; `answered` says
+    `index` is the seat's place in the panel, `seat` its label, `point` as in its assignment; `answered` says
     whether `content` is usable, `truncated` whether it was cut off at the model's token limit, `unread` whether it
     was written without a look at the sources that there were; `spent` is dollars and tokens that count against the
     limits.
@@ -94,7 +105,7 @@ class SeatRecord(TypedDict):
 
 
 class StageRecord(TypedDict):
-    """What the judge or the synthesizer made: its product, its calls, its seconds, and what was lost.
+    """The outcome of the judge or the synthesizer: its product, its calls, its seconds, and what was lost.
 
     `spent` is dollars and tokens that count against the limits; `output` is the analysis (a dict, still
     with letters for the answers) or the raw text of the answer, `None` where there is none.
@@ -108,7 +119,7 @@ class StageRecord(TypedDict):
 
 
 def merge_records(old: list[SeatRecord], new: list[SeatRecord]) -> list[SeatRecord]:
-    """Records by (run, wave, seat); a later one replaces an earlier one, so that a resumed seat counts once."""
+    """Merge records by (run, wave, seat); a later one replaces an earlier one, so that a resumed seat counts once."""
     merged = {(r["run_id"], r["wave"], r["seat"]): r for r in [*old, *new]}
     return list(merged.values())
 
@@ -135,11 +146,11 @@ class FusionOutput(TypedDict, total=False):
 
 
 class FusionState(TypedDict, total=False):
-    """Everything between `route` and the end.
+    """The state between `route` and the end.
 
     `question`, `context`, `instructions` and `answer_schema` are what came in, gone once `route` has read them, so
-    that a thread's next run never sees them; `run` keeps them. `asks` is what the next wave is asked, `agreed` the
-    key of the answer that stands as it is, where one does.
+    that a thread's next run never sees them; `run` keeps them. `asks` are the next wave's assignments, `agreed` the
+    key of the answer that stands as it is, `None` where none does.
     """
 
     question: Annotated[str, EphemeralValue]
@@ -159,9 +170,9 @@ class FusionState(TypedDict, total=False):
 
 
 class SeatTask(TypedDict):
-    """What one `Send` carries to one seat.
+    """The input of the node `panelist`, one `Send` a seat.
 
-    `ask` is what the seat is asked, `seats` how many share the panel's part of the limits, `seconds` how long the
+    `ask` is the seat's assignment, `seats` how many share the panel's part of the limits, `seconds` how long the
     wave may take, `spent` the dollars and tokens that are gone.
     """
 
@@ -174,11 +185,93 @@ class SeatTask(TypedDict):
 
 
 def answer_key(record: SeatRecord) -> str:
-    """What tells one answer of a run from every other: its seat and, from the second on, its wave."""
+    """Return what tells an answer of a run from every other: its seat and, from the second on, its wave."""
     return record["seat"] if record["wave"] == 1 else f"{record['seat']}/{record['wave']}"
 
 
 def records_of_run(state: FusionState) -> list[SeatRecord]:
-    """This run's records in the panel's order."""
-    mine = [record for record in state["records"] if record["run_id"] == state["run"]["id"]]
-    return sorted(mine, key=lambda record: (record["wave"], record["index"]))
+    """Return this run's records, wave by wave in the panel's order."""
+    # A thread's state still holds the records of its earlier runs until `route` has reset it.
+    records = [record for record in state["records"] if record["run_id"] == state["run"]["id"]]
+    return sorted(records, key=lambda record: (record["wave"], record["index"]))
+
+
+def new_run(  # noqa: PLR0913 - a run has these fields
+    config: FusionConfig,
+    question: str,
+    *,
+    context: str = "",
+    instructions: str = "",
+    answer_schema: dict[str, Any] | None = None,
+    from_messages: bool = False,
+    run_id: str | None = None,
+    decided: FusionConfig | None = None,
+) -> Run:
+    """Begin a run: now, with a nonce of its own.
+
+    Args:
+        config: The configuration that the caller gave.
+        question: What is asked.
+        context: What is already known.
+        instructions: How the answer shall be written.
+        answer_schema: The JSON schema that the answer shall have, `None` for a text.
+        from_messages: Whether the question came as a message.
+        run_id: 32 hexadecimal digits, `None` for a new id.
+        decided: What was made of `config` for this question, `None` where nothing else.
+    """
+    return Run(
+        id=run_id or uuid.uuid4().hex,
+        question=question,
+        context=context,
+        instructions=instructions,
+        answer_schema=answer_schema,
+        from_messages=from_messages,
+        started=time.time(),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        nonce=secrets.token_hex(6),
+        config=dump_config(config),
+        decided=None if decided is None else dump_config(decided),
+    )
+
+
+def recorded_state(question: str, answers: Sequence[tuple[str, str]], config: FusionConfig) -> dict[str, Any]:
+    """Return the state that the graph would have before its judge, had its seats given recorded answers.
+
+    Args:
+        question: What is asked.
+        answers: Each seat's model and answer, in the panel's order; an empty answer is a seat that failed.
+        config: The run's configuration, with a seat for each answer.
+    """
+    run, seats = new_run(config, question), list(range(len(answers)))
+    plan = Plan(strategy="panel", seats=seats, waves=[seats], reason="a recorded panel", bash="none: nobody was asked")
+    records = [
+        _recorded_seat(run["id"], index, config.seat_labels[index], model, answer)
+        for index, (model, answer) in enumerate(answers)
+    ]
+    return {"run": run, "plan": plan, "wave": 1, "asks": [], "agreed": None, "records": records, **NO_OUTCOME}
+
+
+NO_OUTCOME: dict[str, Any] = {"judgement": None, "synthesis": None, "result": None}
+"""The state's outcomes before there are any."""
+
+
+def _recorded_seat(run_id: str, index: int, label: str, model: str, answer: str) -> SeatRecord:
+    empty = Failure(model=model, reason="empty", message="the recording holds no answer", status_code=None)
+    return SeatRecord(
+        run_id=run_id,
+        wave=1,
+        index=index,
+        seat=label,
+        model=model,
+        point="",
+        answered=bool(answer.strip()),
+        truncated=False,
+        content=answer,
+        found=[],
+        tool_calls=0,
+        dropped=0,
+        seconds=0.0,
+        failures=[] if answer.strip() else [empty],
+        calls=[],
+        spent=[0.0, 0],
+    )

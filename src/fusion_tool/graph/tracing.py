@@ -20,20 +20,20 @@ _RUNTIME = "__pregel_runtime"
 
 
 class RedactedGraph(CompiledStateGraph[Any, Any, Any, Any]):
-    """A compiled graph whose context is a `FusionConfig`; `default` is what runs without one use."""
+    """A compiled graph that redacts by its `FusionConfig`; `default` is the configuration of runs without one."""
 
     default: FusionConfig | None
 
     @classmethod
     def of(cls, compiled: CompiledStateGraph[Any, Any, Any, Any], default: FusionConfig | None) -> "RedactedGraph":
-        """`compiled` itself, discreet from now on: LangGraph cannot be told a class to compile to."""
+        """Turn `compiled` itself into one: LangGraph cannot be told a class to compile to."""
         compiled.__class__ = cls
         assert isinstance(compiled, cls)  # noqa: S101 - for the type checker
         compiled.default = default
         return compiled
 
     def copy(self, update: dict[str, Any] | None = None) -> "RedactedGraph":
-        """As LangGraph's."""
+        """Copy as LangGraph does, and stay redacted."""
         return RedactedGraph.of(super().copy(update), self.default)
 
     async def astream(
@@ -44,7 +44,7 @@ class RedactedGraph(CompiledStateGraph[Any, Any, Any, Any]):
         context: Any = None,
         **options: Any,
     ) -> AsyncIterator[Any]:
-        """As LangGraph's, which `ainvoke` and `astream_events` go through too."""
+        """Stream as LangGraph does; `ainvoke` and `astream_events` go through here too."""
         if await self._shows_content(input, config, context):
             parts = super().astream(input, config, context=context, **options)
         else:
@@ -54,7 +54,7 @@ class RedactedGraph(CompiledStateGraph[Any, Any, Any, Any]):
                 yield part
 
     async def _stream_redacted(self, inputs: Any, config: RunnableConfig | None, **options: Any) -> AsyncIterator[Any]:
-        """LangGraph's stream with no other handlers than the content-free ones, wherever it looks for some."""
+        """Stream with no other handlers than the content-free ones, wherever LangGraph looks for some."""
         callbacks = merge_configs(var_child_runnable_config.get(), self.config, config).get("callbacks")
         twin, given = copy(self), RunnableConfig(**{**(config or {}), "callbacks": redact_callbacks(callbacks)})
         twin.config = _without_callbacks(self.config)
@@ -67,7 +67,7 @@ class RedactedGraph(CompiledStateGraph[Any, Any, Any, Any]):
                 part = await anext(stream, _END)
 
     async def _shows_content(self, inputs: Any, config: RunnableConfig | None, context: Any) -> bool:
-        """What the run's configuration says; where a resumed run is given none, the one that it began with."""
+        """Return what the run's configuration says; where a resumed run gets none, the one that it began with."""
         if isinstance(context, dict):  # as Agent Server has it
             return bool(context.get("trace_content", True))
         runtime = ensure_config(config).get("configurable", {}).get(_RUNTIME)
@@ -84,7 +84,7 @@ _END = object()
 
 
 async def _is_confidential(config: FusionConfig, inputs: Any) -> bool:
-    """Whether nothing of the run may be shown: its configuration says so, or the router will find it private."""
+    """Return whether nothing of the run may be shown: its configuration says so, or the router will find it private."""
     if not config.trace_content or config.privacy == "local" or documents_stay_local(config):
         return True
     if config.strategy != "auto":

@@ -6,7 +6,7 @@ from string import Template
 
 
 def render(name: str, **values: object) -> str:
-    """The template `name` (its file without `.md`) with `$placeholders` filled in.
+    """Return the template `name` (its file without `.md`) with `$placeholders` filled in.
 
     Values are inserted as they are: a `$` inside one stays a `$`.
     """
@@ -14,7 +14,7 @@ def render(name: str, **values: object) -> str:
 
 
 def section(title: str, text: str) -> str:
-    """A Markdown section, or nothing where there is no text."""
+    """Return a Markdown section, or nothing where there is no text."""
     return f"# {title}\n\n{text}\n\n" if text else ""
 
 
