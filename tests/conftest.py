@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model is withdrawn or set aside because an earlier test's server had the same name and said so."""
     if "fusion_tool.models.health" in sys.modules:
-        monkeypatch.setattr("fusion_tool.models.health._known", {})
+        monkeypatch.setattr("fusion_tool.models.health._withdrawn", {})
     if "fusion_tool.models.health" in sys.modules:
         from fusion_tool.models import health
         from fusion_tool.models.breaker import Breaker

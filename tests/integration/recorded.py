@@ -224,5 +224,5 @@ def without(gone: str) -> Iterator[FusionConfig]:
     def role(name: str) -> Panelist:
         return Panelist(model=f"ollama:{name}", fallbacks=(f"ollama:{SPARE.get(name, f'spare-{name}')}",))
 
-    with patch.object(factory, "_build", built), patch.dict(health._known, clear=True):
+    with patch.object(factory, "_build", built), patch.dict(health._withdrawn, clear=True):
         yield cascade([role(name) for name in PANEL], judge=role(JUDGE), synthesizer=role(WRITER))

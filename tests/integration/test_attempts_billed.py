@@ -42,7 +42,7 @@ def endpoint(one_authority):
         patch.setenv("OPENROUTER_BASE_URL", server.url)
         patch.setenv("OPENROUTER_API_KEY", KEY)
         patch.setattr(faults, "AsyncRetrying", partial(AsyncRetrying, sleep=at_once))
-        patch.setattr(streaming, "_seen", {})
+        patch.setattr(streaming, "_observations", {})
         yield server
 
 

@@ -31,7 +31,7 @@ def pauses(monkeypatch):
         made.append(seconds)
 
     monkeypatch.setattr(faults, "AsyncRetrying", partial(AsyncRetrying, sleep=at_once))
-    monkeypatch.setattr(health, "_known", {})
+    monkeypatch.setattr(health, "_withdrawn", {})
     return made
 
 

@@ -22,7 +22,7 @@ MILL = "The Alder mill was built in 1861."
 @pytest.fixture(autouse=True)
 def world(provider, monkeypatch):
     """Models, of which the slow one is known to begin at once."""
-    monkeypatch.setattr(streaming, "_seen", {})
+    monkeypatch.setattr(streaming, "_observations", {})
     allowance_for.cache_clear()
     provider.reply(JUDGE, verdict())
     provider.reply(WRITER, MILL)
@@ -82,7 +82,7 @@ async def test_a_model_that_begins_in_time_is_asked_alone(provider):
 
 
 async def test_how_long_a_model_takes_to_begin_is_learned_from_its_calls(provider):
-    streaming._seen.clear()
+    streaming._observations.clear()
     for _ in range(10):
         assert streaming.first_token_p90(SEAT) is None
         await afuse(QUESTION, config(hedge=0.1))

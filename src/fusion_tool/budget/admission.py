@@ -1,4 +1,4 @@
-"""Whether a run can begin at all under its limits, asked before the first call."""
+"""Whether a run can begin at all under its limits, checked before the first call."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
 
 _PROMPT_BYTES = 2000
-"""A seat's own instructions, from above."""
+"""An upper bound of a seat's own instructions."""
 
 
 def check_limits(
@@ -35,7 +35,7 @@ def check_limits(
     """
     own = {"usd": config.limits.usd, "tokens": config.limits.tokens}
     if not config.allow_unpriced:
-        _reject_unpriced(roles, _limits_of_usd(own["usd"], session))
+        _reject_unpriced(roles, _usd_limit_name(own["usd"], session))
     seats = [panelist for field, panelist in roles if field.startswith("panel.")]
     needed = _minimal_spending(config, seats, question, parts)
     for kind, limit in own.items():
@@ -51,6 +51,7 @@ def _minimal_spending(config: FusionConfig, seats: Sequence[Panelist], question:
     size = _PROMPT_BYTES + len(question.encode(errors="replace"))
     if tools and config.max_tool_calls:
         size += TOOLS_BYTES
+    # A seat may spend no more than its own part: the limits have to be so many times what one seat needs.
     needed = {}
     for kind in ("usd", "tokens"):
         least = sorted(
@@ -61,8 +62,8 @@ def _minimal_spending(config: FusionConfig, seats: Sequence[Panelist], question:
     return needed
 
 
-def _limits_of_usd(own: float | None, session: Ledger | None) -> str | None:
-    """Which limit of dollars there is, the run's own first."""
+def _usd_limit_name(own: float | None, session: Ledger | None) -> str | None:
+    """Return the name of the dollar limit that holds, the run's own first; `None` where there is none."""
     if own is not None:
         return "limits.usd"
     return "session_limits.usd" if session and session.remaining("usd") < math.inf else None

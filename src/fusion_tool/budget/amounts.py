@@ -21,7 +21,7 @@ class Amount(BaseModel):
 
     @classmethod
     def total(cls, amounts: Iterable["Amount"]) -> "Amount":
-        """All tokens, and the dollars of the priced; unknown where none is."""
+        """Sum `amounts`: all tokens, and the dollars of those that are priced (`None` where none is)."""
         rows = list(amounts)
         known = [row.usd for row in rows if row.usd is not None]
         return cls(
@@ -31,7 +31,7 @@ class Amount(BaseModel):
         )
 
     def scaled(self, factor: float) -> "Amount":
-        """The same so often; once in three times counts as a third."""
+        """Return the amount of `factor` such calls, which may be a fraction: a call made every third time is 1/3."""
         return Amount(
             input_tokens=round(self.input_tokens * factor),
             output_tokens=round(self.output_tokens * factor),
@@ -39,7 +39,12 @@ class Amount(BaseModel):
         )
 
     def capped(self, limits: Limits, share: float) -> "Amount":
-        """The same; where a limit leaves this share of the run less: that."""
+        """Return the amount, or what the limits leave for this share of a run where that is less.
+
+        Args:
+            limits: The run's limits; those that are `None` cap nothing.
+            share: Part of the run's limits, 0 to 1.
+        """
         room = math.inf if limits.tokens is None else limits.tokens * share
         return Amount(
             input_tokens=int(min(self.input_tokens, room)),
@@ -49,7 +54,7 @@ class Amount(BaseModel):
 
 
 class EstimateRow(BaseModel):
-    """One seat, the judge, the synthesizer, or all searches at a provider: what it is expected to take, and at most."""
+    """What one seat, the judge, the synthesizer, or all searches at a provider are expected to take, and at most."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,7 +66,7 @@ class EstimateRow(BaseModel):
 
 
 class Alternative(BaseModel):
-    """One model asked alone with the same tools; `ratio` is the run's expected dollars over its own.
+    """One model asked alone with the same tools; `ratio` is the run's expected dollars divided by the model's.
 
     Fees of searches are on neither side.
     """
@@ -92,7 +97,7 @@ class Estimate(BaseModel):
 
 
 BYTES_A_TOKEN = 4
-"""Bytes of prompt a token: the common rule of thumb for English."""
+"""Bytes of prompt for each token: the common rule of thumb for English."""
 ANSWER_TOKENS = 2000
 """A seat's answer or the final one. A page and a half of text has about 1,000; reasoning is billed as output too."""
 ANALYSIS_TOKENS = 2000

@@ -1,7 +1,11 @@
 """What a run may still spend: reserved before each call, settled after it, never passed.
 
-A reservation is an upper bound: the prompt's tokens from above, and as many answer tokens as the call is then
+A reservation is an upper bound: an overestimate of the prompt's tokens, and as many answer tokens as the call is then
 allowed to produce. A call whose upper bound does not fit is not made.
+
+- `Ledger`: the limits of a run or a session, and what is spent or reserved of them.
+- `StageBudget`: one seat's or stage's part of a ledger.
+- `minimal_call`, `prompt_tokens`: what a call needs, before there is a ledger.
 """
 
 import math
@@ -14,23 +18,24 @@ from fusion_tool.budget.pricing import cost_of
 from fusion_tool.budget.usage import Call, StageName
 
 MAX_FOLLOW_UPS = 3
-"""Seats that a follow-up may ask once more; their part of the limits is kept back."""
+"""Seats that a follow-up may ask once more; their part of the limits is held back for them."""
 Shares: TypeAlias = Mapping[StageName, float]
-"""How much of a run's seconds, dollars and tokens may be gone when a stage ends."""
+"""How much of a run's seconds, dollars and tokens may be gone when each stage ends, 0 to 1."""
 WHOLE_LIMIT: Shares = {"panelist": 1.0, "judge": 1.0, "synthesizer": 1.0}
 """Every stage may take all that is left."""
 _BYTES_A_TOKEN = 2
-"""Tokenizers need about four bytes of English or three of Chinese a token, two of digits and code: from above."""
+"""Tokenizers take about four bytes of English for a token, three of Chinese, two of digits and code: the fewest,
+so that no prompt has more tokens than are reserved."""
 _ANSWER_TOKENS = 8192
 """What a call may answer at most under a limit, where its model's `max_tokens` does not say."""
 TOOLS_BYTES = 6000
-"""A seat's system message and its tools' schemas, from above."""
+"""An upper bound of a seat's system message and its tools' schemas."""
 _SHORTEST_ANSWER = 256
 """Fewer tokens than this are not worth a call."""
 
 
 class OverBudgetError(Exception):
-    """The call could pass a limit. `kind` is `usd` or `tokens`; `needed` and `remaining` are in its unit."""
+    """A call that could pass a limit. `kind` is `usd` or `tokens`; `needed` and `remaining` are in that unit."""
 
     def __init__(self, kind: str, needed: float, remaining: "Remaining") -> None:
         whose = " for this stage" if remaining.limits == "limits" else ""
@@ -42,7 +47,7 @@ class OverBudgetError(Exception):
 
 @dataclass(frozen=True)
 class Reservation:
-    """One call's reservation: the answer tokens that it may produce (`None`: unlimited), dollars and tokens."""
+    """One call's upper bound: answer tokens (`None`: unlimited), US dollars, tokens of prompt and answer together."""
 
     max_tokens: int | None
     usd: float = 0.0
@@ -50,14 +55,14 @@ class Reservation:
 
 
 class Remaining(NamedTuple):
-    """What is left in dollars or tokens, and by which limits: `limits` or `session_limits`."""
+    """An amount that is left, in dollars or tokens, and the limits that leave it: `limits` or `session_limits`."""
 
     amount: float
     limits: str
 
 
 class Spent(NamedTuple):
-    """Dollars and tokens; where a call's are unknown, what it may have spent at most."""
+    """US dollars and tokens; where a call's are unknown, what it may have spent at most."""
 
     usd: float = 0.0
     tokens: int = 0
@@ -78,9 +83,9 @@ class Ledger:
     Args:
         usd: Limit in US dollars, `None` for none.
         tokens: Limit in tokens, prompts and answers together, `None` for none.
-        shares: What each stage may take; the rest is kept back for later ones.
-        spent: What earlier stages spent.
-        session: The ledger of the session that this one is part of.
+        shares: What each stage may take; the rest is held back for later ones, so that a run that began can finish.
+        spent: What earlier stages spent, `None` for nothing.
+        session: The ledger of the session that this one is part of, `None` for none.
     """
 
     def __init__(
@@ -99,12 +104,13 @@ class Ledger:
         self.is_limited: bool = usd is not None or tokens is not None or (session is not None and session.is_limited)
 
     def _limit_for(self, kind: str, own: float | None) -> Remaining:
-        """The run's own limit, or what the session leaves it where that is less."""
+        """Return the run's own limit, or what the session leaves it where that is less."""
+        # The session has counted what this run's earlier stages spent, too; the limit is the whole run's.
         theirs = self._session.remaining(kind) + getattr(self.spent, kind) if self._session else math.inf
         return Remaining(theirs, "session_limits") if own is None or theirs < own else Remaining(own, "limits")
 
     def remaining(self, kind: str) -> float:
-        """What no call has spent or reserved of a limit, in `usd` or `tokens`; infinite where there is none."""
+        """Return what no call has spent or reserved of the limit of `kind`, `usd` or `tokens`; infinite without one."""
         return self._limits[kind].amount - float(getattr(self.spent, kind))
 
     def reserve(
@@ -113,10 +119,10 @@ class Ledger:
         """Reserve a call.
 
         Args:
-            budget: On which it goes.
+            budget: The stage's budget that pays for it.
             model: `"provider:model"`; an unpriced one counts no dollars (the configuration allowed it).
-            prompt_bytes: Length of everything that is sent, UTF-8.
-            max_tokens: The model's own `max_tokens`.
+            prompt_bytes: Length of everything that is sent, in bytes of UTF-8.
+            max_tokens: The model's own `max_tokens`, `None` where the configuration sets none.
 
         Raises:
             OverBudgetError: It could pass a limit.
@@ -140,7 +146,7 @@ class Ledger:
         return reservation
 
     def reserve_fee(self, budget: "StageBudget", usd: float) -> Reservation:
-        """Reserve `usd` dollars that are no model's.
+        """Reserve a fee of `usd` dollars that is no model's, a search's say.
 
         Raises:
             OverBudgetError: They could pass a limit.
@@ -164,6 +170,8 @@ class Ledger:
         Returns:
             What the call counts for.
         """
+        # Dollars and tokens are settled apart: a provider that reports tokens and has no price keeps its reserved
+        # dollars, and one that reports nothing keeps both. Taking unknown for 0 would let a run pass its limits.
         usd = 0.0 if call is None else call.cost_usd
         known = call is None or None not in (call.input_tokens, call.output_tokens)
         tokens = (call.input_tokens or 0) + (call.output_tokens or 0) if call else 0
@@ -173,7 +181,7 @@ class Ledger:
         return counted
 
     def count(self, spent: Spent) -> None:
-        """Count what was spent before, or elsewhere."""
+        """Count what was spent before this ledger was made, or elsewhere."""
         with self._lock:
             self._add(spent)
 
@@ -183,7 +191,7 @@ class Ledger:
             self._session._add(spent)  # noqa: SLF001 - another ledger's, under the same lock
 
     def _remaining_for(self, budget: "StageBudget", kind: str) -> Remaining:
-        """What a call on `budget` may take: of its stage's share, of its part of that, of what the session leaves."""
+        """Return the least of what is left of the stage's share, of the budget's part of it, and of the session."""
         limit, limits = self._limits[kind]
         share = limit * self._shares[budget.stage]
         left = min(share - getattr(self.spent, kind), share * budget.part - getattr(budget.spent, kind))
@@ -193,14 +201,14 @@ class Ledger:
 
 
 class StageBudget:
-    """One seat's or stage's part of a ledger: draws on the whole, and remembers its own.
+    """One seat's or stage's part of a ledger: it draws on the whole, and remembers what it took itself.
 
     Args:
-        ledger: The run's.
-        stage: Whose share it draws on.
-        part: How much of that share it may take, so that one seat does not spend its neighbours'.
-        spent: What it had spent, or may have, before its process died.
-        persist: Keeps what is spent and reserved where it outlives this process.
+        ledger: The run's ledger.
+        stage: The stage whose share it draws on.
+        part: How much of that share it may take, 0 to 1, so that one seat does not spend its neighbours' part.
+        spent: What it had spent, or may have spent, before its process died; `None` for nothing.
+        persist: Stores what is spent and reserved where it outlives this process; `None` stores nothing.
     """
 
     def __init__(
@@ -213,55 +221,57 @@ class StageBudget:
         persist: Callable[[Spent], Awaitable[None]] | None = None,
     ) -> None:
         self._ledger, self.stage, self.part = ledger, stage, part
-        self._write_down = persist if ledger.is_limited else None
+        self._persist = persist if ledger.is_limited else None
         self.spent = spent or Spent()
         self.is_exhausted = False
         ledger.count(self.spent)
 
     async def reserve(self, model: str, prompt_bytes: int, max_tokens: int | None = None) -> Reservation:
-        """As `Ledger.hold`, and written down before the call is made; `is_exhausted` remembers one that did not fit."""
-        return await self._persist(lambda: self._ledger.reserve(self, model, prompt_bytes, max_tokens))
+        """Reserve as `Ledger.reserve` does, and persist it; `is_exhausted` tells later that a call did not fit."""
+        return await self._persisted(lambda: self._ledger.reserve(self, model, prompt_bytes, max_tokens))
 
     async def reserve_fee(self, usd: float) -> Reservation:
-        """As `Ledger.reserve_fee`, likewise."""
-        return await self._persist(lambda: self._ledger.reserve_fee(self, usd))
+        """Reserve as `Ledger.reserve_fee` does, and persist it."""
+        return await self._persisted(lambda: self._ledger.reserve_fee(self, usd))
 
     def reserve_unpersisted(self, model: str, prompt_bytes: int, max_tokens: int | None = None) -> Reservation:
-        """As `Ledger.hold`, and not written down."""
+        """Reserve as `Ledger.reserve` does, without persisting it, for an estimate say."""
         return self._track(lambda: self._ledger.reserve(self, model, prompt_bytes, max_tokens))
 
     def settle(self, reservation: Reservation, call: Call | None) -> None:
-        """As `Ledger.settle`."""
+        """Settle as `Ledger.settle` does."""
+        # Not persisted: a process that dies now leaves the reservation behind, which is more than was spent, not less.
         self.spent += self._ledger.settle(reservation, call) - Spent(reservation.usd, reservation.tokens)
 
-    def _track(self, reservation: Callable[[], Reservation]) -> Reservation:
+    def _track(self, reserve: Callable[[], Reservation]) -> Reservation:
         try:
-            held = reservation()
+            reservation = reserve()
         except OverBudgetError:
             self.is_exhausted = True
             raise
-        self.spent += Spent(held.usd, held.tokens)
-        return held
+        self.spent += Spent(reservation.usd, reservation.tokens)
+        return reservation
 
-    async def _persist(self, reservation: Callable[[], Reservation]) -> Reservation:
-        held = self._track(reservation)
-        if self._write_down:
+    async def _persisted(self, reserve: Callable[[], Reservation]) -> Reservation:
+        reservation = self._track(reserve)
+        if self._persist:
             try:
-                await self._write_down(self.spent)
+                # Before the call is made: after a crash nobody knows whether it was, and it may have been charged.
+                await self._persist(self.spent)
             except BaseException:
-                self.settle(held, None)  # the call is not made
+                self.settle(reservation, None)  # the call is not made
                 raise
-        return held
+        return reservation
 
 
 def minimal_call(model: str, prompt_bytes: int, max_tokens: int | None = None) -> Spent:
-    """What the shortest call worth making may spend."""
+    """Return what the shortest call worth making may spend; arguments as for `Ledger.reserve`."""
     prompt, answer = prompt_tokens(prompt_bytes), min(max_tokens or _ANSWER_TOKENS, _SHORTEST_ANSWER)
     return Spent(_price(model, prompt, answer), prompt + answer)
 
 
 def prompt_tokens(prompt_bytes: int) -> int:
-    """Tokens of a prompt, from above."""
+    """Return an upper bound of the tokens in a prompt of `prompt_bytes` bytes."""
     return -(-prompt_bytes // _BYTES_A_TOKEN)
 
 
@@ -270,9 +280,10 @@ def _price(model: str, prompt: int, answer: int) -> float:
 
 
 def _longest_answer_within(model: str, prompt: int, max_tokens: int, usd: float) -> int:
-    """The longest answer, within `max_tokens`, for which `usd` suffices; by bisection, since prices have tiers."""
+    """Return the most answer tokens, up to `max_tokens`, that `usd` dollars pay for; below 0 where none."""
     if _price(model, prompt, max_tokens) <= usd:
         return max_tokens
+    # By bisection: above some number of tokens a list charges another price, so that no division gives the answer.
     low, high = -1, max_tokens
     while high - low > 1:
         middle = (low + high) // 2

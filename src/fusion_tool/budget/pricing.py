@@ -22,13 +22,13 @@ _PRICE_LIST_IDS = {
 def cost_of(
     model: str, *, input_tokens: int | None, output_tokens: int | None, cached_tokens: int | None = None
 ) -> tuple[float | None, CostSource]:
-    """What a call costs by the published list.
+    """Return what a call costs by the published list.
 
     Args:
         model: The model as configured, `"provider:model"`.
         input_tokens: Prompt tokens, cached ones included; `None` where the provider did not say.
         output_tokens: Completion tokens; `None` likewise.
-        cached_tokens: How many of the prompt tokens were read from the provider's cache.
+        cached_tokens: How many of the prompt tokens were read from the provider's cache; `None` counts as 0.
 
     Returns:
         US dollars and `"list_price"`, or `None` and `"unpriced"`.
@@ -38,20 +38,20 @@ def cost_of(
         return 0.0, "list_price"
     if input_tokens is None or output_tokens is None or not is_priced(model):
         return None, "unpriced"
-    from genai_prices import Usage, calc_price
+    from genai_prices import Usage, calc_price  # late: importing it takes half a second
 
     cached = min(cached_tokens or 0, input_tokens)  # some providers count cached tokens apart
     tokens = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached)
     try:
         price = calc_price(tokens, model_ref=name, provider_id=_PRICE_LIST_IDS.get(provider, provider))
-    except (LookupError, ValueError):  # counts that cannot be: the answer is paid for, its price unknown
+    except (LookupError, ValueError):  # counts that cannot be: the answer is paid for, but its price is unknown
         return None, "unpriced"
     return float(price.total_price), "list_price"
 
 
 @lru_cache(maxsize=512)
 def is_priced(model: str) -> bool:
-    """Whether the list has a price for `model` (`"provider:model"`)."""
+    """Tell whether the list has a price for `model` (`"provider:model"`)."""
     provider, _, name = model.partition(":")
     if provider in _FREE_PROVIDERS or name.endswith(":free"):
         return True

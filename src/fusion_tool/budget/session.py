@@ -15,15 +15,15 @@ from fusion_tool.config.schema import Limits
 from fusion_tool.errors import BudgetExceeded, ConfigError
 
 SESSION_KEY = "fusion_session"
-"""Key of a run's `configurable` under which it finds the `Session` that it is part of."""
+"""Key of a run's `configurable` that holds the `Session` which the run is part of."""
 
 _KINDS = ("usd", "tokens", "seconds")
-_LEAST_SECONDS = 1.0
-"""With less time a run is not worth beginning."""
+_MIN_SECONDS = 1.0
+"""With less time left a run is not worth beginning."""
 
 
 class SessionSpent(NamedTuple):
-    """What a session's runs took: dollars, tokens, and seconds at work, those under way included.
+    """What a session's runs took: US dollars, tokens, and seconds at work, those under way included.
 
     Under a limit an unknown cost counts with what it may be at most; without one it does not count.
     """
@@ -34,43 +34,44 @@ class SessionSpent(NamedTuple):
 
 
 class Session:
-    """What the runs of one session may take together; any thread may run them.
+    """The limits of several runs together; the runs may be in different threads.
 
     Args:
-        limits: Of them only `usd`, `tokens` and `seconds` can hold for several runs, and only where they are given:
-            the default of `Limits.seconds` is one run's.
+        limits: Only `usd`, `tokens` and `seconds` can hold for several runs, and only where they are set: the default
+            of `Limits.seconds` is for one run. `None` sets no limit, and only counts.
 
     Raises:
         ConfigError: `limits` sets what holds for one run alone.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
-        given = limits.model_dump(include=limits.model_fields_set) if limits else {}
-        for field in given:
+        explicit = limits.model_dump(include=limits.model_fields_set) if limits else {}
+        for field in explicit:
             if field not in _KINDS:
                 raise ConfigError("holds for one run; set it under limits", field=f"session_limits.{field}")
-        self.ledger = Ledger(usd=given.get("usd"), tokens=given.get("tokens"))
-        self._limit: float | None = given.get("seconds")
+        self.ledger = Ledger(usd=explicit.get("usd"), tokens=explicit.get("tokens"))
+        self._limit: float | None = explicit.get("seconds")
         self._seconds, self._lock = 0.0, Lock()
 
     @property
     def spent(self) -> SessionSpent:
-        """What the runs so far took."""
+        """What the runs took until now."""
         return SessionSpent(*self.ledger.spent, self._seconds)
 
     @contextmanager
     def run(self, seconds: float) -> Iterator[float]:
-        """Do one run's work inside.
+        """Count the time of one run, which works inside the context.
 
         Args:
-            seconds: How long it may take.
+            seconds: How long the run may take by its own limit.
 
         Yields:
-            How long it may take by what the session leaves.
+            Seconds that it may take: its own limit, or what the session leaves where that is less.
 
         Raises:
             BudgetExceeded: The session's seconds are used up.
         """
+        # Reserved whole at the beginning: two runs at once must not both be promised the session's last minute.
         started, reservation = time.monotonic(), self._reserve(seconds)
         try:
             yield reservation or seconds
@@ -83,8 +84,8 @@ class Session:
             return 0.0
         with self._lock:
             left = self._limit - self._seconds
-            if left < _LEAST_SECONDS:
-                raise BudgetExceeded("seconds", _LEAST_SECONDS, max(left, 0.0), limits="session_limits")
+            if left < _MIN_SECONDS:
+                raise BudgetExceeded("seconds", _MIN_SECONDS, max(left, 0.0), limits="session_limits")
             reservation = min(seconds, left)
             self._seconds += reservation
         return reservation

@@ -1,7 +1,7 @@
-"""The bill: one row a model call or paid search, and their sum. Unknown is `None`, never 0.
+"""The bill: one row for each model call or paid search, and their sum. Unknown is `None`, never 0.
 
-So is what cannot be: providers, and rows of older versions, hold negative, infinite and boolean figures, which would
-free a limit or break the JSON they are printed in.
+Impossible figures count as unknown: providers, and rows of older versions, report negative, infinite and boolean ones,
+which would free a limit or break the JSON they are printed in.
 """
 
 from collections.abc import Iterable
@@ -17,29 +17,30 @@ StageName: TypeAlias = Literal["panelist", "judge", "synthesizer"]
 
 _SEARCH = "search:"
 _MOST_TOKENS = 2**53
-"""Where JSON's readers no longer agree on what a number is; nothing has so many tokens, or costs so much."""
+"""Above this, JSON readers no longer agree on an integer; no call has so many tokens."""
 _MOST_USD = 1e9
+"""No call costs so much."""
 
 
-def believe_count(told: Any) -> int | None:
-    """The count that `told` is, a number or one as a string; `None` where it can be none."""
-    number = _number(told, _MOST_TOKENS)
+def believe_count(figure: Any) -> int | None:
+    """Return a provider's figure, a number or one as a string, as a count; `None` where it cannot be one."""
+    number = _number(figure, _MOST_TOKENS)
     return int(number) if number is not None and number == int(number) else None
 
 
-def believe_usd(told: Any) -> float | None:
-    """The US dollars that `told` are, a number or one as a string; `None` where they can be none."""
-    return _number(told, _MOST_USD)
+def believe_usd(figure: Any) -> float | None:
+    """Return a provider's figure, a number or one as a string, as US dollars; `None` where it cannot be."""
+    return _number(figure, _MOST_USD)
 
 
-def _number(told: Any, most: float) -> float | None:
-    if isinstance(told, bool) or not isinstance(told, int | float | str):
+def _number(figure: Any, most: float) -> float | None:
+    if isinstance(figure, bool) or not isinstance(figure, int | float | str):  # in Python, `True` is an int
         return None
     try:
-        number = float(told)
+        number = float(figure)
     except (ValueError, OverflowError):
         return None
-    return abs(number) if 0 <= number <= most else None  # -0.0 is 0
+    return abs(number) if 0 <= number <= most else None  # `abs` makes -0.0, which would be printed with its sign, 0.0
 
 
 Count: TypeAlias = Annotated[int | None, BeforeValidator(believe_count)]
@@ -47,12 +48,12 @@ Usd: TypeAlias = Annotated[float | None, BeforeValidator(believe_usd)]
 
 
 def search_name(provider: str) -> str:
-    """The name under which searches at `provider` stand where models have theirs."""
+    """Return what stands in place of a model's name for searches at `provider`."""
     return f"{_SEARCH}{provider}"
 
 
 def is_search(model: str) -> bool:
-    """Whether `model` is no model but a search, which has no tokens."""
+    """Tell whether `model` stands for a search, which has no tokens, rather than for a model."""
     return model.startswith(_SEARCH)
 
 
@@ -81,19 +82,25 @@ class Call(BaseModel):
 
     @classmethod
     def for_search(cls, provider: str, seat: str | None) -> "Call":
-        """The row of a search that is under way: what it costs is not known yet."""
+        """Return the row of a search that is under way: its cost is not known yet."""
         return cls(stage="panelist", seat=seat, model=search_name(provider))
 
     def with_cost(self, reported: float | None, listed: float | None) -> "Call":
-        """The same with its cost: what the provider told, else what its list says, else unknown."""
+        """Return the row with its cost: the provider's own figure, else the list's, else unknown.
+
+        Args:
+            reported: US dollars by the provider's reply, `None` where it gave none.
+            listed: US dollars by the price list, `None` where it has none.
+        """
+        # `model_validate`, not `model_copy`: a listed `None` must turn the source into "unpriced".
         cost, source = (listed, "list_price") if believe_usd(reported) is None else (reported, "provider")
         return Call.model_validate({**self.model_dump(), "cost_usd": cost, "cost_source": source})
 
 
 class Usage(BaseModel):
-    """All calls of a run and their sums.
+    """The calls of a run and their sums.
 
-    `cost_usd` sums the priced calls and is `None` where none is priced; `unpriced_calls` says how many the
+    `cost_usd` (US dollars) sums the priced calls and is `None` where none is priced; `unpriced_calls` says how many the
     sum leaves out. The token sums follow the same rule.
     """
 
@@ -107,7 +114,7 @@ class Usage(BaseModel):
 
     @classmethod
     def of(cls, calls: Iterable[Call]) -> "Usage":
-        """The bill over `calls`, in the order given."""
+        """Return the bill over `calls`, in their order."""
         rows = list(calls)
         return cls(
             calls=rows,

@@ -19,24 +19,24 @@ from fusion_tool.models.outcomes import COUNTED_FAILURES, Outcome
 State: TypeAlias = Literal["closed", "open", "half_open"]
 
 FAILURES = 3
-"""In a row; each of them has been through the retries of one call."""
+"""Failures in a row that open the breaker; each of them has been through the retries of one call."""
 COOLING_SECONDS, LONGEST_SECONDS = 30.0, 300.0
 """How long a model is set aside at first, and at most: each failed trial doubles it."""
 MEMORY_SECONDS = 600.0
-"""A model that was not seen failing for so long starts afresh."""
+"""A model that has not failed for so long starts afresh."""
 TRIAL_SECONDS = 60.0
-"""How long a trial keeps others from trying, where nothing is heard of it."""
+"""How long a trial keeps other callers from trying, where its outcome never comes."""
 
 
 @dataclass(frozen=True)
 class BreakerStatus:
-    """What the breaker makes of a model.
+    """A model's state in the breaker.
 
     Args:
         state: `closed` is in use, `open` set aside, `half_open` due for one call.
-        failures: How many there were in a row.
-        reason: The last one's.
-        until: Unix time until which it is set aside, `None` where it is not.
+        failures: Failures in a row until now.
+        reason: Why the last of them failed, `None` where there is none.
+        until: Unix time until which the model is set aside, `None` where it never was.
     """
 
     state: State = "closed"
@@ -47,7 +47,7 @@ class BreakerStatus:
 
 @dataclass
 class _FailureStreak:
-    """Failures in a row; `trial` is when a trial began that has not ended."""
+    """Failures in a row of one model; `trial` is the Unix time at which a trial began that has not ended."""
 
     failures: int = 0
     last: float = 0.0
@@ -58,10 +58,10 @@ class _FailureStreak:
 
 
 class Breaker:
-    """One for many models and threads. A look takes microseconds.
+    """The circuit breakers of any number of models, shared by threads; a look takes microseconds.
 
     Args:
-        clock: Unix time in seconds.
+        clock: Gives Unix time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -70,12 +70,12 @@ class Breaker:
         self._lock = threading.Lock()
 
     def record(self, model: str, reason: Reason | None, at: float | None = None) -> None:
-        """Take in how a call ended.
+        """Record how a call ended.
 
         Args:
-            model: Whose.
+            model: The called model's health key.
             reason: Why it gave nothing usable, `None` where it answered.
-            at: When, Unix time; by default now.
+            at: Unix time at which it ended, `None` for now.
         """
         at = self._clock() if at is None else at
         with self._lock:
@@ -84,19 +84,20 @@ class Breaker:
             elif reason in COUNTED_FAILURES:
                 self._record_failure(model, reason, at)
             elif (streak := self._streaks.get(model)) is not None:
-                streak.trial = None  # it proved nothing; the next call may be another
+                streak.trial = None  # the trial was broken off and proved nothing: the next caller may try
 
     def replay(self, outcomes: Iterable[Outcome]) -> None:
-        """Take in what was recorded, in the order of time, of models of which nothing is known here yet."""
+        """Record `outcomes`, ordered by time, of the models of which nothing is known here yet."""
         now = self._clock()
         with self._lock:
+            # What this process saw itself is newer than what it reads, and may be in there a second time.
             known = frozenset(self._streaks)
         for outcome in outcomes:
             if outcome.model not in known and now - MEMORY_SECONDS <= outcome.at <= now:
                 self.record(outcome.model, outcome.reason, outcome.at)
 
     def allows(self, model: str) -> bool:
-        """Whether `model` should be called now. Where that is a trial, it is the caller's, and nobody else's."""
+        """Tell whether `model` should be called now; where that is a trial, only this caller is told yes."""
         with self._lock:
             status = self._status(model)
             if status.state == "half_open":
@@ -104,12 +105,12 @@ class Breaker:
         return status.state != "open"
 
     def status(self, model: str) -> BreakerStatus:
-        """What is known of `model` now."""
+        """Return the state of `model` now."""
         with self._lock:
             return self._status(model)
 
     def unavailable(self) -> frozenset[str]:
-        """The models that are set aside now."""
+        """Return the models that are set aside now."""
         with self._lock:
             return frozenset(model for model in self._streaks if self._status(model).state == "open")
 
@@ -119,8 +120,10 @@ class Breaker:
             streak = self._streaks[model] = _FailureStreak()
         streak.failures += 1
         streak.last, streak.reason = max(at, streak.last), reason
+        # A model that is set aside may still be called for want of others: failing then says nothing new, and must not
+        # prolong its time. Only a failure after that time, a trial's, doubles it.
         tripped = streak.failures >= FAILURES if streak.until is None else at >= streak.until
-        if tripped:  # a failure of one that is set aside, tried for want of others, says nothing new
+        if tripped:
             streak.until = at + min(COOLING_SECONDS * 2**streak.openings, LONGEST_SECONDS)
             streak.openings, streak.trial = streak.openings + 1, None
 

@@ -1,4 +1,4 @@
-"""One call of one model: sent with retries, timed, billed, and told apart from what is no answer."""
+"""One call of one model: reserved, sent with retries, timed, billed, and checked for an answer."""
 
 import asyncio
 import time
@@ -52,10 +52,10 @@ class ModelReply:
     """A usable answer.
 
     Args:
-        text: What it says, without leaked reasoning.
+        text: The answer's text, without leaked reasoning.
         message: The whole message.
         truncated: Whether it was cut off at its token limit.
-        panelist: Who said it.
+        panelist: The panelist that answered.
         first_token: Seconds until its first token, `None` where the call did not stream.
     """
 
@@ -67,7 +67,7 @@ class ModelReply:
 
 
 class ModelCallError(Exception):
-    """A call that gave no usable answer; `model` says whose call it was, where it was one."""
+    """A call that gave no usable answer; `model` is the called one, `None` where no call was made."""
 
     def __init__(self, fault: Fault, model: str | None = None) -> None:
         super().__init__(fault.message)
@@ -87,23 +87,23 @@ async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and wh
     """Ask `model` once.
 
     Args:
-        model: A chat model, with tools or a response format bound where wanted.
+        model: A chat model, with tools or a response format bound where needed.
         messages: The prompt.
         account: Receives a row of the bill for each attempt that is, or may be, charged, whatever becomes of it.
-        deadline: On `time.monotonic`'s clock; the request is cancelled on the wire when it passes.
-        on_delta: Receives the answer as it is written, in which case the call streams.
-        on_first: Told once the first token is here, be it of the answer, its reasoning or a tool call; likewise.
-        extra_bytes: What is sent beside the messages, such as the tools' schemas.
+        deadline: Seconds on `time.monotonic`'s clock; the request is cancelled on the wire when it passes.
+        on_delta: Receives the answer as it is written. The call streams where this or `on_first` is given.
+        on_first: Called at the first token, be it of the answer, its reasoning or a tool call.
+        extra_bytes: Bytes that are sent beside the messages, such as the tools' schemas.
 
     Raises:
-        ModelCallError: Error, time over, refusal, or nothing in it.
+        ModelCallError: The call failed, ran out of time or budget, was refused, or gave an empty answer.
     """
     first = FirstToken(account.panelist, on_first)
     streaming = Streaming(messages, first, on_delta)
 
     def send(max_tokens: int | None) -> Awaitable[AIMessage]:
-        asked = model if max_tokens is None else model.bind(max_tokens=max_tokens)
-        return streaming.attempt(asked) if on_delta or on_first else asked.ainvoke(messages, NO_STREAM)
+        bound = model if max_tokens is None else model.bind(max_tokens=max_tokens)
+        return streaming.attempt(bound) if on_delta or on_first else bound.ainvoke(messages, NO_STREAM)
 
     return await measured_call(
         send,
@@ -138,9 +138,9 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
         ModelCallError: Error, time over, no budget, refusal, or nothing in it.
     """
     started, attempts = time.monotonic(), _Attempts(send, size, account)
-    if known := withdrawn_fault(account.panelist):
-        raise ModelCallError(known, account.model)
-    fault: Fault | None = _CANCELLED
+    if withdrawn := withdrawn_fault(account.panelist):
+        raise ModelCallError(withdrawn, account.model)
+    fault: Fault | None = _CANCELLED  # what `finally` finds where neither a message nor an `Exception` comes
     try:
         async with asyncio.timeout(deadline - started):
             message = await with_retries(attempts.make, deadline=deadline)
@@ -179,8 +179,8 @@ class _Attempts:
         account: As for `measured_call`.
 
     Attributes:
-        begun: How many were made.
-        rows: Those that were, or may have been, charged.
+        begun: Number of attempts that were made.
+        rows: The bill of those that were, or may have been, charged.
     """
 
     def __init__(self, send: Callable[[int | None], Awaitable[AIMessage]], size: int, account: CallContext) -> None:
@@ -190,7 +190,7 @@ class _Attempts:
         self.rows: list[Call] = []
 
     async def make(self) -> AIMessage:
-        """The next one's message.
+        """Make the next attempt, and return its message.
 
         Raises:
             ModelCallError: It could pass a limit; the fault is that of the attempt before, where there was one.
@@ -198,13 +198,13 @@ class _Attempts:
         """
         account = self._account
         try:
-            held = await account.tab.reserve(account.model, self._size, account.panelist.max_tokens)
+            reservation = await account.tab.reserve(account.model, self._size, account.panelist.max_tokens)
         except OverBudgetError as error:
             raise ModelCallError(self._unaffordable(error), account.model) from error
         self.begun += 1
         started, message, self._fault = time.monotonic(), None, _CANCELLED
         try:
-            message = await self._send(held.max_tokens)
+            message = await self._send(reservation.max_tokens)
         except Exception as error:
             self._fault = _fault(error)
             raise
@@ -214,7 +214,7 @@ class _Attempts:
                 row = to_call_row(message, account, time.monotonic() - started)
                 self.rows.append(row)
                 account.rows.append(row)
-            account.tab.settle(held, row)
+            account.tab.settle(reservation, row)
         return message
 
     def _unaffordable(self, error: OverBudgetError) -> Fault:
@@ -228,7 +228,7 @@ def _fault(error: Exception) -> Fault:
 
 
 def prompt_bytes(messages: Sequence[BaseMessage]) -> int:
-    """The prompt's length in bytes, with what frames each message, and the reasoning that goes back with it."""
+    """Return the prompt's length in bytes, with what frames each message, and the reasoning that goes back with it."""
     texts = (
         f"{message.type}{message.content}{getattr(message, 'tool_calls', '')}{replay.wanted_back(message) or ''}"
         for message in messages
@@ -237,7 +237,7 @@ def prompt_bytes(messages: Sequence[BaseMessage]) -> int:
 
 
 def unusable_reason(message: AIMessage) -> Fault | None:
-    """Why `message` is no answer; `None` where it is one (or calls tools)."""
+    """Return why `message` is no answer; `None` where it is one or calls tools."""
     if message.additional_kwargs.get("refusal") or finish_reason(message) in ("content_filter", "refusal"):
         return Fault("refused", "the model refused to answer")
     if finish_reason(message) == "error":
@@ -252,7 +252,13 @@ def unusable_reason(message: AIMessage) -> Fault | None:
 
 
 def to_call_row(message: AIMessage | None, account: CallContext, seconds: float) -> Call:
-    """The call's row: the provider's own cost where it gives one, else the list price, else unpriced."""
+    """Return the call's row of the bill: with the provider's own cost, else the list price, else unpriced.
+
+    Args:
+        message: The reply, `None` where none came: the tokens are unknown then.
+        account: The call's context.
+        seconds: How long the attempt took.
+    """
     row = Call(
         stage=account.stage,
         seat=account.seat,
@@ -270,7 +276,7 @@ def to_call_row(message: AIMessage | None, account: CallContext, seconds: float)
 
 
 def finish_reason(message: AIMessage) -> str | None:
-    """Why the model stopped, in OpenAI's words; Anthropic's `max_tokens` is their `length`."""
+    """Return why the model stopped, in OpenAI's terms: `length` for Anthropic's `max_tokens`, say."""
     meta = message.response_metadata
     reason = meta.get("finish_reason") or meta.get("stop_reason") or meta.get("done_reason")
     return {"max_tokens": "length", "MAX_TOKENS": "length", "SAFETY": "content_filter"}.get(str(reason), reason)

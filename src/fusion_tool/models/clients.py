@@ -1,4 +1,4 @@
-"""One HTTP client an event loop: an asyncio client dies with its loop, so none is shared between two."""
+"""One HTTP client for each event loop: an asyncio client dies with its loop, so two loops cannot share one."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,25 +10,25 @@ from weakref import WeakKeyDictionary
 import httpx2
 
 _CONNECT_SECONDS = 10.0
-"""Only connecting has a timeout here; how long an answer may take is the run's deadline's business."""
+"""Only connecting has a timeout here; how long an answer may take is decided by the run's deadline."""
 _POOL = 32
-"""Connections of one pool. Each request looks at all connections of its pool: with 300 calls in flight, one pool
-for all of them took a third of a run's CPU."""
+"""Connections of one pool. For each request a pool looks at all its connections: with 300 calls in flight, a single
+pool took a third of a run's CPU."""
 _UNKNOWN_FILES = 2048
+"""Taken for the limit of open files where the system tells none."""
 _NO_PROXY = ("localhost", "127.0.0.1", "[::1]")
-"""What this machine serves is not asked for through the environment's proxy: a local run would leave it."""
+"""Hosts that are never reached through the environment's proxy: a local run's data would leave the machine."""
 
-_lifetimes: WeakKeyDictionary[asyncio.AbstractEventLoop, "_LoopResources"] = WeakKeyDictionary()
+_resources: WeakKeyDictionary[asyncio.AbstractEventLoop, "_LoopResources"] = WeakKeyDictionary()
 
 
 class PooledClient(httpx2.AsyncClient):
-    """A client that spreads its requests over as many pools as are needed.
+    """A client that spreads its requests over as many connection pools as are needed.
 
-    The first pool with room takes a request, so that few calls at a time keep using the same warm connections.
     Where every connection is busy, requests wait. Proxies and CAs come from the environment, as in any client.
 
     Args:
-        connections: How many may be open at once, over all pools.
+        connections: Connections that may be open at once, over all pools.
     """
 
     def __init__(self, *, connections: int) -> None:
@@ -45,8 +45,9 @@ class PooledClient(httpx2.AsyncClient):
         self._opened = AsyncExitStack()
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        """As `httpx2.AsyncClient.send`; a streamed response counts as under way until its headers are here."""
+        """Send as `httpx2.AsyncClient.send` does; a streamed response counts as busy until its headers are here."""
         async with self._room:
+            # The first pool with room, not the least busy one: few calls at a time keep the same warm connections.
             pool = next((i for i, busy in enumerate(self._busy) if busy < _POOL), len(self._busy))
             if pool == len(self._busy):
                 self._pools.append(httpx2.AsyncClient(**self._options))
@@ -59,7 +60,7 @@ class PooledClient(httpx2.AsyncClient):
                 self._busy[pool] -= 1
 
     async def aclose(self) -> None:
-        """Close all pools."""
+        """Close all pools and the client."""
         await self._opened.aclose()
         await super().aclose()
 
@@ -69,6 +70,7 @@ class PooledClient(httpx2.AsyncClient):
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
+        # httpx's own `__aexit__` does not call `aclose`, so that the pools have to be closed here, too.
         await self._opened.aclose()
         await super().__aexit__(exc_type, exc_value, traceback)
 
@@ -77,41 +79,43 @@ class _LoopResources:
     """What lives as long as one loop: the client, and the chat models built on it."""
 
     def __init__(self, client: httpx2.AsyncClient, holder: AsyncGenerator[httpx2.AsyncClient]) -> None:
+        # The generator is held, though nobody reads it: collected, it would close the client under its users.
         self.client, self.holder = client, holder
         self.models: dict[Any, Any] = {}
 
 
 async def http_client() -> httpx2.AsyncClient:
-    """The running loop's client. Proxies and CAs come from the environment, as httpx users expect."""
-    return (await _lifetime()).client
+    """Return the running loop's client."""
+    return (await _loop_resources()).client
 
 
 async def model_cache() -> dict[Any, Any]:
-    """The running loop's chat models by what they were built from."""
-    return (await _lifetime()).models
+    """Return the running loop's chat models, by what they were built from."""
+    return (await _loop_resources()).models
 
 
-async def _lifetime() -> _LoopResources:
+async def _loop_resources() -> _LoopResources:
     loop = asyncio.get_running_loop()
-    known = _lifetimes.get(loop)
-    if known is None or known.client.is_closed:
+    resources = _resources.get(loop)
+    if resources is None or resources.client.is_closed:
         holder = _open_client()
-        known = _lifetimes[loop] = _LoopResources(await anext(holder), holder)
-    return known
+        resources = _resources[loop] = _LoopResources(await anext(holder), holder)
+    return resources
 
 
 async def _open_client() -> AsyncGenerator[httpx2.AsyncClient]:
     # An asynchronous generator is closed by its loop's shutdown (`asyncio.run` does that), which is the one
     # moment at which a per-loop client can still be closed cleanly.
-    client = PooledClient(connections=_most_files() // 2)
+    # Half of the files: the other half is for databases, pages that are fetched, and the program around us.
+    client = PooledClient(connections=_max_files() // 2)
     try:
         yield client
     finally:
         await client.aclose()
 
 
-def _most_files() -> int:
-    """How many files, sockets among them, this process may have open."""
+def _max_files() -> int:
+    """Return how many files, sockets among them, this process may have open."""
     try:
         import resource
     except ImportError:  # Windows

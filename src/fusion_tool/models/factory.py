@@ -1,4 +1,4 @@
-"""From a `Panelist` to a chat model."""
+"""From a `Panelist` to a chat model, and whether that can be made at all."""
 
 import asyncio
 import importlib.util
@@ -14,23 +14,24 @@ from fusion_tool.errors import ConfigError
 from fusion_tool.models.clients import http_client, model_cache
 from fusion_tool.models.providers import PROVIDERS, endpoint_for, key_variable, with_model
 
-_OWN = ("ollama", "local")
+_LOCAL_PROVIDERS = ("ollama", "local")
 _NO_KEY = "none"
 """OpenAI's client wants some key; a server without keys ignores it."""
 
 
 async def chat_model(panelist: Panelist) -> BaseChatModel:
-    """The chat model of a panelist; built once an event loop.
+    """Return the chat model of a panelist; it is built once for each event loop.
 
     Raises:
         ConfigError: The provider is unknown, its package is not installed, or its key is missing.
     """
     if not isinstance(panelist.model, str):
-        given: BaseChatModel = panelist.model
-        return given
+        model_object: BaseChatModel = panelist.model
+        return model_object
     cache = await model_cache()
-    same = panelist.model_copy(update={"seat": None, "fallbacks": ()})
-    key = (same, endpoint_for(panelist), os.environ.get(key_variable(panelist) or ""))
+    identity = panelist.model_copy(update={"seat": None, "fallbacks": ()})
+    # With what the environment says now: a key or an address that was changed since must not find the old model.
+    key = (identity, endpoint_for(panelist), os.environ.get(key_variable(panelist) or ""))
     if key not in cache:
         cache[key] = await _build(panelist)
     model: BaseChatModel = cache[key]
@@ -38,10 +39,10 @@ async def chat_model(panelist: Panelist) -> BaseChatModel:
 
 
 def check_models(panelists: Iterable[tuple[str, Panelist]]) -> None:
-    """Fail before any call where a model could not be made.
+    """Check before any call that every model, fallbacks included, can be made.
 
     Args:
-        panelists: Each with the field that names it in an error, such as `"panel.0"`.
+        panelists: Pairs of the field that names the panelist in an error, such as `"panel.0"`, and the panelist.
 
     Raises:
         ConfigError: Unknown provider, package not installed, missing key, local model not installed.
@@ -71,9 +72,9 @@ def _check_package(field: str, provider: str) -> None:
     from langchain.chat_models.base import _BUILTIN_PROVIDERS  # the list that init_chat_model reads
 
     if provider not in _BUILTIN_PROVIDERS:
+        names = sorted({*_LOCAL_PROVIDERS, *PROVIDERS, *_BUILTIN_PROVIDERS})
         raise ConfigError(
-            f"no provider '{provider}'; there are {', '.join(sorted({*_OWN, *PROVIDERS, *_BUILTIN_PROVIDERS}))}, "
-            "and any OpenAI-compatible server by base_url",
+            f"no provider '{provider}'; there are {', '.join(names)}, and any OpenAI-compatible server by base_url",
             field=f"{field}.model",
         )
     package = _BUILTIN_PROVIDERS[provider][0].split(".")[0]
@@ -104,7 +105,7 @@ async def _build(panelist: Panelist) -> BaseChatModel:
 
 
 async def _build_compatible(panelist: Panelist, name: str, *, base_url: str, **extra: Any) -> BaseChatModel:
-    # In a thread: the first import takes a second, which the other seats would wait for.
+    # In a thread: the first import takes a second, for which the loop, and so the other seats, would stand still.
     await asyncio.to_thread(import_module, "fusion_tool.models.openai_compatible")
     from fusion_tool.models.openai_compatible import OpenAICompatibleChat
 
@@ -127,7 +128,7 @@ async def _build_compatible(panelist: Panelist, name: str, *, base_url: str, **e
 async def _build_native(panelist: Panelist, provider: str, name: str) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
-    options = _sampling(panelist) | await asyncio.to_thread(_once, provider)
+    options = _sampling(panelist) | await asyncio.to_thread(_no_retries, provider)
     _check_reasoning(panelist, provider)
     if panelist.reasoning:
         options["reasoning_effort"] = panelist.reasoning
@@ -139,8 +140,8 @@ async def _build_native(panelist: Panelist, provider: str, name: str) -> BaseCha
     return model
 
 
-def _once(provider: str) -> dict[str, int]:
-    """What keeps a provider's package from retrying by itself, past the limits and beside the bill."""
+def _no_retries(provider: str) -> dict[str, int]:
+    """Return the option that keeps a provider's package from retrying by itself, past the limits and the bill."""
     from langchain.chat_models.base import _BUILTIN_PROVIDERS
 
     module, name, _ = _BUILTIN_PROVIDERS[provider]
@@ -155,7 +156,8 @@ def _check_reasoning(panelist: Panelist, provider: str) -> None:
 
 
 def _headers(panelist: Panelist) -> dict[str, str]:
-    # The account is not another provider's business; another fusion server refuses to be a seat of this run.
+    # OpenAI's client would send the environment's organisation and project to any provider. By the depth another
+    # fusion server knows that it is asked to be a seat of this run, and refuses.
     depth = {"Fusion-Depth": "1"} if panelist.base_url else {}
     return {"OpenAI-Organization": "", "OpenAI-Project": ""} | depth
 

@@ -1,7 +1,9 @@
-"""From a provider's exception to one of the closed set of reasons. The one place where this is decided.
+"""From a provider's exception to one of the closed set of reasons, and which failures are tried again.
 
-And what is tried again: transient failures, the provider's Retry-After honoured, else jittered, bounded by a
-deadline.
+- `to_fault`: the one place where an exception gets its reason.
+- `scrub`: keeps secrets out of messages.
+- `with_retries`: transient failures are retried after the provider's Retry-After, else after a jittered wait, as long
+  as the deadline allows.
 """
 
 import os
@@ -69,7 +71,8 @@ _WITHDRAWN = re.compile(
 )
 _FILTERED = re.compile(r"content.?(filter|policy|management)|safety|moderation|flagged", re.IGNORECASE)
 _SECRET = re.compile(r"\b(?:Bearer\s+\S+|(?:sk|pk|rk|gsk|tvly|xai|hf|AIza|key)[-_]?[A-Za-z0-9_\-]{12,})")
-_REFUSALS = frozenset({400, 404, 415, 422, 501})
+_REJECTIONS = frozenset({400, 404, 415, 422, 501})
+"""The statuses with which servers answer a parameter that they do not know."""
 _FIRST_ERROR = 400
 _MESSAGE_LENGTH = 300
 _SHORTEST_KEY = 8
@@ -86,9 +89,9 @@ class Fault:
     """Whether tokens may have been spent: not where the provider answered with an error status at once."""
 
     def rejects(self, *words: str) -> bool:
-        """Whether the endpoint refused a way of asking, named by one of `words`, rather than the question."""
-        said = self.message.lower()
-        return self.status_code in _REFUSALS and any(word in said for word in words)
+        """Tell whether the endpoint rejected a parameter, which one of `words` names, rather than the question."""
+        message = self.message.lower()
+        return self.status_code in _REJECTIONS and any(word in message for word in words)
 
 
 class ProviderReplyError(Exception):
@@ -107,7 +110,7 @@ def to_fault(error: BaseException) -> Fault:
 
 
 def scrub(text: str) -> str:
-    """`text` with every secret of the environment, and anything that looks like a key, replaced."""
+    """Replace every secret of the environment, and anything that looks like a key, in `text`."""
     for name, value in os.environ.items():
         if len(value) >= _SHORTEST_KEY and name.endswith(("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")):
             text = text.replace(value, "[secret]")
@@ -166,7 +169,7 @@ def _one_line(error: BaseException, cause: ErrorCause) -> str:
 
 
 def _never_connected(error: BaseException | None) -> bool:
-    """Whether the request never left: what no provider has seen, none charges for."""
+    """Tell whether the request never left: what no provider has seen, none charges for."""
     while error is not None:
         if {cls.__name__ for cls in type(error).__mro__} & {"ConnectError", "ConnectTimeout"}:
             return True
@@ -176,7 +179,7 @@ def _never_connected(error: BaseException | None) -> bool:
 
 T = TypeVar("T")
 
-_ATTEMPTS = 4
+_MAX_ATTEMPTS = 4
 _TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 _jitter = wait_random_exponential(multiplier=0.5, max=8)
 
@@ -192,28 +195,29 @@ class Again(Exception):  # noqa: N818 - it carries the provider's own error
 
 
 async def with_retries(send: Callable[[], Awaitable[T]], *, deadline: float) -> T:
-    """What `send()` returns, sent again after a transient failure.
+    """Call `send`, and again after a transient failure.
 
     Args:
         send: Makes one attempt.
-        deadline: On `time.monotonic`'s clock; an attempt that could only start after it is not made.
+        deadline: Seconds on `time.monotonic`'s clock; an attempt that could only start after it is not made.
 
     Raises:
-        Exception: The last attempt's own.
+        Exception: What the last attempt raised.
     """
 
-    def spent(state: RetryCallState) -> bool:
-        return state.attempt_number >= _ATTEMPTS or time.monotonic() + state.upcoming_sleep >= deadline
+    def is_over(state: RetryCallState) -> bool:
+        # The wait counts: sleeping through the rest of the deadline would only delay the seat's fallback.
+        return state.attempt_number >= _MAX_ATTEMPTS or time.monotonic() + state.upcoming_sleep >= deadline
 
     async def attempt() -> T:  # tenacity awaits coroutine functions, not whatever returns an awaitable
         return await send()
 
-    retrying = AsyncRetrying(retry=retry_if_exception(_is_transient), wait=_wait, stop=spent, reraise=True)
+    retrying = AsyncRetrying(retry=retry_if_exception(_is_transient), wait=_wait, stop=is_over, reraise=True)
     return await retrying(attempt)
 
 
 def retry_after(error: BaseException | None) -> float | None:
-    """The seconds that the provider asked to wait (RFC 9110, section 10.2.3), `None` where it did not."""
+    """Return the seconds that the provider asks to wait (RFC 9110, section 10.2.3), `None` where it does not."""
     headers: Any = getattr(getattr(error, "response", None), "headers", None)
     value = headers.get("retry-after") if headers else None
     if value is None:
@@ -230,12 +234,13 @@ def retry_after(error: BaseException | None) -> float | None:
 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    asked = 0.0 if isinstance(error, Again) else retry_after(error)
-    return _jitter(state) if asked is None else asked
+    seconds = 0.0 if isinstance(error, Again) else retry_after(error)
+    return _jitter(state) if seconds is None else seconds
 
 
 def _is_transient(error: BaseException) -> bool:
     status = status_of(error)
     if status is not None:
         return status in _TRANSIENT_STATUS
+    # Without a status nothing reached the provider, or its stream broke: LangChain's errors tell which may be repeated.
     return bool(getattr(error, "is_retryable", False))

@@ -28,21 +28,21 @@ from fusion_tool.models.providers import endpoint_for
 
 @dataclass(frozen=True)
 class ModelHealth:
-    """How one model fared. Whether others agreed with it is not in here: a dissenter may be right.
+    """The statistics of one model. Whether others agreed with it is not in here: a dissenter may be right.
 
     Args:
-        model: As `fusion_tool.models.outcomes.health_key` names it.
-        calls: All of them.
-        answered: Those that gave a usable answer.
-        cut: Those that were broken off, being late or no longer needed: neither answered nor failed.
-        failed: The others, by reason.
+        model: Its `fusion_tool.models.outcomes.health_key`.
+        calls: Number of calls.
+        answered: Calls that gave a usable answer.
+        cut: Calls that were broken off, being late or no longer needed: neither answered nor failed.
+        failed: The other calls, by reason.
         first_token_p50: Median seconds until the answer began, where known; `None` where it never is.
-        first_token_p90: The same for the slowest tenth: nine of ten were quicker.
+        first_token_p90: Seconds within which nine of ten answers began; `None` likewise.
         seconds_p50: Median seconds of the answered calls, retries included; `None` without any.
         cost_usd: US dollars of the calls whose cost is known; `None` where none is.
         unpriced: Answered calls that the sum leaves out.
-        input_tokens: Sum of the known ones; `None` where none is.
-        output_tokens: Likewise.
+        input_tokens: Sum of the known prompt tokens; `None` where none is known.
+        output_tokens: Sum of the known answer tokens; `None` likewise.
     """
 
     model: str
@@ -60,13 +60,13 @@ class ModelHealth:
 
     @property
     def answered_share(self) -> float | None:
-        """Answered calls of those that were let finish, 0 to 1; `None` where none was."""
+        """Share (0 to 1) of answered calls among those that were not broken off; `None` without any."""
         finished = self.calls - self.cut
         return self.answered / finished if finished else None
 
 
 def summarize_outcomes(outcomes: Iterable[Outcome]) -> list[ModelHealth]:
-    """One row a model, the most called first."""
+    """Sum up `outcomes` in a row for each model, the most called first."""
     by_model: defaultdict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_model[outcome.model].append(outcome)
@@ -96,7 +96,7 @@ def _row(model: str, calls: Sequence[Outcome]) -> ModelHealth:
 
 
 def quantile(values: Iterable[float], share: float) -> float | None:
-    """The smallest of `values` that `share` of them do not exceed (the nearest rank); `None` of none."""
+    """Return the smallest of `values` that `share` (0 to 1) of them do not exceed, the nearest rank; `None` of none."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
@@ -178,6 +178,7 @@ def record_call(
 
 
 def _sum(values: Sequence[Number | None]) -> Number | None:
+    # One unknown attempt makes the call's sum unknown: as a sum of the others it would be too low, and look exact.
     known = [value for value in values if value is not None]
     return sum(known[1:], known[0]) if known and len(known) == len(values) else None
 
@@ -220,24 +221,24 @@ def statistics(since: datetime) -> list[ModelHealth]:
 atexit.register(_recorder.flush, _EXIT_SECONDS)
 
 
-_SECONDS = 3600.0
-"""A withdrawal may be a provider's mistake; a process that runs for days asks again."""
-_GONE = frozenset({404, 410})
+_WITHDRAWN_SECONDS = 3600.0
+"""A withdrawal may be a provider's mistake: a process that runs for days tries again."""
+_GONE_STATUSES = frozenset({404, 410})
 
-_known: dict[tuple[str | None, str], tuple[float, Fault]] = {}
+_withdrawn: dict[tuple[str | None, str], tuple[float, Fault]] = {}
 
 
 def remember_withdrawn(panelist: Panelist, fault: Fault) -> None:
-    """Note that the panelist's model is gone, if that is what `fault` says."""
-    # OpenRouter answers 404, too, to a way of asking that none of the model's endpoints supports.
-    refused = fault.rejects("tool", "function", "response_format", "parameter")
-    if fault.reason == "model_unavailable" and fault.status_code in _GONE and not refused:
-        _known[endpoint_for(panelist), panelist.model_name] = (time.monotonic(), fault)
+    """Remember that the panelist's model is gone, where that is what `fault` says."""
+    # OpenRouter answers 404, too, to a parameter that none of the model's endpoints supports.
+    is_parameter = fault.rejects("tool", "function", "response_format", "parameter")
+    if fault.reason == "model_unavailable" and fault.status_code in _GONE_STATUSES and not is_parameter:
+        _withdrawn[endpoint_for(panelist), panelist.model_name] = (time.monotonic(), fault)
 
 
 def withdrawn_fault(panelist: Panelist) -> Fault | None:
-    """The fault with which the panelist's model was found gone, within the last hour."""
-    since, fault = _known.get((endpoint_for(panelist), panelist.model_name), (0.0, None))
-    if fault is None or time.monotonic() - since > _SECONDS:
+    """Return the fault that told, within the last hour, that the panelist's model is gone; `None` without one."""
+    since, fault = _withdrawn.get((endpoint_for(panelist), panelist.model_name), (0.0, None))
+    if fault is None or time.monotonic() - since > _WITHDRAWN_SECONDS:
         return None
     return Fault(fault.reason, f"{fault.message} (remembered)", fault.status_code)

@@ -1,4 +1,4 @@
-"""Hedging: where a seat's model is slow to begin, its fallback is asked too, and whoever begins first answers.
+"""Hedging: where a seat's model is slow to begin, its fallback is called, too, and whichever begins first answers.
 
 The first token decides, not the whole answer. What makes a call late is mostly the wait before it begins: a queue, a
 cold start, a silent endpoint; after that an answer comes at its model's own pace. Deciding there, the loser is cut
@@ -23,26 +23,27 @@ from fusion_tool.models.factory import chat_model
 from fusion_tool.models.providers import with_model
 from fusion_tool.models.streaming import first_token_p90
 
-_KEPT = 10.0
+_MAX_SAVED = 10.0
+"""Extra calls that may be saved up."""
 
 OnFirst: TypeAlias = Callable[[], None]
 CallModel: TypeAlias = Callable[[Panelist, OnFirst | None], Coroutine[Any, Any, ModelReply]]
-"""Makes one whole call of a panelist; it streams where there is somebody to tell of its first token."""
+"""Makes one whole call of a panelist; it streams where there is a callback for its first token."""
 
 
 async def hedged_call(
     call_panelist: CallModel, panelist: Panelist, *, share: float | None, tools: bool = False
 ) -> ModelReply:
-    """What `panelist` answers; or its fallback, where it was silent for longer than nine of ten of its calls are.
+    """Call `panelist`, and its fallback where it is silent for longer than nine of ten of its calls are.
 
     Args:
         call_panelist: Makes the calls.
-        panelist: Asked first.
-        share: Extra calls, at most, as a share of the calls that might get one; `None` makes none.
+        panelist: The panelist that is called first.
+        share: Most extra calls, as a share (0 to 1) of the calls that might get one; `None` makes none.
         tools: Whether the fallback must be able to call tools.
 
     Returns:
-        The reply, `ModelReply.panelist` in it. The other call was cancelled, and is on the bill.
+        The reply; `ModelReply.panelist` tells whose it is. The other call was cancelled, and is on the bill.
 
     Raises:
         ModelCallError: The panelist's call failed and the extra one did not begin, or whichever had begun broke off.
@@ -52,6 +53,7 @@ async def hedged_call(
     with allowance_for(share).call() as allowed:
         calls = [_Attempt(partial(call_panelist, panelist))]
         try:
+            # `None`, while few calls are known, waits for the call itself: without a tail there is nothing to hedge.
             await asyncio.wait([calls[0].sign], timeout=first_token_p90(panelist))
             if not calls[0].sign.done():
                 calls.append(_Attempt(partial(_fallback_attempt, call_panelist, panelist, tools, allowed)))
@@ -59,6 +61,7 @@ async def hedged_call(
         finally:
             for call in calls:
                 call.task.cancel()
+            # Waited for, so that the loser's row is on the bill before the reply is returned.
             await asyncio.gather(*(call.task for call in calls), return_exceptions=True)
 
 
@@ -73,7 +76,12 @@ async def _first_to_begin(calls: list["_Attempt"]) -> ModelReply:
 
 
 class _Attempt:
-    """A call under way. Its sign is the call itself once it begins to answer, `None` once it has failed to."""
+    """A call under way.
+
+    Attributes:
+        sign: Resolves to the attempt itself when it begins to answer, to `None` when it fails before.
+        task: The call.
+    """
 
     def __init__(self, make: Callable[[OnFirst], Coroutine[Any, Any, ModelReply]]) -> None:
         self.sign: asyncio.Future[_Attempt | None] = asyncio.get_running_loop().create_future()
@@ -86,7 +94,7 @@ class _Attempt:
 
 
 class _NoExtraCallError(Exception):
-    """There is no fallback to ask, or no allowance for it."""
+    """There is no fallback that could be called, or no allowance for it."""
 
 
 async def _fallback_attempt(
@@ -108,7 +116,7 @@ class HedgeAllowance:
     """Extra calls as a share of calls: each call earns `share` of one.
 
     It begins with none, so that extra calls never exceed their share. Beyond what the calls under way have earned it
-    keeps no more than ten, so that quiet hours do not save up for a storm of extra calls on a provider in trouble.
+    saves no more than ten, so that quiet hours do not add up to a storm of extra calls on a provider in trouble.
 
     Source: gRPC's retry throttling (proposal A6), and Envoy's retry budget, a share of the requests under way.
     """
@@ -121,7 +129,11 @@ class HedgeAllowance:
 
     @contextmanager
     def call(self) -> Iterator[Callable[[], bool]]:
-        """Earn for a call that is made inside; what it gives takes one extra call, or says that there is none."""
+        """Earn for a call that is made inside the context.
+
+        Yields:
+            A function that takes one extra call off the allowance, and tells whether there was one.
+        """
         with self._lock:
             self._under_way += 1
             self._left += self._share
@@ -130,16 +142,16 @@ class HedgeAllowance:
         finally:
             with self._lock:
                 self._under_way -= 1
-                self._left = min(self._left, _KEPT + self._share * self._under_way)
+                self._left = min(self._left, _MAX_SAVED + self._share * self._under_way)
 
     def _take(self) -> bool:
         with self._lock:
-            enough = self._left >= 1
-            self._left -= enough
-            return enough
+            has_one = self._left >= 1
+            self._left -= has_one
+            return has_one
 
 
 @cache
 def allowance_for(share: float) -> HedgeAllowance:
-    """The process's allowance for configurations with this share."""
+    """Return the process's allowance for configurations with this share."""
     return HedgeAllowance(share)

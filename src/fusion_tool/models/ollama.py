@@ -1,4 +1,4 @@
-"""Ollama: where it listens, what it offers, and a panel out of that.
+"""Ollama: its address, its installed models, and a panel made of them.
 
 Protocol: Ollama's API reference, "List local models" (`GET /api/tags`).
 """
@@ -12,22 +12,27 @@ import httpx
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 
-_DEFAULT = "http://127.0.0.1:11434"
-_PANEL = 3
+_DEFAULT_ADDRESS = "http://127.0.0.1:11434"
+_PANEL_SIZE = 3
 _NO_CHAT = re.compile(r"embed|bge-|minilm|rerank|guard", re.IGNORECASE)
 _FAMILY = re.compile(r"[a-z]+")
 
 
 def endpoint() -> str:
-    """Ollama's address, from `OLLAMA_HOST` as Ollama itself reads it: scheme and port may be left out."""
+    """Return Ollama's address, from `OLLAMA_HOST` as Ollama itself reads it: scheme and port may be left out.
+
+    Raises:
+        ConfigError: `OLLAMA_HOST` is no address.
+    """
     host = os.environ.get("OLLAMA_HOST", "").strip().rstrip("/")
     if not host:
-        return _DEFAULT
+        return _DEFAULT_ADDRESS
     parts = urlsplit(host if "://" in host else f"http://{host}")
     try:
         port = parts.port
     except ValueError:
         raise ConfigError(f"OLLAMA_HOST is '{host}', which is no address", field="model") from None
+    # With a scheme Ollama takes the scheme's own port, without one its own.
     usual = {"http": 80, "https": 443} if "://" in host else {}
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     name = "127.0.0.1" if name == "0.0.0.0" else name  # noqa: S104 - where it listens is not where to call it
@@ -35,7 +40,7 @@ def endpoint() -> str:
 
 
 def installed_models() -> list[str]:
-    """The chat models that a running Ollama offers, largest first.
+    """Return the chat models that a running Ollama offers, largest first.
 
     Raises:
         ConfigError: No Ollama answers there.
@@ -49,7 +54,7 @@ def installed_models() -> list[str]:
 
 
 def installed_panel() -> FusionConfig:
-    """A panel of up to three installed models: of different families first, the largest of each.
+    """Make a panel of up to three installed models: of different families first, the largest of each.
 
     Raises:
         ConfigError: No Ollama answers, or it has no chat model.
@@ -57,15 +62,16 @@ def installed_panel() -> FusionConfig:
     models = installed_models()
     if not models:
         raise ConfigError("Ollama has no chat model: install one (ollama pull qwen3:8b)", field="preset")
+    # Models of one family are likely to err alike: a second one adds little.
     families: dict[str, str] = {}
     for model in models:
         families.setdefault(_family(model), model)
     first = list(families.values())
-    chosen = (first + [model for model in models if model not in first])[:_PANEL]
+    chosen = (first + [model for model in models if model not in first])[:_PANEL_SIZE]
     return FusionConfig(panel=tuple(Panelist(model=f"ollama:{model}") for model in chosen))
 
 
 def _family(model: str) -> str:
-    """The leading letters of a model's name: `qwen3:8b` and `qwen2.5:14b` are of one family."""
+    """Return the leading letters of a model's name: `qwen3:8b` and `qwen2.5:14b` are of one family."""
     match = _FAMILY.search(model.rsplit("/", 1)[-1].lower())
     return match[0] if match else model

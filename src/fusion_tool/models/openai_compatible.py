@@ -27,7 +27,7 @@ from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
 from fusion_tool.models.wire.tool_calls import normalize_tool_calls
 
 _EMPTY = {"finish_reason": "stop", "model_provider": "openai"}
-"""How an answer without choices is told on: as one that says nothing."""
+"""The metadata of a reply without choices, which is passed on as an empty answer."""
 _CHUNK = "chunk"
 """Where in a message's metadata its raw chunk stands until the stream's own state has been applied to it."""
 _offer: ContextVar["_Offer | None"] = ContextVar("offer", default=None)
@@ -52,10 +52,10 @@ class OpenAICompatibleChat(ChatOpenAI):
     """A chat model behind any OpenAI-compatible endpoint."""
 
     usage_accounting: bool = False
-    """Ask for OpenRouter's own cost figure; other servers may refuse the field."""
+    """Whether to ask for OpenRouter's own cost figure; other servers may refuse the field."""
 
     openai_proxy: str | None = None
-    """Not read from `OPENAI_PROXY`: the shared client has the environment's proxies already."""
+    """`None`, and not read from `OPENAI_PROXY`: the shared client has the environment's proxies already."""
 
     @model_validator(mode="after")
     def _take_replies_as_they_come(self) -> Self:
@@ -72,7 +72,8 @@ class OpenAICompatibleChat(ChatOpenAI):
 
     @cached_property
     def _endpoint(self) -> str:
-        """Who answers, as replies are marked with it: an address may hold a password, and messages are traced."""
+        """Return the mark of replies of this endpoint."""
+        # A hash: an address may hold a password, and the messages that are marked with it are traced.
         return sha256(f"{self.openai_api_base} {self.model_name}".encode()).hexdigest()[:16]
 
     def _get_request_payload(self, input_: Any, *, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
@@ -97,7 +98,8 @@ class OpenAICompatibleChat(ChatOpenAI):
         return payload | {"messages": [], "extra_body": extra}
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
-        """ChatOpenAI raises on other providers' server tools, `{"type": "openrouter:web_search"}` say."""
+        """Bind tools, other providers' server tools (`{"type": "openrouter:web_search"}`) among them."""
+        # ChatOpenAI raises on those; they are added as they are to what it makes of the others.
         bound: Any = super().bind_tools([tool for tool in tools if not _is_server_tool(tool)], **kwargs)
         native = [tool for tool in tools if _is_server_tool(tool)]
         offered = [*bound.kwargs.get("tools", []), *native]

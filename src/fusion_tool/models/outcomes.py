@@ -1,7 +1,6 @@
-"""How each call of a model went: the row, its SQLite file, and the thread that writes it.
+"""How each call of a model ended: the row, its SQLite file in the user's data folder, and the thread that writes it.
 
-What the model said, and whether others agreed, is not in it. An outcome is noted in microseconds; a thread of its own
-writes it into the file in the user's data folder.
+What the model said, and whether others agreed, is not in it.
 """
 
 import logging
@@ -22,10 +21,10 @@ from fusion_tool.errors import Reason
 COUNTED_FAILURES: frozenset[Reason] = frozenset(
     {"rate_limited", "timeout", "upstream_error", "model_unavailable", "empty"}
 )
-"""The reasons that let expect the next call to fail, too.
+"""The reasons after which the next call is likely to fail, too.
 
-The others are about the question (`refused`, `context_overflow`), the settings (`truncated`), the account (`auth`,
-`budget`: whoever mends his key wants his model back at once), or nobody's doing (`cancelled`, `straggler`).
+The others concern the question (`refused`, `context_overflow`), the settings (`truncated`), the account (`auth`,
+`budget`: whoever corrects the key wants the model back at once), or nobody (`cancelled`, `straggler`).
 """
 
 INTERRUPTED: frozenset[Reason] = frozenset({"cancelled", "straggler"})
@@ -33,17 +32,17 @@ INTERRUPTED: frozenset[Reason] = frozenset({"cancelled", "straggler"})
 
 
 class Outcome(NamedTuple):
-    """One call.
+    """How one call ended.
 
     Args:
-        model: As `health_key` names it.
+        model: The called model's `health_key`.
         reason: Why it gave no usable answer; `None` where it gave one.
         seconds: From its beginning to its end, retries included.
-        first_token_seconds: Until the first piece of the answer, `None` where unknown.
+        first_token_seconds: Seconds until the first piece of the answer, `None` where unknown.
         cost_usd: US dollars, `None` where unknown.
-        input_tokens: Of the prompt, `None` where unknown.
-        output_tokens: Of the answer, likewise.
-        at: When it ended, Unix time.
+        input_tokens: Tokens of the prompt, `None` where unknown.
+        output_tokens: Tokens of the answer, `None` where unknown.
+        at: Unix time at which it ended.
     """
 
     model: str
@@ -57,19 +56,20 @@ class Outcome(NamedTuple):
 
 
 def health_key(panelist: Panelist) -> str | None:
-    """The name under which a panelist's calls are remembered: its model's, with the endpoint where it has its own.
+    """Return the name under which a panelist's calls are recorded: the model's, with an endpoint of its own.
 
-    `None` for a model that was given as an object: where that is reached, only the object knows.
+    `None` for a model that was configured as an object: which endpoint it calls, only the object knows.
     """
+    # The host alone: the rest of an address may hold a secret, and the file outlives the run.
     if not isinstance(panelist.model, str):
         return None
     return f"{panelist.model} at {urlsplit(panelist.base_url).netloc}" if panelist.base_url else panelist.model
 
 
 KEEP_DAYS = 90
-"""How long an outcome is kept."""
-_MOST_ROWS = 500_000
-"""Some 50 MB; a busy server keeps less than the days."""
+"""Days for which an outcome is kept."""
+_MAX_ROWS = 500_000
+"""Some 50 MB; a busy server keeps fewer days."""
 _DAY_SECONDS = 86_400
 _COLUMNS = ", ".join(Outcome._fields)
 _SCHEMA = """
@@ -86,28 +86,33 @@ def default_path() -> Path:
 
 
 def append(path: Path, outcomes: Sequence[Outcome], *, patience: float = 5.0) -> None:
-    """Write down `outcomes`, and forget those that are too old.
+    """Write `outcomes` into the file, and delete those that are too old.
+
+    Args:
+        path: The file; it is made where it is missing.
+        outcomes: The rows to add.
+        patience: Seconds to wait where another process is writing.
 
     Raises:
         OSError: As `with_database`.
-        sqlite3.Error: Likewise.
+        sqlite3.Error: As `with_database`.
     """
 
     def write(connection: sqlite3.Connection) -> None:
         marks = ", ".join("?" * len(Outcome._fields))
         connection.executemany(f"INSERT INTO outcomes ({_COLUMNS}) VALUES ({marks})", outcomes)  # noqa: S608 - constants
         connection.execute("DELETE FROM outcomes WHERE at < ?", (time.time() - KEEP_DAYS * _DAY_SECONDS,))
-        connection.execute("DELETE FROM outcomes WHERE id <= (SELECT max(id) FROM outcomes) - ?", (_MOST_ROWS,))
+        connection.execute("DELETE FROM outcomes WHERE id <= (SELECT max(id) FROM outcomes) - ?", (_MAX_ROWS,))
 
     with_database(path, _SCHEMA, write, patience=patience)
 
 
 def outcomes_since(path: Path, at: float, *, patience: float = 5.0) -> list[Outcome]:
-    """The outcomes of calls that ended at `at` (Unix time) or later, in the order of time; none where there is no file.
+    """Return the outcomes of calls that ended at `at` (Unix time) or later, ordered by time; none without a file.
 
     Raises:
         OSError: As `with_database`.
-        sqlite3.Error: Likewise.
+        sqlite3.Error: As `with_database`.
     """
     if not path.exists():
         return []
@@ -117,38 +122,39 @@ def outcomes_since(path: Path, at: float, *, patience: float = 5.0) -> list[Outc
     )
 
 
-_LINGER_SECONDS = 0.5
-"""What comes within it is written together."""
-_MOST_WAITING = 10_000
+_BATCH_SECONDS = 0.5
+"""Outcomes that come within it are written together."""
+_MAX_WAITING = 10_000
+"""Outcomes that wait for a file that cannot be written; the oldest give way."""
 _beginning = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
 class OutcomeRecorder:
-    """Whatever is wrong with the file costs one warning and what was to be written, never a call.
+    """Writes outcomes in a thread of its own; a file that fails costs one warning and the outcomes, never a call.
 
     Args:
-        path: Names the file; asked anew each time.
+        path: Returns the file's path; called each time it is needed.
     """
 
     def __init__(self, path: Callable[[], Path] = default_path) -> None:
         self._path = path
-        self._waiting: deque[Outcome] = deque(maxlen=_MOST_WAITING)  # the oldest give way
+        self._waiting: deque[Outcome] = deque(maxlen=_MAX_WAITING)
         self._news = threading.Event()
         self._writing = threading.Lock()
         self._has_warned = False
         self._owner = 0
 
     def put(self, outcome: Outcome) -> None:
-        """Have `outcome` written soon."""
+        """Queue `outcome` to be written soon; takes microseconds."""
         if self._owner != os.getpid():
             self._begin()
         self._waiting.append(outcome)
-        if not self._news.is_set():
+        if not self._news.is_set():  # a look costs less than the lock that `set` takes, on every call of a busy server
             self._news.set()
 
     def flush(self, patience: float = 5.0) -> None:
-        """Write what waits, now and in this thread, which waits `patience` seconds at most."""
+        """Write what is queued now, in this thread, which waits at most `patience` seconds for others who write."""
         if not self._writing.acquire(timeout=patience):
             return
         try:
@@ -161,7 +167,7 @@ class OutcomeRecorder:
             self._writing.release()
 
     def since(self, at: float, *, patience: float = 5.0) -> list[Outcome]:
-        """What is recorded since `at`, Unix time; nothing where the file is of no use."""
+        """Return what is recorded since `at` (Unix time); nothing, and one warning, where the file cannot be read."""
         try:
             return outcomes_since(self._path(), at, patience=patience)
         except STORAGE_ERRORS as error:
@@ -180,8 +186,8 @@ class OutcomeRecorder:
 
     def _write_forever(self) -> None:
         while self._news.wait():
-            time.sleep(_LINGER_SECONDS)
-            self._news.clear()
+            time.sleep(_BATCH_SECONDS)
+            self._news.clear()  # before the queue is emptied: what is added in between sets it again
             self.flush()
 
     def _warn(self, error: Exception) -> None:

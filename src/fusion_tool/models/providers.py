@@ -1,7 +1,7 @@
-"""Where a panelist's model is reached, and which variable holds the key for it.
+"""The providers: the endpoint of a panelist's model, and the variable that holds the key for it.
 
 A provider's own LangChain package is used where it is installed: it knows the provider's caching, server tools and
-reasoning. Where it is not, the provider's OpenAI-compatible endpoint is, so that a key alone is enough.
+reasoning. Otherwise the provider's OpenAI-compatible endpoint is used, so that a key alone is enough.
 """
 
 import os
@@ -24,9 +24,9 @@ class Provider:
         keys: The variables that may hold its key; the first that is set counts.
         url: The root of its API; `None` where only its LangChain package knows it.
         path: What its OpenAI-compatible endpoint adds to the root.
-        base_url_variable: The variable by which its own tools are pointed elsewhere, at a gateway say.
-        packaged: LangChain has a package for it.
-        counts_streams: Its endpoint takes `stream_options`; another counts the tokens of a stream unasked.
+        base_url_variable: The variable by which its own tools are pointed elsewhere, at a gateway say; empty for none.
+        packaged: Whether LangChain has a package for it.
+        counts_streams: Whether its endpoint takes `stream_options`; one that does not counts streams without it.
     """
 
     keys: tuple[str, ...]
@@ -37,8 +37,9 @@ class Provider:
     counts_streams: bool = True
 
     def endpoint(self) -> str | None:
-        """Its OpenAI-compatible endpoint, where the environment does not say otherwise the vendor's own."""
+        """Return its OpenAI-compatible endpoint, the environment's before the vendor's; empty where it has none."""
         root = (os.environ.get(self.base_url_variable, "").strip() or self.url or "").rstrip("/")
+        # A gateway's address may be written with the path or without: the providers' own tools differ in that.
         return root if not root or root.endswith(self.path) else root + self.path
 
 
@@ -79,7 +80,7 @@ KEYS = {name: provider.keys[0] for name, provider in PROVIDERS.items()}
 
 
 def endpoint_for(panelist: Panelist) -> str | None:
-    """The address of the panelist's OpenAI-compatible endpoint; `None` where the provider's own package knows it."""
+    """Return the address of the panelist's OpenAI-compatible endpoint; `None` where its provider's package knows it."""
     if panelist.base_url is not None:
         return panelist.base_url
     name = panelist.model_name.partition(":")[0]
@@ -92,7 +93,8 @@ def endpoint_for(panelist: Panelist) -> str | None:
 
 
 def key_variable(panelist: Panelist) -> str | None:
-    """The variable that holds the key for the panelist's endpoint; a key goes to its own provider alone."""
+    """Return the variable that holds the key for the panelist's endpoint; `None` where it needs no key."""
+    # An endpoint of the panelist's own gets no provider's key, unless `api_key_env` names one for it.
     if panelist.api_key_env or panelist.base_url:
         return panelist.api_key_env
     provider = PROVIDERS.get(panelist.model_name.partition(":")[0])
@@ -102,21 +104,22 @@ def key_variable(panelist: Panelist) -> str | None:
 
 
 def providers_with_key() -> frozenset[str]:
-    """The providers whose key is set."""
+    """Return the providers whose key is set."""
     return frozenset(name for name, provider in PROVIDERS.items() if any(os.environ.get(key) for key in provider.keys))
 
 
 def provider_of_url(url: str) -> str | None:
-    """Whose API the address is, `None` where it is none of the known."""
+    """Return the provider whose API has the address `url`; `None` where none of the known has."""
     host = urlsplit(url).hostname
     hosts = {urlsplit(provider.url).hostname: name for name, provider in PROVIDERS.items() if provider.url}
     return (hosts | {"api.openai.com": "openai"}).get(host)
 
 
 def with_model(panelist: Panelist, model: str) -> Panelist:
-    """`panelist` with another model; an endpoint of its own stays behind with the model that it served."""
+    """Return `panelist` with another model, without fallbacks."""
     if model == panelist.model:
         return panelist
+    # An endpoint of its own, its key and its window belong to the model that it serves.
     return panelist.model_copy(
         update={"model": model, "fallbacks": (), "base_url": None, "api_key_env": None, "max_input_tokens": None}
     )
@@ -124,5 +127,5 @@ def with_model(panelist: Panelist, model: str) -> Panelist:
 
 @lru_cache(maxsize=32)
 def has_langchain_package(provider: str) -> bool:
-    """Whether LangChain's package for the provider is installed."""
+    """Tell whether LangChain's package for the provider is installed."""
     return find_spec(f"langchain_{provider}") is not None

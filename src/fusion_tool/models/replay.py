@@ -1,8 +1,8 @@
-"""What an endpoint wants back in a tool loop: its own reasoning, and what it hung on its tool calls.
+"""What an endpoint needs to be sent back in a tool loop: its own reasoning, and extras of its tool calls.
 
-Gemini 3, Kimi K2.6 and DeepSeek V4 answer 400 where their tool calls come back without it. A LangChain message has no
-place of its own for it, so it is kept beside, as it came (one part a reply, or one a streamed delta), with the endpoint
-that gave it: no other is sent any of it.
+Gemini 3, Kimi K2.6 and DeepSeek V4 answer 400 where their tool calls come back without them. A LangChain message has
+no field for them, so they are kept in its `additional_kwargs` as they came (one part for a reply, or for each streamed
+delta), with the endpoint that gave them: no other endpoint is sent any of it.
 
 Protocol: OpenRouter, "Reasoning tokens", on `reasoning_details`; DeepSeek, "Thinking mode", and Moonshot, on
 `reasoning_content`; Google, "Thought signatures", on `extra_content` in its OpenAI-compatible API.
@@ -14,44 +14,46 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 REPLAY = "replay"
-"""Where in a message's `additional_kwargs` it is kept: a list of parts, which joining chunks only makes longer."""
+"""Key of a message's `additional_kwargs`: a list of parts, which joining chunks only makes longer."""
 _PLAIN = ("reasoning", "reasoning_content")
 _DETAILS = "reasoning_details"
 _EXTRA = "extra_content"
 _GROWING = ("text", "summary", "data")
-"""What of a reasoning detail is cut into pieces by a stream; the rest comes whole, or again with each piece."""
+"""The fields of a reasoning detail that a stream cuts into pieces; the others come whole, or again with each piece."""
 
 
 def keep(message: BaseMessage, raw: Mapping[str, Any], endpoint: str) -> None:
-    """Keep on `message` what its endpoint wants back.
+    """Keep on `message` what its endpoint needs back.
 
     Args:
-        message: Made out of `raw`.
-        raw: The reply's message, or a stream's delta.
-        endpoint: Who gave it.
+        message: The message that was made of `raw`.
+        raw: The reply's message, or a stream's delta, as it came.
+        endpoint: The mark of the endpoint that sent it.
     """
     part = {name: raw[name] for name in (*_PLAIN, _DETAILS) if raw.get(name) is not None}
     calls = [call for call in raw.get("tool_calls") or () if isinstance(call, dict)]
-    if named := [call for call in calls if call.get("id") or call.get(_EXTRA) is not None]:
-        part["calls"] = [(call.get("index"), call.get("id"), call.get(_EXTRA)) for call in named]
+    # Ids are kept, too, where there is no extra: in a stream the extra may come in a later delta, which has no id.
+    if relevant := [call for call in calls if call.get("id") or call.get(_EXTRA) is not None]:
+        part["calls"] = [(call.get("index"), call.get("id"), call.get(_EXTRA)) for call in relevant]
     if part:
         message.additional_kwargs[REPLAY] = [{"endpoint": endpoint} | part]
 
 
 def has_token(message: BaseMessage) -> bool:
-    """Whether any reasoning is kept on `message`: an empty field is to be sent back too, but is no token."""
+    """Tell whether any reasoning is kept on `message`."""
+    # An empty field has to be sent back, too, but it is no token.
     return any(part.get(name) for part in _parts(message) for name in (*_PLAIN, _DETAILS))
 
 
 def wanted_back(message: BaseMessage, endpoint: str | None = None) -> dict[str, Any]:
-    """The fields that are to go back with `message`.
+    """Return the fields that have to go back with `message`.
 
     Args:
-        message: Of any kind; those that no endpoint gave have none.
-        endpoint: To which it is sent; `None`: whoever gave them.
+        message: A message of any kind; one that no endpoint sent has none.
+        endpoint: The mark of the endpoint that it is sent to; `None` for all endpoints' fields.
 
     Returns:
-        By name as they came, the pieces of a stream joined; `extra_content` by the ids of the calls it belongs to.
+        The fields by name, the pieces of a stream joined; `extra_content` by the ids of its calls.
     """
     parts = [part for part in _parts(message) if endpoint in (None, part["endpoint"])]
     fields = {}
@@ -64,7 +66,7 @@ def wanted_back(message: BaseMessage, endpoint: str | None = None) -> dict[str, 
 
 
 def put_back(sent: dict[str, Any], message: BaseMessage, endpoint: str) -> None:
-    """Put into `sent`, which is `message` as `endpoint` will read it, what it gave with it."""
+    """Add the fields that `endpoint` needs back to `sent`, which is `message` in the form that it is sent."""
     fields = wanted_back(message, endpoint)
     extras = fields.pop(_EXTRA, {})
     sent |= fields
@@ -79,7 +81,7 @@ def _parts(message: BaseMessage) -> list[dict[str, Any]]:
 
 
 def _join(pieces: list[Any]) -> Any:
-    """A field out of its deltas; where they cannot be joined, the last one."""
+    """Join a field's deltas; where they cannot be joined, return the last one."""
     if all(isinstance(piece, str) for piece in pieces):
         return "".join(pieces)
     if all(isinstance(piece, list) for piece in pieces):
@@ -90,16 +92,17 @@ def _join(pieces: list[Any]) -> Any:
 def _join_details(pieces: Iterable[Any]) -> list[Any]:
     details: list[Any] = []
     for piece in pieces:
-        begun = next((detail for detail in reversed(details) if _continues(piece, detail)), None)
-        if begun is None:
+        # From the end: the detail that a piece continues is the latest one with its index.
+        unfinished = next((detail for detail in reversed(details) if _continues(piece, detail)), None)
+        if unfinished is None:
             details.append(dict(piece) if isinstance(piece, dict) else piece)
         else:
-            _extend(begun, piece)
+            _extend(unfinished, piece)
     return details
 
 
 def _continues(piece: Any, detail: Any) -> bool:
-    """Whether both are of one index, and neither says that it is of another kind or name than the other."""
+    """Tell whether `piece` continues `detail`: one index, and no type or id that contradicts the other's."""
     if not (isinstance(piece, dict) and isinstance(detail, dict)):
         return False
     if piece.get("index") is None or piece["index"] != detail.get("index"):
@@ -117,7 +120,8 @@ def _extend(detail: dict[str, Any], piece: Mapping[str, Any]) -> None:
 
 
 def _extras(calls: Iterable[tuple[Any, Any, Any]]) -> dict[str, Any]:
-    """`extra_content` by call; only the first piece of a streamed call bears its id."""
+    """Return `extra_content` by the ids of the calls."""
+    # In a stream only a call's first piece has its id; the others are assigned by their index.
     ids: dict[Any, str] = {}
     extras: dict[str, Any] = {}
     for index, id_, extra in calls:

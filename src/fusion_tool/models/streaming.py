@@ -1,7 +1,8 @@
-"""An answer as it is written: its text passed on, its first token noted, one whole message in the end.
+"""A streamed answer: its text is passed on, its first token timed, and in the end there is one whole message.
 
-Leaked reasoning is stripped, in one piece or in a stream of deltas. How long each model was silent before it began is
-remembered over its latest calls.
+- `Streaming`: one call that streams, over all its attempts.
+- `ReasoningFilter`, `strip_reasoning`: leaked reasoning is held back, in a stream of deltas or in a whole text.
+- `FirstToken`, `first_token_p90`: the wait for the first token, remembered over each model's latest calls.
 """
 
 import asyncio
@@ -24,32 +25,31 @@ from fusion_tool.models.providers import endpoint_for
 from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter
 from fusion_tool.models.wire.tool_calls import argument_text
 
-_WINDOW = 50
-_ENOUGH = 10
-"""Observations before which a tail cannot be told."""
+_MAX_OBSERVATIONS = 50
+"""Latest calls of each model that are remembered."""
+_MIN_OBSERVATIONS = 10
+"""With fewer, nothing can be said about the slowest tenth."""
 
-_seen: dict[tuple[str | None, str], deque[float]] = {}
+_observations: dict[tuple[str | None, str], deque[float]] = {}
 
 
 def record_first_token(panelist: Panelist, seconds: float) -> None:
-    """Note that a call of the panelist's model was silent for `seconds` before its first token."""
-    _seen.setdefault(_key(panelist), deque(maxlen=_WINDOW)).append(seconds)
+    """Record that a call of the panelist's model was silent for `seconds` before its first token."""
+    _observations.setdefault(_key(panelist), deque(maxlen=_MAX_OBSERVATIONS)).append(seconds)
 
 
 def first_token_p90(panelist: Panelist) -> float | None:
-    """The seconds within which nine of ten recent calls had begun; `None` while fewer than ten are known."""
-    seen = _seen.get(_key(panelist), ())
-    return quantiles(seen, n=10)[-1] if len(seen) >= _ENOUGH else None
+    """Return the seconds within which nine of ten recent calls began; `None` while fewer than ten are known."""
+    seconds = _observations.get(_key(panelist), ())
+    return quantiles(seconds, n=10)[-1] if len(seconds) >= _MIN_OBSERVATIONS else None
 
 
 def record_silence(panelist: Panelist, seconds: float) -> None:
-    """Note that a call was cancelled after `seconds` of silence.
-
-    The silence would have lasted longer, which says something only where it was long already: then it counts, as a
-    lower bound. Left out, the slowest calls would vanish, and the tail with them, the more the earlier they are cut.
-    """
-    known = first_token_p90(panelist)
-    if known is not None and seconds >= known:
+    """Record that a call was cancelled after `seconds` of silence."""
+    # It would have been silent for longer: a lower bound, which says something only where it is long already. Without
+    # it the slowest calls would vanish, and the more of them the earlier they are cancelled.
+    p90 = first_token_p90(panelist)
+    if p90 is not None and seconds >= p90:
         record_first_token(panelist, seconds)
 
 
@@ -57,11 +57,11 @@ class FirstToken:
     """One call's wait for its first token.
 
     Args:
-        panelist: Whose model is called.
-        on_first: Told when it comes.
+        panelist: The panelist whose model is called.
+        on_first: Called when the token comes; `None` for nobody.
 
     Attributes:
-        seconds: From the attempt's start until it came; `None` where none came, or the call does not stream.
+        seconds: Seconds from the attempt's start until it came; `None` where none came, or the call does not stream.
     """
 
     def __init__(self, panelist: Panelist, on_first: Callable[[], None] | None = None) -> None:
@@ -71,7 +71,7 @@ class FirstToken:
 
     @contextmanager
     def measure(self) -> Iterator[None]:
-        """Make one attempt inside."""
+        """Measure one attempt, which is made inside the context."""
         self._since = time.monotonic()
         try:
             yield
@@ -81,7 +81,7 @@ class FirstToken:
             raise
 
     def arrived(self) -> None:
-        """Note a token; only the first one counts."""
+        """Record a token; only the first one counts."""
         if self.seconds is None:
             self.seconds = time.monotonic() - self._since
             record_first_token(self._panelist, self.seconds)
@@ -98,7 +98,7 @@ NO_STREAM = RunnableConfig(tags=["nostream"])
 
 
 class StreamBrokenError(Exception):
-    """A stream broke off after its first token: that is paid for and may have been shown, so none starts it over."""
+    """A stream that broke off after its first token: it is paid for and may have been shown, so it is not repeated."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
@@ -110,8 +110,8 @@ class Streaming:
 
     Args:
         messages: The prompt.
-        first: Told of every token, be it of the answer, its reasoning, or a tool call.
-        on_delta: Receives the answer's text.
+        first: Times the first token, be it of the answer, its reasoning, or a tool call.
+        on_delta: Receives the answer's text in pieces; `None` for nobody.
     """
 
     def __init__(
@@ -121,12 +121,12 @@ class Streaming:
         self._options: dict[str, Any] = {}
 
     async def attempt(self, model: Runnable[Any, AIMessage]) -> AIMessage:
-        """What `model` answers; one that cannot stream gives its whole answer as the first token.
+        """Return the answer of `model`; one that cannot stream gives the whole of it as the first token.
 
         Raises:
-            Broken: After the first token.
+            StreamBrokenError: The stream failed after the first token.
             Again: The server refused to count tokens while it streams; the next attempt does without.
-            Exception: Otherwise before the first token, the provider's own.
+            Exception: The provider's own, before the first token.
         """
         try:
             return await self._read(model)
@@ -159,15 +159,16 @@ def _as_chunk(message: AIMessage) -> AIMessageChunk:
 
 
 def _has_token(chunk: AIMessageChunk) -> bool:
-    """Whether anything is said in it, and not the bare role."""
+    """Tell whether the chunk holds a token, and not only the role with which streams begin."""
     extras = chunk.additional_kwargs.keys() - {replay.REPLAY}
     return bool(chunk.content or chunk.tool_call_chunks or extras or replay.has_token(chunk))
 
 
 def _join_chunks(chunks: Sequence[AIMessageChunk]) -> AIMessage:
-    """The chunks' message; tool calls that were cut off are invalid, not completed by guesswork as chunks are."""
+    """Join the chunks to one message."""
     if not chunks:
         return AIMessage("")
+    # Chunks complete half a tool call by guesswork; a call that was cut off must be invalid, not made with a guess.
     joined = add_ai_message_chunks(*chunks)
     calls, invalid = default_tool_parser(
         [

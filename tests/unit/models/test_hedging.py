@@ -22,7 +22,7 @@ GONE = Fault("model_unavailable", "gone", 404)
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch):
     """Nothing but how quickly the slow model usually begins: at once."""
-    monkeypatch.setattr(streaming, "_seen", {})
+    monkeypatch.setattr(streaming, "_observations", {})
     allowance_for.cache_clear()
     for _ in range(10):
         record_first_token(SLOW, 0.0)
@@ -193,7 +193,7 @@ async def not_hedged(models, one=SLOW, **options):
 
 
 async def test_nothing_is_hedged_before_enough_is_known(models, monkeypatch):
-    monkeypatch.setattr(streaming, "_seen", {})
+    monkeypatch.setattr(streaming, "_observations", {})
     assert await not_hedged(models) == ["slow asked", "slow answered"]
 
 
@@ -206,7 +206,7 @@ async def test_nothing_is_hedged_beyond_the_share(models):
 
 
 async def test_a_withdrawn_fallback_is_passed_over(models, monkeypatch):
-    monkeypatch.setattr(health, "_known", {})
+    monkeypatch.setattr(health, "_withdrawn", {})
     health.remember_withdrawn(Panelist(model="ollama:spare"), GONE)
     call = begin(models)
     await models.until("other asked")

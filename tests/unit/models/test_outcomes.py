@@ -87,7 +87,7 @@ def test_the_file_is_its_owner_s_alone(fresh):
 
 
 def test_the_thread_writes_without_being_asked(fresh, monkeypatch):
-    monkeypatch.setattr("fusion_tool.models.outcomes._LINGER_SECONDS", 0.0)
+    monkeypatch.setattr("fusion_tool.models.outcomes._BATCH_SECONDS", 0.0)
     record(ended())
     until = time.monotonic() + 10
     while not (fresh.exists() and health._recorder.since(0)):
@@ -103,14 +103,14 @@ def test_old_outcomes_go_when_new_ones_come(fresh):
 
 
 def test_the_file_has_a_most(fresh, monkeypatch):
-    monkeypatch.setattr(outcomes, "_MOST_ROWS", 5)
+    monkeypatch.setattr(outcomes, "_MAX_ROWS", 5)
     outcomes.append(fresh, [ended(input_tokens=n) for n in range(12)])
     assert [one.input_tokens for one in outcomes.outcomes_since(fresh, 0)] == [7, 8, 9, 10, 11]
 
 
 def test_what_waits_has_a_most(fresh, monkeypatch):
-    monkeypatch.setattr("fusion_tool.models.outcomes._MOST_WAITING", 3)
-    monkeypatch.setattr("fusion_tool.models.outcomes._LINGER_SECONDS", 3600)
+    monkeypatch.setattr("fusion_tool.models.outcomes._MAX_WAITING", 3)
+    monkeypatch.setattr("fusion_tool.models.outcomes._BATCH_SECONDS", 3600)
     recorder = OutcomeRecorder()
     for n in range(10):
         recorder.put(ended(input_tokens=n))
@@ -159,7 +159,7 @@ def test_processes_write_at_once_and_what_waits_at_exit_is_written(fresh):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_child_writes_its_own_and_nothing_of_its_parent_s(fresh, monkeypatch):
-    monkeypatch.setattr("fusion_tool.models.outcomes._LINGER_SECONDS", 3600)
+    monkeypatch.setattr("fusion_tool.models.outcomes._BATCH_SECONDS", 3600)
     record(ended(input_tokens=1))
     if (child := os.fork()) == 0:
         record(ended(input_tokens=2))

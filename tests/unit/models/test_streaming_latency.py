@@ -21,12 +21,12 @@ SILENCES = st.floats(min_value=0, max_value=1e4)
 
 @pytest.fixture(autouse=True)
 def nothing_seen(monkeypatch):
-    monkeypatch.setattr(streaming, "_seen", {})
+    monkeypatch.setattr(streaming, "_observations", {})
 
 
 def seen(one):
     """What is known of a model, as a list."""
-    return list(streaming._seen.get(streaming._key(one), ()))
+    return list(streaming._observations.get(streaming._key(one), ()))
 
 
 def test_a_tail_is_told_from_ten_calls_on():
@@ -53,7 +53,7 @@ def test_each_model_at_each_endpoint_has_its_own(other):
 
 @given(st.lists(SILENCES, min_size=10, max_size=120), SILENCES)
 def test_a_silence_that_was_cut_counts_only_where_it_was_long(known, cut):
-    streaming._seen.clear()
+    streaming._observations.clear()
     for seconds in known:
         record_first_token(ONE, seconds)
     before, tail = seen(ONE), first_token_p90(ONE)

@@ -1,7 +1,7 @@
-"""What a provider's reply says of its own usage, made ours.
+"""The usage that a provider's reply reports, normalised.
 
-Usage is whatever a server makes of it: nulls, strings, a list, counted up in each chunk, or inside the choice. What
-can be believed is taken, the rest is unknown; a figure that cannot be must not cost the answer that it came with.
+Servers report nulls, strings or a list, count up in each chunk, or put the usage inside the choice. Plausible figures
+are taken, the rest is unknown: an impossible figure must not cost the answer that it came with.
 
 Protocol: OpenAI's chat completions, "usage"; OpenRouter, "Usage accounting"; Moonshot, whose usage is the choice's.
 """
@@ -21,23 +21,24 @@ _PART = "usage"
 
 
 def tells_usage(body: Mapping[str, Any]) -> bool:
-    """Whether a reply, or a stream's chunk, says anything of its usage."""
-    return bool(_told(body))
+    """Tell whether a reply, or a stream's chunk, reports any usage."""
+    return bool(_usage_of(body))
 
 
 def read_usage(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of a reply or chunk that can be believed, in OpenAI's form; what is unknown is not in it."""
-    told = _told(body)
-    counts = {name: believe_count(told.get(name)) for name in _COUNTS}
-    details = {name: _counts(told.get(name)) for name in _DETAILS}
-    figures = {**counts, **details, _COST: believe_usd(told.get(_COST))}
+    """Return the plausible figures of a reply or chunk, in OpenAI's form; an unknown one is left out."""
+    usage = _usage_of(body)
+    counts = {name: believe_count(usage.get(name)) for name in _COUNTS}
+    details = {name: _counts(usage.get(name)) for name in _DETAILS}
+    figures = {**counts, **details, _COST: believe_usd(usage.get(_COST))}
     return {name: figure for name, figure in figures.items() if figure not in (None, {})}
 
 
-def later(known: dict[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known after one more chunk: each counts what came before it too, so that the most is the sum."""
+def later(known: dict[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the usage so far after one more chunk with usage, as `read_usage` gives it."""
+    # The maximum, not the sum: a chunk that reports usage counts what came before it, too.
     most = dict(known)
-    for name, figure in told.items():
+    for name, figure in newer.items():
         before = known.get(name)
         if isinstance(figure, dict):
             most[name] = later(before or {}, figure)
@@ -47,35 +48,36 @@ def later(known: dict[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def whole(figures: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The figures as a usage that any reader of OpenAI's understands; `None` where a count is unknown."""
+    """Return the figures as a complete usage in OpenAI's form; `None` where a count is unknown."""
     if not all(name in figures for name in _COUNTS):
         return None
     return {**figures, "total_tokens": sum(figures[name] for name in _COUNTS)}
 
 
 def partial(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """What a message's metadata holds of the figures: the cost, and counts for which its usage has no place."""
+    """Return what a message's metadata has to hold: the cost, and a single known count."""
+    # LangChain's usage is both counts or nothing.
     cost = {"cost_usd": figures[_COST]} if _COST in figures else {}
     counts = {ours: figures[name] for name, ours in zip(_COUNTS, _OURS, strict=True) if name in figures}
     return cost | ({_PART: counts} if len(counts) == 1 else {})
 
 
 def tokens_of(message: AIMessage) -> dict[str, Any]:
-    """The counts of a message, whoever made it, by their names on the bill."""
-    told = _mapping(message.usage_metadata) or _mapping(message.response_metadata.get(_PART))
-    cached = _mapping(told.get("input_token_details")).get("cache_read")
-    return {name: told.get(name) for name in _OURS} | {"cached_tokens": cached}
+    """Return the token counts of a message of any chat model, by their names on the bill."""
+    usage = _mapping(message.usage_metadata) or _mapping(message.response_metadata.get(_PART))
+    cached = _mapping(usage.get("input_token_details")).get("cache_read")
+    return {name: usage.get(name) for name in _OURS} | {"cached_tokens": cached}
 
 
-def _told(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    if told := _mapping(body.get("usage")):
-        return told
+def _usage_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    if usage := _mapping(body.get("usage")):
+        return usage
     choices = body.get("choices")
     return _mapping(_mapping(choices[0]).get("usage")) if isinstance(choices, list) and choices else {}
 
 
-def _counts(told: Any) -> dict[str, int]:
-    counts = {name: believe_count(value) for name, value in _mapping(told).items()}
+def _counts(details: Any) -> dict[str, int]:
+    counts = {name: believe_count(value) for name, value in _mapping(details).items()}
     return {name: count for name, count in counts.items() if count is not None}
 
 
