@@ -124,18 +124,18 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
     first: FirstToken,
     is_shown: bool = False,
 ) -> ModelReply:
-    """What `send(max_tokens)` answers: reserved, retried, timed, billed and checked, whoever makes the request.
+    """Make a call by `send`: reserved, retried, timed, billed and checked, whoever makes the request.
 
     Args:
-        send: Makes one attempt; `max_tokens` is what the limits let it answer, `None` where there are none.
+        send: Makes one attempt, with the most answer tokens that the limits allow, `None` for as many as it likes.
         size: Length of the prompt in bytes.
         account: As for `call_model`.
         deadline: As for `call_model`.
-        first: Knows when the first token came.
+        first: Holds when the first token came.
         is_shown: Whether the text was passed on as it was written, and so must be what was passed on.
 
     Raises:
-        ModelCallError: Error, time over, no budget, refusal, or nothing in it.
+        ModelCallError: As for `call_model`.
     """
     started, attempts = time.monotonic(), _Attempts(send, size, account)
     if withdrawn := withdrawn_fault(account.panelist):

@@ -124,6 +124,8 @@ def status_of(error: BaseException) -> int | None:
 
 def _reason(error: BaseException, cause: ErrorCause) -> Reason:
     status, message = cause.status, cause.message
+    # The text first, then the status: providers answer 400 or 404 to nearly everything, and only the message tells a
+    # prompt that is too long from a model that is gone. `None` is an error event within a stream.
     if status in (400, 413, 422, 500, 502, None) and _OVERFLOW.search(message):
         return "context_overflow"
     if by_code := _BY_CODE.get((cause.code or "").lower()):
@@ -139,7 +141,7 @@ def _reason(error: BaseException, cause: ErrorCause) -> Reason:
 
 
 def _cause(error: BaseException) -> ErrorCause:
-    """What the provider said: in an error's body, or in the object that LangChain raises as a `ValueError`."""
+    """Return what the provider said: in an error's body, or in the object that LangChain raises as a `ValueError`."""
     if isinstance(error, ProviderReplyError):
         return error.cause
     status = _http_status(error)
@@ -151,7 +153,7 @@ def _cause(error: BaseException) -> ErrorCause:
 
 
 def _http_status(error: BaseException) -> int | None:
-    """The response's status, where that is an error: some packages raise with it for an error event under 200, too."""
+    """Return the response's status where that is an error; `None` for an error event that came under 200."""
     for place in (error, getattr(error, "response", None)):
         status = getattr(place, "status_code", None)
         if isinstance(status, int) and status >= _FIRST_ERROR:

@@ -137,7 +137,8 @@ class OpenAICompatibleChat(ChatOpenAI):
     async def _astream(
         self, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        """Some providers count up in each chunk, which joining chunks would sum: the figures come once, at the end."""
+        # Some providers count up in each chunk, and joining chunks would add those counts: the figures are taken off
+        # every chunk and come once, in a chunk of their own at the end.
         figures: dict[str, Any] = {}
         last: dict[str, Any] = {}
         assembler = ToolCallAssembler(*_Offer.of(messages, kwargs))
