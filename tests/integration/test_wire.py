@@ -1,0 +1,102 @@
+"""Replies as endpoints are reported to send them, each through a whole run: no paid answer, call or cause is lost."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fusion_tool import PanelFailed, afuse
+from tests.integration.panel import JUDGE, QUESTION, panel, text, verdict
+from tests.scripted_server import Raw
+from tests.scripted_server.web import Hit
+
+pytestmark = pytest.mark.loopback
+
+SEAT = "test/seat"
+FILE = Path(__file__).parents[1] / "data" / "wire_cases.jsonl"
+CASES = [json.loads(line) for line in FILE.read_text("utf-8").splitlines()]
+ANSWER = "The tide rose."
+SAYS = {
+    "error: a JSON list": "Please use a valid role",
+    "error: HTML": "400 Bad Request",
+    "error under 200: object error": "maximum context length",
+    "error under 200: detail": "Service overloaded",
+}
+"""The provider's own sentence, where nothing but the seat's row can tell it."""
+
+
+def of_kind(*kinds):
+    rows = [case for case in CASES if case["id"].split(":")[0] in kinds and case["kind"] != "judge"]
+    assert rows
+    return pytest.mark.parametrize("case", rows, ids=[case["id"] for case in rows])
+
+
+@pytest.fixture(autouse=True)
+def world(provider, internet, monkeypatch):
+    monkeypatch.setattr("fusion_tool.models.faults._jitter", lambda _: 0.0)
+    provider.otherwise(ANSWER)
+    provider.reply(JUDGE, verdict())
+    internet.page("/", text("The tide rose in Brest."))
+    internet.hits(Hit(internet.url("/"), "Brest", "a snippet"))
+
+
+def script(provider, case, model=SEAT):
+    """Have `model` answer with the case's replies, then plainly."""
+    replies = [
+        Raw(
+            reply["body"].encode(),
+            status=reply["status"],
+            content_type=reply["headers"].get("content-type", "application/json"),
+        )
+        for reply in case["replies"]
+    ]
+    provider.reply(model, *replies, ANSWER)
+
+
+async def alone(internet, case, *, tools):
+    """The run of one seat; where there might be an extra call, every call streams."""
+    hedge = 0.01 if "streamed" in case["kind"] else None
+    config = panel(SEAT, internet=internet if tools else None, strategy="solo", hedge=hedge)
+    return await afuse(QUESTION, config)
+
+
+@of_kind("tool call", "tool call, streamed", "tool call as text")
+async def test_a_tool_call_is_made_and_answered(provider, internet, case):
+    script(provider, case)
+    result = await alone(internet, case, tools=True)
+    (response,) = result.responses
+    assert (response.content, result.failed_models) == (ANSWER, [])
+    assert response.tool_calls >= 1 or "missing" in case["expect"]["then"]
+    sent = [message for message in provider.calls(SEAT)[1].messages if message.get("tool_calls")]
+    ids = [call["id"] for message in sent for call in message["tool_calls"]]
+    assert all(isinstance(call_id, str) and call_id for call_id in ids)
+    assert len(set(ids)) == len(ids)
+    for message in sent:
+        assert all(json.loads(call["function"]["arguments"]) is not None for call in message["tool_calls"])
+    answered = [message["tool_call_id"] for message in provider.calls(SEAT)[1].messages if message["role"] == "tool"]
+    assert sorted(answered) == sorted(ids)
+
+
+@of_kind("stream", "no stream", "leaked reasoning", "no leak")
+async def test_an_answer_is_kept(provider, internet, case):
+    script(provider, case)
+    result = await alone(internet, case, tools=False)
+    whole = json.loads(case["replies"][0]["body"])["choices"][0]["message"] if case["id"].startswith("no leak") else {}
+    assert result.responses[0].content == whole.get("content", case["expect"]["answer"])
+
+
+@of_kind("error", "error under 200")
+async def test_an_error_that_passes_is_tried_again_and_any_other_tells_its_cause(provider, internet, case):
+    script(provider, case)
+    if case["id"] not in SAYS:
+        result = await alone(internet, case, tools=False)
+        assert (result.responses[0].content, result.failed_models) == (ANSWER, [])
+        return
+    (reply,) = case["replies"]
+    provider.reply(SEAT, *[Raw(reply["body"].encode(), status=reply["status"])] * 4)
+    with pytest.raises(PanelFailed) as failure:
+        await alone(internet, case, tools=False)
+    (row,) = failure.value.failed_models
+    assert SAYS[case["id"]] in row["message"]
+    assert "<" not in row["message"]
+    assert row["reason"] == case["expect"].get("reason", row["reason"])
