@@ -1,4 +1,7 @@
-"""`Arm`: one way of answering; recorded answers."""
+"""Arms: the ways of answering that an evaluation compares, among them recorded answers.
+
+`parse_arms` reads the command line's forms, `read_recorded` a file of recorded answers.
+"""
 
 import json
 import re
@@ -16,25 +19,25 @@ from fusion_tool.graph.strategies import strategy_named
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, populate_by_name=True)  # a recording may hold more than is wanted here
+    model_config = ConfigDict(frozen=True, populate_by_name=True)  # another program's file may have more fields
 
 
 class RecordedSeat(_Value):
-    """What one model of a panel answered."""
+    """The recorded answer of one model of a panel."""
 
     model: Annotated[str, Field(min_length=1)]
     answer: Annotated[str, Field(validation_alias=AliasChoices("answer", "content"))]
 
 
 class RecordedAnswer(_Value):
-    """What is recorded for one task: an answer, or a panel's answers.
+    """The recording for one task: an answer, or a panel's answers.
 
     Args:
-        id: The task's.
-        answer: The answer, as a reader sees it; empty for a panel's.
-        seats: The panel's answers, in its order; `answers` in the file.
-        cost_usd: What it cost, `cost` in the file; `None` where unknown.
-        seconds: How long it took, `None` where unknown.
+        id: The task's id.
+        answer: The answer as a reader sees it; `None` for a panel's answers.
+        seats: The panel's answers in its order, `answers` in the file; empty for an answer.
+        cost_usd: US dollars paid for it, `cost` in the file; `None` where unknown.
+        seconds: Time it took; `None` where unknown.
     """
 
     id: Annotated[str, Field(min_length=1)]
@@ -44,14 +47,14 @@ class RecordedAnswer(_Value):
     seconds: Annotated[float | None, Field(ge=0)] = None
 
     @model_validator(mode="after")
-    def _one_or_the_other(self) -> "RecordedAnswer":
+    def _require_either(self) -> "RecordedAnswer":
         if (self.answer is None) == (not self.seats):
             raise ValueError("a row needs 'answer', or 'answers', a list of {model, answer}")
         return self
 
 
 def read_recorded(path: Path) -> Mapping[str, RecordedAnswer]:
-    """The recorded answers in a JSON Lines file, by task id.
+    """Read the recorded answers in a JSON Lines file, by task id.
 
     Raises:
         ConfigError: The file cannot be read, or a row is wrong; names the line.
@@ -89,7 +92,7 @@ def _row(line: str, at: str) -> RecordedAnswer:
         raise ConfigError(f"not JSON: {error} ({at})") from None
 
 
-Kind: TypeAlias = Literal["solo", "self", "panel", "routed", "replay"]
+ArmKind: TypeAlias = Literal["solo", "self", "panel", "routed", "replay"]
 
 FORMS = (
     "solo:PROVIDER:MODEL",
@@ -110,21 +113,21 @@ class Arm:
     """One way of answering.
 
     Args:
-        name: In rows and reports.
-        kind: Of the forms in `FORMS`.
-        config: What a run of it uses; for a recording the judge and the synthesizer alone, where the recorded answers
-            are a panel's. `None` where nothing is asked of anybody.
-        recorded: By task id, for a recording.
+        name: The arm's name in rows and reports.
+        kind: The form it was written in, one of `FORMS`.
+        config: The configuration of its runs; for recorded panels only its judge and synthesizer are used. `None` for
+            recorded answers, for which no model is called.
+        recorded: The recording by task id; empty for an arm that is run.
     """
 
     name: str
-    kind: Kind
+    kind: ArmKind
     config: FusionConfig | None
     recorded: Mapping[str, RecordedAnswer] = field(default_factory=dict, hash=False)
 
     @property
     def models(self) -> tuple[Panelist, ...]:
-        """Everyone who may write a word of its answers."""
+        """The models that may write a word of its answers."""
         if self.config is None:
             return ()
         seats = () if self.kind == "replay" else self.config.panel
@@ -133,51 +136,51 @@ class Arm:
 
 
 def parse_arms(specs: list[str], overrides: Mapping[str, Any] | None = None) -> list[Arm]:
-    """The arms that `specs` describe, in their order.
+    """Parse the arms that `specs` describe, in their order.
 
     Args:
-        specs: Each `[NAME=]FORM[,option=value...]`; without a name its own text is it.
+        specs: Each `[NAME=]FORM[,option=value...]`; without a name the text itself is the name.
         overrides: Fields of `FusionConfig` that replace those of every arm.
 
     Raises:
-        ConfigError: One is wrong, or two have the same name; names the arm.
+        ConfigError: A spec is wrong, or two arms have the same name; the message names the arm.
     """
     if not specs:
         raise ConfigError(f"name at least one: {', '.join(FORMS)}", field="arm")
     arms = [_parse_arm(spec.strip(), overrides or {}) for spec in specs]
-    for place, arm in enumerate(arms):
-        if any(arm.name == other.name for other in arms[:place]):
+    for index, arm in enumerate(arms):
+        if any(arm.name == other.name for other in arms[:index]):
             raise ConfigError(
-                f"two arms have the name '{arm.name}'; give one another: NAME={specs[place]}", field="arm"
+                f"two arms have the name '{arm.name}'; give one another: NAME={specs[index]}", field="arm"
             )
     return arms
 
 
 def _parse_arm(spec: str, overrides: Mapping[str, Any]) -> Arm:
-    named = _NAME.match(spec)
-    form, *given = (spec[named.end() :] if named else spec).split(",")
+    prefix = _NAME.match(spec)
+    name = prefix[1] if prefix else spec
+    form, *words = spec.removeprefix(prefix[0] if prefix else "").split(",")
     kind, _, what = form.partition(":")
-    options = _options(spec, given)
+    options = _parse_options(spec, words)
     try:
         match kind, what:
             case "replay", str(file) if file:
                 recorded = read_recorded(Path(file))
-                name = named[1] if named else spec
                 return Arm(name, "replay", _recorded_config(recorded, options, overrides), recorded)
             case (("solo" | "self" | "panel"), str(value)) if value:
                 config = _base_config(kind, value, options)
             case "routed", str(preset):
                 config = resolve_config(preset or None, strategy="auto")
             case _:
-                raise ConfigError(  # noqa: TRY301 - told with its arm, below
+                raise ConfigError(  # noqa: TRY301 - the handler below adds the arm
                     f"is none of {', '.join(FORMS)}"
                 )
-        return Arm(named[1] if named else spec, kind, _adjust_config(config, options, overrides))
+        return Arm(name, kind, _adjust_config(config, options, overrides))
     except ConfigError as error:
         raise ConfigError(f"'{spec}': {error}", field="arm") from None
 
 
-def _options(spec: str, words: list[str]) -> dict[str, Any]:
+def _parse_options(spec: str, words: list[str]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for word in words:
         name, _, value = word.partition("=")
@@ -205,7 +208,7 @@ def _base_config(kind: str, value: str, options: Mapping[str, Any]) -> FusionCon
 
 
 def _adjust_config(config: FusionConfig, options: Mapping[str, Any], overrides: Mapping[str, Any]) -> FusionConfig:
-    """`config` with what holds for every arm, and over it the arm's own options."""
+    """Apply `overrides`, which hold for every arm, and over them the arm's own options."""
     own = {**_roles(options), **({} if options.get("tools", True) else _NO_TOOLS)}
     if "usd" in options:
         own["limits"] = {"usd": options["usd"]}
@@ -219,7 +222,7 @@ def _roles(options: Mapping[str, Any]) -> dict[str, Any]:
 def _recorded_config(
     recorded: Mapping[str, RecordedAnswer], options: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> FusionConfig | None:
-    """What judges and writes over recorded panels; `None` for recorded answers."""
+    """Return the configuration that judges and writes over recorded panels; `None` for recorded answers."""
     roles = _roles(options)
     panels = [answer for answer in recorded.values() if answer.seats]
     if bool(roles) != bool(panels):
@@ -232,6 +235,8 @@ def _recorded_config(
         return None
     if len(panels) < len(recorded):
         raise ConfigError("some rows hold a panel's 'answers', others one 'answer'; keep them in two files")
-    writer = roles.get("synthesizer") or roles["judge"]
+    synthesizer = roles.get("synthesizer") or roles["judge"]
     limits = {"limits": overrides["limits"]} if "limits" in overrides else {}
-    return FusionConfig(panel=(writer,), judge=roles.get("judge", writer), synthesizer=writer, **_NO_TOOLS, **limits)
+    return FusionConfig(
+        panel=(synthesizer,), judge=roles.get("judge", synthesizer), synthesizer=synthesizer, **_NO_TOOLS, **limits
+    )

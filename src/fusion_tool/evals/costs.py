@@ -1,7 +1,7 @@
-"""What an evaluation may cost, has cost, and is expected to cost.
+"""The costs of an evaluation: its budget (`EvalBudget`), its bill (`eval_bill`) and its forecast (`forecast_costs`).
 
-No run is begun that could pass the limit, and no call is made that could. The bill is what was really paid, shared
-panels once, failed tries included.
+No run begins and no call is made that could pass the limit. The bill is what was really paid: shared panels once,
+failed attempts included.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ from fusion_tool.graph.prompts import render
 
 
 class EvalBudget:
-    """Dollars for a folder, all its commands together.
+    """The budget of a results folder, over all commands that work on it.
 
     Args:
-        limit: In US dollars; `None` for none.
-        spent: What is gone.
-        kept_back: What the grading of the answers so far may take.
+        limit: US dollars that the folder may cost in all; `None` for no limit.
+        spent: US dollars that earlier commands spent.
+        kept_back: US dollars that the grading of the present answers may cost.
     """
 
     def __init__(self, limit: float | None, spent: float = 0.0, kept_back: float = 0.0) -> None:
@@ -41,18 +41,20 @@ class EvalBudget:
 
     @property
     def remaining(self) -> float | None:
-        """Dollars that are neither spent nor kept back; `None` without a limit."""
+        """US dollars that are neither spent nor kept back; `None` without a limit."""
         if self._is_empty:
             return 0.0
         return None if self.session is None else max(0.0, self.session.ledger.remaining("usd") - self._kept_back)
 
     @asynccontextmanager
     async def reserve(self, worst: float, later: float = 0.0) -> AsyncIterator[bool]:
-        """Whether there is room for something that costs `worst` dollars at most; waits while others may leave some.
+        """Reserve the dollars of one run; yield whether there was room.
+
+        Waits while runs under way may still leave some of what they reserved.
 
         Args:
-            worst: What it may cost inside the context.
-            later: What is kept back for it afterwards, for its grading.
+            worst: US dollars that the run may cost at most.
+            later: US dollars to keep back for its grading.
         """
         granted = await self._try_reserve(worst + later)
         try:
@@ -71,29 +73,29 @@ class EvalBudget:
                 if left is None or usd <= left - self._held:
                     self._held += usd
                     return True
-                if self._held <= 0:
+                if self._held <= 0:  # no run is under way that could give dollars back
                     return False
                 await self._changed.wait()
 
 
 @dataclass(frozen=True)
 class Bill:
-    """The calls of a folder by what they were for."""
+    """The bill of a folder, by purpose."""
 
     panels: Usage
-    """What seats were asked."""
+    """The seats' calls; a panel that arms share counts once."""
     answers: Usage
-    """Judges and synthesizers of the arms."""
+    """The calls of the arms' judges and synthesizers."""
     grading: Usage
 
     @property
     def total(self) -> Usage:
-        """All of it."""
+        """The whole bill."""
         return Usage.of([*self.panels.calls, *self.answers.calls, *self.grading.calls])
 
 
 def eval_bill(results: Results) -> Bill:
-    """What was paid so far, but for runs that are under way."""
+    """Return what was paid so far, without runs that are under way."""
     own = [call for row in results.paid for call in row.own_calls]
     seats = [call for row in results.panels for call in row.calls]
     return Bill(
@@ -108,27 +110,27 @@ def _calls_of_stage(calls: list[Call], *, panel: bool) -> list[Call]:
 
 
 VERDICT_TOKENS = 250
-"""What a judge writes for one criterion, reasoning included."""
+"""Assumed length of a verdict, reasoning included."""
 _WORST_ANSWER_BYTES, _WORST_VERDICT_TOKENS = 40_000, 2000
 
 ASSUMPTIONS = (
     f"a graded answer has {ANSWER_TOKENS:,} tokens, a verdict {VERDICT_TOKENS:,}; no cache discount",
     "panels that arms share are asked once; a routed arm is reckoned as its whole panel",
 )
-"""What the figures rest on, besides those of `fusion_tool.graph.estimate`."""
+"""Assumptions of a forecast, besides those of `fusion_tool.graph.estimate`."""
 
 
 @dataclass(frozen=True)
 class ArmForecast:
-    """What one arm takes over all tasks.
+    """The expected costs of one arm over all tasks.
 
     Args:
-        arm: Its name.
-        runs: How many are still to be made.
-        expected: US dollars, shared panels counted with their first arm; `None` where no price is known.
-        worst: At most; likewise.
-        verdicts: How many verdicts its answers take.
-        grading: US dollars of them; `None` where the judge's price is not known.
+        arm: The arm's name.
+        runs: Number of runs.
+        expected: Expected US dollars, shared panels counted with their first arm; `None` where no price is known.
+        worst: US dollars at most, likewise.
+        verdicts: Number of verdicts on its answers.
+        grading: US dollars of the verdicts; `None` where the judge's price is unknown.
         unpriced: Models without a known price.
     """
 
@@ -144,12 +146,12 @@ class ArmForecast:
 def forecast_costs(
     arms: Sequence[Arm], tasks: TaskSet, judge: Panelist | None, *, passes: int = 1
 ) -> list[ArmForecast]:
-    """The bill of `arms` on `tasks`, arm by arm. Nothing is asked of anybody.
+    """Estimate the costs of `arms` on `tasks`, arm by arm, without any call.
 
     Args:
-        arms: They.
-        tasks: They.
-        judge: Who grades; `None` where nobody does.
+        arms: The arms, in the order in which they run: the first of those that share a panel pays for it.
+        tasks: The task set.
+        judge: The model that grades; `None` for no grading.
         passes: Verdicts a criterion.
     """
     seen: set[str] = set()
@@ -182,7 +184,7 @@ def _forecast(arm: Arm, tasks: TaskSet, judge: Panelist | None, passes: int, see
 
 
 def grading_usd(task: Task, judge: Panelist, passes: int) -> float:
-    """What the verdicts on one answer may cost at most, in US dollars; an unpriced judge counts nothing."""
+    """Return what the verdicts on one answer may cost at most, in US dollars; 0 for a judge without a known price."""
     return _verdicts_usd(task, judge, passes, answer=_WORST_ANSWER_BYTES, said=_WORST_VERDICT_TOKENS) or 0.0
 
 

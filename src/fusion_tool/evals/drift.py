@@ -1,4 +1,4 @@
-"""Drift: the same models on the same canary tasks again, compared with how they did then."""
+"""Drift: the same models asked the same canary tasks again, and compared with their earlier scores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ SOON = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Drift:
-    """What a watch found.
+    """The findings of a watch.
 
     Args:
         comparisons: Each model now against itself then, p-values corrected for all of them.
-        unanswered: Models that gave no answer to any canary, with the reason.
-        retiring: Models that are retired or will be within 30 days, with the day.
-        folder: Where the new results are.
-        not_begun: Runs for which the limit left no room.
+        unanswered: Models that answered no canary, with the reason.
+        retiring: Models that are retired or retire within 30 days, with the day.
+        folder: The folder of the new results.
+        not_begun: Number of runs for which the limit left no room.
     """
 
     comparisons: list[PairedComparison]
@@ -39,7 +39,7 @@ class Drift:
 
     @property
     def alarms(self) -> list[str]:
-        """What is wrong, a line each."""
+        """The alarms, one line each."""
         return [
             *(comparison.sentence for comparison in self.comparisons if comparison.finding == "worse"),
             *(f"{model} gives no answers: {reason}" for model, reason in self.unanswered.items()),
@@ -61,15 +61,15 @@ async def watch(  # noqa: PLR0913 - what is compared with what, and how
     today: date,
     progress: EvalProgress | None = None,
 ) -> Drift:
-    """Ask each single model of `baseline` the canaries again and compare.
+    """Ask each single model of `baseline` the canaries again, and compare.
 
     Args:
         canaries: Tasks that the baseline holds as well, word for word.
-        baseline: A results folder with arms of one model each.
-        folder: Receives the new results.
-        options: How; the judge and the passes are the baseline's.
-        today: The day.
-        progress: Told how it goes.
+        baseline: A results folder that has arms of a single model.
+        folder: The folder for the new results.
+        options: Concurrency and limit; the judge and the passes are the baseline's.
+        today: The day against which retirements are measured.
+        progress: Receives the progress; `None` for none.
 
     Raises:
         ConfigError: The baseline has no arm of one model, not these tasks, or cannot be graded.
@@ -84,13 +84,13 @@ async def watch(  # noqa: PLR0913 - what is compared with what, and how
     own = EvalOptions(
         judge, then.manifest.passes, options.concurrency, options.usd, allow_unpriced=options.allow_unpriced
     )
-    now, asked = await evaluate(folder, canaries, arms, own, progress)
-    wanted = {task.id for task in canaries.tasks}
+    now, counts = await evaluate(folder, canaries, arms, own, progress)
+    ids = {task.id for task in canaries.tasks}
     compared = [
-        compare(f"{arm.name} now", _scores(now, arm.name, wanted), f"{arm.name} then", _scores(then, arm.name, wanted))
+        compare(f"{arm.name} now", _scores(now, arm.name, ids), f"{arm.name} then", _scores(then, arm.name, ids))
         for arm in arms
     ]
-    return Drift(holm(compared), _unanswered_tasks(now, arms), _retirement_dates(arms, today), folder, asked.not_begun)
+    return Drift(holm(compared), _unanswered_tasks(now, arms), _retirement_dates(arms, today), folder, counts.not_begun)
 
 
 def _require_same_tasks(canaries: TaskSet, baseline: Results) -> None:
@@ -116,24 +116,24 @@ def _models(baseline: Results) -> list[Arm]:
 
 
 def _scores(results: Results, arm: str, tasks: set[str]) -> dict[str, float | None]:
-    rows = [row for (name, task), row in results.answer_rows.items() if name == arm and task in tasks]
+    rows = [row for row in results.arm_rows(arm) if row.task in tasks]
     return {task: 0.0 if result.refused else result.score for task, result in score_rows(results, rows).items()}
 
 
 def _unanswered_tasks(results: Results, arms: list[Arm]) -> dict[str, str]:
-    found = {}
+    reasons = {}
     for arm in arms:
-        rows = [row for (name, _), row in results.answer_rows.items() if name == arm.name]
+        rows = results.arm_rows(arm.name)
         if rows and all(row.reason for row in rows):
-            found[arm.name] = str(rows[-1].reason)
-    return found
+            reasons[arm.name] = str(rows[-1].reason)
+    return reasons
 
 
 def _retirement_dates(arms: list[Arm], today: date) -> dict[str, date]:
-    profiles, found = load_profiles(), {}
+    profiles, dates = load_profiles(), {}
     for arm in arms:
         for model in arm.models:
-            known = profile_of(model.model_name, profiles)
-            if known and known.retires_on and known.retires_on <= today + SOON:
-                found[model.model_name] = known.retires_on
-    return found
+            profile = profile_of(model.model_name, profiles)
+            if profile and profile.retires_on and profile.retires_on <= today + SOON:
+                dates[model.model_name] = profile.retires_on
+    return dates

@@ -1,4 +1,4 @@
-"""`evaluate`: ask and grade into a results folder, or go on where an earlier process stopped."""
+"""Evaluations as a whole: `evaluate` runs and grades into a results folder or resumes one, `regrade` grades again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ from fusion_tool.evals.tasks import TaskSet
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """How an evaluation is carried out.
+    """The options of an evaluation.
 
     Args:
-        judge: Who grades by rubric; `None`: nobody.
+        judge: The model that grades by rubric; `None` for no grading.
         passes: Verdicts a criterion.
-        concurrency: Runs at once; of verdicts twice as many.
-        usd: What the folder may cost in all, earlier commands included; `None` for no limit.
-        limit: Only the first so many tasks.
-        seats: Grade the seats' answers too.
-        allow_unpriced: Let a judge without a known price work under `usd`.
+        concurrency: Runs at once; verdicts are twice as many.
+        usd: US dollars that the folder may cost in all, earlier commands included; `None` for no limit.
+        limit: Number of tasks, from the first; `None` for all.
+        seats: Whether the seats' answers are graded, too.
+        allow_unpriced: Whether a judge without a known price may work under `usd`.
     """
 
     judge: Panelist | None = None
@@ -42,14 +42,14 @@ class EvalOptions:
 async def evaluate(
     folder: Path, tasks: TaskSet, arms: Sequence[Arm], options: EvalOptions, progress: EvalProgress | None = None
 ) -> tuple[Results, RunCounts]:
-    """Let `arms` answer `tasks`, and grade what they answer, into `folder`; what is paid for is not paid again.
+    """Let `arms` answer `tasks`, and grade the answers, into `folder`; what is paid for is not paid again.
 
     Args:
-        folder: New, or of the same task set.
-        tasks: They.
-        arms: They; those that the folder knows already stay beside them.
-        options: How.
-        progress: Told how it goes.
+        folder: A new folder, or one of the same task set.
+        tasks: The task set.
+        arms: The arms to run; others in the folder stay as they are.
+        options: Judge, passes and limits.
+        progress: Receives the progress; `None` for none.
 
     Raises:
         ConfigError: An arm or the judge cannot work here, the folder is another task set's or in use, or the extra
@@ -68,7 +68,7 @@ async def evaluate(
         budget = EvalBudget(options.usd, eval_bill(results).total.cost_usd or 0.0, _grading_cost(results, options))
         chosen = tasks.tasks[: options.limit]
         progress.start_phase("answers", len(pending_runs(results, arms, chosen)))
-        asked = await run_arms(
+        counts = await run_arms(
             results,
             arms,
             chosen,
@@ -79,14 +79,14 @@ async def evaluate(
         )
         if options.judge:
             await _grade(results, options, budget, progress)
-    return results, asked
+    return results, counts
 
 
 async def regrade(folder: Path, options: EvalOptions, progress: EvalProgress | None = None) -> Results:
-    """Grade what `folder` holds, by `options.judge` or the judge it has; verdicts that are there stay.
+    """Grade the answers in `folder` by `options.judge` or the folder's judge; present verdicts stay.
 
     Raises:
-        ConfigError: There is no judge, he cannot be asked, or the folder holds no results.
+        ConfigError: There is no judge, it cannot be called, or the folder holds no results.
         FusionError: As `evaluate`.
     """
     require_evals()
@@ -111,7 +111,7 @@ async def _grade(results: Results, options: EvalOptions, budget: EvalBudget, pro
 
 
 def _grading_cost(results: Results, options: EvalOptions) -> float:
-    """What the grading of the answers that are there may take."""
+    """Return what the grading of the present answers may cost, in US dollars."""
     if options.judge is None or options.usd is None:
         return 0.0
     return sum(

@@ -1,4 +1,4 @@
-"""The results folder and its manifest.
+"""The results folder (`Results`) and its manifest.
 
 `answers.jsonl`, `verdicts.jsonl` and `panels.jsonl`, the panels' bills, are only ever appended to. `panels.sqlite` has
 the panels that arms share, and the runs that are under way; `lock` keeps a second process out.
@@ -26,7 +26,13 @@ FORMAT = 1
 
 
 class ArmRecord(BaseModel):
-    """An arm as a folder knows it; `recorded` is the digest of its recording."""
+    """An arm as a folder stores it.
+
+    Args:
+        kind: The arm's kind.
+        config: Its configuration as JSON; `None` for recorded answers.
+        recorded: SHA-256 of its recording, as hex digits; `None` where it has none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,16 +42,16 @@ class ArmRecord(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a folder's results are of.
+    """The description of a results folder.
 
     Args:
-        format: Of the folder.
-        version: Of the package that made it.
+        format: Version of the folder's format.
+        version: Version of the package that made it.
         tasks: The task set's name.
-        fingerprint: The task set's.
-        arms: By name.
-        judge: Whose verdicts count; `None` before the first grading.
-        passes: How many verdicts a criterion gets.
+        fingerprint: The task set's fingerprint.
+        arms: The arms by name.
+        judge: The model whose verdicts count, as JSON; `None` before the first grading.
+        passes: Verdicts a criterion.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,12 +66,12 @@ class Manifest(BaseModel):
 
     @property
     def judge_model(self) -> Panelist | None:
-        """The judge, ready to be asked."""
+        """The judge as a panelist; `None` before the first grading."""
         return Panelist(**self.judge) if self.judge else None
 
 
 def arm_record(arm: Arm) -> ArmRecord:
-    """How a folder remembers `arm`."""
+    """Return `arm` as a folder stores it."""
     rows = json.dumps({name: row.model_dump() for name, row in sorted(arm.recorded.items())}, sort_keys=True)
     return ArmRecord(
         kind=arm.kind,
@@ -78,7 +84,7 @@ class Results:
     """One folder of results.
 
     Args:
-        folder: It; it must hold a manifest.
+        folder: The path of a folder with a manifest.
 
     Raises:
         ConfigError: It holds no results, or those of another version of the package.
@@ -93,15 +99,15 @@ class Results:
         self._answers, self._verdicts = Journal(folder / "answers.jsonl"), Journal(folder / "verdicts.jsonl")
         self._panels = Journal(folder / "panels.jsonl")
         self.paid = [row for line in self._answers.lines() if (row := _row(line, AnswerRow))]
-        """Every answer's row there ever was, in order."""
+        """All answers' rows in the order in which they were written, replaced ones included: each was paid for."""
         self.verdicts = [row for line in self._verdicts.lines() if (row := _row(line, VerdictRow))]
-        """Every verdict's row, likewise."""
+        """All verdicts' rows, likewise."""
         self.panels = [row for line in self._panels.lines() if (row := _row(line, PanelRow))]
-        """Every panel's row, likewise."""
+        """All panels' rows, likewise."""
 
     @classmethod
     def begin(cls, folder: Path, tasks: TaskSet, arms: list[Arm]) -> "Results":
-        """The folder for `arms` on `tasks`: made where there is none, else gone on with.
+        """Open the folder for `arms` on `tasks`, and make it where there is none.
 
         Raises:
             ConfigError: It holds the results of another task set, or of another arm of the same name.
@@ -111,29 +117,29 @@ class Results:
             write_atomically(folder / "tasks.json", tasks.model_dump_json(indent=1))
             manifest = Manifest(tasks=tasks.name, fingerprint=tasks.fingerprint)
             write_atomically(folder / "manifest.json", manifest.model_dump_json(indent=1))
-        known = cls.reopen(folder)
-        if known.manifest.fingerprint != tasks.fingerprint:
+        results = cls.reopen(folder)
+        if results.manifest.fingerprint != tasks.fingerprint:
             raise ConfigError(
-                f"{folder} holds results of another task set ('{known.manifest.tasks}'), with which these cannot be "
+                f"{folder} holds results of another task set ('{results.manifest.tasks}'), with which these cannot be "
                 "compared; give another folder",
                 field="out",
             )
-        known.add(arms)
-        return known
+        results.add_arms(arms)
+        return results
 
     @classmethod
     def reopen(cls, folder: Path) -> "Results":
-        """A folder that is to be written to: rows that a killed process left half-written are cut off."""
-        known = cls(folder)
-        for journal in (known._answers, known._verdicts, known._panels):
+        """Open a folder for writing; rows that a killed process left half-written are cut off."""
+        results = cls(folder)
+        for journal in (results._answers, results._verdicts, results._panels):
             journal.mend()
-        return known
+        return results
 
-    def add(self, arms: list[Arm]) -> None:
-        """Note what `arms` are.
+    def add_arms(self, arms: list[Arm]) -> None:
+        """Add `arms` to the manifest.
 
         Raises:
-            ConfigError: One of the same name is another one here.
+            ConfigError: The folder has another arm of the same name.
         """
         records = {arm.name: arm_record(arm) for arm in arms}
         for name, record in records.items():
@@ -145,22 +151,22 @@ class Results:
         self.update_manifest(arms=self.manifest.arms | records)
 
     def update_manifest(self, **changes: Any) -> None:
-        """Change the manifest."""
+        """Change fields of the manifest."""
         self.manifest = self.manifest.model_copy(update=changes)
         write_atomically(self.folder / "manifest.json", self.manifest.model_dump_json(indent=1))
 
     def add_answer(self, row: AnswerRow) -> None:
-        """Keep an answer."""
+        """Store an answer."""
         self._answers.append(row)
         self.paid.append(row)
 
     def add_verdict(self, row: VerdictRow) -> None:
-        """Keep a verdict."""
+        """Store a verdict."""
         self._verdicts.append(row)
         self.verdicts.append(row)
 
     def add_panel(self, row: PanelRow) -> bool:
-        """Keep a panel's bill, once; whether it was new."""
+        """Store a panel's bill, once; return whether it was new."""
         if any(row.run_id == known.run_id for known in self.panels):
             return False
         self._panels.append(row)
@@ -172,19 +178,23 @@ class Results:
         """The latest row by arm and task."""
         return {(row.arm, row.task): row for row in self.paid}
 
+    def arm_rows(self, arm: str) -> list[AnswerRow]:
+        """Return the latest rows of the arm of that name, one a task."""
+        return [row for (name, _), row in self.answer_rows.items() if name == arm]
+
     def known_verdicts(self) -> dict[tuple[str, str], list[Verdict]]:
-        """The present judge's verdicts by task and digest; a later one replaces an earlier one."""
+        """Return the present judge's verdicts by task and digest; a later verdict replaces an earlier one."""
         judge = self.manifest.judge_model
         latest: dict[tuple[str, str], dict[tuple[str, int], Verdict]] = defaultdict(dict)
         for row in self.verdicts:
             if judge and row.judge == judge.model_name and row.verdict.repeat <= self.manifest.passes:
                 latest[row.task, row.text][row.verdict.criterion, row.verdict.repeat] = row.verdict
-        return {key: list(found.values()) for key, found in latest.items()}
+        return {key: list(verdicts.values()) for key, verdicts in latest.items()}
 
     def task(self, name: str) -> Task:
-        """The task of that id."""
-        found: Task = self.tasks.only([name]).tasks[0]
-        return found
+        """Return the task of that id."""
+        task: Task = self.tasks.only([name]).tasks[0]
+        return task
 
 
 def _read(path: Path, kind: Any) -> Any:
@@ -203,4 +213,4 @@ def _row(line: str, kind: Any) -> Any:
     try:
         return kind.model_validate_json(line)
     except ValidationError:
-        return None  # of another version, or damaged: as if it were not there
+        return None  # of another version, or damaged: the task is answered again

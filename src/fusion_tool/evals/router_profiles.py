@@ -1,4 +1,4 @@
-"""What an evaluation measured of models, written where the router prefers it to what was published."""
+"""Measured profiles: single models' scores by domain, in the file that the router prefers to published scores."""
 
 import json
 from collections import defaultdict
@@ -19,7 +19,7 @@ from fusion_tool.routing.classifier.signals import DOMAINS, Domain
 from fusion_tool.routing.profiles import MEASURED_FILE, load_profiles, profile_of
 
 LEAST = 10
-"""Tasks below which a domain's score steers nobody."""
+"""Number of tasks below which a domain's score is not written."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class MeasuredScore:
     """One model's score in one domain.
 
     Args:
-        model: As the arm asked it.
+        model: The model as the arm names it.
         profile: Its profile's id; `None` where it has none.
-        domain: The router's.
-        mean: Over the tasks, refusals as 0.
-        why_not: Why it is not written; `None` where it is.
+        domain: One of the router's domains.
+        mean: Mean over the domain's tasks, refusals as 0.
+        why_not: The reason why it is not written; `None` where it is.
     """
 
     model: str
@@ -42,36 +42,36 @@ class MeasuredScore:
 
 
 def measure_scores(results: Results, *, min_tasks: int = LEAST, folder: Path | None = None) -> list[MeasuredScore]:
-    """What the folder's arms of a single model measured, by the router's domains.
+    """Compute the scores of the folder's single models by the router's domains.
 
     A task's own domain counts where it is one of the router's, else what the router makes of the question: that is the
     domain in which the score will be looked up.
 
     Args:
         results: The folder.
-        min_tasks: Tasks below which a domain is not to be written.
-        folder: Where the user's profiles are; by default this user's configuration folder.
+        min_tasks: Number of tasks below which a domain is not written.
+        folder: The folder of the user's profiles; `None` for this user's configuration folder.
 
     Raises:
         ConfigError: The profiles that are there cannot be read.
     """
-    profiles, found = load_profiles(folder), list[MeasuredScore]()
+    profiles, scores = load_profiles(folder), list[MeasuredScore]()
     for name, model in _single_models(results):
-        known = profile_of(model, profiles)
+        profile = profile_of(model, profiles)
         for domain, mean in _by_domain(results, name).items():
             why = None
-            if known is None:
+            if profile is None:
                 why = f'no profile: give {MEASURED_FILE.replace(".measured", "")} a table ["{model}"] first'
             elif mean.n < min_tasks:
                 why = f"only {mean.n} tasks, fewer than {min_tasks}"
-            elif any(score.profile == known.id and score.domain == domain and not score.why_not for score in found):
+            elif any(score.profile == profile.id and score.domain == domain and not score.why_not for score in scores):
                 why = "measured by an earlier arm"
-            found.append(MeasuredScore(model, known.id if known else None, domain, mean, why))
-    return found
+            scores.append(MeasuredScore(model, profile.id if profile else None, domain, mean, why))
+    return scores
 
 
 def write_profiles(results: Results, scores: list[MeasuredScore], folder: Path | None = None) -> Path:
-    """Write those of `scores` that are to be written; what the file has of other models and domains stays.
+    """Write those of `scores` that have no reason against it; other models and domains in the file stay.
 
     Returns:
         The file.
@@ -91,7 +91,7 @@ def write_profiles(results: Results, scores: list[MeasuredScore], folder: Path |
 
 
 def _single_models(results: Results) -> Iterator[tuple[str, str]]:
-    """The arms that are one model alone, those with tools first."""
+    """Yield name and model of the arms of a single model, those with tools first."""
     solo = [
         (name, record.config)
         for name, record in results.manifest.arms.items()
@@ -102,15 +102,15 @@ def _single_models(results: Results) -> Iterator[tuple[str, str]]:
 
 
 def _by_domain(results: Results, arm: str) -> dict[Domain, Mean]:
-    scores = score_rows(results, [row for (name, _), row in results.answer_rows.items() if name == arm])
+    scores = score_rows(results, results.arm_rows(arm))
     values: defaultdict[Domain, list[float]] = defaultdict(list)
     for task in results.tasks.tasks:
         score = scores.get(task.id)
-        worth = 0.0 if score and score.refused else score.score if score else None
-        if worth is not None:
+        value = 0.0 if score and score.refused else score.score if score else None
+        if value is not None:
             own = task.domain.casefold().replace(" ", "_")
-            values[next((domain for domain in DOMAINS if domain == own), classify(task.question).domain)].append(worth)
-    return {domain: mean_of(given, bounds=(0, 1)) for domain, given in sorted(values.items())}
+            values[next((domain for domain in DOMAINS if domain == own), classify(task.question).domain)].append(value)
+    return {domain: mean_of(scored, bounds=(0, 1)) for domain, scored in sorted(values.items())}
 
 
 def _score(results: Results, score: MeasuredScore) -> dict[str, Any]:
@@ -150,5 +150,5 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    """A TOML basic string, which is JSON's but for DEL."""
+    """Return a TOML basic string, which is JSON's but for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""The rows of a results folder: what an arm answered to a task, and what a judge found of it."""
+"""The rows of a results folder: answers (`AnswerRow`), panels' bills (`PanelRow`), verdicts (`VerdictRow`)."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -18,21 +18,22 @@ class _Row(BaseModel):
 
 
 class AnswerRow(_Row):
-    """What one arm made of one task; a later row of the same two replaces it, but its bill stands.
+    """One arm's answer to one task; a later row of the same two replaces it, but its bill stands.
 
     Args:
-        arm: Its name.
-        task: Its id.
-        at: When it was done.
-        answer: As a reader sees it, without the list of sources; empty where there is none.
-        result: The run's whole result, where there was one.
-        panel: The key of the panel that it was made from, whose calls stand in a `PanelRow`, for arms may share it.
+        arm: The arm's name.
+        task: The task's id.
+        at: Time of the row, UTC.
+        answer: The answer as a reader sees it, without the list of sources; empty where there is none.
+        result: The run's whole result; `None` where there was none.
+        panel: Key of the panel that it was made from, whose calls are in a `PanelRow` because arms may share it; `None`
+            where it has no such panel.
         reason: Why there is no answer to be scored; `None` where there is one.
-        message: That in words.
+        message: The reason in words.
         calls: Its bill, the panel's calls included; empty for a recorded answer.
-        cost_usd: What the answer cost, panel included, shared or not; `None` where unknown.
-        unpriced_calls: How many calls that leaves out.
-        seconds: How long it took, panel included; `None` where unknown.
+        cost_usd: US dollars of the answer, panel included, shared or not; `None` where unknown.
+        unpriced_calls: Number of calls that `cost_usd` leaves out.
+        seconds: Time it took, panel included; `None` where unknown.
     """
 
     arm: str
@@ -50,7 +51,7 @@ class AnswerRow(_Row):
 
     @classmethod
     def of_result(cls, arm: str, task: str, result: FusionResult, panel: str | None) -> Self:
-        """The row of a run that gave an answer; without `usage.calls` twice."""
+        """Return the row of a run that gave an answer; the calls are in the row alone, not in its result."""
         usage = result.usage
         return cls(
             arm=arm,
@@ -66,19 +67,19 @@ class AnswerRow(_Row):
 
     @classmethod
     def of_failure(cls, arm: str, task: str, reason: Reason, message: str, calls: tuple[Call, ...] = ()) -> Self:
-        """The row of a run that gave none."""
+        """Return the row of a run that gave no answer."""
         usage = Usage.of(calls)
         bill = {"cost_usd": usage.cost_usd, "unpriced_calls": usage.unpriced_calls}
         return cls(arm=arm, task=task, reason=reason, message=message, calls=calls, **bill)
 
     @property
     def own_calls(self) -> list[Call]:
-        """Its bill without the shared panel's."""
+        """Its calls without those of a shared panel."""
         return [call for call in self.calls if self.panel is None or call.stage != "panelist"]
 
     @property
     def hygiene(self) -> Hygiene:
-        """What is wrong with the answer whatever it says."""
+        """The faults of the answer's form."""
         return check_result(self.result) if self.result else check_answer(self.answer)
 
     @property
@@ -88,19 +89,19 @@ class AnswerRow(_Row):
 
     @property
     def is_final(self) -> bool:
-        """Whether it is not tried again: it has an answer, or was refused; what failed otherwise may do better."""
+        """Whether it is not run again: it has an answer or was refused; other failures may pass."""
         return self.reason in (None, "refused")
 
     @property
     def text(self) -> str:
-        """What is graded: the answer with its sources."""
+        """The text that is graded: the answer with its sources."""
         if self.result is None or not self.result.citations:
             return self.answer
         listed = (f"[{citation.number}] {citation.title} - {citation.url}" for citation in self.result.citations)
         return "\n".join([f"{self.answer}\n\nSources", *listed])
 
     def seat_texts(self) -> dict[str, str]:
-        """What each seat of a panel answered, as it is graded, by the seat's label; the last wave's counts."""
+        """Return what each seat answered, as it is graded, by the seat's label; the last wave counts."""
         from fusion_tool.grounding.citations import number_citations
         from fusion_tool.grounding.sources import RetrievedSource
 
@@ -111,17 +112,23 @@ class AnswerRow(_Row):
             for source in self.result.sources
         }
         texts = {}
-        for given in self.result.responses:
-            numbered = number_citations(given.content, known)
+        for response in self.result.responses:
+            numbered = number_citations(response.content, known)
             listed = [
                 f"[{number}] {known[key]['title']} - {known[key]['url']}" for key, number in numbered.numbers.items()
             ]
-            texts[given.seat] = "\n".join([f"{numbered.text}\n\nSources", *listed]) if listed else numbered.text
+            texts[response.seat] = "\n".join([f"{numbered.text}\n\nSources", *listed]) if listed else numbered.text
         return texts
 
 
 class PanelRow(_Row):
-    """A panel that was asked, whoever goes on from its answers: `run_id` tells it from the same one asked again."""
+    """The bill of one panel's run, whichever arms continue from its answers.
+
+    Args:
+        panel: The panel's key.
+        run_id: Id of the run; a panel that is asked again has another.
+        calls: The seats' calls.
+    """
 
     panel: str
     run_id: str
@@ -129,12 +136,12 @@ class PanelRow(_Row):
 
 
 class VerdictRow(_Row):
-    """What one judge found of one criterion of one text; the same text of two arms is judged once.
+    """One judge's verdict on one criterion of one text; the same text of two arms is judged once.
 
     Args:
-        task: Its id.
+        task: The task's id.
         text: The text's digest.
-        judge: The judge's model.
+        judge: Name of the judge's model.
         verdict: The verdict, with its bill.
     """
 
@@ -145,5 +152,5 @@ class VerdictRow(_Row):
 
 
 def digest(text: str) -> str:
-    """By which a graded text is known."""
+    """Return the digest that stands for a graded text: the start of its SHA-256, as hex digits."""
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Every arm asked each task, as far as the dollars reach."""
+"""The runs of an evaluation: each arm on each task, within the budget."""
 
 import asyncio
 import sqlite3
@@ -26,26 +26,26 @@ Phase: TypeAlias = Literal["answers", "verdicts"]
 
 
 class EvalProgress:
-    """Follows an evaluation; this one does not look."""
+    """The progress of an evaluation; this base class ignores it, subclasses show it."""
 
     def start_phase(self, phase: Phase, total: int) -> None:
-        """A phase of `total` steps begins."""
+        """Begin a phase of `total` steps."""
 
     def advance(self) -> None:
-        """One step more is done."""
+        """Count one step as done."""
 
     def add_calls(self, calls: Sequence[Call]) -> None:
-        """These calls were made, and are paid for."""
+        """Count calls that were made and are paid for."""
 
 
 @dataclass
 class RunCounts:
-    """How the asking went.
+    """Numbers of runs by outcome.
 
     Args:
         answered: Runs that gave an answer, now or earlier.
         failed: Runs that gave none, by reason.
-        not_begun: Runs that were not begun, for they could have passed the limit.
+        not_begun: Runs that were not begun because they could have passed the limit.
     """
 
     answered: int = 0
@@ -63,16 +63,16 @@ async def run_arms(  # noqa: PLR0913 - keyword options, each with a default
     judge: "Panelist | None" = None,
     progress: EvalProgress | None = None,
 ) -> RunCounts:
-    """Let `arms` answer `tasks`, but for what is answered already; a task's arms one after the other in the queue.
+    """Let `arms` answer those of `tasks` that they have not answered yet.
 
     Args:
-        results: Receives the rows.
-        arms: They.
-        tasks: They.
-        budget: What may be spent.
+        results: The folder that receives the rows.
+        arms: The arms to run.
+        tasks: The tasks to answer.
+        budget: The dollars that may be spent.
         concurrency: Runs at once.
-        judge: Who will grade, so that what that may cost is kept back; `None` where nobody will.
-        progress: Told how it goes.
+        judge: The model that will grade, whose cost is kept back; `None` for no grading.
+        progress: Receives the progress; `None` for none.
 
     Raises:
         ConfigError: An arm cannot work here.
@@ -82,16 +82,16 @@ async def run_arms(  # noqa: PLR0913 - keyword options, each with a default
 
     progress, room = progress or EvalProgress(), asyncio.Semaphore(concurrency)
 
-    def paid(panel: PanelRow) -> None:
+    def add_panel(panel: PanelRow) -> None:
         if results.add_panel(panel):
             progress.add_calls(panel.calls)
 
     async with open_store(results.folder / "panels.sqlite") as saver:
-        asking = ArmRunner(results, SharedPanels(saver, budget.session, paid), budget, judge, progress)
+        runner = ArmRunner(results, SharedPanels(saver, budget.session, add_panel), budget, judge, progress)
 
         async def run_arm(arm: Arm, task: Task) -> None:
             async with room:
-                await asking.answer(arm, task)
+                await runner.answer(arm, task)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -103,7 +103,7 @@ async def run_arms(  # noqa: PLR0913 - keyword options, each with a default
 
 
 def pending_runs(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -> list[tuple[Arm, Task]]:
-    """What is not answered yet, a task's arms together, so that a limit leaves whole tasks."""
+    """Return what is not answered yet, a task's arms together, so that a limit leaves whole tasks."""
     known = results.answer_rows
     return [
         (arm, task)
@@ -115,7 +115,7 @@ def pending_runs(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -
 
 @dataclass(frozen=True)
 class ArmRunner:
-    """Runs an arm on a task, within what the evaluation may spend, and keeps the row."""
+    """The runner of single arms on single tasks: within the budget, each run into its row."""
 
     results: Results
     panels: SharedPanels
@@ -124,7 +124,7 @@ class ArmRunner:
     progress: EvalProgress
 
     async def answer(self, arm: Arm, task: Task) -> None:
-        """One run, from the purse to its row; no row where the purse is too small."""
+        """Run `arm` on `task` and store its row; no row where the budget has no room for the run."""
         later = grading_usd(task, self.judge, self.results.manifest.passes) if self.judge else 0.0
         async with self.budget.reserve(_worst_usd(arm, task), later) as granted:
             if not granted:
@@ -144,33 +144,32 @@ class ArmRunner:
         if arm.kind == "replay" and task.id not in arm.recorded:
             return AnswerRow.of_failure(arm.name, task.id, "empty", "the recording has no such task")
         if arm.config is None:
-            said = arm.recorded[task.id]
-            bill = {"cost_usd": said.cost_usd, "seconds": said.seconds}
-            return AnswerRow(arm=arm.name, task=task.id, answer=said.answer or "", **bill)
+            recorded = arm.recorded[task.id]
+            bill = {"cost_usd": recorded.cost_usd, "seconds": recorded.seconds}
+            return AnswerRow(arm=arm.name, task=task.id, answer=recorded.answer or "", **bill)
         config = self._config(arm, task)
         panel = None if arm.kind == "replay" else panel_key(task.question, config)
         try:
             if arm.kind == "replay":
-                made = self.panels.continue_recorded(arm.name, task.question, arm.recorded[task.id], config)
-                row = AnswerRow.of_result(arm.name, task.id, await made, None)
+                recorded = arm.recorded[task.id]
+                result = await self.panels.continue_recorded(arm.name, task.question, recorded, config)
             else:
                 result = await self.panels.answer(arm.name, task.question, config)
-                row = AnswerRow.of_result(arm.name, task.id, result, panel)
         except PanelFailed as failed:
             return _failure(arm, task, failed).model_copy(update={"panel": panel})
         except BudgetExceeded as refused:
             return AnswerRow.of_failure(arm.name, task.id, "budget", str(refused))
-        return self._complete_row(row, config)
+        return self._check_limit(AnswerRow.of_result(arm.name, task.id, result, panel), config)
 
     def _config(self, arm: Arm, task: Task) -> FusionConfig:
         if arm.config is None:
             raise ValueError(f"{arm.name} asks nobody")
         return with_contamination_guard(arm.config, self.results.tasks.only([task.id]))
 
-    def _complete_row(self, row: AnswerRow, config: FusionConfig) -> AnswerRow:
-        """An answer that the evaluation's limit made worse says nothing of its arm."""
-        limits_of_its_own = config.limits.usd is not None or config.limits.tokens is not None
-        if self.budget.session is None or limits_of_its_own or row.result is None:
+    def _check_limit(self, row: AnswerRow, config: FusionConfig) -> AnswerRow:
+        """Mark an answer that the evaluation's own limit cut short, for it says nothing of its arm."""
+        has_own_limits = config.limits.usd is not None or config.limits.tokens is not None
+        if self.budget.session is None or has_own_limits or row.result is None:
             return row
         if "budget_exhausted" not in row.result.degraded:
             return row
@@ -178,10 +177,14 @@ class ArmRunner:
 
 
 async def check_arms(arms: Sequence[Arm], *, limited: bool) -> None:
-    """See that every arm can work here, before anything is paid for.
+    """Check that every arm can work here, before anything is paid for.
+
+    Args:
+        arms: The arms to run.
+        limited: Whether the evaluation has a limit in dollars, for which every model needs a known price.
 
     Raises:
-        ConfigError: One cannot, or has no known price and there is a limit.
+        ConfigError: An arm cannot, or has no known price and there is a limit.
     """
     from fusion_tool.graph.preflight import check_run
 
@@ -218,7 +221,7 @@ def _worst_usd(arm: Arm, task: Task) -> float:
 
 
 def _failure(arm: Arm, task: Task, failed: PanelFailed) -> AnswerRow:
-    """The row of a panel without a usable answer; refused where every one of its models was."""
+    """Return the row of a panel without a usable answer; `refused` where each of its models refused."""
     reasons: list[Reason] = [row["reason"] for row in failed.failed_models]
     reason: Reason = "refused" if reasons and set(reasons) == {"refused"} else reasons[-1] if reasons else "empty"
     calls = tuple(Usage.model_validate(failed.usage).calls) if failed.usage else ()
@@ -226,14 +229,14 @@ def _failure(arm: Arm, task: Task, failed: PanelFailed) -> AnswerRow:
 
 
 def _count_runs(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -> RunCounts:
-    told, rows = RunCounts(), results.answer_rows
+    counts, rows = RunCounts(), results.answer_rows
     for arm in arms:
         for task in tasks:
             row = rows.get((arm.name, task.id))
             if row is None:
-                told.not_begun += 1
+                counts.not_begun += 1
             elif row.reason is None:
-                told.answered += 1
+                counts.answered += 1
             else:
-                told.failed[row.reason] += 1
-    return told
+                counts.failed[row.reason] += 1
+    return counts

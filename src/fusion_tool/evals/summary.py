@@ -1,4 +1,4 @@
-"""Everything a report tells."""
+"""The findings of a results folder: arms, comparisons, warnings, bill."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from fusion_tool.graph.strategies import strategy_named
 
 
 def judge_cautions(results: Results) -> list[str]:
-    """Whether the judge has a stake in the answers, or there is none yet."""
+    """Return warnings where the judge has a stake in the answers, or nothing is graded yet."""
     judge = results.manifest.judge_model
     if judge is None:
         ungraded = any(task.rubric for task in results.tasks.tasks)
@@ -29,7 +29,7 @@ def judge_cautions(results: Results) -> list[str]:
 
 
 def _writers(record: ArmRecord) -> Iterator[Panelist]:
-    """Everyone who may write a word of an arm's answers; of a recording nobody knows."""
+    """Yield the models that may write a word of an arm's answers; a recording's are unknown."""
     config = record.config
     if config is None:
         return
@@ -40,7 +40,7 @@ def _writers(record: ArmRecord) -> Iterator[Panelist]:
         else [config["synthesizer"] or config["judge"] or config["panel"][0]]
     )
     for role in (*seats, *later):
-        if ":" in role["model"]:  # else it was an object, whose vendor its name does not tell
+        if ":" in role["model"]:  # else it was an object, whose name does not tell the vendor
             yield Panelist(**role)
 
 
@@ -49,13 +49,13 @@ class ArmSummary:
     """One arm.
 
     Args:
-        name: Its name.
-        scores: By task id.
-        score: Over the tasks.
-        cost_usd: Mean of an answer's cost, shared panels counted with each; `None` where any is unknown.
-        seconds: Mean of an answer's time; `None` where any is unknown.
-        dropped: Pages and results that the contamination guard kept out.
-        failed: Runs without an answer, by reason.
+        name: The arm's name.
+        scores: Scores by task id.
+        score: Scores over the tasks.
+        cost_usd: Mean US dollars of an answer, shared panels counted with each; `None` where any is unknown.
+        seconds: Mean time of an answer; `None` where any is unknown.
+        dropped: Number of pages and results that the contamination guard kept out.
+        failed: Number of runs without an answer, by reason.
         coverage: Share of the verdicts that are in; `None` where no judge graded.
         metrics: The value of each metric, by its name in `METRICS`.
     """
@@ -78,19 +78,19 @@ class ArmSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """A results folder's findings.
+    """The findings of a results folder.
 
     Args:
         tasks: The task set's name.
-        count: How many tasks it has.
-        judge: Who graded; `None` where nobody did.
+        count: Number of its tasks.
+        judge: The model that graded; `None` where none did.
         passes: Verdicts a criterion.
-        version: Of the package that made the folder.
-        arms: They, in the folder's order.
+        version: Version of the package that made the folder.
+        arms: The arms in the folder's order.
         comparisons: Pairs of arms, p-values corrected for all of them.
-        domains: Per domain, each arm against one, the first where none was chosen; corrected for all of them.
-        warnings: What to know before believing any of it.
-        bill: What was paid.
+        domains: By domain, each arm against one arm, the first where none was chosen; corrected for all of them.
+        warnings: Reasons to doubt the findings.
+        bill: The calls that were paid for.
     """
 
     tasks: str
@@ -106,11 +106,11 @@ class Summary:
 
 
 def summarize(results: Results, *, against: str | None = None) -> Summary:
-    """The findings of `results`.
+    """Compute the findings of `results`.
 
     Args:
-        results: A folder.
-        against: The arm with which each other one is compared; by default all are with each other.
+        results: The folder.
+        against: Name of the arm with which each other arm is compared; `None` compares all pairs.
 
     Raises:
         ConfigError: There is no such arm.
@@ -119,8 +119,8 @@ def summarize(results: Results, *, against: str | None = None) -> Summary:
     if against is not None and against not in names:
         raise ConfigError(f"no arm '{against}' in {results.folder}; there are {', '.join(names)}", field="against")
     arms = [_arm(results, name) for name in names]
-    pairs = [(arm, two) for two, arm in combinations(arms, 2) if against is None]
-    pairs += [(arm, two) for arm in arms for two in arms if two.name == against != arm.name]
+    pairs = [(arm, other) for other, arm in combinations(arms, 2) if against is None]
+    pairs += [(arm, other) for arm in arms for other in arms if other.name == against != arm.name]
     judge = results.manifest.judge_model
     return Summary(
         tasks=results.manifest.tasks,
@@ -137,17 +137,17 @@ def summarize(results: Results, *, against: str | None = None) -> Summary:
 
 
 def _arm(results: Results, name: str) -> ArmSummary:
-    rows = [row for (arm, _), row in results.answer_rows.items() if arm == name]
+    rows = results.arm_rows(name)
     scores = score_rows(results, rows)
-    given = [row for row in rows if row.reason is None]
+    answered = [row for row in rows if row.reason is None]
     graded = [score.coverage for score in scores.values() if score.coverage is not None]
     return ArmSummary(
         name=name,
         scores=scores,
         score=score_arm(scores.values()),
-        cost_usd=_mean([None if row.unpriced_calls else row.cost_usd for row in given]),
-        seconds=_mean([row.seconds for row in given]),
-        dropped=sum(row.result.dropped for row in given if row.result),
+        cost_usd=_mean([None if row.unpriced_calls else row.cost_usd for row in answered]),
+        seconds=_mean([row.seconds for row in answered]),
+        dropped=sum(row.result.dropped for row in answered if row.result),
         failed=Counter(row.reason for row in rows if row.reason not in (None, "refused")),
         coverage=fmean(graded) if graded else None,
         metrics={name: metric.compute(results, rows) for name, metric in METRICS.items()},
@@ -161,17 +161,19 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _domains(results: Results, pairs: Sequence[tuple[ArmSummary, ArmSummary]]) -> dict[str, list[PairedComparison]]:
     domains = sorted({task.domain for task in results.tasks.tasks if task.domain})
-    keyed = [(domain, pair, two) for domain in domains for pair, two in pairs] if len(domains) > 1 else []
+    compared_pairs = [(domain, *pair) for domain in domains for pair in pairs] if len(domains) > 1 else []
 
     def within(arm: ArmSummary, domain: str) -> dict[str, float | None]:
         return {task: score.score for task, score in arm.scores.items() if score.domain == domain}
 
-    compared = holm([compare(pair.name, within(pair, d), two.name, within(two, d)) for d, pair, two in keyed])
-    found: dict[str, list[PairedComparison]] = {}
-    for (domain, _, _), comparison in zip(keyed, compared, strict=True):
+    compared = holm(
+        [compare(arm.name, within(arm, d), other.name, within(other, d)) for d, arm, other in compared_pairs]
+    )
+    by_domain: dict[str, list[PairedComparison]] = {}
+    for (domain, _, _), comparison in zip(compared_pairs, compared, strict=True):
         if comparison.n:
-            found.setdefault(domain, []).append(comparison)
-    return found
+            by_domain.setdefault(domain, []).append(comparison)
+    return by_domain
 
 
 def _cautions(arm: ArmSummary) -> list[str]:
@@ -179,8 +181,8 @@ def _cautions(arm: ArmSummary) -> list[str]:
     if missing := arm.score.tasks - arm.score.scored - arm.score.refused - sum(arm.failed.values()):
         lines.append(f"{arm.name}: {missing} of {arm.score.tasks} answers have too few verdicts for a score")
     if arm.failed:
-        told = ", ".join(f"{count} {reason}" for reason, count in arm.failed.most_common())
-        lines.append(f"{arm.name}: no answer from {sum(arm.failed.values())} of {arm.score.tasks} runs ({told})")
+        reasons = ", ".join(f"{count} {reason}" for reason, count in arm.failed.most_common())
+        lines.append(f"{arm.name}: no answer from {sum(arm.failed.values())} of {arm.score.tasks} runs ({reasons})")
     if arm.score.refused:
         lines.append(f"{arm.name}: refused {arm.score.refused} of {arm.score.tasks} tasks, which its score leaves out")
     if arm.dropped:
