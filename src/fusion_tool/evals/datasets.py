@@ -1,4 +1,4 @@
-"""Task sets from files and from the Hub."""
+"""Task sets from files (`read_task_file`) and from the Hugging Face Hub (`download`); `load_tasks` takes either."""
 
 import hashlib
 import json
@@ -23,15 +23,15 @@ _HUB = "https://huggingface.co"
 
 @dataclass(frozen=True)
 class PublishedTaskSet:
-    """Where a task set is published, which bytes are meant, and what a panel must not read.
+    """A published task set, pinned to one file.
 
     Args:
-        name: By which a user asks for it.
-        repository: Of the Hugging Face Hub's datasets.
-        file: In the repository.
+        name: The name that a user gives.
+        repository: Its dataset repository on the Hugging Face Hub.
+        file: Path of the file in the repository.
         revision: The commit.
-        sha256: The file's checksum, as hex digits.
-        exclude: Hosts that publish its rubrics, and texts by which a copy elsewhere is known.
+        sha256: The file's SHA-256, as hex digits.
+        exclude: Hosts that publish its rubrics, and texts that mark a copy elsewhere.
     """
 
     name: str
@@ -43,19 +43,19 @@ class PublishedTaskSet:
 
     @property
     def url(self) -> str:
-        """Its address; `HF_ENDPOINT` names a mirror, as for the Hub's own clients."""
+        """The file's address; `HF_ENDPOINT` names a mirror, as for the Hub's own clients."""
         hub = os.environ.get("HF_ENDPOINT", _HUB).rstrip("/")
         return f"{hub}/datasets/{self.repository}/resolve/{self.revision}/{self.file}"
 
     @property
     def path(self) -> Path:
-        """Where it lies once downloaded."""
+        """The path of the downloaded file in the user's cache."""
         return cache_path("tasks") / f"{self.name}-{self.revision[:12]}.jsonl"
 
 
 @cache
 def published_task_sets() -> dict[str, PublishedTaskSet]:
-    """The task sets that can be asked for by name."""
+    """Return the published task sets by name."""
     data = tomllib.loads((files("fusion_tool.evals") / "published.toml").read_text("utf-8"))
     return {
         name: PublishedTaskSet(name, **row | {"exclude": Exclude.model_validate(row["exclude"])})
@@ -64,16 +64,16 @@ def published_task_sets() -> dict[str, PublishedTaskSet]:
 
 
 def read_task_file(path: str | Path) -> TaskSet:
-    """The task set in a file, one JSON object a line.
+    """Read the task set in a file, one JSON object a line.
 
     A row is `{"id", "question", "domain", "rubric" | "reference", "exclude"}`. A rubric is a list of criteria
     `{"id", "requirement", "weight", "axis"}`, or of texts, which weigh 1 each. DRACO's own rows
     (`{"id", "domain", "problem", "answer"}`, the answer a rubric in sections, as JSON in a string; source:
-    https://huggingface.co/datasets/perplexity-ai/draco) are told by their `problem`, and bring the exclusions that
-    belong to that benchmark.
+    https://huggingface.co/datasets/perplexity-ai/draco) are recognised by their `problem`, and bring that
+    benchmark's exclusions.
 
     Raises:
-        ConfigError: The file cannot be read, or a row is wrong; it names file, line number and field.
+        ConfigError: The file cannot be read, or a row is wrong; the message names file, line and field.
     """
     path = Path(path)
     try:
@@ -109,7 +109,7 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _task(path: Path, number: int, row: dict[str, Any]) -> Task:
     try:
-        return Task.model_validate(_own_shape(row))
+        return Task.model_validate(_normalize_row(row))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "task"
@@ -119,7 +119,7 @@ def _task(path: Path, number: int, row: dict[str, Any]) -> Task:
         raise ConfigError(f"{error} ({_at(path, number)})", field="rubric") from None
 
 
-def _own_shape(row: dict[str, Any]) -> dict[str, Any]:
+def _normalize_row(row: dict[str, Any]) -> dict[str, Any]:
     if "problem" in row:
         row = {"question" if key == "problem" else "rubric" if key == "answer" else key: row[key] for key in row}
         if "rubric" not in row:
@@ -164,31 +164,32 @@ _SECONDS = 60.0
 
 
 async def load_tasks(source: str | Path) -> TaskSet:
-    """The task set in a file, or the published one of that name, such as `draco`.
+    """Load the task set in a file, or the published set of that name, such as `draco`.
 
     Raises:
         ConfigError: There is no such file or name, the download failed, or a row is wrong.
     """
-    known = _by_name(str(source))
-    if known is None:
+    published = _published_set(str(source))
+    if published is None:
         return read_task_file(source)
-    return read_task_file(await download(known)).model_copy(update={"name": known.name, "exclude": known.exclude})
+    tasks = read_task_file(await download(published))
+    return tasks.model_copy(update={"name": published.name, "exclude": published.exclude})
 
 
-def _by_name(source: str) -> PublishedTaskSet | None:
-    """The published set of that name, `None` for a file; a file of a set's name comes first."""
-    known = published_task_sets().get(source)
-    if known is None and not Path(source).exists():
+def _published_set(source: str) -> PublishedTaskSet | None:
+    """Return the published set of that name; `None` for a file, which comes first where both have the name."""
+    published = published_task_sets().get(source)
+    if published is None and not Path(source).exists():
         names = ", ".join(published_task_sets())
         raise ConfigError(f"no file {source}, and no published task set of that name; there is {names}", field="tasks")
-    return None if Path(source).is_file() else known
+    return None if Path(source).is_file() else published
 
 
 async def download(tasks: PublishedTaskSet) -> Path:
-    """The file of `tasks`, from the cache where it lies there unchanged, else from the network.
+    """Return the path of the file of `tasks`, downloaded unless the cache has it unchanged.
 
     Raises:
-        ConfigError: It cannot be reached or stored, or its bytes are not the pinned ones.
+        ConfigError: The file cannot be reached or stored, or its bytes are not the pinned ones.
     """
     target = tasks.path
     if target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == tasks.sha256:
@@ -198,9 +199,9 @@ async def download(tasks: PublishedTaskSet) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             part = Path(scratch) / target.name
             with part.open("wb") as out:
-                found = await _stream(tasks, out)
-            if found != tasks.sha256:
-                raise _download_error(tasks, f"its SHA-256 is {found}, not {tasks.sha256}")
+                sha256 = await _stream(tasks, out)
+            if sha256 != tasks.sha256:
+                raise _download_error(tasks, f"its SHA-256 is {sha256}, not {tasks.sha256}")
             part.replace(target)
     except OSError as error:
         raise ConfigError(f"{target} cannot be written: {error.strerror}", field="tasks") from error
@@ -208,7 +209,7 @@ async def download(tasks: PublishedTaskSet) -> Path:
 
 
 async def _stream(tasks: PublishedTaskSet, out: BinaryIO) -> str:
-    """Write the file's bytes to `out`; returns their SHA-256."""
+    """Write the file's bytes to `out`, and return their SHA-256."""
     import httpx
 
     digest, size = hashlib.sha256(), 0

@@ -1,4 +1,4 @@
-"""From verdicts to scores of tasks and arms.
+"""Scores of tasks (`TaskScore`) and arms (`ArmScore`), computed from verdicts and references.
 
 A task's score is `clamp(sum of the weights met / sum of the positive weights, 0, 1)`, averaged over passes; an arm's is
 the mean over tasks (DRACO, arXiv:2602.11685). A missing verdict counts neither way: its criterion is left out of
@@ -23,7 +23,7 @@ COVERAGE = 0.95
 
 
 class TaskScore(BaseModel):
-    """How one arm did on one task.
+    """One arm's score on one task.
 
     Args:
         task: The task's id.
@@ -32,7 +32,7 @@ class TaskScore(BaseModel):
         pass_rate: Share of criteria passed, all weighing the same: a merit met, a flaw (negative weight) not met.
         axes: The score of each axis by itself; an axis without a positive weight has none.
         coverage: Share of the verdicts that are in; `None` for a task that no judge graded.
-        refused: The arm declined to answer.
+        refused: Whether the arm declined to answer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,15 +47,15 @@ class TaskScore(BaseModel):
 
 
 class ArmScore(BaseModel):
-    """How one arm did over its tasks.
+    """One arm's scores over its tasks.
 
     Args:
-        tasks: How many it was asked.
-        scored: How many have a score.
-        refused: How many it declined to answer.
-        score: Mean over the scored tasks: refusals are left out. `None` where there is none.
+        tasks: Number of tasks that it was run on.
+        scored: Number of tasks with a score.
+        refused: Number of tasks that it declined to answer.
+        score: Mean over the scored tasks, refusals left out; `None` where no task has a score.
         score_refusals_zero: The same with 0 for each refusal.
-        pass_rate: Mean of the tasks' unweighted pass rates.
+        pass_rate: Mean of the tasks' unweighted pass rates; `None` where no task has one.
         axes: Mean score by axis.
         domains: Mean score by domain.
     """
@@ -78,7 +78,7 @@ class ArmScore(BaseModel):
 
 
 def rubric_score(rubric: Iterable[Criterion], met: Mapping[str, bool]) -> float | None:
-    """The score of one pass, 0 to 1.
+    """Return the score of one pass, 0 to 1.
 
     Args:
         rubric: The criteria.
@@ -97,18 +97,18 @@ def rubric_score(rubric: Iterable[Criterion], met: Mapping[str, bool]) -> float 
 def score_rubric(
     task: Task, verdicts: Sequence[Verdict], *, passes: int = 1, floor: float = COVERAGE, refused: bool = False
 ) -> TaskScore:
-    """The score of one answer.
+    """Return the score of one answer to a task with a rubric.
 
     Args:
-        task: With a rubric.
-        verdicts: Of any number of passes, in any order.
-        passes: How many passes were asked for.
-        floor: Least coverage of a task with a score.
-        refused: The arm declined to answer; then there is no score.
+        task: A task with a rubric.
+        verdicts: The verdicts of all passes, in any order.
+        passes: Number of passes that were asked for.
+        floor: Least coverage, 0 to 1, of a task with a score.
+        refused: Whether the arm declined to answer; then there is no score.
     """
-    named = TaskScore(task=task.id, domain=task.domain, score=None, refused=refused)
+    unscored = TaskScore(task=task.id, domain=task.domain, score=None, refused=refused)
     if refused:
-        return named
+        return unscored
     known = {criterion.id for criterion in task.rubric}
     rounds: dict[int, dict[str, bool]] = defaultdict(dict)
     for verdict in verdicts:
@@ -116,7 +116,7 @@ def score_rubric(
             rounds[verdict.repeat][verdict.criterion] = verdict.met
     coverage = sum(map(len, rounds.values())) / (len(known) * passes)
     if coverage < floor:
-        return named.model_copy(update={"coverage": coverage})
+        return unscored.model_copy(update={"coverage": coverage})
 
     def over_passes(of: Callable[[Mapping[str, bool]], float | None]) -> float | None:
         return _mean(of(met) for met in rounds.values())
@@ -132,7 +132,7 @@ def score_rubric(
         "axes": {axis: value for axis, value in by_axis.items() if value is not None},
         "coverage": coverage,
     }
-    return named.model_copy(update=update)
+    return unscored.model_copy(update=update)
 
 
 def _pass_rate(rubric: Iterable[Criterion], met: Mapping[str, bool]) -> float | None:
@@ -140,7 +140,7 @@ def _pass_rate(rubric: Iterable[Criterion], met: Mapping[str, bool]) -> float | 
 
 
 def score_arm(scores: Iterable[TaskScore]) -> ArmScore:
-    """An arm's scores over its tasks, with intervals."""
+    """Return an arm's scores over its tasks, with intervals."""
     rows = list(scores)
     axes, domains = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
     for row in rows:
@@ -148,20 +148,20 @@ def score_arm(scores: Iterable[TaskScore]) -> ArmScore:
             axes[axis].append(value)
         if row.score is not None and row.domain:
             domains[row.domain].append(row.score)
-    reached = [row.score for row in rows if row.score is not None]
+    values = [row.score for row in rows if row.score is not None]
     return ArmScore(
         tasks=len(rows),
-        scored=len(reached),
+        scored=len(values),
         refused=sum(row.refused for row in rows),
-        score=_mean_by_key(reached),
-        score_refusals_zero=_mean_by_key(reached + [0.0 for row in rows if row.refused]),
+        score=_mean_in_bounds(values),
+        score_refusals_zero=_mean_in_bounds(values + [0.0 for row in rows if row.refused]),
         pass_rate=_mean(row.pass_rate for row in rows),
         axes={name: mean_of(values, bounds=(0, 1)) for name, values in axes.items()},
         domains={name: mean_of(values, bounds=(0, 1)) for name, values in sorted(domains.items())},
     )
 
 
-def _mean_by_key(values: Sequence[float]) -> Mean | None:
+def _mean_in_bounds(values: Sequence[float]) -> Mean | None:
     return mean_of(values, bounds=(0, 1)) if values else None
 
 
@@ -171,11 +171,11 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def score_rows(results: Results, rows: Iterable[AnswerRow]) -> dict[str, TaskScore]:
-    """One arm's scores by task id.
+    """Return one arm's scores by task id.
 
     Args:
         results: The folder.
-        rows: The arm's answers, one a task.
+        rows: The arm's rows, one a task.
     """
     verdicts, tasks = results.known_verdicts(), {task.id: task for task in results.tasks.tasks}
     passes = results.manifest.passes

@@ -1,8 +1,8 @@
-"""Runs of arms through the graph, checkpointed: a panel is asked once, and each arm goes on from its answers.
+"""Shared panels: runs of arms through the graph, where a panel is asked once and each arm continues from its answers.
 
-The graph is stopped before its judge; that state, seats' records, the fences' nonce and all, is the panel. An arm's run
-begins as a copy of it, so that judges and synthesizers read the same bytes. A run that a killed process left is gone on
-with, seat by seat. Strategies whose judge decides who is asked next have no panel apart from their run.
+The graph is stopped before its judge; that state, with the seats' records and the fences' nonce, is the panel. An arm's
+run begins as a copy of it, so that judges and synthesizers read the same bytes. A run that a killed process left is
+resumed, seat by seat. Strategies whose judge decides which seats come next have no panel apart from their run.
 """
 
 import hashlib
@@ -30,18 +30,18 @@ from fusion_tool.graph.strategies import strategy_named
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-_AFTER = ("judge", "synthesizer")
-_NO_MATTER = (*_AFTER, "cache", "summary_tokens", "trace_content", "health")
-"""Fields that change nothing of what a panel is asked."""
+_LATER_ROLES = ("judge", "synthesizer")
+_IRRELEVANT = (*_LATER_ROLES, "cache", "summary_tokens", "trace_content", "health")
+"""Configuration fields that do not change what a panel is asked."""
 
 
 class SharedPanels:
     """The runs of a results folder.
 
     Args:
-        saver: Where they are kept.
-        session: What they may spend together.
-        on_panel: Told of each panel that has answered, be it again.
+        saver: The checkpoint store of the runs.
+        session: The limits over all runs together; `None` for no limit.
+        on_panel: Called with each panel that has answered, a resumed one again; `None` for no call.
     """
 
     def __init__(
@@ -52,46 +52,46 @@ class SharedPanels:
     ) -> None:
         self._saver, self._session, self._on_panel = saver, session, on_panel
         self._graph: Any = build_graph(checkpointer=saver)
-        self._asking: defaultdict[str, Lock] = defaultdict(Lock)
+        self._panel_locks: defaultdict[str, Lock] = defaultdict(Lock)
 
     async def answer(self, arm: str, question: str, config: FusionConfig) -> FusionResult:
-        """The result of `config` for `question`; what is paid for is not paid again.
+        """Run `config` on `question`, or resume that run; what is paid for is not paid again.
 
         Raises:
-            PanelFailed: No usable answer; asked again, its seats are.
+            PanelFailed: There is no usable answer; another call asks the seats again.
             FusionError: As `afuse`.
         """
         run, panel = self._thread(_run_key(arm, question, config)), panel_key(question, config)
         if panel is None:
-            begun = (await self._graph.aget_state(run)).values
-            return await self._finish(run, None if begun else {"question": question}, config)
-        async with self._asking[panel]:  # two arms that share it ask it once
+            values = (await self._graph.aget_state(run)).values
+            return await self._finish(run, None if values else {"question": question}, config)
+        async with self._panel_locks[panel]:  # two arms that share it ask it once
             state = await self._panel_state(panel, question, config)
         return await self._continue(run, state, config)
 
     async def continue_recorded(
         self, arm: str, question: str, recorded: RecordedAnswer, config: FusionConfig
     ) -> FusionResult:
-        """The result of the judge and the synthesizer of `config` over a recorded panel."""
+        """Run the judge and the synthesizer of `config` over a recorded panel."""
         seats = tuple(Panelist(model=f"recorded:{seat.model}") for seat in recorded.seats)
-        seated = config.model_copy(update={"panel": seats})
-        state = recorded_state(question, [(seat.model, seat.answer) for seat in recorded.seats], seated)
-        return await self._continue(self._thread(_run_key(arm, question, config)), state, seated)
+        recorded_config = config.model_copy(update={"panel": seats})
+        state = recorded_state(question, [(seat.model, seat.answer) for seat in recorded.seats], recorded_config)
+        return await self._continue(self._thread(_run_key(arm, question, config)), state, recorded_config)
 
     async def discard(self, arm: str, question: str, config: FusionConfig, *, failed: bool = False) -> None:
-        """Delete a run whose row is written; with `failed` the panel too, so that it is asked again."""
+        """Delete a run whose row is written; with `failed` its panel, too, so that it is asked again."""
         await self._saver.adelete_thread(_run_key(arm, question, config))
         panel = panel_key(question, config)
         if failed and panel is not None:
             await self._saver.adelete_thread(f"panel-{panel}")
 
     async def _panel_state(self, panel: str, question: str, config: FusionConfig) -> Mapping[str, Any]:
-        """The graph's state with all seats' answers, before anything is judged."""
+        """Run the graph up to its judge, and return the state with all seats' answers."""
         thread = self._thread(f"panel-{panel}")
         before = await self._graph.aget_state(thread)
         if before.next != ("judge",):
-            given = None if before.values else {"question": question}
-            await self._graph.ainvoke(given, thread, context=config, interrupt_before=["judge"], durability="sync")
+            inputs = None if before.values else {"question": question}
+            await self._graph.ainvoke(inputs, thread, context=config, interrupt_before=["judge"], durability="sync")
             await drop_intermediate_steps(self._saver, f"panel-{panel}")
         values: Mapping[str, Any] = (await self._graph.aget_state(thread)).values
         if self._on_panel:
@@ -100,7 +100,7 @@ class SharedPanels:
         return values
 
     async def _continue(self, run: Any, state: Mapping[str, Any], config: FusionConfig) -> FusionResult:
-        """The rest of a run, from its panel's answers on."""
+        """Run what follows the panel, from the panel's state on."""
         if not (await self._graph.aget_state(run)).values:
             started = time.time() - elapsed_work(state["records"])  # as if it had gone on at once
             own = state["run"] | {"config": dump_config(config), "started": started}
@@ -122,10 +122,10 @@ class SharedPanels:
 
 
 def panel_key(question: str, config: FusionConfig) -> str | None:
-    """What two runs with the same panel share; `None` for strategies that have none apart from their run."""
+    """Return the key that runs with the same panel share; `None` for strategies without a panel of its own."""
     if config.strategy == "auto" or config.follow_up or len(strategy_named(config.strategy).waves(config)) > 1:
         return None
-    return _key(question, {name: value for name, value in dump_config(config).items() if name not in _NO_MATTER})
+    return _key(question, {name: value for name, value in dump_config(config).items() if name not in _IRRELEVANT})
 
 
 def _run_key(arm: str, question: str, config: FusionConfig) -> str:

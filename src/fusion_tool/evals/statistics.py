@@ -1,4 +1,4 @@
-"""Intervals, paired comparisons, corrections.
+"""Statistics of scores: means with intervals (`mean_of`), paired comparisons (`compare`), corrections (`holm`).
 
 The mean's is a studentized bootstrap (bootstrap-t: Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
 section 12.5). Task scores differ in a skewed way and often tie. The equal-tailed interval follows skew but covers too
@@ -26,7 +26,7 @@ _DRAWS_AT_ONCE = 2_000_000
 
 @dataclass(frozen=True)
 class Interval:
-    """From `low` to `high`, in the values' own unit, at the confidence `LEVEL`."""
+    """A confidence interval from `low` to `high`, in the values' own unit, at the level `LEVEL`."""
 
     low: float
     high: float
@@ -34,10 +34,13 @@ class Interval:
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean, its interval, and the two-sided p-value of its being zero.
+    """A mean with its interval and test.
 
-    `interval` is `None` where the values tell nothing of their spread: a single one, or all alike. `p` is `None`
-    where there is a single value.
+    Args:
+        n: Number of values.
+        value: The mean.
+        interval: Its interval; `None` where the values have no spread: a single value, or all alike.
+        p: The two-sided p-value of a true mean of zero; `None` for a single value.
     """
 
     n: int
@@ -47,14 +50,14 @@ class Mean:
 
 
 def mean_of(values: Sequence[float], *, bounds: tuple[float, float]) -> Mean:
-    """The mean of `values`, with an interval; the same values give the same interval.
+    """Return the mean of `values` with its interval; the same values give the same interval.
 
     Args:
         values: At least one.
-        bounds: The least and the greatest mean there can be, such as `(0, 1)` for scores; the interval ends there.
+        bounds: The least and the greatest possible mean, such as `(0, 1)` for scores; the interval ends there.
 
     Raises:
-        ValueError: There are none, or one is not finite.
+        ValueError: There are no values, or one is not finite.
     """
     import numpy as np
 
@@ -82,7 +85,7 @@ def _clip(low: float, high: float, within: tuple[float, float]) -> Interval:
 
 
 def _studentized_interval(x: "NDArray[np.float64]") -> tuple[float, float, float]:
-    """The interval's ends and the p-value: 1 less the highest level at which the interval leaves 0 out."""
+    """Return the interval's ends and the p-value: 1 less the highest level at which the interval leaves 0 out."""
     import numpy as np
 
     mean, error = float(x.mean()), float(x.std(ddof=1) / np.sqrt(x.size))
@@ -99,7 +102,7 @@ def _studentized_interval(x: "NDArray[np.float64]") -> tuple[float, float, float
 
 
 def _resampled_t(x: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Student's t of each resample about the mean of `x`; a resample without spread says nothing unless it is off."""
+    """Return Student's t of each resample about the mean of `x`; infinite for one without spread and another mean."""
     import numpy as np
 
     rng = np.random.default_rng(_SEED)
@@ -120,7 +123,7 @@ _FLAT = 1e6
 
 
 def share_of(met: int, of: int) -> Interval | None:
-    """Wilson's interval of a share; `None` where there was nothing to count."""
+    """Return Wilson's interval of the share `met / of`; `None` where `of` is 0."""
     from scipy import stats
 
     if of == 0:
@@ -137,18 +140,19 @@ Finding: TypeAlias = Literal["better", "worse", "cannot tell"]
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """What one arm's scores are above another's, over the tasks that both were scored on.
+    """The difference of two arms' scores, over the tasks on which both have one.
 
     Args:
-        arm: The one.
-        against: The other.
-        n: Tasks with both scores.
+        arm: Name of the first arm.
+        against: Name of the arm whose scores are subtracted.
+        n: Number of tasks with both scores.
         difference: Mean of the paired differences, in scores (0 to 1); `None` where no task has both.
-        interval: Of the difference; `None` where the tasks do not tell.
-        p: Of no difference, two-sided: by the bootstrap, or McNemar's exact test where all scores are 0 or 1.
+        interval: Interval of the difference; `None` where the differences have no spread.
+        p: Two-sided p-value of no difference: by the bootstrap, or McNemar's exact test where all scores are 0 or 1.
         adjusted_p: `p` after Holm's correction for the comparisons made beside this one; `p` where it stands alone.
-        comparison_count: How many comparisons were made together.
-        detectable: The smallest true difference that this many tasks with this spread show with power 0.8.
+        comparison_count: Number of comparisons made together.
+        detectable: The smallest true difference that this many tasks with this spread show with power 0.8; `None`
+            where there is no spread.
     """
 
     arm: str
@@ -175,11 +179,11 @@ class PairedComparison:
         """The finding in plain words; differences in points, hundredths of a score."""
         if self.difference is None:
             return f"cannot tell: no task was scored for both {self.arm} and {self.against}"
-        found = self.finding
-        if found != "cannot tell":
+        finding = self.finding
+        if finding != "cannot tell":
             reach = _format_interval(self.interval) if self.interval else "on each task alike"
             gain = _points(abs(self.difference))
-            return f"{self.arm} is {found} than {self.against} by {gain} {self._effect_text(reach)}"
+            return f"{self.arm} is {finding} than {self.against} by {gain} {self._effect_text(reach)}"
         least = f"; {self.n} tasks show {_points(self.detectable)} or more" if self.detectable else ""
         many = f", after correction for {self.comparison_count} comparisons" if self._only_uncorrected else ""
         reach = f" {_format_interval(self.interval)}" if self.interval else ""
@@ -201,25 +205,25 @@ class PairedComparison:
 def compare(
     arm: str, scores: Mapping[str, float | None], against: str, others: Mapping[str, float | None]
 ) -> PairedComparison:
-    """`arm`'s `scores` less the `others`, task by task.
+    """Compare two arms: the first's scores less the second's, task by task.
 
     Args:
-        arm: Name of the one.
-        scores: By task id, 0 to 1; a task without a score is left out.
-        against: Name of the other.
-        others: Its scores.
+        arm: Name of the first arm.
+        scores: Its scores by task id, 0 to 1; a task without a score is left out.
+        against: Name of the second arm.
+        others: The second arm's scores, likewise.
 
     Raises:
         ValueError: A score is not finite.
     """
     pairs = [
-        (name, other)
-        for task, name in sorted(scores.items())
-        if name is not None and (other := others.get(task)) is not None
+        (score, other)
+        for task, score in sorted(scores.items())
+        if score is not None and (other := others.get(task)) is not None
     ]
     if not pairs:
         return PairedComparison(arm, against, 0, None, None, None, None, 1, None)
-    differences = [comparison - other for comparison, other in pairs]
+    differences = [score - other for score, other in pairs]
     mean = mean_of(differences, bounds=(-1.0, 1.0))
     if all(score in (0, 1) for pair in pairs for score in pair):
         mean = _proportion_mean(mean, won=differences.count(1), lost=differences.count(-1))
@@ -228,7 +232,7 @@ def compare(
 
 
 def _proportion_mean(mean: Mean, *, won: int, lost: int) -> Mean:
-    """`mean` of differences of 0 and 1, with the interval and the test for paired proportions.
+    """Return `mean` of differences between scores of 0 and 1, with the interval and the test for paired proportions.
 
     The interval is Wald's with one success and one failure added (Bonett and Price, 2012, Journal of Educational and
     Behavioral Statistics 37, 479-488); the test is McNemar's, exact: a coin for each task on which the two differ.
@@ -243,15 +247,15 @@ def _proportion_mean(mean: Mean, *, won: int, lost: int) -> Mean:
 
 
 def detectable(differences: Sequence[float], *, alpha: float = ALPHA, power: float = _POWER) -> float | None:
-    """The smallest true mean difference that a paired t-test on as many tasks with this spread finds.
+    """Return the smallest true mean difference that a paired t-test on as many tasks with this spread finds.
 
     Args:
-        differences: Of the scores, task by task; they give number and spread.
-        alpha: Of the two-sided test.
-        power: The chance of finding it.
+        differences: Differences of the scores, task by task; they give number and spread.
+        alpha: Level of the two-sided test.
+        power: Probability of finding the difference.
 
     Returns:
-        In scores; `None` where fewer than two differences, or no spread, tell nothing.
+        The difference in scores; `None` where fewer than two differences, or no spread, tell nothing.
     """
     import statistics
 
@@ -270,7 +274,7 @@ def detectable(differences: Sequence[float], *, alpha: float = ALPHA, power: flo
 
 
 def holm(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]:
-    """`comparisons`, in their order, each with its p-value corrected for being one of many (Holm, 1979)."""
+    """Correct the p-values of `comparisons` for their number (Holm, 1979); the order stays."""
     ranked = sorted((c.p, place) for place, c in enumerate(comparisons) if c.p is not None)
     adjusted: dict[int, float] = {}
     largest = 0.0

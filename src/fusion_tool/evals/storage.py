@@ -1,6 +1,6 @@
-"""How a results folder is written: by one process at a time, and never half.
+"""Writing of results folders: append-only rows (`Journal`), a lock a folder, and whole files.
 
-`Journal` is rows as JSON Lines, only ever appended. A row is whole or not there, whatever ends the process.
+One process writes at a time, and a row is whole or absent, whatever ends the process.
 """
 
 import os
@@ -17,17 +17,17 @@ from fusion_tool.errors import ConfigError, FusionError
 
 
 class Journal:
-    """One file of rows.
+    """A file of rows as JSON Lines, only ever appended to.
 
     Args:
-        path: The file; it need not exist.
+        path: The file's path; the file need not exist.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def lines(self) -> Iterator[str]:
-        """The whole rows so far; one that a killed process left half-written is none.
+        """Yield the whole rows; a half-written last row, which a killed process left, is skipped.
 
         Raises:
             FusionError: The file cannot be read.
@@ -47,10 +47,10 @@ class Journal:
             os.truncate(self._path, text.rfind(b"\n") + 1)
 
     def append(self, row: BaseModel) -> None:
-        """Write a row and hand it to the system at once.
+        """Write a row, without a buffer of our own.
 
         Raises:
-            FusionError: It cannot be written; what was written before is whole.
+            FusionError: The row cannot be written; earlier rows are whole.
         """
         data = memoryview(row.model_dump_json().encode(errors="replace") + b"\n")
         try:
@@ -65,7 +65,7 @@ class Journal:
 
 
 def unwritable_error(path: Path, cause: str) -> FusionError:
-    """What is told where results cannot be written, a full disk say."""
+    """Return the error for results that cannot be written, because of a full disk say."""
     return FusionError(
         f"{path} cannot be written: {cause}; what was written before is kept: make room and run the same command again"
     )
@@ -74,7 +74,7 @@ def unwritable_error(path: Path, cause: str) -> FusionError:
 def _write(file: int, data: memoryview) -> None:
     before = os.fstat(file).st_size
     try:
-        while data:
+        while data:  # a write may take only a part, before a full disk say
             data = data[os.write(file, data) :]
     except OSError:
         with suppress(OSError):
@@ -84,11 +84,11 @@ def _write(file: int, data: memoryview) -> None:
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Work on `folder`, and nobody else.
+    """Hold the lock of `folder`, so that no other process works on it.
 
     Raises:
-        ConfigError: Somebody else does.
-        FusionError: It cannot be written.
+        ConfigError: Another process holds the lock.
+        FusionError: The folder cannot be written.
     """
     try:
         lock = try_lock(folder / "lock")
@@ -104,7 +104,7 @@ def write_atomically(path: Path, text: str) -> None:
     """Replace a file's text, whole or not at all.
 
     Raises:
-        FusionError: It cannot be written.
+        FusionError: The file cannot be written.
     """
     try:
         make_private_folder(path.parent)

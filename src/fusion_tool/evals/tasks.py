@@ -1,6 +1,6 @@
-"""`Task`, `TaskSet`, and the guard against contamination.
+"""Tasks (`Task`, `TaskSet`), and the guard against pages that give their answers away.
 
-What it keeps out is counted in each result (`FusionResult.dropped`).
+What the guard keeps out is counted in each result (`FusionResult.dropped`).
 """
 
 import hashlib
@@ -36,7 +36,12 @@ class Criterion(_Value):
 
 
 class Exclude(_Value):
-    """What a panel must not read, for it gives the answers away: sites, and pages that contain a text."""
+    """The pages that a panel must not read because they give the answers away.
+
+    Args:
+        domains: Sites.
+        fragments: Texts; a page that contains one of them is withheld.
+    """
 
     domains: tuple[_Text, ...] = ()
     fragments: tuple[_Text, ...] = ()
@@ -53,11 +58,11 @@ class Task(_Value):
 
     Args:
         id: Unique within its set.
-        question: As the arms are asked it.
-        domain: What scores are also given by; `""` where a set has no domains.
+        question: The text that the arms are asked.
+        domain: The domain by which scores are also reported; `""` where a set has none.
         rubric: Criteria, at least one of them with a positive weight; empty where a reference is given.
         reference: Acceptable closed answers, any of which is right; a string stands for one.
-        exclude: What the panel must not read for this task.
+        exclude: Pages that the panel must not read for this task.
     """
 
     id: _Text
@@ -69,13 +74,13 @@ class Task(_Value):
 
     @field_validator("reference", mode="before")
     @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        given = value if isinstance(value, list | tuple) else [value]
-        return [str(item) if isinstance(item, int | float) else item for item in given if item is not None]
+    def _parse_reference(cls, value: Any) -> Any:
+        items = value if isinstance(value, list | tuple) else [value]
+        return [str(item) if isinstance(item, int | float) else item for item in items if item is not None]
 
     @field_validator("rubric")
     @classmethod
-    def _scorable(cls, rubric: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
+    def _check_rubric(cls, rubric: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
         if repeated := first_repeated(criterion.id for criterion in rubric):
             raise ValueError(f"two criteria have the id '{repeated}'")
         if rubric and not any(criterion.weight > 0 for criterion in rubric):
@@ -83,7 +88,7 @@ class Task(_Value):
         return rubric
 
     @model_validator(mode="after")
-    def _gradable(self) -> "Task":
+    def _check_gradable(self) -> "Task":
         if bool(self.rubric) == bool(self.reference):
             raise ValueError("a task needs a rubric with criteria or a reference, and not both")
         return self
@@ -93,9 +98,9 @@ class TaskSet(_Value):
     """Tasks that belong together.
 
     Args:
-        name: For reports.
-        tasks: At least one; ids are unique.
-        exclude: What the panel must not read for any of them.
+        name: The name in reports.
+        tasks: At least one task; ids are unique.
+        exclude: Pages that the panel must not read for any of them.
     """
 
     name: _Text
@@ -104,31 +109,31 @@ class TaskSet(_Value):
 
     @field_validator("tasks")
     @classmethod
-    def _distinct(cls, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+    def _check_ids(cls, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
         if repeated := first_repeated(task.id for task in tasks):
             raise ValueError(f"two tasks have the id '{repeated}'")
         return tasks
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over all that decides a score, as hex digits: results under another one are not comparable."""
-        kept = [task.model_dump_json(exclude={"exclude"}) for task in sorted(self.tasks, key=lambda task: task.id)]
-        return hashlib.sha256("\n".join(kept).encode()).hexdigest()
+        """SHA-256 over all that decides a score, as hex digits; results with another fingerprint are not comparable."""
+        rows = [task.model_dump_json(exclude={"exclude"}) for task in sorted(self.tasks, key=lambda task: task.id)]
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     def only(self, ids: Iterable[str]) -> "TaskSet":
-        """The set with the tasks `ids` alone, in the set's order.
+        """Return the set with the tasks `ids` alone, in the set's order.
 
         Raises:
             KeyError: There is no such task.
         """
-        wanted = set(ids)
-        if unknown := wanted - {task.id for task in self.tasks}:
+        chosen = set(ids)
+        if unknown := chosen - {task.id for task in self.tasks}:
             raise KeyError(min(unknown))
-        return self.model_copy(update={"tasks": tuple(task for task in self.tasks if task.id in wanted)})
+        return self.model_copy(update={"tasks": tuple(task for task in self.tasks if task.id in chosen)})
 
 
 def first_repeated(ids: Iterable[str]) -> str | None:
-    """The first id that stands there twice."""
+    """Return the first id that occurs twice; `None` where all differ."""
     seen: set[str] = set()
     for id_ in ids:
         if id_ in seen:
@@ -138,11 +143,11 @@ def first_repeated(ids: Iterable[str]) -> str | None:
 
 
 _TELLING = 40
-"""Characters from which a criterion's words are the rubric's own: "States the year" stands in innocent pages too."""
+"""Least length of a criterion whose wording marks a copy of the rubric: "States the year" is in innocent pages, too."""
 
 
 def with_contamination_guard(config: FusionConfig, tasks: TaskSet) -> FusionConfig:
-    """`config` with `tasks`' hosts and rubric fragments excluded, beside what it excludes already.
+    """Return `config` with the hosts and rubric fragments of `tasks` excluded, besides its own exclusions.
 
     Pages are compared with every fragment, so that a run of one task is best guarded for that task alone:
     `with_contamination_guard(config, tasks.only([task.id]))`.
@@ -153,7 +158,7 @@ def with_contamination_guard(config: FusionConfig, tasks: TaskSet) -> FusionConf
 
 
 def exclusions(tasks: TaskSet) -> Exclude:
-    """All that `tasks` exclude: the set, each of its tasks, and the telling words of their rubrics."""
+    """Return all exclusions of `tasks`: of the set, of each task, and the distinctive wordings of their rubrics."""
     exclude = tasks.exclude
     for task in tasks.tasks:
         exclude |= task.exclude | Exclude(fragments=_rubric_fragments(task))

@@ -1,4 +1,4 @@
-"""Grading a results folder: each new text once, by the folder's judge, whatever arms gave it."""
+"""Grading of a results folder: each new text once, by the folder's judge, whichever arms gave it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,24 +19,30 @@ _TEXTS_AT_ONCE = 16
 
 @dataclass(frozen=True)
 class UngradedText:
-    """One text to be graded, and the verdicts on it that are there."""
+    """A text to be graded.
+
+    Args:
+        task: Its task.
+        text: The answer with its sources.
+        verdicts: The verdicts that it has already.
+    """
 
     task: Task
     text: str
     verdicts: tuple[Verdict, ...]
 
     def missing(self, passes: int) -> int:
-        """How many verdicts it still needs."""
+        """Return the number of verdicts that it still needs for `passes` passes."""
         return len(self.task.rubric) * passes - sum(verdict.met is not None for verdict in self.verdicts)
 
 
 def ungraded_texts(results: Results, *, arms: Sequence[str] | None = None, seats: bool = False) -> list[UngradedText]:
-    """The texts that still need verdicts of the folder's judge.
+    """Return the texts that still need verdicts of the folder's judge.
 
     Args:
         results: The folder.
-        arms: Of these arms alone.
-        seats: The seats' answers of panels too.
+        arms: Names of the arms whose texts count; `None` for all.
+        seats: Whether the seats' answers count, too.
     """
     known, texts = results.known_verdicts(), dict[tuple[str, str], str]()
     tasks = {task.id: task for task in results.tasks.tasks if task.rubric}
@@ -45,8 +51,8 @@ def ungraded_texts(results: Results, *, arms: Sequence[str] | None = None, seats
             continue
         for text in (row.text, *(row.seat_texts().values() if seats else ())):
             texts.setdefault((task, digest(text)), text)
-    found = [UngradedText(tasks[task], text, tuple(known.get((task, key), ()))) for (task, key), text in texts.items()]
-    return [text for text in found if text.missing(results.manifest.passes)]
+    every = [UngradedText(tasks[task], text, tuple(known.get((task, key), ()))) for (task, key), text in texts.items()]
+    return [text for text in every if text.missing(results.manifest.passes)]
 
 
 async def grade_all(
@@ -60,14 +66,14 @@ async def grade_all(
     """Get the verdicts that `texts` lack.
 
     Args:
-        results: Receives the rows; its manifest names the judge and the passes.
-        texts: As `ungraded_texts` gives them.
+        results: The folder that receives the rows; its manifest names the judge and the passes.
+        texts: The texts of `ungraded_texts`.
         concurrency: Calls at once.
-        session: What they may spend.
-        progress: Told of each new verdict.
+        session: The limits of the calls; `None` for none.
+        progress: Receives each new verdict; `None` for none.
 
     Raises:
-        ConfigError: The judge cannot be asked.
+        ConfigError: The judge cannot be called.
         ValueError: The folder has no judge.
         FusionError: The folder cannot be written; what was written before is kept.
     """
@@ -76,18 +82,19 @@ async def grade_all(
         raise ValueError("the folder has no judge")
     ledger = session.ledger if session else None
     grader = Grader(judge, passes=results.manifest.passes, concurrency=concurrency, ledger=ledger)
+    # A text's prompts are all built when its grading begins: few texts at a time keep memory small.
     room = asyncio.Semaphore(_TEXTS_AT_ONCE)
 
     async def grade_text(text: UngradedText) -> None:
         key = digest(text.text)
 
-        def keep(verdict: Verdict) -> None:
+        def store(verdict: Verdict) -> None:
             results.add_verdict(VerdictRow(task=text.task.id, text=key, judge=judge.model_name, verdict=verdict))
             progress.advance()
             progress.add_calls(verdict.calls)
 
         async with room:
-            await grader.grade(text.task, text.text, verdicts=text.verdicts, on_verdict=keep)
+            await grader.grade(text.task, text.text, verdicts=text.verdicts, on_verdict=store)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -98,10 +105,15 @@ async def grade_all(
 
 
 def check_judge(judge: Panelist, *, limited: bool, allow_unpriced: bool = False) -> None:
-    """See that a judge can be asked, before anything is paid for.
+    """Check that a judge can be called, before anything is paid for.
+
+    Args:
+        judge: The model that is to grade.
+        limited: Whether there is a limit in dollars, for which the judge needs a known price.
+        allow_unpriced: Whether a judge without a known price may work nevertheless.
 
     Raises:
-        ConfigError: He cannot, or has no known price and there is a limit.
+        ConfigError: It cannot, or has no known price and there is a limit.
     """
     from fusion_tool.models.factory import check_models
 

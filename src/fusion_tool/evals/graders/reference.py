@@ -1,4 +1,4 @@
-"""Grading by reference: an answer's final answer against the acceptable ones, without a model."""
+"""Grading by reference: the final answer inside a text against the acceptable answers, without a model."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from fusion_tool.grounding.closed_answers.compare import compare_closed
 from fusion_tool.grounding.closed_answers.extraction import final_answers
 from fusion_tool.grounding.closed_answers.question import expected_answer
 
-How: TypeAlias = Literal["exact", "numeric", "normalised"]
+MatchKind: TypeAlias = Literal["exact", "numeric", "normalised"]
 
 _NUMBER = re.compile(r"(?<![\w.])[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w*\d)")
 _HASHES = re.compile(r"^#+\s+")
@@ -22,32 +22,32 @@ _FORMULA = re.compile(r"[\d)}]\s*[*^/\u221a=<>+_]|[\u221a\\^{}\[\]]|[-+*/]\s*\d|
 
 @dataclass(frozen=True)
 class Match:
-    """How an answer compares with a task's references.
+    """The comparison of an answer with a task's references.
 
     Args:
-        right: Whether it is one of them.
+        right: Whether the answer is one of them.
         how: `exact`: to the letter; `numeric`: by value, be it a number, date, choice, term or literal; `normalised`:
             quotation marks, and beyond code case, white space and a unit aside. `None` where it is not right.
-        final: The answer's last word in its author's own; `None` where it states none that could be found, which is
-            not right but worth telling apart.
+        final: The final answer in its author's words; `None` where none could be found, which is not right, but
+            worth telling apart.
     """
 
     right: bool
-    how: How | None
+    how: MatchKind | None
     final: str | None
 
 
 def match_reference(task: Task, answer: str) -> Match:
     """Compare `answer`, reasoning and all, with the references of `task`; any one suffices."""
     finals = [final.text for final in final_answers(answer) if final.text.strip()]
-    for given in task.reference:
-        reference = _HASHES.sub("", given)  # as GSM8K writes its answers
-        if how := _how(task.question, answer, finals, reference):
+    for line in task.reference:
+        reference = _HASHES.sub("", line)  # as GSM8K writes its answers
+        if how := _match_kind(task.question, answer, finals, reference):
             return Match(right=True, how=how, final=finals[0] if finals else None)
     return Match(right=False, how=None, final=finals[0] if finals else None)
 
 
-def _how(question: str, answer: str, finals: list[str], reference: str) -> How | None:
+def _match_kind(question: str, answer: str, finals: list[str], reference: str) -> MatchKind | None:
     if reference in finals:
         return "exact"
     compared = compare_closed(question, [answer, json.dumps({"answer": reference})])
@@ -77,14 +77,14 @@ def _fold(text: str) -> str:
 
 
 def _bare_number(text: str) -> Fraction | None:
-    return _value(text.strip()) if _NUMBER.fullmatch(text.strip()) else None
+    return _parse_number(text.strip()) if _NUMBER.fullmatch(text.strip()) else None
 
 
 def _only_number(text: str) -> Fraction | None:
-    """The one number of a text that is no formula: "$2 per hour"."""
-    found = _NUMBER.findall(text)
-    return _value(found[0]) if len(found) == 1 and not _FORMULA.search(text) else None
+    """Return the only number of a text that is no formula, such as "$2 per hour"; `None` elsewhere."""
+    numbers = _NUMBER.findall(text)
+    return _parse_number(numbers[0]) if len(numbers) == 1 and not _FORMULA.search(text) else None
 
 
-def _value(number: str) -> Fraction:
+def _parse_number(number: str) -> Fraction:
     return Fraction(number.replace(",", "").replace("\u2212", "-"))

@@ -129,7 +129,7 @@ def lifts(arms: Sequence[ArmScores]) -> list[Lift]:
 
 
 def _kind(arm: ArmDesign, other: ArmDesign) -> LiftKind | None:
-    """What `arm` has and `other` has not, where that is one thing alone; `None` elsewhere."""
+    """Return what `arm` has and `other` has not, where that is one thing alone; `None` elsewhere."""
     if sorted(arm.models) == sorted(other.models):
         same_writer = arm.synthesizer == other.synthesizer
         return "tools" if arm.tools and not other.tools and same_writer else None
@@ -141,7 +141,7 @@ def _kind(arm: ArmDesign, other: ArmDesign) -> LiftKind | None:
 
 
 def _nearest(panel: ArmScores, arms: Iterable[ArmScores]) -> ArmScores:
-    """The self-fusion whose spend is closest to the panel's; of unknown spend, the one with most seats alike."""
+    """Return the self-fusion whose spend is closest to the panel's; where it is unknown, whose number of seats is."""
     rivals = [arm for arm in arms if _kind(panel.design, arm.design) == "diversity"]
 
     def distance(arm: ArmScores) -> tuple[bool, float, int]:

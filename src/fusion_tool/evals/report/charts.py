@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _STEP = 20
 _HAIR = 0.15
 _UNSEEN = "unseen"
-"""Class of a mark that only makes an axis as long as it shall be."""
+"""Class of a mark that only makes an axis long enough."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ def draw_shares(title: str, shares: "Sequence[tuple[str, int, int, Interval | No
 
 
 def _marks(value: float, interval: Interval | None, offset: float = 0.0) -> list[Mark]:
-    told = format_points(value)
-    dot = Mark(value * 100 + offset, value * 100 + offset, "tool", told)
+    dot = Mark(value * 100 + offset, value * 100 + offset, "tool", format_points(value))
     if interval is None:
         return [dot]
     low, high = interval.low * 100 + offset, interval.high * 100 + offset
@@ -82,7 +81,7 @@ def _marks(value: float, interval: Interval | None, offset: float = 0.0) -> list
 
 
 def _draw(title: str, lanes: Sequence[Lane], end: float) -> "Markup | None":
-    """The lanes on an axis up to `end`, where there are any."""
+    """Draw the lanes on an axis up to `end`; `None` where there are none."""
     if not lanes:
         return None
     edge = Lane(lanes[-1].label, lanes[-1].note, [*lanes[-1].marks, Mark(end, end, _UNSEEN, "")])
@@ -90,11 +89,12 @@ def _draw(title: str, lanes: Sequence[Lane], end: float) -> "Markup | None":
 
 
 def _differences(title: str, rows: Sequence[tuple[str, PairedComparison]]) -> "Markup | None":
-    """Differences about a line at zero: the lanes' axis begins at 0, so that they are moved right by whole steps."""
+    """Draw differences about a line at zero; `None` where no difference is known."""
     known = [(domain, row) for domain, row in rows if row.difference is not None]
     ends = [abs(end) * 100 for _, comparison in known for end in _ends(comparison)]
     if not ends:
         return None
+    # The lanes' axis begins at 0, so that all is moved right by whole steps.
     offset = float(max(1, math.ceil(max(ends) / _STEP)) * _STEP)
     zero = Mark(offset - _HAIR, offset + _HAIR, "judge", "no difference")
     lanes = [
@@ -106,12 +106,12 @@ def _differences(title: str, rows: Sequence[tuple[str, PairedComparison]]) -> "M
 
 
 def _note(comparison: PairedComparison) -> str:
-    reach = (
+    interval = (
         f" ({format_points(comparison.interval.low)} to {format_points(comparison.interval.high)})"
         if comparison.interval
         else ""
     )
-    return f"{(comparison.difference or 0.0) * 100:+.1f}{reach}, n = {comparison.n}: {comparison.finding}"
+    return f"{(comparison.difference or 0.0) * 100:+.1f}{interval}, n = {comparison.n}: {comparison.finding}"
 
 
 def _ends(comparison: PairedComparison) -> tuple[float, ...]:
@@ -128,7 +128,14 @@ _NEAR = 0.03
 
 @dataclass(frozen=True)
 class Dot:
-    """One arm: what an answer takes, its score in points, and the score's interval."""
+    """One arm in a scatter chart.
+
+    Args:
+        name: The arm's name.
+        x: What an answer takes, in the axis's unit.
+        y: The score in points of 100.
+        interval: The score's interval, 0 to 1; `None` where it has none.
+    """
 
     name: str
     x: float
@@ -137,12 +144,12 @@ class Dot:
 
 
 def scatter(title: str, unit: str, dots: Sequence[Dot]) -> "Markup":
-    """Draw `dots`; those that no other one beats are filled.
+    """Draw `dots`; those that no other dot beats are filled.
 
     Args:
-        title: What the picture shows; with the dots' figures it is what a screen reader says.
-        unit: Of the axis below.
-        dots: At least one.
+        title: The chart's subject; a screen reader says it, with the dots' figures.
+        unit: The unit of the horizontal axis.
+        dots: At least one dot.
     """
     from markupsafe import Markup
 
@@ -151,12 +158,17 @@ def scatter(title: str, unit: str, dots: Sequence[Dot]) -> "Markup":
 
 
 def frontier(dots: Sequence[Dot]) -> set[str]:
-    """The names of those that no other one beats: at least as good, at most as dear, and better in one of the two."""
+    """Return the names of the dots that no other dot beats.
+
+    A dot beats another that scores no higher and costs no less, where one of the two differs.
+    """
     return {
         dot.name
         for dot in dots
         if not any(
-            two.y >= dot.y and two.x <= dot.x and (two.y > dot.y or two.x < dot.x) for two in dots if two is not dot
+            other.y >= dot.y and other.x <= dot.x and (other.y > dot.y or other.x < dot.x)
+            for other in dots
+            if other is not dot
         )
     }
 
@@ -171,15 +183,15 @@ def _draw_scatter(title: str, unit: str, dots: Sequence[Dot], size: str, width: 
     chart.set_x_axis(Axis(name=unit, tick_formatter=lambda value, *_: f"{float(value):g}"))
     chart.set_y_axis(Axis(tick_formatter=lambda value, *_: f"{float(value):g}"))
     chart.add_series(Series([(dot.x, dot.y) for dot in dots]), _Dots(dots))
-    told = "; ".join(f"{dot.name}: {dot.y:.1f} points at {dot.x:.4g}" for dot in dots)
-    label = {"class": size, "role": "img", "aria-label": f"{title}. {told}", "viewBox": f"0 0 {width} {height}"}
+    figures = "; ".join(f"{dot.name}: {dot.y:.1f} points at {dot.x:.4g}" for dot in dots)
+    label = {"class": size, "role": "img", "aria-label": f"{title}. {figures}", "viewBox": f"0 0 {width} {height}"}
     root = ET.Element("svg", label)
     root.append(_own_style(chart.to_svg_group(width, height)))
     return ET.tostring(root, encoding="unicode")
 
 
 def _own_style(group: ET.Element) -> ET.Element:
-    """Without the library's fonts and colours: the page has its own; the style sheet hides a left axis."""
+    """Remove the library's fonts and colours, for the page has its own; its style sheet hides a left axis."""
     for element in group.iter():
         for name in ("font-family", "font-size"):
             element.attrib.pop(name, None)
@@ -189,16 +201,16 @@ def _own_style(group: ET.Element) -> ET.Element:
 
 
 class _Dots:
-    """The shape by which the chart draws the arms."""
+    """The shape with which leather's chart draws the arms."""
 
     def __init__(self, dots: Sequence[Dot]) -> None:
         self._dots, self._best = dots, frontier(dots)
 
     def validate_series(self, series: Any) -> None:
-        """Any series of numbers will do."""
+        """Accept any series of numbers."""
 
     def to_svg(self, width: float, height: float, x: Any, y: Any, series: Any, _palette: Any) -> ET.Element:
-        """A dot an arm, with its interval and its name."""
+        """Draw a dot an arm, with its interval and its name."""
         del series
         whole = ET.Element("g", {"class": "dots"})
         for dot in self._dots:
@@ -220,7 +232,7 @@ class _Dots:
 
 
 def _label_at(dot: Dot, dots: Sequence[Dot]) -> str:
-    """The names of all that lie where `dot` does, at the first of them; empty at the others."""
+    """Return the names of all dots that lie where `dot` does, at the first of them; empty at the others."""
     reach = max(neighbour.x for neighbour in dots) * _NEAR
     near = [
         neighbour.name
@@ -231,7 +243,7 @@ def _label_at(dot: Dot, dots: Sequence[Dot]) -> str:
 
 
 def _name(name: str, across: float, level: float, width: float) -> ET.Element:
-    """A name beside its dot, on the side where there is room."""
+    """Draw a name beside its dot, on the side where there is room."""
     left = across > width / 2
     room = int((across if left else width - across) / _LETTER)
     at = {"x": across - 9 if left else across + 9, "y": level + 4, "text-anchor": "end" if left else "start"}
