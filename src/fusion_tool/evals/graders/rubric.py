@@ -1,4 +1,4 @@
-"""A judge model's verdicts on criteria.
+"""Grading by rubric: a judge model's verdicts on criteria (`Grader`).
 
 Protocol: DRACO (arXiv:2602.11685), whose judge finds each criterion `MET` or `UNMET` on its own.
 """
@@ -54,12 +54,12 @@ class Verdict(BaseModel):
     """One pass over one criterion.
 
     Args:
-        criterion: Its id.
-        repeat: Which pass, from 1.
+        criterion: The criterion's id.
+        repeat: Number of the pass, from 1.
         met: Whether the statement holds; `None` where the judge gave no verdict.
         explanation: The judge's own words.
-        reason: Why there is no verdict, `None` where there is one.
-        calls: The bill of it, a retry's call included.
+        reason: Why there is no verdict; `None` where there is one.
+        calls: Its bill, a retry's call included.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,7 +73,9 @@ class Verdict(BaseModel):
 
 
 def parse_verdict(reply: str | Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether the statement is met, and the explanation; tolerant of fences, prose around JSON and bad commas.
+    """Parse a reply: whether the statement is met, and the explanation.
+
+    Fences, prose around the JSON and bad commas are tolerated.
 
     Raises:
         InvalidReplyError: The reply does not say, or says both.
@@ -107,17 +109,17 @@ class _GradingPrompt:
 
 
 class Grader:
-    """One judge, who grades any number of answers.
+    """A judge that grades any number of answers.
 
     The judge's `fallbacks` are not used: verdicts of two judges are not comparable.
 
     Args:
         judge: The model that judges.
-        passes: How many times each criterion is judged.
-        concurrency: Calls in flight at once, over all answers.
+        passes: Number of verdicts a criterion.
+        concurrency: Calls at once, over all answers.
         seconds: Deadline of one call.
-        ledger: Dollars and tokens that the calls must stay within; a call that could pass them is not made, and its
-            verdict is missing with the reason `budget`.
+        ledger: Limits of the calls; a call that could pass them is not made, and its verdict is missing with the
+            reason `budget`. `None` for no limits.
     """
 
     def __init__(
@@ -145,12 +147,12 @@ class Grader:
         verdicts: Collection[Verdict] = (),
         on_verdict: Callable[[Verdict], None] = _ignore,
     ) -> list[Verdict]:
-        """A verdict on each criterion of `task` in each pass, in the rubric's order.
+        """Return a verdict on each criterion of `task` in each pass, in the rubric's order.
 
         Args:
-            task: With a rubric.
-            answer: As a reader would see it, with its sources.
-            verdicts: Verdicts of an earlier run; those that say `MET` or `UNMET` are not asked for again.
+            task: A task with a rubric.
+            answer: The answer as a reader would see it, with its sources.
+            verdicts: Verdicts of an earlier run; those that are `MET` or `UNMET` are not asked for again.
             on_verdict: Receives each new verdict as it comes, so that none that is paid for is lost.
 
         Raises:
@@ -230,7 +232,7 @@ class Grader:
 
 
 def judge_warnings(judge: Panelist, models: Iterable[Panelist]) -> list[str]:
-    """What to tell a reader where the judge has a stake in the answers: it wrote some, or its own vendor did."""
+    """Return warnings where the judge has a stake in the answers: it wrote some, or its own vendor did."""
     own, vendor = _bare_name(judge), _vendor(judge)
     others = list(models)
     if any(_bare_name(model) == own for model in others):
@@ -241,7 +243,7 @@ def judge_warnings(judge: Panelist, models: Iterable[Panelist]) -> list[str]:
 
 
 def _bare_name(panelist: Panelist) -> str:
-    """A model's name without what differs by the way to it: provider, vendor, `:free`."""
+    """Return a model's name without what depends on the provider: its prefix, the vendor, `:free`."""
     return panelist.short_name.partition(":")[0].lower().lstrip("~")
 
 

@@ -18,7 +18,7 @@ from fusion_tool.models.wire.reasoning_marks import (
     MARKS,
     OPENS_ANY,
     TOOL_CALL_OPENS,
-    Mark,
+    ReasoningMark,
 )
 
 _BEGINNINGS = (*(mark.opens for mark in MARKS), ANSWER_TOKENS, ANSWER_TAGS, CLOSES_ALONE)
@@ -46,7 +46,7 @@ class ReasoningFilter:
         self._held = ""
         self._passed = ""
         self._started = False
-        self._within: Mark | None = None
+        self._within: ReasoningMark | None = None
         self._scanned = 0
         """How far `_held` has been searched for a closing mark."""
         self._end = END
@@ -94,7 +94,7 @@ class ReasoningFilter:
         self._started = not self._begins_inside or self._is_answer(final=final)
         return self._started or not self._begins_inside
 
-    def _leave(self, mark: Mark, *, final: bool) -> bool:
+    def _leave(self, mark: ReasoningMark, *, final: bool) -> bool:
         """Drop reasoning that was opened, as soon as it is closed."""
         opened = mark.opens.match(self._held)
         if closing := mark.closes.search(self._held, max(self._scanned, opened.end() if opened else 0)):

@@ -16,7 +16,7 @@ _SPACED = r"(?:[a-z]+:)?"
 
 
 @dataclass(frozen=True)
-class Mark:
+class ReasoningMark:
     """One notation.
 
     Args:
@@ -30,8 +30,8 @@ class Mark:
     is_sure: bool = True
 
 
-def _mark(opens: str, closes: str) -> Mark:
-    return Mark(regex.compile(opens, regex.IGNORECASE), regex.compile(closes, regex.IGNORECASE))
+def _mark(opens: str, closes: str) -> ReasoningMark:
+    return ReasoningMark(regex.compile(opens, regex.IGNORECASE), regex.compile(closes, regex.IGNORECASE))
 
 
 MARKS = (
@@ -47,8 +47,10 @@ MARKS = (
         r"(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)\s*(?:<\|constrain\|>\w+)?<\|message\|>",
         r"<\|end\|>|<\|return\|>|(?=<\|start\|>|<\|channel\|>)",
     ),
-    Mark(regex.compile(r"analysis(?=[A-Z][a-z'])"), regex.compile(r"assistantfinal"), is_sure=False),  # tokens lost
-    Mark(  # Granite 3
+    ReasoningMark(
+        regex.compile(r"analysis(?=[A-Z][a-z'])"), regex.compile(r"assistantfinal"), is_sure=False
+    ),  # tokens lost
+    ReasoningMark(  # Granite 3
         regex.compile(r"Here(?:'s| is) my thought process:"),
         regex.compile(r"Here(?:'s| is) my response:"),
         is_sure=False,
