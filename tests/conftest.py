@@ -53,8 +53,8 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
         from fusion_tool.models import health
         from fusion_tool.models.breaker import Breaker
 
-        monkeypatch.setattr(health, "_breaker", Breaker())
-        health._recorder._waiting.clear()
+        monkeypatch.setattr(health.TRACKER, "_breaker", Breaker())
+        health.TRACKER._recorder._waiting.clear()
 
 
 @pytest.fixture

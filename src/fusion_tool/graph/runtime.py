@@ -16,8 +16,8 @@ from fusion_tool.config.serialization import apply_decision, load_stored_config
 from fusion_tool.graph.limits import elapsed_work, run_ledger, spent_so_far, stage_deadline
 from fusion_tool.graph.resume import prior_attempts
 from fusion_tool.graph.state import FusionState, Run, SeatRecord, records_of_run
-from fusion_tool.models import health
 from fusion_tool.models.call import CallContext
+from fusion_tool.models.health import HealthTracker, tracker_for
 from fusion_tool.routing.classifier.classify import Classifier
 
 UNWATCHED_KEY = "fusion_unwatched"
@@ -53,7 +53,6 @@ class GraphOptions:
             ConfigError: None is given and no default applies.
         """
         given = self._base_config(runtime, run)
-        health.switch(on=given.health)
         return apply_decision(given, run["decided"]) if run and run["decided"] else given
 
     def _base_config(self, runtime: Runtime[FusionConfig], run: Run | None) -> FusionConfig:
@@ -95,6 +94,7 @@ class Stage:
         deadline: When it must be done, on `time.monotonic`'s clock.
         budget: What the run's limits leave for it.
         calls: The bill; it begins with the attempts of a process that died.
+        health: How models fare; `None` where the run does without.
     """
 
     name: StageName
@@ -104,6 +104,7 @@ class Stage:
     deadline: float
     budget: StageBudget
     calls: list[Call]
+    health: HealthTracker | None
 
     @classmethod
     async def open(
@@ -125,6 +126,7 @@ class Stage:
             deadline=stage_deadline(config, name, elapsed_work(records, judgement)),
             budget=before.stage_budget(run_ledger(config, spent_so_far(records, judgement)), name),
             calls=before.unknown_calls(name, owner.model_name),
+            health=tracker_for(config),
         )
 
     def limit_marks(self) -> list[str]:
@@ -134,7 +136,7 @@ class Stage:
 
     def call_context(self, panelist: Panelist) -> CallContext:
         """Return on whose account the stage's calls of `panelist` go."""
-        return CallContext(self.name, panelist, self.budget, self.calls)
+        return CallContext(self.name, panelist, self.budget, self.calls, health=self.health)
 
 
 def panelist_ended(record: SeatRecord) -> dict[str, Any]:

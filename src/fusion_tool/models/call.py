@@ -13,9 +13,9 @@ from fusion_tool.budget.ledger import OverBudgetError, StageBudget
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.budget.usage import Call, StageName
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models import health, replay
+from fusion_tool.models import replay
 from fusion_tool.models.faults import Again, Fault, to_fault, with_retries
-from fusion_tool.models.health import remember_withdrawn, withdrawn_fault
+from fusion_tool.models.health import HealthTracker, remember_withdrawn, withdrawn_fault
 from fusion_tool.models.streaming import NO_STREAM, FirstToken, StreamBrokenError, Streaming
 from fusion_tool.models.wire.leaked_reasoning import strip_reasoning
 from fusion_tool.models.wire.usage import tokens_of
@@ -33,6 +33,7 @@ class CallContext:
         tab: What the run's limits leave for them.
         rows: The bill; each attempt that is, or may be, charged adds its row.
         seat: The seat's label.
+        health: Learns how the calls end; `None`: nobody does.
     """
 
     stage: StageName
@@ -40,6 +41,7 @@ class CallContext:
     tab: StageBudget
     rows: list[Call]
     seat: str | None = None
+    health: HealthTracker | None = None
 
     @property
     def model(self) -> str:
@@ -153,8 +155,8 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
         remember_withdrawn(account.panelist, fault)
         raise ModelCallError(fault, account.model) from error
     finally:  # the model is judged by what became of the call: an attempt that a retry made good harmed nobody
-        if attempts.begun:
-            health.record_call(
+        if attempts.begun and account.health:
+            account.health.record_call(
                 account.panelist,
                 fault.reason if fault else None,
                 seconds=time.monotonic() - started,

@@ -1,6 +1,6 @@
 """How models fare, remembered across runs: who is tried last, who is gone, what is shown.
 
-It holds this process's own breaker and recorder, and whether the run at work uses them. A model that its provider has
+It holds the process's tracker, which a run that uses it is handed. A model that its provider has
 withdrawn is remembered for the process, so that later runs do not pay the failed call again.
 """
 
@@ -12,13 +12,12 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from fusion_tool.budget.usage import Call
-from fusion_tool.config.schema import Panelist
+from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import Reason
 from fusion_tool.models.breaker import MEMORY_SECONDS, Breaker, BreakerStatus
 from fusion_tool.models.faults import Fault
@@ -113,68 +112,101 @@ _LOAD_SECONDS = 0.25
 _EXIT_SECONDS = 0.5
 """No process waits longer to write its last outcomes."""
 
-_is_on: ContextVar[bool] = ContextVar("fusion_health", default=False)
-_breaker = Breaker()
-_recorder = OutcomeRecorder()
-_learnt = threading.Event()
 
+class HealthTracker:
+    """What a process knows of how models fare: its circuit breaker, and the recorder of the file that all share.
 
-def switch(*, on: bool) -> None:
-    """Let the run at work, that is the caller's context and the tasks it starts, use what is below, or not."""
-    _is_on.set(on)
-
-
-async def load_recent() -> None:
-    """Learn, once a process and off the loop, how models fared in the last minutes in other processes."""
-    if _learnt.is_set() or not _is_on.get():
-        return
-    _learnt.set()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.to_thread(load_recent_now), _LOAD_SECONDS)
-
-
-def load_recent_now() -> None:
-    """Learn it now, in this thread."""
-    _breaker.replay(_recorder.since(time.time() - MEMORY_SECONDS, patience=_LOAD_SECONDS))
-
-
-def record(outcome: Outcome) -> None:
-    """Take in how a call ended; costs microseconds, and never fails."""
-    if _is_on.get():
-        _breaker.record(outcome.model, outcome.reason, outcome.at)
-        _recorder.put(outcome)
-
-
-def record_call(
-    panelist: Panelist,
-    reason: Reason | None,
-    *,
-    seconds: float,
-    first_token_seconds: float | None = None,
-    rows: Sequence[Call] = (),
-) -> None:
-    """Note how a call of `panelist` ended, unless its model was given as an object.
-
-    Args:
-        panelist: Who was called.
-        reason: Why there is no usable answer, `None` where there is one.
-        seconds: How long it took.
-        first_token_seconds: Until the answer began, `None` where unknown.
-        rows: Its attempts that were, or may have been, charged; what one of them leaves unknown is unknown.
+    A run with `health = false` is handed none.
     """
-    if (name := health_key(panelist)) is not None:
-        record(
-            Outcome(
-                name,
-                reason,
-                seconds,
-                first_token_seconds,
-                _sum([row.cost_usd for row in rows]),
-                _sum([row.input_tokens for row in rows]),
-                _sum([row.output_tokens for row in rows]),
-                time.time(),
+
+    def __init__(self) -> None:
+        self._breaker = Breaker()
+        self._recorder = OutcomeRecorder()
+        self._has_loaded = threading.Event()
+
+    async def load_recent(self) -> None:
+        """Learn, once a process and off the loop, how models fared in the last minutes in other processes."""
+        if self._has_loaded.is_set():
+            return
+        self._has_loaded.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.to_thread(self.load_recent_now), _LOAD_SECONDS)
+
+    def load_recent_now(self) -> None:
+        """Learn it now, in this thread."""
+        self._breaker.replay(self._recorder.since(time.time() - MEMORY_SECONDS, patience=_LOAD_SECONDS))
+
+    def record(self, outcome: Outcome) -> None:
+        """Take in how a call ended; costs microseconds, and never fails."""
+        self._breaker.record(outcome.model, outcome.reason, outcome.at)
+        self._recorder.put(outcome)
+
+    def record_call(
+        self,
+        panelist: Panelist,
+        reason: Reason | None,
+        *,
+        seconds: float,
+        first_token_seconds: float | None = None,
+        rows: Sequence[Call] = (),
+    ) -> None:
+        """Record how a call of `panelist` ended, unless its model was given as an object.
+
+        Args:
+            panelist: Who was called.
+            reason: Why there is no usable answer, `None` where there is one.
+            seconds: How long it took.
+            first_token_seconds: Until the answer began, `None` where unknown.
+            rows: Its attempts that were, or may have been, charged; what one of them leaves unknown is unknown.
+        """
+        if (name := health_key(panelist)) is not None:
+            self.record(
+                Outcome(
+                    name,
+                    reason,
+                    seconds,
+                    first_token_seconds,
+                    _sum([row.cost_usd for row in rows]),
+                    _sum([row.input_tokens for row in rows]),
+                    _sum([row.output_tokens for row in rows]),
+                    time.time(),
+                )
             )
-        )
+
+    def allows(self, panelist: Panelist) -> bool:
+        """Return whether the panelist's model is to be tried in its turn; one that cools down, by one caller alone."""
+        name = health_key(panelist)
+        return name is None or self._breaker.allows(name)
+
+    def status(self, model: str) -> BreakerStatus:
+        """Return what is known of a model, by the name that `health_key` gives it."""
+        return self._breaker.status(model)
+
+    def unavailable(self) -> frozenset[str]:
+        """Return the names of the models that keep failing and are set aside now."""
+        return self._breaker.unavailable()
+
+    def statistics(self, since: datetime) -> list[ModelHealth]:
+        """Return how every model fared since then, the most called first.
+
+        Where the file is locked or unreadable there is one warning, and nothing.
+        """
+        self._recorder.flush()
+        return summarize_outcomes(self._recorder.since(since.timestamp()))
+
+    def flush(self, patience: float) -> None:
+        """Write what waits, within `patience` seconds."""
+        self._recorder.flush(patience)
+
+
+TRACKER = HealthTracker()
+"""The process's own."""
+atexit.register(lambda: TRACKER.flush(_EXIT_SECONDS))
+
+
+def tracker_for(config: FusionConfig) -> HealthTracker | None:
+    """Return the process's tracker; `None` where the configuration does without."""
+    return TRACKER if config.health else None
 
 
 def _sum(values: Sequence[Number | None]) -> Number | None:
@@ -183,42 +215,23 @@ def _sum(values: Sequence[Number | None]) -> Number | None:
     return sum(known[1:], known[0]) if known and len(known) == len(values) else None
 
 
-def by_availability(panelists: Iterable[Panelist]) -> Iterator[Panelist]:
-    """The candidates of one role, in the order in which to try them: those that keep failing last, none left out.
+def by_availability(panelists: Iterable[Panelist], health: HealthTracker | None) -> Iterator[Panelist]:
+    """Yield the candidates of one role in the order in which to try them: those that keep failing last, none left out.
 
-    It is decided when the next one is asked for, so that of all who ask at once only one tries a model whose time
+    It is decided when the next one is wanted, so that of all who ask at once only one tries a model whose time
     of cooling is over.
+
+    Args:
+        panelists: The candidates, the preferred one first.
+        health: What is known of them; `None` keeps their order.
     """
     aside = []
     for panelist in panelists:
-        name = health_key(panelist)
-        if name is None or not _is_on.get() or _breaker.allows(name):
+        if health is None or health.allows(panelist):
             yield panelist
         else:
             aside.append(panelist)
     yield from aside
-
-
-def status(model: str) -> BreakerStatus:
-    """What is known of a model, by the name that `health_key` gives it."""
-    return _breaker.status(model)
-
-
-def unavailable() -> frozenset[str]:
-    """The names of the models that keep failing and are set aside now; none where the run does not use health."""
-    return _breaker.unavailable() if _is_on.get() else frozenset()
-
-
-def statistics(since: datetime) -> list[ModelHealth]:
-    """How every model fared since then, the most called first.
-
-    Where the file is locked or unreadable there is one warning, and nothing.
-    """
-    _recorder.flush()
-    return summarize_outcomes(_recorder.since(since.timestamp()))
-
-
-atexit.register(_recorder.flush, _EXIT_SECONDS)
 
 
 _WITHDRAWN_SECONDS = 3600.0

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.models import health
+from fusion_tool.models.health import tracker_for
 from fusion_tool.models.providers import providers_with_key
 from fusion_tool.routing.candidates import rejection_rule
 from fusion_tool.routing.choose import Choice, choose
@@ -104,13 +104,18 @@ def _settle(config: FusionConfig, given: _DecisionInput, panel_tools: Sequence[A
     config = keep(require_local_readers(config))
     if told := document_receivers(config):
         notes.append(f"documents go to {', '.join(told)}")
-    if failing := sorted(health.unavailable() & _names(config)):
+    if failing := sorted(_unavailable(config) & _names(config)):
         notes.append(f"asked last, since they keep failing: {', '.join(failing)}")
     return Decision(config if config != before else before, choice, tuple(notes))
 
 
 def _private(config: FusionConfig, question: str, context: str) -> str | None:
     return None if config.privacy == "local" else private_pattern(question, context, load_patterns())
+
+
+def _unavailable(config: FusionConfig) -> frozenset[str]:
+    health = tracker_for(config)
+    return health.unavailable() if health else frozenset()
 
 
 def _today() -> date:
@@ -127,7 +132,7 @@ def _choose(config: FusionConfig, asked: _DecisionInput) -> Choice:
         today=_today(),
         signals=asked.signals,
         rejection_of=rejection_rule(config, profiles=profiles, keyed=asked.keyed),
-        unavailable=health.unavailable(),
+        unavailable=_unavailable(config),
         nearest=asked.nearest,
     )
 

@@ -12,7 +12,6 @@ import pytest
 
 from fusion_tool.models import health
 from fusion_tool.models.breaker import Breaker
-from fusion_tool.models.health import switch
 from fusion_tool.models.outcomes import OutcomeRecorder, default_path
 
 
@@ -42,8 +41,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty data folder; the file of outcomes in it."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     path = default_path()
-    monkeypatch.setattr(health, "_recorder", OutcomeRecorder(lambda: path))  # its thread may outlive the test
-    monkeypatch.setattr(health, "_breaker", Breaker())
-    health._learnt.clear()
-    switch(on=True)
+    monkeypatch.setattr(health.TRACKER, "_recorder", OutcomeRecorder(lambda: path))  # its thread may outlive the test
+    monkeypatch.setattr(health.TRACKER, "_breaker", Breaker())
+    health.TRACKER._has_loaded.clear()
     return path

@@ -3,17 +3,14 @@
 What is recorded, summed up.
 """
 
-import asyncio
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import REASONS
-from fusion_tool.models import health
 from fusion_tool.models.breaker import Breaker
-from fusion_tool.models.health import by_availability, quantile, record, summarize_outcomes, switch, unavailable
+from fusion_tool.models.health import TRACKER, by_availability, quantile, summarize_outcomes
 from fusion_tool.models.outcomes import Outcome, health_key
 from fusion_tool.testing import ScriptedChat
 from tests.unit.outcomes import outcome
@@ -26,7 +23,7 @@ A, B, C = (Panelist(model=f"openrouter:v/{name}") for name in "abc")
 def fails(*panelists: Panelist, times: int = 3) -> None:
     for one in panelists:
         for _ in range(times):
-            record(outcome(one.model, "rate_limited"))
+            TRACKER.record(outcome(one.model, "rate_limited"))
 
 
 @pytest.mark.parametrize(
@@ -35,40 +32,38 @@ def fails(*panelists: Panelist, times: int = 3) -> None:
 )
 def test_failing_ones_come_last_and_all_are_tried(failing, tried):
     fails(*failing)
-    assert list(by_availability([A, B, C])) == tried
-    assert unavailable() == {one.model for one in failing}
+    assert list(by_availability([A, B, C], TRACKER)) == tried
+    assert TRACKER.unavailable() == {one.model for one in failing}
 
 
 def test_a_run_without_health_keeps_its_order():
     fails(A)
-    switch(on=False)
-    assert list(by_availability([A, B])) == [A, B]
-    assert unavailable() == set()
+    assert list(by_availability([A, B], None)) == [A, B]
 
 
 def test_only_who_comes_to_a_model_on_trial_takes_it(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(health, "_breaker", Breaker(lambda: now[0]))
+    monkeypatch.setattr(TRACKER, "_breaker", Breaker(lambda: now[0]))
     for _ in range(3):
-        health._breaker.record(B.model, "timeout")
+        TRACKER._breaker.record(B.model, "timeout")
     now[0] += 31
-    assert next(by_availability([A, B])) == A  # answered; B was not needed, and its trial is not taken
-    assert next(by_availability([B, A])) == B
-    assert next(by_availability([B, A])) == A
+    assert next(by_availability([A, B], TRACKER)) == A  # answered; B was not needed, and its trial is not taken
+    assert next(by_availability([B, A], TRACKER)) == B
+    assert next(by_availability([B, A], TRACKER)) == A
 
 
 @given(st.lists(st.sampled_from([A, B, C])), st.sets(st.sampled_from([A, B, C])))
 def test_it_is_always_a_permutation(candidates, failing):
-    health._breaker = Breaker()
+    TRACKER._breaker = Breaker()
     fails(*failing)
-    assert sorted(one.model for one in by_availability(candidates)) == sorted(one.model for one in candidates)
+    assert sorted(one.model for one in by_availability(candidates, TRACKER)) == sorted(one.model for one in candidates)
 
 
 def test_objects_have_no_name_and_keep_their_place():
     given_ = Panelist(model=ScriptedChat(replies=["x"]))
     fails(A)
     assert health_key(given_) is None
-    assert list(by_availability([A, given_, B])) == [given_, B, A]
+    assert list(by_availability([A, given_, B], TRACKER)) == [given_, B, A]
 
 
 @pytest.mark.parametrize(
@@ -80,16 +75,6 @@ def test_objects_have_no_name_and_keep_their_place():
 )
 def test_the_same_name_at_another_endpoint_is_another_model(panelist, name):
     assert health_key(panelist) == name
-
-
-async def test_runs_with_and_without_health_work_side_by_side():
-    async def run(*, on: bool) -> frozenset[str]:
-        switch(on=on)
-        await asyncio.sleep(0)
-        fails(A if on else B)
-        return unavailable()
-
-    assert await asyncio.gather(run(on=True), run(on=False)) == [{A.model}, set()]
 
 
 def call(model="m", reason=None, **fields) -> Outcome:

@@ -12,9 +12,8 @@ import pytest
 
 from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models import breaker, health, outcomes
-from fusion_tool.models.health import load_recent_now, record, statistics, status
-from fusion_tool.models.health import record_call as ended_call
+from fusion_tool.models import breaker, outcomes
+from fusion_tool.models.health import TRACKER
 from fusion_tool.models.outcomes import KEEP_DAYS, Outcome, OutcomeRecorder
 from fusion_tool.testing import ScriptedChat
 from tests.unit.outcomes import outcome
@@ -35,18 +34,18 @@ def rows(path) -> int:
 
 
 def test_what_is_noted_is_found_in_the_summary():
-    record(ended(cost_usd=0.25, input_tokens=10, output_tokens=5))
-    record(ended("timeout"))
-    (row,) = statistics(YESTERDAY)
+    TRACKER.record(ended(cost_usd=0.25, input_tokens=10, output_tokens=5))
+    TRACKER.record(ended("timeout"))
+    (row,) = TRACKER.statistics(YESTERDAY)
     assert (row.model, row.calls, row.answered, dict(row.failed), row.cost_usd) == (M, 2, 1, {"timeout": 1}, 0.25)
 
 
 def test_a_call_is_noted_with_what_it_cost():
     bill = Call(stage="panelist", seat="a", model=M, cost_usd=0.5, input_tokens=7, seconds=2.0)
-    ended_call(Panelist(model=M), None, seconds=2.0, first_token_seconds=0.25, rows=[bill])
-    ended_call(Panelist(model=M), "auth", seconds=0.1)
-    ended_call(Panelist(model=ScriptedChat(replies=["x"])), None, seconds=1.0)
-    (row,) = statistics(YESTERDAY)
+    TRACKER.record_call(Panelist(model=M), None, seconds=2.0, first_token_seconds=0.25, rows=[bill])
+    TRACKER.record_call(Panelist(model=M), "auth", seconds=0.1)
+    TRACKER.record_call(Panelist(model=ScriptedChat(replies=["x"])), None, seconds=1.0)
+    (row,) = TRACKER.statistics(YESTERDAY)
     assert (row.calls, row.first_token_p50, row.cost_usd, row.input_tokens, row.output_tokens) == (
         2,
         0.25,
@@ -61,36 +60,28 @@ def test_a_call_is_noted_with_what_it_cost():
 )
 def test_a_call_cost_what_its_attempts_did_where_all_are_known(costs, known):
     rows = [Call(stage="panelist", seat="a", model=M, cost_usd=cost) for cost in costs]
-    ended_call(Panelist(model=M), None, seconds=2.0, rows=rows)
-    (row,) = statistics(YESTERDAY)
+    TRACKER.record_call(Panelist(model=M), None, seconds=2.0, rows=rows)
+    (row,) = TRACKER.statistics(YESTERDAY)
     assert (row.calls, row.cost_usd, row.unpriced) == (1, known, known is None)
 
 
-def test_nothing_is_written_where_health_is_off(fresh):
-    health.switch(on=False)
-    record(ended("timeout"))
-    assert statistics(YESTERDAY) == []
-    assert not fresh.exists()
-    assert status(M).failures == 0
-
-
 def test_looking_makes_no_file(fresh):
-    load_recent_now()
-    assert statistics(YESTERDAY) == []
+    TRACKER.load_recent_now()
+    assert TRACKER.statistics(YESTERDAY) == []
     assert not fresh.exists()
 
 
 def test_the_file_is_its_owner_s_alone(fresh):
-    record(ended())
-    health._recorder.flush()
+    TRACKER.record(ended())
+    TRACKER._recorder.flush()
     assert fresh.stat().st_mode & 0o077 == 0
 
 
 def test_the_thread_writes_without_being_asked(fresh, monkeypatch):
     monkeypatch.setattr("fusion_tool.models.outcomes._BATCH_SECONDS", 0.0)
-    record(ended())
+    TRACKER.record(ended())
     until = time.monotonic() + 10
-    while not (fresh.exists() and health._recorder.since(0)):
+    while not (fresh.exists() and TRACKER._recorder.since(0)):
         assert time.monotonic() < until
     assert rows(fresh) == 1
 
@@ -120,33 +111,31 @@ def test_what_waits_has_a_most(fresh, monkeypatch):
 
 def test_another_process_learns_of_the_last_minutes(monkeypatch):
     for _ in range(3):
-        record(ended("rate_limited"))
-    health._recorder.flush()
-    monkeypatch.setattr(health, "_breaker", breaker.Breaker())
-    assert status(M).state == "closed"
-    load_recent_now()
-    assert status(M).state == "open"
+        TRACKER.record(ended("rate_limited"))
+    TRACKER._recorder.flush()
+    monkeypatch.setattr(TRACKER, "_breaker", breaker.Breaker())
+    assert TRACKER.status(M).state == "closed"
+    TRACKER.load_recent_now()
+    assert TRACKER.status(M).state == "open"
 
 
 async def test_a_run_learns_once_and_off_the_loop(monkeypatch):
     asked = []
-    monkeypatch.setattr(health, "load_recent_now", lambda: asked.append(1))
-    await health.load_recent()
-    await health.load_recent()
+    monkeypatch.setattr(TRACKER, "load_recent_now", lambda: asked.append(1))
+    await TRACKER.load_recent()
+    await TRACKER.load_recent()
     assert asked == [1]
 
 
 _WRITER = """
 import sys
 import time
-from fusion_tool.models import health
-from fusion_tool.models.health import record, switch
+from fusion_tool.models.health import TRACKER
 from fusion_tool.models.outcomes import Outcome
-switch(on=True)
 for n in range(20):
-    record(Outcome(sys.argv[1], None, float(n), None, None, None, None, time.time()))
+    TRACKER.record(Outcome(sys.argv[1], None, float(n), None, None, None, None, time.time()))
     if n % 5 == 0:
-        health._recorder.flush()
+        TRACKER._recorder.flush()
 """
 
 
@@ -160,10 +149,10 @@ def test_processes_write_at_once_and_what_waits_at_exit_is_written(fresh):
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_child_writes_its_own_and_nothing_of_its_parent_s(fresh, monkeypatch):
     monkeypatch.setattr("fusion_tool.models.outcomes._BATCH_SECONDS", 3600)
-    record(ended(input_tokens=1))
+    TRACKER.record(ended(input_tokens=1))
     if (child := os.fork()) == 0:
-        record(ended(input_tokens=2))
-        health._recorder.flush()
+        TRACKER.record(ended(input_tokens=2))
+        TRACKER._recorder.flush()
         os._exit(0)
     os.waitpid(child, 0)
     assert [one.input_tokens for one in outcomes.outcomes_since(fresh, 0)] == [2]
@@ -185,8 +174,8 @@ def test_a_corrupt_file_is_set_aside_with_one_warning_and_a_new_one_begun(fresh,
     fresh.parent.mkdir(parents=True)
     breaking(fresh)
     for _ in range(2):
-        record(ended())
-        health._recorder.flush()
+        TRACKER.record(ended())
+        TRACKER._recorder.flush()
     assert rows(fresh) == 2
     assert fresh.with_name("health.sqlite.corrupt").exists()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -219,9 +208,9 @@ def another_shape(path):
 def test_a_file_of_no_use_costs_one_warning(fresh, caplog, breaking):
     held = breaking(fresh)
     for _ in range(3):
-        record(ended("timeout"))
-        health._recorder.flush(patience=0.01)
-    assert status(M).state == "open"
+        TRACKER.record(ended("timeout"))
+        TRACKER._recorder.flush(patience=0.01)
+    assert TRACKER.status(M).state == "open"
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "not recorded" in caplog.text
     if held is not None:
@@ -230,11 +219,11 @@ def test_a_file_of_no_use_costs_one_warning(fresh, caplog, breaking):
 
 def test_a_lock_that_is_let_go_costs_only_what_came_meanwhile(fresh):
     held = locked(fresh)
-    record(ended())
-    health._recorder.flush(patience=0.01)
+    TRACKER.record(ended())
+    TRACKER._recorder.flush(patience=0.01)
     held.close()
-    record(ended())
-    health._recorder.flush()
+    TRACKER.record(ended())
+    TRACKER._recorder.flush()
     assert rows(fresh) == 1
 
 
@@ -242,6 +231,6 @@ def test_a_lock_that_is_let_go_costs_only_what_came_meanwhile(fresh):
 def test_a_read_only_folder_costs_one_warning(fresh, caplog):
     fresh.parent.mkdir(parents=True)
     fresh.parent.chmod(0o500)
-    record(ended())
-    health._recorder.flush()
+    TRACKER.record(ended())
+    TRACKER._recorder.flush()
     assert "not recorded" in caplog.text

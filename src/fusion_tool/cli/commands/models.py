@@ -27,13 +27,13 @@ def models(
     from fusion_tool.cli.config_options import ConfigOptions
     from fusion_tool.cli.model_health import HealthReport, print_health, print_health_json
     from fusion_tool.config.loading import DEFAULT_PRESET
-    from fusion_tool.models.health import load_recent_now, statistics, status
+    from fusion_tool.models.health import TRACKER
 
     choices = ConfigOptions(preset=preset or (None if config else DEFAULT_PRESET), config=config)
     configured = model_listings.candidates(choices.to_config())
     now = datetime.now(UTC)
-    load_recent_now()
-    rows = [(row, status(row.model)) for row in statistics(now - timedelta(days=days))]
+    TRACKER.load_recent_now()
+    rows = [(row, TRACKER.status(row.model)) for row in TRACKER.statistics(now - timedelta(days=days))]
     names = [row.model for row, _ in rows] + [panelist.model_name for panelist in configured]
     warnings = model_listings.retiring_models(names, now.date())
     if check:

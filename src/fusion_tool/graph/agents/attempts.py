@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.limits import share_of_deadline
-from fusion_tool.models import health
+from fusion_tool.models.health import HealthTracker, by_availability
 from fusion_tool.models.providers import with_model
 
 ReplyT = TypeVar("ReplyT")
@@ -36,6 +36,7 @@ async def first_whole_reply(  # noqa: PLR0913 - who is asked, until when, and wh
     candidates: Sequence[Panelist],
     ask: Callable[[Attempt], Awaitable[ReplyT]],
     *,
+    health: HealthTracker | None,
     deadline: float,
     on_failure: Callable[[Attempt, Exception], None],
     is_whole: Callable[[ReplyT], bool] = lambda _: True,
@@ -46,6 +47,7 @@ async def first_whole_reply(  # noqa: PLR0913 - who is asked, until when, and wh
     Args:
         candidates: The role's models, the preferred one first.
         ask: Asks one of them; any exception of it is a failure of that model alone.
+        health: How models fare; `None` keeps their order.
         deadline: When the last one must be done, on `time.monotonic`'s clock.
         on_failure: Takes each failure at once, so that it is known even if the loop is cancelled; what it raises
             ends the loop.
@@ -56,7 +58,7 @@ async def first_whole_reply(  # noqa: PLR0913 - who is asked, until when, and wh
         The first whole reply; else the first that was cut off; `None` without any.
     """
     kept: ReplyT | None = None
-    for tried, panelist in enumerate(health.by_availability(candidates)):
+    for tried, panelist in enumerate(by_availability(candidates, health)):
         left = (len(candidates) if shares is None else shares) - tried
         attempt = Attempt(panelist, share_of_deadline(deadline, left), tried + 1)
         try:

@@ -11,6 +11,7 @@ from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.runtime import EventEmitter
 from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.models.call import CallContext
+from fusion_tool.models.health import HealthTracker
 from fusion_tool.tools.search.base import Receipt, SearchProviderError
 from fusion_tool.tools.search.search import search_fee
 
@@ -38,12 +39,14 @@ class SeatLog:
         deadline: When the seat must be done, on `time.monotonic`'s clock.
         events: Where its events go.
         budget: What the run's limits leave for it.
+        health: How models fare; `None` where the run does without.
     """
 
     seat: str
     deadline: float
     events: EventEmitter
     budget: StageBudget
+    health: HealthTracker | None = None
     rows: list[Call] = field(default_factory=list)
     sources: list[RetrievedSource] = field(default_factory=list)
     tool_calls: int = 0
@@ -58,7 +61,7 @@ class SeatLog:
 
     def account(self, panelist: Panelist) -> CallContext:
         """The account of this seat's calls of one model."""
-        return CallContext("panelist", panelist, self.budget, self.rows, self.seat)
+        return CallContext("panelist", panelist, self.budget, self.rows, self.seat, self.health)
 
     @asynccontextmanager
     async def pay_for_search(self, provider: str, results: int) -> AsyncIterator[Receipt]:

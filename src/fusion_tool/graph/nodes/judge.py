@@ -86,6 +86,7 @@ async def _run_judge(task: JudgeTask, before: StageRecord) -> tuple[JudgeResult 
     result = await first_whole_reply(
         models_of_role(task.stage.config.judge_or_default),
         partial(compare_answers, task),
+        health=task.stage.health,
         deadline=task.stage.deadline,
         on_failure=_log_failure,
     )

@@ -18,6 +18,7 @@ from fusion_tool.graph.runtime import EventEmitter, GraphOptions, panelist_ended
 from fusion_tool.graph.state import Failure, FusionState, SeatRecord, SeatTask
 from fusion_tool.models.call import ModelCallError
 from fusion_tool.models.faults import Fault, to_fault
+from fusion_tool.models.health import tracker_for
 from fusion_tool.tools.build import build_toolkit
 from fusion_tool.tools.toolkit import Toolkit
 from fusion_tool.tools.untrusted import apply_exclusions
@@ -43,7 +44,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: G
         custom_tools=apply_exclusions(options.panel_tools, config),
     )
     budget = before.stage_budget(toolkit.ledger, "panelist", 1 / task["seats"])
-    log = SeatLog(label, time.monotonic() + task["seconds"], progress, budget)
+    log = SeatLog(label, time.monotonic() + task["seconds"], progress, budget, tracker_for(config))
     log.rows += before.unknown_calls("panelist", seat.model_name, label)
     failures: list[Failure] = []
     started, given, name = time.monotonic(), None, seat.model_name
@@ -103,6 +104,7 @@ async def _first_usable(
     answer = await first_whole_reply(
         models_of_role(seat),
         ask,
+        health=log.health,
         deadline=log.deadline,
         on_failure=note_failure,
         is_whole=_is_whole,

@@ -14,7 +14,7 @@ from fusion_tool.graph.preflight import check_run, forbid_nested_run
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions
 from fusion_tool.graph.state import NO_OUTCOME, FusionState, Plan, new_run
 from fusion_tool.graph.strategies import strategy_named
-from fusion_tool.models import health
+from fusion_tool.models.health import tracker_for
 from fusion_tool.routing.decide import Decision, decide
 
 
@@ -30,7 +30,8 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     forbid_nested_run()
     request = parse_input(state)
     base = options.config_for(runtime)
-    await health.load_recent()
+    if health := tracker_for(base):
+        await health.load_recent()
     decision = await decide(
         base, request.question, request.context, panel_tools=options.panel_tools, classifier=options.classifier
     )

@@ -45,6 +45,7 @@ async def _first_draft(task: SynthesisTask, candidates: list[Panelist]) -> tuple
     draft = await first_whole_reply(
         candidates,
         partial(write_answer, task),
+        health=task.stage.health,
         deadline=task.stage.deadline,
         on_failure=_log_failure,
         is_whole=_is_whole,

@@ -26,6 +26,7 @@ from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model, finish_reason
 from fusion_tool.models.factory import chat_model
+from fusion_tool.models.health import tracker_for
 from fusion_tool.models.replay import REPLAY
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
@@ -196,6 +197,7 @@ async def _ask(turn: _AgentTurn, main: Panelist, messages: Sequence[BaseMessage]
     reply = await first_whole_reply(
         models_of_role(main),
         lambda attempt: _ask_model(turn, attempt, messages, choice),
+        health=tracker_for(turn.config),
         deadline=time.monotonic() + turn.config.limits.seconds,
         on_failure=note_failure,
     )
@@ -213,7 +215,7 @@ async def _ask_model(
         call_model,
         bound,
         messages,
-        account=CallContext("synthesizer", panelist, turn.tab, turn.rows),
+        account=CallContext("synthesizer", panelist, turn.tab, turn.rows, health=tracker_for(turn.config)),
         deadline=attempt.deadline,
     )
     if turn.request.stream:
