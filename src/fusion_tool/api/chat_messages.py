@@ -1,4 +1,4 @@
-"""Messages to a question; a run's events to messages."""
+"""What `ChatFusion` makes of messages, and messages of a run: `to_run_input`, `StreamedAnswer`, `message_metadata`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from fusion_tool.graph.inputs import RunInput, parse_messages
 
 
 class StopSequences:
-    """Passes a text on up to the first of its stop sequences; nothing behind it.
+    """A filter that passes a text on up to the first of its stop sequences, and nothing behind it.
 
     The joined output is the same for every way of cutting the text into pieces. Held back is only what may still
     become a stop sequence.
@@ -29,29 +29,30 @@ class StopSequences:
         self._is_over = False
 
     def feed(self, text: str) -> str:
-        """What is certain after `text`; may be empty."""
+        """Return what is certain after `text`; may be empty."""
         if self._is_over:
             return ""
         text = self._held + text
         ends = [at for stop in self._stops if (at := text.find(stop)) >= 0]
         self._is_over = bool(ends)
         certain = min(ends) if ends else len(text) - self._partial_length(text)
+        # Held back: the end of the text may be the beginning of a stop sequence.
         self._held = text[certain:]
         return text[:certain]
 
     def close(self) -> str:
-        """The rest, once the text has ended."""
+        """Return the rest, once the text has ended."""
         return "" if self._is_over else self._held
 
     def _partial_length(self, text: str) -> int:
-        """How many characters at the end of `text` may be the beginning of a stop sequence."""
+        """Return how many characters at the end of `text` may be the beginning of a stop sequence."""
         return max((n for stop in self._stops for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)
 
 
 def cut_at_stop(stops: Sequence[str], text: str) -> str:
-    """`text` up to the first of `stops`."""
-    kept = StopSequences(stops)
-    return kept.feed(text) + kept.close()
+    """Return `text` up to the first of `stops`."""
+    sequences = StopSequences(stops)
+    return sequences.feed(text) + sequences.close()
 
 
 MODEL_NAME = "fusion"
@@ -73,7 +74,7 @@ class AnswerRestarted(FusionError):  # noqa: N818 - named as the other errors ar
 
 
 class StreamedAnswer:
-    """What of a run's events a stream says: the pieces of its first attempt.
+    """The text that a stream gives out of a run's events: the pieces of its first attempt.
 
     Args:
         stops: Stop sequences.
@@ -85,20 +86,21 @@ class StreamedAnswer:
         self.result: dict[str, Any] = {}
 
     def feed(self, event: Event) -> str:
-        """The text that `event` adds; mostly empty."""
+        """Return the text that `event` adds; mostly empty."""
         if event["type"] == "run.completed":
             self.result = event["result"]
         if event["type"] != "synthesis.delta":
             return ""
+        # Only the first attempt is passed on: a stream cannot take back what it gave.
         if event["attempt"] not in self._attempts:
             self._attempts.append(event["attempt"])
         return self._until.feed(event["text"]) if len(self._attempts) == 1 else ""
 
     def close(self) -> str:
-        """The rest, once the run is over; all of an answer that did not come in pieces.
+        """Return the rest, once the run is over; all of an answer that did not come in pieces.
 
         Raises:
-            AnswerRestarted: What was said is not the answer's beginning.
+            AnswerRestarted: The text given so far is not the answer's beginning.
         """
         if len(self._attempts) > 1:
             raise AnswerRestarted(self.result)
@@ -107,7 +109,7 @@ class StreamedAnswer:
 
 
 def message_metadata(result: Mapping[str, Any]) -> dict[str, Any]:
-    """What a message carries beside its text.
+    """Return what a message carries beside its text.
 
     Args:
         result: A run's result as a dict.
@@ -157,7 +159,7 @@ def to_run_input(messages: Sequence[BaseMessage], answer_schema: dict[str, Any] 
 
 
 def with_sampling(config: FusionConfig, **sampling: float | None) -> FusionConfig:
-    """`config`, whose synthesizer, which writes what the caller reads, has this sampling.
+    """Return `config` with this sampling for the synthesizer, which writes what the caller reads.
 
     Args:
         config: The panel's.
@@ -166,13 +168,13 @@ def with_sampling(config: FusionConfig, **sampling: float | None) -> FusionConfi
     Raises:
         ConfigError: A value is out of range, or the synthesizer is an object, which has its own.
     """
-    given = {name: value for name, value in sampling.items() if value is not None}
-    if not given:
+    changes = {name: value for name, value in sampling.items() if value is not None}
+    if not changes:
         return config
     writer = config.synthesizer_or_default
     if not isinstance(writer.model, str):
-        raise ConfigError("the synthesizer is a model object; set it there", field=next(iter(given)))
-    return config.model_copy(update={"synthesizer": Panelist(**(dict(writer) | given))})
+        raise ConfigError("the synthesizer is a model object; set it there", field=next(iter(changes)))
+    return config.model_copy(update={"synthesizer": Panelist(**(dict(writer) | changes))})
 
 
 def _reject_non_text(message: BaseMessage) -> None:

@@ -1,4 +1,4 @@
-"""`ChatFusion`."""
+"""`ChatFusion`: a panel as a LangChain chat model."""
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -93,12 +93,12 @@ class ChatFusion(BaseChatModel):
 
     @property
     def spent(self) -> SessionSpent:
-        """What all calls so far took, those under way included: `usd`, `tokens`, `seconds`."""
+        """What all calls so far took, unfinished ones included: `usd`, `tokens`, `seconds`."""
         return self._panel.session.spent
 
     @property
     def model_name(self) -> str:
-        """`fusion`."""
+        """The name under which its messages are listed: `fusion`."""
         return MODEL_NAME
 
     @property
@@ -119,7 +119,7 @@ class ChatFusion(BaseChatModel):
         tool_choice: str | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Not for a panel.
+        """Refuse tools, which a panel does not call.
 
         Raises:
             NotImplementedError: Always; it says what to use instead.
@@ -129,7 +129,7 @@ class ChatFusion(BaseChatModel):
     def with_structured_output(
         self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
     ) -> Runnable[LanguageModelInput, Any]:
-        """The panel, with answers of `schema`: the synthesizer is asked for it.
+        """Return the panel with answers of `schema`, for which the synthesizer is asked.
 
         Args:
             schema: A pydantic class, a `TypedDict`, or a JSON schema as a dict.
@@ -166,14 +166,14 @@ class ChatFusion(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
-        said = StreamedAnswer(self._stops(stop))
+        answer = StreamedAnswer(self._stops(stop))
         async with aclosing(self._events(messages, kwargs, run_manager, is_watched=True)) as events:
             async for event in events:
-                if text := said.feed(event):
+                if text := answer.feed(event):
                     yield ChatGenerationChunk(message=AIMessageChunk(content=text))
-        rest = said.close()
+        rest = answer.close()
         yield ChatGenerationChunk(
-            message=AIMessageChunk(content=rest, chunk_position="last", **message_metadata(said.result))
+            message=AIMessageChunk(content=rest, chunk_position="last", **message_metadata(answer.result))
         )
 
     def _generate(
@@ -197,6 +197,7 @@ class ChatFusion(BaseChatModel):
     def _events(
         self, messages: Sequence[BaseMessage], options: Mapping[str, Any], run: object, *, is_watched: bool
     ) -> AsyncGenerator[Event, None]:
+        # Bound by hand, past `bind_tools`: silence would be an agent without tools.
         if "tools" in options:
             raise NotImplementedError(_NO_TOOLS)
         for name in options.keys() - {"answer_schema", "max_tokens", "stream", "temperature"}:

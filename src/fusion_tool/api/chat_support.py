@@ -27,7 +27,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 
 
 class StructuredAnswer(BaseOutputParser[Any]):
-    """Reads an answer of a schema.
+    """A parser of answers that have a schema.
 
     JSON that was cut off is an error, and is not completed by guesswork. A stream gives one value, at its end: nothing
     can be said of a part.
@@ -41,7 +41,7 @@ class StructuredAnswer(BaseOutputParser[Any]):
     required: list[str]
 
     def parse(self, text: str) -> Any:
-        """What `text` holds.
+        """Return what `text` holds.
 
         Raises:
             OutputParserException: No JSON, or not of the schema.
@@ -67,16 +67,16 @@ class StructuredAnswer(BaseOutputParser[Any]):
 
 
 def structured_output(model: BaseChatModel, schema: dict[str, Any] | type, *, include_raw: bool) -> Runnable[Any, Any]:
-    """`model`, whose answers are of `schema`; as `BaseChatModel.with_structured_output` has it."""
-    wanted = convert_to_json_schema(schema)
+    """Return `model` with answers of `schema`, in the form of `BaseChatModel.with_structured_output`."""
+    json_schema = convert_to_json_schema(schema)
     traced = {"kwargs": {"method": "json_schema"}, "schema": schema}
-    asked = model.bind(answer_schema=wanted, ls_structured_output_format=traced)
-    parser = StructuredAnswer(target=schema, required=wanted.get("required", []))
+    bound = model.bind(answer_schema=json_schema, ls_structured_output_format=traced)
+    parser = StructuredAnswer(target=schema, required=json_schema.get("required", []))
     if not include_raw:
-        return asked | parser
+        return bound | parser
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=asked) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+    return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
 
 
 def _is_model(schema: Any) -> bool:
@@ -87,12 +87,13 @@ T = TypeVar("T")
 
 
 def tracer_callbacks(run: object) -> AsyncCallbackManager:
-    """The callbacks of a run inside a call: the call's tracers, its tags and its metadata.
+    """Return the callbacks of a run inside a call: the call's tracers, its tags and its metadata.
 
     Args:
         run: The call's run manager. Where LangChain hands none over, as for most streams, the run inside stands beside
             the call, under what encloses both.
     """
+    # Handlers of other kinds would count the models inside as calls of the caller's own.
     if isinstance(run, BaseRunManager):
         inside = AsyncCallbackManager([], parent_run_id=run.run_id)
         inside.add_tags(run.inheritable_tags)
@@ -105,7 +106,7 @@ def tracer_callbacks(run: object) -> AsyncCallbackManager:
 
 
 async def in_own_context(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """`items`, iterated in a context of its own: LangGraph would add the surrounding run's callbacks to those given."""
+    """Iterate `items` in a context of its own: LangGraph would add the surrounding run's callbacks to the run's."""
     context = _empty_context()
 
     async def step() -> T:
@@ -114,6 +115,7 @@ async def in_own_context(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, No
     try:
         while True:
             try:
+                # A task a step: an async generator takes its context from whoever asks for the next item.
                 item = await asyncio.create_task(step(), context=context)
             except StopAsyncIteration:
                 return

@@ -1,4 +1,4 @@
-"""One run to be carried out: new, kept or resumed."""
+"""What `stream_run` carries out: a transient, a stored or a resumed run."""
 
 import time
 import uuid
@@ -22,15 +22,15 @@ from fusion_tool.graph.runtime import replay_events
 
 @dataclass(frozen=True)
 class Execution:
-    """What the graph is to do.
+    """A run that is ready to begin.
 
     Args:
-        graph: It.
-        input: What goes in; `None` goes on where the run broke off.
-        config: LangChain's, with the thread.
+        graph: The compiled graph.
+        input: The graph's input; `None` continues where the run broke off.
+        config: LangChain's configuration of the call, with the thread.
         run_config: The run's configuration.
-        past_events: The events of what is done already.
-        result: The whole result as a dict, where nothing is left to do.
+        past_events: The events of the steps that are done already.
+        result: The whole result as a dict where nothing is left to do, else `None`.
     """
 
     graph: Any
@@ -45,7 +45,7 @@ class Execution:
 async def transient_run(
     inputs: Mapping[str, Any], settings: FusionConfig, panel_tools: Sequence[Any]
 ) -> AsyncIterator[Execution]:
-    """A new run that goes with its process."""
+    """Open a new run that is lost with its process."""
     graph = build_graph(panel_tools=panel_tools) if panel_tools else _transient_graph()
     yield Execution(graph, inputs, RunnableConfig(run_name="fusion"), settings)
 
@@ -54,7 +54,7 @@ async def transient_run(
 async def stored_run(
     inputs: Mapping[str, Any], settings: FusionConfig, panel_tools: Sequence[Any], path: Path
 ) -> AsyncIterator[Execution]:
-    """A new run, kept in `path`; what is too old there goes first.
+    """Open a new run that is stored in `path`; runs that are too old there are deleted first.
 
     Raises:
         ConfigError: `path` cannot be written.
@@ -71,7 +71,8 @@ async def stored_run(
                 yield work
             finally:
                 state = await work.graph.aget_state(_thread(run_id.hex))
-                if "run" not in state.values:  # refused before it began
+                # Refused before its first step: there is nothing to resume.
+                if "run" not in state.values:
                     await saver.adelete_thread(run_id.hex)
             await drop_intermediate_steps(saver, run_id.hex)
 
@@ -80,17 +81,17 @@ async def stored_run(
 async def resumed_run(
     run_id: str, settings: FusionConfig | None, panel_tools: Sequence[Any], path: Path
 ) -> AsyncIterator[Execution]:
-    """The rest of a run kept in `path`, with its own configuration.
+    """Open the rest of a run that is stored in `path`, with its own configuration.
 
     Args:
-        run_id: The run's.
-        settings: The configuration once more, if at all; needed where models were given as objects.
+        run_id: The run's id.
+        settings: The configuration once more, needed where its models are objects; `None` restores the stored one.
         panel_tools: The caller's tools, which are not stored.
-        path: Where it is kept.
+        path: The SQLite file.
 
     Raises:
-        ConfigError: There is no such run, it had not begun, somebody works on it, its configuration is another one or
-            cannot be restored, or it cannot work here.
+        ConfigError: There is no such run, it had not begun, another task or process works on it, its configuration is
+            another one or cannot be restored, or it cannot work here.
         RecursionRefused: The caller is a seat of another run.
         SandboxUnavailable: The shell is required and does not work here.
     """
@@ -114,6 +115,7 @@ async def _rest(graph: Any, run_id: str, settings: FusionConfig | None, panel_to
     if not state.next:
         return Execution(graph, None, _thread(run_id), settings, result=state.values["result"])
     settings = settings or load_stored_config(run["config"])
+    # What the router chose is part of the stored run, and is not chosen anew.
     decided = apply_decision(settings, run["decided"]) if run["decided"] else settings
     await check_run(decided, panel_tools)
     stamp = {"run_id": run_id, "t": round(time.time() - run["started"], 3)}

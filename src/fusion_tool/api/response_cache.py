@@ -1,7 +1,9 @@
 """The response cache: who asks the same again on the same day gets the stored result, and pays nothing.
 
-Opt-in, by `FusionConfig.cache`. Whole runs are kept, never single calls, so that the seats of a panel that asks one
-model twice stay two. Those who ask the same at once in one process share one run.
+Opt-in, by `FusionConfig.cache`. Whole runs are stored, never single calls, so that the seats of a panel that asks one
+model twice stay two. Callers in one process that ask the same at once share one run: a flight.
+
+Its parts: the key (`cache_key`), the file (`read_result`, `write_result`), flights, and `CacheSlot`, a caller's place.
 """
 
 import asyncio
@@ -35,7 +37,7 @@ _ENDPOINTS = ("OLLAMA_HOST", "SEARXNG_URL", "OPENAI_BASE_URL", "OPENAI_API_BASE"
 
 
 def cache_key(question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any]) -> str:
-    """The key of a call: a hash of everything that its result depends on, but for chance and the hour.
+    """Return the key of a run: a hash of everything that its result depends on, but for chance and the hour.
 
     Raises:
         ConfigError: A model or tool is an object, or the documents cannot be read.
@@ -51,6 +53,7 @@ def cache_key(question: str, context: str, config: FusionConfig, panel_tools: Se
             os.environ.get(name)
             for name in (*_ENDPOINTS, *(provider.base_url_variable for provider in PROVIDERS.values()))
         ],
+        # Prompts and rules change with the version.
         "version": version(),
         "day": today(),
     }
@@ -58,12 +61,12 @@ def cache_key(question: str, context: str, config: FusionConfig, panel_tools: Se
 
 
 def today() -> str:
-    """The day, in UTC."""
+    """Return the day, in UTC."""
     return datetime.now(UTC).date().isoformat()
 
 
 def _reject_objects(config: FusionConfig, panel_tools: Sequence[Any]) -> None:
-    # Two objects of the same name may answer differently, and one of another tenant's may tell his secrets.
+    # Two objects of the same name may answer differently, and that of another tenant may hold their secrets.
     for panelist in (*config.panel, config.judge_or_default, config.synthesizer_or_default):
         if not isinstance(panelist.model, str):
             raise ConfigError(
@@ -80,7 +83,7 @@ def _reject_objects(config: FusionConfig, panel_tools: Sequence[Any]) -> None:
 
 
 def _folder_state(documents: Documents) -> Iterator[tuple[str, str]]:
-    """Each document, and what differs where its bytes may; one changed this moment does not even match itself."""
+    """Yield each document with its signature; one that is being changed does not even match itself."""
     from fusion_tool.tools.documents.folder import list_documents, readable_folder
 
     for document in list_documents(readable_folder(documents.path)):
@@ -98,7 +101,7 @@ def default_path() -> Path:
 
 
 def read_result(key: str) -> dict[str, Any] | None:
-    """The result stored under `key`; `None` where there is none, or the file is of no use."""
+    """Return the result stored under `key`; `None` where there is none, or the file cannot be used."""
     path = default_path()
     try:
         if not path.exists():
@@ -115,7 +118,7 @@ def read_result(key: str) -> dict[str, Any] | None:
 
 
 def write_result(key: str, result: dict[str, Any]) -> None:
-    """Store `result`, and drop those of earlier days, which nobody can ask for any more."""
+    """Store `result`, and delete those of earlier days, whose keys no call has any more."""
     path, day, text = default_path(), today(), json.dumps(result)
     try:
         with_day = "INSERT OR REPLACE INTO results (key, day, result) VALUES (?, ?, ?)"
@@ -136,14 +139,14 @@ def _warn(path: Path, error: Exception) -> None:
 
 
 Flight: TypeAlias = "Future[dict[str, Any] | None]"
-"""What a run returned, or `None`: it failed, or was given up, and the next may try."""
+"""What a run returned, or `None`: it failed or was given up, and the next caller may try."""
 
 _lock = threading.Lock()
 _flights: dict[str, Flight] = {}
 
 
 def join_flight(key: str) -> tuple[Flight, bool]:
-    """The flight under `key`, and whether it is the caller's own: then he has to `finish_flight` it."""
+    """Return the flight under `key`, and whether it is the caller's own, who then must `finish_flight` it."""
     with _lock:
         if (flight := _flights.get(key)) is not None:
             return flight, False
@@ -153,7 +156,7 @@ def join_flight(key: str) -> tuple[Flight, bool]:
 
 
 def finish_flight(key: str, flight: Flight, result: dict[str, Any] | None) -> None:
-    """End a flight, if it has not ended: hand `result` to those who wait, and make room for the next."""
+    """End a flight, if it has not ended: hand `result` to those who wait, and let the next one start."""
     with _lock:
         if _flights.get(key) is flight:
             del _flights[key]
@@ -161,7 +164,7 @@ def finish_flight(key: str, flight: Flight, result: dict[str, Any] | None) -> No
 
 
 async def wait_for_flight(key: str, flight: Flight, seconds: float) -> dict[str, Any] | None:
-    """What somebody else's flight brings; after `seconds` it is given up: its maker may have stopped listening."""
+    """Return the result of another's flight; give it up after `seconds`: its owner may have stopped listening."""
     try:
         return await asyncio.wait_for(asyncio.wrap_future(flight), seconds)
     except TimeoutError:
@@ -171,17 +174,17 @@ async def wait_for_flight(key: str, flight: Flight, seconds: float) -> dict[str,
 
 @dataclass
 class CacheSlot:
-    """One caller's turn.
+    """One caller's place in the cache.
 
     Args:
-        result: The result as a dict, marked as cached; where it is `None` the caller makes it and calls `fill`.
+        result: The result as a dict, marked as cached; `None` where the caller has to make it and to call `fill`.
     """
 
     result: dict[str, Any] | None = None
     _flight: tuple[str, Flight] | None = None
 
     async def fill(self, result: dict[str, Any]) -> None:
-        """Hand over what the run returned: to those who wait for it and, where its status is ok, to later ones."""
+        """Hand the run's result to those who wait for it and, where its status is ok, to later callers."""
         self.result = result
         if self._flight is not None:
             key, flight = self._flight
@@ -194,14 +197,14 @@ class CacheSlot:
 async def cache_slot(
     question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any] = (), *, instructions: str = ""
 ) -> AsyncIterator[CacheSlot]:
-    """A turn at a question; without `config.cache` the result is always the caller's to make.
+    """Take a question's place in the cache; without `config.cache` the result is always the caller's to make.
 
-    Whoever else asks the same meanwhile waits for it, and where the maker fails or is cancelled, one of them makes it.
+    Callers that ask the same meanwhile wait for it; where its owner fails or is cancelled, one of them makes it.
     Nobody waits longer than a run may take.
 
     Args:
-        question: As it is asked.
-        context: What is known already.
+        question: The question.
+        context: What is already known.
         config: The run's configuration.
         panel_tools: The caller's own tools.
         instructions: How the answer shall be written.
@@ -213,29 +216,31 @@ async def cache_slot(
     if not config.cache:
         yield CacheSlot()
         return
+    # A seat that asks what its own run asks would wait for itself.
     forbid_nested_run()
     started = time.monotonic()
     key = await asyncio.to_thread(cache_key, question, f"{context}\0{instructions}", config, panel_tools)
     flight, is_mine = join_flight(key)
     while not is_mine:
-        if (found := await wait_for_flight(key, flight, config.limits.seconds)) is not None:
-            yield CacheSlot(as_cached(found, started))
+        if (result := await wait_for_flight(key, flight, config.limits.seconds)) is not None:
+            yield CacheSlot(as_cached(result, started))
             return
         flight, is_mine = join_flight(key)
     try:
-        if (known := await asyncio.to_thread(read_result, key)) is not None:
-            finish_flight(key, flight, known)
-        yield CacheSlot(as_cached(known, started) if known else None, (key, flight))
+        if (stored := await asyncio.to_thread(read_result, key)) is not None:
+            finish_flight(key, flight, stored)
+        yield CacheSlot(as_cached(stored, started) if stored else None, (key, flight))
     finally:
+        # Ends only a flight that brought no result: those who wait then try themselves.
         finish_flight(key, flight, None)
 
 
 def as_cached(result: dict[str, Any], started: float) -> dict[str, Any]:
-    """`result`, given again: marked, billed nothing, and timed anew; what its run cost stands in the plan's reason.
+    """Return `result` marked as cached, with no bill and a new time; what its run cost stands in the plan's reason.
 
     Args:
-        result: As its run returned it.
-        started: When it was asked for this time, on `time.monotonic`'s clock.
+        result: The stored result.
+        started: When this call began, on `time.monotonic`'s clock.
     """
     bill, plan = result["usage"], result["plan"]
     cost = "an unknown amount" if bill["cost_usd"] is None else f"${bill['cost_usd']:.4f}"

@@ -1,4 +1,4 @@
-"""`fuse`, `afuse`, `astream`: one question in, one grounded answer out, without building anything."""
+"""`fuse`, `afuse`, `astream`: one question in, one grounded answer out, without building a graph or a tool."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
@@ -69,7 +69,7 @@ def fuse(  # noqa: PLR0913 - as `afuse`
     resume: str | None = None,
     **overrides: Any,
 ) -> FusionResult:
-    """`afuse`, for callers without an event loop; it works inside a running one too, and from any thread."""
+    """Do what `afuse` does, for callers without an event loop; works inside a running loop too, and from any thread."""
     options: dict[str, Any] = {"context": context, "instructions": instructions, "panel_tools": panel_tools}
     return run_sync(afuse(question, config, **options, keep=keep, resume=resume, **overrides))
 
@@ -86,10 +86,10 @@ async def astream(  # noqa: PLR0913 - as `afuse`
     resume: str | None = None,
     **overrides: Any,
 ) -> AsyncIterator[Event]:
-    """`afuse`, event by event; the last one, `run.completed`, carries the result as a dict.
+    """Stream what `afuse` does, event by event; the last one, `run.completed`, carries the result as a dict.
 
-    A resumed run first tells what is done: the plan, the seats that have ended, the analysis. One whose result the
-    cache gives has but `run.started` and `run.completed`.
+    A resumed run first repeats what is done: the plan, the seats that have ended, the analysis. A run whose result
+    comes from the cache has only `run.started` and `run.completed`.
 
     Raises:
         FusionError: As `afuse` does, from the iteration.
@@ -103,7 +103,7 @@ async def astream(  # noqa: PLR0913 - as `afuse`
 
 @dataclass(frozen=True)
 class _RunRequest:
-    """What `afuse` was called with, but the configuration."""
+    """A call of `afuse`, without its configuration."""
 
     input: RunInput
     panel_tools: tuple[Any, ...]

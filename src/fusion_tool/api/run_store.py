@@ -1,4 +1,4 @@
-"""Kept runs: their SQLite file, lock, list, deletion."""
+"""Stored runs: their SQLite file, lock, list, deletion."""
 
 import sqlite3
 import time
@@ -28,10 +28,10 @@ def default_path() -> Path:
 
 @asynccontextmanager
 async def open_store(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
-    """The file as a checkpointer; made where there is none, and readable by its owner alone.
+    """Open the file as a checkpointer; it is made where there is none, readable by its owner alone.
 
     Raises:
-        ConfigError: It cannot be written, or is no such file.
+        ConfigError: The file cannot be written, or is no SQLite file.
     """
     import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -58,7 +58,7 @@ def _probe(path: Path) -> None:
 
 
 class RunBusyError(ConfigError):
-    """Another process, or another task of this one, works on the run."""
+    """Another process, or another task of this one, is working on the run."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__(f"run {run_id} is being worked on by another process", field="resume")
@@ -66,13 +66,13 @@ class RunBusyError(ConfigError):
 
 @contextmanager
 def run_lock(run_id: str, path: Path) -> Iterator[None]:
-    """Work on `run_id`, kept in `path`, and nobody else.
+    """Hold the lock of run `run_id` in `path`.
 
-    The lock's file goes with the lock. Whoever took hold of it before it went finds the run finished or deleted, or
-    left by the one who held it: what is done with a run is read under the lock.
+    The lock's file is deleted with the lock. Whoever opened it before that finds the run finished, deleted or left
+    by its owner: what is done with a run is read under the lock.
 
     Raises:
-        Busy: Somebody else does.
+        RunBusyError: Another process or task holds it.
     """
     file = path.with_name(f"{path.name}-{run_id}.lock")
     connection = try_lock(file)
@@ -85,23 +85,23 @@ def run_lock(run_id: str, path: Path) -> Iterator[None]:
 
 
 KEEP_DAYS = 30.0
-"""How long after its last step a run is kept, where nobody deletes it."""
+"""Days after its last step for which a run is kept, where nobody deletes it."""
 _DAY_SECONDS = 86_400
 _UUID_EPOCH = 0x01B21DD213814000
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """One run.
+    """One stored run.
 
     Args:
-        id: What resumes it.
-        question: What was asked.
-        last_step_at: When its last step ended, `None` where that cannot be read.
-        status: `failed` is one whose panel gave too few answers, which no resuming mends; `unreadable` is one whose
-            rows are no plain data, or broken.
-        stage: The step that is missing next, `None` where none is.
-        problem: Why it cannot be read, `None` where it can.
+        id: The run's id, which resumes it.
+        question: Its question; empty where it cannot be read.
+        last_step_at: When its last step ended; `None` where that cannot be read.
+        status: `failed`: its panel gave too few answers, which resuming does not change; `unreadable`: its rows are
+            broken, or no plain data.
+        stage: The next step that is missing; `None` where none is.
+        problem: Why it cannot be read; `None` where it can.
     """
 
     id: str
@@ -113,10 +113,10 @@ class StoredRun:
 
 
 async def list_runs(path: Path | None = None) -> list[StoredRun]:
-    """The runs in `path`, the latest first; by default those of the user's data folder.
+    """Return the runs in `path`, the latest first; by default those of the user's data folder.
 
     Raises:
-        ConfigError: The file is none of runs.
+        ConfigError: The file holds no runs.
     """
     path = path or default_path()
     if not path.exists():
@@ -129,15 +129,16 @@ async def list_runs(path: Path | None = None) -> list[StoredRun]:
 
 
 async def delete_runs(*run_ids_: str, older_than_days: float | None = None, path: Path | None = None) -> Sequence[str]:
-    """Delete runs by id, and those whose last step is longer ago.
+    """Delete runs by id, and those whose last step is too long ago.
 
     Args:
-        run_ids_: They.
-        older_than_days: Days since the last step; those at work are left alone.
-        path: Where they are kept; by default in the user's data folder.
+        run_ids_: The ids of the runs to delete.
+        older_than_days: Days since the last step, above which others go too, unless they are running; `None` deletes
+            no others.
+        path: The SQLite file; by default that of the user's data folder.
 
     Returns:
-        The ids of the deleted ones.
+        The ids of the deleted runs.
 
     Raises:
         ConfigError: There is no such run, or it is being worked on.
@@ -146,9 +147,10 @@ async def delete_runs(*run_ids_: str, older_than_days: float | None = None, path
     if not path.exists() and not run_ids_:
         return []
     async with open_store(path) as saver:
-        known = set(await run_ids(saver))
+        stored = set(await run_ids(saver))
+        # All ids are checked before the first run goes.
         for run_id in run_ids_:
-            if run_id not in known:
+            if run_id not in stored:
                 raise ConfigError(f"no run {run_id!r} is kept in {path}; 'fusion-tool runs' lists them", field="runs")
         for run_id in run_ids_:
             with run_lock(run_id, path):
@@ -158,7 +160,7 @@ async def delete_runs(*run_ids_: str, older_than_days: float | None = None, path
 
 
 async def prune_runs(saver: "AsyncSqliteSaver", path: Path, days: float = KEEP_DAYS) -> list[str]:
-    """Delete the runs whose last step is more than `days` ago, but for those at work."""
+    """Delete the runs whose last step is more than `days` ago, unless they are running."""
     deleted = []
     for run_id in await run_ids(saver, before=time.time() - days * _DAY_SECONDS):
         try:
@@ -171,7 +173,12 @@ async def prune_runs(saver: "AsyncSqliteSaver", path: Path, days: float = KEEP_D
 
 
 async def run_ids(saver: "AsyncSqliteSaver", before: float | None = None) -> list[str]:
-    """The ids of the kept runs, the latest first; `before`, Unix time, only those whose last step lies before it."""
+    """Return the ids of the stored runs, the latest first.
+
+    Args:
+        saver: The open file.
+        before: Unix time before which the last step must lie; `None` for all.
+    """
     query = "SELECT thread_id FROM checkpoints GROUP BY thread_id"
     limit = "" if before is None else " HAVING max(checkpoint_id) < :limit"
     values = {} if before is None else {"limit": _first_id_at(before)}
@@ -181,6 +188,7 @@ async def run_ids(saver: "AsyncSqliteSaver", before: float | None = None) -> lis
 
 async def drop_intermediate_steps(saver: "AsyncSqliteSaver", run_id: str) -> None:
     """Delete the steps before a finished run's last: each of them holds everything that was read until then."""
+    # The saver's own lock: the connection is one, and may be in a write of LangGraph's.
     async with saver.lock:
         await saver.conn.execute("DELETE FROM writes WHERE thread_id = ?", (run_id,))
         await saver.conn.execute(
@@ -192,7 +200,7 @@ async def drop_intermediate_steps(saver: "AsyncSqliteSaver", run_id: str) -> Non
 
 
 async def state_of(graph: Any, run_id: str) -> Any:
-    """The state of a kept run, as LangGraph gives it.
+    """Return the state of a stored run, as LangGraph gives it.
 
     Raises:
         ConfigError: Its rows are no plain data, or broken.
@@ -206,7 +214,7 @@ async def state_of(graph: Any, run_id: str) -> Any:
 
 async def _read_run(graph: Any, run_id: str) -> StoredRun:
     try:
-        return _told(run_id, await state_of(graph, run_id))
+        return _to_stored_run(run_id, await state_of(graph, run_id))
     except ConfigError as error:
         problem = error.message
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -214,7 +222,7 @@ async def _read_run(graph: Any, run_id: str) -> StoredRun:
     return StoredRun(id=run_id, question="", last_step_at=None, status="unreadable", stage=None, problem=problem)
 
 
-def _told(run_id: str, state: Any) -> StoredRun:
+def _to_stored_run(run_id: str, state: Any) -> StoredRun:
     failed = any(str(task.error).startswith("PanelFailed") for task in state.tasks)
     return StoredRun(
         id=run_id,
@@ -226,7 +234,7 @@ def _told(run_id: str, state: Any) -> StoredRun:
 
 
 def _first_id_at(unix: float) -> str:
-    """What the ids of checkpoints made at `unix` sort after: UUIDs version 6, whose text begins with their time.
+    """Return the text after which the ids of checkpoints sort that were made since `unix`: UUIDs version 6.
 
     Source: RFC 9562, section 5.6.
     """

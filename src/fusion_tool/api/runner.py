@@ -143,6 +143,7 @@ class PanelRunner:
     async def _execution(
         self, request: RunInput, config: FusionConfig, callbacks: BaseCallbackManager | None
     ) -> AsyncIterator[Execution]:
+        # The session may leave less time than the run's own limit.
         with self.session.run(config.limits.seconds) as seconds:
             limits = config.limits.model_copy(update={"seconds": seconds})
             runnable = RunnableConfig(run_name="fusion", configurable={SESSION_KEY: self.session})

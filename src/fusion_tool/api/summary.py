@@ -9,7 +9,7 @@ _ELSEWHERE = "\n\n[cut to fit; the whole answer is in the artifact]"
 
 
 def summarize(result: FusionResult, tokens: int) -> str:
-    """The answer with numbered citations, a `Sources` list and a closing line.
+    """Return the answer with numbered citations, a `Sources` list and a closing line.
 
     Args:
         result: A run's result.
@@ -18,10 +18,11 @@ def summarize(result: FusionResult, tokens: int) -> str:
     """
     room = tokens * _CHARACTERS_A_TOKEN
     closing = _cut(_closing_line(result), room // 4, "...)")
-    listed = [f"[{c.number}] {c.title} - {c.url}{_support_note(c.support)}" for c in result.citations]
-    while listed and sum(len(line) + 1 for line in listed) + len(closing) > room // 2:
-        listed.pop()
-    sources = "\n\nSources\n" + "\n".join(listed) if listed else ""
+    lines = [f"[{c.number}] {c.title} - {c.url}{_support_note(c.support)}" for c in result.citations]
+    # Half of the room is the answer's; a citation whose source does not fit keeps its number.
+    while lines and sum(len(line) + 1 for line in lines) + len(closing) > room // 2:
+        lines.pop()
+    sources = "\n\nSources\n" + "\n".join(lines) if lines else ""
     answer = _cut(result.answer, room - len(sources) - len(closing) - 2, _ELSEWHERE)
     return f"{answer}{sources}\n\n{closing}"
 
@@ -31,8 +32,7 @@ def _support_note(support: str) -> str:
 
 
 def _closing_line(result: FusionResult) -> str:
-    answered, asked = len(result.responses), len(result.plan.seats)
-    parts = [f"Panel: {answered} of {asked} answered"]
+    parts = [f"Panel: {len(result.responses)} of {len(result.plan.seats)} answered"]
     if result.analysis is not None:
         disputed = [dispute.topic for dispute in result.analysis.contradictions]
         parts.append(f"agreement on {len(result.analysis.consensus)} points")

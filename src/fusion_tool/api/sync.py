@@ -35,7 +35,7 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
 
 
 def iterate_sync(work: AsyncGenerator[T, None]) -> Iterator[T]:
-    """The items of `work`, which runs on the background loop, each as soon as it is there.
+    """Yield the items of `work`, which runs on the background loop, each as soon as it is there.
 
     Closing the iterator, or KeyboardInterrupt in the thread that waits for an item, cancels the work.
     """
@@ -60,9 +60,10 @@ def iterate_sync(work: AsyncGenerator[T, None]) -> Iterator[T]:
 
 
 def _start(work: Coroutine[Any, Any, T]) -> "tuple[Future[T], Callable[[], object]]":
-    """What will come of `work`, begun with the caller's context variables, and how to cancel it."""
+    """Start `work` with the caller's context variables; return its future and a function that cancels it."""
     outcome: Future[T] = Future()
     started: list[asyncio.Task[T]] = []
+    # `run_coroutine_threadsafe` would run it in the loop's context, without the caller's tracers.
     context = contextvars.copy_context()
     loop = _background_loop()
 

@@ -1,4 +1,4 @@
-"""`FusionTool`."""
+"""`FusionTool`: a panel as a LangChain tool."""
 
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -24,11 +24,11 @@ from fusion_tool.graph.result import FusionResult
 
 
 def parent_stream_writer(runtime: ToolRuntime | None) -> StreamWriter | None:
-    """The writer into the custom stream of the run that calls a tool; `None` where nobody reads it.
+    """Return the writer into the custom stream of the run that calls a tool; `None` where nobody reads it.
 
     Args:
-        runtime: The tool's, where it was called by a ToolNode. Where a node of a graph calls it, the node's writer
-            serves.
+        runtime: The tool's runtime, where a ToolNode calls it; `None` where a node of a graph calls it, whose writer
+            then serves.
     """
     writer = runtime.stream_writer if runtime is not None else _nodes_writer()
     return None if writer is None or _does_nothing(writer) else writer
@@ -42,7 +42,7 @@ def _nodes_writer() -> StreamWriter | None:
 
 
 def _does_nothing(writer: Callable[[Any], Any]) -> bool:
-    """Whether `writer` is an empty function, which is what LangGraph gives where the stream mode is not asked for.
+    """Tell whether `writer` is an empty function, which LangGraph gives where the stream mode is not asked for.
 
     It has no other way to tell. A writer that is taken for a real one costs a little time, and loses nothing.
     """
@@ -115,7 +115,7 @@ class FusionTool(BaseTool):
 
     @property
     def spent(self) -> SessionSpent:
-        """What all calls so far took, those under way included: `usd`, `tokens`, `seconds`."""
+        """What all calls so far took, unfinished ones included: `usd`, `tokens`, `seconds`."""
         return self._panel.session.spent
 
     async def _arun(
@@ -145,14 +145,14 @@ class FusionTool(BaseTool):
         return run_sync(self._arun(question, context, runtime=runtime))
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's name
-        """As every LangChain tool's; a failed ToolCall becomes a message with `status="error"`."""
+        """Call the tool as LangChain does; a failed ToolCall becomes a message with `status="error"`."""
         try:
             return await super().ainvoke(input, config, **kwargs)
         except FusionError as error:
             return self._error_message(input, error)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's name
-        """The same, synchronously."""
+        """Call the tool as `ainvoke` does, synchronously."""
         try:
             return super().invoke(input, config, **kwargs)
         except FusionError as error:

@@ -1,4 +1,4 @@
-"""Lanes over an axis as SVG: timeline, bill.
+"""Lanes over an axis as SVG: drawing them (`draw_lanes`), the lanes of a timeline, the lanes of a bill.
 
 Colours are the style sheet's, by class, so that the picture follows light and dark. It is drawn twice, for a wide
 page and for a phone, since text in a scaled picture cannot be read; the style sheet shows one.
@@ -20,14 +20,14 @@ _WIDTHS = {"wide": 760, "narrow": 380}
 _LANE, _BAR, _DOT = 52, 14, 5
 _PADDING = 24
 _LETTER = 6.6
-"""About as wide is a letter of the picture's text."""
+"""The width of a letter of the picture's text, roughly."""
 
 
 @dataclass(frozen=True)
 class Mark:
     """Something on a lane: a bar from `start` to `end`, a dot where they are the same, in the axis's unit.
 
-    `kind` is its class in the style sheet, `text` what is read where it is pointed at.
+    `kind` is its class in the style sheet, `text` its tooltip.
     """
 
     start: float
@@ -38,7 +38,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Lane:
-    """One row: its name, what it comes to in words, and its marks, the later ones on top."""
+    """One row: its name, its sum in words, and its marks, the later ones on top."""
 
     label: str
     note: str
@@ -92,15 +92,15 @@ class _Lanes:
         self._lanes = lanes
 
     def validate_series(self, series: Any) -> None:
-        """Any series of places will do."""
+        """Accept any series of places."""
 
     def to_svg(self, width: float, height: float, x: Any, y: Any, series: Any, _palette: Any) -> ET.Element:
-        """A group a lane: its words above its bar."""
-        whole = ET.Element("g", {"class": "lanes"})
+        """Return one group for each lane: its words above its bar."""
+        root = ET.Element("g", {"class": "lanes"})
         for lane, place in zip(self._lanes, series.data(), strict=True):
             _, top = y.project_interval(place.y, height, 0)
-            whole.append(_lane(lane, float(top), width, lambda value: float(x.project(value, 0, width))))
-        return whole
+            root.append(_lane(lane, float(top), width, lambda value: float(x.project(value, 0, width))))
+        return root
 
 
 def _lane(lane: Lane, top: float, width: float, at: Callable[[float], float]) -> ET.Element:
@@ -135,8 +135,8 @@ def _texts(attributes: dict[str, Any]) -> dict[str, str]:
 JUDGE, SYNTHESIS = "judge", "synthesis"
 
 
-def is_whole(events: Sequence[Any]) -> bool:
-    """Whether `events` tell when each seat that ended began: those of a resumed run or a stored result do not."""
+def has_all_starts(events: Sequence[Any]) -> bool:
+    """Tell whether `events` say when each seat that ended began; those of a resumed run or a stored result do not."""
     began = {event["seat"] for event in events if event["type"] == "panelist.started"}
     ended = {event["seat"] for event in events if event["type"] in ("panelist.answered", "panelist.failed")}
     return bool(began) and ended <= began
@@ -144,7 +144,7 @@ def is_whole(events: Sequence[Any]) -> bool:
 
 @dataclass
 class EventTimeline:
-    """The timeline of a run whose events were seen, folded out of them one by one."""
+    """The timeline of a run, folded out of its events one by one."""
 
     _bars: dict[str, list[Mark]] = field(default_factory=dict)
     _dots: dict[str, list[Mark]] = field(default_factory=dict)
@@ -154,14 +154,15 @@ class EventTimeline:
 
     @classmethod
     def lanes(cls, events: Sequence[Any]) -> list[Lane]:
-        """A lane a seat, and one each for judge and synthesis where they worked."""
-        watched = cls()
+        """Return a lane for each seat, and for judge and synthesis where they worked."""
+        timeline = cls()
         for event in events:
-            watched._fold(event)
-        lasting = {who: [*bars, *watched._dots.get(who, ())] for who, bars in watched._bars.items()}
-        stages = [who for who in (JUDGE, SYNTHESIS) if lasting.get(who)]
-        seats = [who for who in lasting if who not in (JUDGE, SYNTHESIS)]
-        return [Lane(who, watched._note(who), lasting[who]) for who in (*seats, *stages)]
+            timeline._fold(event)
+        # Dots behind bars: the later mark is drawn on top.
+        marks = {name: [*bars, *timeline._dots.get(name, ())] for name, bars in timeline._bars.items()}
+        stages = [name for name in (JUDGE, SYNTHESIS) if marks.get(name)]
+        seats = [name for name in marks if name not in (JUDGE, SYNTHESIS)]
+        return [Lane(name, timeline._note(name), marks[name]) for name in (*seats, *stages)]
 
     def _fold(self, event: Any) -> None:
         at = float(event["t"])
@@ -171,8 +172,8 @@ class EventTimeline:
             case "panelist.started":
                 self._began[event["seat"]] = at
             case "panelist.tool":
-                told = f"{seconds(at)}: {event['tool']} {short(event['query'], 120)}, {event['found']} found"
-                self._dots.setdefault(event["seat"], []).append(Mark(at, at, "tool", told))
+                text = f"{seconds(at)}: {event['tool']} {short(event['query'], 120)}, {event['found']} found"
+                self._dots.setdefault(event["seat"], []).append(Mark(at, at, "tool", text))
             case "panelist.answered":
                 self._end(event["seat"], at, "answered", f"answered in {seconds(event['seconds'])}")
             case "panelist.failed":
@@ -180,14 +181,15 @@ class EventTimeline:
                 why = "cut off" if is_late else REASONS.get(event["reason"], event["reason"])
                 self._end(event["seat"], at, "cut" if is_late else "failed", f"{why} at {seconds(at)}")
             case "panel.closed":
+                # No event says when judge and synthesis begin: it is when the stage before ends.
                 self._began[JUDGE] = self._began[SYNTHESIS] = at
             case "judge.completed":
                 self._end(JUDGE, at, "judge", f"compared in {seconds(at - self._began.get(JUDGE, at))}")
                 self._began[SYNTHESIS] = at
             case "synthesis.delta" if event["attempt"] != self._attempt:
                 self._attempt = event["attempt"]
-                told = f"{seconds(at)}: begins to write" + (" anew" if self._attempt > 1 else "")
-                self._dots.setdefault(SYNTHESIS, []).append(Mark(at, at, "tool", told))
+                text = f"{seconds(at)}: begins to write" + (" anew" if self._attempt > 1 else "")
+                self._dots.setdefault(SYNTHESIS, []).append(Mark(at, at, "tool", text))
             case "run.completed" if event["result"]["timing"]["synthesis_seconds"] is not None:
                 took = at - self._began.get(SYNTHESIS, at)
                 self._end(SYNTHESIS, at, "synthesis", f"written in {seconds(took)}")
@@ -202,17 +204,17 @@ class EventTimeline:
 
 
 def from_durations(result: FusionResult) -> list[Lane]:
-    """The lanes of a run that nobody watched: its waves one after the other, then judge and synthesis."""
+    """Return the lanes of a run without events: its waves one after the other, then judge and synthesis."""
     bars: dict[str, list[Mark]] = {seat: [] for seat in result.plan.seats}
     notes: dict[str, list[str]] = {}
     at = 0.0
-    for wave in sorted({given.wave for given in result.responses}):
-        of_wave = [given for given in result.responses if given.wave == wave]
-        for given in of_wave:
-            told = f"answered in {seconds(given.seconds)}, {count_of(given.tool_calls, 'tool call')}"
-            bars.setdefault(given.seat, []).append(Mark(at, at + given.seconds, "answered", told))
-            notes.setdefault(given.seat, []).append(told)
-        at += max(given.seconds for given in of_wave)
+    for wave in sorted({response.wave for response in result.responses}):
+        responses = [response for response in result.responses if response.wave == wave]
+        for response in responses:
+            text = f"answered in {seconds(response.seconds)}, {count_of(response.tool_calls, 'tool call')}"
+            bars.setdefault(response.seat, []).append(Mark(at, at + response.seconds, "answered", text))
+            notes.setdefault(response.seat, []).append(text)
+        at += max(response.seconds for response in responses)
     for failed in result.failed_models:
         notes.setdefault(failed.seat, []).append(REASONS[failed.reason])
     lanes = [Lane(seat, ", ".join(notes.get(seat, ["not asked"])), marks) for seat, marks in bars.items()]
@@ -225,7 +227,7 @@ def from_durations(result: FusionResult) -> list[Lane]:
 
 
 def bill_lanes(usage: Usage) -> tuple[list[Lane], Callable[[float], str]]:
-    """A lane a stage, its calls one after the other, and how the axis is told; no lanes where nothing is known."""
+    """Return a lane for each stage, its calls in order, and the axis's labels; no lanes where nothing is known."""
     if usage.cost_usd:
         return _lanes(usage, _cost, lambda calls: _in_dollars(Usage.of(calls))), lambda value: f"${value:g}"
     if usage.input_tokens or usage.output_tokens:
@@ -233,21 +235,21 @@ def bill_lanes(usage: Usage) -> tuple[list[Lane], Callable[[float], str]]:
     return [], str
 
 
-def stages_of(usage: Usage) -> list[tuple[str, Usage]]:
-    """Each stage that made calls, in words, and its part of the bill."""
+def bill_by_stage(usage: Usage) -> list[tuple[str, Usage]]:
+    """Return each stage that made calls, in words, and its part of the bill."""
     parts = {name: [call for call in usage.calls if call.stage == stage] for stage, name in STAGES.items()}
     return [(name, Usage.of(calls)) for name, calls in parts.items() if calls]
 
 
 def _lanes(usage: Usage, size: Callable[[Call], float], describe: Callable[[Sequence[Call]], str]) -> list[Lane]:
     lanes = []
-    for name, part in stages_of(usage):
+    for name, part in bill_by_stage(usage):
         marks: list[Mark] = []
         at = 0.0
         for call in part.calls:
             if worth := size(call):
-                whose = f"{call.seat}, {call.model}" if call.seat else call.model
-                marks.append(Mark(at, at + worth, _CLASSES[name], f"{whose}: {describe([call])}"))
+                caller = f"{call.seat}, {call.model}" if call.seat else call.model
+                marks.append(Mark(at, at + worth, _CLASSES[name], f"{caller}: {describe([call])}"))
                 at += worth
         lanes.append(Lane(name, describe(part.calls), marks))
     return lanes

@@ -1,4 +1,4 @@
-"""The closed sets of a result, and its numbers, in plain words."""
+"""Words for a result's closed sets, and texts of its numbers."""
 
 from fusion_tool.budget.usage import CostSource, StageName
 from fusion_tool.errors import Reason
@@ -59,28 +59,28 @@ PRICES: dict[CostSource, str] = {
 
 
 def dollars(cost: float | None, unpriced: int = 0) -> str:
-    """An amount of US dollars and how many calls it leaves out; unknown is said, never 0."""
+    """Return an amount of US dollars and how many calls it leaves out; an unknown one is said to be, never 0."""
     if cost is None:
         return "unknown"
     return f"${cost:.4f}" + (f" + {count_of(unpriced, 'call')} of unknown cost" if unpriced else "")
 
 
 def seconds(value: float | None) -> str:
-    """A duration."""
+    """Return a duration in words."""
     return "unknown" if value is None else f"{value:.1f} s"
 
 
 def count(number: int | None) -> str:
-    """A number of tokens."""
+    """Return a number of tokens in words."""
     return "unknown" if number is None else f"{number:,}"
 
 
 def count_of(number: int, thing: str) -> str:
-    """So many things."""
+    """Return a number of things in words."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def short(text: str, longest: int) -> str:
-    """`text` as one line of at most `longest` characters."""
+    """Return `text` as one line of at most `longest` characters."""
     flat = " ".join(text.split())
     return flat if len(flat) <= longest else f"{flat[: max(0, longest - 1)]}…"

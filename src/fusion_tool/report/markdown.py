@@ -1,4 +1,4 @@
-"""A model's Markdown as HTML: none of its own HTML, no pictures, links to the web alone, citations that tell."""
+"""A model's Markdown as HTML: none of its own HTML, no pictures, links to the web alone, citations as links."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _LONGEST = 60_000
-"""Characters up to which text is read as Markdown: a second's work at the very worst."""
+"""Characters up to which text is read as Markdown: at the very worst a second of work."""
 
 _BRACKETS = re.compile(r"\[([0-9a-f]{1,8}(?:[,;]? ?[0-9a-f]{1,8})*)\](?!\()")
 _DEEPEST = 6
@@ -28,7 +28,7 @@ _BELOW = 2
 
 @dataclass(frozen=True)
 class CitationLink:
-    """What a citation stands for; `anchor` is the id of its place among the sources, `support` `None` if unknown."""
+    """A citation's source; `anchor` is the id of its place among the sources, `support` `None` if unknown."""
 
     label: str
     anchor: str
@@ -38,21 +38,22 @@ class CitationLink:
 
 
 def render_markdown(text: str, cited: Mapping[str, CitationLink]) -> "Markup":
-    """`text` as HTML.
+    """Return `text` as HTML.
 
     Args:
-        text: What a model wrote.
-        cited: What stands behind the keys that it has in brackets.
+        text: A model's text.
+        cited: The citations by the keys that stand in brackets.
     """
     from markupsafe import Markup
 
+    # Some Markdown takes time that grows with the square of its length.
     if len(text) > _LONGEST:
         return Markup('<div class="plain">{}</div>').format(text)
     return Markup(_parser().render(text, {"cited": cited}))  # noqa: S704 - made by a parser that escapes
 
 
 def is_web(url: str) -> bool:
-    """Whether it is an address that a reader may follow."""
+    """Tell whether `url` is an address that a reader may follow."""
     try:
         parts = urlsplit(url.strip())
     except ValueError:
@@ -65,6 +66,7 @@ def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    # A picture would be fetched from the web, and a reference defines a link far from its text.
     parser.disable(["image", "reference", "html_block", "html_inline"])
     parser.validateLink = is_web  # type: ignore[method-assign]  # as the library's documentation has it
     parser.inline.ruler.before("link", "citation", _citation)
@@ -76,14 +78,14 @@ def _parser() -> "MarkdownIt":
 
 
 def _citation(state: "StateInline", silent: bool) -> bool:
-    found = _BRACKETS.match(state.src, state.pos)
-    keys = re.findall(r"\w+", found[1]) if found else []
-    if found is None or not all(key in state.env["cited"] for key in keys):
+    brackets = _BRACKETS.match(state.src, state.pos)
+    keys = re.findall(r"\w+", brackets[1]) if brackets else []
+    if brackets is None or not all(key in state.env["cited"] for key in keys):
         return False
     if not silent:
         for key in keys:
             state.push("citation", "", 0).meta["cited"] = state.env["cited"][key]
-    state.pos = found.end()
+    state.pos = brackets.end()
     return True
 
 
@@ -92,12 +94,12 @@ def _render_citation(_self: Any, tokens: "Sequence[Token]", index: int, *_: Any)
 
 
 @lru_cache(maxsize=1024)
-def _citation_html(one: CitationLink) -> str:
-    return render_page("citation.html", one=one).strip()
+def _citation_html(citation: CitationLink) -> str:
+    return render_page("citation.html", citation=citation).strip()
 
 
 def _fit(state: "StateCore") -> None:
-    """Headings below the page's own, and links that tell the other side nothing."""
+    """Move headings below the page's own, and let links tell the other side nothing."""
     for token in state.tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(_DEEPEST, int(token.tag[1:]) + _BELOW)}"

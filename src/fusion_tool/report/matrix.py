@@ -1,4 +1,4 @@
-"""Who said what: the judge's analysis as a matrix of points by seats."""
+"""The judge's analysis as a matrix of points by seats: who said what."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from fusion_tool.graph.result import Analysis, Contradiction, Response
 
 @dataclass(frozen=True)
 class Cell:
-    """A sign, and the same in words for who cannot see it; `kind` is its class in the style sheet."""
+    """A sign, and the same in words for screen readers; `kind` is its class in the style sheet."""
 
     sign: str = ""
     text: str = "does not say it"
@@ -22,7 +22,7 @@ class MatrixRow:
 
     Args:
         point: The judge's words.
-        cells: One a seat, in the columns' order; none where the judge does not tell seats apart.
+        cells: One for each seat, in the columns' order; none where the judge does not tell seats apart.
         stances: The sides of a dispute: sign, names, what they say.
         others: Names that are no seat's.
     """
@@ -46,14 +46,15 @@ _SAYS, _ALONE = Cell("●", "says it", "says"), Cell("★", "says it alone", "al
 
 
 def build_matrix(analysis: Analysis, responses: Sequence[Response]) -> Matrix:
-    """The matrix over the seats that answered; the analysis names them by label or, where that tells, by model."""
-    seats = list(dict.fromkeys(given.seat for given in responses))
-    known = {given.model: given.seat for given in responses} | {seat: seat for seat in seats}
-    placed = _Placing(seats, known)
-    partly = [placed.row(each.point, dict.fromkeys(each.models, _SAYS)) for each in analysis.partial_coverage]
-    alone = [placed.row(each.insight, {each.model: _ALONE}) for each in analysis.unique_insights]
+    """Return the matrix over the seats that answered; the analysis names them by label or by model."""
+    seats = list(dict.fromkeys(response.seat for response in responses))
+    # A label wins over a model of the same name.
+    seat_names = {response.model: response.seat for response in responses} | {seat: seat for seat in seats}
+    columns = _Columns(seats, seat_names)
+    partly = [columns.row(part.point, dict.fromkeys(part.models, _SAYS)) for part in analysis.partial_coverage]
+    alone = [columns.row(insight.insight, {insight.model: _ALONE}) for insight in analysis.unique_insights]
     groups = [
-        ("Disputed", [placed.dispute(each) for each in analysis.contradictions]),
+        ("Disputed", [columns.dispute_row(dispute) for dispute in analysis.contradictions]),
         ("Agreed by all or most", [MatrixRow(point) for point in analysis.consensus]),
         ("Said by some", partly),
         ("Said by one", alone),
@@ -62,21 +63,21 @@ def build_matrix(analysis: Analysis, responses: Sequence[Response]) -> Matrix:
 
 
 @dataclass(frozen=True)
-class _Placing:
+class _Columns:
     seats: Sequence[str]
-    known: dict[str, str]
+    seat_names: dict[str, str]
 
     def row(self, point: str, cells: dict[str, Cell], stances: Sequence[tuple[str, str, str]] = ()) -> MatrixRow:
-        """`cells` by name, put into their columns."""
-        by_seat = {self.known[name]: cell for name, cell in cells.items() if name in self.known}
-        others = [] if stances else [name for name in cells if name not in self.known]
+        """Return a row with `cells`, which are by name, in their columns."""
+        by_seat = {self.seat_names[name]: cell for name, cell in cells.items() if name in self.seat_names}
+        others = [] if stances else [name for name in cells if name not in self.seat_names]
         return MatrixRow(point, [by_seat.get(seat, Cell()) for seat in self.seats], stances, others)
 
-    def dispute(self, dispute: Contradiction) -> MatrixRow:
-        """The sides of one dispute, the same words being one side."""
+    def dispute_row(self, dispute: Contradiction) -> MatrixRow:
+        """Return the row of one dispute, the same words being one side."""
         sides: dict[str, list[str]] = {}
-        for each in dispute.stances:
-            sides.setdefault(each.stance, []).append(each.model)
+        for stance in dispute.stances:
+            sides.setdefault(stance.stance, []).append(stance.model)
         signs = [_letter(place) for place in range(len(sides))]
         cells = {
             name: Cell(sign, f"side {sign}", f"side side-{sign}")
@@ -84,7 +85,7 @@ class _Placing:
             for name in names
         }
         stances = [
-            (sign, ", ".join(self.known.get(name, name) for name in names), said)
+            (sign, ", ".join(self.seat_names.get(name, name) for name in names), said)
             for sign, (said, names) in zip(signs, sides.items(), strict=True)
         ]
         return self.row(dispute.topic, cells, stances)

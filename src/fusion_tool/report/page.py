@@ -1,4 +1,4 @@
-"""Any page of this package: its templates, its one style sheet, and the policy that keeps everything else out."""
+"""Pages: their templates, their one style sheet, and the policy that keeps everything else out."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u
 
 
 def require_report_extra() -> None:
-    """See that the libraries are there.
+    """Check that the libraries of the extra `report` are installed.
 
     Raises:
         ConfigError: The extra `report` is not installed.
@@ -35,9 +35,9 @@ def render_page(template: str, *, package: str = _HOME, **context: Any) -> str:
     """Fill a template that extends `base.html`. Everything in `context` is escaped but `Markup`.
 
     Args:
-        template: Its file's name.
-        package: The package whose folder `templates` holds it; this one's are found too.
-        context: What it names.
+        template: The template's file name.
+        package: The package whose folder `templates` holds it; templates of this package are found too.
+        context: The values of the names in the template.
 
     Returns:
         HTML in one piece.
@@ -55,7 +55,7 @@ def _environment(package: str) -> "Environment":
     from markupsafe import Markup
 
     homes = dict.fromkeys((package, _HOME))
-    made = Environment(
+    environment = Environment(
         loader=ChoiceLoader([PackageLoader(home) for home in homes]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -63,7 +63,8 @@ def _environment(package: str) -> "Environment":
         lstrip_blocks=True,
     )
     style = (files(_HOME) / "templates" / "style.css").read_text("utf-8")
+    # The policy allows this one style sheet, by its hash, and no other.
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    made.globals |= {"style": Markup(style), "policy": _POLICY.format(digest)}  # noqa: S704 - our own file
-    made.globals |= {"words": labels, "is_search": is_search}
-    return made
+    environment.globals |= {"style": Markup(style), "policy": _POLICY.format(digest)}  # noqa: S704 - our own file
+    environment.globals |= {"words": labels, "is_search": is_search}
+    return environment

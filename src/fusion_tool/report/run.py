@@ -9,7 +9,15 @@ from pydantic import BaseModel, ConfigDict
 from fusion_tool.budget.usage import Usage
 from fusion_tool.graph.result import FailedModel, FusionResult, Support
 from fusion_tool.grounding.sources import Source
-from fusion_tool.report.charts import EventTimeline, Lane, bill_lanes, draw_lanes, from_durations, is_whole, stages_of
+from fusion_tool.report.charts import (
+    EventTimeline,
+    Lane,
+    bill_by_stage,
+    bill_lanes,
+    draw_lanes,
+    from_durations,
+    has_all_starts,
+)
 from fusion_tool.report.markdown import CitationLink, is_web, render_markdown
 from fusion_tool.report.matrix import build_matrix
 from fusion_tool.report.page import render_page
@@ -33,11 +41,11 @@ class FailedRun(BaseModel):
 
 
 def to_html(result: "FusionResult | FailedRun | Mapping[str, Any]", events: "Sequence[Event]" = ()) -> str:
-    """One self-contained page: no network, no script; everything from models and the web is escaped.
+    """Return a run as one self-contained page: no network, no script; text from models and the web is escaped.
 
     Args:
         result: A run's result, or its dict or JSON form; a failed run's JSON is taken too.
-        events: The run's, for a true timeline; without them it is put together from durations.
+        events: The run's events, for a true timeline; without them it is put together from durations.
 
     Returns:
         HTML, to be written as UTF-8.
@@ -48,27 +56,30 @@ def to_html(result: "FusionResult | FailedRun | Mapping[str, Any]", events: "Seq
     """
     run = _read(result)
     if isinstance(run, FailedRun):
-        asked = next((event["question"] for event in events if event["type"] == "run.started"), run.question)
-        lanes = EventTimeline.lanes(events) if is_whole(events) else []
+        question = next((event["question"] for event in events if event["type"] == "run.started"), run.question)
+        lanes = EventTimeline.lanes(events) if has_all_starts(events) else []
         bill = _bill(run.usage) if run.usage else None
-        return render_page("failed.html", run=run, question=asked, timeline=_timeline(lanes), watched=True, bill=bill)
-    watched = is_whole(events)
+        return render_page(
+            "failed.html", run=run, question=question, timeline=_timeline(lanes), watched=True, bill=bill
+        )
+    watched = has_all_starts(events)
     lanes = EventTimeline.lanes(events) if watched else from_durations(run)
-    support = {each.source_id: each.support for each in run.citations}
-    numbers = {each.source_id: each.number for each in run.citations}
+    support = {citation.source_id: citation.support for citation in run.citations}
+    numbers = {citation.source_id: citation.number for citation in run.citations}
     sources = _list_sources(run.sources, numbers, support)
-    by_id = {each.id: CitationLink(each.id, each.anchor, each.title, each.url) for each in sources}
+    by_id = {source.id: CitationLink(source.id, source.anchor, source.title, source.url) for source in sources}
     return render_page(
         "run.html",
         result=run,
         question=run.question,
         answer=render_markdown(run.answer, _citations_by_number(run)),
         matrix=build_matrix(run.analysis, run.responses) if run.analysis else None,
+        # A cached result has the time of its lookup, not of the run.
         timeline=None if run.cached else _timeline(lanes),
         watched=watched,
         bill=_bill(run.usage),
         sources=sources,
-        answers=[(given, render_markdown(given.content, by_id)) for given in run.responses],
+        answers=[(response, render_markdown(response.content, by_id)) for response in run.responses],
     )
 
 
@@ -103,8 +114,10 @@ def _read(result: "FusionResult | FailedRun | Mapping[str, Any]") -> FusionResul
 
 def _citations_by_number(run: FusionResult) -> dict[str, CitationLink]:
     return {
-        str(each.number): CitationLink(str(each.number), _anchor(each.source_id), each.title, each.url, each.support)
-        for each in run.citations
+        str(cited.number): CitationLink(
+            str(cited.number), _anchor(cited.source_id), cited.title, cited.url, cited.support
+        )
+        for cited in run.citations
     }
 
 
@@ -115,16 +128,16 @@ def _anchor(source_id: str) -> str:
 def _list_sources(
     sources: Sequence[Source], numbers: dict[str, int], support: dict[str, Support]
 ) -> list[_ListedSource]:
-    """The cited ones first, by number."""
+    """Return the sources, the cited ones first, by number."""
     rows = [
         _ListedSource(
-            **each.model_dump(),
-            anchor=_anchor(each.id),
-            href=each.url if is_web(each.url) else None,
-            number=numbers.get(each.id),
-            support=support.get(each.id),
+            **source.model_dump(),
+            anchor=_anchor(source.id),
+            href=source.url if is_web(source.url) else None,
+            number=numbers.get(source.id),
+            support=support.get(source.id),
         )
-        for each in sources
+        for source in sources
     ]
     return sorted(rows, key=lambda row: (row.number is None, row.number or 0))
 
@@ -138,4 +151,4 @@ def _timeline(lanes: Sequence[Lane]) -> "Markup | None":
 def _bill(usage: Usage) -> _Bill:
     lanes, tick = bill_lanes(usage)
     drawn = draw_lanes("The bill by stage", lanes, tick) if lanes else None
-    return _Bill(usage, stages_of(usage), drawn)
+    return _Bill(usage, bill_by_stage(usage), drawn)

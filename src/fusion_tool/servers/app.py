@@ -32,15 +32,15 @@ _SECONDS_TO_FLUSH = 0.05
 
 @dataclass(frozen=True)
 class Options:
-    """What a server is made of.
+    """The options of a server.
 
     Args:
         config: The panel behind the model `fusion`; its rules hold for every request.
         presets: Shipped presets that are served too, as `fusion-NAME`.
-        agent_model: The main model behind `fusion-agent`; by default the configured synthesizer.
+        agent_model: The main model behind `fusion-agent`; `None` uses the configured synthesizer.
         max_runs: Requests that are worked on at once; more get 429.
-        progress: How a stream tells what the panel does.
-        max_bytes: Size of a request's body.
+        progress: How a stream shows what the panel does.
+        max_bytes: Upper bound of a request's body, in bytes.
         keys: Bearer keys; none where only this machine can connect.
     """
 
@@ -54,7 +54,7 @@ class Options:
 
 
 def create_app(options: Options) -> Starlette:
-    """The application; any ASGI server takes it."""
+    """Return the application, which any ASGI server takes."""
     metrics, catalog, slots = Metrics(), ModelCatalog(options.presets), RunSlots(options.max_runs)
     chat = ChatCompletions(
         config=options.config,
@@ -89,6 +89,7 @@ async def _lifespan(slots: RunSlots, _: Starlette) -> AsyncIterator[None]:
     with suppress(TimeoutError):
         async with asyncio.timeout(_SECONDS_TO_END):
             await slots.wait_until_empty()
+            # The clients' last bytes may still wait in the loop, which ends with this.
             await asyncio.sleep(_SECONDS_TO_FLUSH)
 
 
@@ -97,11 +98,11 @@ async def _health(_: Request) -> JSONResponse:
 
 
 async def _error_response(_: Request, error: Exception) -> JSONResponse:
-    told = to_api_error(error)
-    return JSONResponse(told.body, told.status, told.headers)
+    refusal = to_api_error(error)
+    return JSONResponse(refusal.body, refusal.status, refusal.headers)
 
 
 async def _no_such_page(request: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    told = ApiError(f"{request.method} {request.url.path} is not served here", status=status, code="not_found")
-    return JSONResponse(told.body, told.status, getattr(error, "headers", None))
+    refusal = ApiError(f"{request.method} {request.url.path} is not served here", status=status, code="not_found")
+    return JSONResponse(refusal.body, refusal.status, getattr(error, "headers", None))

@@ -1,4 +1,4 @@
-"""Who may ask: bearers of a key; without keys programs on this machine, but no web page in its browsers."""
+"""Who may send requests: bearers of a key; without keys programs on this machine, but no web page in its browsers."""
 
 import hmac
 import ipaddress
@@ -18,7 +18,7 @@ _OPEN = ("/healthz",)
 
 
 def keys_from_environment() -> tuple[str, ...]:
-    """The keys that `FUSION_SERVER_KEYS` lists, separated by commas."""
+    """Return the keys that `FUSION_SERVER_KEYS` lists, separated by commas."""
     return tuple(key for part in os.environ.get(VARIABLE, "").split(",") if (key := part.strip()))
 
 
@@ -26,7 +26,7 @@ def check_address(host: str, keys: Sequence[str]) -> None:
     """Refuse to be reachable from other machines without keys.
 
     Raises:
-        ConfigError: It would be.
+        ConfigError: There are no keys, and `host` is not this machine alone.
     """
     if not keys and not is_loopback(host):
         raise ConfigError(
@@ -37,7 +37,7 @@ def check_address(host: str, keys: Sequence[str]) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` names this machine alone."""
+    """Tell whether `host` names this machine alone."""
     if host.lower().rstrip(".") == "localhost":
         return True
     try:
@@ -47,13 +47,13 @@ def is_loopback(host: str) -> bool:
 
 
 class AuthMiddleware:
-    """Lets in whoever may ask, and passes on.
+    """The middleware that lets in whoever may send requests.
 
     Without keys, `Host` and `Origin` must be this machine: a page of any site can have a browser send requests to
     loopback, under a name of its own too (DNS rebinding).
 
     Args:
-        app: What is guarded.
+        app: The application behind it.
         keys: The keys; none where only this machine can connect.
     """
 
@@ -61,7 +61,7 @@ class AuthMiddleware:
         self._app, self._keys = app, [key.encode() for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer in the application's place, or let it."""
+        """Refuse a request, or pass it on to the application."""
         if scope["type"] == "http" and scope["path"] not in _OPEN:
             headers = Headers(scope=scope)
             try:
@@ -72,10 +72,10 @@ class AuthMiddleware:
         await self._app(scope, receive, send)
 
     def _check_key(self, headers: Headers) -> None:
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        key = given.strip().encode() if scheme.lower() == "bearer" else b""
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        key = credentials.strip().encode() if scheme.lower() == "bearer" else b""
         # Every key is compared, each in constant time: how long it takes tells nothing.
-        if not sum(hmac.compare_digest(key, known) for known in self._keys):
+        if not sum(hmac.compare_digest(key, valid) for valid in self._keys):
             wrong = "wrong key" if key else "no key; send 'Authorization: Bearer KEY'"
             raise ApiError(wrong, status=401, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
 

@@ -12,16 +12,16 @@ from fusion_tool.servers.openai.errors import ApiError
 
 MOST_BYTES = 2_000_000
 _DISCARDED = 32_000_000
-"""Bytes of a request that is too large that are still read, so that its client gets to see the refusal."""
+"""Bytes of a request that is too large which are still read, so that its client sees the refusal."""
 _SECONDS_TO_SEND = 30.0
 _RETRY_AFTER = 5
 
 
 class RunSlots:
-    """Places for runs.
+    """Places for the runs of one server.
 
     Args:
-        max_runs: How many there are.
+        max_runs: How many runs there may be at once.
     """
 
     def __init__(self, max_runs: int) -> None:
@@ -58,7 +58,7 @@ class RunSlots:
 
 
 async def json_body(request: Request, max_bytes: int = MOST_BYTES) -> dict[str, Any]:
-    """The JSON object that a client sent.
+    """Read the JSON object that a client sends.
 
     Raises:
         ApiError: 413 more than `max_bytes` bytes, 408 too slowly, 400 no JSON object.
@@ -82,6 +82,7 @@ async def _read(request: Request, max_bytes: int) -> bytes:
     parts, size = list[bytes](), 0
     async for part in request.stream():
         size += len(part)
+        # Nothing above the bound is stored, but it is read on: a client that still sends sees no response.
         if size <= max_bytes:
             parts.append(part)
         elif size > _DISCARDED:

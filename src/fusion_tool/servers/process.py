@@ -1,7 +1,7 @@
-"""Socket, worker processes, graceful end.
+"""The server's process: socket, worker processes, graceful end.
 
-On SIGTERM or Ctrl-C no connection is taken any more; what runs may finish within the time to drain and is then
-cancelled, which its clients are told.
+After SIGTERM or Ctrl-C no connection is accepted; runs may finish within the time to drain, and are then cancelled,
+which their clients are told.
 """
 
 import os
@@ -30,14 +30,14 @@ QUIET: dict[str, Any] = {
     "lifespan": "on",
     "ws": "none",
 }
-"""Options of `uvicorn.Config`."""
+"""Options of `uvicorn.Config` that both servers share."""
 
 
 def listen(host: str, port: int, *, backlog: int | None = None) -> socket.socket:
-    """A socket that listens; port 0 picks a free one.
+    """Return a socket that listens; port 0 picks a free one.
 
     Raises:
-        ConfigError: It cannot, as where the port is taken.
+        ConfigError: It cannot listen there, for example because the port is taken.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -47,9 +47,9 @@ def listen(host: str, port: int, *, backlog: int | None = None) -> socket.socket
 
 
 def root_url(host: str, listener: socket.socket) -> str:
-    """The address that clients take, without a path."""
-    named = f"[{host}]" if ":" in host else host
-    return f"http://{named}:{listener.getsockname()[1]}"
+    """Return the URL that clients use, without a path."""
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listener.getsockname()[1]}"
 
 
 _BACKLOG = 2048
@@ -69,12 +69,12 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
     """Serve until a signal comes.
 
     Args:
-        options: What is served.
-        address: Where.
-        on_listening: Gets the base URL that clients take, once they can connect.
+        options: The application's options.
+        address: Where it listens, and in how many processes.
+        on_listening: Gets the base URL that clients use, once they can connect.
 
     Raises:
-        ConfigError: It would be open to other machines without keys, a model cannot work, or the port is taken.
+        ConfigError: The server would be open to other machines without keys, a model cannot work, or the port is taken.
     """
     check_address(address.host, options.keys)
     _check(options)
@@ -90,6 +90,7 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
             backlog=_BACKLOG,
             **QUIET,
         )
+        # Worker processes are spawned, and accept on the parent's socket.
         listener.set_inheritable(True)
         on_listening(f"{root_url(address.host, listener)}/v1")
         if address.workers > 1:

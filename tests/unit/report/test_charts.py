@@ -18,11 +18,11 @@ from fusion_tool.report.charts import (
     EventTimeline,
     Lane,
     Mark,
+    bill_by_stage,
     bill_lanes,
     draw_lanes,
     from_durations,
-    is_whole,
-    stages_of,
+    has_all_starts,
 )
 from tests.unit.report.samples import SEATS, call, event, response, seen, three_seats
 
@@ -81,7 +81,7 @@ def test_waves_stand_one_after_the_other(judged: bool) -> None:
     ],
 )
 def test_events_are_used_where_every_seat_was_seen_to_begin(kept: Any, whole: bool) -> None:
-    assert is_whole([one for one in seen(three_seats()) if kept(one)]) is whole
+    assert has_all_starts([one for one in seen(three_seats()) if kept(one)]) is whole
 
 
 def test_durations_give_the_same_order() -> None:
@@ -171,4 +171,4 @@ def test_where_nothing_is_known_nothing_is_drawn(calls: list[Call]) -> None:
 
 
 def test_a_stage_without_calls_is_no_row() -> None:
-    assert [name for name, _ in stages_of(Usage.of([call("judge", None, 1.0)]))] == ["judge"]
+    assert [name for name, _ in bill_by_stage(Usage.of([call("judge", None, 1.0)]))] == ["judge"]

@@ -1,7 +1,7 @@
 """A client's last results as MCP resources: `fusion://results`, and `fusion://results/RUN_ID` for each.
 
-Protocol: https://modelcontextprotocol.io/specification/2025-11-25/server/resources. They are kept in memory, as long as
-the client's session lasts, and no other session sees them.
+Protocol: https://modelcontextprotocol.io/specification/2025-11-25/server/resources. They stay in memory as long
+as the client's session lasts, and no other session sees them.
 """
 
 import json
@@ -30,40 +30,40 @@ class ResultResources:
     """The last results of one session.
 
     Args:
-        max_results: How many are kept; the oldest goes first.
+        max_results: How many are stored; the oldest goes first.
     """
 
     def __init__(self, max_results: int = 20) -> None:
         self._most = max_results
-        self._kept: dict[str, dict[str, Any]] = {}
+        self._results: dict[str, dict[str, Any]] = {}
 
     def add(self, result: dict[str, Any]) -> None:
         """Keep a `FusionResult` as a dict."""
-        self._kept[result["run_id"]] = result
-        while len(self._kept) > self._most:
-            del self._kept[next(iter(self._kept))]
+        self._results[result["run_id"]] = result
+        while len(self._results) > self._most:
+            del self._results[next(iter(self._results))]
 
     def list_resources(self) -> list[types.Resource]:
-        """What `resources/list` says: the list, then the results, the newest first."""
+        """Answer `resources/list`: the list, then the results, the newest first."""
         about = "The last results of this session: run_id, question, status, created_at."
         overview = types.Resource(
             uri=AnyUrl(_ROOT), name="results", title="The last results", description=about, mimeType=_JSON
         )
-        return [overview, *(_resource(result) for result in reversed(self._kept.values()))]
+        return [overview, *(_resource(result) for result in reversed(self._results.values()))]
 
     def read(self, uri: AnyUrl) -> list[ReadResourceContents]:
-        """What `resources/read` says.
+        """Answer `resources/read`.
 
         Raises:
-            McpError: There is none, or not any more.
+            McpError: There is no such result, or not any more.
         """
         root, _, run_id = str(uri).partition(f"{_ROOT}/")
         if not run_id and root.rstrip("/") == _ROOT:
-            return _contents([_row(result) for result in reversed(self._kept.values())])
-        if root or run_id not in self._kept:
+            return _contents([_row(result) for result in reversed(self._results.values())])
+        if root or run_id not in self._results:
             message = f"no result at {uri}; {_ROOT} lists the last {self._most} of this session"
             raise McpError(types.ErrorData(code=_NOT_FOUND, message=message, data={"uri": str(uri)}))
-        return _contents(self._kept[run_id])
+        return _contents(self._results[run_id])
 
 
 def _resource(result: dict[str, Any]) -> types.Resource:

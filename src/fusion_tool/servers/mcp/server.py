@@ -20,9 +20,16 @@ from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import FusionError
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.servers.capacity import RunSlots
-from fusion_tool.servers.mcp import tool as mcp_tool
 from fusion_tool.servers.mcp.resources import TEMPLATE, ResultResources
-from fusion_tool.servers.mcp.tool import NAME, Tell, refuse_recursion, run_research, shielded, tool_definition
+from fusion_tool.servers.mcp.tool import (
+    NAME,
+    Tell,
+    parse_arguments,
+    refuse_recursion,
+    run_research,
+    shielded,
+    tool_definition,
+)
 from fusion_tool.servers.openai.errors import to_api_error
 
 _INSTRUCTIONS = (
@@ -33,7 +40,7 @@ _INSTRUCTIONS = (
 
 @dataclass(frozen=True)
 class McpOptions:
-    """What a server is made of.
+    """The options of an MCP server.
 
     Args:
         config: The panel; its rules hold for every call.
@@ -51,7 +58,7 @@ class McpToolError(Exception):
 
 
 def create_server(options: McpOptions) -> "Server[ResultResources, Any]":
-    """The server; any of the protocol's transports takes it.
+    """Return the server, which any of the protocol's transports takes.
 
     Each session has its own results.
     """
@@ -69,14 +76,13 @@ def create_server(options: McpOptions) -> "Server[ResultResources, Any]":
         try:
             _reject_other(name)
             refuse_recursion(request.meta.model_dump() if request.meta else {})
-            asked = mcp_tool.parse_arguments(arguments)
-            config = asked.config_for(options.config)
+            call_arguments = parse_arguments(arguments)
+            config = call_arguments.config_for(options.config)
             with slots.acquire():
-                result = await shielded(run_research(asked, config, _progress_sender(request)))
+                result = await shielded(run_research(call_arguments, config, _progress_sender(request)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in one line
-            raise McpToolError(
-                to_api_error(error).message
-            ) from None  # the package makes its text the result, `isError` set
+            # The package makes its text the result, with `isError` set.
+            raise McpToolError(to_api_error(error).message) from None
         results().add(result)
         text = summarize(FusionResult.model_validate(result), config.summary_tokens)
         content = [types.TextContent(type="text", text=text)]
@@ -92,7 +98,7 @@ def create_server(options: McpOptions) -> "Server[ResultResources, Any]":
         return results().read(uri)
 
     server.list_tools()(tools)
-    server.call_tool(validate_input=False)(call)  # checked by `mcp_tool.read`, in one line
+    server.call_tool(validate_input=False)(call)  # `parse_arguments` does, with an error in one line
     server.list_resources()(resources)
     server.list_resource_templates()(templates)
     server.read_resource()(read)
@@ -110,7 +116,7 @@ def _reject_other(name: str) -> None:
 
 
 def _progress_sender(request: Any) -> Tell | None:
-    """Sends progress to the client that asked for it."""
+    """Return what sends progress to the client; `None` where it did not ask for it."""
     token = request.meta.progressToken if request.meta else None
     if token is None:
         return None

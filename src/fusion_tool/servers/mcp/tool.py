@@ -25,7 +25,7 @@ NAME = "fusion_research"
 
 
 class ResearchArguments(ConfigModel):
-    """A call's arguments: few, since every client's model reads them all."""
+    """The arguments of a call: few, since every client's model reads them all."""
 
     question: str = Field(
         description="One self-contained question: name what, which, when; the panel sees nothing else."
@@ -62,11 +62,12 @@ class ResearchArguments(ConfigModel):
 
 
 def parse_arguments(arguments: Mapping[str, Any]) -> ResearchArguments:
-    """A call's arguments; `null` is none.
+    """Return a call's arguments; one that is `null` is left out.
 
     Raises:
-        ConfigError: One is wrong, unknown, or the operator's alone; `field` names it.
+        ConfigError: An argument is wrong, unknown, or the operator's alone; `field` names it.
     """
+    # Before pydantic, whose complaint would not tell a typo from what is the operator's.
     for name in arguments:
         if name in OPERATOR_ONLY - ResearchArguments.model_fields.keys():
             raise ConfigError("only the operator of this server may set it", field=name)
@@ -76,18 +77,18 @@ def parse_arguments(arguments: Mapping[str, Any]) -> ResearchArguments:
 
 
 def tool_definition(*, is_structured: bool) -> types.Tool:
-    """What `tools/list` says of it.
+    """Return the tool as `tools/list` describes it.
 
     Args:
-        is_structured: Whether a result comes as JSON too, whose schema is then part of it.
+        is_structured: Whether a result comes as JSON too, whose schema is then part of the description.
     """
-    given = ResearchArguments.model_json_schema()
-    del given["description"]
+    schema = ResearchArguments.model_json_schema()
+    del schema["description"]
     return types.Tool(
         name=NAME,
         title="Research by a panel of models",
         description=FusionTool.model_fields["description"].default,
-        inputSchema=given,
+        inputSchema=schema,
         outputSchema=FusionResult.model_json_schema(mode="serialization") if is_structured else None,
         annotations=types.ToolAnnotations(readOnlyHint=True, openWorldHint=True),
     )
@@ -103,13 +104,13 @@ T = TypeVar("T")
 
 
 def refuse_recursion(meta: dict[str, Any]) -> None:
-    """Refuse a request that comes out of a fusion.
+    """Refuse a request that a seat of another run sends.
 
     Args:
         meta: The request's `_meta`.
 
     Raises:
-        RecursionRefused: It does.
+        RecursionRefused: It comes out of a fusion.
     """
     if meta.get(DEPTH, 0) not in (0, "0"):
         raise RecursionRefused("a fusion was started by a panelist of another fusion; give that seat another tool")
@@ -118,8 +119,9 @@ def refuse_recursion(meta: dict[str, Any]) -> None:
 async def shielded(work: Coroutine[Any, Any, T]) -> T:
     """Do `work` in a task of its own; where the caller is cancelled cancel it once, and wait for its end.
 
-    The protocol's cancel scopes cancel at every await, until they are left: what `work` does to end well, they break.
+    The protocol's cancel scopes cancel at every await until they are left, which would break the cleanup of `work`.
     """
+    # A task has its own cancel state, which the scope around this one does not reach.
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)

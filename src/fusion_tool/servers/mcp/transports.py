@@ -1,4 +1,4 @@
-"""Standard input and output; streamable HTTP.
+"""The transports of the MCP server: standard input and output, `serve_stdio`; streamable HTTP, `serve_http`.
 
 Protocol: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stdio. Only messages go to standard
 output: whatever else writes there, libraries in C and child processes too, is sent to standard error.
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 async def serve_stdio(options: McpOptions) -> None:
     """Serve one client until it closes its end, or the caller is cancelled; its runs end with it."""
     server = create_server(options)
-    with _protocol_alone() as out:
+    with _protocol_output() as out:
         try:
             async with stdio_server(_Lines(), anyio.wrap_file(out)) as (incoming, outgoing):  # type: ignore[arg-type]
                 await server.run(incoming, outgoing, server.create_initialization_options())
@@ -45,8 +45,9 @@ async def serve_stdio(options: McpOptions) -> None:
 
 
 @contextmanager
-def _protocol_alone() -> Iterator[TextIO]:
-    """Standard output for the protocol; for everybody else it is standard error."""
+def _protocol_output() -> Iterator[TextIO]:
+    """Yield standard output for the protocol; whatever else writes there goes to standard error."""
+    # On the level of file descriptors: C libraries and child processes do not know `sys.stdout`.
     own = os.dup(1)
     os.dup2(2, 1)
     stdout, sys.stdout = sys.stdout, sys.stderr
@@ -85,7 +86,7 @@ _THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
 
 
 class _Endpoint:
-    """The protocol's one address."""
+    """The protocol's one path."""
 
     def __init__(self, sessions: StreamableHTTPSessionManager) -> None:
         self._sessions = sessions
@@ -96,11 +97,11 @@ class _Endpoint:
 
 
 def create_app(options: McpOptions, keys: Sequence[str] = ()) -> Starlette:
-    """The application; any ASGI server takes it.
+    """Return the application, which any ASGI server takes.
 
     Args:
-        options: What is served.
-        keys: Bearer keys; without any only programs on this machine may ask, and no page in its browsers.
+        options: The server's options.
+        keys: Bearer keys; without any only programs on this machine may connect, and no page in its browsers.
     """
     sessions = StreamableHTTPSessionManager(create_server(options), security_settings=_security(keys))
 
@@ -119,14 +120,14 @@ def serve_http(
     """Serve until a signal comes.
 
     Args:
-        options: What is served.
-        host: Where to listen.
-        port: Likewise; 0 picks a free one.
-        keys: Bearer keys.
-        on_listening: Gets the URL that clients take, once they can connect.
+        options: The server's options.
+        host: The name or address to listen on.
+        port: The port; 0 picks a free one.
+        keys: Bearer keys; may be empty where only this machine can connect.
+        on_listening: Gets the URL that clients use, once they can connect.
 
     Raises:
-        ConfigError: It would be open to other machines without keys, or the port is taken.
+        ConfigError: The server would be open to other machines without keys, or the port is taken.
     """
     check_address(host, keys)
     with listen(host, port) as listener:
@@ -140,7 +141,7 @@ def serve_http(
 
 
 def _security(keys: Sequence[str]) -> TransportSecuritySettings:
-    """Without keys `Host` and `Origin` must be this machine.
+    """Return settings by which, without keys, `Host` and `Origin` must be this machine.
 
     A page can have a browser send requests to loopback, under a name of its own too (DNS rebinding), but knows no key.
     """

@@ -1,8 +1,8 @@
 """`fusion-agent`: a model with the client's tools and the panel.
 
 Its calls of the client's tools go back to the client; its calls of the panel are answered here, and it goes on. The
-server keeps nothing between requests, so what the panel found is given to the client with the calls, as the message's
-text: every client sends that back.
+server keeps nothing between requests, so the panel's findings go to the client with the calls, as the message's text:
+every client sends that back.
 """
 
 import asyncio
@@ -46,13 +46,13 @@ class ToolChoice:
 
     @classmethod
     def of(cls, request: ChatRequest, tool: dict[str, Any]) -> "ToolChoice":
-        """What a request asks for.
+        """Read a request's choice.
 
-        `required` with no tools but the panel's forces a run; with tools of the client's it asks for a call that the
+        `required` with no tools but the panel's forces a run; with the client's tools it asks for a call that the
         client can answer, however much is researched before.
 
         Raises:
-            ApiError: The choice names no tool that is there, or a tool of the client's has the panel's name.
+            ApiError: The choice names no tool of the request, or a client's tool has the panel's name.
         """
         research = str(tool["function"]["name"])
         theirs = [tool["function"]["name"] for tool in request.tools]
@@ -71,11 +71,11 @@ class ToolChoice:
         raise ApiError("expected auto, none, required, or a tool that is in tools", param="tool_choice")
 
     def after_research(self) -> "ToolChoice":
-        """What is left to choose when the panel has answered."""
+        """Return the choice that is left when the panel has answered."""
         return replace(self, is_required=None) if self.is_met_by_research else self
 
     def bind(self, model: Any) -> Any:
-        """`model` with the tools."""
+        """Return `model` with the tools."""
         if not self.tools:
             return model
         return model.bind_tools(list(self.tools), **({"tool_choice": self.is_required} if self.is_required else {}))
@@ -86,7 +86,7 @@ _Say = Callable[[str], Awaitable[None]]
 
 
 async def relay_deltas(say: _Say, work: Callable[[Callable[[str], None]], Awaitable[T]]) -> T:
-    """What `work` returns, while `say` gets, in order, every text that it hands to its callback."""
+    """Return what `work` returns, while `say` gets, in order, every text that it hands to its callback."""
     texts: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def pass_on() -> None:
@@ -115,7 +115,7 @@ _MOST_TURNS = _MOST_RUNS + 2
 
 @dataclass
 class _AgentTurn:
-    """What one request has come to so far."""
+    """The state of one request."""
 
     request: ChatRequest
     config: FusionConfig
@@ -130,7 +130,7 @@ class _AgentTurn:
     is_new_paragraph: bool = False
 
     async def say(self, text: str) -> None:
-        """Pass on a text; the first one of a new paragraph stands apart from what was said before."""
+        """Pass on a text; the first of a new paragraph is set apart from the text before."""
         await self.emit(TextPiece(f"\n\n{text}" if self.is_new_paragraph and self.said else text))
         self.said += len(text)
         self.is_new_paragraph = False
@@ -150,18 +150,18 @@ class _AgentTurn:
 async def answer_as_agent(  # noqa: PLR0913, PLR0917 - what a request is answered with
     request: ChatRequest, main: Panelist, tool: dict[str, Any], config: FusionConfig, metrics: Metrics, emit: Emit
 ) -> EndPiece:
-    """The main model's next message to the client.
+    """Pass on the main model's next message to the client, and return its end.
 
     Args:
-        request: The request.
+        request: The client's request.
         main: The main model, with its fallbacks.
         tool: The panel, as one of OpenAI's tools.
-        config: What the panel runs with; its limits hold for each run, and for the main model's calls together.
-        metrics: Where it is counted.
+        config: The panel's configuration; its limits hold for each run, and for the main model's calls together.
+        metrics: The server's counters.
         emit: Takes text and progress.
 
     Raises:
-        ApiError: The request makes no sense, or the main model gave no usable answer.
+        ApiError: The request's tools or messages are wrong, or the main model gave no usable answer.
     """
     ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens)
     turn = _AgentTurn(request, config, metrics, emit, StageBudget(ledger, "synthesizer"))
@@ -172,18 +172,19 @@ async def answer_as_agent(  # noqa: PLR0913, PLR0917 - what a request is answere
             reply = await _ask(turn, main, messages, choice)
             research = [call for call in _calls(reply.message) if call["name"] == choice.research]
             theirs = [call for call in _calls(reply.message) if call["name"] != choice.research]
-            found = await asyncio.gather(*(_research(turn, call) for call in research))
+            answers = await asyncio.gather(*(_research(turn, call) for call in research))
             if theirs or not research:
                 return await _end(turn, reply, theirs)
-            messages = [*messages, reply.message, *found]
+            messages = [*messages, reply.message, *answers]
             choice = choice.after_research()
     finally:
+        # The panels' calls are counted with their runs.
         metrics.count_calls(Usage.of(turn.rows).model_dump())
     raise ApiError("the model went on asking the panel instead of answering", status=502, code="tool_loop")
 
 
 async def _ask(turn: _AgentTurn, main: Panelist, messages: Sequence[BaseMessage], choice: ToolChoice) -> ModelReply:
-    """The model's reply, or the first fallback's that gives one before anything was said."""
+    """Return the model's reply, or the first fallback's that gives one before anything was said."""
     said, failures = turn.said, [ApiError("no model was asked", status=500)]
 
     def note_failure(attempt: Attempt, error: Exception) -> None:
@@ -227,7 +228,7 @@ async def _ask_model(
 
 
 async def _research(turn: _AgentTurn, call: dict[str, Any]) -> ToolMessage:
-    """The panel's answer to one call; a failure is told to the model, which may go on without."""
+    """Return the panel's answer to one call; a failure is an answer too, and the model may go on without."""
     try:
         arguments = json.loads(call["arguments"])
         question, context = str(arguments["question"]), str(arguments.get("context") or "")
@@ -272,7 +273,7 @@ def _read(messages: list[dict[str, Any]]) -> list[BaseMessage]:
 
 
 def _calls(message: AIMessage) -> list[dict[str, Any]]:
-    """All calls, those with broken arguments too, with the arguments as text."""
+    """Return all calls, those with broken arguments too, with the arguments as text."""
     whole = [{**call, "arguments": json.dumps(call["args"], ensure_ascii=False)} for call in message.tool_calls]
     return [*whole, *({**call, "arguments": call["args"] or ""} for call in message.invalid_tool_calls)]
 

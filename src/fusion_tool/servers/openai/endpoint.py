@@ -41,7 +41,7 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> 
 
     Args:
         receive: ASGI's, after the request's body was read.
-        work: What the client waits for.
+        work: The work that the client waits for.
 
     Raises:
         ClientGoneError: The client left.
@@ -53,6 +53,7 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> 
     finally:
         for task in (working, leaving):
             task.cancel()
+        # Both are waited for: a run that is still ending holds its place.
         await asyncio.gather(working, leaving, return_exceptions=True)
     if left:
         raise ClientGoneError
@@ -67,7 +68,7 @@ async def _client_left(receive: Receive) -> None:
 async def answer(
     question: RunInput, config: FusionConfig, metrics: Metrics, emit: Emit, *, is_streamed: bool
 ) -> EndPiece:
-    """Ask the panel, and pass on its answer; where it is streamed as it is written, with what is being done.
+    """Ask the panel and pass on its answer; a stream gets it while it is written, with the progress.
 
     Raises:
         ApiError: The answer broke off after its beginning had been passed on.
@@ -84,6 +85,7 @@ async def answer(
             await emit(ProgressPiece(line))
 
     result = await metrics.count_run(run_for_client(question, config, pass_on if is_streamed else None))
+    # The client has the beginning of another answer, so this one may not end as if it were whole.
     if len(set(attempts)) > 1:
         raise answer_restarted(result["answer"], result_metadata(result))
     if not attempts:
@@ -101,9 +103,9 @@ class ChatCompletions:
         main: The main model of `fusion-agent`.
         tool: The panel, as one of OpenAI's tools.
         slots: Places for runs.
-        metrics: Where they are counted.
-        progress: How a stream tells progress.
-        max_bytes: Size of a request's body.
+        metrics: The server's counters.
+        progress: How a stream shows progress.
+        max_bytes: Upper bound of a request's body, in bytes.
     """
 
     config: FusionConfig
@@ -117,27 +119,28 @@ class ChatCompletions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request, model = Request(scope, receive), "none"
-        outlet: JsonResponder | SseResponder = JsonResponder(send, ResponseInfo(model))
+        http_request, model = Request(scope, receive), "none"
+        responder: JsonResponder | SseResponder = JsonResponder(send, ResponseInfo(model))
         try:
-            refuse_recursion(request.headers)
-            asked = parse_request(await json_body(request, self.max_bytes))
-            config = self._config_for(asked)
-            model = asked.model
-            outlet = self._responder(send, asked)
+            refuse_recursion(http_request.headers)
+            request = parse_request(await json_body(http_request, self.max_bytes))
+            config = self._config_for(request)
+            # Only a model that is served becomes a label: a client's words would grow the metrics without bound.
+            model = request.model
+            responder = self._responder(send, request)
             with self.slots.acquire():
-                await while_connected(receive, self._answer(asked, config, outlet))
+                await while_connected(receive, self._answer(request, config, responder))
         except (ClientGoneError, ClientDisconnect):
             self.metrics.count_request(model, "client_left")
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the last stop before the client
-            told = to_api_error(error)
-            self.metrics.count_request(model, told.code or "error")
-            await outlet.fail(told)
+            refusal = to_api_error(error)
+            self.metrics.count_request(model, refusal.code or "error")
+            await responder.fail(refusal)
         finally:
-            outlet.close()
+            responder.close()
 
     def _config_for(self, request: ChatRequest) -> FusionConfig:
-        """What the request runs with; the model's name may stand for a preset."""
+        """Return the run's configuration; the model's name may stand for a preset."""
         preset = self.catalog.preset_of(request.model)
         if request.tools and request.model != AGENT:
             raise ApiError(
@@ -149,18 +152,24 @@ class ChatCompletions:
         return apply_overrides(self.config, fusion, presets=self.catalog.presets)
 
     def _responder(self, send: Send, request: ChatRequest) -> JsonResponder | SseResponder:
-        stamp = ResponseInfo(request.model)
+        info = ResponseInfo(request.model)
         if not request.stream:
-            return JsonResponder(send, stamp)
-        return SseResponder(send, stamp, self.progress, include_usage=request.include_usage)
+            return JsonResponder(send, info)
+        return SseResponder(send, info, self.progress, include_usage=request.include_usage)
 
-    async def _answer(self, request: ChatRequest, config: FusionConfig, outlet: JsonResponder | SseResponder) -> None:
-        end = await self._run(request, config, outlet)
+    async def _answer(
+        self, request: ChatRequest, config: FusionConfig, responder: JsonResponder | SseResponder
+    ) -> None:
+        end = await self._run(request, config, responder)
         self.metrics.count_request(request.model, "ok")
-        await outlet.end(end)
+        await responder.end(end)
 
-    async def _run(self, request: ChatRequest, config: FusionConfig, outlet: JsonResponder | SseResponder) -> EndPiece:
+    async def _run(
+        self, request: ChatRequest, config: FusionConfig, responder: JsonResponder | SseResponder
+    ) -> EndPiece:
         if request.model == AGENT:
-            return await agent_model.answer_as_agent(request, self.main, self.tool, config, self.metrics, outlet.feed)
+            return await agent_model.answer_as_agent(
+                request, self.main, self.tool, config, self.metrics, responder.feed
+            )
         question = to_question(request.messages)
-        return await answer(question, config, self.metrics, outlet.feed, is_streamed=request.stream)
+        return await answer(question, config, self.metrics, responder.feed, is_streamed=request.stream)

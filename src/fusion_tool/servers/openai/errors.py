@@ -1,4 +1,4 @@
-"""What goes wrong, as OpenAI's clients expect to be told: a status, and `{"error": {...}}`.
+"""Errors as OpenAI's clients expect them: a status, and `{"error": {...}}`.
 
 Protocol: https://platform.openai.com/docs/guides/error-codes. `x-should-retry` is read by OpenAI's own clients, which
 would otherwise repeat a failed run, and pay for it, twice more.
@@ -17,7 +17,7 @@ _PAID_FOR = {"x-should-retry": "false"}
 
 
 class ApiError(Exception):
-    """A request that gets no answer.
+    """The error that a client gets instead of an answer.
 
     Args:
         message: One line that names cause and cure.
@@ -50,7 +50,7 @@ class ApiError(Exception):
 
 
 def to_api_error(error: BaseException) -> ApiError:  # noqa: PLR0911 - one return an error
-    """`error` as the client is told of it; of an unexpected one only that it happened."""
+    """Return `error` as the client sees it; of an unexpected one only that it happened."""
     match error:
         case ApiError():
             return error
@@ -68,12 +68,13 @@ def to_api_error(error: BaseException) -> ApiError:  # noqa: PLR0911 - one retur
         case asyncio.CancelledError():
             return ApiError("the server is shutting down; ask again", status=503, code="shutting_down")
         case _:
+            # Its text may hold keys or paths: it goes to the log alone.
             _log.error("a request failed unexpectedly", exc_info=error)
             return ApiError("internal error; the server's log says more", status=500, headers=_PAID_FOR)
 
 
 def answer_restarted(answer: str, fusion: dict[str, Any]) -> ApiError:
-    """The answer broke off after its beginning was sent; the whole one, which is paid for, goes with the error."""
+    """Return the error of an answer that broke off after its beginning was sent; it holds the whole one."""
     return ApiError(
         "the answer broke off and was written anew; the whole one is in error.answer",
         status=502,

@@ -1,4 +1,4 @@
-"""What an operator watches, in Prometheus' format; in several worker processes their sum."""
+"""The server's counters in Prometheus' format; of several worker processes their sum."""
 
 import os
 import time
@@ -20,15 +20,17 @@ class Metrics:
     """The counters of one application."""
 
     def __init__(self) -> None:
-        self._registry = at = CollectorRegistry()
-        self._requests = Counter("fusion_requests", "Requests by outcome.", ["model", "code"], registry=at)
-        self._runs = Counter("fusion_runs", "Runs of a panel by outcome.", ["status"], registry=at)
-        self._failures = Counter("fusion_failures", "Models that gave no usable answer.", ["reason"], registry=at)
-        self._seconds = Histogram("fusion_run_seconds", "Wall time of runs.", registry=at, buckets=_SECONDS)
-        self._cost = Counter("fusion_cost_usd", "US dollars of priced calls.", registry=at)
-        self._unpriced = Counter("fusion_unpriced_calls", "Calls whose cost is not known.", registry=at)
-        self._tokens = Counter("fusion_tokens", "Tokens of model calls.", ["direction"], registry=at)
-        self.in_flight = Gauge("fusion_runs_in_flight", "Runs under way.", registry=at, multiprocess_mode="livesum")
+        self._registry = registry = CollectorRegistry()
+        self._requests = Counter("fusion_requests", "Requests by outcome.", ["model", "code"], registry=registry)
+        self._runs = Counter("fusion_runs", "Runs of a panel by outcome.", ["status"], registry=registry)
+        self._failures = Counter("fusion_failures", "Models that gave no usable answer.", ["reason"], registry=registry)
+        self._seconds = Histogram("fusion_run_seconds", "Wall time of runs.", registry=registry, buckets=_SECONDS)
+        self._cost = Counter("fusion_cost_usd", "US dollars of priced calls.", registry=registry)
+        self._unpriced = Counter("fusion_unpriced_calls", "Calls whose cost is not known.", registry=registry)
+        self._tokens = Counter("fusion_tokens", "Tokens of model calls.", ["direction"], registry=registry)
+        self.in_flight = Gauge(
+            "fusion_runs_in_flight", "Runs under way.", registry=registry, multiprocess_mode="livesum"
+        )
 
     def count_request(self, model: str, code: str) -> None:
         """Count a request; `code` is `ok` or the error's."""
@@ -68,7 +70,8 @@ class Metrics:
             self._failures.labels(row["reason"]).inc()
 
     async def render(self, _: Request) -> Response:
-        """`GET /metrics`."""
+        """Answer `GET /metrics`."""
+        # With several workers each writes files into the shared folder; a request to any of them sums up all.
         registry = self._registry
         if SHARED in os.environ:
             from prometheus_client.multiprocess import MultiProcessCollector

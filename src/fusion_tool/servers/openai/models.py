@@ -20,7 +20,7 @@ _SINCE = 1_767_225_600
 
 @dataclass(frozen=True)
 class ModelCatalog:
-    """What is served, besides the configured panel and the agent.
+    """The models of a server: the configured panel, the agent, and presets.
 
     Args:
         presets: Shipped presets, each served as `fusion-NAME`.
@@ -29,7 +29,7 @@ class ModelCatalog:
     presets: tuple[str, ...] = ()
 
     def preset_of(self, model: str) -> str | None:
-        """The preset that `model` stands for, `None` for the configured panel and the agent.
+        """Return the preset that `model` stands for; `None` for the configured panel and the agent.
 
         Raises:
             ApiError: 404; nothing is served under this name.
@@ -47,11 +47,11 @@ class ModelCatalog:
         )
 
     async def list_all(self, _: Request) -> JSONResponse:
-        """`GET /v1/models`."""
+        """Answer `GET /v1/models`."""
         return JSONResponse({"object": "list", "data": [_model_object(*model) for model in self._models()]})
 
     async def get(self, request: Request) -> JSONResponse:
-        """`GET /v1/models/NAME`."""
+        """Answer `GET /v1/models/NAME`."""
         name = request.path_params["name"]
         self.preset_of(name)
         return JSONResponse(_model_object(name, dict(self._models())[name]))

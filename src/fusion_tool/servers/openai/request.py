@@ -1,7 +1,7 @@
-"""A request read and checked.
+"""A chat completion's request, read and checked.
 
-Refused is whatever would change the reply's shape or meaning and is not done here. Passed over, as other compatible
-servers do, is what steers sampling (every seat has its own) and what keeps accounts.
+Refused is whatever would change the reply's shape or meaning and is not supported. Ignored, as other compatible
+servers do, is what steers sampling (every seat has its own) and what is for accounting.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,10 +26,10 @@ _ROLES = (*_INSTRUCTING, "user", "assistant", "tool", "function")
 
 
 def check_messages(messages: Any) -> list[dict[str, Any]]:
-    """`messages`, whose contents are texts.
+    """Return `messages`, all of whose contents are texts.
 
     Raises:
-        ApiError: They are no list of chat messages, or hold images, sounds or files.
+        ApiError: `messages` is no list of chat messages, or holds images, sounds or files.
     """
     if not isinstance(messages, list) or not messages:
         raise ApiError("expected a list with at least one message", param="messages")
@@ -86,17 +86,17 @@ _SHARED_WITH_OPENAI = frozenset({"model", "models", "temperature", "seed", "reas
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """A request that makes sense.
+    """A valid request.
 
     Args:
-        model: The name that was asked for.
+        model: The model's name.
         messages: The conversation, as OpenAI's messages, of texts alone.
         fusion: What the caller changes of the configuration.
         stream: Whether the answer is sent while it is written.
         include_usage: Whether a stream ends with the bill.
         tools: The client's own tools.
         tool_choice: Which of them must be called; `None` leaves it to the model.
-        sampling: What a single model is asked with.
+        sampling: Sampling of a single model, for `fusion-agent`.
     """
 
     model: str
@@ -110,7 +110,7 @@ class ChatRequest:
 
 
 def parse_request(body: Mapping[str, Any]) -> ChatRequest:
-    """The request in a chat completion's body.
+    """Return the request in a chat completion's body.
 
     Raises:
         ApiError: 400; `param` names the field.
@@ -130,6 +130,7 @@ def parse_request(body: Mapping[str, Any]) -> ChatRequest:
     return ChatRequest(
         model=model,
         messages=check_messages(body.get("messages")),
+        # The field `fusion` wins over the plugin, being this server's own.
         fusion=parse_overrides({**parse_fusion_plugin(body.get("plugins") or []), **fusion}),
         stream=stream,
         include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
@@ -140,17 +141,17 @@ def parse_request(body: Mapping[str, Any]) -> ChatRequest:
 
 
 def refuse_recursion(headers: Mapping[str, str]) -> None:
-    """Refuse a request that comes out of a fusion.
+    """Refuse a request that a seat of another run sends.
 
     Raises:
-        RecursionRefused: It does.
+        RecursionRefused: It comes out of a fusion.
     """
     if headers.get(DEPTH, "0").strip() not in ("", "0"):
         raise RecursionRefused("a fusion was started by a panelist of another fusion; give that seat another model")
 
 
 def _reject_settings(body: Mapping[str, Any]) -> None:
-    """A setting beside the request's own fields would be passed over in silence."""
+    """Refuse a setting beside the request's own fields, which would be ignored in silence."""
     for name in body:
         if name in _SHARED_WITH_OPENAI:
             continue
@@ -193,5 +194,5 @@ def _is_function(tool: Any) -> bool:
 
 def _sampling(body: Mapping[str, Any]) -> dict[str, Any]:
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    given = {name: body.get(name) for name in ("temperature", "top_p", "stop", "seed")} | {"max_tokens": limit}
-    return {name: value for name, value in given.items() if value is not None}
+    sampling = {name: body.get(name) for name in ("temperature", "top_p", "stop", "seed")} | {"max_tokens": limit}
+    return {name: value for name, value in sampling.items() if value is not None}

@@ -18,7 +18,7 @@ from fusion_tool.servers.openai.errors import ApiError
 
 @dataclass(frozen=True, slots=True)
 class TextPiece:
-    """A piece of the answer."""
+    """A piece of the answer's text."""
 
     text: str
 
@@ -32,13 +32,13 @@ class ProgressPiece:
 
 @dataclass(frozen=True, slots=True)
 class EndPiece:
-    """What stands behind an answer that is over.
+    """The end of an answer, and what is sent with it.
 
     Args:
-        usage: Everything that was called for it.
+        usage: The bill of all calls.
         fusion: The analysis, the sources and the rest of the result.
-        finish_reason: As OpenAI's.
-        tool_calls: The client's own tools to be called, as OpenAI's.
+        finish_reason: OpenAI's word for why the answer ended.
+        tool_calls: Calls of the client's own tools, as OpenAI's objects.
     """
 
     usage: Usage
@@ -51,7 +51,7 @@ Emit: TypeAlias = Callable[[TextPiece | ProgressPiece], Awaitable[None]]
 
 
 def usage_object(usage: Usage) -> dict[str, Any] | None:
-    """A bill as OpenAI's `usage`, with OpenRouter's `cost` in US dollars; `None` where no tokens are known."""
+    """Return a bill as OpenAI's `usage`, with OpenRouter's `cost` in US dollars; `None` where no tokens are known."""
     if usage.input_tokens is None or usage.output_tokens is None:
         return None
     cached = sum(call.cached_tokens or 0 for call in usage.calls)
@@ -66,34 +66,34 @@ def usage_object(usage: Usage) -> dict[str, Any] | None:
 
 
 def result_metadata(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result, as a dict, without what the client has anyway."""
+    """Return a result, as a dict, without its question and answer, which the client has."""
     return {name: value for name, value in result.items() if name not in ("answer", "question")}
 
 
 @dataclass(frozen=True)
 class ResponseInfo:
-    """The response's id, its time, and the model that was asked for."""
+    """The response's id, its Unix time, and the model that the client named."""
 
     model: str
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
 
     def to_object(self, kind: str, choices: Sequence[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
-        """An object of `kind` with these choices."""
+        """Return an object of `kind` with these choices."""
         own = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
         return {**own, "choices": list(choices), **more}
 
 
 class JsonResponder:
-    """Collects an answer, then sends it.
+    """A responder that collects an answer, then sends it whole.
 
     Args:
-        send: ASGI's.
-        stamp: What every part of the response says about itself.
+        send: ASGI's function.
+        info: The response's id, time and model.
     """
 
-    def __init__(self, send: Send, stamp: ResponseInfo) -> None:
-        self._send, self._stamp = send, stamp
+    def __init__(self, send: Send, info: ResponseInfo) -> None:
+        self._send, self._info = send, info
         self._text: list[str] = []
 
     async def feed(self, piece: TextPiece | ProgressPiece) -> None:
@@ -108,9 +108,7 @@ class JsonResponder:
         if end.tool_calls:
             message |= {"content": text or None, "tool_calls": list(end.tool_calls)}
         choice = {"index": 0, "message": message, "finish_reason": end.finish_reason, "logprobs": None}
-        body = self._stamp.to_object(
-            "chat.completion", [choice], usage=usage_object(end.usage), fusion=dict(end.fusion)
-        )
+        body = self._info.to_object("chat.completion", [choice], usage=usage_object(end.usage), fusion=dict(end.fusion))
         await send_json(self._send, body)
 
     async def fail(self, error: ApiError) -> None:
@@ -118,13 +116,13 @@ class JsonResponder:
         await send_json(self._send, error.body, error.status, error.headers)
 
     def close(self) -> None:
-        """Nothing is left open."""
+        """Do nothing: nothing is left open."""
 
 
 async def send_json(send: Send, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
     """Send a whole response."""
     raw = json.dumps(body).encode()
-    named = {"content-type": "application/json", "content-length": str(len(raw)), **(headers or {})}
-    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+    values = {"content-type": "application/json", "content-length": str(len(raw)), **(headers or {})}
+    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in values.items()]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
     await send({"type": "http.response.body", "body": raw})

@@ -35,26 +35,26 @@ _DONE = b"data: [DONE]\n\n"
 
 
 class SseResponder:
-    """Sends an answer piece by piece.
+    """A responder that sends an answer piece by piece.
 
-    The response begins with the first piece, or after the first silence, so that a run that is refused before it begins
-    still gets its status.
+    The response begins with the first piece, or after the first silence, so that a run that is refused before it
+    begins still gets its status.
 
     Args:
-        send: ASGI's.
-        stamp: What every part of the response says about itself.
-        progress: How progress is told.
+        send: ASGI's function.
+        info: The response's id, time and model.
+        progress: How progress is shown.
         include_usage: Whether the client asked for the bill, in a last chunk without choices.
     """
 
-    def __init__(self, send: Send, stamp: ResponseInfo, progress: ProgressStyle, *, include_usage: bool) -> None:
-        self._send, self._stamp, self._progress, self._include_usage = send, stamp, progress, include_usage
+    def __init__(self, send: Send, info: ResponseInfo, progress: ProgressStyle, *, include_usage: bool) -> None:
+        self._send, self._info, self._progress, self._include_usage = send, info, progress, include_usage
         self._has_begun = False
         self._sent = asyncio.get_running_loop().time()
         self._pulse = asyncio.create_task(self._keep_alive())
 
     async def feed(self, piece: TextPiece | ProgressPiece) -> None:
-        """Send a piece on."""
+        """Send a piece."""
         await self._begin()
         if isinstance(piece, TextPiece):
             await self._write(self._chunk({"content": piece.text}))
@@ -65,17 +65,18 @@ class SseResponder:
             await self._write(self._chunk({"reasoning": line, "reasoning_content": line}))
 
     async def end(self, end: EndPiece) -> None:
-        """Send what stands behind the answer, and the end of the stream."""
+        """Send what comes with the answer, and the end of the stream."""
         await self._begin()
         calls = [{"index": index, **call} for index, call in enumerate(end.tool_calls)]
         last = self._chunk({"tool_calls": calls}) if calls else b""
         last += self._chunk({}, finish_reason=end.finish_reason, fusion=dict(end.fusion))
         if self._include_usage:
-            last += _event(self._stamp.to_object("chat.completion.chunk", [], usage=usage_object(end.usage)))
+            last += _event(self._info.to_object("chat.completion.chunk", [], usage=usage_object(end.usage)))
         await self._finish(last)
 
     async def fail(self, error: ApiError) -> None:
         """Send the error: as the response where none has begun, else as the stream's last event."""
+        # An error status is possible only as long as nothing was sent.
         if not self._has_begun:
             self._pulse.cancel()
             await send_json(self._send, error.body, error.status, error.headers)
@@ -84,7 +85,7 @@ class SseResponder:
 
     def _chunk(self, delta: Mapping[str, Any], *, finish_reason: str | None = None, **more: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-        return _event(self._stamp.to_object("chat.completion.chunk", [choice], **more))
+        return _event(self._info.to_object("chat.completion.chunk", [choice], **more))
 
     async def _begin(self) -> None:
         if not self._has_begun:
@@ -109,7 +110,7 @@ class SseResponder:
                 await self._write(b": still working\n\n")
 
     def close(self) -> None:
-        """Keep the connection alive no longer."""
+        """Stop keeping the connection alive."""
         self._pulse.cancel()
 
 
