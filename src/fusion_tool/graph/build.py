@@ -54,6 +54,7 @@ def build_graph(
     def bound(node: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
         return partial(node, options=options)
 
+    # Behind `partial` LangGraph does not see the annotations that say where a node goes: hence `destinations`.
     graph.add_node("route", bound(route))
     graph.add_node("fan_out", bound(fan_out), destinations=("panelist",))
     graph.add_node("panelist", bound(panelist), input_schema=SeatTask)

@@ -1,4 +1,4 @@
-"""What a run will cost, before anything is spent: expected by stated assumptions, at worst by the budget's own bounds.
+"""`estimate`: the cost of a run in advance, expected by stated assumptions, at worst by the budget's own bounds.
 
 The worst case drives a `budget.Ledger` without a limit through every call that may be charged: all tool turns, the
 judge's second try, the call over evidence, all fallbacks. Under a limit it is what the limit leaves to the stage.
@@ -171,8 +171,8 @@ def _searches(sizes: _Sizes, config: FusionConfig, odds: ExpectedCalls) -> Itera
 
 def _judge(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow:
     panelist = config.judge_or_default
-    asked = sizes.judge + _answers_bytes(config) * (2 if config.follow_up else 1)
-    corrected = asked + _answer_bytes(panelist) + sizes.judge  # what it said, and what was wrong with it
+    prompt_bytes = sizes.judge + _answers_bytes(config) * (2 if config.follow_up else 1)
+    corrected = prompt_bytes + _answer_bytes(panelist) + sizes.judge  # what it said, and what was wrong with it
     prompt = sizes.judge // BYTES_A_TOKEN + len(config.panel) * ANSWER_TOKENS
     return EstimateRow(
         stage="judge",
@@ -181,7 +181,7 @@ def _judge(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow
         expected=_priced_amount(panelist.model_name, prompt, _at_most(ANALYSIS_TOKENS, panelist.max_tokens)).scaled(
             often.expected
         ),
-        worst=_reserved_amount("judge", panelist, [asked, corrected])
+        worst=_reserved_amount("judge", panelist, [prompt_bytes, corrected])
         .scaled(often.maximum)
         .capped(config.limits, strategy_named(config.strategy).shares["judge"]),
     )
@@ -190,10 +190,10 @@ def _judge(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow
 def _synthesizer(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow:
     panelist, judge = config.synthesizer_or_default, config.judge_or_default
     answers = _answers_bytes(config) * (2 if config.follow_up else 1)
-    asked = sizes.synthesizer + answers + WORST_GROWTH * _answer_bytes(judge)
-    worst = [_reserved_amount("synthesizer", panelist, [asked])]
+    prompt_bytes = sizes.synthesizer + answers + WORST_GROWTH * _answer_bytes(judge)
+    worst = [_reserved_amount("synthesizer", panelist, [prompt_bytes])]
     if judge.model_name not in _models(panelist):  # it writes where nobody else does
-        worst.append(_reserved_amount("synthesizer", judge.model_copy(update={"fallbacks": ()}), [asked]))
+        worst.append(_reserved_amount("synthesizer", judge.model_copy(update={"fallbacks": ()}), [prompt_bytes]))
     prompt = sizes.synthesizer // BYTES_A_TOKEN + len(config.panel) * ANSWER_TOKENS + ANALYSIS_TOKENS
     return EstimateRow(
         stage="synthesizer",
@@ -230,9 +230,9 @@ def _reserved_amount(stage: StageName, panelist: Panelist, prompts: Sequence[int
     )
 
 
-def _priced_amount(model: str, asked: int, answered: int) -> Amount:
-    usd = cost_of(model, input_tokens=asked, output_tokens=answered)[0]
-    return Amount(input_tokens=asked, output_tokens=answered, usd=usd)
+def _priced_amount(model: str, input_tokens: int, output_tokens: int) -> Amount:
+    usd = cost_of(model, input_tokens=input_tokens, output_tokens=output_tokens)[0]
+    return Amount(input_tokens=input_tokens, output_tokens=output_tokens, usd=usd)
 
 
 def _models(panelist: Panelist) -> tuple[str, ...]:
@@ -261,9 +261,9 @@ def _ratio(whole: float | None, alone: float | None) -> float | None:
     return None if whole is None or not alone else whole / alone
 
 
-def _refusal_reason(config: FusionConfig, roles: Sequence[tuple[str, Panelist]], asked: str) -> str | None:
+def _refusal_reason(config: FusionConfig, roles: Sequence[tuple[str, Panelist]], question: str) -> str | None:
     try:
-        check_limits(config, roles, asked, parts=strategy_named(config.strategy).limit_parts(config))
+        check_limits(config, roles, question, parts=strategy_named(config.strategy).limit_parts(config))
     except (BudgetExceeded, ConfigError) as error:
         return str(error)
     return None

@@ -44,6 +44,7 @@ def wave_seconds(config: FusionConfig, worked: float, later_waves: int) -> float
         later_waves: How many waves may come after it, for which a part is left.
     """
     left = config.limits.seconds * strategy_named(config.strategy).shares["panelist"] - worked
+    # A later wave is the exception: the one at hand must not starve for it.
     part = left if later_waves <= 0 else left * _FIRST_PART
     return part if config.limits.seat_seconds is None else min(part, config.limits.seat_seconds)
 
@@ -67,6 +68,7 @@ def elapsed_work(records: Sequence[SeatRecord], judgement: StageRecord | None = 
 def spent_so_far(records: Sequence[SeatRecord], judgement: StageRecord | None = None) -> Spent:
     """Return the dollars and tokens that a run's stages spent, or may have spent."""
     earlier = [*(record["spent"] for record in records), *([judgement["spent"]] if judgement else [])]
+    # The state holds both as numbers of one list, so that tokens may come back from JSON as floats.
     return sum((Spent(usd, int(tokens)) for usd, tokens in earlier), Spent())
 
 
@@ -110,6 +112,7 @@ class QuorumGate:
         if self._quorum is None or len(self._answered) < self._quorum or self._closes_at is not None:
             return
         self._closes_at = asyncio.get_running_loop().time() + self._grace
+        # Seats that enter from now on find the time in `admit`; those at work have theirs moved.
         for scope in self._inside:
             scope.reschedule(self._closes_at)
 
@@ -129,6 +132,7 @@ class QuorumGate:
                 finally:
                     self._inside.discard(scope)
         except TimeoutError:
+            # The work may have run into a time limit of its own, which is not the gate's.
             if scope.expired():
                 raise LateSeatError from None
             raise

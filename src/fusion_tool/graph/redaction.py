@@ -178,6 +178,7 @@ def redact_callbacks(callbacks: Callbacks) -> CallbackManager:
     Handlers of a caller's own stream stay as they are, and so do those of context variables, such as `collect_runs()`:
     who opens one around a run reads it himself.
     """
+    # Configured here, so that the tracers of the environment are among the handlers that are replaced.
     manager = CallbackManager.configure(inheritable_callbacks=callbacks)
     readers = _caller_trace()
     for handlers in (manager.handlers, manager.inheritable_handlers):
@@ -201,6 +202,7 @@ def _mute(handler: BaseCallbackHandler) -> BaseCallbackHandler:
         return handler
     cls: Any = type(handler)
     muted: BaseCallbackHandler = object.__new__(_mute_class(cls))
+    # Tracers keep their runs in attributes, some of them in slots: the copy shares them all.
     slots = {slot for base in cls.__mro__ for slot in base.__dict__.get("__slots__", ())}
     for slot in slots - {"__weakref__"} | {"__dict__"}:
         if hasattr(handler, slot):
@@ -229,6 +231,7 @@ def _redacting_hook(event: str, hook: Callable[..., Any]) -> Callable[..., Any]:
     def redacted(self: Any, *arguments: Any, **named: Any) -> Any:
         if cleaners is None:
             return None
+        # An argument that a later LangChain adds has no cleaner, and is dropped.
         kept = [clean(value) for clean, value in zip(cleaners, arguments, strict=False)]
         return hook(self, *kept, **{key: redact_argument(key, value) for key, value in named.items()})
 

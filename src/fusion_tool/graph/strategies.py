@@ -184,6 +184,7 @@ class _Escalation(Strategy):
         if comparison is None or not comparison.closed:
             return EarlyDecision(None)
         largest = comparison.groups[0] if comparison.groups else ()
+        # Of those that agree the latest, which in a chain is the dearest model's.
         chosen = max(largest) if len(largest) > 1 else self._deciding_answer(records) if is_last else None
         if chosen is None:
             return EarlyDecision(None, is_closed=True)

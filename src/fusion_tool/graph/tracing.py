@@ -56,9 +56,10 @@ class RedactedGraph(CompiledStateGraph[Any, Any, Any, Any]):
     async def _stream_redacted(self, inputs: Any, config: RunnableConfig | None, **options: Any) -> AsyncIterator[Any]:
         """Stream with no other handlers than the content-free ones, wherever LangGraph looks for some."""
         callbacks = merge_configs(var_child_runnable_config.get(), self.config, config).get("callbacks")
-        twin, given = copy(self), RunnableConfig(**{**(config or {}), "callbacks": redact_callbacks(callbacks)})
+        # A copy, since runs with other handlers may stream from this graph at the same time.
+        twin, redacted = copy(self), RunnableConfig(**{**(config or {}), "callbacks": redact_callbacks(callbacks)})
         twin.config = _without_callbacks(self.config)
-        stream = super(RedactedGraph, twin).astream(inputs, given, **options)
+        stream = super(RedactedGraph, twin).astream(inputs, redacted, **options)
         async with aclosing(stream):  # type: ignore[type-var] # likewise
             with _no_callbacks_around():  # it looks around once, when it begins
                 part = await anext(stream, _END)
@@ -71,9 +72,9 @@ class RedactedGraph(CompiledStateGraph[Any, Any, Any, Any]):
         if isinstance(context, dict):  # as Agent Server has it
             return bool(context.get("trace_content", True))
         runtime = ensure_config(config).get("configurable", {}).get(_RUNTIME)
-        for given in (context, getattr(runtime, "context", None), self.default):
-            if isinstance(given, FusionConfig):
-                return not await _is_confidential(given, inputs)
+        for candidate in (context, getattr(runtime, "context", None), self.default):
+            if isinstance(candidate, FusionConfig):
+                return not await _is_confidential(candidate, inputs)
         if isinstance(inputs, dict) or not self.checkpointer:
             return True
         run = (await self.aget_state(ensure_config(config))).values.get("run") or {}
