@@ -44,7 +44,7 @@ class Numbering:
     _last: str = "\n"
 
     def write(self, token: Token) -> str:
-        """What `token` adds to the output; blanks wait until it is known that no dropped citation follows."""
+        """Return what `token` adds to the output; blanks wait until it is known that no dropped citation follows."""
         if token.kind == "space":
             self._space(token.raw)
             return ""
@@ -58,7 +58,7 @@ class Numbering:
         return self._put(_unbracket(token.raw) if token.kind == "number" and self.known_ids else token.raw)
 
     def close(self) -> str:
-        """The blanks that were held back at the end of the text."""
+        """Return the blanks that were held back at the end of the text."""
         return "" if self._removed else self._gap
 
     def _space(self, blanks: str) -> None:
@@ -107,7 +107,7 @@ def number_citations(text: str, sources: Mapping[str, object]) -> NumberedText:
 
 
 def cited_ids(text: str) -> list[str]:
-    """The ids cited in `text`, known or not, in order of first appearance, without repeats."""
+    """Return the ids cited in `text`, known or not, in order of first appearance, without repeats."""
     return list(dict.fromkeys(found for token in tokens(text) for found in token.ids))
 
 
@@ -137,11 +137,11 @@ class CitationStream:
         return self._numbering.dropped
 
     def feed(self, delta: str) -> str:
-        """What `delta` lets out; may be empty."""
+        """Return what `delta` lets out; may be empty."""
         return self._write(self._scanner.feed(delta))
 
     def close(self) -> str:
-        """The rest. Nothing may be fed afterwards."""
+        """Return the rest. Nothing may be fed afterwards."""
         return self._write(self._scanner.close()) + self._numbering.close()
 
     def _write(self, tokens: Iterable[Token]) -> str:
@@ -149,7 +149,7 @@ class CitationStream:
 
 
 def number_citations_in_json(text: str, sources: Mapping[str, object]) -> NumberedText:
-    """As `number_citations`, in each string of the JSON that `text` is; a list of ids, `["1a2b3c4d"]`, is no citation.
+    """Number the citations in each string of a JSON text; a list of ids, `["1a2b3c4d"]`, is no citation.
 
     Args:
         text: JSON; text that is none is renumbered as Markdown.

@@ -88,7 +88,7 @@ _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 
 
 def find_dates(text: str) -> list[Date]:
-    """The dates of `text` in order of their place; overlapping readings keep the fullest."""
+    """Return the dates of `text` in order of their place; overlapping readings keep the fullest."""
     taken: list[Date] = []
     for form in _FORMS if _DIGIT.search(text) else _FORMS[-2:-1]:
         for match in form.finditer(text):
@@ -98,7 +98,7 @@ def find_dates(text: str) -> list[Date]:
 
 
 def blank_spans(text: str, spans: Iterable[Span]) -> str:
-    """`text` with what was found overwritten by blanks, so that it is not read as something else, too."""
+    """Return `text` with what was found overwritten by blanks, so that it is not read as something else, too."""
     for part in spans:
         text = text[: part.start] + " " * (part.end - part.start) + text[part.end :]
     return text
@@ -123,7 +123,7 @@ def _parse_date(match: re.Match[str]) -> Date:
 
 
 def conflicts(claim: Date, source: Date) -> bool:
-    """Whether the two cannot be the same date."""
+    """Return whether the two cannot be the same date."""
     if claim.year and source.year:
         if claim.decade or source.decade:
             if claim.year // 10 != source.year // 10:
@@ -135,7 +135,7 @@ def conflicts(claim: Date, source: Date) -> bool:
 
 
 def is_borne_out(claim: Date, source: Date) -> bool:
-    """Whether `source` gives everything that `claim` states; the year may stand elsewhere in the text."""
+    """Return whether `source` gives everything that `claim` states; the year may stand elsewhere in the text."""
     if conflicts(claim, source) or (claim.year and not source.year and not claim.month):
         return False
     parts = ((claim.month, source.month), (claim.day, source.day), (claim.quarter, _quarter(source)))

@@ -96,7 +96,7 @@ class Scanner:
         self._final = False
 
     def feed(self, piece: str) -> Iterator[Token]:
-        """The tokens that `piece` makes certain."""
+        """Return the tokens that `piece` makes certain."""
         self._held += piece
         position = 0
         try:
@@ -111,7 +111,7 @@ class Scanner:
         self._held = self._held[position:]
 
     def close(self) -> Iterator[Token]:
-        """The tokens that were held back; nothing may be fed afterwards."""
+        """Return the tokens that were held back; nothing may be fed afterwards."""
         self._final = True
         return self.feed("")
 
@@ -184,7 +184,7 @@ class Scanner:
 
 
 def tokens(text: str, known_ids: frozenset[str] = frozenset()) -> Iterator[Token]:
-    """All tokens of `text`, in order."""
+    """Return all tokens of `text`, in order."""
     scanner = Scanner(known_ids)
     yield from scanner.feed(text)
     yield from scanner.close()

@@ -24,7 +24,7 @@ _MARKER = re.compile(r"[ \t]*(?:#{1,6}[ \t]|[-*+•][ \t]|\d{1,3}[.)][ \t]|\||>)
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """The sentences of `text` as (start, end) offsets in characters, in order.
+    """Return the sentences of `text` as (start, end) offsets in characters, in order.
 
     A list item, a heading and a table's row each end their sentence; the soft line breaks of a paragraph do
     not. What stands in brackets directly behind a full stop belongs to the sentence before it. Abbreviations,
@@ -148,7 +148,7 @@ def index_source(source: str) -> SourceIndex:
 
 
 def nearest_passages(claim: Statement, source: SourceIndex) -> tuple[frozenset[str], list[Statement]]:
-    """Where `source` speaks of the claim's matter.
+    """Return where `source` speaks of the claim's matter.
 
     Returns:
         The claim's concepts that stand anywhere in the source; and single sentences and pairs of neighbours,

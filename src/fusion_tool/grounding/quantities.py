@@ -20,24 +20,24 @@ _BY_STOP = re.compile(r"\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?")
 
 @cache
 def load_tables() -> dict[str, Any]:
-    """The tables of `quantities.toml`: words, magnitudes, bounds and units."""
+    """Return the tables of `quantities.toml`: words, magnitudes, bounds and units."""
     return tomllib.loads(resources.files(__package__).joinpath("quantities.toml").read_text("utf-8"))
 
 
 @cache
 def number_word_pattern() -> str:
-    """The pattern of a number word up to ninety-nine, or of the "a" in "a million"."""
+    """Return the pattern of a number word up to ninety-nine, or of the "a" in "a million"."""
     ones, magnitudes = alternation(load_tables()["words"]), alternation(load_tables()["magnitudes"])
     return rf"(?:\b(?:{ones})(?:[- ](?:{ones}))?\b|\ba\b(?=[ -](?:{magnitudes})\b))"
 
 
 def alternation(words: Any) -> str:
-    """A pattern of any of `words`, longest first."""
+    """Return a pattern of any of `words`, longest first."""
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
 def read_number(text: str) -> tuple[float, float] | None:
-    """The value of a number without magnitude and what its last digit is worth; `None` for "a"."""
+    """Return the value of a number without magnitude and what its last digit is worth; `None` for "a"."""
     words = load_tables()["words"]
     parts = re.split(r"[- ]", text.lower())
     if parts[0] in words:
@@ -116,7 +116,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def find_quantities(text: str) -> list[Quantity]:
-    """The quantities of `text`, in order; dates must have been blanked out before (see `dates`)."""
+    """Return the quantities of `text`, in order; dates must have been blanked out before (see `dates`)."""
     before, number = _patterns()
     spelled_out = load_tables()["words"].keys() | {"a"}
     found: list[Quantity] = []

@@ -46,7 +46,7 @@ class Source(BaseModel):
 
 
 def canonical_url(url: str) -> str:
-    """The form of `url` under which two spellings of one address are the same source.
+    """Return the form of `url` under which two spellings of one address are the same source.
 
     Scheme and host in lower case, default port, fragment, tracking parameters and a trailing slash
     dropped; parameters keep their order.
@@ -69,12 +69,12 @@ def canonical_url(url: str) -> str:
 
 
 def source_id(url: str) -> str:
-    """The id of the source at `url`: the first 8 hex digits of the SHA-256 of its canonical form."""
+    """Return the id of the source at `url`: the first 8 hex digits of the SHA-256 of its canonical form."""
     return hashlib.sha256(canonical_url(url).encode(errors="surrogatepass")).hexdigest()[:_ID_LENGTH]
 
 
 def make_source(url: str, *, title: str, kind: Kind, text: str) -> RetrievedSource:
-    """A `RetrievedSource` with its id worked out."""
+    """Return a `RetrievedSource` with its id worked out."""
     return RetrievedSource(id=source_id(url), url=url, title=title, kind=kind, text=text)
 
 
@@ -82,7 +82,7 @@ _RANK: dict[Kind, int] = {"page": 3, "document": 2, "command": 1, "result": 0}
 
 
 def merge_sources(sources: Iterable[RetrievedSource]) -> dict[str, RetrievedSource]:
-    """Sources by id, in order of first retrieval.
+    """Return sources by id, in order of first retrieval.
 
     What was found under one id more than once keeps its best kind (a page that was read beats its snippet)
     and every text that was seen, since a citation may rest on any of them.

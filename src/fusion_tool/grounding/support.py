@@ -30,7 +30,7 @@ _REACH = 1.25
 
 
 def quantities_agree(claim: Quantity, source: Quantity) -> bool:
-    """Whether `source` bears out `claim`: same dimension, and the values agree as precisely as written."""
+    """Return whether `source` bears out `claim`: same dimension, and the values agree as precisely as written."""
     if claim.dimension != source.dimension or {claim.bound, source.bound} == {"above", "below"}:
         return False
     if claim.bound == "above":

@@ -35,7 +35,7 @@ class Lexicon:
 
 @cache
 def lexicon() -> Lexicon:
-    """The packaged lexicon."""
+    """Return the packaged lexicon."""
     data = tomllib.loads(resources.files(__package__).joinpath("lexicon.toml").read_text("utf-8"))
     concepts: dict[str, str] = {}
     for row in data["same"]:
@@ -66,20 +66,20 @@ def _stemmer() -> Any:
 
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
-    """The stem of a lower-case English word (Snowball's English algorithm); other scripts stay as they are."""
+    """Return the stem of a lower-case English word (Snowball's English algorithm); other scripts stay as they are."""
     return str(_stemmer().stemWord(word)) if word.isascii() else word
 
 
 @lru_cache(maxsize=20_000)
 def concept(word: str) -> str:
-    """What `word` (lower case) is compared by: its row of synonyms, else its stem."""
+    """Return what `word` (lower case) is compared by: its row of synonyms, else its stem."""
     known = lexicon().concepts
     return known.get(word) or known.get(stem(word)) or stem(word)
 
 
 @lru_cache(maxsize=2_000)
 def words_of_concept(key: str) -> tuple[str, ...]:
-    """The listed words of a concept."""
+    """Return the listed words of a concept."""
     return tuple(word for word, other in lexicon().concepts.items() if other == key)
 
 
@@ -108,7 +108,7 @@ _NAME = re.compile(
 
 
 def normalize_text(text: str) -> str:
-    """`text` with one form for each quote, hyphen and ligature, and without markdown's emphasis and links."""
+    """Return `text` with one form for each quote, hyphen and ligature, and without markdown's emphasis and links."""
     if not text.isascii():
         text = unicodedata.normalize("NFC", text).translate(_PLAIN)
     if "](" in text:
@@ -117,13 +117,13 @@ def normalize_text(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of `text` in lower case, possessives stripped, compounds with a hyphen in two."""
+    """Return the words of `text` in lower case, possessives stripped, compounds with a hyphen in two."""
     found = _WORD.findall(text.lower().replace("-", " "))
     return [word.removesuffix("'s") for word in found] if "'" in text else found
 
 
 def content_words(text: str) -> dict[str, str]:
-    """The concepts of the content words of `text`, each with one word that stands for it, in order."""
+    """Return the concepts of the content words of `text`, each with one word that stands for it, in order."""
     empty = lexicon().stop
     return {
         concept(word): word
@@ -133,13 +133,13 @@ def content_words(text: str) -> dict[str, str]:
 
 
 def quotations(text: str) -> list[str]:
-    """The quoted spans of at least two words, without their quotes."""
+    """Return the quoted spans of at least two words, without their quotes."""
     found = [quote or other for quote, other in _QUOTE.findall(text)]
     return [quote for quote in found if len(quote.split()) > 1]
 
 
 def is_quoted_in(quote: str, source: str) -> bool:
-    """Whether every part of `quote` stands in `source` in order; case, punctuation and gaps `...` aside."""
+    """Return whether every part of `quote` stands in `source` in order; case, punctuation and gaps `...` aside."""
     haystack, at = " ".join(words(source)), 0
     for part in re.split(r"\s*(?:\.\.\.|…|\[[^\]]*\])\s*", quote):
         needle = " ".join(words(part))
@@ -151,7 +151,7 @@ def is_quoted_in(quote: str, source: str) -> bool:
 
 
 def names(text: str) -> list[str]:
-    """The capitalised names of `text`; a capital that only opens the sentence makes no name."""
+    """Return the capitalised names of `text`; a capital that only opens the sentence makes no name."""
     found = []
     for match in _NAME.finditer(text):
         name = match[0]
@@ -174,7 +174,7 @@ def _opens(text: str, at: int) -> bool:
 
 
 def is_named_in(name: str, source: str, source_words: frozenset[str]) -> bool:
-    """Whether `source` speaks of `name`: all its words, its surname alone, or its initials."""
+    """Return whether `source` speaks of `name`: all its words, its surname alone, or its initials."""
     parts = [part for part in words(name) if part not in lexicon().stop]
     if not parts or all(part in source_words for part in parts):
         return True
@@ -193,7 +193,7 @@ def is_named_in(name: str, source: str, source_words: frozenset[str]) -> bool:
 
 
 def negated_concepts(text: str) -> tuple[set[str], set[str]]:
-    """Concepts in reach of a negation, and concepts out of its reach."""
+    """Return concepts in reach of a negation, and concepts out of its reach."""
     inside: set[str] = set()
     outside: set[str] = set()
     listed = lexicon()
@@ -211,5 +211,5 @@ def negated_concepts(text: str) -> tuple[set[str], set[str]]:
 
 
 def is_hedged(text: str) -> bool:
-    """Whether `text` takes back its certainty."""
+    """Return whether `text` takes back its certainty."""
     return lexicon().hedges.search(text) is not None

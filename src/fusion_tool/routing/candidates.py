@@ -1,4 +1,4 @@
-"""The models that may answer, with quality and price, and why others are out."""
+"""Candidates: every known model with its quality and price, and why it is out where it is."""
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -24,41 +24,41 @@ _STEP = 1000
 """Bytes by which questions are counted: the price list is slow, and steps let its answers be kept."""
 
 
-def seat_usd(model: str, config: FusionConfig, question_tokens: int) -> float | None:
-    """US dollars of one seat that makes all its tool calls, one a turn; `None` where the price is unknown.
+def seat_usd(model: str, config: FusionConfig, question_bytes: int) -> float | None:
+    """Return US dollars of one seat that makes all its tool calls, one a turn; `None` where the price is unknown.
 
     Args:
         model: `"provider:model"`.
-        config: Its tools and how often they may be called.
-        question_tokens: Bytes of the question and its context.
+        config: Says which tools a seat has, and how often it may call them.
+        question_bytes: Bytes of the question and its context.
     """
     turns = _turns(config)
-    prompt, growth = _prompt(question_tokens), RESULT_TOKENS + TURN_TOKENS
+    prompt, growth = _prompt(question_bytes), RESULT_TOKENS + TURN_TOKENS
     read = sum(prompt + turn * growth for turn in range(turns + 1))
     return _usd(model, read, _output_tokens(turns))
 
 
-def comparison_usd(judge: str, synthesizer: str, question_tokens: int, answers: int) -> float | None:
-    """US dollars of comparing `answers` answers and writing one; `None` where a price is unknown."""
-    prompt = _prompt(question_tokens) + answers * ANSWER_TOKENS
+def comparison_usd(judge: str, synthesizer: str, question_bytes: int, answers: int) -> float | None:
+    """Return US dollars of comparing `answers` answers and writing one; `None` where a price is unknown."""
+    prompt = _prompt(question_bytes) + answers * ANSWER_TOKENS
     judged = _usd(judge, prompt, ANALYSIS_TOKENS)
     return sum_known([judged, _usd(synthesizer, prompt + ANALYSIS_TOKENS, ANSWER_TOKENS)])
 
 
 def seat_seconds(tokens_per_second: float | None, config: FusionConfig) -> float | None:
-    """Seconds that one seat writes; `None` where its speed is unknown."""
+    """Return seconds that one seat writes; `None` where its speed is unknown."""
     return None if tokens_per_second is None else _output_tokens(_turns(config)) / tokens_per_second
 
 
 def sum_known(costs: Sequence[float | None]) -> float | None:
-    """The sum; unknown where one of them is."""
+    """Return the sum; unknown where one of them is."""
     known = [cost for cost in costs if cost is not None]
     return sum(known) if len(known) == len(costs) else None
 
 
-def _prompt(question_tokens: int) -> int:
+def _prompt(question_bytes: int) -> int:
     """Tokens of the first prompt."""
-    return _INSTRUCTIONS + math.ceil(question_tokens / _STEP) * _STEP // BYTES_A_TOKEN
+    return _INSTRUCTIONS + math.ceil(question_bytes / _STEP) * _STEP // BYTES_A_TOKEN
 
 
 @lru_cache(maxsize=4096)
@@ -76,7 +76,7 @@ def _output_tokens(turns: int) -> int:
 
 
 RejectionRule: TypeAlias = Callable[[str], str | None]
-"""Why a model, `"provider:model"`, may not be asked (denied, weights not open, no key, ...); `None` where it may."""
+"""Returns why a model, `"provider:model"`, may not be called (denied, no key, ...); `None` where it may."""
 
 _CROWDED = 0.5
 """The share of a context window that a question may fill; the rest is for tools and the answer."""
@@ -87,14 +87,14 @@ class Candidate:
     """One model, considered for one question.
 
     Args:
-        model: As it would be asked, `"provider:model"`.
+        model: The name under which it would be called, `"provider:model"`.
         family: Models of one family tend to err alike.
         score: Points of 100 in the question's domain, `None` where it has none.
         quality: Its score over the best allowed one's, 0 to 1; `None` where it cannot be told.
-        usd: What it is expected to cost as a single seat, `None` where unknown.
-        seconds: How long it is expected to write, `None` where unknown.
+        usd: Expected US dollars as a single seat, `None` where unknown.
+        seconds: Expected seconds of writing, `None` where unknown.
         rejection: What keeps it out of this plan; `None` where nothing does.
-        limit: The setting that does, where a limit of the configuration does.
+        limit: The setting that keeps it out, where that is a limit or `quality`.
     """
 
     model: str
@@ -108,7 +108,7 @@ class Candidate:
 
     @property
     def short_name(self) -> str:
-        """Without provider and vendor."""
+        """The model's name without provider and vendor."""
         return self.model.partition(":")[2].rsplit("/", 1)[-1]
 
 
@@ -136,7 +136,7 @@ class CandidateSet:
     @property
     def fit(self) -> list[Candidate]:
         """Those that meet quality and limits."""
-        return [one for one in self.eligible if one.rejection is None]
+        return [candidate for candidate in self.eligible if candidate.rejection is None]
 
 
 def find_candidates(  # noqa: PLR0913 - as for `choose`
@@ -147,32 +147,32 @@ def find_candidates(  # noqa: PLR0913 - as for `choose`
     rejection_of: RejectionRule,
     unavailable: Collection[str],
     today: date,
-    question_tokens: int,
+    question_bytes: int,
 ) -> CandidateSet:
-    """Every known model, weighed for a question.
+    """Rate every known model for a question.
 
     Args:
-        domain: The question's.
-        config: `quality` and the limits.
+        domain: The domain of the question.
+        config: Its `quality` and limits are applied.
         profiles: What is known of models.
-        rejection_of: Why one may not be asked.
+        rejection_of: Returns why a model may not be called; `None` where it may.
         unavailable: Models, `"provider:model"` or `Profile.id`, that do not answer at present.
         today: The day of the run.
-        question_tokens: Bytes of the question and its context.
+        question_bytes: Bytes of the question and its context.
     """
     names: dict[str, str] = {}
     out: list[Candidate] = []
     for profile in profiles.values():
         name, why = _reachable(profile, rejection_of, unavailable)
-        why = why or _unfit(profile, today, question_tokens)
+        why = why or _unfit(profile, today, question_bytes)
         if why is None:
             names[profile.id] = name
         else:
             out.append(Candidate(name, profile.family, rejection=why))
     worth = relative_quality(domain, [profiles[name] for name in names])
-    weighed = [_weigh(profiles[key], name, worth, config, question_tokens) for key, name in names.items()]
+    weighed = [_weigh(profiles[key], name, worth, config, question_bytes) for key, name in names.items()]
     enough = _enough(weighed, config.quality)
-    limited = [_apply_limits(one, config, enough) for one in weighed]
+    limited = [_apply_limits(candidate, config, enough) for candidate in weighed]
     return CandidateSet(tuple(sorted([*limited, *out], key=_order)), worth.basis, enough)
 
 
@@ -187,27 +187,27 @@ def _reachable(profile: Profile, refusal: RejectionRule, unavailable: Collection
     return profile.names[0], whys[0]
 
 
-def _unfit(profile: Profile, today: date, question_tokens: int) -> str | None:
+def _unfit(profile: Profile, today: date, question_bytes: int) -> str | None:
     if profile.is_retired(today):
         return f"withdrawn since {profile.retires_on}"
-    if profile.context is not None and question_tokens // BYTES_A_TOKEN > profile.context * _CROWDED:
+    if profile.context is not None and question_bytes // BYTES_A_TOKEN > profile.context * _CROWDED:
         return f"the question fills too much of its {profile.context:,} tokens"
     return None
 
 
-def _weigh(profile: Profile, name: str, worth: Quality, config: FusionConfig, question_tokens: int) -> Candidate:
+def _weigh(profile: Profile, name: str, worth: Quality, config: FusionConfig, question_bytes: int) -> Candidate:
     quality = worth.shares.get(profile.id)
     if quality is None:
         return Candidate(name, profile.family, rejection="no score")
     seconds = seat_seconds(profile.tokens_per_second, config)
     return Candidate(
-        name, profile.family, worth.scores.get(profile.id), quality, seat_usd(name, config, question_tokens), seconds
+        name, profile.family, worth.scores.get(profile.id), quality, seat_usd(name, config, question_bytes), seconds
     )
 
 
 def _enough(weighed: Iterable[Candidate], wanted: float) -> float:
     """The best allowed model has all of the quality, but no known price perhaps, or leads in no domain that counts."""
-    known = [one.quality for one in weighed if one.quality is not None and one.usd is not None]
+    known = [candidate.quality for candidate in weighed if candidate.quality is not None and candidate.usd is not None]
     return min(wanted, max(known, default=wanted))
 
 
@@ -239,27 +239,28 @@ def _order(candidate: Candidate) -> tuple[bool, float, float]:
 
 
 def configured(config: FusionConfig) -> Mapping[str, Panelist]:
-    """The named models: a role's with its settings, the panel's before others; then the roles' fallbacks.
+    """Return the named models: a role's with its settings, the panel's before others; then the roles' fallbacks.
 
     A model that was given as an object has no name that would lead to it, and is none of them.
     """
     roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
     behind = (with_model(role, model) for role in roles for model in role.fallbacks)
-    return {one.model: one for one in reversed((*roles, *behind)) if isinstance(one.model, str)}
+    # Reversed, so that the first of several with one name wins.
+    return {role.model: role for role in reversed((*roles, *behind)) if isinstance(role.model, str)}
 
 
 def has_own_endpoint(panelist: Panelist) -> bool:
-    """Whether the model is asked elsewhere, or with another key, than its bare name says."""
+    """Return whether the model is asked elsewhere, or with another key, than its bare name says."""
     return panelist.base_url is not None or panelist.api_key_env is not None
 
 
 def rejection_rule(
     config: FusionConfig, *, profiles: Mapping[str, Profile], keyed: Collection[str] | None
 ) -> RejectionRule:
-    """What `choose` asks of every model: `None`, or why it is out.
+    """Return the rule that says why a model may not be called.
 
     Args:
-        config: `candidates`, `privacy`, `deny` and `require_open_weights`.
+        config: Its `candidates`, `privacy`, `deny` and `require_open_weights` are applied.
         profiles: What is known of models.
         keyed: Providers whose key is set; `None` plans as if all were.
     """

@@ -27,22 +27,22 @@ _FEW = 3
 
 
 def domain_label(domain: Domain) -> str:
-    """The domain in plain words."""
+    """Return the domain in plain words."""
     return domain.replace("_", " ")
 
 
 def explain_choice(  # noqa: PLR0913 - the parts of a sentence
     strategy: str, seats: Sequence[Candidate], signals: Signals, *, basis: str, quality: float, usd: float | None
 ) -> str:
-    """Domain and evidence, the chosen models, what their quality rests on, and the price.
+    """Explain a choice: domain and evidence, the chosen models, the basis of their quality, and the price.
 
     Args:
         strategy: `solo`, `cascade` or `panel`.
         seats: The chosen models; a cascade's last is the strong one.
-        signals: What was told of the question.
+        signals: The signals of the question.
         basis: The benchmark, or what stands in for it.
-        quality: The share of the best score that was asked for.
-        usd: What the run is expected to cost with every seat asked.
+        quality: The share of the best score that the configuration asks for.
+        usd: Expected US dollars of the run if every seat is called.
     """
     lead = seats[-1] if strategy == "cascade" else seats[0]
     names = ", ".join(seat.short_name for seat in seats)
@@ -68,7 +68,7 @@ def _question(signals: Signals) -> str:
 
 
 def no_candidate_error(field: CandidateSet, config: FusionConfig, domain: str) -> ConfigError:
-    """The error where no candidate meets the limits; its `field` is the limit that binds.
+    """Return the error where no candidate meets the limits; its `field` is the limit that binds.
 
     Quality alone never binds, as the best there is is good enough: what keeps the good enough ones out does.
     """
@@ -86,14 +86,14 @@ def no_candidate_error(field: CandidateSet, config: FusionConfig, domain: str) -
 
 
 def short_of(field: CandidateSet, config: FusionConfig) -> str:
-    """What is given up where no candidate has the asked quality; nothing where one has."""
+    """Return what is given up where no candidate has the asked quality; nothing where one has."""
     if field.enough >= config.quality:
         return ""
     return f"No candidate has quality {config.quality:g} here, the best one has {field.enough:.3f}. "
 
 
 def nearest_plan(field: CandidateSet, config: FusionConfig) -> tuple[Sequence[Candidate], str]:
-    """What comes nearest, and what is given up for it: quality, or else a limit."""
+    """Return what comes nearest, and what is given up for it: quality, or else a limit."""
     if inside := _inside(field, config):
         best = max(inside, key=lambda candidate: candidate.quality or 0)
         return [best], f"Nearest plan: quality {best.quality:.3f} instead of {config.quality:g}. "
@@ -106,9 +106,9 @@ def _inside(field: CandidateSet, config: FusionConfig) -> list[Candidate]:
     """Candidates within all limits but quality."""
     usd, seconds = config.limits.usd, config.limits.seat_seconds or config.limits.seconds
     return [
-        one
-        for one in field.eligible
-        if (usd is None or (one.usd or 0) <= usd) and (one.seconds is None or one.seconds <= seconds)
+        candidate
+        for candidate in field.eligible
+        if (usd is None or (candidate.usd or 0) <= usd) and (candidate.seconds is None or candidate.seconds <= seconds)
     ]
 
 
@@ -128,13 +128,13 @@ class Choice:
 
     Args:
         strategy: How the seats work.
-        panel: Who they are; a cascade's first two are its scouts.
-        judge: Who compares, `None` for the configured one.
-        synthesizer: Who writes, `None` for the configured one.
+        panel: The seats; a cascade's first two are its scouts.
+        judge: The judge, `None` for the configured one.
+        synthesizer: The synthesizer, `None` for the configured one.
         reason: Why, in a sentence or two.
-        signals: What was told of the question.
+        signals: The signals of the question.
         candidates: The models that were considered, the fit ones first by price.
-        usd: What the run is expected to cost with every seat asked, `None` where unknown.
+        usd: Expected US dollars of the run if every seat is called, `None` where unknown.
     """
 
     strategy: PlannedStrategy
@@ -159,25 +159,25 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
     unavailable: Collection[str] = frozenset(),
     nearest: bool = False,
 ) -> Choice:
-    """Strategy and models for a question. Nothing is asked of anybody.
+    """Choose strategy and models for a question, without calling any.
 
     Args:
-        question: What is asked.
+        question: The question.
         context: What is already known.
         config: `quality`, the limits, and the panel for questions that the router is not sure of; its models are those
             that may be asked.
         profiles: What is known of models, as `load_profiles` gives it.
         today: The day of the run; a withdrawn model is not chosen.
-        signals: What is known of the question; by default what `classify` tells.
-        rejection_of: Why a model may not be asked, `None` where it may.
+        signals: The signals of the question; by default those of `classify`.
+        rejection_of: Returns why a model may not be called, `None` where it may.
         unavailable: Models that do not answer at present.
-        nearest: Where nothing meets the limits, the plan that comes nearest instead of an error.
+        nearest: Whether to return the plan that comes nearest, instead of raising, where none meets the limits.
 
     Raises:
         ConfigError: No model meets the limits; `field` names the one that binds.
     """
     signals = signals or classify(question, context)
-    asked = len((question + context).encode(errors="replace"))
+    question_bytes = len((question + context).encode(errors="replace"))
     field = find_candidates(
         signals.domain,
         config,
@@ -185,9 +185,9 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
         rejection_of=rejection_of,
         unavailable=unavailable,
         today=today,
-        question_tokens=asked,
+        question_bytes=question_bytes,
     )
-    choosing = _Chooser(config, signals, field, asked)
+    choosing = _Chooser(config, signals, field, question_bytes)
     if signals.confidence < SURE:
         return choosing.configured(f"not sure what kind of question this is ({signals.confidence:.2f})")
     if not field.eligible:
@@ -200,24 +200,24 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
 
 
 class _Chooser:
-    """One decision: what is given, and the shapes that it may take."""
+    """The work on one choice: its inputs, and the plans that it may become."""
 
-    def __init__(self, config: FusionConfig, signals: Signals, field: CandidateSet, question_tokens: int) -> None:
+    def __init__(self, config: FusionConfig, signals: Signals, field: CandidateSet, question_bytes: int) -> None:
         self._config = config
         self._named = configured(config)
         self._signals = signals
         self._field = field
-        self._asked = question_tokens
+        self._question_bytes = question_bytes
 
     def configured(self, why: str) -> Choice:
-        """The configured panel."""
+        """Plan with the configured panel."""
         panel = self._config.panel
         usd = self._usd([seat.model_name for seat in panel], None, None)
         because = f"{why}: all {len(panel)} configured seats"
         return Choice("panel", panel, None, None, because, self._signals, self._field.candidates, usd)
 
     def plan(self, fit: Sequence[Candidate], note: str) -> Choice:
-        """The first shape within the price, from the one that the question asks for down to a single seat."""
+        """Return the first plan within the price, from the one that the question asks for down to a single seat."""
         limit, best = self._config.limits.usd, self._comparers(fit)
         for strategy, seats in self._shapes(fit):
             judge, writer = (None, None) if strategy == "solo" else best
@@ -286,8 +286,8 @@ class _Chooser:
         """What the seats and the comparison of their answers are expected to cost."""
         config = self._config
         roles = judge or config.judge_or_default, writer or config.synthesizer_or_default
-        compared = comparison_usd(roles[0].model_name, roles[1].model_name, self._asked, len(names))
-        return sum_known([*(seat_usd(name, config, self._asked) for name in names), compared])
+        compared = comparison_usd(roles[0].model_name, roles[1].model_name, self._question_bytes, len(names))
+        return sum_known([*(seat_usd(name, config, self._question_bytes) for name in names), compared])
 
 
 def _first_of_each_family(models: Iterable[Candidate]) -> list[Candidate]:

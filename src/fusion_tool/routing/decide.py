@@ -1,4 +1,7 @@
-"""What of a configuration a run uses: what stays here, what may be asked, and what suits the question."""
+"""`decide`: the configuration that a run uses, by privacy, bans, keys, documents and the router's choice.
+
+The one part of `routing` with effects: it awaits the caller's classifier, and reads the environment, files and health.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,11 +26,11 @@ from fusion_tool.routing.profiles import load_profiles
 
 @dataclass(frozen=True)
 class Decision:
-    """What a run is to work with.
+    """The configuration of a run, and why it differs from the caller's.
 
     Args:
         config: The configuration; the very same object where nothing was decided.
-        choice: What the router chose, `None` where it was not asked.
+        choice: The router's choice, `None` where the strategy is not `auto`.
         notes: What else was changed, or is to be known, and why; a line each.
     """
 
@@ -46,16 +49,16 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
     keyed: frozenset[str] | None = None,
     nearest: bool = False,
 ) -> Decision:
-    """The configuration that a run with this question uses.
+    """Decide on the configuration that a run with this question uses.
 
     Args:
-        config: As the caller gave it.
-        question: What is asked.
+        config: The caller's configuration.
+        question: The question.
         context: What is already known.
         panel_tools: The caller's own tools.
-        classifier: Tells of a question, for `strategy = "auto"`; a private one is not shown to it.
-        keyed: Providers whose key is to be taken for set; by default those whose is.
-        nearest: Under `auto`, where no model meets the limits, what comes nearest instead of an error.
+        classifier: The caller's classifier, for `strategy = "auto"`; it is not shown a private question.
+        keyed: Providers to treat as having a key; by default those whose key is set.
+        nearest: Under `auto`, whether to plan with what comes nearest where no model meets the limits, instead of raising.
 
     Raises:
         ConfigError: No model is left that may be asked, or meets the limits; names the setting that binds.
@@ -66,15 +69,15 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
         local = private is not None or config.privacy == "local"
         signals = await classify_with(None if local else classifier, question, context)
     keyed = providers_with_key() if keyed is None else keyed
-    asked = _DecisionInput(question, context, private, signals, keyed, nearest)
+    inputs = _DecisionInput(question, context, private, signals, keyed, nearest)
     if config.strategy == "auto" or is_restricted(config, keyed):
         # In a thread: files are read, and the first time the price list is loaded, which takes half a second.
-        return await asyncio.to_thread(_settle, config, asked, panel_tools)
-    return _settle(config, asked, panel_tools)
+        return await asyncio.to_thread(_settle, config, inputs, panel_tools)
+    return _settle(config, inputs, panel_tools)
 
 
 class _DecisionInput(NamedTuple):
-    """The question, what makes it private, if anything, what is told of it, and what else a decision rests on."""
+    """The inputs of a decision; `private` is the pattern that makes the question private, if any."""
 
     question: str
     context: str
@@ -84,26 +87,26 @@ class _DecisionInput(NamedTuple):
     nearest: bool
 
 
-def _settle(config: FusionConfig, given: _DecisionInput, panel_tools: Sequence[Any]) -> Decision:
+def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[Any]) -> Decision:
     before, notes = config, list[str]()
 
     def keep(part: RestrictedConfig) -> FusionConfig:
         notes.extend(part.notes)
         return part.config
 
-    if given.private is not None:
+    if inputs.private is not None:
         config = config.model_copy(update={"privacy": "local"})
-        notes.append(f"the question holds what is private ({given.private})")
+        notes.append(f"the question holds what is private ({inputs.private})")
     if config.privacy == "local":
         config = keep(require_local(config, panel_tools))
-    if is_restricted(config, given.keyed):
-        config = keep(apply_bans(config, profiles=load_profiles(), keyed=given.keyed, today=_today()))
-    choice = _choose(config, given) if config.strategy == "auto" else None
+    if is_restricted(config, inputs.keyed):
+        config = keep(apply_bans(config, profiles=load_profiles(), keyed=inputs.keyed, today=_today()))
+    choice = _choose(config, inputs) if config.strategy == "auto" else None
     if choice is not None:
         config = _with(config, choice)
     config = keep(require_local_readers(config))
-    if told := document_receivers(config):
-        notes.append(f"documents go to {', '.join(told)}")
+    if receivers := document_receivers(config):
+        notes.append(f"documents go to {', '.join(receivers)}")
     if failing := sorted(_unavailable(config) & _names(config)):
         notes.append(f"asked last, since they keep failing: {', '.join(failing)}")
     return Decision(config if config != before else before, choice, tuple(notes))
@@ -122,18 +125,18 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _choose(config: FusionConfig, asked: _DecisionInput) -> Choice:
+def _choose(config: FusionConfig, inputs: _DecisionInput) -> Choice:
     profiles = load_profiles()
     return choose(
-        asked.question,
-        asked.context,
+        inputs.question,
+        inputs.context,
         config,
         profiles=profiles,
         today=_today(),
-        signals=asked.signals,
-        rejection_of=rejection_rule(config, profiles=profiles, keyed=asked.keyed),
+        signals=inputs.signals,
+        rejection_of=rejection_rule(config, profiles=profiles, keyed=inputs.keyed),
         unavailable=_unavailable(config),
-        nearest=asked.nearest,
+        nearest=inputs.nearest,
     )
 
 

@@ -1,4 +1,4 @@
-"""What is known of models: shipped as data, extended and corrected by the user's files, read once."""
+"""Profiles of models: shipped as data, extended and corrected by the user's files, read once."""
 
 import re
 import tomllib
@@ -29,8 +29,8 @@ class Score(ConfigModel):
     Args:
         score: Points of 100.
         benchmark: Only scores of the same benchmark are compared.
-        source: Who says so.
-        date: When.
+        source: Who published it.
+        date: When it was published.
         measured: It comes from an evaluation of one's own, and wins over what was published.
     """
 
@@ -75,7 +75,7 @@ class Profile(ConfigModel):
         return (served,) if self.direct is None else (served, self.direct)
 
     def is_retired(self, today: Date) -> bool:
-        """Whether its vendor no longer serves it on `today`."""
+        """Return whether its vendor no longer serves it on `today`."""
         return self.retires_on is not None and self.retires_on <= today
 
 
@@ -89,7 +89,7 @@ _SNAPSHOT = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
 
 
 def load_profiles(folder: Path | None = None) -> Mapping[str, Profile]:
-    """The shipped profiles, the user's over them, and over both what evaluations measured; by `Profile.id`.
+    """Load the shipped profiles, the user's over them, and over both what evaluations measured; by `Profile.id`.
 
     They are read again only when a file has changed.
 
@@ -104,12 +104,12 @@ def load_profiles(folder: Path | None = None) -> Mapping[str, Profile]:
 
 
 def profile_of(model: str, profiles: Mapping[str, Profile]) -> Profile | None:
-    """The profile of a model as a configuration names it, `None` where there is none.
+    """Return the profile of a model as a configuration names it, `None` where there is none.
 
     Args:
         model: `"openrouter:vendor/model"`, with or without a variant such as `:free`; an alias,
             `"openrouter:~vendor/model-latest"`; a vendor's own `"provider:model"`, pinned to a day or not; or a slug.
-        profiles: As `load_profiles` gives them.
+        profiles: As `load_profiles` returns them.
     """
     slug = model.removeprefix("openrouter:")
     plain = _VARIANT.sub("", slug) if "/" in slug else slug

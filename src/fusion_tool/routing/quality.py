@@ -1,4 +1,4 @@
-"""How good a model is in a domain: its score over the best one's, on one benchmark."""
+"""The relative quality of models in a domain: the score over the best one's, on one benchmark."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -28,7 +28,7 @@ class Quality(NamedTuple):
 
 
 def relative_quality(domain: Domain, profiles: Sequence[Profile]) -> Quality:
-    """The models' quality in a domain, compared among `profiles` alone: the allowed ones.
+    """Return the models' quality in a domain, compared among `profiles` alone: the allowed ones.
 
     Where none of them has a score in the domain, the mean of their shares in the domains with scores stands in.
     """

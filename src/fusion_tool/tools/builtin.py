@@ -38,7 +38,7 @@ async def web_search(
 async def search_sources(
     toolkit: Toolkit, query: str, pay: ChargeSearch = no_charge
 ) -> tuple[list[RetrievedSource], int]:
-    """Search the web for `query`; return the results as sources, and how many the exclusions dropped.
+    """Return search the web for `query`; return the results as sources, and how many the exclusions dropped.
 
     Args:
         toolkit: The run's toolkit.

@@ -33,7 +33,7 @@ class Polynomial:
 
     @classmethod
     def number(cls, value: Fraction | int) -> "Polynomial":
-        """The constant `value`.
+        """Return the constant `value`.
 
         Raises:
             TooHard: It has more than a thousand digits.
@@ -45,7 +45,7 @@ class Polynomial:
 
     @classmethod
     def symbol(cls, atom: Atom, exponent: int = 1) -> "Polynomial":
-        """An atom of which nothing is known but its name."""
+        """Return an atom of which nothing is known but its name."""
         return cls({frozenset({(atom, exponent)}): Fraction(1)})
 
     @property
@@ -85,7 +85,7 @@ class Polynomial:
 
 
 def inverse(value: Polynomial) -> Polynomial:
-    """One over `value`: exact for a product, and for two terms whose conjugate rids them of their roots.
+    """Return one over `value`: exact for a product, and for two terms whose conjugate rids them of their roots.
 
     Raises:
         TooHard: `value` is zero.
@@ -105,7 +105,7 @@ def inverse(value: Polynomial) -> Polynomial:
 
 
 def square_root(value: Polynomial) -> Polynomial:
-    """The principal root; an opaque atom unless `value` is a rational number that is not negative."""
+    """Return the principal root; an opaque atom unless `value` is a rational number that is not negative."""
     number = value.constant
     if number is None or number < 0:
         return Polynomial.symbol(("root", value.key))
@@ -172,7 +172,7 @@ _LARGEST_FACTORIAL = 100
 
 
 def parse_polynomial(text: str) -> Polynomial | None:
-    """The value of `text`; `None` for what is no expression, or one that can be read in two ways.
+    """Return the value of `text`; `None` for what is no expression, or one that can be read in two ways.
 
     Letters side by side, and digits after a letter, are words and formulae (`ab`, `H2O`), not products.
     """

@@ -49,7 +49,7 @@ class FinalAnswer:
 
 
 def final_answers(text: str) -> Iterator[FinalAnswer]:
-    """The places at which `text` may state its final answer, the likeliest first."""
+    """Return the places at which `text` may state its final answer, the likeliest first."""
     text = _THOUGHTS.sub("", text).strip()
     for said in (_from_json(text), _from_tags(text)):
         if said is not None:

@@ -42,7 +42,7 @@ _DELIMITERS = [("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")]
 
 
 def latex_to_text(text: str) -> str:
-    """`text` without LaTeX, as far as it is known; commands that are not stay as they are."""
+    """Return `text` without LaTeX, as far as it is known; commands that are not stay as they are."""
     text = _THOUSANDS.sub("", strip_delimiters(text))
     if "\\" not in text and "{" not in text:
         return text.strip()
@@ -59,7 +59,7 @@ def latex_to_text(text: str) -> str:
 
 
 def strip_delimiters(text: str) -> str:
-    """`text` without the delimiters of mathematics that enclose the whole of it."""
+    """Return `text` without the delimiters of mathematics that enclose the whole of it."""
     text = text.strip()
     for opening, closing in _DELIMITERS:
         inner = text[len(opening) : -len(closing)]

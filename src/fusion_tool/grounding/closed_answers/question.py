@@ -33,7 +33,7 @@ _NOT_UNITS = frozenset(
 
 
 def parse_unit(text: str, *, is_separate: bool) -> tuple[str, Fraction] | None:
-    """The dimension of a unit and what it is worth in the dimension's base.
+    """Return the dimension of a unit and what it is worth in the dimension's base.
 
     Any other words are a dimension of their own where they stand apart from the number, at most four of them; `None`
     for what is no unit.
@@ -54,7 +54,7 @@ def parse_unit(text: str, *, is_separate: bool) -> tuple[str, Fraction] | None:
 
 
 def units_of(question: str) -> frozenset[tuple[str, Fraction]]:
-    """The known units that `question` speaks of."""
+    """Return the known units that `question` speaks of."""
     words = re.findall(r"[A-Za-z]+(?:/[A-Za-z]+)?|[$€£¥₹¢]", question.lower())
     return frozenset(
         _known_units()[word] for word in words if word in _known_units() and (len(word) > 1 or not word.isalpha())
@@ -129,7 +129,7 @@ class ExpectedAnswer:
 
 
 def expected_answer(question: str) -> ExpectedAnswer:
-    """What `question` says about its answer's form."""
+    """Return what `question` says about its answer's form."""
     choices = options(question)
     return ExpectedAnswer(
         code=bool(_CODE.search(question)),
@@ -143,7 +143,7 @@ def expected_answer(question: str) -> ExpectedAnswer:
 
 
 def options(question: str) -> dict[str, str]:
-    """The choices that `question` lists from A on, without gaps; empty where there are fewer than two."""
+    """Return the choices that `question` lists from A on, without gaps; empty where there are fewer than two."""
     found: dict[str, str] = {}
     for match in _OPTION.finditer(question):
         letter = (match[1] or match[2] or match[3]).upper()

@@ -18,7 +18,7 @@ _MONTHS = 12
 
 
 def parse_date_time(text: str) -> Hashable | None:
-    """The date or the time of day that `text` is; `None` for anything else, bare years and `03/04/2024` among it."""
+    """Parse a date or a time of day; `None` for anything else, bare years and `03/04/2024` included."""
     text = _PREPOSITION.sub("", text.strip())
     if clock := _TWELVE.fullmatch(text):
         return ("time", int(clock["hour"]) % 12 + 12 * (clock["half"].lower() == "p"), int(clock["minute"] or 0))
@@ -47,12 +47,12 @@ _COMMA = re.compile(r"\d+,\d{1,2}")
 
 
 def strip_grouping(text: str) -> str:
-    """`text` without the separators of thousands."""
+    """Return `text` without the separators of thousands."""
     return _GROUPED.sub(lambda number: number[0].replace(number[1], ""), text)
 
 
 def parse_quantity(text: str, expected: ExpectedAnswer) -> tuple[Hashable, Hashable] | None:
-    """A number and its unit.
+    """Parse a number and its unit.
 
     Args:
         text: Nothing but a quantity.
@@ -135,12 +135,12 @@ class Value:
 
     @classmethod
     def of(cls, key: Hashable, *, typed: bool = True) -> "Value":
-        """A value without a unit."""
+        """Return a value without a unit."""
         return cls(key, key, typed)
 
 
 def parse_term(text: str, expected: ExpectedAnswer, depth: int = 0) -> Value | None:
-    """The value of a date, a quantity, a term, a list or a relation; `None` for words.
+    """Parse the value of a date, a quantity, a term, a list or a relation; `None` for words.
 
     Args:
         text: Plain text, no LaTeX.

@@ -17,7 +17,7 @@ from fusion_tool.grounding.closed_answers.terms import Value, parse_term
 
 
 def parse_literal(text: str) -> Hashable | None:
-    """The Python literal that `text` is, as a key; `None` for anything else.
+    """Return the Python literal that `text` is, as a key; `None` for anything else.
 
     `True` is not 1 and `"1"` is not 1, lists are not tuples, dicts and sets have no order; 1 and 1.0 are one number.
     """
@@ -69,7 +69,7 @@ _CAPITALS, _NAME = 4, 2
 
 
 def parse_value(text: str, expected: ExpectedAnswer) -> Value | None:
-    """The value of an answer, given nothing but the answer; `None` for prose, and for what answers nothing.
+    """Return the value of an answer, given nothing but the answer; `None` for prose, and for what answers nothing.
 
     Args:
         text: As its author wrote it, in markdown or LaTeX.

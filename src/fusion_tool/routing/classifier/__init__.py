@@ -1,1 +1,1 @@
-"""What can be told of a question before anybody is asked."""
+"""The classifier: signals of a question from its words and patterns, without a model."""

@@ -1,6 +1,6 @@
-"""What can be told of a question by its words and forms, without asking anybody.
+"""`classify`: the signals of a question from word lists; `classify_with`: those of the caller's classifier.
 
-The caller's own classifier, a language model perhaps, is asked first, and believed only where what it says is valid.
+The caller's classifier, perhaps a language model, comes first, and counts only where its signals are valid.
 """
 
 import logging
@@ -34,11 +34,11 @@ _SOLVED = frozenset({"mathematics", "reasoning"})
 """Domains whose questions have a solution."""
 _SPACE = " \t\r\n¿¡"
 _CODE = re.compile(r"```.*?```", re.DOTALL)
-"""Its words are names; that it is there says enough."""
+"""A block of code. Its words are identifiers, which would count for wrong domains; its presence is enough."""
 
 
 def classify(question: str, context: str = "") -> Signals:
-    """The signals of a question: deterministic, explained by `evidence`, a millisecond or two.
+    """Return the signals of a question: deterministic, explained by `evidence`, a millisecond or two.
 
     Where the words say nothing, or speak for several domains, `confidence` is low: then do not trust `domain`.
 
@@ -140,12 +140,12 @@ _log = logging.getLogger(__name__)
 
 
 async def classify_with(classifier: Classifier | None, question: str, context: str = "") -> Signals:
-    """The signals of a question by `classifier`; by the word lists where there is none, or it fails.
+    """Return the signals of a question by `classifier`; by the word lists where there is none, or it fails.
 
     What it leaves out is taken from the word lists, but for the confidence, which is then 1: it has named a domain.
 
     Args:
-        classifier: The caller's own.
+        classifier: The caller's own; `None` leaves all to the word lists.
         question: What is asked.
         context: What is already known; the word lists read it.
     """

@@ -28,14 +28,14 @@ _MATERIAL = ":", "\n"
 
 
 class DomainScores(NamedTuple):
-    """How many points each domain has, and what gave them."""
+    """The points of each domain, and the words and patterns that they come from."""
 
     points: Mapping[Domain, float]
     evidence: Mapping[Domain, list[str]]
 
 
 def score_domains(question: str, context: str, language: str) -> DomainScores:
-    """What speaks for each domain.
+    """Score each domain by the words and patterns that speak for it.
 
     Args:
         question: Read whole, but for the material of a task such as a translation.
@@ -68,7 +68,7 @@ class _Tally:
         self._seen: set[tuple[Domain, str]] = set()
 
     def add(self, text: TokenizedText, tier: str, share: float = 1.0) -> bool:
-        """Count the phrases of one weight, each once; whether there were any."""
+        """Count the phrases of one weight, each once; return whether there were any."""
         weight, most = word_lists()["weights"][tier] * share, word_lists()["weights"].get(f"{tier}_most")
         heads = _heads(text) if tier in _HEADS else None
         any_found = False
@@ -92,7 +92,7 @@ class _Tally:
                 self._count(domain, matching_patterns(known, text), word_lists()["weights"][tier] * share, None)
 
     def add_plain(self) -> None:
-        """Count that no word belongs to a field."""
+        """Count a question of everyday words for `general`."""
         self.points["general"] += word_lists()["weights"]["plain"]
         self.evidence["general"].append("everyday words alone")
 

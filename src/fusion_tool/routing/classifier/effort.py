@@ -1,4 +1,4 @@
-"""How much work a question looks like, and whether several views of it are worth their price."""
+"""The effort that a question asks for, and whether several views of it are worth their price."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ class Effort(NamedTuple):
 
 
 def estimate_effort(question: str, text: TokenizedText, language: str, technical: Sequence[str] = ()) -> Effort:
-    """The effort that `question` asks for: every point has a name.
+    """Estimate the effort that `question` asks for; every point has a name in the evidence.
 
     Args:
         question: As it was asked.

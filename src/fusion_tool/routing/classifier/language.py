@@ -30,7 +30,7 @@ _FEW = 0.2
 
 
 def language_of(text: str) -> str | None:
-    """ISO 639-1 code of the language that `text` is written in, `None` where it cannot be told.
+    """Return ISO 639-1 code of the language that `text` is written in, `None` where it cannot be told.
 
     A heuristic: variants of one script are told apart by letters that only one of them has.
     """

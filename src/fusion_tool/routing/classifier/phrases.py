@@ -1,4 +1,4 @@
-"""Listed words and phrases, found whatever their endings."""
+"""Word lists: words and phrases found in a text whatever their endings, and named patterns."""
 
 import re
 import tomllib
@@ -26,7 +26,7 @@ _WHOLE = re.compile(
 
 @lru_cache(maxsize=20_000)
 def stem(word: str, language: str) -> str:
-    """`word`, in lower case, without its endings.
+    """Return `word`, in lower case, without its endings.
 
     English loses inflections alone, by Harman's S-stemmer and Porter's step 1b: what derives a new word (product,
     productive; limit, limitation) often changes the domain. Other languages have Snowball's stemmers; one that it
@@ -121,7 +121,7 @@ class Phrases:
             self._by_first.setdefault(tokens[0], []).append((tokens, phrase))
 
     def find(self, text: TokenizedText) -> dict[str, Sequence[int]]:
-        """The phrases in `text`, in their plain form, each with the positions of its first word."""
+        """Return the phrases in `text`, in their plain form, each with the positions of its first word."""
         if self._together:
             return {phrase: (0,) for phrase in self._listed if phrase in text.plain}
         tokens, places = (text.stems, text.stem_places) if self._stemmed else (text.words, text.places)
@@ -135,7 +135,7 @@ class Phrases:
 
 
 def tokenize(text: str, language: str | None) -> TokenizedText:
-    """`text` as words and, where its language is given, stems."""
+    """Split `text` into words and, where its language is known, stems."""
     plain = _SEAM.sub(" ", text.casefold().replace("\u2019", "'"))
     if language in _ELIDING:
         plain = plain.replace("'", " ")
@@ -166,25 +166,25 @@ _TOGETHER = frozenset({"zh", "ja"})
 
 @cache
 def word_lists() -> Mapping[str, Any]:
-    """The file as it is."""
+    """Read `words.toml`, once a process."""
     return tomllib.loads(resources.files(__package__).joinpath("words.toml").read_text("utf-8"))
 
 
 def split_entries(text: str) -> list[str]:
-    """Entries separated by commas, over as many lines as they take."""
+    """Split a text at its commas into entries, which may run over several lines."""
     return [entry for part in text.split(",") if (entry := " ".join(part.split()))]
 
 
 def phrases(text: str, language: str | None = None) -> Phrases:
-    """A list of phrases, ready to be found; without a language, in this very form."""
+    """Build the `Phrases` of a list; without a language they are found only as they are written."""
     return Phrases(split_entries(text), language, together=language in _TOGETHER)
 
 
 def compile_patterns(table: Mapping[str, str]) -> Forms:
-    """Regular expressions, ready to be searched for."""
+    """Compile the regular expressions of a table, each with its name."""
     return tuple((name, re.compile(form)) for name, form in table.items())
 
 
 def matching_patterns(patterns: Forms, text: str) -> list[str]:
-    """The names of the forms that occur in `text`."""
+    """Return the names of the forms that occur in `text`."""
     return [name for name, form in patterns if form.search(text)]

@@ -1,4 +1,4 @@
-"""What can be told of a question before anybody is asked."""
+"""`Signals`: what the classifier says of a question."""
 
 from typing import Annotated, Literal, TypeAlias, get_args
 
@@ -33,8 +33,8 @@ class Signals(BaseModel):
         needs_fresh: It asks for what changes: news, prices, the latest version.
         language: ISO 639-1 code, `None` where it cannot be told.
         length: Characters of the question.
-        confidence: How sure the domain is, 0 to 1.
-        evidence: The words and patterns that spoke, as `"coding: traceback"`.
+        confidence: How clear the lead of the domain is, 0 to 1.
+        evidence: The words and patterns that were found, as `"coding: traceback"`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,1 +1,1 @@
-"""What a configuration may use: what stays here, what is banned, who reads the documents."""
+"""Policy: which models a configuration may use, what stays on this machine, who may read the documents."""

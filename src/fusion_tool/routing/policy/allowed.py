@@ -1,4 +1,4 @@
-"""Bans, open weights, missing keys and their substitutes."""
+"""Allowed models: bans, open weights and missing keys, and what takes the place of a model that is out."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ _PROMPT, _ANSWER = 10_000, 1_000
 
 
 def vendor_model(model: str, profiles: Mapping[str, Profile]) -> str | None:
-    """The name of an OpenRouter model at its vendor's own API, `"provider:model"`; `None` where it has none there.
+    """Return an OpenRouter model's name at its vendor's own API, `"provider:model"`; `None` where it has none.
 
     The profile's `direct` says it. Without a profile it is the slug under the vendor's own provider, as the vendor
     spells versions, if the price list knows it so. An alias (`~vendor/model-latest`) stands for the vendor's model
@@ -41,7 +41,7 @@ def vendor_model(model: str, profiles: Mapping[str, Profile]) -> str | None:
 
 
 def available_models(profiles: Mapping[str, Profile], keyed: frozenset[str], today: date) -> list[str]:
-    """The models that the set keys open at providers other than OpenRouter, withdrawn ones left out.
+    """Return the models that the set keys open at providers other than OpenRouter, withdrawn ones left out.
 
     Args:
         profiles: What is known of models.
@@ -55,7 +55,7 @@ def available_models(profiles: Mapping[str, Profile], keyed: frozenset[str], tod
 
 
 def nearest_in_price(model: str, candidates: Sequence[str], seated: Sequence[str] = ()) -> str | None:
-    """Of `candidates` the one that costs most nearly what `model` does, so that no bill is a surprise.
+    """Return the candidate whose price is nearest to that of `model`, so that no bill is a surprise.
 
     Args:
         model: What it stands in for; a free or unpriced one has the cheapest for its neighbour.
@@ -74,7 +74,7 @@ def nearest_in_price(model: str, candidates: Sequence[str], seated: Sequence[str
 
 
 def is_openrouters(model: object) -> bool:
-    """Whether OpenRouter serves a model of this name."""
+    """Return whether OpenRouter serves a model of this name."""
     return isinstance(model, str) and _provider(model) == "openrouter"
 
 
@@ -105,7 +105,7 @@ _NOT_FREE = "these are paid: only OpenRouter serves models for nothing"
 def apply_bans(
     config: FusionConfig, *, profiles: Mapping[str, Profile], keyed: frozenset[str], today: date
 ) -> RestrictedConfig:
-    """`config` without the models that a run may not use, before any call, in every role and among the fallbacks.
+    """Take the models that a run may not use out of `config`: in every role and among the fallbacks.
 
     `deny` and `require_open_weights` take models out. Where OpenRouter's key is not set, or OpenRouter itself is
     denied, its models are asked at their vendors' own APIs if a key for that is set. A role of a shipped preset that
@@ -129,7 +129,7 @@ def apply_bans(
 
 
 def is_restricted(config: FusionConfig, keyed: frozenset[str]) -> bool:
-    """Whether `apply_bans` could take anything out; asked first, it saves reading the profiles."""
+    """Return whether `apply_bans` could take anything out; checked first, it saves reading the profiles."""
     if config.deny or config.require_open_weights:
         return True
     roles = (panelist for panelist in (*config.panel, config.judge, config.synthesizer) if panelist)
@@ -149,7 +149,7 @@ class _Rules:
     """Models that cost something and took the place of one that did not."""
 
     def admit(self, panelist: Panelist) -> Panelist | Rejection:
-        """The panelist, at its vendor's own API where OpenRouter is closed; or what bars it."""
+        """Return the panelist, moved to its vendor's own API where OpenRouter is barred; or why it is out."""
         barred = self._bar(panelist) or self._bar_openrouter(panelist)
         direct = (
             vendor_model(panelist.model, self.profiles)
@@ -164,7 +164,7 @@ class _Rules:
         return barred or panelist
 
     def replace(self, panelist: Panelist) -> Panelist | None:
-        """Who takes the place of a role with no model left; the role as it is where a key is all that is wanting."""
+        """Return what replaces a role with no model left; the role as it is where only a key is missing."""
         models = [panelist.model, *panelist.fallbacks]
         reachable = [model for model in models if not self._bar(with_model(panelist, model))]
         if not reachable:

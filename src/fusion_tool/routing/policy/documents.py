@@ -20,12 +20,12 @@ from fusion_tool.routing.policy.restrict import RestrictedConfig
 
 
 def documents_stay_local(config: FusionConfig) -> bool:
-    """Whether the run has documents that only local models may see."""
+    """Return whether the run has documents that only local models may see."""
     return config.documents is not None and config.documents.send_to == "local"
 
 
 def require_local_readers(config: FusionConfig) -> RestrictedConfig:
-    """`config` as it must be for its documents to stay with local models, checked before any call.
+    """Restrict `config` so that its documents stay with local models.
 
     Remote fallbacks of local seats, the judge and the synthesizer go, and tracers are shown no content.
 
@@ -45,19 +45,19 @@ def require_local_readers(config: FusionConfig) -> RestrictedConfig:
 
 
 def seat_config(config: FusionConfig, panelist: Panelist) -> FusionConfig:
-    """What of `config` a seat works with while `panelist` is its model: the documents or the web, where not both."""
+    """Return `config` as a seat sees it while `panelist` is its model: with documents or the web, where not both."""
     if not documents_stay_local(config):
         return config
     return config.model_copy(update={"search": None} if is_local(panelist) else {"documents": None})
 
 
 def may_read_answers(config: FusionConfig, panelist: Panelist, records: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the panelist and its fallbacks may be shown what these answers, or a judge of them, said.
+    """Return whether the panelist and its fallbacks may be shown what these answers, or a judge of them, said.
 
     Args:
         config: The run's configuration.
         panelist: A seat that has yet to answer.
-        records: Seats' records, with the sources that they `found`.
+        records: Records of seats, with the sources of each under `found`.
     """
     if not documents_stay_local(config) or not any(rests_on_documents(record) for record in records):
         return True
@@ -65,17 +65,17 @@ def may_read_answers(config: FusionConfig, panelist: Panelist, records: Iterable
 
 
 def rests_on_documents(record: Mapping[str, Any]) -> bool:
-    """Whether a seat's answer may have been made from documents: it had found some."""
+    """Return whether a seat's answer may have been made from documents: it had found some."""
     return any(source["kind"] == "document" for source in record["found"])
 
 
 def document_receivers(config: FusionConfig) -> tuple[str, ...]:
-    """Who receives the documents' excerpts, or answers made from them: providers, or servers by their host."""
+    """Return who receives the documents' excerpts, or answers made from them: providers, or servers by their host."""
     if config.documents is None or documents_stay_local(config):
         return ()
     roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
-    asked = (with_model(panelist, model) for panelist in roles for model in (panelist.model, *panelist.fallbacks))
-    return tuple(dict.fromkeys(name for panelist in asked if not is_local(panelist) for name in _receivers(panelist)))
+    reached = (with_model(panelist, model) for panelist in roles for model in (panelist.model, *panelist.fallbacks))
+    return tuple(dict.fromkeys(name for panelist in reached if not is_local(panelist) for name in _receivers(panelist)))
 
 
 def _local_reader(role: str, panelist: Panelist) -> Panelist:

@@ -1,4 +1,4 @@
-"""What stays on this machine; what a model object reaches."""
+"""Locality: which models and tools stay on this machine, and which models a model object reaches."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ _IN_PROCESS = re.compile(
 
 
 def reachable_models(panelist: Panelist) -> Iterator[tuple[str, str | None]]:
-    """The models that a call of the panelist may reach.
+    """Return the models that a call of the panelist may reach.
 
     Yields:
         Each model's name, `"provider:model"` where the provider is known, and its address where one is set.
@@ -44,7 +44,7 @@ def reachable_models(panelist: Panelist) -> Iterator[tuple[str, str | None]]:
 
 
 def unwrap_models(model: Any) -> Iterator[Any]:
-    """The models inside bindings, retries and fallbacks; the model itself where it wraps none."""
+    """Return the models inside bindings, retries and fallbacks; the model itself where it wraps none."""
     inner = [inner_model for field in _WITHIN if hasattr(inner_model := getattr(model, field, None), "ainvoke")]
     inner += [inner_model for inner_model in getattr(model, "fallbacks", None) or () if hasattr(inner_model, "ainvoke")]
     if not inner:
@@ -54,7 +54,7 @@ def unwrap_models(model: Any) -> Iterator[Any]:
 
 
 def provider_of(model: Any) -> str:
-    """Whose package the model's class comes from, by LangChain's name of the provider; empty where unknown."""
+    """Return LangChain's name of the provider whose package the model's class is from; empty where unknown."""
     for cls in type(model).__mro__:
         if found := _PACKAGE.match(cls.__module__):
             if cls.__name__.startswith("Azure"):
@@ -65,14 +65,14 @@ def provider_of(model: Any) -> str:
 
 
 def model_address(model: Any) -> str | None:
-    """The address that the model was given for its endpoint."""
+    """Return the address that the model was given for its endpoint."""
     return next(
         (address for field in _ADDRESSES if isinstance(address := getattr(model, field, None), str) and address), None
     )
 
 
 def runs_in_process(model: Any) -> bool:
-    """Whether the model computes its answers inside this process."""
+    """Return whether the model computes its answers inside this process."""
     return any(_IN_PROCESS.match(cls.__module__) for cls in type(model).__mro__)
 
 
@@ -83,17 +83,17 @@ CURE = "use the preset 'local', or models of an Ollama on this machine (--preset
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the address means this machine: `localhost`, `127.0.0.1` or `::1`. No other name is looked up."""
+    """Return whether the address means this machine: `localhost`, `127.0.0.1` or `::1`. No other name is looked up."""
     return (urlsplit(url).hostname or "").rstrip(".") in _HERE
 
 
 def on_ollama_cloud(model: str) -> bool:
-    """Whether Ollama runs the model on its own servers, by the model's name."""
+    """Return whether Ollama runs the model on its own servers, by the model's name."""
     return bool(_CLOUD.search(model))
 
 
 def is_local(panelist: Panelist) -> bool:
-    """Whether the panelist's model, its fallbacks apart, is asked on this machine and nowhere else.
+    """Return whether the panelist's model, its fallbacks apart, is asked on this machine and nowhere else.
 
     Local are `local:` models, and those of an Ollama or another server at a loopback address. What such a server
     passes on is its operator's business, but for the models that Ollama by their name runs in its cloud. A model
@@ -115,7 +115,7 @@ def is_local(panelist: Panelist) -> bool:
 
 
 def require_local(config: FusionConfig, panel_tools: Sequence[Any] = ()) -> RestrictedConfig:
-    """`config` as it must be for nothing of the question to leave this machine, checked before any call.
+    """Restrict `config` so that nothing of the question leaves this machine.
 
     Only local models stay, in every role and among the fallbacks. There are no web tools, and tracers are shown no
     content. The documents and the sandboxed shell, which has no network, stay.
@@ -144,13 +144,13 @@ def require_local(config: FusionConfig, panel_tools: Sequence[Any] = ()) -> Rest
 
 
 def local_models_of(panelist: Panelist) -> Panelist | None:
-    """`panelist` with its local models alone, in their order; `None` where it has none."""
+    """Return `panelist` with its local models alone, in their order; `None` where it has none."""
     local = [asked for model in (panelist.model, *panelist.fallbacks) if is_local(asked := with_model(panelist, model))]
     return local[0].model_copy(update={"fallbacks": tuple(other.model for other in local[1:])}) if local else None
 
 
 def is_local_tool(tool: Any) -> bool:
-    """Whether the caller says of a tool that it sends nothing away (`metadata`); a provider's server tool does."""
+    """Return whether the caller marked a tool as sending nothing away, by `metadata`; server tools have none."""
     metadata = getattr(tool, "metadata", None)
     return isinstance(metadata, Mapping) and metadata.get("local") is True
 

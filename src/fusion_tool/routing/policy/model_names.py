@@ -1,4 +1,4 @@
-"""All names under which a model may be meant: what a ban is matched against.
+"""The names of a model that a ban is matched against.
 
 A ban errs on the side of the ban: where a name may stand for a vendor's model, it does.
 """
@@ -23,7 +23,7 @@ _PARTS = re.compile(r"[/.:]")
 
 @dataclass(frozen=True)
 class Vendor:
-    """A row of `vendors.toml`, which tells what its fields mean."""
+    """A row of `vendors.toml`, which explains the fields."""
 
     also: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Vendor:
 
 @lru_cache(maxsize=1)
 def vendors() -> Mapping[str, Vendor]:
-    """The known vendors, by OpenRouter's name."""
+    """Return the known vendors, by OpenRouter's name."""
     tables = tomllib.loads(resources.files(__package__).joinpath("vendors.toml").read_text("utf-8"))
     return {name: _vendor(**table) for name, table in tables.items()}
 
@@ -45,7 +45,7 @@ def _vendor(
 
 
 def matching_ban(panelist: Panelist, patterns: tuple[str, ...], profiles: Mapping[str, Profile]) -> str | None:
-    """The first of `patterns` that means the panelist's model; `None` where none does.
+    """Return the first of `patterns` that means the panelist's model; `None` where none does.
 
     Args:
         panelist: Its fallbacks do not count.
@@ -61,17 +61,17 @@ def matching_ban(panelist: Panelist, patterns: tuple[str, ...], profiles: Mappin
 
 
 def all_names(panelist: Panelist, profiles: Mapping[str, Profile]) -> frozenset[str]:
-    """Every name of the panelist's model, in lower case: `vendor/model`, `provider:model`, and each part alone.
+    """Return every name of the panelist's model, in lower case: `vendor/model`, `provider:model`, and each part alone.
 
     Of a model given as an object, the names of all models that it wraps.
     """
-    found: set[str] = set()
+    names: set[str] = set()
     for model, url in reachable_models(panelist):
-        found |= _names(model.lower(), provider_of_url(url) if url else None)
+        names |= _names(model.lower(), provider_of_url(url) if url else None)
         if (profile := profile_of(model, profiles)) is not None:
             short = {_with_dashes(name.rpartition("/")[2].rpartition(":")[2].lower()) for name in profile.names}
-            found |= {profile.vendor, profile.family, *short, *(f"{profile.vendor}/{name}" for name in short)}
-    return frozenset(found)
+            names |= {profile.vendor, profile.family, *short, *(f"{profile.vendor}/{name}" for name in short)}
+    return frozenset(names)
 
 
 @lru_cache(maxsize=512)
@@ -95,11 +95,11 @@ def _names(model: str, host: str | None) -> frozenset[str]:
 
 def _makers(provider: str, served: str, bare: str) -> Iterator[str]:
     """Who may have made the model: as the name says, as its beginning tells, as its only provider is."""
-    said = {_canonical(part) for part in _PARTS.split(served)[:-1]}
+    parts = {_canonical(part) for part in _PARTS.split(served)[:-1]}
     if "/" in served:
         yield _canonical(served.partition("/")[0])
     for name, vendor in vendors().items():
-        if name in said or provider in vendor.apis or bare.startswith(vendor.models):
+        if name in parts or provider in vendor.apis or bare.startswith(vendor.models):
             yield name
 
 

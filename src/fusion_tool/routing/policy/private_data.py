@@ -1,4 +1,4 @@
-"""Whether a question holds secrets or personal data."""
+"""Private data: patterns of secrets and personal data, with the checks of their digits and words."""
 
 import re
 import tomllib
@@ -45,14 +45,14 @@ _IBAN_LENGTHS = {
 
 
 def luhn(text: str) -> bool:
-    """Whether the digits close with their check digit (ISO/IEC 7812-1, annex B), and are not one digit repeated."""
+    """Return whether the last digit is the check digit (ISO/IEC 7812-1, annex B); one digit repeated is none."""
     digits = _digits(text)
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return len(set(digits)) > 1 and (sum(doubled) + sum(digits[::-2])) % 10 == 0
 
 
 def iban(text: str) -> bool:
-    """Whether the account number has its country's length and its check digits (ISO 13616, ISO 7064 mod 97-10)."""
+    """Return whether an account number has its country's length and check digits (ISO 13616, ISO 7064 mod 97-10)."""
     account = text.replace(" ", "")
     if len(account) != _IBAN_LENGTHS.get(account[:2]):
         return False
@@ -60,7 +60,7 @@ def iban(text: str) -> bool:
 
 
 def cpf(text: str) -> bool:
-    """Whether a Brazilian taxpayer's number closes with its two check digits (modulo 11)."""
+    """Return whether a Brazilian taxpayer's number closes with its two check digits (modulo 11)."""
     digits = _digits(text)
     return len(set(digits)) > 1 and all(
         digits[n] == sum((n + 1 - i) * digits[i] for i in range(n)) * 10 % 11 % 10 for n in (9, 10)
@@ -68,24 +68,24 @@ def cpf(text: str) -> bool:
 
 
 def dni(text: str) -> bool:
-    """Whether a Spanish identity number closes with its letter (modulo 23)."""
+    """Return whether a Spanish identity number closes with its letter (modulo 23)."""
     number = text.replace("-", "")
     digits = number[:-1].translate(str.maketrans("XYZ", "012"))
     return len(digits) == len("12345678") and "TRWAGMYFPDXBNJZSQVHLCKE"[int(digits) % 23] == number[-1]
 
 
 def phone(text: str) -> bool:
-    """Whether there are as many digits as a telephone number has (ITU-T E.164: at most 15)."""
+    """Return whether there are as many digits as a telephone number has (ITU-T E.164: at most 15)."""
     return 7 <= len(_digits(text)) <= 15  # noqa: PLR2004 - the standard's
 
 
 def secret(text: str) -> bool:
-    """Whether it is a key, not a stand-in for one: some digit in it, and no word that says so."""
+    """Return whether it is a key, not a placeholder: some digit in it, and no placeholder's word."""
     return any(char.isdigit() for char in text) and not _PLACEHOLDER.search(text)
 
 
 def password(text: str) -> bool:
-    """Whether it reads like a password that somebody uses: letters, and digits or signs, and no stand-in's word."""
+    """Return whether it looks like a real password: letters with digits or signs, and no placeholder."""
     plain = text.strip(".!?:").casefold()
     mixed = any(char.isalpha() for char in plain) and any(char.isdigit() or char in "!@#$%^&*+?" for char in text[:-1])
     known = plain in _WORDS_FOR_PASSWORDS or _ALGORITHM.match(plain) or _PLACEHOLDER.search(text)
@@ -93,13 +93,13 @@ def password(text: str) -> bool:
 
 
 def person(text: str) -> bool:
-    """Whether an e-mail address is a person's: not an office's, nor one of the reserved example domains (RFC 2606)."""
+    """Return whether an e-mail address is a person's: no office's, nor of a reserved example domain (RFC 2606)."""
     name, _, domain = text.casefold().rpartition("@")
     return not _OFFICE.fullmatch(name) and not _EXAMPLE_DOMAIN.search(domain)
 
 
 def numbered(text: str) -> bool:
-    """Whether most of it is digits, as document numbers are."""
+    """Return whether most of it is digits, as document numbers are."""
     return len(_digits(text)) >= 5  # noqa: PLR2004 - fewer are a year, a section, a form
 
 
@@ -137,7 +137,12 @@ class Pattern:
     check: str | None = None
 
     def occurs_in(self, text: str, folded: str) -> bool:
-        """Whether `text`, in lower case `folded`, holds it. One that takes too long to tell counts as found."""
+        """Return whether the pattern occurs in `text`; one that takes too long counts as found.
+
+        Args:
+            text: The text.
+            folded: The same in lower case.
+        """
         if self.holds and not any(word in folded for word in self.holds):
             return False
         try:
@@ -148,12 +153,12 @@ class Pattern:
 
 
 def private_pattern(question: str, context: str, patterns: Sequence[Pattern]) -> str | None:
-    """What makes the question private, by the pattern's name; `None` where nothing does.
+    """Return the name of the first pattern that makes the question private; `None` where none does.
 
     Args:
         question: The question.
         context: What is already known, which goes wherever the question goes.
-        patterns: As `load_patterns` gives them, in this order.
+        patterns: As `load_patterns` returns them.
     """
     text = f"{question}\n{context}"
     folded = text.casefold()
@@ -161,7 +166,7 @@ def private_pattern(question: str, context: str, patterns: Sequence[Pattern]) ->
 
 
 def load_patterns(folder: Path | None = None) -> tuple[Pattern, ...]:
-    """The user's patterns, then the shipped ones that the user did not turn off. Read again when the file changes.
+    """Load the user's patterns, then the shipped ones that are not turned off; again when the file changes.
 
     Args:
         folder: Where the user's file is; by default this user's configuration folder.

@@ -15,7 +15,7 @@ class Rejection:
 
     Args:
         field: The setting that bars it.
-        reason: How that is told, with the setting's value.
+        reason: The reason in words, with the setting's value.
     """
 
     field: str
@@ -23,9 +23,9 @@ class Rejection:
 
 
 Admit: TypeAlias = Callable[[Panelist], Panelist | Rejection]
-"""The panelist as it may be asked, under another name perhaps; or why it may not be."""
+"""Returns the panelist as it may be called, perhaps under another name; or why it may not be."""
 Replace: TypeAlias = Callable[[Panelist], Panelist | None]
-"""Who takes the place of a panelist none of whose models may be asked; `None` leaves the place empty."""
+"""Returns what replaces a panelist none of whose models may be called; `None` leaves the place empty."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,15 @@ class RestrictedConfig:
 def restrict(
     config: FusionConfig, admit: Admit, *, replace: Replace = lambda _: None, cure: str = ""
 ) -> RestrictedConfig:
-    """`config` with what `admit` bars taken out of every role, fallbacks included.
+    """Take the models that `admit` rejects out of every role of `config`, fallbacks included.
 
     A seat with no model left is dropped; a quorum larger than the panel shrinks with it. A judge with none left
     gives way to the panel's first seat, a synthesizer to the judge.
 
     Args:
         config: The configuration.
-        admit: Says of each model whether it may be asked; fallbacks come to it as panelists of their own.
-        replace: Asked for every role with none left.
+        admit: Called for each model; fallbacks come to it as panelists of their own.
+        replace: Called for every role with no model left.
         cure: What to change where no seat is left, for the error.
 
     Raises:
@@ -86,8 +86,8 @@ class _Restriction:
         self.field: str | None = None
 
     def role(self, panelist: Panelist) -> Panelist | None:
-        asked = (self._reachable(with_model(panelist, model)) for model in (panelist.model, *panelist.fallbacks))
-        kept = [model for model in asked if model is not None]
+        reached = (self._reachable(with_model(panelist, model)) for model in (panelist.model, *panelist.fallbacks))
+        kept = [model for model in reached if model is not None]
         if kept:
             names = dict.fromkeys(other.model for other in kept[1:] if other.model != kept[0].model)
             return kept[0].model_copy(update={"fallbacks": tuple(names)})
@@ -112,13 +112,13 @@ class _Restriction:
             models.append(model)
 
     def lines(self) -> Iterator[str]:
-        """A line a reason, with the models that it is about."""
+        """Yield a line a reason, with the models that it is about."""
         for why, models in self._notes.items():
             yield f"{why}: {', '.join(models)}" if models else why
 
 
 def fit_limits(limits: Limits, seats: int) -> Limits:
-    """`limits` with those that count seats no higher than a panel of `seats`."""
+    """Return `limits` with those that count seats no higher than a panel of `seats`."""
     quorum = None if limits.quorum is None else min(limits.quorum, seats)
     return limits.model_copy(update={"quorum": quorum, "min_answers": min(limits.min_answers, seats)})
 

@@ -57,7 +57,7 @@ class DocumentFile:
 
 
 def readable_folder(folder: Path) -> Path:
-    """The real path of `folder`.
+    """Return the real path of `folder`.
 
     Raises:
         ConfigError: It does not exist, is no folder, or cannot be read.
@@ -72,12 +72,12 @@ def readable_folder(folder: Path) -> Path:
 
 
 def key_of(path: Path, root: Path) -> str:
-    """The key of the file at `path` below `root`."""
+    """Return the key of the file at `path` below `root`."""
     return quote(os.fsencode(path.relative_to(root).as_posix()))
 
 
 def list_documents(root: Path) -> Iterator[DocumentFile]:
-    """Every document below `root`, in a stable order; hidden files and folders are left out.
+    """Return every document below `root`, in a stable order; hidden files and folders are left out.
 
     Links to folders are not followed, links to files only where they stay inside `root`.
     """

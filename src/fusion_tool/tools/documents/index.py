@@ -39,7 +39,7 @@ _STOP_WORDS = frozenset(_COMMON.split())
 
 
 def fts_query(question: str) -> str | None:
-    """The FTS5 expression for `question`, `None` where it holds no word at all.
+    """Return the FTS5 expression for `question`, `None` where it holds no word at all.
 
     Stop words are left out unless there is nothing else.
     """
@@ -69,7 +69,7 @@ class DocumentIndex:
     skipped: tuple[Skipped, ...] = ()
 
     async def search(self, query: str, limit: int = 6, *, max_chars: int = 1600) -> list[RetrievedSource]:
-        """The documents that match `query` best, best first.
+        """Return the documents that match `query` best, best first.
 
         A document is one source, so it comes once, with its best chunks (of 60 to 120 words each) in
         the order of the text. For a small context ask for few documents and `max_chars` of about 600,

@@ -1,4 +1,4 @@
-"""Bringing an index up to date with its folder: new and changed documents in, vanished ones out.
+"""Updates of an index from its folder: new and changed documents are added, vanished ones removed.
 
 A text is cut into whole paragraphs where they are short, into whole sentences where they are long.
 """
@@ -98,11 +98,11 @@ async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None
     """
     await asyncio.to_thread(store.ensure_schema, path)
     known = await asyncio.to_thread(store.known_documents, path)
-    found = await asyncio.to_thread(lambda: list(list_documents(root)))
+    documents = await asyncio.to_thread(lambda: list(list_documents(root)))
     problems: dict[str, str | None] = {
-        document.key: document.problem for document in found if document.problem is not None
+        document.key: document.problem for document in documents if document.problem is not None
     }
-    sound = [document for document in found if document.problem is None]
+    sound = [document for document in documents if document.problem is None]
     changed = [
         document
         for document in sound

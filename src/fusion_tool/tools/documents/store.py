@@ -67,7 +67,7 @@ class ChunkHit(NamedTuple):
 
 @contextmanager
 def open_connection(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection for one thread and one piece of work; committed at the end, rolled back on an error."""
+    """Open a connection for one thread and one piece of work; committed at the end, rolled back on an error."""
     with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection, connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         yield connection
@@ -95,7 +95,7 @@ def ensure_schema(path: Path) -> None:
 
 
 def known_documents(path: Path) -> dict[str, IndexedDocument]:
-    """What the index holds, by key."""
+    """Read what the index holds, by key."""
     with open_connection(path) as connection:
         rows = connection.execute("SELECT key, signature, hash, problem FROM documents")
         return {key: IndexedDocument(*rest) for key, *rest in rows}
@@ -123,7 +123,7 @@ def remove(path: Path, keys: Iterable[str]) -> None:
 
 
 def search_chunks(path: Path, expression: str, limit: int) -> list[ChunkHit]:
-    """The `limit` chunks that match best, by Okapi BM25 with the title's words weighted threefold.
+    """Return the `limit` chunks that match best, by Okapi BM25 with the title's words weighted threefold.
 
     Args:
         path: The index file.

@@ -1,4 +1,4 @@
-"""Which parser a body needs, told from its content type and its first bytes; its charset; the result.
+"""The kind of a body, by its content type and first bytes; its charset; the result of an extraction.
 
 The order of charsets is that of the WHATWG Encoding standard (https://encoding.spec.whatwg.org/#decode): byte order
 mark, then the declared label, then UTF-8 with replacement.
@@ -40,7 +40,7 @@ _SNIFFED = 1024
 
 
 def parse_content_type(content_type: str) -> tuple[str, str | None]:
-    """The media type in lower case and the `charset` parameter, `None` where none is declared."""
+    """Return the media type in lower case and the `charset` parameter, `None` where none is declared."""
     media, *parameters = content_type.split(";")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
@@ -50,7 +50,7 @@ def parse_content_type(content_type: str) -> tuple[str, str | None]:
 
 
 def body_kind(media: str, data: bytes) -> BodyKind:
-    """The parser for a body of media type `media`.
+    """Return the parser for a body of media type `media`.
 
     A PDF is known by its signature whatever its server calls it; a body without a telling type is
     looked at.
@@ -82,7 +82,7 @@ _NOT_CHARSETS = frozenset(
 
 
 def python_charset(label: str | None) -> str | None:
-    """Python's name of the charset that `label` names, `None` where it names none."""
+    """Return Python's name of the charset that `label` names, `None` where it names none."""
     try:
         name = codecs.lookup(label or "").name.replace("_", "-")
     except (LookupError, ValueError):
@@ -91,7 +91,7 @@ def python_charset(label: str | None) -> str | None:
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
-    """The text of `data`; bytes that the charset does not know become U+FFFD.
+    """Return the text of `data`; bytes that the charset does not know become U+FFFD.
 
     Args:
         data: The body.

@@ -1,4 +1,4 @@
-"""The one entry: untrusted bytes in, text out."""
+"""`extract`: untrusted bytes in, text out."""
 
 import re
 

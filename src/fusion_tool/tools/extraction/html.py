@@ -34,7 +34,7 @@ _META_WINDOW = 4096
 
 
 def read_html(data: bytes, charset: str | None, url: str | None) -> tuple[str, str]:
-    """The title and the main text of a page.
+    """Return the title and the main text of a page.
 
     Args:
         data: The page, up to `MAX_BYTES`.

@@ -8,7 +8,7 @@ MAX_BYTES = 32 << 20
 
 
 def read_pdf(data: bytes, max_chars: int) -> tuple[str, str]:
-    """The title and the text of a PDF, page after page until `max_chars` are read.
+    """Return the title and the text of a PDF, page after page until `max_chars` are read.
 
     Raises:
         ExtractionError: The file is broken or encrypted, or no page of it can be read.

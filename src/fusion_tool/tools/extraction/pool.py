@@ -66,7 +66,7 @@ class Worker:
         return self._process.poll() is None
 
     def parse(self, job: dict[str, Any], data: bytes | memoryview) -> Extracted:
-        """Have `data` parsed as `job` says.
+        """Parse `data` as `job` says, in the process.
 
         Raises:
             ExtractionError: The parser refused, or ran out of `job["timeout"]` seconds or of memory.
@@ -92,17 +92,17 @@ class Worker:
         return Extracted(title=str(reply.get("title", "")), text=text.decode("utf-8", "replace"))
 
     def kill(self) -> None:
-        """End the process at once; safe from any thread, also while another one asks."""
+        """End the process at once; safe from any thread, also while another one waits for it."""
         self._process.kill()
 
     def close(self) -> None:
-        """End the process and let go of its pipes; not while another thread asks."""
+        """End the process and close its pipes; not while another thread uses it."""
         self._process.kill()
         self._process.wait()
         self.forget()
 
     def forget(self) -> None:
-        """Let go of the pipes alone: after a fork the process is the parent's."""
+        """Close the pipes alone: after a fork the process is the parent's."""
         # The raw ends: the buffer above may hold half a message, which must not be flushed.
         self._stdin.raw.close()
         self._stdout.raw.close()
@@ -182,10 +182,14 @@ _lanes: dict[str, _WorkerLane] = {}
 
 
 async def run_in_worker(job: dict[str, Any], data: bytes | memoryview) -> Extracted:
-    """Have a worker do `job`: `kind`, `charset`, `url` and `timeout` in seconds of work.
+    """Run one job in a worker of its kind.
+
+    Args:
+        job: `kind`, `charset`, `url`, and `timeout` in seconds of work.
+        data: The body.
 
     Raises:
-        ExtractionError: No text came of it.
+        ExtractionError: The parser failed, or passed a limit.
     """
     kind = job["kind"]
     lane = _lanes.get(kind) or _lanes.setdefault(kind, _WorkerLane(_SIZES[kind]))

@@ -30,7 +30,7 @@ def read_frame(stream: IO[bytes], max_body: int) -> tuple[dict[str, Any], bytes]
     """Read one message whose body is at most `max_body` bytes.
 
     Raises:
-        BrokenFrame: The stream ended before or within a message, or a length or the header is wrong.
+        BrokenFrameError: The stream ended before or within a message, or a length or the header is wrong.
     """
     head_length, body_length = _LENGTHS.unpack(_exactly(stream, _LENGTHS.size))
     if head_length > _MAX_HEADER or body_length > max_body:
@@ -66,7 +66,7 @@ UNNEEDED = (
 
 
 def mapped_bytes() -> int | None:
-    """The size of this process's address space; `None` where the system does not tell."""
+    """Return the size of this process's address space; `None` where the system does not tell."""
     try:
         with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - no pathlib in the worker
             pages = int(statm.read().split()[0])
@@ -79,7 +79,7 @@ def mapped_bytes() -> int | None:
 
 def refuse_unneeded() -> None:
     """Let every import of `UNNEEDED` fail as if it were not installed; before the first parser is imported."""
-    sys.modules.update(dict.fromkeys(UNNEEDED))  # type: ignore[arg-type] # None is the import system's own mark
+    sys.modules.update(dict.fromkeys(UNNEEDED))  # type: ignore[arg-type] # None is how the import system marks a module as missing
 
 
 def limit_process() -> int | None:

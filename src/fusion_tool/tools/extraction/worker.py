@@ -24,7 +24,7 @@ MAX_CHARS = 2_000_000
 
 
 def parse(job: dict[str, Any], data: bytes) -> tuple[str, str]:
-    """The title and the text of `data` by the parser that `job["kind"]` names."""
+    """Return the title and the text of `data` by the parser that `job["kind"]` names."""
     if job["kind"] == "pdf":
         from fusion_tool.tools.extraction.pdf import read_pdf
 
@@ -35,7 +35,7 @@ def parse(job: dict[str, Any], data: bytes) -> tuple[str, str]:
 
 
 def answer(job: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    """The reply to one job: a title and a text, or an error."""
+    """Return the reply to one job: a title and a text, or an error."""
     try:
         title, text = parse(job, data)
     except MemoryError:

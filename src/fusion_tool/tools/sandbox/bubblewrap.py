@@ -94,7 +94,7 @@ def bubblewrap_arguments(
     seccomp: int,
     status: int,
 ) -> list[str]:
-    """Everything after bubblewrap's own name.
+    """Return the arguments of bubblewrap, after the program's own name.
 
     Args:
         command: The command line for the shell.

@@ -22,7 +22,7 @@ _NAME_BYTES = 255  # NAME_MAX of Linux file systems
 
 
 def read_inputs(files: Mapping[str, Path | bytes], limit: int) -> dict[str, bytes]:
-    """Read what is handed in.
+    """Read the files to hand in.
 
     Args:
         files: Relative name below `/input` -> content, or the host file that holds it.
@@ -78,7 +78,7 @@ _MIB = 1024 * 1024
 async def start_sandbox(
     bwrap: Path, command: str, files: Mapping[str, Path | bytes], limits: ShellLimits
 ) -> AsyncIterator[SandboxProcess]:
-    """One running sandbox, destroyed on the way out.
+    """Start a sandbox, which is destroyed when the block ends.
 
     Args:
         bwrap: The bubblewrap program.

@@ -116,7 +116,7 @@ _INODE_BYTES = 1024  # what the kernel spends on an empty file, which the size o
 
 
 def memory_in_use(init: int) -> int:
-    """Bytes of memory that a sandbox's processes and the names of its files take.
+    """Return bytes of memory that a sandbox's processes and the names of its files take.
 
     Pages shared between processes count once for each, so that the sum errs upwards only; the content of files
     is not in it, as `disk_mb` bounds that.

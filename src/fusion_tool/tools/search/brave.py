@@ -18,7 +18,7 @@ async def search(
     timeout: float = 15.0,  # noqa: ASYNC109 - passed on to httpx
     base_url: str | None = None,
 ) -> list[SearchResult]:
-    """Search with Brave; a query past its limits (400 characters, 50 words) is cut at a word.
+    """Return search with Brave; a query past its limits (400 characters, 50 words) is cut at a word.
 
     Raises:
         SearchProviderError: No key in `BRAVE_API_KEY`, or no usable answer.

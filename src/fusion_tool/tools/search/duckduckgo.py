@@ -22,7 +22,7 @@ async def search(
     timeout: float = 15.0,  # noqa: ASYNC109 - ddgs blocks, so the limit is set here
     backends: Sequence[str] = ("duckduckgo",),
 ) -> list[SearchResult]:
-    """Search with ddgs in a thread that is left behind when `timeout` passes.
+    """Return search with ddgs in a thread that is left behind when `timeout` passes.
 
     Args:
         query: What to look for.

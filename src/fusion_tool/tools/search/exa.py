@@ -18,7 +18,7 @@ async def search(  # noqa: PLR0913 - as every provider's, and the receipt
     base_url: str | None = None,
     receipt: Receipt | None = None,
 ) -> list[SearchResult]:
-    """Search with Exa, taking its highlights as snippets; the receipt gets the cost that its answer states.
+    """Return search with Exa, taking its highlights as snippets; the receipt gets the cost that its answer states.
 
     Raises:
         SearchProviderError: No key in `EXA_API_KEY`, or no usable answer.

@@ -118,7 +118,7 @@ async def search_web(  # noqa: PLR0913 - settings, all but two with a default
     searxng_url: str | None = None,
     pay: ChargeSearch = no_charge,
 ) -> SearchOutcome:
-    """Search the web with the first of `providers` that gives a result.
+    """Return search the web with the first of `providers` that gives a result.
 
     Exclusions are passed on to providers that support them and enforced here in any case.
 

@@ -15,7 +15,7 @@ async def search(
     timeout: float = 15.0,  # noqa: ASYNC109 - passed on to httpx
     base_url: str | None = None,
 ) -> list[SearchResult]:
-    """Search with the SearXNG at `base_url`, else at `SEARXNG_URL`; its JSON format must be enabled.
+    """Return search with the SearXNG at `base_url`, else at `SEARXNG_URL`; its JSON format must be enabled.
 
     Raises:
         SearchProviderError: No address, or no usable answer; names the engines that did not respond.

@@ -15,7 +15,7 @@ async def search(
     timeout: float = 15.0,  # noqa: ASYNC109 - passed on to httpx
     base_url: str | None = None,
 ) -> list[SearchResult]:
-    """Search with Tavily's basic depth, which costs one credit.
+    """Return search with Tavily's basic depth, which costs one credit.
 
     Raises:
         SearchProviderError: No key in `TAVILY_API_KEY`, or no usable answer.
