@@ -58,7 +58,7 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
         panel_tools: The caller's own tools.
         classifier: The caller's classifier, for `strategy = "auto"`; it is not shown a private question.
         keyed: Providers to treat as having a key; by default those whose key is set.
-        nearest: Under `auto`, whether to plan with what comes nearest where no model meets the limits, instead of raising.
+        nearest: Under `auto`, whether to return the nearest plan, instead of raising, where no model meets the limits.
 
     Raises:
         ConfigError: No model is left that may be asked, or meets the limits; names the setting that binds.
