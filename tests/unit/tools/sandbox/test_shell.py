@@ -190,10 +190,10 @@ _PARENT = """
 import asyncio
 from fusion_tool.tools.sandbox.bubblewrap import ShellLimits; from fusion_tool.tools.sandbox.shell import probe
 from fusion_tool.tools.sandbox.process import readable
-from fusion_tool.tools.sandbox.launch import sandboxed
+from fusion_tool.tools.sandbox.launch import start_sandbox
 
 async def main():
-    async with sandboxed((await probe()).bwrap, "echo up; sleep {mark}", {{}}, ShellLimits()) as box:
+    async with start_sandbox((await probe()).bwrap, "echo up; sleep {mark}", {{}}, ShellLimits()) as box:
         await readable(box.output)
         print(box.init, flush=True)
         await box.process.wait()
