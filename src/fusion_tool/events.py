@@ -1,8 +1,9 @@
-"""The closed set of progress events as typed dicts, and one line of text for each.
+"""The closed set of progress events as typed dicts; one line of text for each, and how figures are written in it.
 
 `t` is seconds since the run's start.
 """
 
+import re
 from typing import Any, Literal, TypeAlias
 
 from typing_extensions import TypedDict
@@ -134,24 +135,21 @@ def run_completed(result: dict[str, Any]) -> dict[str, Any]:
     return {"type": "run.completed", "status": result["status"], "result": result, **stamp}
 
 
-_LONGEST = 200
-
-
 def describe(event: Any) -> str | None:  # noqa: PLR0911 - one line an event
-    """The event in one line, `None` where there is nothing to say."""
+    """Return the event in one line, `None` where there is nothing to say."""
     match event["type"]:
         case "plan.chosen":
-            return _line(f"{event['reason']}: {', '.join(event['seats'])}")
+            return _event_line(f"{event['reason']}: {', '.join(event['seats'])}")
         case "wave.started" if event["wave"] > 1:
-            return _line(f"wave {event['wave']}: {', '.join(event['seats'])}")
+            return _event_line(f"wave {event['wave']}: {', '.join(event['seats'])}")
         case "panelist.started":
-            return _line(f"{event['seat']}: asked")
+            return _event_line(f"{event['seat']}: asked")
         case "panelist.tool":
-            return _line(f"{event['seat']}: {event['tool']} {event['query'][:80]!r}, {event['found']} found")
+            return _event_line(f"{event['seat']}: {event['tool']} {event['query'][:80]!r}, {event['found']} found")
         case "panelist.answered":
-            return _line(f"{event['seat']}: answered in {event['seconds']:.1f} s")
+            return _event_line(f"{event['seat']}: answered in {format_seconds(event['seconds'])}")
         case "panelist.failed":
-            return _line(f"{event['seat']}: failed, {event['reason']}: {event['message']}")
+            return _event_line(f"{event['seat']}: failed, {event['reason']}: {event['message']}")
         case "panel.closed":
             return f"the panel has closed: {event['answered']} answered, {event['failed']} failed"
         case "judge.completed":
@@ -159,6 +157,33 @@ def describe(event: Any) -> str | None:  # noqa: PLR0911 - one line an event
     return None
 
 
-def _line(text: str) -> str:
-    """One line: what models and pages say must not end a comment of the stream and begin an event."""
-    return "".join(char for char in " ".join(text.split()) if char.isprintable())[:_LONGEST]
+def _event_line(text: str) -> str:
+    # What models and pages say must not end a comment of a server's stream and begin an event.
+    return "".join(char for char in one_line(text) if char.isprintable())
+
+
+UNKNOWN = "unknown"
+
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and line feed, those that turn the direction of writing, and halves of characters."""
+
+
+def printable(text: str) -> str:
+    """Return `text` without what could steer a terminal: models and pages are data."""
+    return _UNSAFE.sub("", text)
+
+
+def one_line(text: str, longest: int = 200) -> str:
+    """Return `text` as one printable line of at most `longest` characters; what is cut off is marked."""
+    flat = " ".join(printable(text).split())
+    return flat if len(flat) <= longest else f"{flat[: max(0, longest - 1)]}…"
+
+
+def format_usd(cost: float | None) -> str:
+    """Return an amount of US dollars as text; unknown is said, never 0."""
+    return UNKNOWN if cost is None else f"${cost:.4f}"
+
+
+def format_seconds(value: float | None) -> str:
+    """Return a duration in seconds as text; unknown is said, never 0."""
+    return UNKNOWN if value is None else f"{value:.1f} s"

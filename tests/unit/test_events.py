@@ -4,6 +4,7 @@ Events as lines.
 """
 
 import ast
+import unicodedata
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 import fusion_tool
 from fusion_tool import events
-from fusion_tool.events import describe
+from fusion_tool.events import describe, format_seconds, format_usd, one_line, printable
 
 COMMON = {"type", "run_id", "t"}
 KINDS = {get_args(get_type_hints(kind)["type"])[0]: kind for kind in get_args(events.Event)}
@@ -86,3 +87,27 @@ def test_what_is_no_news_is_not_told(kind):
 def test_only_a_further_wave_is_news():
     assert describe({"type": "wave.started", "wave": 1, "seats": ["a"]}) is None
     assert describe({"type": "wave.started", "wave": 2, "seats": ["a", "b"]}) == "wave 2: a, b"
+
+
+@given(st.text())
+def test_nothing_printable_steers_a_terminal(text: str) -> None:
+    kept = printable(text)
+    assert {c for c in kept if unicodedata.category(c) == "Cc"} <= {"\t", "\n"}
+    assert printable(kept) == kept
+
+
+@given(st.lists(st.text(), max_size=5))
+def test_pieces_are_cleaned_as_their_whole(pieces: list[str]) -> None:
+    assert "".join(map(printable, pieces)) == printable("".join(pieces))
+
+
+@given(st.text(), st.integers(1, 50))
+def test_a_line_is_one_line_and_fits(text: str, longest: int) -> None:
+    assert len(one_line(text, longest)) <= longest
+    assert len(one_line(text, longest).splitlines()) <= 1
+
+
+@pytest.mark.parametrize(("cost", "shown"), [(None, "unknown"), (0.0, "$0.0000"), (0.12345, "$0.1235")])
+def test_unknown_is_never_zero(cost: float | None, shown: str) -> None:
+    assert format_usd(cost) == shown
+    assert format_seconds(None) == "unknown"

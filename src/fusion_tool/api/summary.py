@@ -1,5 +1,6 @@
 """A result as text for a calling agent: the answer, its sources, and one line on how it came about."""
 
+from fusion_tool.events import format_seconds, format_usd
 from fusion_tool.graph.result import FusionResult
 
 _CHARACTERS_A_TOKEN = 4
@@ -39,10 +40,10 @@ def _closing_line(result: FusionResult) -> str:
         parts.append(f"disputed: {'; '.join(disputed)[:200]}" if disputed else "nothing disputed")
     if result.degraded:
         parts.append(f"degraded: {', '.join(result.degraded)}")
-    cost = "cost unknown" if result.usage.cost_usd is None else f"${result.usage.cost_usd:.4f}"
+    cost = "cost unknown" if result.usage.cost_usd is None else format_usd(result.usage.cost_usd)
     if result.usage.cost_usd is not None and result.usage.unpriced_calls:
         cost += f" and {result.usage.unpriced_calls} unpriced calls"
-    return f"({', '.join([*parts, cost, f'{result.timing.total_seconds:.1f} s'])})"
+    return f"({', '.join([*parts, cost, format_seconds(result.timing.total_seconds)])})"
 
 
 def _cut(text: str, room: int, mark: str) -> str:

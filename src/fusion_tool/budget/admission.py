@@ -47,9 +47,8 @@ def check_limits(
 
 def _minimal_spending(config: FusionConfig, seats: Sequence[Panelist], question: str, parts: float) -> dict[str, float]:
     """Return what `limits.min_answers` of the seats need at least, if each may take one of `parts` of the limits."""
-    tools = config.search is not None or config.documents is not None or config.bash != "off"
     size = _PROMPT_BYTES + len(question.encode(errors="replace"))
-    if tools and config.max_tool_calls:
+    if config.has_tools and config.max_tool_calls:
         size += TOOLS_BYTES
     # A seat may spend no more than its own part: the limits have to be so many times what one seat needs.
     needed = {}

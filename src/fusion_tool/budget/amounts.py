@@ -1,7 +1,7 @@
 """A bill in advance, as values: amounts and rows, the assumptions about tokens, how often each role is called."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -121,3 +121,9 @@ class ExpectedCalls(NamedTuple):
     seats: list[CallCount]
     judge: CallCount
     synthesizer: CallCount
+
+
+def sum_known(costs: Sequence[float | None]) -> float | None:
+    """Return the sum in US dollars; `None` where one of them is unknown."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None

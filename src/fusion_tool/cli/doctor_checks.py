@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from fusion_tool.cli import terminal
-from fusion_tool.cli.terminal import printable_line
 from fusion_tool.config.loading import DEFAULT_KEY
 from fusion_tool.config.schema import Panelist
 from fusion_tool.config.storage import cache_path, make_private_folder
 from fusion_tool.errors import ConfigError
+from fusion_tool.events import one_line
 from fusion_tool.models.providers import OPENROUTER_URL
 
 
@@ -196,9 +196,9 @@ def print_findings(checks: Iterable[Check]) -> None:
     table.add_column(overflow="fold")
     ways = []
     for check in checks:
-        told = Text(printable_line(check.detail, 1000))
+        told = Text(one_line(check.detail, 1000))
         if check.cure:
-            told.append(f"\n-> {printable_line(check.cure, 300)}", "bold")
+            told.append(f"\n-> {one_line(check.cure, 300)}", "bold")
         table.add_row(check.name, _MARKS[check.ok], told)
         ways += [check.name] if check.runs else []
     console = terminal.stdout()

@@ -44,7 +44,7 @@ def exit_status(error: BaseException) -> int:
 
 def one_line(error: BaseException | str) -> str:
     """What the user is told."""
-    from fusion_tool.cli.terminal import printable
+    from fusion_tool.events import printable
 
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted"
@@ -79,11 +79,11 @@ _LEVELS = {0: logging.WARNING, 1: logging.INFO}
 
 class _Line(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        from fusion_tool.cli.terminal import printable_line
+        from fusion_tool.events import one_line
         from fusion_tool.models.faults import scrub
 
         # Looked up at each record: a live table on the terminal replaces stderr while it is shown.
-        print(f"{record.levelname.lower()}: {printable_line(scrub(record.getMessage()), 500)}", file=sys.stderr)  # noqa: T201 - stderr is where logs go
+        print(f"{record.levelname.lower()}: {one_line(scrub(record.getMessage()), 500)}", file=sys.stderr)  # noqa: T201 - stderr is where logs go
 
 
 def log_to_stderr(verbosity: int, *, quiet: bool = False) -> None:

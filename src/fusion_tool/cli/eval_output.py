@@ -20,7 +20,6 @@ from fusion_tool.budget.usage import Call
 from fusion_tool.cli import terminal
 from fusion_tool.cli.errors import NO_BUDGET
 from fusion_tool.cli.output import cost
-from fusion_tool.cli.terminal import format_usd, printable_line
 from fusion_tool.evals.costs import eval_bill
 from fusion_tool.evals.graders.grade import ungraded_texts
 from fusion_tool.evals.report.section import ReportSection
@@ -28,6 +27,7 @@ from fusion_tool.evals.report.tables import report_sections
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.runner import EvalProgress, Phase, RunCounts
 from fusion_tool.evals.summary import Summary, summarize
+from fusion_tool.events import format_usd, one_line
 
 
 @contextmanager
@@ -76,16 +76,16 @@ def print_summary(summary: Summary, console: Console) -> None:
         if sheet.columns:
             console.print(_table(sheet))
         for sentence in sheet.sentences:
-            console.print(f"- {printable_line(sentence, 600)}", soft_wrap=True)
+            console.print(f"- {one_line(sentence, 600)}", soft_wrap=True)
 
 
 def _table(sheet: ReportSection) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, name in enumerate(sheet.columns):
         justify: Literal["left", "right"] = "right" if place else "left"
-        table.add_column(printable_line(name), justify=justify, overflow="fold")
+        table.add_column(one_line(name), justify=justify, overflow="fold")
     for row in sheet.rows:
-        table.add_row(*(printable_line(cell) for cell in row))
+        table.add_row(*(one_line(cell) for cell in row))
     return table
 
 

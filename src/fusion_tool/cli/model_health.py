@@ -12,7 +12,7 @@ from rich.table import Table
 from fusion_tool.cli import terminal
 from fusion_tool.cli.model_listings import ModelWarning
 from fusion_tool.cli.output import cost
-from fusion_tool.cli.terminal import UNKNOWN, printable_line
+from fusion_tool.events import UNKNOWN, one_line
 from fusion_tool.models.breaker import BreakerStatus
 from fusion_tool.models.health import ModelHealth
 from fusion_tool.models.outcomes import KEEP_DAYS, default_path
@@ -51,9 +51,7 @@ def print_health(report: HealthReport) -> None:
     else:
         console.print(f"No call of the last {report.days:g} days is recorded; every run records its calls.")
     for doubt in report.warnings:
-        console.print(
-            f"warning: {printable_line(doubt.model)} {printable_line(doubt.detail)}", style="yellow", soft_wrap=True
-        )
+        console.print(f"warning: {one_line(doubt.model)} {one_line(doubt.detail)}", style="yellow", soft_wrap=True)
     if not report.was_checked:
         aside.print("whether the providers still list the models: --check", style="dim")
     where = f"recorded in {default_path()}, each call for {KEEP_DAYS} days; delete the file to forget them"
@@ -79,7 +77,7 @@ def _table(rows: Sequence[tuple[ModelHealth, BreakerStatus]]) -> Table:
         table.add_column(name, justify=justify, no_wrap=name == "model", overflow="fold")
     for row, now in rows:
         table.add_row(
-            printable_line(row.model),
+            one_line(row.model),
             "-" if row.answered_share is None else f"{row.answered_share:.0%} of {row.calls - row.cut:,}",
             _failures(row),
             _seconds(row.first_token_p50, row.first_token_p90),

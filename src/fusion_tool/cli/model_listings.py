@@ -9,13 +9,13 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.models.providers import PROVIDERS, endpoint_for, key_variable, with_model
-from fusion_tool.routing.profiles import load_profiles, profile_of
+from fusion_tool.routing.profiles import load_profiles, retiring_models
 
 if TYPE_CHECKING:
     import httpx
@@ -128,9 +128,6 @@ def _day(value: Any) -> date | None:
         return None
 
 
-SOON = timedelta(days=30)
-
-
 @dataclass(frozen=True)
 class ModelWarning:
     """One warning.
@@ -169,17 +166,17 @@ def profiled_models() -> list[Panelist]:
     return [Panelist(model=profile.names[0]) for profile in load_profiles().values()]
 
 
-def retiring_models(models: Iterable[str], today: date) -> list[ModelWarning]:
-    """Those of `models` whose profile says that they retire within 30 days, or have."""
-    profiles = load_profiles()
-    doubts = []
-    for model in dict.fromkeys(models):
-        profile = profile_of(model, profiles)
-        day = profile.retires_on if profile else None
-        if day is not None and day - today <= SOON:
-            told = f"retired on {day}" if day <= today else f"retires on {day}, in {(day - today).days} days"
-            doubts.append(ModelWarning(model, "retires", told, day))
-    return doubts
+def retirement_warnings(models: Iterable[str], today: date) -> list[ModelWarning]:
+    """Return a warning for each of `models` whose profile says that it retires within 30 days, or has."""
+    return [
+        ModelWarning(
+            model,
+            "retires",
+            f"retired on {day}" if day <= today else f"retires on {day}, in {(day - today).days} days",
+            day,
+        )
+        for model, day in retiring_models(models, today).items()
+    ]
 
 
 async def unlisted_models(panelists: Iterable[Panelist]) -> list[ModelWarning]:

@@ -12,8 +12,9 @@ from rich.text import Text
 from fusion_tool.budget.usage import Call, Usage, is_search
 from fusion_tool.cli import terminal
 from fusion_tool.cli.errors import failed_run_json
-from fusion_tool.cli.terminal import format_seconds, format_usd, printable, printable_line
-from fusion_tool.graph.result import Analysis, Citation, FusionResult, Response, Support
+from fusion_tool.events import format_seconds, format_usd, one_line, printable
+from fusion_tool.graph.result import Analysis, Citation, FusionResult, Response
+from fusion_tool.grounding.support import Support
 
 VERDICTS: dict[Support, str] = {"supported": "green", "weak": "yellow", "mismatch": "bold red"}
 
@@ -100,7 +101,7 @@ def _print_sources(citations: list[Citation]) -> None:
     console = terminal.stdout()
     console.print("Sources" if citations else "Sources: the answer cites none.")
     for citation in citations:
-        where = Text(f"[{citation.number}] {printable_line(citation.title)} - {printable_line(citation.url, 2000)}  ")
+        where = Text(f"[{citation.number}] {one_line(citation.title)} - {one_line(citation.url, 2000)}  ")
         console.print(where.append(citation.support, VERDICTS[citation.support]), soft_wrap=True)
 
 
@@ -124,12 +125,10 @@ def print_report(result: FusionResult, console: Console) -> None:
 def _seats(result: FusionResult) -> Table:
     table = _table("Seats", "model", "state", "")
     for given in result.responses:
-        table.add_row(
-            printable_line(given.seat), printable_line(given.model), Text("answered", "green"), _work_line(given)
-        )
+        table.add_row(one_line(given.seat), one_line(given.model), Text("answered", "green"), _work_line(given))
     for failed in result.failed_models:
-        why = printable_line(f"{failed.reason}: {failed.message}")
-        table.add_row(printable_line(failed.seat), printable_line(failed.model), Text("failed", "red"), why)
+        why = one_line(f"{failed.reason}: {failed.message}")
+        table.add_row(one_line(failed.seat), one_line(failed.model), Text("failed", "red"), why)
     return table
 
 
@@ -143,11 +142,11 @@ def _work_line(response: Response) -> str:
 def _analysis(analysis: Analysis) -> Iterable[Text]:
     yield Text(f"\nAgreed points: {len(analysis.consensus)}; disputed: {len(analysis.contradictions) or 'none'}")
     for dispute in analysis.contradictions:
-        yield Text(f"  {printable_line(dispute.topic)}", "bold")
+        yield Text(f"  {one_line(dispute.topic)}", "bold")
         for stance in dispute.stances:
-            yield Text(f"    {printable_line(stance.model, 64)}: {printable_line(stance.stance, 400)}")
+            yield Text(f"    {one_line(stance.model, 64)}: {one_line(stance.stance, 400)}")
     for spot in analysis.blind_spots:
-        yield Text(f"  not covered: {printable_line(spot, 400)}", "dim")
+        yield Text(f"  not covered: {one_line(spot, 400)}", "dim")
 
 
 def _losses(result: FusionResult) -> Iterable[str]:
@@ -156,7 +155,7 @@ def _losses(result: FusionResult) -> Iterable[str]:
     if result.dropped:
         yield f"Kept out by exclusions: {result.dropped}"
     if result.plan.bash.startswith("none"):
-        yield printable_line(f"No shell for the seats: {result.plan.bash.removeprefix('none: ')}")
+        yield one_line(f"No shell for the seats: {result.plan.bash.removeprefix('none: ')}")
 
 
 def _bill(result: FusionResult) -> Table:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fusion_tool.cli.run_view import RunView, State
-from fusion_tool.cli.terminal import format_seconds, format_usd, printable_line
+from fusion_tool.events import format_seconds, format_usd, one_line
 
 
 def show_progress(view: RunView, console: Console, *, quiet: bool, until_answer: bool) -> AbstractContextManager[None]:
@@ -73,21 +73,21 @@ class _Lines:
 
 def event_line(event: Any, view: RunView) -> str | None:  # noqa: C901, PLR0911 - one line an event
     """The event in one line, `None` where there is nothing to say."""
-    seat = printable_line(str(event.get("seat", "")), 32)
+    seat = one_line(str(event.get("seat", "")), 32)
     match event["type"]:
         case "plan.chosen":
-            return printable_line(f"{event['reason']}: {', '.join(event['seats'])}")
+            return one_line(f"{event['reason']}: {', '.join(event['seats'])}")
         case "wave.started" if event["wave"] > 1:
-            return f"wave {event['wave']}: {printable_line(', '.join(event['seats']))}"
+            return f"wave {event['wave']}: {one_line(', '.join(event['seats']))}"
         case "panelist.started":
-            return f"{seat}: asked ({printable_line(event['model'], 64)})"
+            return f"{seat}: asked ({one_line(event['model'], 64)})"
         case "panelist.tool":
-            tool, query = printable_line(event["tool"], 32), printable_line(event["query"], 80)
+            tool, query = one_line(event["tool"], 32), one_line(event["query"], 80)
             return f"{seat}: {tool} {query!r}, {event['found']} found"
         case "panelist.answered":
             return f"{seat}: answered in {format_seconds(event['seconds'])}, cost {format_usd(event['cost_usd'])}"
         case "panelist.failed":
-            return f"{seat}: failed, {printable_line(event['reason'] + ': ' + event['message'])}"
+            return f"{seat}: failed, {one_line(event['reason'] + ': ' + event['message'])}"
         case "panel.closed":
             return f"the panel has closed: {event['answered']} answered, {event['failed']} failed"
         case "judge.completed":
@@ -95,7 +95,7 @@ def event_line(event: Any, view: RunView) -> str | None:  # noqa: C901, PLR0911 
         case "synthesis.delta" if view.characters_written == len(event["text"]):  # the first of its attempt
             return "the answer is being written" if view.attempt == 1 else "the answer is being written anew"
         case "run.completed" if event["result"].get("cached"):
-            return f"from the cache: the same was asked at {printable_line(event['result']['created_at'], 40)}"
+            return f"from the cache: the same was asked at {one_line(event['result']['created_at'], 40)}"
     return None
 
 
@@ -150,7 +150,7 @@ def table(view: RunView, spinner: Spinner) -> Table:
         tools = str(seat.tools or "")
         time = "" if took is None else format_seconds(took)
         grid.add_row(
-            Text(printable_line(seat.label, 32)), _state(seat.state), tools, time, cost, _note(seat.note or seat.model)
+            Text(one_line(seat.label, 32)), _state(seat.state), tools, time, cost, _note(seat.note or seat.model)
         )
     grid.add_row("judge", _state(view.judge), "", "", "", _note(view.compared))
     written = f"{view.characters_written} characters" if view.characters_written else ""
@@ -169,4 +169,4 @@ def _state(state: State) -> Text:
 
 def _note(text: str) -> Text:
     # The column gives way to the others on a narrow terminal, and its text is cut instead of wrapped.
-    return Text(printable_line(text), "dim", no_wrap=True, overflow="ellipsis")
+    return Text(one_line(text), "dim", no_wrap=True, overflow="ellipsis")

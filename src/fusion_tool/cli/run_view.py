@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from fusion_tool.cli.terminal import format_usd, printable_line
+from fusion_tool.events import format_usd, one_line
 
 State: TypeAlias = Literal["waiting", "working", "answered", "failed", "done", "skipped"]
 
@@ -124,11 +124,11 @@ class RunView:
                 seat.seconds, seat.note = None, ""
             case "panelist.tool":
                 seat.tools += 1
-                seat.note = printable_line(f"{event['tool']} {event['query']} ({event['found']} found)", 60)
+                seat.note = one_line(f"{event['tool']} {event['query']} ({event['found']} found)", 60)
             case "panelist.answered":
                 before, cost = seat.cost_usd if seat.answers else 0.0, event["cost_usd"]
                 seat.cost_usd = None if before is None or cost is None else before + cost
                 seat.state, seat.seconds, seat.answers = "answered", event["seconds"], seat.answers + 1
             case "panelist.failed":
                 seat.state, seat.seconds = "failed", event["t"] - (seat.started or 0.0)
-                seat.note = printable_line(f"{event['reason']}: {event['message']}", 120)
+                seat.note = one_line(f"{event['reason']}: {event['message']}", 120)

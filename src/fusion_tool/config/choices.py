@@ -2,6 +2,12 @@
 
 from typing import Literal, TypeAlias
 
-SearchProvider = Literal["duckduckgo", "searxng", "tavily", "exa", "brave"]
+SearchProvider: TypeAlias = Literal["duckduckgo", "searxng", "tavily", "exa", "brave"]
 PlannedStrategy: TypeAlias = Literal["panel", "solo", "cascade", "chain"]
+"""How the seats of a planned run work together."""
 Strategy: TypeAlias = Literal[PlannedStrategy, "auto"]
+"""What may be configured: a planned strategy, or `auto`, out of which the router makes one."""
+Privacy: TypeAlias = Literal["any", "local"]
+"""Where a question or a document may go: to any model, or only to those on this machine."""
+Shell: TypeAlias = Literal["auto", "sandbox", "off"]
+"""The sandboxed shell: where it works, required, or none."""

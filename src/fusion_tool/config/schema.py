@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
-from fusion_tool.config.choices import SearchProvider, Strategy
+from fusion_tool.config.choices import Privacy, SearchProvider, Shell, Strategy
 from fusion_tool.errors import ConfigError, RecursionRefused
 
 
@@ -171,7 +171,7 @@ class Documents(ConfigModel):
 
     path: Path
     """The folder."""
-    send_to: Literal["any", "local"] = "any"
+    send_to: Privacy = "any"
     """Whose models may see excerpts of it, and answers made from them: `any`, or only `local` ones, which run on this
     machine."""
 
@@ -202,7 +202,7 @@ class FusionConfig(ConfigModel):
     """Page reading."""
     documents: Documents | None = None
     """A folder of the user's own texts that the seats may search; a path is enough."""
-    bash: Literal["auto", "sandbox", "off"] = "auto"
+    bash: Shell = "auto"
     """The sandboxed shell: `auto` where it works, `sandbox` requires it, `off`."""
     max_tool_calls: int = Field(default=4, ge=0, le=64)
     """Tool calls a seat may make before it must answer."""
@@ -217,7 +217,7 @@ class FusionConfig(ConfigModel):
     candidates: Literal["keyed", "configured"] = "keyed"
     """Under `auto`, the models to choose from: all that the set keys open (`keyed`), or the `configured` ones alone,
     fallbacks included; a hosted caller's `auto` has those alone."""
-    privacy: Literal["any", "local"] = "any"
+    privacy: Privacy = "any"
     """`local` lets nothing of the question leave this machine."""
     deny: tuple[str, ...] = ()
     """Models that no role may use, as patterns of `vendor/model` or `provider:model` (`"anthropic/*"`)."""
@@ -251,6 +251,16 @@ class FusionConfig(ConfigModel):
             if value is not None and value > len(self.panel):
                 raise ConfigError(f"{value} of {len(self.panel)} seats cannot answer", field=f"limits.{field}")
         return self
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether the seats have documents or the web to answer from."""
+        return self.documents is not None or self.search is not None
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether the seats have any tool of the package's own."""
+        return self.has_sources or self.bash != "off"
 
     @property
     def judge_or_default(self) -> Panelist:

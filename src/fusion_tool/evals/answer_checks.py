@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from fusion_tool.graph.result import FusionResult, Support
+from fusion_tool.graph.result import FusionResult
+from fusion_tool.grounding.support import Support
 
 _FLAGS = re.IGNORECASE | re.VERBOSE
 

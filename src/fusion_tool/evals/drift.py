@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 from fusion_tool.config.serialization import load_stored_config
@@ -14,9 +14,7 @@ from fusion_tool.evals.runner import EvalProgress
 from fusion_tool.evals.scoring import score_rows
 from fusion_tool.evals.statistics import PairedComparison, compare, holm
 from fusion_tool.evals.tasks import TaskSet
-from fusion_tool.routing.profiles import load_profiles, profile_of
-
-SOON = timedelta(days=30)
+from fusion_tool.routing.profiles import retiring_models
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,13 @@ async def watch(  # noqa: PLR0913 - what is compared with what, and how
         compare(f"{arm.name} now", _scores(now, arm.name, ids), f"{arm.name} then", _scores(then, arm.name, ids))
         for arm in arms
     ]
-    return Drift(holm(compared), _unanswered_tasks(now, arms), _retirement_dates(arms, today), folder, counts.not_begun)
+    return Drift(
+        holm(compared),
+        _unanswered_tasks(now, arms),
+        retiring_models((model.model_name for arm in arms for model in arm.models), today),
+        folder,
+        counts.not_begun,
+    )
 
 
 def _require_same_tasks(canaries: TaskSet, baseline: Results) -> None:
@@ -127,13 +131,3 @@ def _unanswered_tasks(results: Results, arms: list[Arm]) -> dict[str, str]:
         if rows and all(row.reason for row in rows):
             reasons[arm.name] = str(rows[-1].reason)
     return reasons
-
-
-def _retirement_dates(arms: list[Arm], today: date) -> dict[str, date]:
-    profiles, dates = load_profiles(), {}
-    for arm in arms:
-        for model in arm.models:
-            profile = profile_of(model.model_name, profiles)
-            if profile and profile.retires_on and profile.retires_on <= today + SOON:
-                dates[model.model_name] = profile.retires_on
-    return dates

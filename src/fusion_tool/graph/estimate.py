@@ -112,8 +112,7 @@ class _Sizes(NamedTuple):
 
 
 def _sizes(config: FusionConfig, question_bytes: int) -> _Sizes:
-    tools = config.search is not None or config.documents is not None or config.bash != "off"
-    turns = config.max_tool_calls if tools else 0
+    turns = config.max_tool_calls if config.has_tools else 0
     hint = render("panelist_tools", calls=turns) if turns else ""
     system = f"{render('panelist', nonce=_NONCE, today=_DATE)}\n\n{hint}".strip()
     user = render("question", question="", context="", evidence="")
@@ -135,7 +134,7 @@ def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: CallCount) -> E
         base, results = base + TOOLS_BYTES, sizes.turns * WORST_RESULT_BYTES
         later = range(1, sizes.turns + EXTRA_TURNS)
         prompts = [base, *(base + results + turn * _answer_bytes(panelist) for turn in later)]
-    if config.search is not None or config.documents is not None:
+    if config.has_sources:
         prompts.append(base + results + WORST_EVIDENCE_BYTES)
     seen = ANSWER_TOKENS if strategy.shows_answers else 0
     return EstimateRow(

@@ -8,11 +8,9 @@ from fusion_tool.budget.usage import Usage
 from fusion_tool.config.choices import PlannedStrategy
 from fusion_tool.errors import Reason
 from fusion_tool.grounding.sources import Source
+from fusion_tool.grounding.support import Support
 
 SCHEMA_VERSION = 1
-
-Support: TypeAlias = Literal["supported", "weak", "mismatch"]
-"""How far a source's text carries the sentence that cites it."""
 
 Degradation: TypeAlias = Literal[
     "panel_reduced",

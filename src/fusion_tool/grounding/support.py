@@ -51,6 +51,7 @@ def _near(claim: Quantity, source: Quantity) -> bool:
 
 
 Support: TypeAlias = Literal["supported", "weak", "mismatch"]
+"""How far a source's text carries the sentence that cites it."""
 
 _CARRIED = 0.55
 _CARRIED_WITH_FIGURES = 0.42

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.events import format_seconds, one_line
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.report.labels import REASONS, STAGES, count, count_of, dollars, seconds, short
+from fusion_tool.report.labels import REASONS, STAGES, count, count_of, dollars
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -107,9 +108,9 @@ def _lane(lane: Lane, top: float, width: float, at: Callable[[float], float]) ->
     group = ET.Element("g", {"class": "lane"})
     room = int(width / _LETTER)
     label = ET.SubElement(group, "text", {"class": "label", "x": "0", "y": f"{top + 12:.1f}"})
-    label.text = short(lane.label, room // 2)
+    label.text = one_line(lane.label, room // 2)
     note = ET.SubElement(label, "tspan", {"class": "note", "dx": "8"})
-    note.text = short(lane.note, room - len(label.text) - 2)
+    note.text = one_line(lane.note, room - len(label.text) - 2)
     middle = top + 20 + _BAR / 2
     ET.SubElement(group, "line", _texts({"class": "track", "x1": 0, "x2": width, "y1": middle, "y2": middle}))
     for mark in lane.marks:
@@ -172,27 +173,27 @@ class EventTimeline:
             case "panelist.started":
                 self._began[event["seat"]] = at
             case "panelist.tool":
-                text = f"{seconds(at)}: {event['tool']} {short(event['query'], 120)}, {event['found']} found"
+                text = f"{format_seconds(at)}: {event['tool']} {one_line(event['query'], 120)}, {event['found']} found"
                 self._dots.setdefault(event["seat"], []).append(Mark(at, at, "tool", text))
             case "panelist.answered":
-                self._end(event["seat"], at, "answered", f"answered in {seconds(event['seconds'])}")
+                self._end(event["seat"], at, "answered", f"answered in {format_seconds(event['seconds'])}")
             case "panelist.failed":
                 is_late = event["reason"] == "straggler"
                 why = "cut off" if is_late else REASONS.get(event["reason"], event["reason"])
-                self._end(event["seat"], at, "cut" if is_late else "failed", f"{why} at {seconds(at)}")
+                self._end(event["seat"], at, "cut" if is_late else "failed", f"{why} at {format_seconds(at)}")
             case "panel.closed":
                 # No event says when judge and synthesis begin: it is when the stage before ends.
                 self._began[JUDGE] = self._began[SYNTHESIS] = at
             case "judge.completed":
-                self._end(JUDGE, at, "judge", f"compared in {seconds(at - self._began.get(JUDGE, at))}")
+                self._end(JUDGE, at, "judge", f"compared in {format_seconds(at - self._began.get(JUDGE, at))}")
                 self._began[SYNTHESIS] = at
             case "synthesis.delta" if event["attempt"] != self._attempt:
                 self._attempt = event["attempt"]
-                text = f"{seconds(at)}: begins to write" + (" anew" if self._attempt > 1 else "")
+                text = f"{format_seconds(at)}: begins to write" + (" anew" if self._attempt > 1 else "")
                 self._dots.setdefault(SYNTHESIS, []).append(Mark(at, at, "tool", text))
             case "run.completed" if event["result"]["timing"]["synthesis_seconds"] is not None:
                 took = at - self._began.get(SYNTHESIS, at)
-                self._end(SYNTHESIS, at, "synthesis", f"written in {seconds(took)}")
+                self._end(SYNTHESIS, at, "synthesis", f"written in {format_seconds(took)}")
 
     def _note(self, who: str) -> str:
         return ", ".join(self._notes.get(who, ["not ended" if who in self._began else "not asked"]))
@@ -211,7 +212,7 @@ def from_durations(result: FusionResult) -> list[Lane]:
     for wave in sorted({response.wave for response in result.responses}):
         responses = [response for response in result.responses if response.wave == wave]
         for response in responses:
-            text = f"answered in {seconds(response.seconds)}, {count_of(response.tool_calls, 'tool call')}"
+            text = f"answered in {format_seconds(response.seconds)}, {count_of(response.tool_calls, 'tool call')}"
             bars.setdefault(response.seat, []).append(Mark(at, at + response.seconds, "answered", text))
             notes.setdefault(response.seat, []).append(text)
         at += max(response.seconds for response in responses)
@@ -221,7 +222,9 @@ def from_durations(result: FusionResult) -> list[Lane]:
     at = max(at, result.timing.panel_seconds or 0.0)
     for name, took in ((JUDGE, result.timing.judge_seconds), (SYNTHESIS, result.timing.synthesis_seconds)):
         if took is not None:
-            lanes.append(Lane(name, f"took {seconds(took)}", [Mark(at, at + took, name, f"took {seconds(took)}")]))
+            lanes.append(
+                Lane(name, f"took {format_seconds(took)}", [Mark(at, at + took, name, f"took {format_seconds(took)}")])
+            )
             at += took
     return lanes
 

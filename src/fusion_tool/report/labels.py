@@ -2,8 +2,10 @@
 
 from fusion_tool.budget.usage import CostSource, StageName
 from fusion_tool.errors import Reason
-from fusion_tool.graph.result import Degradation, Support
+from fusion_tool.events import UNKNOWN, format_usd
+from fusion_tool.graph.result import Degradation
 from fusion_tool.grounding.sources import Kind
+from fusion_tool.grounding.support import Support
 
 VERDICTS: dict[Support, str] = {
     "supported": "the source carries the sentence",
@@ -59,28 +61,16 @@ PRICES: dict[CostSource, str] = {
 
 
 def dollars(cost: float | None, unpriced: int = 0) -> str:
-    """Return an amount of US dollars and how many calls it leaves out; an unknown one is said to be, never 0."""
-    if cost is None:
-        return "unknown"
-    return f"${cost:.4f}" + (f" + {count_of(unpriced, 'call')} of unknown cost" if unpriced else "")
-
-
-def seconds(value: float | None) -> str:
-    """Return a duration in words."""
-    return "unknown" if value is None else f"{value:.1f} s"
+    """Return an amount of US dollars and how many calls it leaves out; unknown is said, never 0."""
+    left_out = f" + {count_of(unpriced, 'call')} of unknown cost" if unpriced and cost is not None else ""
+    return f"{format_usd(cost)}{left_out}"
 
 
 def count(number: int | None) -> str:
     """Return a number of tokens in words."""
-    return "unknown" if number is None else f"{number:,}"
+    return UNKNOWN if number is None else f"{number:,}"
 
 
 def count_of(number: int, thing: str) -> str:
     """Return a number of things in words."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def short(text: str, longest: int) -> str:
-    """Return `text` as one line of at most `longest` characters."""
-    flat = " ".join(text.split())
-    return flat if len(flat) <= longest else f"{flat[: max(0, longest - 1)]}…"

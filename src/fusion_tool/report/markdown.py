@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from fusion_tool.graph.result import Support
+from fusion_tool.grounding.support import Support
 from fusion_tool.report.page import render_page
 
 if TYPE_CHECKING:

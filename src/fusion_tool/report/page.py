@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusion_tool.budget.usage import is_search
 from fusion_tool.config.installation import require_extra
+from fusion_tool.events import format_seconds, one_line
 from fusion_tool.report import labels
 
 if TYPE_CHECKING:
@@ -67,4 +68,5 @@ def _environment(package: str) -> "Environment":
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment.globals |= {"style": Markup(style), "policy": _POLICY.format(digest)}  # noqa: S704 - our own file
     environment.globals |= {"words": labels, "is_search": is_search}
+    environment.globals |= {"one_line": one_line, "format_seconds": format_seconds}
     return environment

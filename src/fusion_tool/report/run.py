@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from fusion_tool.budget.usage import Usage
-from fusion_tool.graph.result import FailedModel, FusionResult, Support
+from fusion_tool.graph.result import FailedModel, FusionResult
 from fusion_tool.grounding.sources import Source
+from fusion_tool.grounding.support import Support
 from fusion_tool.report.charts import (
     EventTimeline,
     Lane,

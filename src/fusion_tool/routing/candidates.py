@@ -1,13 +1,20 @@
 """Candidates: every known model with its quality and price, and why it is out where it is."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import TypeAlias
 
-from fusion_tool.budget.amounts import ANALYSIS_TOKENS, ANSWER_TOKENS, BYTES_A_TOKEN, RESULT_TOKENS, TURN_TOKENS
+from fusion_tool.budget.amounts import (
+    ANALYSIS_TOKENS,
+    ANSWER_TOKENS,
+    BYTES_A_TOKEN,
+    RESULT_TOKENS,
+    TURN_TOKENS,
+    sum_known,
+)
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.models.providers import KEYS, with_model
@@ -50,12 +57,6 @@ def seat_seconds(tokens_per_second: float | None, config: FusionConfig) -> float
     return None if tokens_per_second is None else _output_tokens(_turns(config)) / tokens_per_second
 
 
-def sum_known(costs: Sequence[float | None]) -> float | None:
-    """Return the sum; unknown where one of them is."""
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
-
-
 def _prompt(question_bytes: int) -> int:
     """Tokens of the first prompt."""
     return _INSTRUCTIONS + math.ceil(question_bytes / _STEP) * _STEP // BYTES_A_TOKEN
@@ -67,8 +68,7 @@ def _usd(model: str, read: int, output_tokens: int) -> float | None:
 
 
 def _turns(config: FusionConfig) -> int:
-    tools = config.search is not None or config.documents is not None or config.bash != "off"
-    return config.max_tool_calls if tools else 0
+    return config.max_tool_calls if config.has_tools else 0
 
 
 def _output_tokens(turns: int) -> int:

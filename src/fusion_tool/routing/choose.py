@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from fusion_tool.budget.amounts import sum_known
 from fusion_tool.config.choices import PlannedStrategy
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
@@ -16,7 +17,6 @@ from fusion_tool.routing.candidates import (
     find_candidates,
     has_own_endpoint,
     seat_usd,
-    sum_known,
 )
 from fusion_tool.routing.classifier.classify import classify
 from fusion_tool.routing.classifier.signals import Domain, Signals

@@ -2,8 +2,9 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date as Date  # noqa: N812 - a field below is named date
+from datetime import timedelta
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -82,6 +83,8 @@ class Profile(ConfigModel):
 OWN_FILE, MEASURED_FILE = "profiles.toml", "profiles.measured.toml"
 """In the user's configuration folder: additions and corrections, and over them what evaluations measured."""
 
+_RETIRES_SOON = timedelta(days=30)
+
 _VARIANT = re.compile(r":[\w-]+$")
 """How OpenRouter serves a model: `:free`, `:nitro`, `:batch`."""
 _SNAPSHOT = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
@@ -118,6 +121,13 @@ def profile_of(model: str, profiles: Mapping[str, Profile]) -> Profile | None:
         wanted = {model, _SNAPSHOT.sub("", model)}
         found = next((profile for profile in profiles.values() if profile.direct in wanted), None)
     return found
+
+
+def retiring_models(models: Iterable[str], today: Date) -> dict[str, Date]:
+    """Return those of `models` whose profile says that they retire within 30 days, or have; each with the day."""
+    profiles = load_profiles()
+    days = {model: profile.retires_on for model in models if (profile := profile_of(model, profiles)) is not None}
+    return {model: day for model, day in days.items() if day is not None and day - today <= _RETIRES_SOON}
 
 
 @lru_cache(maxsize=8)

@@ -40,7 +40,7 @@ class Toolkit:
     @property
     def has_sources(self) -> bool:
         """Whether there are documents or the web to answer from."""
-        return has_sources(self.config)
+        return self.config.has_sources
 
     def is_custom(self, tool: Any) -> bool:
         """Return whether `tool` is the caller's, not the package's."""
@@ -100,8 +100,3 @@ class SeatContext:
 
     toolkit: Toolkit
     log: ToolLog
-
-
-def has_sources(config: FusionConfig) -> bool:
-    """Return whether a run gives its seats documents or the web to answer from."""
-    return config.documents is not None or config.search is not None

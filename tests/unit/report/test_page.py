@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 
 from fusion_tool.budget.usage import CostSource, StageName, Usage
 from fusion_tool.errors import REASONS, ConfigError
-from fusion_tool.graph.result import Degradation, Support
+from fusion_tool.graph.result import Degradation
 from fusion_tool.grounding.sources import Kind
+from fusion_tool.grounding.support import Support
 from fusion_tool.report.labels import KINDS, LOSSES, PRICES, STAGES, VERDICTS
 from fusion_tool.report.labels import REASONS as TOLD
 from fusion_tool.report.page import render_page as filled

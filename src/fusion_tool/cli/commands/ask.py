@@ -1,11 +1,12 @@
 """`fusion-tool ask`: its options. What they mean stands in `config_options`, what happens in `ask_run`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from fusion_tool.cli.errors import Verbosity
+from fusion_tool.config.choices import Privacy, Shell, Strategy
 
 _PANEL, _TOOLS, _LIMITS, _KEEPING, _OUTPUT = "Panel", "Tools and sources", "Limits", "Keeping", "Output"
 
@@ -44,7 +45,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         str | None, typer.Option(metavar="PROVIDER:MODEL", help="Writes the answer.", rich_help_panel=_PANEL)
     ] = None,
     strategy: Annotated[
-        Literal["panel", "solo", "cascade", "chain", "auto"] | None,
+        Strategy | None,
         typer.Option(
             help="All seats; the first alone; two, and the rest where they disagree; one after the other until an "
             "answer is good enough; or what the question asks for.",
@@ -56,7 +57,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         typer.Option(metavar="SHARE", help="With auto: good enough, as a share of the best.", rich_help_panel=_PANEL),
     ] = None,
     privacy: Annotated[
-        Literal["any", "local"] | None,
+        Privacy | None,
         typer.Option(help="local: nothing of the question leaves this machine.", rich_help_panel=_PANEL),
     ] = None,
     deny: Annotated[
@@ -95,7 +96,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         typer.Option(metavar="DOMAIN", help="Keep this site out as well; repeat it.", rich_help_panel=_TOOLS),
     ] = None,
     bash: Annotated[
-        Literal["auto", "sandbox", "off"] | None,
+        Shell | None,
         typer.Option(help="The sandboxed shell: where it works, required, or none.", rich_help_panel=_TOOLS),
     ] = None,
     max_usd: Annotated[

@@ -2,9 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from fusion_tool.config.choices import Shell, Strategy
 
 if TYPE_CHECKING:
     from fusion_tool.budget.amounts import Amount, Estimate
@@ -26,13 +28,11 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
     ] = None,
     judge: Annotated[str | None, typer.Option(metavar="PROVIDER:MODEL", help="Compares the answers.")] = None,
     synthesizer: Annotated[str | None, typer.Option(metavar="PROVIDER:MODEL", help="Writes the answer.")] = None,
-    strategy: Annotated[
-        Literal["panel", "solo", "cascade", "chain", "auto"] | None, typer.Option(help="As for ask.")
-    ] = None,
+    strategy: Annotated[Strategy | None, typer.Option(help="As for ask.")] = None,
     docs: Annotated[Path | None, typer.Option(metavar="DIR", help="Your texts, to be searched.")] = None,
     context: Annotated[str, typer.Option(help="What you already know.")] = "",
     no_search: Annotated[bool, typer.Option("--no-search", help="No web tools.")] = False,
-    bash: Annotated[Literal["auto", "sandbox", "off"] | None, typer.Option(help="The sandboxed shell.")] = None,
+    bash: Annotated[Shell | None, typer.Option(help="The sandboxed shell.")] = None,
     max_usd: Annotated[float | None, typer.Option(metavar="USD", help="As for ask.")] = None,
     max_tokens: Annotated[int | None, typer.Option(metavar="N", help="As for ask.")] = None,
     allow_unpriced: Annotated[bool, typer.Option("--allow-unpriced", help="As for ask.")] = False,
@@ -74,7 +74,7 @@ def _show(bill: "Estimate") -> None:
 
     from fusion_tool.budget.usage import is_search
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.terminal import UNKNOWN, format_usd, printable_line
+    from fusion_tool.events import UNKNOWN, format_usd, one_line
 
     console = terminal.stdout()
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -84,7 +84,7 @@ def _show(bill: "Estimate") -> None:
         if is_search(row.model):
             table.add_row(
                 "searches",
-                printable_line(row.model),
+                one_line(row.model),
                 "",
                 "",
                 format_usd(row.expected.usd),
@@ -94,27 +94,25 @@ def _show(bill: "Estimate") -> None:
             )
             continue
         name = row.seat or _STAGES[row.stage]
-        table.add_row(printable_line(name, 64), printable_line(row.model), *_cells(row.expected), *_cells(row.worst))
+        table.add_row(one_line(name, 64), one_line(row.model), *_cells(row.expected), *_cells(row.worst))
     more = " + unknown" if bill.unpriced else ""
     table.add_row("total", "", *_cells(bill.expected, more), *_cells(bill.worst, more), style="bold")
     console.print(table)
     for versus in bill.versus:
         ratio = UNKNOWN if versus.ratio is None else f"{versus.ratio:.1f} times that"
-        alone = f"{printable_line(versus.model)} alone: {format_usd(versus.expected.usd)}"
+        alone = f"{one_line(versus.model)} alone: {format_usd(versus.expected.usd)}"
         console.print(f"\n{alone} expected; this run: {ratio}", soft_wrap=True)
     if bill.unpriced:
-        console.print(f"\nWithout a known price: {', '.join(map(printable_line, bill.unpriced))}", soft_wrap=True)
+        console.print(f"\nWithout a known price: {', '.join(map(one_line, bill.unpriced))}", soft_wrap=True)
     if bill.refused:
-        console.print(
-            f"\nThis run would be refused: {printable_line(bill.refused, 500)}", style="yellow", soft_wrap=True
-        )
+        console.print(f"\nThis run would be refused: {one_line(bill.refused, 500)}", style="yellow", soft_wrap=True)
     console.print("\nAssumed:")
     for assumption in bill.assumptions:
         console.print(f"- {assumption}", soft_wrap=True)
 
 
 def _cells(amount: "Amount", more: str = "") -> tuple[str, str, str]:
-    from fusion_tool.cli.terminal import format_usd
+    from fusion_tool.events import format_usd
 
     usd = format_usd(amount.usd)
     return f"{amount.input_tokens:,}", f"{amount.output_tokens:,}", usd if amount.usd is None else usd + more

@@ -62,7 +62,7 @@ def list_(context: typer.Context) -> None:
 
     from fusion_tool.api.run_store import KEEP_DAYS, default_path, list_runs
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.terminal import UNKNOWN, printable_line
+    from fusion_tool.events import UNKNOWN, one_line
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("run", "last step", "state", "question"):
@@ -71,12 +71,12 @@ def list_(context: typer.Context) -> None:
     for run in asyncio.run(list_runs()):
         state = f"{run.status} before {run.stage}" if run.stage else run.status
         at = f"{run.last_step_at.astimezone():%Y-%m-%d %H:%M}" if run.last_step_at else UNKNOWN
-        table.add_row(printable_line(run.id), at, state, printable_line(run.question, 60))
+        table.add_row(one_line(run.id), at, state, one_line(run.question, 60))
         problems += [f"warning: {run.problem}; 'fusion-tool runs delete' removes it"] if run.problem else []
     if table.row_count:
         terminal.stdout().print(table)
     for problem in problems:
-        terminal.stderr().print(printable_line(problem, 400), soft_wrap=True)
+        terminal.stderr().print(one_line(problem, 400), soft_wrap=True)
     terminal.stderr().print(f"kept in {default_path()}, each for {KEEP_DAYS:g} days", style="dim", soft_wrap=True)
 
 

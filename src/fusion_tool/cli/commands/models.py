@@ -35,7 +35,7 @@ def models(
     TRACKER.load_recent_now()
     rows = [(row, TRACKER.status(row.model)) for row in TRACKER.statistics(now - timedelta(days=days))]
     names = [row.model for row, _ in rows] + [panelist.model_name for panelist in configured]
-    warnings = model_listings.retiring_models(names, now.date())
+    warnings = model_listings.retirement_warnings(names, now.date())
     if check:
         warnings += asyncio.run(
             model_listings.unlisted_models(

@@ -3,9 +3,11 @@
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from fusion_tool.config.choices import Privacy, Shell
 
 if TYPE_CHECKING:
     from fusion_tool.config.schema import FusionConfig
@@ -27,11 +29,11 @@ def route(  # noqa: PLR0913 - each is an option of the command line
     quality: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Good enough, as a share of the best allowed model.")
     ] = None,
-    privacy: Annotated[Literal["any", "local"] | None, typer.Option(help="As for ask.")] = None,
+    privacy: Annotated[Privacy | None, typer.Option(help="As for ask.")] = None,
     deny: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="As for ask; repeat it.")] = None,
     open_weights: Annotated[bool, typer.Option("--open-weights", help="As for ask.")] = False,
     no_search: Annotated[bool, typer.Option("--no-search", help="No web tools.")] = False,
-    bash: Annotated[Literal["auto", "sandbox", "off"] | None, typer.Option(help="The sandboxed shell.")] = None,
+    bash: Annotated[Shell | None, typer.Option(help="The sandboxed shell.")] = None,
     max_usd: Annotated[float | None, typer.Option(metavar="USD", help="As for ask.")] = None,
     max_seconds: Annotated[float | None, typer.Option(metavar="SECONDS", help="As for ask.")] = None,
     nearest: Annotated[
@@ -105,23 +107,23 @@ def _show(choice: "Choice", config: "FusionConfig") -> None:
     from rich.table import Table
 
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.terminal import format_usd, printable_line
+    from fusion_tool.events import format_usd, one_line
 
     console = terminal.stdout()
-    console.print(printable_line(choice.reason, 1000), soft_wrap=True)
+    console.print(one_line(choice.reason, 1000), soft_wrap=True)
     console.print(f"\n{choice.strategy}: {format_usd(choice.usd)} expected", style="bold")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("", "model", "where it fails"):
         table.add_column(column, overflow="fold")
     for number, seat in enumerate(choice.panel, start=1):
-        table.add_row(f"seat {number}", printable_line(seat.model_name), printable_line(", ".join(seat.fallbacks)))
+        table.add_row(f"seat {number}", one_line(seat.model_name), one_line(", ".join(seat.fallbacks)))
     if len(choice.panel) > 1:
         for role, given, kept in (
             ("judge", choice.judge, config.judge_or_default),
             ("synthesis", choice.synthesizer, config.synthesizer_or_default),
         ):
             note = given or kept
-            table.add_row(role, printable_line(note.model_name), printable_line(", ".join(note.fallbacks)))
+            table.add_row(role, one_line(note.model_name), one_line(", ".join(note.fallbacks)))
     console.print(table)
     _show_candidates(choice.candidates)
 
@@ -130,7 +132,7 @@ def _show_candidates(candidates: "tuple[Candidate, ...]") -> None:
     from rich.table import Table
 
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.terminal import UNKNOWN, format_usd, printable_line
+    from fusion_tool.events import UNKNOWN, format_usd, one_line
 
     console = terminal.stdout()
     told = [candidate for candidate in candidates if candidate.rejection != _UNKNOWN_QUALITY]
@@ -140,9 +142,7 @@ def _show_candidates(candidates: "tuple[Candidate, ...]") -> None:
     for note in told:
         score = UNKNOWN if note.score is None else f"{note.score:g}"
         quality = UNKNOWN if note.quality is None else f"{note.quality:.3f}"
-        table.add_row(
-            printable_line(note.model), score, quality, format_usd(note.usd), printable_line(note.rejection or "")
-        )
+        table.add_row(one_line(note.model), score, quality, format_usd(note.usd), one_line(note.rejection or ""))
     if told:
         console.print(table)
     if len(told) < len(candidates):

@@ -30,7 +30,6 @@ from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, record
 from fusion_tool.grounding.audit import audit_citations
 from fusion_tool.grounding.citations import number_citations, number_citations_in_json
 from fusion_tool.grounding.sources import RetrievedSource, Source, merge_sources
-from fusion_tool.tools.toolkit import has_sources
 
 
 async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options: GraphOptions) -> dict[str, Any]:
@@ -43,7 +42,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         str(stages[-1]["output"]), answers.sources, is_json=run["answer_schema"] is not None
     )
     degraded = _degradations(records, stages)
-    if has_sources(config) and not citations:
+    if config.has_sources and not citations:
         degraded.append("uncited")
     plan = state["plan"]
     result = FusionResult(

@@ -1,9 +1,11 @@
 """Options that several commands of `fusion-tool eval` have, and what its help teaches by example."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
+
+from fusion_tool.config.choices import Shell
 
 Tasks: TypeAlias = Annotated[
     str, typer.Argument(metavar="TASKS", help="A JSON Lines file of tasks, or the name of a published set: draco.")
@@ -41,9 +43,7 @@ Search: TypeAlias = Annotated[
     list[str] | None, typer.Option(metavar="PROVIDER", help="For every arm, as for ask; repeat it.")
 ]
 NoSearch: TypeAlias = Annotated[bool, typer.Option("--no-search", help="No web tools for any arm.")]
-Bash: TypeAlias = Annotated[
-    Literal["auto", "sandbox", "off"] | None, typer.Option(help="For every arm, the sandboxed shell.")
-]
+Bash: TypeAlias = Annotated[Shell | None, typer.Option(help="For every arm, the sandboxed shell.")]
 MaxSeconds: TypeAlias = Annotated[
     float | None, typer.Option(metavar="SECONDS", min=1, help="Time for each run of every arm.")
 ]

@@ -65,11 +65,11 @@ def profiles(
     from rich.table import Table
 
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.terminal import printable_line
     from fusion_tool.config.installation import require_evals
     from fusion_tool.evals.report.section import format_interval, format_points
     from fusion_tool.evals.results import Results
     from fusion_tool.evals.router_profiles import measure_scores, write_profiles
+    from fusion_tool.events import one_line
 
     require_evals()
     results = Results(folder)
@@ -83,9 +83,7 @@ def profiles(
         table.add_column(name, justify="right" if 1 < place < 5 else "left", overflow="fold")  # noqa: PLR2004 - numbers
     for score in found:
         figures = (format_points(score.mean.value), format_interval(score.mean), str(score.mean.n))
-        table.add_row(
-            printable_line(score.model), score.domain, *figures, printable_line(score.why_not or "to be written", 120)
-        )
+        table.add_row(one_line(score.model), score.domain, *figures, one_line(score.why_not or "to be written", 120))
     terminal.stdout().print(table)
     if not dry_run and any(not score.why_not for score in found):
         terminal.stderr().print(f"written: {write_profiles(results, found)}", soft_wrap=True)
@@ -121,8 +119,8 @@ def _show(rows: "list[ArmForecast]") -> None:
     from rich.table import Table
 
     from fusion_tool.cli import terminal
-    from fusion_tool.cli.terminal import format_usd, printable_line
     from fusion_tool.evals.costs import ASSUMPTIONS
+    from fusion_tool.events import format_usd, one_line
     from fusion_tool.graph.estimate import ASSUMPTIONS as OF_RUNS
 
     console = terminal.stdout()
@@ -131,7 +129,7 @@ def _show(rows: "list[ArmForecast]") -> None:
         table.add_column(name, justify="right" if place else "left", overflow="fold")
     for row in rows:
         money = (format_usd(row.expected), format_usd(row.worst), f"{row.verdicts:,}", format_usd(row.grading))
-        table.add_row(printable_line(row.arm), f"{row.runs:,}", *money)
+        table.add_row(one_line(row.arm), f"{row.runs:,}", *money)
     sums = (_sum(row.expected for row in rows), _sum(row.worst for row in rows), _sum(row.grading for row in rows))
     runs, verdicts = sum(row.runs for row in rows), sum(row.verdicts for row in rows)
     table.add_row(
@@ -146,9 +144,7 @@ def _show(rows: "list[ArmForecast]") -> None:
     console.print(table)
     console.print(f"\nExpected in all: {format_usd(_sum((sums[0], sums[2])))}", soft_wrap=True)
     if unpriced := dict.fromkeys(name for row in rows for name in row.unpriced):
-        console.print(
-            f"Without a known price, and not in it: {', '.join(map(printable_line, unpriced))}", soft_wrap=True
-        )
+        console.print(f"Without a known price, and not in it: {', '.join(map(one_line, unpriced))}", soft_wrap=True)
     console.print("\nAssumed:")
     for assumption in (*OF_RUNS, *ASSUMPTIONS):
         console.print(f"- {assumption}", soft_wrap=True)

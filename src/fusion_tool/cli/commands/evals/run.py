@@ -124,12 +124,12 @@ def watch(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.cli import terminal
     from fusion_tool.cli.eval_output import progress_bars
     from fusion_tool.cli.signals import run_until_signal
-    from fusion_tool.cli.terminal import printable_line
     from fusion_tool.evals.datasets import load_tasks
     from fusion_tool.evals.drift import Drift
     from fusion_tool.evals.drift import watch as watched
     from fusion_tool.evals.evaluate import EvalOptions
     from fusion_tool.evals.runner import EvalProgress
+    from fusion_tool.events import one_line
 
     today = datetime.now(UTC).date()
     folder = out or baseline / "watch" / today.isoformat()
@@ -142,7 +142,7 @@ def watch(  # noqa: PLR0913 - each is an option of the command line
 
     drift = run_until_signal(work())
     for comparison in drift.comparisons if verbose else ():
-        terminal.stdout().print(printable_line(comparison.sentence, 500), soft_wrap=True)
+        terminal.stdout().print(one_line(comparison.sentence, 500), soft_wrap=True)
     for alarm in drift.alarms:
-        terminal.stderr().print(f"warning: {printable_line(alarm, 500)}", style="yellow", soft_wrap=True)
+        terminal.stderr().print(f"warning: {one_line(alarm, 500)}", style="yellow", soft_wrap=True)
     raise typer.Exit(DRIFTED if drift.alarms else 0)
