@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from fusion_tool.config.presets import preset as preset_by_name
-from fusion_tool.config.presets import preset_names, shipped
+from fusion_tool.config.presets import preset_names, shipped_configs
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.storage import read_toml
 from fusion_tool.errors import ConfigError
@@ -90,9 +90,11 @@ def _base(config: ConfigLike) -> FusionConfig:
 
 def _roles_of_a_preset(base: FusionConfig) -> list[str]:
     """Which of judge and synthesizer came with the panel of a preset; one that was named for itself did not."""
-    presets = [one for one in shipped() if one.panel == base.panel]
+    presets = [config for config in shipped_configs() if config.panel == base.panel]
     return [
-        role for role in ("judge", "synthesizer") if any(getattr(one, role) == getattr(base, role) for one in presets)
+        role
+        for role in ("judge", "synthesizer")
+        if any(getattr(config, role) == getattr(base, role) for config in presets)
     ]
 
 

@@ -14,9 +14,9 @@ from fusion_tool.budget.pricing import cost_of
 from fusion_tool.budget.usage import Call, StageName
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models import replay
-from fusion_tool.models.faults import Again, Fault, to_fault, with_retries
+from fusion_tool.models.faults import AskOtherwiseError, Fault, to_fault, with_retries
 from fusion_tool.models.health import HealthTracker, remember_withdrawn, withdrawn_fault
-from fusion_tool.models.streaming import NO_STREAM, FirstToken, StreamBrokenError, Streaming
+from fusion_tool.models.streaming import NO_STREAM, FirstToken, MessageStream, StreamBrokenError
 from fusion_tool.models.wire.leaked_reasoning import strip_reasoning
 from fusion_tool.models.wire.usage import tokens_of
 
@@ -30,7 +30,7 @@ class CallContext:
     Args:
         stage: Which part of the run they belong to.
         panelist: Who is called.
-        tab: What the run's limits leave for them.
+        budget: What the run's limits leave for them.
         rows: The bill; each attempt that is, or may be, charged adds its row.
         seat: The seat's label.
         health: Learns how the calls end; `None`: nobody does.
@@ -38,7 +38,7 @@ class CallContext:
 
     stage: StageName
     panelist: Panelist
-    tab: StageBudget
+    budget: StageBudget
     rows: list[Call]
     seat: str | None = None
     health: HealthTracker | None = None
@@ -101,7 +101,7 @@ async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and wh
         ModelCallError: The call failed, ran out of time or budget, was refused, or gave an empty answer.
     """
     first = FirstToken(account.panelist, on_first)
-    streaming = Streaming(messages, first, on_delta)
+    streaming = MessageStream(messages, first, on_delta)
 
     def send(max_tokens: int | None) -> Awaitable[AIMessage]:
         bound = model if max_tokens is None else model.bind(max_tokens=max_tokens)
@@ -200,7 +200,7 @@ class _Attempts:
         """
         account = self._account
         try:
-            reservation = await account.tab.reserve(account.model, self._size, account.panelist.max_tokens)
+            reservation = await account.budget.reserve(account.model, self._size, account.panelist.max_tokens)
         except OverBudgetError as error:
             raise ModelCallError(self._unaffordable(error), account.model) from error
         self.begun += 1
@@ -216,7 +216,7 @@ class _Attempts:
                 row = to_call_row(message, account, time.monotonic() - started)
                 self.rows.append(row)
                 account.rows.append(row)
-            account.tab.settle(reservation, row)
+            account.budget.settle(reservation, row)
         return message
 
     def _unaffordable(self, error: OverBudgetError) -> Fault:
@@ -226,13 +226,13 @@ class _Attempts:
 
 
 def _fault(error: Exception) -> Fault:
-    return to_fault(error.error if isinstance(error, StreamBrokenError | Again) else error)
+    return to_fault(error.error if isinstance(error, StreamBrokenError | AskOtherwiseError) else error)
 
 
 def prompt_bytes(messages: Sequence[BaseMessage]) -> int:
     """Return the prompt's length in bytes, with what frames each message, and the reasoning that goes back with it."""
     texts = (
-        f"{message.type}{message.content}{getattr(message, 'tool_calls', '')}{replay.wanted_back(message) or ''}"
+        f"{message.type}{message.content}{getattr(message, 'tool_calls', '')}{replay.fields_to_return(message) or ''}"
         for message in messages
     )
     return sum(len(text.encode(errors="replace")) for text in texts)

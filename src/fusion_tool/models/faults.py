@@ -186,7 +186,7 @@ _TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522,
 _jitter = wait_random_exponential(multiplier=0.5, max=8)
 
 
-class Again(Exception):  # noqa: N818 - it carries the provider's own error
+class AskOtherwiseError(Exception):
     """An endpoint did not take a way of asking: the next attempt asks otherwise, and waits for nothing."""
 
     is_retryable = True
@@ -236,7 +236,7 @@ def retry_after(error: BaseException | None) -> float | None:
 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    seconds = 0.0 if isinstance(error, Again) else retry_after(error)
+    seconds = 0.0 if isinstance(error, AskOtherwiseError) else retry_after(error)
     return _jitter(state) if seconds is None else seconds
 
 

@@ -125,12 +125,12 @@ class OpenAICompatibleChat(ChatOpenAI):
                 choice | {"message": normalize_tool_calls(choice["message"], offer.names, offer.used)}
                 for choice in finish_body(body).get("choices") or ()
             ]
-            response = body = body | {"choices": choices, "usage": usage.whole(figures)}
+            response = body = body | {"choices": choices, "usage": usage.complete_usage(figures)}
         result = super()._create_chat_result(response, generation_info)
         for generation, choice in zip(result.generations, body.get("choices") or (), strict=False):
             if isinstance(generation.message, AIMessage):
                 _keep_extras(generation.message, choice["message"])
-                replay.keep(generation.message, choice["message"], self._endpoint)
+                replay.keep_fields(generation.message, choice["message"], self._endpoint)
                 _keep_totals(generation.message, body, figures)
         return result
 
@@ -144,19 +144,19 @@ class OpenAICompatibleChat(ChatOpenAI):
         assembler = ToolCallAssembler(*_Offer.of(messages, kwargs))
         async for generation in super()._astream(messages, *args, **kwargs):
             chunk = generation.message.response_metadata.pop(_CHUNK, {})
-            if usage.tells_usage(chunk):
-                figures, last = usage.later(figures, usage.read_usage(chunk)), chunk
+            if usage.has_usage(chunk):
+                figures, last = usage.merge_figures(figures, usage.read_usage(chunk)), chunk
             for choice in chunk.get("choices") or ():
                 delta = assembler.feed(choice.get("delta") or {})
                 generation.message = message = _with_pieces(generation.message, delta.get("tool_calls", ()))
                 _keep_extras(message, delta)
-                replay.keep(message, delta, self._endpoint)
+                replay.keep_fields(message, delta, self._endpoint)
             yield generation
         if pieces := assembler.close():
             held = _with_pieces(AIMessageChunk(content=""), pieces)
-            replay.keep(held, {"tool_calls": pieces}, self._endpoint)
+            replay.keep_fields(held, {"tool_calls": pieces}, self._endpoint)
             yield ChatGenerationChunk(message=held)
-        end: dict[str, Any] = {"choices": [], "usage": usage.whole(figures)}
+        end: dict[str, Any] = {"choices": [], "usage": usage.complete_usage(figures)}
         if last and (totals := super()._convert_chunk_to_generation_chunk(end, AIMessageChunk, None)):
             _keep_totals(totals.message, last, figures)
             yield totals
@@ -218,6 +218,6 @@ def _keep_extras(message: BaseMessage, raw: dict[str, Any]) -> None:
 
 
 def _keep_totals(message: BaseMessage, body: dict[str, Any], figures: dict[str, Any]) -> None:
-    message.response_metadata |= usage.partial(figures)
+    message.response_metadata |= usage.partial_usage(figures)
     if isinstance(body.get("provider"), str):
         message.response_metadata["provider"] = body["provider"]

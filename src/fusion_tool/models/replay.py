@@ -22,7 +22,7 @@ _GROWING = ("text", "summary", "data")
 """The fields of a reasoning detail that a stream cuts into pieces; the others come whole, or again with each piece."""
 
 
-def keep(message: BaseMessage, raw: Mapping[str, Any], endpoint: str) -> None:
+def keep_fields(message: BaseMessage, raw: Mapping[str, Any], endpoint: str) -> None:
     """Keep on `message` what its endpoint needs back.
 
     Args:
@@ -45,7 +45,7 @@ def has_token(message: BaseMessage) -> bool:
     return any(part.get(name) for part in _parts(message) for name in (*_PLAIN, _DETAILS))
 
 
-def wanted_back(message: BaseMessage, endpoint: str | None = None) -> dict[str, Any]:
+def fields_to_return(message: BaseMessage, endpoint: str | None = None) -> dict[str, Any]:
     """Return the fields that have to go back with `message`.
 
     Args:
@@ -65,12 +65,12 @@ def wanted_back(message: BaseMessage, endpoint: str | None = None) -> dict[str, 
     return fields
 
 
-def put_back(sent: dict[str, Any], message: BaseMessage, endpoint: str) -> None:
-    """Add the fields that `endpoint` needs back to `sent`, which is `message` in the form that it is sent."""
-    fields = wanted_back(message, endpoint)
+def put_back(payload: dict[str, Any], message: BaseMessage, endpoint: str) -> None:
+    """Add the fields that `endpoint` needs back to `payload`, which is `message` in the form that it is sent."""
+    fields = fields_to_return(message, endpoint)
     extras = fields.pop(_EXTRA, {})
-    sent |= fields
-    for call in sent.get("tool_calls") or ():
+    payload |= fields
+    for call in payload.get("tool_calls") or ():
         if call["id"] in extras:
             call[_EXTRA] = extras[call["id"]]
 

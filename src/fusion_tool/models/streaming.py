@@ -1,6 +1,6 @@
 """A streamed answer: its text is passed on, its first token timed, and in the end there is one whole message.
 
-- `Streaming`: one call that streams, over all its attempts.
+- `MessageStream`: one call that streams, over all its attempts.
 - `ReasoningFilter`, `strip_reasoning`: leaked reasoning is held back, in a stream of deltas or in a whole text.
 - `FirstToken`, `first_token_p90`: the wait for the first token, remembered over each model's latest calls.
 """
@@ -20,7 +20,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models import replay
-from fusion_tool.models.faults import Again
+from fusion_tool.models.faults import AskOtherwiseError
 from fusion_tool.models.providers import endpoint_for
 from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter
 from fusion_tool.models.wire.tool_calls import argument_text
@@ -105,7 +105,7 @@ class StreamBrokenError(Exception):
         self.error = error
 
 
-class Streaming:
+class MessageStream:
     """One call that streams, over all its attempts.
 
     Args:
@@ -125,7 +125,7 @@ class Streaming:
 
         Raises:
             StreamBrokenError: The stream failed after the first token.
-            Again: The server refused to count tokens while it streams; the next attempt does without.
+            AskOtherwiseError: The server refused to count tokens while it streams; the next attempt does without.
             Exception: The provider's own, before the first token.
         """
         try:
@@ -136,7 +136,7 @@ class Streaming:
             if self._options or "stream_options" not in str(error):
                 raise
             self._options = {"stream_usage": False}
-            raise Again(error) from error
+            raise AskOtherwiseError(error) from error
 
     async def _read(self, model: Runnable[Any, AIMessage]) -> AIMessage:
         # What is shown at once cannot wait for a closing mark that may never come.

@@ -205,10 +205,10 @@ def _weigh(profile: Profile, name: str, worth: Quality, config: FusionConfig, qu
     )
 
 
-def _enough(weighed: Iterable[Candidate], wanted: float) -> float:
+def _enough(weighed: Iterable[Candidate], quality: float) -> float:
     """The best allowed model has all of the quality, but no known price perhaps, or leads in no domain that counts."""
     known = [candidate.quality for candidate in weighed if candidate.quality is not None and candidate.usd is not None]
-    return min(wanted, max(known, default=wanted))
+    return min(quality, max(known, default=quality))
 
 
 def _apply_limits(candidate: Candidate, config: FusionConfig, enough: float) -> Candidate:
@@ -238,7 +238,7 @@ def _order(candidate: Candidate) -> tuple[bool, float, float]:
     )
 
 
-def configured(config: FusionConfig) -> Mapping[str, Panelist]:
+def configured_models(config: FusionConfig) -> Mapping[str, Panelist]:
     """Return the named models: a role's with its settings, the panel's before others; then the roles' fallbacks.
 
     A model that was given as an object has no name that would lead to it, and is none of them.
@@ -264,7 +264,7 @@ def rejection_rule(
         profiles: What is known of models.
         keyed: Providers whose key is set; `None` plans as if all were.
     """
-    named = configured(config)
+    named = configured_models(config)
 
     def refusal(model: str) -> str | None:
         if config.candidates == "configured" and model not in named:

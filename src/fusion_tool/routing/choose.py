@@ -13,7 +13,7 @@ from fusion_tool.routing.candidates import (
     CandidateSet,
     RejectionRule,
     comparison_usd,
-    configured,
+    configured_models,
     find_candidates,
     has_own_endpoint,
     seat_usd,
@@ -85,7 +85,7 @@ def no_candidate_error(field: CandidateSet, config: FusionConfig, domain: str) -
     )
 
 
-def short_of(field: CandidateSet, config: FusionConfig) -> str:
+def shortfall(field: CandidateSet, config: FusionConfig) -> str:
     """Return what is given up where no candidate has the asked quality; nothing where one has."""
     if field.enough >= config.quality:
         return ""
@@ -189,11 +189,11 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
     )
     choosing = _Chooser(config, signals, field, question_bytes)
     if signals.confidence < SURE:
-        return choosing.configured(f"not sure what kind of question this is ({signals.confidence:.2f})")
+        return choosing.configured_panel(f"not sure what kind of question this is ({signals.confidence:.2f})")
     if not field.eligible:
-        return choosing.configured(f"no allowed model has a known score for {domain_label(signals.domain)}")
+        return choosing.configured_panel(f"no allowed model has a known score for {domain_label(signals.domain)}")
     if field.fit:
-        return choosing.plan(field.fit, short_of(field, config))
+        return choosing.plan(field.fit, shortfall(field, config))
     if not nearest:
         raise no_candidate_error(field, config, domain_label(signals.domain))
     return choosing.plan(*nearest_plan(field, config))
@@ -204,12 +204,12 @@ class _Chooser:
 
     def __init__(self, config: FusionConfig, signals: Signals, field: CandidateSet, question_bytes: int) -> None:
         self._config = config
-        self._named = configured(config)
+        self._named = configured_models(config)
         self._signals = signals
         self._field = field
         self._question_bytes = question_bytes
 
-    def configured(self, why: str) -> Choice:
+    def configured_panel(self, why: str) -> Choice:
         """Plan with the configured panel."""
         panel = self._config.panel
         usd = self._usd([seat.model_name for seat in panel], None, None)

@@ -89,7 +89,7 @@ async def check_tools(config: FusionConfig) -> str:
 
 async def _check_documents(folder: Path) -> None:
     index = await open_index(folder)
-    if index.held:
+    if index.document_count:
         return
     left_out = f" ({index.skipped[0].path} {index.skipped[0].reason})" if index.skipped else ""
     raise ConfigError(f"the folder {str(folder)!r} holds no document that can be read{left_out}", field="documents")

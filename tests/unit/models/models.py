@@ -19,7 +19,9 @@ def panelist(server, model="vendor/a", **settings):
 
 def account(one):
     """A panelist's account without limits; its rows are the bill."""
-    return CallContext("panelist", one, tab=StageBudget(Ledger(usd=None, tokens=None), "panelist"), rows=[], seat="a")
+    return CallContext(
+        "panelist", one, budget=StageBudget(Ledger(usd=None, tokens=None), "panelist"), rows=[], seat="a"
+    )
 
 
 async def asked(one, *, seconds=5.0, on=None, bound=None, **listeners):

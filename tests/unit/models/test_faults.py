@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from fusion_tool.errors import REASONS
 from fusion_tool.models.call import ModelCallError
-from fusion_tool.models.faults import Again, retry_after, scrub, to_fault, with_retries
+from fusion_tool.models.faults import AskOtherwiseError, retry_after, scrub, to_fault, with_retries
 from tests.scripted_server import Cut, Hang, Interrupted, Raw, Reply, faults
 from tests.unit.models.models import account, asked, panelist
 
@@ -322,7 +322,7 @@ def test_not_a_number_is_no_pause():
 
 
 async def test_another_way_of_asking_waits_for_nothing(pauses):
-    provider = Provider(Again(RetryProviderError(400)), Again(RetryProviderError(429, 7)))
+    provider = Provider(AskOtherwiseError(RetryProviderError(400)), AskOtherwiseError(RetryProviderError(429, 7)))
     assert await with_retries(provider.send, deadline=soon()) == "the answer"
     assert (provider.calls, pauses) == (3, [])
 

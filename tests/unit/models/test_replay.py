@@ -23,7 +23,7 @@ def kept(*deltas):
     chunks = []
     for delta in deltas:
         chunks.append(AIMessageChunk(""))
-        replay.keep(chunks[-1], delta, "here")
+        replay.keep_fields(chunks[-1], delta, "here")
     return add_ai_message_chunks(*chunks)
 
 
@@ -41,7 +41,7 @@ def test_an_address_or_a_model_of_another_name_is_another_endpoint():
 
 def test_what_goes_back_counts_as_a_part_of_the_prompt():
     bare, thoughtful = AIMessage("x"), AIMessage("x")
-    replay.keep(thoughtful, {"reasoning_details": [{"data": "A" * 1000}]}, "here")
+    replay.keep_fields(thoughtful, {"reasoning_details": [{"data": "A" * 1000}]}, "here")
     assert prompt_bytes([HumanMessage("?"), thoughtful]) - prompt_bytes([HumanMessage("?"), bare]) > 1000
 
 
@@ -51,7 +51,7 @@ def test_a_stream_may_cut_a_detail_anywhere(thoughts, summaries):
     pieces = [{"type": "reasoning.text", "index": 0, "format": "x", "id": "a", "text": text} for text in thoughts]
     pieces += [{"type": "reasoning.summary", "index": 1, "summary": text} for text in summaries]
     pieces.sort(key=lambda piece: len(piece.get("text", "") + piece.get("summary", "")))
-    joined = replay.wanted_back(kept(*({"reasoning_details": [piece]} for piece in pieces)))["reasoning_details"]
+    joined = replay.fields_to_return(kept(*({"reasoning_details": [piece]} for piece in pieces)))["reasoning_details"]
     by_index = {detail["index"]: detail for detail in joined}
     texts = "".join(piece["text"] for piece in pieces if "text" in piece)
     assert by_index[0] == {"type": "reasoning.text", "index": 0, "format": "x", "id": "a", "text": texts}
@@ -63,7 +63,7 @@ def test_a_stream_may_cut_a_detail_anywhere(thoughts, summaries):
 def test_no_shape_of_it_costs_a_reply(deltas):
     message = kept(*deltas)
     replay.put_back({"role": "assistant"}, message, "here")
-    assert replay.wanted_back(message, "elsewhere") == {}
+    assert replay.fields_to_return(message, "elsewhere") == {}
     assert isinstance(replay.has_token(message), bool)
 
 

@@ -5,7 +5,7 @@ import pytest
 from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.models.providers import PROVIDERS
-from fusion_tool.routing.candidates import configured
+from fusion_tool.routing.candidates import configured_models
 from fusion_tool.routing.decide import decide
 from fusion_tool.servers.agent_server import context_schema
 from fusion_tool.servers.mcp.tool import parse_arguments
@@ -41,7 +41,7 @@ KEYED = frozenset(PROVIDERS)
 
 def asked(config):
     """All that a run may ask, as it is asked: model, address, the key's name."""
-    return {(name, one.base_url, one.api_key_env) for name, one in configured(config).items()}
+    return {(name, one.base_url, one.api_key_env) for name, one in configured_models(config).items()}
 
 
 async def decided(config, question=CODING):
@@ -105,4 +105,4 @@ async def test_a_configured_model_keeps_its_address_and_is_nobodys_fallback_else
 
 
 def test_a_model_that_was_given_as_an_object_is_reached_by_no_name():
-    assert configured(fake_config()) == {}
+    assert configured_models(fake_config()) == {}

@@ -44,7 +44,7 @@ def preset_description(name: str) -> str:
 
 
 @cache
-def shipped() -> tuple[FusionConfig, ...]:
+def shipped_configs() -> tuple[FusionConfig, ...]:
     """The configurations of the presets that are data."""
     return tuple(preset(name) for name in _tables())
 
@@ -52,7 +52,7 @@ def shipped() -> tuple[FusionConfig, ...]:
 @cache
 def shipped_roles() -> frozenset[Panelist]:
     """Every seat, judge and synthesizer of the presets that are data: what a user took over by a preset's name."""
-    roles = (role for one in shipped() for role in (*one.panel, one.judge, one.synthesizer))
+    roles = (role for config in shipped_configs() for role in (*config.panel, config.judge, config.synthesizer))
     return frozenset(role for role in roles if role is not None)
 
 

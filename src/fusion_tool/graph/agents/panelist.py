@@ -137,7 +137,7 @@ async def answer_question(
         return await over_evidence(seen=log.sources[before:])
     if not first.unread:
         return first
-    log.keep(first)
+    log.keep_answer(first)
     return await over_evidence(first=first)
 
 

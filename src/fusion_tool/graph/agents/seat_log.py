@@ -51,13 +51,13 @@ class SeatLog:
     sources: list[RetrievedSource] = field(default_factory=list)
     tool_calls: int = 0
     dropped: int = 0
-    kept: SeatAnswer | None = None
+    kept_answer: SeatAnswer | None = None
     """The answer that stands where no better one comes."""
 
-    def keep(self, answer: SeatAnswer) -> None:
+    def keep_answer(self, answer: SeatAnswer) -> None:
         """Keep an answer that is paid for; one from sources stands before one that was written without a look."""
-        if self.kept is None or (self.kept.unread and not answer.unread):
-            self.kept = answer
+        if self.kept_answer is None or (self.kept_answer.unread and not answer.unread):
+            self.kept_answer = answer
 
     def account(self, panelist: Panelist) -> CallContext:
         """The account of this seat's calls of one model."""

@@ -54,7 +54,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: G
                 given, name = await _first_usable(seat, task, toolkit, log, failures)
     except LateSeatError:
         failures.append(_failure(name, Fault("straggler", "late: the panel had closed")))
-        given, name = log.kept, log.kept.model if log.kept else name
+        given, name = log.kept_answer, log.kept_answer.model if log.kept_answer else name
     if given is not None:
         gate.record_answer(label)
     record = SeatRecord(
@@ -94,7 +94,7 @@ async def _first_usable(
             failures.append(_failure(answer.model, Fault("empty", "it did not look, and no evidence was found for it")))
         if answer.truncated:
             failures.append(_failure(answer.model, Fault("truncated", "cut off at its token limit")))
-            log.keep(answer)
+            log.keep_answer(answer)
         return answer
 
     def note_failure(attempt: Attempt, error: Exception) -> None:
@@ -110,7 +110,9 @@ async def _first_usable(
         is_whole=_is_whole,
     )
     if answer is None or answer.truncated:
-        answer = log.kept  # the best of those that are not whole: cut off, or written without a look at the sources
+        answer = (
+            log.kept_answer
+        )  # the best of those that are not whole: cut off, or written without a look at the sources
     return answer, answer.model if answer else seat.model_name
 
 

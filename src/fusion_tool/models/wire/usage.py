@@ -20,7 +20,7 @@ _COST = "cost"
 _PART = "usage"
 
 
-def tells_usage(body: Mapping[str, Any]) -> bool:
+def has_usage(body: Mapping[str, Any]) -> bool:
     """Tell whether a reply, or a stream's chunk, reports any usage."""
     return bool(_usage_of(body))
 
@@ -34,27 +34,27 @@ def read_usage(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: figure for name, figure in figures.items() if figure not in (None, {})}
 
 
-def later(known: dict[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
+def merge_figures(known: dict[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
     """Return the usage so far after one more chunk with usage, as `read_usage` gives it."""
     # The maximum, not the sum: a chunk that reports usage counts what came before it, too.
     most = dict(known)
     for name, figure in newer.items():
         before = known.get(name)
         if isinstance(figure, dict):
-            most[name] = later(before or {}, figure)
+            most[name] = merge_figures(before or {}, figure)
         else:
             most[name] = figure if before is None else max(before, figure)
     return most
 
 
-def whole(figures: Mapping[str, Any]) -> dict[str, Any] | None:
+def complete_usage(figures: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the figures as a complete usage in OpenAI's form; `None` where a count is unknown."""
     if not all(name in figures for name in _COUNTS):
         return None
     return {**figures, "total_tokens": sum(figures[name] for name in _COUNTS)}
 
 
-def partial(figures: Mapping[str, Any]) -> dict[str, Any]:
+def partial_usage(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a message's metadata has to hold: the cost, and a single known count."""
     # LangChain's usage is both counts or nothing.
     cost = {"cost_usd": figures[_COST]} if _COST in figures else {}

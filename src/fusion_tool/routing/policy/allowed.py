@@ -197,11 +197,11 @@ class _Rules:
             return Rejection("deny", f"denied by '{pattern}'")
         if self.config.deny and any(model.startswith(_ROUTERS) for model, _ in reachable_models(panelist)):
             return Rejection("deny", "may turn out to be a denied model")
-        if self.config.require_open_weights and not self._open(panelist):
+        if self.config.require_open_weights and not self._has_open_weights(panelist):
             return Rejection("require_open_weights", _UNKNOWN_WEIGHTS)
         return None
 
-    def _open(self, panelist: Panelist) -> bool:
+    def _has_open_weights(self, panelist: Panelist) -> bool:
         """Whether all models that the panelist may reach are known to have open weights."""
         for model, _ in reachable_models(panelist):
             profile = profile_of(model.removeprefix(":"), self.profiles)

@@ -121,7 +121,7 @@ class _AgentTurn:
     config: FusionConfig
     metrics: Metrics
     emit: Emit
-    tab: StageBudget
+    budget: StageBudget
     rows: list[Call] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     results: list[dict[str, Any]] = field(default_factory=list)
@@ -216,7 +216,7 @@ async def _ask_model(
         call_model,
         bound,
         messages,
-        account=CallContext("synthesizer", panelist, turn.tab, turn.rows, health=tracker_for(turn.config)),
+        account=CallContext("synthesizer", panelist, turn.budget, turn.rows, health=tracker_for(turn.config)),
         deadline=attempt.deadline,
     )
     if turn.request.stream:

@@ -22,7 +22,7 @@ from fusion_tool.errors import ConfigError
 from fusion_tool.grounding.sources import RetrievedSource, make_source
 from fusion_tool.tools.documents import store
 from fusion_tool.tools.documents.folder import readable_folder
-from fusion_tool.tools.documents.refresh import Refreshed, refresh
+from fusion_tool.tools.documents.refresh import RefreshResult, refresh
 from fusion_tool.tools.documents.store import ChunkHit, Skipped
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
@@ -59,13 +59,13 @@ class DocumentIndex:
     Args:
         folder: The folder, a real path.
         path: The index file.
-        held: How many documents it held when it was opened.
+        document_count: How many documents it held when it was opened.
         skipped: The documents that were left out, and why.
     """
 
     folder: Path
     path: Path
-    held: int
+    document_count: int
     skipped: tuple[Skipped, ...] = ()
 
     async def search(self, query: str, limit: int = 6, *, max_chars: int = 1600) -> list[RetrievedSource]:
@@ -129,7 +129,7 @@ async def open_index(
     return DocumentIndex(root, path, held, tuple(skipped))
 
 
-async def _refresh(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> Refreshed:
+async def _refresh(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> RefreshResult:
     async with wait_for_lock(path.with_suffix(".lock")):
         return await refresh(root, path, on_progress)
 

@@ -81,14 +81,14 @@ _log = logging.getLogger(__name__)
 _BATCH_FILES, _BATCH_BYTES = 64, 8 << 20
 
 
-class Refreshed(NamedTuple):
+class RefreshResult(NamedTuple):
     """How many documents the index now holds, and which were left out."""
 
-    held: int
+    document_count: int
     skipped: list[Skipped]
 
 
-async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> Refreshed:
+async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> RefreshResult:
     """Index what changed below `root` into the file at `path`; the caller holds the lock.
 
     Args:
@@ -123,7 +123,7 @@ async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None
     await asyncio.to_thread(store.remove, path, known.keys() - present)
     skipped = {key: problem for key, problem in skipped.items() if key in present} | problems
     left_out = {key: problem for key, problem in skipped.items() if problem is not None}
-    return Refreshed(len(present - left_out.keys()), [_warn(*document) for document in sorted(left_out.items())])
+    return RefreshResult(len(present - left_out.keys()), [_warn(*document) for document in sorted(left_out.items())])
 
 
 def _signature(known: IndexedDocument | None) -> str | None:

@@ -77,7 +77,7 @@ def mapped_bytes() -> int | None:
     return pages * resource.getpagesize()
 
 
-def refuse_unneeded() -> None:
+def block_unneeded_imports() -> None:
     """Let every import of `UNNEEDED` fail as if it were not installed; before the first parser is imported."""
     sys.modules.update(dict.fromkeys(UNNEEDED))  # type: ignore[arg-type] # None is how the import system marks a module as missing
 

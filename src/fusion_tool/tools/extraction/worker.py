@@ -11,11 +11,11 @@ from typing import Any
 from fusion_tool.tools.extraction.content import ExtractionError
 from fusion_tool.tools.extraction.protocol import (
     BrokenFrameError,
+    block_unneeded_imports,
     limit_cpu,
     limit_process,
     mapped_bytes,
     read_frame,
-    refuse_unneeded,
     write_frame,
 )
 
@@ -51,7 +51,7 @@ def main() -> None:
     """Serve jobs until the input ends."""
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a parser prints must not pass for a frame
-    refuse_unneeded()
+    block_unneeded_imports()
     worn_at = limit_process()
     while True:
         try:

@@ -120,7 +120,7 @@ KNOWN = {"prompt_tokens": 100, "completion_tokens": 7}
 async def test_what_is_unknown_stays_reserved_under_a_limit(scripted, usage, is_known):
     one = panelist(scripted)
     ledger = Ledger(usd=1.0, tokens=100_000)
-    on = CallContext("panelist", one, tab=StageBudget(ledger, "panelist"), rows=[], seat="a")
+    on = CallContext("panelist", one, budget=StageBudget(ledger, "panelist"), rows=[], seat="a")
     scripted.otherwise(Raw(json.dumps(completion(usage)).encode()))
     await asked(one, on=on)
     reserved = Ledger(usd=None, tokens=100_000)

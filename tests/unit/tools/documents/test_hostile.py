@@ -133,7 +133,7 @@ async def test_a_link_is_what_its_own_name_says(reopen, folder, tmp_path, case):
         found = {url.removeprefix("doc:docs/") for url in await urls(index)} - {"good.md", "page.html"}
         assert found == ({name} if reason is None else set())
         assert [(one.path, reason in one.reason) for one in index.skipped] == ([(name, True)] if reason else [])
-        assert index.held == (4 if reason is None else 3)
+        assert index.document_count == (4 if reason is None else 3)
 
 
 @pytest.mark.parametrize("error", [KeyError(""), MemoryError(), ValueError("odd")])

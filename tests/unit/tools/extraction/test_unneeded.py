@@ -47,8 +47,8 @@ OPTIONAL = """
 import ast, sys
 from pathlib import Path
 from fusion_tool.tools.extraction.html import read_html
-from fusion_tool.tools.extraction.protocol import refuse_unneeded
-refuse_unneeded()
+from fusion_tool.tools.extraction.protocol import block_unneeded_imports
+block_unneeded_imports()
 read_html(sys.stdin.buffer.read(), None, "http://page.example/")
 files = [file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None) or "")]
 tried = [
