@@ -243,7 +243,7 @@ async def test_what_is_the_operators_is_refused_before_anything_runs(client, scr
     [
         ({"models": ["gpt-5.5"]}, "models.0: 'gpt-5.5' is not offered here; there are one, two, judge"),
         ({"models": [{"model": "one", "base_url": "http://a.example"}]}, "models: expected a list of strings"),
-        ({"judge": {"model": "one", "api_key_env": "HOME"}}, "judge: '{'model': 'one'"),
+        ({"judge": {"model": "one", "api_key_env": "HOME"}}, "judge: Input should be a valid string"),
         ({"limits": {"usd": 2}}, "limits.usd: at most 1 is allowed here"),
         ({"limits": {"hours": 1}}, "limits.hours: no such setting"),
         ({"preset": "ollama"}, "preset: 'ollama' is not offered here"),
