@@ -105,7 +105,9 @@ def test_a_model_that_retires_soon_is_warned_of(monkeypatch: pytest.MonkeyPatch,
     day = datetime.now(UTC).date() + timedelta(days=days)
     model = preset("budget").panel[0].model_name
     profile = SimpleNamespace(retires_on=day)
-    monkeypatch.setattr("fusion_tool.routing.profiles.profile_of", lambda name, _profiles: profile if name == model else None)
+    monkeypatch.setattr(
+        "fusion_tool.routing.profiles.profile_of", lambda name, _profiles: profile if name == model else None
+    )
     shown = fusion("models").stdout
     assert (f"warning: {model} " in shown) == (warned is not None)
     assert warned is None or warned in shown
