@@ -185,7 +185,7 @@ class JudgeResult:
     """An analysis, still with letters, and whether the answers were cut to fit the judge's window."""
 
     analysis: JudgeReply
-    truncated: bool
+    answers_truncated: bool
 
 
 async def compare_answers(task: JudgeTask, attempt: Attempt) -> JudgeResult:

@@ -43,8 +43,8 @@ _MOST_AGENTS = 64
 class LoopState(SeatContext):
     """One seat's state in the loop."""
 
+    log: SeatLog
     panelist: Panelist
-    seat_log: SeatLog
     budget: int
     tool_results: dict[str, ToolMessage] = field(default_factory=dict)
     replies: list[ModelReply] = field(default_factory=list)
@@ -63,7 +63,6 @@ async def answer_with_tools(
         toolkit=toolkit,
         log=log,
         panelist=panelist,
-        seat_log=log,
         budget=before + toolkit.config.max_tool_calls,
     )
     steps = 4 * (toolkit.config.max_tool_calls + _EXTRA_TURNS) + 10
@@ -104,7 +103,7 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],  # noqa: ARG002 - `_call_panelist` stands in
     ) -> ModelResponse[Any]:
         turn: LoopState = request.runtime.context
-        if turn.seat_log.tool_calls >= turn.budget:
+        if turn.log.tool_calls >= turn.budget:
             request = request.override(
                 tools=[], tool_choice=None, messages=[*request.messages, HumanMessage(_ANSWER_NOW)]
             )
@@ -131,11 +130,11 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
         key = json.dumps([call["name"], call["args"]], sort_keys=True, default=str)
         if (known := turn.tool_results.get(key)) is not None:
             return ToolMessage(str(known.text), tool_call_id=str(call["id"]), name=call["name"])
-        if turn.seat_log.tool_calls >= turn.budget:
+        if turn.log.tool_calls >= turn.budget:
             return _error(call, "no tool calls are left; answer now")
-        turn.seat_log.count_call()
+        turn.log.count_call()
         try:
-            async with asyncio.timeout(turn.seat_log.deadline - time.monotonic()) as scope:
+            async with asyncio.timeout(turn.log.deadline - time.monotonic()) as scope:
                 message = await handler(request)
         except ToolException as error:
             message = _error(call, scrub(str(error) or f"{call['name']} failed"))
@@ -145,7 +144,7 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
             message = _error(call, scrub(f"{call['name']} failed: {str(error) or type(error).__name__}"))
         if turn.toolkit.is_custom(request.tool):  # they do not write into the seat's log
             message, dropped = screen_output(message, config=turn.toolkit.config, nonce=turn.toolkit.nonce)
-            turn.seat_log.record(call["name"], json.dumps(call["args"], default=str), [], dropped)
+            turn.log.record(call["name"], json.dumps(call["args"], default=str), [], dropped)
         if isinstance(message, ToolMessage):
             turn.tool_results[key] = message
         return message
@@ -160,8 +159,8 @@ async def _call_panelist(request: ModelRequest[Any], panelist: Panelist, on_firs
     return await call_model(
         model,
         request.messages,
-        account=turn.seat_log.account(panelist),
-        deadline=turn.seat_log.deadline,
+        account=turn.log.account(panelist),
+        deadline=turn.log.deadline,
         on_first=on_first,
         extra_bytes=TOOLS_BYTES if request.tools else 0,
     )

@@ -116,7 +116,7 @@ def _emit_result(events: EventEmitter, result: JudgeResult | None) -> None:
 def _degradations(result: JudgeResult | None, task: JudgeTask) -> list[str]:
     if result is None:
         return ["analysis_unavailable", *task.stage.limit_marks()]
-    return ["answers_packed"] if result.truncated else []
+    return ["answers_packed"] if result.answers_truncated else []
 
 
 def _panel_failed(records: list[SeatRecord], judgement: StageRecord) -> PanelFailed:
