@@ -59,7 +59,7 @@ else:
         return value
 
     def __dir__() -> list[str]:
-        """The public names, for completion."""
+        """Return the public names, for completion."""
         return sorted({*globals(), *__all__})
 
 

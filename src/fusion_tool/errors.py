@@ -38,7 +38,7 @@ class FusionError(RuntimeError):
 
 
 class ConfigError(FusionError, ValueError):
-    """The configuration is wrong or incomplete.
+    """A configuration that is wrong or incomplete.
 
     It is a `ValueError` too, so that pydantic reports one raised by a nested model at its place in the whole.
 
@@ -53,10 +53,10 @@ class ConfigError(FusionError, ValueError):
 
 
 class PanelFailed(FusionError):  # noqa: N818 - the public name is part of the contract
-    """Fewer than `limits.min_answers` seats answered.
+    """A panel of which fewer than `limits.min_answers` seats answered.
 
     Args:
-        failed_models: One row a failed seat: `seat`, `model`, `reason`, `message`, `status_code`.
+        failed_models: One row for each failed seat: `seat`, `model`, `reason`, `message`, `status_code`.
         usage: The bill so far, as the dict form of `Usage`; nothing paid for is hidden by the failure.
     """
 
@@ -66,12 +66,14 @@ class PanelFailed(FusionError):  # noqa: N818 - the public name is part of the c
         self.failed_models = list(failed_models)
         self.usage = usage
 
+    # By default an exception is pickled as its class and `args`, and `args` is the finished message alone: unpickled in
+    # another process, the class would take the message for its first argument.
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.failed_models, self.usage)
 
 
 class BudgetExceeded(FusionError):  # noqa: N818 - the public name is part of the contract
-    """A limit would be passed before the first model call.
+    """A limit that does not let a run make its first model calls.
 
     Args:
         kind: `"usd"`, `"tokens"` or `"seconds"`.
@@ -90,7 +92,7 @@ class BudgetExceeded(FusionError):  # noqa: N818 - the public name is part of th
 
 
 class SandboxUnavailable(FusionError):  # noqa: N818 - the public name is part of the contract
-    """The sandboxed shell was required and does not work on this machine."""
+    """A sandboxed shell that was required and does not work on this machine."""
 
 
 class BlockedAddress(FusionError):  # noqa: N818 - the public name is part of the contract
@@ -98,4 +100,4 @@ class BlockedAddress(FusionError):  # noqa: N818 - the public name is part of th
 
 
 class RecursionRefused(FusionError):  # noqa: N818 - the public name is part of the contract
-    """A fusion was started from inside a fusion's own seat."""
+    """A fusion that was started from inside a fusion's own seat."""

@@ -15,14 +15,14 @@ class _Event(TypedDict):
 
 
 class RunStarted(_Event):
-    """The run has begun."""
+    """The beginning of a run."""
 
     type: Literal["run.started"]
     question: str
 
 
 class PlanChosen(_Event):
-    """Strategy and seats are settled; `seats` are labels."""
+    """The choice of strategy and seats; `seats` are labels."""
 
     type: Literal["plan.chosen"]
     strategy: str
@@ -31,7 +31,7 @@ class PlanChosen(_Event):
 
 
 class WaveStarted(_Event):
-    """A wave of seats is sent out; the first is 1."""
+    """The beginning of a wave of seats; the first is 1."""
 
     type: Literal["wave.started"]
     wave: int
@@ -39,7 +39,7 @@ class WaveStarted(_Event):
 
 
 class PanelistStarted(_Event):
-    """A seat has begun."""
+    """The beginning of a seat's work."""
 
     type: Literal["panelist.started"]
     seat: str
@@ -48,7 +48,7 @@ class PanelistStarted(_Event):
 
 
 class PanelistTool(_Event):
-    """A seat used a tool; `found` counts the sources that it brought."""
+    """A seat's use of a tool; `found` counts the sources that it returned."""
 
     type: Literal["panelist.tool"]
     seat: str
@@ -58,7 +58,7 @@ class PanelistTool(_Event):
 
 
 class PanelistAnswered(_Event):
-    """A seat gave a usable answer; `cost_usd` is `None` where unknown."""
+    """A seat's usable answer; `cost_usd` is US dollars, `None` where unknown."""
 
     type: Literal["panelist.answered"]
     seat: str
@@ -68,7 +68,7 @@ class PanelistAnswered(_Event):
 
 
 class PanelistFailed(_Event):
-    """A seat gave none."""
+    """A seat's end without a usable answer; `reason` is one of `fusion_tool.errors.REASONS`."""
 
     type: Literal["panelist.failed"]
     seat: str
@@ -78,7 +78,7 @@ class PanelistFailed(_Event):
 
 
 class PanelClosed(_Event):
-    """No more answers are waited for."""
+    """The end of the wait for answers."""
 
     type: Literal["panel.closed"]
     answered: int
@@ -86,7 +86,7 @@ class PanelClosed(_Event):
 
 
 class JudgeCompleted(_Event):
-    """The comparison is done; counts are `None` where there is no analysis."""
+    """The judge's comparison; counts are `None` where there is no analysis."""
 
     type: Literal["judge.completed"]
     consensus: int | None
@@ -102,7 +102,7 @@ class SynthesisDelta(_Event):
 
 
 class RunCompleted(_Event):
-    """The run is over; `result` is the `FusionResult` as a dict."""
+    """The end of a run; `result` is the `FusionResult` as a dict."""
 
     type: Literal["run.completed"]
     status: Literal["ok", "partial"]
@@ -125,12 +125,12 @@ Event: TypeAlias = (
 
 
 def run_started(result: dict[str, Any]) -> dict[str, Any]:
-    """The first event of a run whose result is there already."""
+    """Return the first event of a run whose result is there already."""
     return {"type": "run.started", "question": result["question"], "run_id": result["run_id"], "t": 0.0}
 
 
 def run_completed(result: dict[str, Any]) -> dict[str, Any]:
-    """Its last one."""
+    """Return the last event of a run whose result is there already."""
     stamp = {"run_id": result["run_id"], "t": result["timing"]["total_seconds"]}
     return {"type": "run.completed", "status": result["status"], "result": result, **stamp}
 

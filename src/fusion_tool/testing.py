@@ -45,12 +45,12 @@ class ScriptedChat(BaseChatModel):
     """A chat model that says what a test tells it to; it takes tools, streams, and reports usage.
 
     Args:
-        replies: One a call, in order, the last one over and over.
+        replies: The replies, one for each call in order; the last one is repeated.
         model_name: Its name in results and bills.
         usage: The tokens that every call reports; `None` for a model that does not say. A reply that is an
             `AIMessage` with `usage_metadata` of its own keeps it.
-        cost_usd: What every call costs in US dollars, as a provider would report it; `None`: unknown.
-        chunk_size: Characters a streamed delta.
+        cost_usd: What every call costs in US dollars, as a provider would report it; `None` for unknown.
+        chunk_size: Characters of each streamed delta.
 
     A model that cannot call tools is `ScriptedChat(replies=[...], profile={"tool_calling": False})`.
     """
@@ -77,7 +77,7 @@ class ScriptedChat(BaseChatModel):
     def bind_tools(
         self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """The same model, offered `tools`; whether it calls them is for the script to say."""
+        """Bind `tools` to the model; the script alone decides whether it calls them."""
         offered = [tool if isinstance(tool, dict) else convert_to_openai_tool(tool) for tool in tools]
         return self.bind(tools=offered, tool_choice=tool_choice, **kwargs)
 
@@ -130,12 +130,12 @@ class ScriptedChat(BaseChatModel):
             yield chunk
 
     def _next(self, messages: list[BaseMessage]) -> AIMessage:
-        reply = self.replies[min(len(self._prompts), len(self.replies) - 1)]
-        self._prompts.append(list(messages))
-        if isinstance(reply, Exception):
-            raise reply
-        said = reply if isinstance(reply, str | AIMessage) else reply(messages)
-        message = AIMessage(said) if isinstance(said, str) else said
+        scripted = self.replies[min(len(self._prompts), len(self.replies) - 1)]
+        self._prompts.append(list(messages))  # before it may raise: a test of failures counts its calls, too
+        if isinstance(scripted, Exception):
+            raise scripted
+        reply = scripted if isinstance(scripted, str | AIMessage) else scripted(messages)
+        message = AIMessage(reply) if isinstance(reply, str) else reply
         finish = {"finish_reason": "tool_calls" if message.tool_calls else "stop"}
         cost = {} if self.cost_usd is None else {"cost_usd": self.cost_usd}
         return message.model_copy(
@@ -150,14 +150,15 @@ class ScriptedChat(BaseChatModel):
         text = message.text
         for start in range(0, len(text), self.chunk_size):
             yield _chunk(AIMessageChunk(content=text[start : start + self.chunk_size]))
-        called = [
+        tool_calls = [
             tool_call_chunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=index)
             for index, call in enumerate(message.tool_calls)
         ]
+        # Tokens, cost and finish reason come once, at the end, as from a real endpoint: joining chunks adds them up.
         yield _chunk(
             AIMessageChunk(
                 content="",
-                tool_call_chunks=called,
+                tool_call_chunks=tool_calls,
                 usage_metadata=message.usage_metadata,
                 response_metadata=message.response_metadata,
                 chunk_position="last",
@@ -166,7 +167,13 @@ class ScriptedChat(BaseChatModel):
 
 
 def calls(tool: str, /, *, call_id: str = "call-1", **arguments: Any) -> AIMessage:
-    """A reply that calls `tool` with `arguments`."""
+    """Return a reply that calls `tool` with `arguments`.
+
+    Args:
+        tool: The tool's name.
+        call_id: The id of the call, which the tool's message repeats.
+        arguments: What the tool is called with.
+    """
     return AIMessage("", tool_calls=[tool_call(name=tool, args=arguments, id=call_id)])
 
 
@@ -176,7 +183,7 @@ def fake_config(
     analysis: Analysis | Scripted = _NOTHING_TO_SAY,
     **overrides: Any,
 ) -> FusionConfig:
-    """A configuration whose models are all scripted: no key, no network, no shell.
+    """Return a configuration whose models are all scripted: no key, no network, no shell.
 
     Args:
         seats: What each seat answers, over and over; by default two seats say what `answer` says.
@@ -189,8 +196,9 @@ def fake_config(
     """
     verdict = analysis.model_dump_json() if isinstance(analysis, Analysis) else analysis
     panel = tuple(
-        _panelist(f"scripted-{number}", said) for number, said in enumerate(seats or (answer, answer), start=1)
+        _panelist(f"scripted-{number}", reply) for number, reply in enumerate(seats or (answer, answer), start=1)
     )
+    # Without search, shell and health a test opens no socket, starts no process and writes no file.
     defaults = {
         "panel": panel,
         "judge": _panelist("scripted-judge", verdict),

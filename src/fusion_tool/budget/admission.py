@@ -26,22 +26,23 @@ def check_limits(
         config: The run's configuration.
         roles: Every panelist that may be called, with the field that names it.
         question: The question, with its context.
-        parts: Into how many parts the limits are divided, of which each seat gets one.
+        parts: Number of equal parts that the limits are divided into; a seat may spend one of them.
         session: The ledger of the session that the run is part of, `None` for none.
 
     Raises:
         ConfigError: A dollar limit, and a model without a known price.
         BudgetExceeded: Not even `limits.min_answers` of the seats fit.
     """
-    own = {"usd": config.limits.usd, "tokens": config.limits.tokens}
+    run_limits = {"usd": config.limits.usd, "tokens": config.limits.tokens}
     if not config.allow_unpriced:
-        _reject_unpriced(roles, _usd_limit_name(own["usd"], session))
+        _reject_unpriced(roles, _usd_limit_name(run_limits["usd"], session))
     seats = [panelist for field, panelist in roles if field.startswith("panel.")]
     needed = _minimal_spending(config, seats, question, parts)
-    for kind, limit in own.items():
+    for kind, limit in run_limits.items():
         if limit is not None and needed[kind] > limit:
             raise BudgetExceeded(kind, needed[kind], limit)
         if session and needed[kind] > (left := session.remaining(kind)):
+            # Below 0 where a provider billed more than was reserved; "-0.01 is left" would read like a fault of ours.
             raise BudgetExceeded(kind, needed[kind], max(left, 0.0), limits="session_limits")
 
 
@@ -50,10 +51,11 @@ def _minimal_spending(config: FusionConfig, seats: Sequence[Panelist], question:
     size = _PROMPT_BYTES + len(question.encode(errors="replace"))
     if config.has_tools and config.max_tool_calls:
         size += TOOLS_BYTES
-    # A seat may spend no more than its own part: the limits have to be so many times what one seat needs.
+    # A seat may spend no more than its own part, so the limits must be `parts` times what one seat needs. Of the
+    # `min_answers` cheapest seats the dearest decides: where its part suffices, so do the parts of the others.
     needed = {}
     for kind in ("usd", "tokens"):
-        least = sorted(
+        least = sorted(  # a fallback answers as well as its seat's model: the cheapest of them is what a seat needs
             min(getattr(minimal_call(name, size, seat.max_tokens), kind) for name in (seat.model_name, *seat.fallbacks))
             for seat in seats
         )
@@ -61,14 +63,15 @@ def _minimal_spending(config: FusionConfig, seats: Sequence[Panelist], question:
     return needed
 
 
-def _usd_limit_name(own: float | None, session: Ledger | None) -> str | None:
+def _usd_limit_name(run_limit: float | None, session: Ledger | None) -> str | None:
     """Return the name of the dollar limit that holds, the run's own first; `None` where there is none."""
-    if own is not None:
+    if run_limit is not None:
         return "limits.usd"
     return "session_limits.usd" if session and session.remaining("usd") < math.inf else None
 
 
 def _reject_unpriced(roles: Sequence[tuple[str, Panelist]], limit: str | None) -> None:
+    # Fallbacks included: an unpriced call reserves 0 dollars, so that one of them could pass the limit unseen.
     for field, panelist in roles if limit else ():
         for name in (panelist.model_name, *panelist.fallbacks):
             if not is_priced(name):

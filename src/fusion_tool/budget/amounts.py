@@ -46,6 +46,7 @@ class Amount(BaseModel):
             share: Part of the run's limits, 0 to 1.
         """
         room = math.inf if limits.tokens is None else limits.tokens * share
+        # The limit holds for prompt and answer together; how they would divide it is unknown, so each is capped alone.
         return Amount(
             input_tokens=int(min(self.input_tokens, room)),
             output_tokens=int(min(self.output_tokens, room)),
@@ -125,5 +126,6 @@ class ExpectedCalls(NamedTuple):
 
 def sum_known(costs: Sequence[float | None]) -> float | None:
     """Return the sum in US dollars; `None` where one of them is unknown."""
+    # Not a partial sum, as in `Amount.total`: plans are compared by this, and the unpriced ones would look cheapest.
     known = [cost for cost in costs if cost is not None]
     return sum(known) if len(known) == len(costs) else None

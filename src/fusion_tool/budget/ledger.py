@@ -38,9 +38,10 @@ class OverBudgetError(Exception):
     """A call that could pass a limit. `kind` is `usd` or `tokens`; `needed` and `remaining` are in that unit."""
 
     def __init__(self, kind: str, needed: float, remaining: "Remaining") -> None:
-        whose = " for this stage" if remaining.limits == "limits" else ""
+        # A session's limits are not divided among stages: what is left of them is left for everybody.
+        scope = " for this stage" if remaining.limits == "limits" else ""
         super().__init__(
-            f"{remaining.limits}.{kind}: the call needs {needed:.4g}, {max(remaining.amount, 0):.4g} is left{whose}"
+            f"{remaining.limits}.{kind}: the call needs {needed:.4g}, {max(remaining.amount, 0):.4g} is left{scope}"
         )
         self.kind, self.needed, self.remaining = kind, needed, remaining.amount
 
@@ -106,8 +107,10 @@ class Ledger:
     def _limit_for(self, kind: str, own: float | None) -> Remaining:
         """Return the run's own limit, or what the session leaves it where that is less."""
         # The session has counted what this run's earlier stages spent, too; the limit is the whole run's.
-        theirs = self._session.remaining(kind) + getattr(self.spent, kind) if self._session else math.inf
-        return Remaining(theirs, "session_limits") if own is None or theirs < own else Remaining(own, "limits")
+        session_limit = self._session.remaining(kind) + getattr(self.spent, kind) if self._session else math.inf
+        if own is None or session_limit < own:
+            return Remaining(session_limit, "session_limits")
+        return Remaining(own, "limits")
 
     def remaining(self, kind: str) -> float:
         """Return what no call has spent or reserved of the limit of `kind`, `usd` or `tokens`; infinite without one."""
@@ -131,8 +134,10 @@ class Ledger:
             return Reservation(None)
         prompt = prompt_tokens(prompt_bytes)
         most = max_tokens or _ANSWER_TOKENS
-        least = min(most, _SHORTEST_ANSWER)
+        least = min(most, _SHORTEST_ANSWER)  # a model whose own `max_tokens` is smaller is worth that much
+        # Looked up and added under one lock: two seats at once would otherwise both be promised the last dollar.
         with self._lock:
+            # Tokens first: they bound the answer, and the dollars are then the price of an answer of that length.
             left = self._remaining_for(budget, "tokens")
             answer = int(min(most, left.amount - prompt))
             if answer < least:
@@ -194,9 +199,11 @@ class Ledger:
         """Return the least of what is left of the stage's share, of the budget's part of it, and of the session."""
         limit, limits = self._limits[kind]
         share = limit * self._shares[budget.stage]
+        # Two bounds: the stage may not reach into what is held back for later stages, nor a seat into its neighbours'.
         left = min(share - getattr(self.spent, kind), share * budget.part - getattr(budget.spent, kind))
-        if self._session and (theirs := self._session.remaining(kind)) < left:
-            return Remaining(theirs, "session_limits")
+        # Looked at again with each call: runs of the session that go on beside this one draw on it, too.
+        if self._session and (session_left := self._session.remaining(kind)) < left:
+            return Remaining(session_left, "session_limits")
         return Remaining(left, limits)
 
 
@@ -221,9 +228,11 @@ class StageBudget:
         persist: Callable[[Spent], Awaitable[None]] | None = None,
     ) -> None:
         self._ledger, self.stage, self.part = ledger, stage, part
+        # Without a limit nothing is reserved, so that there is nothing which a resumed run would have to know.
         self._persist = persist if ledger.is_limited else None
         self.spent = spent or Spent()
         self.is_exhausted = False
+        # The dead process's calls are in no record yet, and so not in the ledger that was made of the records.
         ledger.count(self.spent)
 
     async def reserve(self, model: str, prompt_bytes: int, max_tokens: int | None = None) -> Reservation:
@@ -235,7 +244,7 @@ class StageBudget:
         return await self._persisted(lambda: self._ledger.reserve_fee(self, usd))
 
     def reserve_unpersisted(self, model: str, prompt_bytes: int, max_tokens: int | None = None) -> Reservation:
-        """Reserve as `Ledger.reserve` does, without persisting it, for an estimate say."""
+        """Reserve as `Ledger.reserve` does, without persisting it; for estimates, which call nobody."""
         return self._track(lambda: self._ledger.reserve(self, model, prompt_bytes, max_tokens))
 
     def settle(self, reservation: Reservation, call: Call | None) -> None:

@@ -45,6 +45,7 @@ class Session:
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
+        # Only what was set: by its default of `seconds` a session would end after the time of a single run.
         explicit = limits.model_dump(include=limits.model_fields_set) if limits else {}
         for field in explicit:
             if field not in _KINDS:
@@ -76,10 +77,12 @@ class Session:
         try:
             yield reservation or seconds
         finally:
+            # Also after a failure or cancellation: the time was spent, and the rest of the reservation is free again.
             with self._lock:
                 self._seconds += time.monotonic() - started - reservation
 
     def _reserve(self, seconds: float) -> float:
+        """Return the seconds that are reserved; 0 where the session has no limit of time."""
         if self._limit is None:
             return 0.0
         with self._lock:

@@ -14,7 +14,6 @@ CostSource: TypeAlias = Literal["provider", "list_price", "unpriced"]
 
 StageName: TypeAlias = Literal["panelist", "judge", "synthesizer"]
 
-
 _SEARCH = "search:"
 _MOST_TOKENS = 2**53
 """Above this, JSON readers no longer agree on an integer; no call has so many tokens."""
@@ -77,7 +76,9 @@ class Call(BaseModel):
 
     @field_validator("cost_source")
     @classmethod
-    def _no_source_of_nothing(cls, source: CostSource, info: ValidationInfo) -> CostSource:
+    def _unpriced_without_cost(cls, source: CostSource, info: ValidationInfo) -> CostSource:
+        # `cost_usd` is validated first, as it is declared first: an impossible figure is `None` by now, and its source
+        # would claim a price that is not there.
         return "unpriced" if info.data.get("cost_usd") is None else source
 
     @classmethod
