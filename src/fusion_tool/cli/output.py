@@ -1,4 +1,4 @@
-"""What a run puts on stdout, and how its answer came about, for stderr."""
+"""The output of a run: its answer in one of three forms on stdout, and the report of seats, bill and time on stderr."""
 
 import json
 import sys
@@ -20,19 +20,20 @@ VERDICTS: dict[Support, str] = {"supported": "green", "weak": "yellow", "mismatc
 
 
 class Output(Protocol):
-    """One shape of stdout."""
+    """A form of what goes to stdout."""
 
     def observe(self, event: Any) -> None:
         """Take one event of the run."""
 
     def fail(self, error: BaseException) -> None:
-        """Take the run's failure; the line on stderr is not this one's."""
+        """Take the run's failure; its line on stderr is printed elsewhere."""
 
 
 class AnswerOutput:
-    """The answer, as it is written where somebody watches, else whole; then its sources."""
+    """The answer and its sources; on a terminal the answer appears while it is written, else whole at the end."""
 
     def __init__(self) -> None:
+        # Not into a pipe: a text that broke off and was replaced cannot be taken back there.
         self._live = sys.stdout.isatty()
         self._attempt, self._shown = 0, ""
 
@@ -42,7 +43,8 @@ class AnswerOutput:
             self._write_piece(event["text"], event["attempt"])
         elif event["type"] == "run.completed":
             result = FusionResult.model_validate(event["result"])
-            if self._shown != result.answer:  # nothing was streamed, or what was is not what stands
+            # Equal where it was streamed: the pieces of the last attempt are the whole answer.
+            if self._shown != result.answer:
                 self._end_piece()
                 sys.stdout.write(printable(result.answer))
             sys.stdout.write("\n\n")
@@ -50,7 +52,7 @@ class AnswerOutput:
             _print_sources(result.citations)
 
     def fail(self, error: BaseException) -> None:
-        """Leave a cut-off answer on a line of its own; no error text poses as an answer."""
+        """End the line of an answer that broke off; the error itself goes to stderr, lest it be read as an answer."""
         del error
         self._end_piece()
 
@@ -63,6 +65,7 @@ class AnswerOutput:
         sys.stdout.flush()
 
     def _end_piece(self) -> None:
+        # The piece is on the screen already, and marked instead: nothing can erase what has scrolled away.
         if self._shown:
             sys.stdout.write("\n\n[that answer broke off; this one replaces it]\n\n")
             sys.stdout.flush()
@@ -77,7 +80,7 @@ class JsonOutput:
             _print_json(event["result"], indent=2)
 
     def fail(self, error: BaseException) -> None:
-        """Write what failed."""
+        """Write the reasons of the failure."""
         _print_json(failed_run_json(error), indent=2)
 
 
@@ -85,15 +88,16 @@ class EventsOutput:
     """Each event as a line of JSON, when it happens."""
 
     def observe(self, event: Any) -> None:
-        """Write it."""
+        """Write the event."""
         _print_json(event, indent=None)
 
     def fail(self, error: BaseException) -> None:
-        """Nothing: the set of events is closed, and the exit status says it."""
+        """Write nothing: no event exists for a failure, which the exit status tells."""
 
 
 def _print_json(value: Any, *, indent: int | None) -> None:
     sys.stdout.write(json.dumps(value, indent=indent) + "\n")
+    # Python buffers a pipe by blocks: whoever follows the events would get them minutes late.
     sys.stdout.flush()
 
 
@@ -101,15 +105,16 @@ def _print_sources(citations: list[Citation]) -> None:
     console = terminal.stdout()
     console.print("Sources" if citations else "Sources: the answer cites none.")
     for citation in citations:
-        where = Text(f"[{citation.number}] {one_line(citation.title)} - {one_line(citation.url, 2000)}  ")
-        console.print(where.append(citation.support, VERDICTS[citation.support]), soft_wrap=True)
+        # Neither shortened nor wrapped by rich: terminals make a link only of an address that is whole, on one line.
+        line = Text(f"[{citation.number}] {one_line(citation.title)} - {one_line(citation.url, 2000)}  ")
+        console.print(line.append(citation.support, VERDICTS[citation.support]), soft_wrap=True)
 
 
 _STAGES = {"panelist": "panel", "judge": "judge", "synthesizer": "synthesis"}
 
 
 def print_report(result: FusionResult, console: Console) -> None:
-    """Print all of it."""
+    """Print how the answer came about: seats, comparison, losses, bill and time."""
     console.print()
     console.print(_seats(result))
     if result.analysis is not None:
@@ -124,11 +129,12 @@ def print_report(result: FusionResult, console: Console) -> None:
 
 def _seats(result: FusionResult) -> Table:
     table = _table("Seats", "model", "state", "")
-    for given in result.responses:
-        table.add_row(one_line(given.seat), one_line(given.model), Text("answered", "green"), _work_line(given))
-    for failed in result.failed_models:
-        why = one_line(f"{failed.reason}: {failed.message}")
-        table.add_row(one_line(failed.seat), one_line(failed.model), Text("failed", "red"), why)
+    for response in result.responses:
+        work = _work_line(response)
+        table.add_row(one_line(response.seat), one_line(response.model), Text("answered", "green"), work)
+    for failure in result.failed_models:
+        why = one_line(f"{failure.reason}: {failure.message}")
+        table.add_row(one_line(failure.seat), one_line(failure.model), Text("failed", "red"), why)
     return table
 
 
@@ -160,6 +166,7 @@ def _losses(result: FusionResult) -> Iterable[str]:
 
 def _bill(result: FusionResult) -> Table:
     table = _table("Bill", "calls", "tokens in", "tokens out", "cost", numbers=True)
+    # Paid searches are rows of the seats' stage, but have no tokens that could be added to the models'.
     searches = [call for call in result.usage.calls if is_search(call.model)]
     for stage, name in _STAGES.items():
         calls = [call for call in result.usage.calls if call.stage == stage and call not in searches]
@@ -178,9 +185,14 @@ def _sums(calls: list[Call], no_tokens: str = "unknown") -> tuple[str, str, str,
 
 
 def cost(cost_usd: float | None, unpriced: int) -> str:
-    """A sum, and how many calls it leaves out."""
-    left_out = f" + {unpriced} of unknown cost" if unpriced and cost_usd is not None else ""
-    return format_usd(cost_usd) + left_out
+    """Return a sum of costs as text, with the number of calls that it leaves out.
+
+    Args:
+        cost_usd: The known costs together, in US dollars; `None` where none is known.
+        unpriced: How many calls have no known cost.
+    """
+    remainder = f" + {unpriced} of unknown cost" if unpriced and cost_usd is not None else ""
+    return format_usd(cost_usd) + remainder
 
 
 def _time(result: FusionResult) -> Text:

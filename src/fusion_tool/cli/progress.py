@@ -1,4 +1,4 @@
-"""A run as it goes, on stderr: a live table on a terminal, plain lines elsewhere, or nothing."""
+"""The progress of a run on stderr: a live table on a terminal, plain lines elsewhere, or nothing."""
 
 import asyncio
 import sys
@@ -20,26 +20,26 @@ def show_progress(view: RunView, console: Console, *, quiet: bool, until_answer:
     """Show `view` on `console` while the context is open.
 
     Args:
-        view: Is fed the run's events by the caller.
-        console: Writes to stderr.
-        quiet: Show nothing.
-        until_answer: Take the table away when the answer begins, since it is written to the same terminal.
+        view: The state of the run; the caller feeds it the run's events.
+        console: The console of stderr.
+        quiet: Whether nothing is shown.
+        until_answer: Whether the table goes when the answer begins, because both are written to one terminal.
     """
     if quiet:
         return nullcontext()
+    # A dumb terminal, such as Emacs' shell, cannot move its cursor: each redrawn table would be appended.
     if sys.stderr.isatty() and not console.is_dumb_terminal:
         return live_table(view, console, until_answer=until_answer)
-
     return plain_lines(view, console)
 
 
 _SILENCE = 15.0
-"""Seconds after which a run that says nothing gives a sign of life."""
+"""Seconds without a line after which one says who still works: a log that stands still looks like a hang."""
 
 
 @contextmanager
 def plain_lines(view: RunView, console: Console) -> Iterator[None]:
-    """Write a line for each event that is news; to be entered on the run's event loop."""
+    """Write a line for each event that tells something new; enter it on the run's event loop, whose timer it uses."""
     lines = _Lines(view, console)
     view.listeners.append(lines.listen)
     try:
@@ -51,33 +51,40 @@ def plain_lines(view: RunView, console: Console) -> Iterator[None]:
 
 class _Lines:
     def __init__(self, view: RunView, console: Console) -> None:
-        self._board, self._console = view, console
-        self.timer = self._wound()
+        self._view, self._console = view, console
+        self.timer = self._start_timer()
 
     def listen(self, event: Any) -> None:
-        text = event_line(event, self._board)
+        text = event_line(event, self._view)
         if text is not None:
             self.timer.cancel()
             self._write(text)
 
-    def _still_working(self) -> None:
-        self._write(f"working: {', '.join(self._board.active_seats) or 'starting'}")
+    def _write_active(self) -> None:
+        self._write(f"working: {', '.join(self._view.active_seats) or 'starting'}")
 
     def _write(self, text: str) -> None:
-        self._console.print(Text(f"[{self._board.elapsed_seconds:6.1f} s] {text}"), soft_wrap=True)
-        self.timer = self._wound()
+        # One line an event, however long: a log that is searched or cut up by lines must not be wrapped.
+        self._console.print(Text(f"[{self._view.elapsed_seconds:6.1f} s] {text}"), soft_wrap=True)
+        self.timer = self._start_timer()
 
-    def _wound(self) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(_SILENCE, self._still_working)
+    def _start_timer(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(_SILENCE, self._write_active)
 
 
 def event_line(event: Any, view: RunView) -> str | None:  # noqa: C901, PLR0911 - one line an event
-    """The event in one line, `None` where there is nothing to say."""
+    """Return the event as one line; `None` where it tells nothing new.
+
+    Args:
+        event: The event, which `view` has taken in already.
+        view: The state of the run.
+    """
+    # Labels, queries and messages are strangers' texts: `one_line` takes line breaks and terminal escapes out of them.
     seat = one_line(str(event.get("seat", "")), 32)
     match event["type"]:
         case "plan.chosen":
             return one_line(f"{event['reason']}: {', '.join(event['seats'])}")
-        case "wave.started" if event["wave"] > 1:
+        case "wave.started" if event["wave"] > 1:  # the plan's line has named the first wave
             return f"wave {event['wave']}: {one_line(', '.join(event['seats']))}"
         case "panelist.started":
             return f"{seat}: asked ({one_line(event['model'], 64)})"
@@ -92,7 +99,7 @@ def event_line(event: Any, view: RunView) -> str | None:  # noqa: C901, PLR0911 
             return f"the panel has closed: {event['answered']} answered, {event['failed']} failed"
         case "judge.completed":
             return f"compared: {view.compared}"
-        case "synthesis.delta" if view.characters_written == len(event["text"]):  # the first of its attempt
+        case "synthesis.delta" if view.characters_written == len(event["text"]):  # the first piece of its attempt
             return "the answer is being written" if view.attempt == 1 else "the answer is being written anew"
         case "run.completed" if event["result"].get("cached"):
             return f"from the cache: the same was asked at {one_line(event['result']['created_at'], 40)}"
@@ -107,19 +114,22 @@ _STYLES: dict[State, str] = {
     "done": "green",
     "skipped": "dim",
 }
-_A_SECOND = 4
+_FRAMES_PER_SECOND = 4
 
 
 @contextmanager
 def live_table(view: RunView, console: Console, *, until_answer: bool) -> Iterator[None]:
     """Show the table until the context ends or, with `until_answer`, the answer begins."""
+    # One for all frames: a spinner counts its animation from when it was first drawn.
     spinner = Spinner("dots", style="cyan")
     live = Live(
+        # Called for each frame, so that the seconds go on while no event comes.
         get_renderable=lambda: table(view, spinner),
         console=console,
-        refresh_per_second=_A_SECOND,
+        refresh_per_second=_FRAMES_PER_SECOND,
         transient=True,
-        redirect_stdout=sys.stdout.isatty(),  # a pipe gets what is written to it, and the table does not mind
+        # On one terminal rich must print stdout above the table; into a pipe it would write the answer to stderr.
+        redirect_stdout=sys.stdout.isatty(),
     )
 
     def listen(event: Any) -> None:
@@ -135,7 +145,12 @@ def live_table(view: RunView, console: Console, *, until_answer: bool) -> Iterat
 
 
 def table(view: RunView, spinner: Spinner) -> Table:
-    """The run at this moment: a row a seat, then the judge and the synthesis."""
+    """Return the state of the run as a table: a row for each seat, then the judge and the synthesis.
+
+    Args:
+        view: The state of the run.
+        spinner: The animation below the rows, with the seconds so far.
+    """
     grid = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("seat", "state"):
         grid.add_column(name, no_wrap=True)
@@ -143,12 +158,13 @@ def table(view: RunView, spinner: Spinner) -> Table:
         grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column()
     for seat in view.seats.values():
-        took = seat.seconds
+        seconds = seat.seconds
         if seat.state == "working" and seat.started is not None:
-            took = view.elapsed_seconds - seat.started
+            seconds = view.elapsed_seconds - seat.started
+        # Empty before there was a call; of a seat that failed it is unknown, which is not the same.
         cost = format_usd(seat.cost_usd) if seat.answers or seat.state == "failed" else ""
         tools = str(seat.tools or "")
-        time = "" if took is None else format_seconds(took)
+        time = "" if seconds is None else format_seconds(seconds)
         grid.add_row(
             Text(one_line(seat.label, 32)), _state(seat.state), tools, time, cost, _note(seat.note or seat.model)
         )

@@ -1,4 +1,4 @@
-"""What is known of a run so far, folded out of its events."""
+"""The state of a run for the terminal: `RunView`, built up from the run's events."""
 
 import time
 from collections.abc import Callable
@@ -6,15 +6,21 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from fusion_tool.events import format_usd, one_line
+from fusion_tool.graph.strategies import strategy_named
 
 State: TypeAlias = Literal["waiting", "working", "answered", "failed", "done", "skipped"]
 
 
 @dataclass
 class SeatView:
-    """One seat, over all its waves: `note` is its last tool or its failure.
+    """One seat, over all its waves.
 
-    `seconds` stand once it has ended; `cost_usd` sums its answers so far, `None` where one of them is unknown.
+    Attributes:
+        note: Its last tool call, or why it failed.
+        started: When its current wave began, in seconds since the run's start; `None` before the first.
+        seconds: How long its last wave took; `None` while it works.
+        answers: How many answers it has given.
+        cost_usd: What these cost together, in US dollars; `None` where one of them has no known cost.
     """
 
     label: str
@@ -30,15 +36,19 @@ class SeatView:
 
 @dataclass
 class RunView:
-    """The seats, the judge and the synthesis; whoever shows them listens.
+    """The seats, the judge and the synthesis of one run.
 
     Attributes:
         seats: By label, in the order of the plan.
-        wave: The one under way.
-        judge: State of the comparison, and what came out of it in `compared`.
-        writing: State of the synthesis; `attempt` counts its writers, `characters_written` the characters of the last.
-        listeners: Called with each event once it is folded in.
-        run_id: The run's, `None` before its first event.
+        strategy: The strategy's name; `panel` until the plan is known.
+        wave: The number of the current wave, from 1.
+        judge: State of the comparison.
+        compared: What the comparison found, in a few words; empty before.
+        writing: State of the synthesis.
+        attempt: Which writer is at work, from 1; 0 before the first.
+        characters_written: Length of that writer's text so far.
+        listeners: Called with each event, after the view has taken it in.
+        run_id: The run's id; `None` before its first event.
     """
 
     seats: dict[str, SeatView] = field(default_factory=dict)
@@ -60,37 +70,40 @@ class RunView:
 
     @property
     def active_seats(self) -> list[str]:
-        """Who is at work now."""
+        """The labels of the seats and stages that work now."""
         seats = [seat.label for seat in self.seats.values() if seat.state == "working"]
         stages = [("the judge", self.judge), ("the synthesizer", self.writing)]
         return [*seats, *(name for name, state in stages if state == "working")]
 
     @property
     def spent(self) -> str:
-        """What is known to be spent while no bill is written yet."""
-        answered = [seat for seat in self.seats.values() if seat.answers]
-        known = [seat.cost_usd for seat in answered if seat.cost_usd is not None]
-        if not known:
+        """A line on the spending of a run that has no bill, because it was interrupted."""
+        costs = [seat.cost_usd for seat in self.seats.values() if seat.answers and seat.cost_usd is not None]
+        if not costs:
             return "spent so far: unknown"
-        return f"spent so far: {format_usd(sum(known))} by {len(known)} answered seats; other calls are unknown"
+        return f"spent so far: {format_usd(sum(costs))} by {len(costs)} answered seats; other calls are unknown"
 
     def observe(self, event: Any) -> None:
-        """Fold one event in."""
+        """Take one event in, and pass it on to the listeners."""
+        # By the run's own clock: a resumed run began in an earlier process, and its `t` counts from there.
         self._origin, self.run_id = time.monotonic() - float(event["t"]), event.get("run_id")
-        self._fold(event)
+        self._apply(event)
+        # Last, since listeners draw the view and must find the event in it.
         for listener in self.listeners:
             listener(event)
 
-    def _fold(self, event: Any) -> None:
+    def _apply(self, event: Any) -> None:
         match event["type"]:
             case "plan.chosen":
                 self.strategy = event["strategy"]
                 self.seats = {label: SeatView(label) for label in event["seats"]}
             case "wave.started":
+                # A judge that sent the next wave out compares again after it.
                 self.wave, self.judge, self.writing = event["wave"], "waiting", "waiting"
             case "panel.closed":
-                few = event["answered"] < 2 and self.strategy != "chain"  # noqa: PLR2004 - it takes two to compare
-                self.judge = "skipped" if few or not event["answered"] or self.strategy == "solo" else "working"
+                # A guess until the next event: no event says that closed answers settled the matter without a judge.
+                has_judge = strategy_named(self.strategy).needs_judge(event["answered"], is_closed=False, is_last=False)
+                self.judge = "working" if has_judge else "skipped"
             case "judge.completed":
                 self.judge, self.writing = "done", "working"
                 if event["consensus"] is not None:
@@ -98,18 +111,19 @@ class RunView:
                 else:
                     self.compared = "no analysis"
             case "synthesis.delta":
-                self._settle()
+                self._skip_waiting()
+                # Another writer begins from nothing: the text of the one that broke off does not count.
                 if event["attempt"] != self.attempt:
                     self.attempt, self.characters_written = event["attempt"], 0
                 self.writing, self.characters_written = "working", self.characters_written + len(event["text"])
             case "run.completed":
-                self._settle()
+                self._skip_waiting()
                 self.writing = "skipped" if event["result"].get("cached") else "done"
             case kind if kind.startswith("panelist."):
-                self._fold_seat(self.seats.setdefault(event["seat"], SeatView(event["seat"])), event)
+                self._apply_to_seat(self.seats.setdefault(event["seat"], SeatView(event["seat"])), event)
 
-    def _settle(self) -> None:
-        """Nobody else is asked: who still waits was not needed, nor was a judge of whom nothing was heard."""
+    def _skip_waiting(self) -> None:
+        """Mark as skipped the seats that still wait, and a judge without an event: none of them is called any more."""
         if self.judge != "done":
             self.judge = "skipped"
         for seat in self.seats.values():
@@ -117,7 +131,7 @@ class RunView:
                 seat.state = "skipped"
 
     @staticmethod
-    def _fold_seat(seat: SeatView, event: Any) -> None:
+    def _apply_to_seat(seat: SeatView, event: Any) -> None:
         match event["type"]:
             case "panelist.started":
                 seat.state, seat.model, seat.started = "working", event["model"], event["t"]
@@ -126,6 +140,7 @@ class RunView:
                 seat.tools += 1
                 seat.note = one_line(f"{event['tool']} {event['query']} ({event['found']} found)", 60)
             case "panelist.answered":
+                # One unknown cost makes the sum unknown, for good: a partial sum would read as the whole.
                 before, cost = seat.cost_usd if seat.answers else 0.0, event["cost_usd"]
                 seat.cost_usd = None if before is None or cost is None else before + cost
                 seat.state, seat.seconds, seat.answers = "answered", event["seconds"], seat.answers + 1

@@ -1,8 +1,8 @@
-"""`fusion-agent`: a model with the client's tools and the panel.
+"""`fusion-agent`: one main model that has the client's tools, and the panel as one more.
 
-Its calls of the client's tools go back to the client; its calls of the panel are answered here, and it goes on. The
-server keeps nothing between requests, so the panel's findings go to the client with the calls, as the message's text:
-every client sends that back.
+The client answers the model's calls of its own tools; the server answers its calls of the panel, and lets the model go
+on. The server keeps nothing between requests, so the panel's findings go to the client in the text of the message that
+holds the calls: every client sends that text back with its next request.
 """
 
 import asyncio
@@ -37,7 +37,14 @@ from fusion_tool.servers.runs import run_for_client
 
 @dataclass(frozen=True)
 class ToolChoice:
-    """The tools on offer, `research` being the name of the panel's; `is_required` is LangChain's `tool_choice`."""
+    """The tools that the main model has, and which of them it must call.
+
+    Args:
+        tools: All of them, as OpenAI's tools; empty where the client forbids tools.
+        research: The name of the panel's tool.
+        is_required: LangChain's `tool_choice`: a tool's name, or `any`; `None` leaves it to the model.
+        is_met_by_research: Whether a call of the panel is what is required.
+    """
 
     tools: tuple[dict[str, Any], ...]
     research: str
@@ -51,12 +58,17 @@ class ToolChoice:
         `required` with no tools but the panel's forces a run; with the client's tools it asks for a call that the
         client can answer, however much is researched before.
 
+        Args:
+            request: The client's request.
+            tool: The panel, as one of OpenAI's tools.
+
         Raises:
             ApiError: The choice names no tool of the request, or a client's tool has the panel's name.
         """
         research = str(tool["function"]["name"])
-        theirs = [tool["function"]["name"] for tool in request.tools]
-        if research in theirs:
+        client_tools = [tool["function"]["name"] for tool in request.tools]
+        # A call of that name could be the client's or the server's to answer.
+        if research in client_tools:
             raise ApiError(f"the name '{research}' is taken by the panel; choose another", param="tools")
         tools = (*request.tools, tool)
         match request.tool_choice:
@@ -65,17 +77,19 @@ class ToolChoice:
             case "none":
                 return cls((), research)
             case "required":
-                return cls(tools, research, "any", is_met_by_research=not theirs)
-            case {"type": "function", "function": {"name": str(name)}} if name in (*theirs, research):
+                return cls(tools, research, "any", is_met_by_research=not client_tools)
+            case {"type": "function", "function": {"name": str(name)}} if name in (*client_tools, research):
                 return cls(tools, research, name, is_met_by_research=name == research)
         raise ApiError("expected auto, none, required, or a tool that is in tools", param="tool_choice")
 
     def after_research(self) -> "ToolChoice":
         """Return the choice that is left when the panel has answered."""
+        # Still required, the panel would be called in every turn, and the model could never answer.
         return replace(self, is_required=None) if self.is_met_by_research else self
 
     def bind(self, model: Any) -> Any:
         """Return `model` with the tools."""
+        # Providers refuse an empty list of tools.
         if not self.tools:
             return model
         return model.bind_tools(list(self.tools), **({"tool_choice": self.is_required} if self.is_required else {}))
@@ -86,36 +100,52 @@ _Say = Callable[[str], Awaitable[None]]
 
 
 async def relay_deltas(say: _Say, work: Callable[[Callable[[str], None]], Awaitable[T]]) -> T:
-    """Return what `work` returns, while `say` gets, in order, every text that it hands to its callback."""
+    """Return what `work` returns, while `say` gets, in order, every text that `work` hands to its callback.
+
+    Args:
+        say: Sends a text to the client.
+        work: The call; its callback takes a piece of the answer's text.
+    """
+    # The callback cannot wait, and a client may read slower than a model writes.
     texts: asyncio.Queue[str | None] = asyncio.Queue()
 
-    async def pass_on() -> None:
+    async def relay() -> None:
         while (text := await texts.get()) is not None:
             await say(text)
 
-    passing = asyncio.create_task(pass_on())
+    relaying = asyncio.create_task(relay())
     try:
         result = await work(texts.put_nowait)
     except Exception:
         texts.put_nowait(None)
-        await passing  # what was said is known before the failure is
+        await relaying  # whether a fallback may begin depends on what the client has read by now
         raise
-    except BaseException:
-        passing.cancel()
+    except BaseException:  # cancelled, and with it the client that would read the rest
+        relaying.cancel()
         raise
     texts.put_nowait(None)
-    await passing
+    await relaying
     return result
 
 
 _MOST_RUNS = 3
 """Runs of the panel in one request."""
+# One turn for each run, one whose call is turned down because none is left, and one to answer.
 _MOST_TURNS = _MOST_RUNS + 2
 
 
 @dataclass
-class _AgentTurn:
-    """The state of one request."""
+class _AgentRequest:
+    """The state of one request while it is worked on.
+
+    Attributes:
+        rows: The main model's calls so far.
+        findings: What the panel's runs found, for the client's next request.
+        results: Their results as dicts, for the response's `fusion` field.
+        runs: How many runs of the panel have begun.
+        characters_said: Length of the text that the client has.
+        is_new_paragraph: Whether the next text begins another message of the model's.
+    """
 
     request: ChatRequest
     config: FusionConfig
@@ -126,23 +156,24 @@ class _AgentTurn:
     findings: list[str] = field(default_factory=list)
     results: list[dict[str, Any]] = field(default_factory=list)
     runs: int = 0
-    said: int = 0
+    characters_said: int = 0
     is_new_paragraph: bool = False
 
     async def say(self, text: str) -> None:
-        """Pass on a text; the first of a new paragraph is set apart from the text before."""
-        await self.emit(TextPiece(f"\n\n{text}" if self.is_new_paragraph and self.said else text))
-        self.said += len(text)
+        """Send a text to the client; the first of a new paragraph is set apart from the text before."""
+        # The client sees one message, whatever number of turns wrote it.
+        await self.emit(TextPiece(f"\n\n{text}" if self.is_new_paragraph and self.characters_said else text))
+        self.characters_said += len(text)
         self.is_new_paragraph = False
 
-    async def tell(self, event: Event) -> None:
-        """Pass on what the panel does."""
+    async def show_event(self, event: Event) -> None:
+        """Send a panel's event to the client as progress."""
         if (line := describe(event)) is not None:
             await self.emit(ProgressPiece(line))
 
     @property
     def bill(self) -> Usage:
-        """The main model's calls and the panels'."""
+        """The main model's calls and those of the panel's runs."""
         panels = (Call.model_validate(row) for result in self.results for row in result["usage"]["calls"])
         return Usage.of([*self.rows, *panels])
 
@@ -150,57 +181,61 @@ class _AgentTurn:
 async def answer_as_agent(  # noqa: PLR0913, PLR0917 - what a request is answered with
     request: ChatRequest, main: Panelist, tool: dict[str, Any], config: FusionConfig, metrics: Metrics, emit: Emit
 ) -> EndPiece:
-    """Pass on the main model's next message to the client, and return its end.
+    """Send the main model's next message to the client, and return its end.
 
     Args:
         request: The client's request.
         main: The main model, with its fallbacks.
         tool: The panel, as one of OpenAI's tools.
-        config: The panel's configuration; its limits hold for each run, and for the main model's calls together.
+        config: The panel's configuration; its limits hold for each run, and once more for the main model's calls
+            together.
         metrics: The server's counters.
-        emit: Takes text and progress.
+        emit: Sends text and progress to the client.
 
     Raises:
         ApiError: The request's tools or messages are wrong, or the main model gave no usable answer.
     """
-    ledger = Ledger(usd=config.limits.usd, tokens=config.limits.tokens)
-    turn = _AgentTurn(request, config, metrics, emit, StageBudget(ledger, "synthesizer"))
+    # Billed as the synthesizer: it is the main model that writes the answer.
+    budget = StageBudget(Ledger(usd=config.limits.usd, tokens=config.limits.tokens), "synthesizer")
+    agent = _AgentRequest(request, config, metrics, emit, budget)
     choice = ToolChoice.of(request, tool)
-    messages = _read(request.messages)
+    messages = _to_messages(request.messages)
     try:
         for _ in range(_MOST_TURNS):
-            reply = await _ask(turn, main, messages, choice)
+            reply = await _ask(agent, main, messages, choice)
             research = [call for call in _calls(reply.message) if call["name"] == choice.research]
-            theirs = [call for call in _calls(reply.message) if call["name"] != choice.research]
-            answers = await asyncio.gather(*(_research(turn, call) for call in research))
-            if theirs or not research:
-                return await _end(turn, reply, theirs)
+            client_calls = [call for call in _calls(reply.message) if call["name"] != choice.research]
+            # Before the client's calls go back: the model has no other turn in which these could be answered.
+            answers = await asyncio.gather(*(_research(agent, call) for call in research))
+            if client_calls or not research:
+                return await _end(agent, reply, client_calls)
             messages = [*messages, reply.message, *answers]
             choice = choice.after_research()
     finally:
-        # The panels' calls are counted with their runs.
-        metrics.count_calls(Usage.of(turn.rows).model_dump())
+        # The calls inside the panel's runs are counted with the runs.
+        metrics.count_calls(Usage.of(agent.rows).model_dump())
     raise ApiError("the model went on asking the panel instead of answering", status=502, code="tool_loop")
 
 
-async def _ask(turn: _AgentTurn, main: Panelist, messages: Sequence[BaseMessage], choice: ToolChoice) -> ModelReply:
-    """Return the model's reply, or the first fallback's that gives one before anything was said."""
-    said, failures = turn.said, [ApiError("no model was asked", status=500)]
+async def _ask(agent: _AgentRequest, main: Panelist, messages: Sequence[BaseMessage], choice: ToolChoice) -> ModelReply:
+    """Return the main model's reply, or that of its first fallback that gives one."""
+    characters_before, failures = agent.characters_said, [ApiError("no model was asked", status=500)]
 
-    def note_failure(attempt: Attempt, error: Exception) -> None:
+    def on_failure(attempt: Attempt, error: Exception) -> None:
         if not isinstance(error, ModelCallError):
             raise error
         message = f"{attempt.panelist.model_name}: {error.fault.message}"
         failures.append(ApiError(message, status=502, code=error.fault.reason))
-        if turn.said != said:  # the client has read a part of this answer; another model's cannot follow it
+        # The client has read a part of this answer: another model's cannot follow it.
+        if agent.characters_said != characters_before:
             raise failures[-1]
 
     reply = await first_whole_reply(
         models_of_role(main),
-        lambda attempt: _ask_model(turn, attempt, messages, choice),
-        health=tracker_for(turn.config),
-        deadline=time.monotonic() + turn.config.limits.seconds,
-        on_failure=note_failure,
+        lambda attempt: _ask_model(agent, attempt, messages, choice),
+        health=tracker_for(agent.config),
+        deadline=time.monotonic() + agent.config.limits.seconds,
+        on_failure=on_failure,
     )
     if reply is None:
         raise failures[-1]
@@ -208,76 +243,79 @@ async def _ask(turn: _AgentTurn, main: Panelist, messages: Sequence[BaseMessage]
 
 
 async def _ask_model(
-    turn: _AgentTurn, attempt: Attempt, messages: Sequence[BaseMessage], choice: ToolChoice
+    agent: _AgentRequest, attempt: Attempt, messages: Sequence[BaseMessage], choice: ToolChoice
 ) -> ModelReply:
-    panelist, turn.is_new_paragraph = attempt.panelist, True
-    bound: Any = choice.bind(await chat_model(panelist)).bind(**turn.request.sampling)
-    put = partial(
+    panelist, agent.is_new_paragraph = attempt.panelist, True
+    model: Any = choice.bind(await chat_model(panelist)).bind(**agent.request.sampling)
+    call = partial(
         call_model,
-        bound,
+        model,
         messages,
-        account=CallContext("synthesizer", panelist, turn.budget, turn.rows, health=tracker_for(turn.config)),
+        account=CallContext("synthesizer", panelist, agent.budget, agent.rows, health=tracker_for(agent.config)),
         deadline=attempt.deadline,
     )
-    if turn.request.stream:
-        return await relay_deltas(turn.say, lambda on_delta: put(on_delta=on_delta))
-    reply = await put()
+    if agent.request.stream:
+        return await relay_deltas(agent.say, lambda on_delta: call(on_delta=on_delta))
+    reply = await call()
     if reply.text:
-        await turn.say(reply.text)
+        await agent.say(reply.text)
     return reply
 
 
-async def _research(turn: _AgentTurn, call: dict[str, Any]) -> ToolMessage:
+async def _research(agent: _AgentRequest, call: dict[str, Any]) -> ToolMessage:
     """Return the panel's answer to one call; a failure is an answer too, and the model may go on without."""
     try:
         arguments = json.loads(call["arguments"])
         question, context = str(arguments["question"]), str(arguments.get("context") or "")
     except (ValueError, KeyError, TypeError, AttributeError):
-        return _result(call, "the arguments must be JSON with a 'question'", failed=True)
-    if turn.runs >= _MOST_RUNS:
-        return _result(call, "no research is left in this turn; answer with what is known", failed=True)
-    turn.runs += 1
-    on_event = turn.tell if turn.request.stream else None
-    await turn.emit(ProgressPiece(f"fusion_research: {' '.join(question.split())[:150]}"))
+        return _tool_message(call, "the arguments must be JSON with a 'question'", failed=True)
+    if agent.runs >= _MOST_RUNS:
+        return _tool_message(call, "no research is left in this turn; answer with what is known", failed=True)
+    # Before anything is awaited: the calls of one turn run at the same time, and each must see the others.
+    agent.runs += 1
+    on_event = agent.show_event if agent.request.stream else None
+    await agent.emit(ProgressPiece(f"fusion_research: {' '.join(question.split())[:150]}"))
     try:
-        result = await turn.metrics.count_run(run_for_client(RunInput(question, context), turn.config, on_event))
+        result = await agent.metrics.count_run(run_for_client(RunInput(question, context), agent.config, on_event))
     except FusionError as error:
-        return _result(call, to_api_error(error).message, failed=True)
-    turn.results.append(result)
-    text = summarize(FusionResult.model_validate(result), turn.config.summary_tokens)
-    turn.findings.append(f"**Research: {' '.join(question.split())}**\n\n{text}")
-    return _result(call, text)
+        return _tool_message(call, to_api_error(error).message, failed=True)
+    agent.results.append(result)
+    text = summarize(FusionResult.model_validate(result), agent.config.summary_tokens)
+    agent.findings.append(f"**Research: {' '.join(question.split())}**\n\n{text}")
+    return _tool_message(call, text)
 
 
-async def _end(turn: _AgentTurn, reply: ModelReply, theirs: Sequence[dict[str, Any]]) -> EndPiece:
-    if theirs:
-        for finding in turn.findings:
-            turn.is_new_paragraph = True
-            await turn.say(finding)
+async def _end(agent: _AgentRequest, reply: ModelReply, client_calls: Sequence[dict[str, Any]]) -> EndPiece:
+    # Only beside calls: a final answer was written with the findings before the model's eyes.
+    if client_calls:
+        for finding in agent.findings:
+            agent.is_new_paragraph = True
+            await agent.say(finding)
     calls = [
         {"id": call["id"], "type": "function", "function": {"name": call["name"], "arguments": call["arguments"]}}
-        for call in theirs
+        for call in client_calls
     ]
     why = "tool_calls" if calls else "length" if finish_reason(reply.message) == "length" else "stop"
-    return EndPiece(turn.bill, {"runs": turn.results}, why, calls)
+    return EndPiece(agent.bill, {"runs": agent.results}, why, calls)
 
 
-def _read(messages: list[dict[str, Any]]) -> list[BaseMessage]:
+def _to_messages(raw_messages: list[dict[str, Any]]) -> list[BaseMessage]:
     try:
-        read = convert_to_messages(messages)
+        messages = convert_to_messages(raw_messages)
     except (ValueError, KeyError, TypeError, NotImplementedError) as error:
         raise ApiError(f"cannot be read: {error}"[:300], param="messages") from None
-    for message in read:
-        message.additional_kwargs.pop(REPLAY, None)  # a client's fields land there too; this one is the models' alone
-    return read
+    for message in messages:
+        # LangChain puts a client's unknown fields there too; this one is what a provider is sent again as its own.
+        message.additional_kwargs.pop(REPLAY, None)
+    return messages
 
 
 def _calls(message: AIMessage) -> list[dict[str, Any]]:
-    """Return all calls, those with broken arguments too, with the arguments as text."""
+    """Return all calls with their arguments as text, those too whose arguments are no JSON: the client judges them."""
     whole = [{**call, "arguments": json.dumps(call["args"], ensure_ascii=False)} for call in message.tool_calls]
     return [*whole, *({**call, "arguments": call["args"] or ""} for call in message.invalid_tool_calls)]
 
 
-def _result(call: dict[str, Any], text: str, *, failed: bool = False) -> ToolMessage:
+def _tool_message(call: dict[str, Any], text: str, *, failed: bool = False) -> ToolMessage:
     status = "error" if failed else "success"
     return ToolMessage(text, tool_call_id=str(call["id"]), name=call["name"], status=status)
