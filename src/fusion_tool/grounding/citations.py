@@ -1,7 +1,7 @@
 """Citations by id become citations by number: in a text, in a stream, in JSON.
 
-A number in brackets that is not glued to a word is always one of ours in the renumbered text: our own get a space
-before them where they would be glued, and a bare `[3]` of the model's becomes `(3)`. Over a stream the joined output
+In the numbered text a number in brackets that is not glued to a word is always a citation of ours: one that would be
+glued gets a space before it, and a bare `[3]` that the model wrote becomes `(3)`. The output of a stream, joined,
 equals that of the whole text. In JSON citations stand inside the strings, and nowhere else.
 """
 
@@ -30,89 +30,100 @@ class NumberedText:
 
 @dataclass(slots=True)
 class Numbering:
-    """Writes tokens with numbers for ids; the state between two tokens of one text.
+    """The writer of one text's tokens, with numbers for ids; what it must remember from token to token.
 
     Args:
         known_ids: The retrieved ids.
+        numbers: The number of each id cited so far; several texts may share it.
+        dropped: Ids cited so far that were never retrieved; several texts may share it.
     """
 
     known_ids: frozenset[str]
     numbers: dict[str, int] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
+    # Blanks that wait for the next token, whether a dropped citation stands before them, the last character written.
     _gap: str = ""
-    _removed: bool = False
+    _after_dropped: bool = False
     _last: str = "\n"
 
     def write(self, token: Token) -> str:
-        """Return what `token` adds to the output; blanks wait until it is known that no dropped citation follows."""
+        """Return what `token` adds to the output; blanks wait until no dropped citation can follow them."""
         if token.kind == "space":
             self._space(token.raw)
             return ""
         if token.kind == "citation":
-            cited = self._cite(token.ids)
-            if not cited:
-                self._removed = True
+            citation = self._cite(token.ids)
+            if not citation:
+                self._after_dropped = True
                 return ""
-            return self._put(f"({cited})" if token.wrapped else cited, apart=True)
+            return self._put(f"({citation})" if token.in_parentheses else citation, apart=True)
         # Where nothing was retrieved no number can pass for a citation, and `[3]` may be the answer: a list of one.
         return self._put(_unbracket(token.raw) if token.kind == "number" and self.known_ids else token.raw)
 
     def close(self) -> str:
         """Return the blanks that were held back at the end of the text."""
-        return "" if self._removed else self._gap
+        return "" if self._after_dropped else self._gap
 
     def _space(self, blanks: str) -> None:
-        if not self._removed:
+        if not self._after_dropped:
             self._gap += blanks
+        # The blanks before a dropped citation go, those behind it stay: "a [x] b" becomes "a b". At the start of a line
+        # there was nothing before it, and the blanks behind it would indent the line.
         elif self._last != "\n":
-            self._gap, self._removed = blanks, False
+            self._gap, self._after_dropped = blanks, False
 
     def _cite(self, ids: tuple[str, ...]) -> str:
-        for found in ids:
-            if found in self.known_ids:
-                self.numbers.setdefault(found, len(self.numbers) + 1)
-            elif found not in self.dropped:
-                self.dropped.append(found)
-        return " ".join(f"[{self.numbers[found]}]" for found in dict.fromkeys(ids) if found in self.known_ids)
+        for source_id in ids:
+            if source_id in self.known_ids:
+                self.numbers.setdefault(source_id, len(self.numbers) + 1)
+            elif source_id not in self.dropped:
+                self.dropped.append(source_id)
+        known = [source_id for source_id in dict.fromkeys(ids) if source_id in self.known_ids]
+        return " ".join(f"[{self.numbers[source_id]}]" for source_id in known)
 
     def _put(self, text: str, *, apart: bool = False) -> str:
         gap = self._gap
-        if self._removed and self._last != "\n" and not (text[0].isalnum() or apart):
+        # "so [x]." becomes "so.": only a word or a citation needs the blank that stood before a dropped citation.
+        if self._after_dropped and self._last != "\n" and not (text[0].isalnum() or apart):
             gap = ""
         if apart and not gap and (self._last.isalnum() or self._last in "_])"):
             gap = " "
-        self._gap, self._removed, self._last = "", False, text[-1]
+        self._gap, self._after_dropped, self._last = "", False, text[-1]
         return gap + text
 
 
 def _unbracket(raw: str) -> str:
-    """`[3]` as `(3)`, and `[3](address)` as `[(3)](address)`, which still is a link."""
+    """Write `[3]` as `(3)`, and `[3](address)` as `[(3)](address)`, which still is a link."""
     digits, _, target = raw[1:].partition("]")
     return f"[({digits})]{target}" if target else f"({digits})"
 
 
 def number_citations(text: str, sources: Mapping[str, object]) -> NumberedText:
-    """Number the citations of `text` and drop those of sources that were never retrieved.
+    """Replace the cited ids of `text` by numbers, and drop those that were never retrieved.
 
     Args:
         text: Markdown with citations as `[1a2b3c4d]`; see `grammar` for every accepted form.
         sources: The retrieved sources by id; only the keys matter.
 
     Returns:
-        The text, the numbers given and the ids dropped. A dropped citation takes the blanks before it along.
+        The text, the number of each id and the ids dropped. A dropped citation takes the blanks before it along.
     """
     numbering = Numbering(frozenset(sources))
-    written = [numbering.write(token) for token in tokens(text, numbering.known_ids)]
-    return NumberedText("".join(written) + numbering.close(), numbering.numbers, numbering.dropped)
+    return NumberedText(_write_whole(text, numbering), numbering.numbers, numbering.dropped)
+
+
+def _write_whole(text: str, numbering: Numbering) -> str:
+    pieces = [numbering.write(token) for token in tokens(text, numbering.known_ids)]
+    return "".join(pieces) + numbering.close()
 
 
 def cited_ids(text: str) -> list[str]:
     """Return the ids cited in `text`, known or not, in order of first appearance, without repeats."""
-    return list(dict.fromkeys(found for token in tokens(text) for found in token.ids))
+    return list(dict.fromkeys(source_id for token in tokens(text) for source_id in token.ids))
 
 
 class CitationStream:
-    """Renumbers a text that arrives in deltas.
+    """A text that arrives in deltas and leaves with numbers for ids.
 
     Held back is only what may still change: a bracket that can still become a citation, a citation that
     the next one may join, inline code before it closes, a line that may open or close a code fence, and
@@ -137,11 +148,11 @@ class CitationStream:
         return self._numbering.dropped
 
     def feed(self, delta: str) -> str:
-        """Return what `delta` lets out; may be empty."""
+        """Return the output that `delta` makes certain; may be empty."""
         return self._write(self._scanner.feed(delta))
 
     def close(self) -> str:
-        """Return the rest. Nothing may be fed afterwards."""
+        """Return the rest of the output; nothing may be fed afterwards."""
         return self._write(self._scanner.close()) + self._numbering.close()
 
     def _write(self, tokens: Iterable[Token]) -> str:
@@ -149,10 +160,10 @@ class CitationStream:
 
 
 def number_citations_in_json(text: str, sources: Mapping[str, object]) -> NumberedText:
-    """Number the citations in each string of a JSON text; a list of ids, `["1a2b3c4d"]`, is no citation.
+    """Replace the cited ids in each string of a JSON text by numbers; a list of ids, `["1a2b3c4d"]`, is no citation.
 
     Args:
-        text: JSON; text that is none is renumbered as Markdown.
+        text: JSON; a text that does not parse is treated as Markdown.
         sources: The retrieved sources by id; only the keys matter.
     """
     try:
@@ -161,17 +172,16 @@ def number_citations_in_json(text: str, sources: Mapping[str, object]) -> Number
         return number_citations(text, sources)
     numbers, dropped = dict[str, int](), list[str]()
 
-    def within(value: Any) -> Any:
+    def convert(value: Any) -> Any:
         match value:
             case str():
-                numbering = Numbering(frozenset(sources), numbers, dropped)
-                written = "".join([numbering.write(token) for token in tokens(value, numbering.known_ids)])
-                return written + numbering.close()
+                # A fence or a gap of one string must not reach into the next; only the numbers run through.
+                return _write_whole(value, Numbering(frozenset(sources), numbers, dropped))
             case list():
-                return [within(item) for item in value]
+                return [convert(item) for item in value]
             case dict():
-                return {key: within(value) for key, value in value.items()}
+                return {key: convert(value) for key, value in value.items()}
             case _:
                 return value
 
-    return NumberedText(json.dumps(within(value), ensure_ascii=False), numbers, dropped)
+    return NumberedText(json.dumps(convert(value), ensure_ascii=False), numbers, dropped)

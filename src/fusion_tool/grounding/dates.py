@@ -1,4 +1,4 @@
-"""The dates of a text, each as precise as it is written."""
+"""The dates of a text, each as precise as it is written, and whether one bears out another."""
 
 import re
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ _COUNTED = (
     r"°|%|km|kg|m\b|MW|GW|dollars|euros|people|percent|per cent|million|billion|tonnes|units|users|metres|meters"
     r"|feet|miles|tokens|employees|workers|students|species|pages|seats|homes|hectares|acres|vehicles|times"
 )
-"""What makes the four digits before it a number and no year."""
+"""What makes the four digits before it a count ("2000 people") and no year."""
 _DAY = r"(?P<{0}>3[01]|[12][0-9]|0?[1-9])(?:st|nd|rd|th)?"
 
 
@@ -41,7 +41,7 @@ class Date:
         month: 1 to 12.
         day: 1 to 31.
         quarter: 1 to 4.
-        decade: The date is a whole decade.
+        decade: The date is a whole decade, "the 1990s".
         start: Offset of the first character in the text.
         end: Offset behind the last character.
     """
@@ -67,6 +67,8 @@ class Span(Protocol):
         """Offset behind the last character."""
 
 
+# The fullest form first: a later one is taken only where no earlier one has been. "03/04/2024", which can be read both
+# ways, is read day first; a month without a year needs a preposition, since "may" and "march" are words.
 _FORMS = [
     re.compile(form, re.IGNORECASE)
     for form in (
@@ -88,17 +90,18 @@ _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 
 
 def find_dates(text: str) -> list[Date]:
-    """Return the dates of `text` in order of their place; overlapping readings keep the fullest."""
-    taken: list[Date] = []
+    """Return the dates of `text` in order of their place; of readings that overlap, the fullest."""
+    dates: list[Date] = []
+    # Without a digit only "in March" is possible; most sentences have none, and are spared the other ten searches.
     for form in _FORMS if _DIGIT.search(text) else _FORMS[-2:-1]:
         for match in form.finditer(text):
-            if not any(match.start() < other.end and other.start < match.end() for other in taken):
-                taken.append(_parse_date(match))
-    return sorted(taken, key=lambda date: date.start)
+            if not any(match.start() < other.end and other.start < match.end() for other in dates):
+                dates.append(_parse_date(match))
+    return sorted(dates, key=lambda date: date.start)
 
 
 def blank_spans(text: str, spans: Iterable[Span]) -> str:
-    """Return `text` with what was found overwritten by blanks, so that it is not read as something else, too."""
+    """Return `text` with `spans` overwritten by blanks, so that they are not read as something else, too."""
     for part in spans:
         text = text[: part.start] + " " * (part.end - part.start) + text[part.end :]
     return text
@@ -123,7 +126,7 @@ def _parse_date(match: re.Match[str]) -> Date:
 
 
 def conflicts(claim: Date, source: Date) -> bool:
-    """Return whether the two cannot be the same date."""
+    """Return whether the two cannot be the same date; a part that one of them lacks is no conflict."""
     if claim.year and source.year:
         if claim.decade or source.decade:
             if claim.year // 10 != source.year // 10:
@@ -131,16 +134,17 @@ def conflicts(claim: Date, source: Date) -> bool:
         elif claim.year != source.year:
             return True
     pairs = ((claim.month, source.month), (claim.day, source.day), (_quarter(claim), _quarter(source)))
-    return any(mine and theirs and mine != theirs for mine, theirs in pairs)
+    return any(ours and theirs and ours != theirs for ours, theirs in pairs)
 
 
 def is_borne_out(claim: Date, source: Date) -> bool:
     """Return whether `source` gives everything that `claim` states; the year may stand elsewhere in the text."""
     if conflicts(claim, source) or (claim.year and not source.year and not claim.month):
         return False
+    # `_quarter` only on the source's side: "March" bears out "the first quarter", and not the other way round.
     parts = ((claim.month, source.month), (claim.day, source.day), (claim.quarter, _quarter(source)))
-    exact = not (claim.year and source.decade and not claim.decade)
-    return exact and all(theirs or not mine for mine, theirs in parts)
+    is_exact = not (claim.year and source.decade and not claim.decade)
+    return is_exact and all(theirs or not ours for ours, theirs in parts)
 
 
 def _quarter(date: Date) -> int | None:

@@ -1,15 +1,15 @@
-"""Where citations stand in markdown: a scanner that reads text whole or in pieces with one result.
+"""Where citations stand in Markdown: a scanner whose result is the same for a text read whole and read in pieces.
 
-What counts as a citation, decided once for the whole package:
+What counts as a citation, for the whole package:
 
 - An id is eight hex digits. In one pair of brackets (ASCII, lenticular `【】` or full-width) stand one or more
-  ids, which may wear marks (`^ # @ :` and quotes), labels (`source:`, `see`) and places (`p. 3`, `†L4`).
+  ids, with marks (`^ # @ :` and quotes), labels (`source:`, `see`) and places (`p. 3`, `†L4`) around them.
   Neighbouring brackets are one citation: `[1a2b3c4d][5e6f7a8b]`, `[1a2b3c4d], [5e6f7a8b]`, `([1a2b3c4d])`.
 - A link whose text is ids, `[1a2b3c4d](https://…)`, is a citation: the retrieved address wins over the
   one that the model wrote. Other links are text.
 - Code is left alone: fenced blocks at any indent (an unclosed one runs to the end), and inline code that
   closes on its own line. Indented blocks are not code: in answers they are nested lists.
-- `[3]` is a number the model wrote, no citation of ours; glued to a word (`a[3]`) it is an index, text.
+- `[3]` is a number that the model wrote, no citation of ours; glued to a word (`a[3]`) it is an index: text.
 - A backslash before a bracket makes it text; a calendar date such as `[20240131]` is no unknown id.
 """
 
@@ -28,17 +28,17 @@ class Token:
 
     Args:
         kind: `space` is blanks within a line, `number` a bare `[3]` with its link target if it has one.
-        raw: The piece as it was written.
+        raw: The piece as it stands in the text.
         start: Its offset in the whole text, in characters.
-        ids: The cited ids in lower case, in order, repeats kept; empty unless `kind` is `citation`.
-        wrapped: The citation stands in parentheses of its own.
+        ids: The cited ids in lower case, in order, with repeats; empty unless `kind` is `citation`.
+        in_parentheses: The citation stands in parentheses of its own, which `raw` includes.
     """
 
     kind: Kind
     raw: str
     start: int
     ids: tuple[str, ...] = ()
-    wrapped: bool = False
+    in_parentheses: bool = False
 
 
 _LABEL = r"(?:sources?|src|refs?|references?|cites?|citations?|docs?|documents?|see|from|and|ids?|pages?|pp?|lines?)"
@@ -59,12 +59,15 @@ _WRAPPED = rf"""
 
 
 def _compile(pattern: str) -> "regex.Pattern[str]":
+    # `regex` and not `re`: it can tell that the text so far may become a match (`partial`), and `id` may repeat.
     return regex.compile(pattern, regex.VERBOSE)
 
 
+# The form with its own brackets first: at "[[a]]" the bare form would find nothing and leave the outer pair as text.
 _CITATIONS = (_compile(_WRAPPED), _compile(_CLUSTER))
 _CONTINUES = _compile(rf"{_JOIN} {_BRACKET} | {_TARGET}")
 _NUMBER = _compile(rf"\[ [0-9]{{1,3}} \] {_TARGET}?")
+# A complete match of these can still grow: a neighbouring citation may join it, or a link target follow.
 _GROWING = (*_CITATIONS, _NUMBER)
 _TICKS = _compile(r"`+")
 _FENCE = _compile(r"[ \t>]* (?P<mark>`{3,}|~{3,}) [^`\n]* \n")
@@ -75,28 +78,29 @@ _DATE = _compile(r"(?:19|20)[0-9]{2} (?:0[1-9]|1[0-2]) (?:0[1-9]|[12][0-9]|3[01]
 
 
 class _UnfinishedError(Exception):
-    """The text so far may still become something else."""
+    """The text held so far may still become another token; more of it must be read."""
 
 
 class Scanner:
-    """Reads a text given in pieces and yields its tokens as soon as they are certain.
+    """A reader of a text in pieces that yields each token as soon as it is certain.
 
-    Cutting the text elsewhere may cut `text` and `space` tokens elsewhere, and changes nothing else.
+    Where the pieces are cut may change where `text` and `space` tokens are cut, and nothing else.
 
     Args:
-        known_ids: Ids that may be cited; used only to tell an unknown id from a date.
+        known_ids: The retrieved ids; used only to tell an unknown id from a date.
     """
 
     def __init__(self, known_ids: frozenset[str] = frozenset()) -> None:
         self._known = known_ids
         self._held = ""
         self._offset = 0
+        # The character before `_held`. A text begins like a line, so that it may open with a code fence.
         self._before = "\n"
         self._fence = ""
         self._final = False
 
     def feed(self, piece: str) -> Iterator[Token]:
-        """Return the tokens that `piece` makes certain."""
+        """Yield the tokens that `piece` makes certain."""
         self._held += piece
         position = 0
         try:
@@ -106,16 +110,17 @@ class Scanner:
                 self._before = token.raw[-1]
                 yield token
         except _UnfinishedError:
-            pass
+            pass  # not a fault: the rest is held until the next piece, or until `close`
         self._offset += position
         self._held = self._held[position:]
 
     def close(self) -> Iterator[Token]:
-        """Return the tokens that were held back; nothing may be fed afterwards."""
+        """Yield the tokens that were held back; nothing may be fed afterwards."""
         self._final = True
         return self.feed("")
 
     def _next(self, at: int) -> Token:
+        # Code before citations: what stands in a fence or in backticks must never be taken for one.
         if self._before == "\n" and (fence := self._match(_FENCE, at)):
             self._fence = fence["mark"]
             return self._token("text", at, fence.end())
@@ -131,7 +136,9 @@ class Scanner:
         return self._token("text", at, text.end() if text else at + 1)
 
     def _inline(self, at: int) -> int:
-        """The end of the inline code that opens at `at`; of the backticks alone if nothing closes them."""
+        """Return the end of the inline code that opens at `at`; of the backticks alone if nothing closes them."""
+        # To the end of the line, although CommonMark lets inline code run on: a stray backtick would hold back the
+        # rest of a stream, and hide every citation in it.
         stop = self._held.find("\n", at)
         runs = _TICKS.finditer(self._held, at, stop if stop >= 0 else len(self._held))
         opening = next(runs)
@@ -145,11 +152,12 @@ class Scanner:
         for pattern in _CITATIONS:
             if (match := self._match(pattern, at)) is None:
                 continue
-            ids = tuple(found.lower() for found in match.captures("id"))
-            if all(found not in self._known and _DATE.fullmatch(found) for found in ids):
+            ids = tuple(source_id.lower() for source_id in match.captures("id"))
+            # "[20240131]" has eight hex digits, too: as an unknown id it would be dropped from the answer.
+            if all(source_id not in self._known and _DATE.fullmatch(source_id) for source_id in ids):
                 return None
-            wrapped = "paren" in match.groupdict() and match["paren"] is not None
-            return self._token("citation", at, match.end(), ids, wrapped=wrapped)
+            in_parentheses = match.groupdict().get("paren") is not None
+            return self._token("citation", at, match.end(), ids, in_parentheses=in_parentheses)
         return None
 
     def _number(self, at: int) -> Token | None:
@@ -159,10 +167,11 @@ class Scanner:
         return self._token("number", at, match.end()) if match else None
 
     def _fenced_line(self, at: int) -> Token:
-        """The rest of the line inside a fenced block; its last line may close the fence."""
+        """Return the rest of the line inside a fenced block, and leave the block if the line closes it."""
         end = self._held.find("\n", at) + 1
         if self._before == "\n":
             mark = self._fence[0]
+            # CommonMark: the closing fence is at least as long as the opening one, and nothing follows it.
             closing = _compile(rf"[ \t>]* {mark}{{{len(self._fence)},}} [ \t]*")
             line = self._held[at:end].rstrip("\n") if end else self._held[at:]
             if not end and not self._final and closing.fullmatch(line, partial=True):
@@ -179,12 +188,19 @@ class Scanner:
                 raise _UnfinishedError
         return match
 
-    def _token(self, kind: Kind, start: int, end: int, ids: tuple[str, ...] = (), *, wrapped: bool = False) -> Token:
-        return Token(kind, self._held[start:end], self._offset + start, ids, wrapped)
+    def _token(
+        self, kind: Kind, start: int, end: int, ids: tuple[str, ...] = (), *, in_parentheses: bool = False
+    ) -> Token:
+        return Token(kind, self._held[start:end], self._offset + start, ids, in_parentheses)
 
 
 def tokens(text: str, known_ids: frozenset[str] = frozenset()) -> Iterator[Token]:
-    """Return all tokens of `text`, in order."""
+    """Yield all tokens of `text`, in order.
+
+    Args:
+        text: Markdown.
+        known_ids: The retrieved ids; used only to tell an unknown id from a date.
+    """
     scanner = Scanner(known_ids)
     yield from scanner.feed(text)
     yield from scanner.close()

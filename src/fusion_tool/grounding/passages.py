@@ -1,4 +1,8 @@
-"""Which passages of a source speak of a claim's matter; Markdown and plain text cut into sentences."""
+"""Claims and sources in one form, and the passages of a source that are nearest to a claim.
+
+`split_sentences` cuts Markdown and plain text, `parse_statement` reads what a piece of it states, `index_source`
+prepares a whole source, and `nearest_passages` selects what `support` compares in full.
+"""
 
 import re
 from dataclasses import dataclass
@@ -19,6 +23,7 @@ from fusion_tool.grounding.wording import (
 _END = re.compile(r"[.!?…]+[\"'\u201d\u2019)*_]*(?P<cited>(?:[ \t]*\[[^\[\]\n]{1,400}\])*)(?=\s|$)|[。\uff01\uff1f]+")
 _LINE = re.compile(r"[^\n]+")
 _BULLET = re.compile(r"[ \t]*(?:>[ \t]*)*(?:#{1,6}[ \t]+|[-*+•][ \t]+|\d{1,3}[.)][ \t]+)?(?:\[[ xX]\][ \t]+)?")
+# A line of marks alone: a blank line, a thematic break, the rule of a table's head.
 _RULE = re.compile(r"[\s|:=*_-]*")
 _MARKER = re.compile(r"[ \t]*(?:#{1,6}[ \t]|[-*+•][ \t]|\d{1,3}[.)][ \t]|\||>)")
 
@@ -34,21 +39,22 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 
 
 def _blocks(text: str) -> list[tuple[int, int]]:
-    """Paragraphs, list items, headings and table rows, without their markers."""
+    """Return the offsets of paragraphs, list items, headings and table rows, without their markers."""
     blocks: list[tuple[int, int]] = []
     joins = False
     for line in _LINE.finditer(text):
         if _RULE.fullmatch(line[0]):
             joins = False
             continue
-        marked = _MARKER.match(line[0])
+        marker = _MARKER.match(line[0])
         adjacent = blocks and text.count("\n", blocks[-1][1], line.start()) == 1
-        if joins and adjacent and not marked:
+        if joins and adjacent and not marker:
             blocks[-1] = (blocks[-1][0], line.end())
         else:
             start = _BULLET.match(line[0])
             blocks.append((line.start() + (start.end() if start else 0), line.end()))
-        joins = not (marked and marked[0].strip()[:1] in {"#", "|"})
+        # A list item may go on in the next line; a heading and a table's row end with theirs.
+        joins = not (marker and marker[0].strip()[:1] in {"#", "|"})
     return blocks
 
 
@@ -65,9 +71,10 @@ def _split(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def _ends(text: str, stop: int, after: int, end: int) -> bool:
-    """Whether the full stop at `stop` ends a sentence: no abbreviation, no initial, and no small letter next."""
+    """Tell whether the full stop at `stop` ends a sentence: no abbreviation, no initial, no small letter next."""
     word = text[max(0, stop - 12) : stop].split()[-1:] or [""]
     bare = word[0].strip("(\"'\u201c*_").lower()
+    # A bounded look in both directions: without it a long text would be copied once for each of its full stops.
     following = text[after : min(after + 40, end)].lstrip(" \t\n\"'\u201c\u2018*_(")
     if following[:1].islower():
         return False
@@ -83,11 +90,11 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-_WINDOWS = 6
-"""Passages that are compared in full, at most."""
+_MAX_PASSAGES = 6
+"""The most passages that are compared in full: the comparison is the slow part, and the best is among the first."""
 
-_SNIPPET = 4
-"""Sentences of a source so short that it is one passage as a whole, too."""
+_SNIPPET_SENTENCES = 4
+"""The most sentences of a source that counts as one passage as a whole, too; a search result's snippet has as many."""
 
 _ROOT = 3
 """Letters that a word must share with a claim's word before it is worth stemming."""
@@ -95,7 +102,7 @@ _ROOT = 3
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a claim or a passage states.
+    """The content of a claim or a passage, in the form in which the two are compared.
 
     Args:
         text: As `normalize_text` gives it.
@@ -118,8 +125,8 @@ class SourceIndex:
 
     Args:
         text: As `normalize_text` gives it.
-        sentences: Its sentences.
-        bags: The words of each sentence.
+        sentences: Its sentences, each on one line.
+        bags: The words of each sentence, in lower case.
         words: All of its words.
     """
 
@@ -129,13 +136,16 @@ class SourceIndex:
     words: frozenset[str]
 
 
+# The claims of an answer meet in the same passages again and again, as do the sentences of a passage.
 @lru_cache(maxsize=2_000)
 def parse_statement(text: str) -> Statement:
     """Read what `text` states; `text` comes from `normalize_text`."""
-    found = find_dates(text)
-    undated = blank_spans(text, found)
-    figures = find_quantities(undated)
-    return Statement(text, content_words(text), figures, found, names(blank_spans(undated, figures)))
+    # Dates first, then figures, then names, each from what the others left: the 12 of "12 March" is no count, and the
+    # GB of "5 GB" no name.
+    dates = find_dates(text)
+    without_dates = blank_spans(text, dates)
+    quantities = find_quantities(without_dates)
+    return Statement(text, content_words(text), quantities, dates, names(blank_spans(without_dates, quantities)))
 
 
 @lru_cache(maxsize=64)
@@ -151,11 +161,13 @@ def nearest_passages(claim: Statement, source: SourceIndex) -> tuple[frozenset[s
     """Return where `source` speaks of the claim's matter.
 
     Returns:
-        The claim's concepts that stand anywhere in the source; and single sentences and pairs of neighbours,
-        those with most of the claim's words first.
+        The claim's concepts that stand anywhere in the source; and the best of its single sentences and pairs
+        of neighbours, those with most of the claim's words first.
     """
     hits = _hits(claim, source)
     figures = bool(claim.quantities or claim.dates)
+    # A point for each word of the claim. What is added or taken off is less than a point, so that it only decides
+    # between equals: for a sentence with figures where the claim has some, against a longer passage.
     scored: list[tuple[float, int, int]] = []
     for i, here in enumerate(hits):
         bonus = 0.5 if figures and re.search(r"\d", source.sentences[i]) else 0.0
@@ -163,22 +175,23 @@ def nearest_passages(claim: Statement, source: SourceIndex) -> tuple[frozenset[s
             scored.append((len(here) + bonus, i, i + 1))
         if i and (here or hits[i - 1]):
             scored.append((len(here | hits[i - 1]) - 0.4 + bonus, i - 1, i + 1))
-    if 1 < len(hits) <= _SNIPPET:
+    if 1 < len(hits) <= _SNIPPET_SENTENCES:
         scored.append((len(frozenset[str]().union(*hits)) - 0.8, 0, len(hits)))
     scored.sort(key=lambda row: (-row[0], row[1], row[2]))
-    windows = ["\n".join(source.sentences[start:end]) for _, start, end in scored[:_WINDOWS]]
+    windows = ["\n".join(source.sentences[start:end]) for _, start, end in scored[:_MAX_PASSAGES]]
     return frozenset[str]().union(*hits), [parse_statement(window) for window in windows]
 
 
 def _hits(claim: Statement, source: SourceIndex) -> list[set[str]]:
-    """Per sentence of the source, which of the claim's concepts it holds; stems only words that may match."""
-    wanted = set(claim.concepts)
-    roots = {form for key in wanted for form in (key, *words_of_concept(key)) if len(form) >= _ROOT}
-    starts = tuple({root[: max(_ROOT, len(root) - 1)] for root in roots})
-    short = {form for key in wanted for form in (key, *words_of_concept(key))}
+    """Return, for each sentence of the source, which of the claim's concepts it holds."""
+    concepts = set(claim.concepts)
+    # A long page has thousands of different words, and stemming each would take most of the audit's time. Words of one
+    # stem begin alike but for its last letter ("carry", "carried"), a few irregular ones aside.
+    forms = {form for key in concepts for form in (key, *words_of_concept(key))}
+    starts = tuple({form[: max(_ROOT, len(form) - 1)] for form in forms if len(form) >= _ROOT})
     table = {
         word: key
         for word in source.words
-        if (word in short or word.startswith(starts)) and (key := concept(word)) in wanted
+        if (word in forms or word.startswith(starts)) and (key := concept(word)) in concepts
     }
     return [{table[word] for word in bag & table.keys()} for bag in source.bags]

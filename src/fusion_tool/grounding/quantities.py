@@ -1,6 +1,6 @@
-"""The quantities of a text: numbers with their units, ranges and hedges, made comparable.
+"""The quantities of a text: numbers with their units, ranges and hedges, in base units, so that they compare.
 
-Numbers as they are written: digits with separators, number words, magnitudes.
+Numbers may be digits with separators or number words, with a magnitude ("1.2 million") or without.
 """
 
 import re
@@ -11,9 +11,11 @@ from importlib import resources
 from typing import Any, Literal, TypeAlias
 
 DIGITS = r"(?:\d{1,3}(?:[,.'\u00a0\u2009\u202f ]\d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d+)?)"
-"""A number in digits; a comma or a stop before exactly three digits separates thousands, else decimals."""
+"""A number in digits, with or without separators of thousands; `read_number` tells these from a decimal point."""
 
 _GAPS = re.compile(r"['\u00a0\u2009\u202f ]")
+# "1,234" is a thousand, and "1.234" one and a bit: in English text a lone point is a decimal's. Only two of them, as in
+# "1.234.567", can be nothing but separators.
 _BY_COMMA = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _BY_STOP = re.compile(r"\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?")
 
@@ -32,12 +34,12 @@ def number_word_pattern() -> str:
 
 
 def alternation(words: Any) -> str:
-    """Return a pattern of any of `words`, longest first."""
+    """Return a pattern of any of `words`, longest first: `re` takes the first that fits, "m" before "metres"."""
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
 def read_number(text: str) -> tuple[float, float] | None:
-    """Return the value of a number without magnitude and what its last digit is worth; `None` for "a"."""
+    """Return the value of a number without magnitude, and the value of a 1 in its last place; `None` for "a"."""
     words = load_tables()["words"]
     parts = re.split(r"[- ]", text.lower())
     if parts[0] in words:
@@ -57,6 +59,7 @@ def read_number(text: str) -> tuple[float, float] | None:
 Bound: TypeAlias = Literal["", "about", "above", "below"]
 
 _SIGN = r"(?:us\$|[$€£¥₹]|(?:usd|eur|gbp|chf|inr)\s)"
+# Not within a word, a decimal or a name with a hyphen: "A380", "COVID-19".
 _BEGINS = re.compile(r"(?<![\w.])(?<![A-Za-z]-)(?:\d|[A-Za-z]+)")
 _BEFORE = 24
 """Characters before a number that are searched for a hedge or a currency."""
@@ -69,8 +72,8 @@ class Quantity:
     Args:
         value: Its value in the base unit of `dimension`.
         dimension: `length`, `usd`, `percent`, ... (see `quantities.toml`); empty for counts.
-        step: What its last written digit is worth, in the base unit: 0.1 million for "1.2 million".
-        bound: How the text hedges the number.
+        step: The value of a 1 in its last written place, in the base unit: 0.1 million for "1.2 million".
+        bound: How the text hedges the number; empty where it does not.
         noun: The word that follows a count, lower case; empty otherwise.
         start: Offset of the number's first character in the text.
         end: Offset behind the last character, unit included.
@@ -97,7 +100,7 @@ def _units() -> dict[str, tuple[str, float]]:
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What may stand before a number, and the number with all that follows."""
+    """Return the pattern of what may stand before a number, and of the number with all that follows."""
     units, magnitude = alternation(_units()), alternation(load_tables()["magnitudes"])
     bounds = "|".join(f"(?P<{name}>{alternation(words)})" for name, words in load_tables()["bounds"].items())
     before = re.compile(
@@ -116,37 +119,41 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def find_quantities(text: str) -> list[Quantity]:
-    """Return the quantities of `text`, in order; dates must have been blanked out before (see `dates`)."""
+    """Return the quantities of `text`, in order; dates must be blanked out before (see `dates.blank_spans`)."""
     before, number = _patterns()
-    spelled_out = load_tables()["words"].keys() | {"a"}
-    found: list[Quantity] = []
+    number_words = load_tables()["words"].keys() | {"a"}
+    quantities: list[Quantity] = []
     end = 0
+    # Two steps, since the full pattern is slow: `_BEGINS` finds where a number may start, and only there it is tried.
     for start in _BEGINS.finditer(text):
-        if start.start() < end or (start[0].isalpha() and start[0].lower() not in spelled_out):
+        if start.start() < end or (start[0].isalpha() and start[0].lower() not in number_words):
             continue
         prefix = before.search(text[max(0, start.start() - _BEFORE) : start.start()])
         match = number.match(text, start.start())
         if prefix is None or match is None:
             continue
+        # "Between 5 and 10" is a range; "5 and 10" are two numbers, of which this is the first.
         if match["and"] and not prefix["between"]:
             match = number.match(text, start.start(), match.start("and")) or match
-        if read := _parse_quantities(prefix, match):
-            found.extend(read)
+        if parts := _parse_quantities(prefix, match):
+            quantities.extend(parts)
             end = match.end()
-    return found
+    return quantities
 
 
 def _parse_quantities(prefix: re.Match[str], match: re.Match[str]) -> list[Quantity]:
-    """One quantity; two for a range, which is borne out where both its ends are."""
-    money = bool(prefix["sign"] or match["sign2"])
-    own, letter = _magnitude(match["lowm"], match, money=money)
-    other, _ = _magnitude(match["highm"], match, money=money)
-    low = read_number(match["low"]) or ((1.0, 1.0) if own != 1.0 else None)
+    """Return one quantity; two for a range, which is borne out where both its ends are; none for what is no figure."""
+    is_money = bool(prefix["sign"] or match["sign2"])
+    low_magnitude, letter = _magnitude(match["lowm"], match, is_money=is_money)
+    high_magnitude, _ = _magnitude(match["highm"], match, is_money=is_money)
+    # "A million": `read_number` has no value for the "a", which is 1 where a magnitude follows.
+    low = read_number(match["low"]) or ((1.0, 1.0) if low_magnitude != 1.0 else None)
     high = read_number(match["high"]) if match["high"] else None
     unit = match["unit"] or prefix["sign"] or match["sign2"] or letter
-    symbol = len(unit) == 1 and unit in "GTSHML"  # "5G" is a name, no mass
-    pronoun = match["low"].lower() == "one" and own == 1.0 and not unit
-    if low is None or symbol or pronoun or match["rank"]:
+    is_name = len(unit) == 1 and unit in "GTSHML"  # "5G" is a name, no mass
+    # "One" without more is mostly a pronoun, and a rank, "the 3rd", counts nothing.
+    is_pronoun = match["low"].lower() == "one" and low_magnitude == 1.0 and not unit
+    if low is None or is_name or is_pronoun or match["rank"]:
         return []
     dimension, factor = _units().get(unit.strip().lower(), ("", 1.0))
     bound: Bound = next((name for name in ("about", "above", "below") if prefix[name]), "")
@@ -158,22 +165,26 @@ def _parse_quantities(prefix: re.Match[str], match: re.Match[str]) -> list[Quant
 
     sign = -factor if prefix["minus"] else factor
     if high is None:
-        return [quantity(low, sign * own)]
-    return [quantity(low, sign * (own if own != 1.0 else other)), quantity(high, factor * other)]
+        return [quantity(low, sign * low_magnitude)]
+    # "5 to 10 million": a magnitude behind the second number is that of both.
+    low_scale = low_magnitude if low_magnitude != 1.0 else high_magnitude
+    return [quantity(low, sign * low_scale), quantity(high, factor * high_magnitude)]
 
 
-def _magnitude(word: str | None, match: re.Match[str], *, money: bool) -> tuple[float, str]:
-    """The factor of a magnitude; a lone "m" or "b" is one only as money or in upper case, else a unit."""
+def _magnitude(word: str | None, match: re.Match[str], *, is_money: bool) -> tuple[float, str]:
+    """Return the factor of a magnitude, and the letter that is a unit instead: "5m" is metres, "$5m" millions."""
     if not word:
         return 1.0, ""
-    if word in {"m", "b"} and not money:
+    if word in {"m", "b"} and not is_money:
         return 1.0, word
+    # "5M" is five million; with a blank between, a single letter is a unit.
     if len(word) == 1 and f" {word}" in match[0]:
         return 1.0, word.lower()
     return float(load_tables()["magnitudes"][word.lower()]), ""
 
 
 def _temperature(value: float, dimension: str) -> tuple[float, str]:
+    # The only units that a factor cannot convert: their zeros differ.
     if dimension == "fahrenheit":
         return (value - 32) / 1.8, "celsius"
     if dimension == "kelvin":

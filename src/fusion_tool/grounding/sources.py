@@ -16,12 +16,13 @@ Kind: TypeAlias = Literal["page", "result", "document", "command"]
 """`page` was read, `result` is a search snippet, `document` the user's own file, `command` a shell's output."""
 
 _TRACKING = ("utm_", "fbclid", "gclid", "mc_cid", "mc_eid")
+# Short enough for a model to copy without a slip; `grammar` takes exactly this many hex digits for an id.
 _ID_LENGTH = 8
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class RetrievedSource(TypedDict):
-    """One retrieved source with the text that was seen; plain JSON, as it stands in the graph's state."""
+    """A retrieved source with the text that was seen; plain JSON, as it stands in the graph's state."""
 
     id: str
     url: str
@@ -58,6 +59,7 @@ def canonical_url(url: str) -> str:
         return url.strip()
     if parts.scheme not in _DEFAULT_PORTS:  # documents and commands: every character counts
         return url.strip()
+    # "example.org." with the root's dot is the same host; `hostname` has lost the brackets of an IPv6 address.
     host = (parts.hostname or "").rstrip(".")
     host = f"[{host}]" if ":" in host else host
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
@@ -74,27 +76,28 @@ def source_id(url: str) -> str:
 
 
 def make_source(url: str, *, title: str, kind: Kind, text: str) -> RetrievedSource:
-    """Return a `RetrievedSource` with its id worked out."""
+    """Return a `RetrievedSource` whose id is that of `url`."""
     return RetrievedSource(id=source_id(url), url=url, title=title, kind=kind, text=text)
 
 
 _RANK: dict[Kind, int] = {"page": 3, "document": 2, "command": 1, "result": 0}
+"""Which kind of two retrievals of one address is kept: the one that saw more of it."""
 
 
 def merge_sources(sources: Iterable[RetrievedSource]) -> dict[str, RetrievedSource]:
     """Return sources by id, in order of first retrieval.
 
-    What was found under one id more than once keeps its best kind (a page that was read beats its snippet)
-    and every text that was seen, since a citation may rest on any of them.
+    A source retrieved more than once keeps its best kind (a page that was read beats its snippet) and every
+    text that was seen, since a citation may rest on any of them.
     """
     by_id: dict[str, RetrievedSource] = {}
     for source in sources:
-        old = by_id.get(source["id"])
-        if old is None:
+        earlier = by_id.get(source["id"])
+        if earlier is None:
             by_id[source["id"]] = source
             continue
-        best = max(old, source, key=lambda each: _RANK[each["kind"]])
-        text = old["text"] if source["text"] in old["text"] else f"{old['text']}\n\n{source['text']}"
+        best = max(earlier, source, key=lambda each: _RANK[each["kind"]])
+        text = earlier["text"] if source["text"] in earlier["text"] else f"{earlier['text']}\n\n{source['text']}"
         by_id[source["id"]] = RetrievedSource(
             id=best["id"], url=best["url"], title=best["title"], kind=best["kind"], text=text
         )

@@ -1,6 +1,7 @@
 """What a text says beside its figures: content words, names, quotations, negations, hedges.
 
-The word lists are read once from `lexicon.toml`.
+Words are compared by concept: the row of synonyms in `lexicon.toml` that lists them, else their stem. The lists and the
+stemmer are English; words of other languages are compared as they stand.
 """
 
 import re
@@ -19,8 +20,8 @@ class Lexicon:
     Args:
         stop: Words that carry no claim.
         abbreviations: Words whose full stop ends no sentence, lower case, without it.
-        hedges: What takes back a claim's certainty.
-        negations: Words that turn a claim round.
+        hedges: Words that weaken a claim's certainty: "may", "reportedly".
+        negations: Words that negate what follows them.
         concepts: Surface form to concept, for words with listed synonyms.
         opposites: Concept to the concepts that exclude it.
     """
@@ -39,12 +40,14 @@ def lexicon() -> Lexicon:
     data = tomllib.loads(resources.files(__package__).joinpath("lexicon.toml").read_text("utf-8"))
     concepts: dict[str, str] = {}
     for row in data["same"]:
-        words = row.split()
-        for word in words:
-            concepts.setdefault(word, concepts.get(words[0], words[0]))
+        synonyms = row.split()
+        for word in synonyms:
+            # A row's concept is its first word; a row that begins with a word of an earlier row adds to that one.
+            concepts.setdefault(word, concepts.get(synonyms[0], synonyms[0]))
     opposites: dict[str, set[str]] = {}
-    for left_word, other in data["opposite"]:
-        left, right = (concepts.get(word) or stem(word) for word in (left_word, other))
+    for pair in data["opposite"]:
+        # Not `concept`, which asks for the lexicon that is being built here.
+        left, right = (concepts.get(word) or stem(word) for word in pair)
         opposites.setdefault(left, set()).add(right)
         opposites.setdefault(right, set()).add(left)
     return Lexicon(
@@ -59,7 +62,7 @@ def lexicon() -> Lexicon:
 
 @cache
 def _stemmer() -> Any:
-    import Stemmer
+    import Stemmer  # a compiled module: loaded when the first text is audited, not with the package
 
     return Stemmer.Stemmer("english")
 
@@ -72,17 +75,18 @@ def stem(word: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def concept(word: str) -> str:
-    """Return what `word` (lower case) is compared by: its row of synonyms, else its stem."""
+    """Return what `word` (lower case) is compared by: the first word of its row of synonyms, else its stem."""
     known = lexicon().concepts
     return known.get(word) or known.get(stem(word)) or stem(word)
 
 
 @lru_cache(maxsize=2_000)
 def words_of_concept(key: str) -> tuple[str, ...]:
-    """Return the listed words of a concept."""
+    """Return the words that `lexicon.toml` lists for a concept; none for a stem."""
     return tuple(word for word, other in lexicon().concepts.items() if other == key)
 
 
+# Two writers seldom use the same quotes and hyphens; soft hyphens and zero-width characters part words unseen.
 _PLAIN = str.maketrans(
     dict.fromkeys("\u2019\u2018\u02bc\u00b4", "'")
     | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"')
@@ -91,15 +95,17 @@ _PLAIN = str.maketrans(
 )
 _EMPHASIS = re.compile(r"(?<!\w)[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?!\w)|`")
 _LINK = re.compile(r"!?\[([^\[\]\n]*)\]\([^()\s]*\)")
-_REACH = 4
+_NEGATION_REACH = 4
 """Content words that a negation governs, at most, within its clause."""
 
 _ACRONYM = 3
-"""Letters that make an acronym worth expanding."""
+"""The fewest letters of an acronym; two letters are the initials of too many names."""
 
+# These negate nothing that follows: "not only fast" says that it is fast.
 _NO_NEGATION = re.compile(r"\bnot (?:only|just|merely)\b|\bno (?:more|fewer|less|later|earlier|longer) than\b")
 _MARKS = re.compile(r"[*_`]")
 _WORD = re.compile(r"\w+(?:['.&]\w+)*")
+# Single quotes only around longer spans and outside words, since most of them are apostrophes.
 _QUOTE = re.compile(r'"([^"\n]{3,400})"|(?<!\w)\'([^\'\n]{12,400})\'(?!\w)')
 _NAME = re.compile(
     r"(?:[A-Z]\w*(?:[-'.&][^\W_]+)*\.?|[A-Z]\.)(?:\s+(?:(?:of|de|van|von|der|del|la|le|du|al|bin)\s+(?:the\s+)?)?"
@@ -118,24 +124,26 @@ def normalize_text(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Return the words of `text` in lower case, possessives stripped, compounds with a hyphen in two."""
-    found = _WORD.findall(text.lower().replace("-", " "))
-    return [word.removesuffix("'s") for word in found] if "'" in text else found
+    parts = _WORD.findall(text.lower().replace("-", " "))
+    return [word.removesuffix("'s") for word in parts] if "'" in text else parts
 
 
 def content_words(text: str) -> dict[str, str]:
-    """Return the concepts of the content words of `text`, each with one word that stands for it, in order."""
-    empty = lexicon().stop
+    """Return the concepts of the content words of `text`, each with the last word that stands for it, in order."""
+    stop = lexicon().stop
+    # Numbers are compared as quantities; one with two points is none: a version, "3.11.2".
     return {
         concept(word): word
         for word in words(text)
-        if word not in empty and len(word) > 1 and (not word[0].isdigit() or word.count(".") > 1)
+        if word not in stop and len(word) > 1 and (not word[0].isdigit() or word.count(".") > 1)
     }
 
 
 def quotations(text: str) -> list[str]:
     """Return the quoted spans of at least two words, without their quotes."""
-    found = [quote or other for quote, other in _QUOTE.findall(text)]
-    return [quote for quote in found if len(quote.split()) > 1]
+    quotes = [double or single for double, single in _QUOTE.findall(text)]
+    # A single word in quotes is mostly a term or irony, not a quotation.
+    return [quote for quote in quotes if len(quote.split()) > 1]
 
 
 def is_quoted_in(quote: str, source: str) -> bool:
@@ -152,10 +160,12 @@ def is_quoted_in(quote: str, source: str) -> bool:
 
 def names(text: str) -> list[str]:
     """Return the capitalised names of `text`; a capital that only opens the sentence makes no name."""
-    found = []
+    result = []
     for match in _NAME.finditer(text):
         name = match[0]
         first, _, rest = name.partition(" ")
+        # "Sales at Siemens" begins with no name, "IBM" does. The first word of a longer one, "Volkswagen Group", stays
+        # unless the lexicon knows it as an ordinary word.
         if (
             _opens(text, match.start())
             and not first.isupper()
@@ -164,8 +174,8 @@ def names(text: str) -> list[str]:
             name = rest.strip()
         name = name.rstrip(".").removesuffix("'s")
         if len(name) > 1 and name[0].isupper() and name.lower() not in lexicon().stop:
-            found.append(name)
-    return found
+            result.append(name)
+    return result
 
 
 def _opens(text: str, at: int) -> bool:
@@ -178,6 +188,8 @@ def is_named_in(name: str, source: str, source_words: frozenset[str]) -> bool:
     parts = [part for part in words(name) if part not in lexicon().stop]
     if not parts or all(part in source_words for part in parts):
         return True
+    # The surname alone is the same person only where the source gives it no other first name. With a number at its end
+    # the name is a product's: "Model 3" is not named by a 3.
     if len(parts) > 1 and parts[-1] in source_words and not parts[-1][0].isdigit():
         return parts[0] not in source_words and not re.search(
             rf"[A-Z][\w.]+ {re.escape(parts[-1])}\b", source, re.IGNORECASE
@@ -193,23 +205,23 @@ def is_named_in(name: str, source: str, source_words: frozenset[str]) -> bool:
 
 
 def negated_concepts(text: str) -> tuple[set[str], set[str]]:
-    """Return concepts in reach of a negation, and concepts out of its reach."""
+    """Return the concepts in reach of a negation and those out of reach; one that stands twice may be in both."""
     inside: set[str] = set()
     outside: set[str] = set()
-    listed = lexicon()
+    lists = lexicon()
     for clause in re.split(r"[.!?,;:()\n]|\b(?:but|while|whereas|although|though)\b", text):
         tokens = words(re.sub(r"n't\b", " not", _NO_NEGATION.sub("", clause)))
         reach = 0
         for token in tokens:
-            if token in listed.negations:
-                reach = _REACH
+            if token in lists.negations:
+                reach = _NEGATION_REACH
                 continue
-            if token not in listed.stop and not token[0].isdigit():
+            if token not in lists.stop and not token[0].isdigit():
                 (inside if reach > 0 else outside).add(concept(token))
                 reach -= 1
     return inside, outside
 
 
 def is_hedged(text: str) -> bool:
-    """Return whether `text` takes back its certainty."""
+    """Return whether `text` holds a word that weakens its certainty."""
     return lexicon().hedges.search(text) is not None
