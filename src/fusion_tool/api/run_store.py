@@ -44,7 +44,14 @@ async def open_store(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
         await saver.setup()
         # With a write-ahead log this survives the death of a process; only a power cut loses the last writes.
         await connection.execute("PRAGMA synchronous = NORMAL")
-        yield saver
+        try:
+            yield saver
+        finally:
+            # A cancelled run may leave a write of LangGraph's under way. Closed between its insert and its commit,
+            # SQLite would keep the file locked for as long as Python keeps the cursor.
+            async with saver.lock:
+                await connection.rollback()
+                await connection.close()
 
 
 def _probe(path: Path) -> None:

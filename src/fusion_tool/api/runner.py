@@ -83,18 +83,16 @@ def request_slot(
     return cache_slot(request.question, request.context, config, panel_tools, instructions=instructions)
 
 
-async def _graph_events(run: Execution, *, is_watched: bool) -> AsyncGenerator[Any, None]:
+def _graph_events(run: Execution, *, is_watched: bool) -> Any:
     configurable = run.config.get("configurable", {}) | ({} if is_watched else {UNWATCHED_KEY: True})
-    config = RunnableConfig(**{**run.config, "configurable": configurable})
-    # Each step is written before the next one is paid for.
-    options: dict[str, Any] = {"context": run.run_config, "durability": "sync" if run.graph.checkpointer else None}
-    if not is_watched:
-        # A cancelled stream may leave a write under way, which locks the file against the next to resume.
-        yield run_completed((await run.graph.ainvoke(run.input, config, **options))["result"])
-        return
-    async with aclosing(run.graph.astream(run.input, config, stream_mode="custom", **options)) as events:
-        async for event in events:
-            yield event
+    return run.graph.astream(  # a generator, which it is not typed as
+        run.input,
+        RunnableConfig(**{**run.config, "configurable": configurable}),
+        context=run.run_config,
+        stream_mode="custom",
+        # Each step is written before the next one is paid for.
+        durability="sync" if run.graph.checkpointer else None,
+    )
 
 
 class PanelRunner:

@@ -35,6 +35,7 @@ from tests.unit.tools.test_serializer import CRAFTED, ext
 
 RECORDED = Path(__file__).parents[2] / "data" / "kept_runs.sql.gz"
 """Written by the version before rows were read strictly, with `fake_config(answer="In 1861.")`."""
+INSERT = "INSERT INTO checkpoints (thread_id, checkpoint_id) VALUES (?, '1')"
 ALDER, BIRCH, CEDAR, ELM = (
     "46c4215c764b4418a5b8a9ecca09c685",
     "b0000000000000000000000000000002",
@@ -225,3 +226,28 @@ async def test_a_place_that_cannot_hold_runs_is_named(tmp_path, unwritable):
     path.mkdir() if unwritable == "folder" else path.write_text("no database, and long enough to tell" * 40)
     with pytest.raises(ConfigError, match="keep: runs cannot be kept in"):
         await afuse("Question?", fake_config(), keep=path)
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True], ids=["goes on", "cancelled"])
+async def test_a_write_under_way_does_not_leave_the_file_locked(tmp_path, is_cancelled):
+    """A cancelled run closes its file, whatever LangGraph's background writes have come to."""
+    cursors, begun, closing_begun = [], asyncio.Event(), asyncio.Event()
+
+    async def write(saver):
+        async with saver.lock:
+            # The cursor is referred to, as it is by the traceback of a cancelled write.
+            cursors.append(await saver.conn.executemany(INSERT, [("run",)]))
+            begun.set()
+            await closing_begun.wait()
+            await saver.conn.commit()
+
+    async with open_store(tmp_path / "runs.sqlite") as saver:
+        task = asyncio.create_task(write(saver))
+        await begun.wait()
+        if is_cancelled:
+            task.cancel()
+        asyncio.get_running_loop().call_soon(closing_begun.set)
+    await asyncio.gather(task, return_exceptions=True)
+    with closing(sqlite3.connect(tmp_path / "runs.sqlite", timeout=0)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        assert connection.execute("SELECT count(*) FROM checkpoints").fetchone()[0] == (0 if is_cancelled else 1)
