@@ -150,8 +150,12 @@ def _in_processes(root: int) -> int:
 
 
 def _files(init: int) -> int:
+    folder, host = Path(f"/proc/{init}/root{WORK}"), Path(WORK)
     try:
-        system = os.statvfs(f"/proc/{init}/root{WORK}")
+        # Until bubblewrap has changed its root, this is the host's folder of that name, if there is one.
+        if host.exists() and folder.stat().st_dev == host.stat().st_dev:
+            return 0
+        system = os.statvfs(folder)
     except OSError:
         return 0
     return system.f_files - system.f_ffree

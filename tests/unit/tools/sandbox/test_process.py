@@ -3,6 +3,7 @@
 import mmap
 import os
 
+from fusion_tool.tools.sandbox import process
 from fusion_tool.tools.sandbox.process import memory_in_use
 
 _MIB = 1024 * 1024
@@ -62,3 +63,21 @@ def test_a_process_that_has_ended_holds_nothing():
         os._exit(0)
     os.waitpid(child, 0)
     assert memory_in_use(child) == 0
+
+
+def test_files_of_the_host_do_not_count(monkeypatch, tmp_path):
+    """Before bubblewrap has changed its root, the sandbox's folder would be the host's of that name."""
+    ready, go = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(go[0], 1)
+        os._exit(0)
+    monkeypatch.setattr(process, "WORK", str(tmp_path / "missing"))
+    without = memory_in_use(child)
+    monkeypatch.setattr(process, "WORK", str(tmp_path))
+    there = memory_in_use(child)
+    os.write(go[1], b"x")
+    assert os.waitpid(child, 0)[1] == 0
+    for descriptor in (*ready, *go):
+        os.close(descriptor)
+    assert there - without < _MIB
