@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 from fusion_tool.errors import Reason
 from fusion_tool.models.outcomes import COUNTED_FAILURES, Outcome
 
-State: TypeAlias = Literal["closed", "open", "half_open"]
+BreakerState: TypeAlias = Literal["closed", "open", "half_open"]
 
 FAILURES = 3
 """Failures in a row that open the breaker; each of them has been through the retries of one call."""
@@ -39,7 +39,7 @@ class BreakerStatus:
         until: Unix time until which the model is set aside, `None` where it never was.
     """
 
-    state: State = "closed"
+    state: BreakerState = "closed"
     failures: int = 0
     reason: Reason | None = None
     until: float | None = None
@@ -93,6 +93,7 @@ class Breaker:
             # What this process saw itself is newer than what it reads, and may be in there a second time.
             known = frozenset(self._streaks)
         for outcome in outcomes:
+            # Not after now: a row that was written while the clock was wrong would set its model aside until then.
             if outcome.model not in known and now - MEMORY_SECONDS <= outcome.at <= now:
                 self.record(outcome.model, outcome.reason, outcome.at)
 
@@ -100,6 +101,7 @@ class Breaker:
         """Tell whether `model` should be called now; where that is a trial, only this caller is told yes."""
         with self._lock:
             status = self._status(model)
+            # Looking takes the trial, under the same lock: two callers who look at once must not both be told yes.
             if status.state == "half_open":
                 self._streaks[model].trial = self._clock()
         return status.state != "open"
@@ -131,8 +133,9 @@ class Breaker:
         streak, now = self._streaks.get(model), self._clock()
         if streak is None or now - streak.last > MEMORY_SECONDS:
             return BreakerStatus()
-        state: State = "closed"
+        state: BreakerState = "closed"
         if streak.until is not None:
+            # A trial that never reports, as its process died, must not keep the model out for ever.
             on_trial = streak.trial is not None and now - streak.trial < TRIAL_SECONDS
             state = "open" if now < streak.until or on_trial else "half_open"
         return BreakerStatus(state, streak.failures, streak.reason, streak.until)

@@ -18,7 +18,7 @@ from fusion_tool.config.schema import Panelist
 from fusion_tool.models.call import ModelCallError, ModelReply
 
 _SMALL_WINDOW = 2048
-"""Below this many tokens of context a model gets short prompts and answers through a small schema."""
+"""Up to this many tokens of context a model gets short prompts and answers through a small schema."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ def capabilities_of(panelist: Panelist, model: Any) -> Capabilities:
     # Other packages translate `response_format` themselves, each in its own way, or drop it.
     compatible = "ChatOpenAI" in {cls.__name__ for cls in type(model).__mro__}
     structured = profile.get("structured_output")
+    # LangChain has profiles for known models only; of a server of one's own the class says what can be bound.
     return Capabilities(
         tools=bool(profile.get("tool_calling", _binds_tools(model))),
         json_schema=structured if compatible else False,
@@ -88,6 +89,8 @@ def structured_output_methods(
     Returns:
         At least one runnable; the last one asks in prose.
     """
+    # A schema that the endpoint enforces comes first; a forced function is next, as models only tend to keep to its
+    # parameters; prose comes last and is always taken, so that no model is without a method.
     methods: list[Any] = []
     if takes_schema is not False:
         json_schema = {"name": name, "strict": True, "schema": schema}
@@ -107,8 +110,9 @@ async def first_accepted(methods: Sequence[Any], ask: Callable[[Any], Awaitable[
     for method in methods[:-1]:
         try:
             return await ask(method), method
-        except ModelCallError as failed:
-            if not failed.fault.rejects(*_METHOD_WORDS):
+        except ModelCallError as error:
+            # No profile tells reliably what an endpoint takes: its own refusal of the parameter does.
+            if not error.fault.rejects(*_METHOD_WORDS):
                 raise
     return await ask(methods[-1]), methods[-1]
 
@@ -173,6 +177,7 @@ def parse_json_object(text: str) -> tuple[dict[str, Any] | None, bool]:
     Returns:
         The object, `None` where there is none, and whether it had to be mended: its last item may be half of one.
     """
+    # From the first brace to the last: prose and fences around the object need no rules of their own.
     begin = text.find("{")
     if begin < 0:
         return None, False

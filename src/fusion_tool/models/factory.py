@@ -29,6 +29,7 @@ async def chat_model(panelist: Panelist) -> BaseChatModel:
         model_object: BaseChatModel = panelist.model
         return model_object
     cache = await model_cache()
+    # Label and fallbacks do not change the client: two seats with one model share it, and its connections.
     identity = panelist.model_copy(update={"seat": None, "fallbacks": ()})
     # With what the environment says now: a key or an address that was changed since must not find the old model.
     key = (identity, endpoint_for(panelist), os.environ.get(key_variable(panelist) or ""))
@@ -87,6 +88,7 @@ def _check_package(field: str, provider: str) -> None:
 async def _build(panelist: Panelist) -> BaseChatModel:
     provider, _, name = panelist.model.partition(":")
     if (url := endpoint_for(panelist)) is not None:
+        # At an address of its own a model's prefix says nothing: any server may answer there, under any name.
         known = PROVIDERS.get(provider) if panelist.base_url is None else None
         if known and provider != "openrouter":
             _check_reasoning(panelist, provider)
@@ -94,7 +96,7 @@ async def _build(panelist: Panelist) -> BaseChatModel:
             panelist,
             panelist.served_name,
             base_url=url,
-            usage_accounting=known is PROVIDERS["openrouter"],
+            usage_accounting=known is PROVIDERS["openrouter"],  # its own request field, which others may refuse
             stream_usage=known is None or known.counts_streams,
         )
     if provider == "local":
@@ -116,7 +118,7 @@ async def _build_compatible(panelist: Panelist, name: str, *, base_url: str, **e
         base_url=base_url,
         api_key=os.environ.get(variable or "", "") or _NO_KEY,
         http_async_client=await http_client(),
-        use_responses_api=False,
+        use_responses_api=False,  # some names of models would switch it on, and only OpenAI has that API
         max_retries=0,  # retries are ours: they know the run's deadline
         default_headers=_headers(panelist),
         **_sampling(panelist),
@@ -132,6 +134,7 @@ async def _build_native(panelist: Panelist, provider: str, name: str) -> BaseCha
     _check_reasoning(panelist, provider)
     if panelist.reasoning:
         options["reasoning_effort"] = panelist.reasoning
+    # The other packages bring clients of their own, which take none from outside.
     if provider == "openai":
         options |= {"http_async_client": await http_client(), "stream_usage": True}
     if panelist.api_key_env:

@@ -1,7 +1,7 @@
 """How models fare, remembered across runs: who is tried last, who is gone, what is shown.
 
-It holds the process's tracker, which a run that uses it is handed. A model that its provider has
-withdrawn is remembered for the process, so that later runs do not pay the failed call again.
+It holds the process's tracker, which a run gets unless its configuration says `health = false`. A model that its
+provider has withdrawn is remembered for the process, so that later runs do not pay for the failed call again.
 """
 
 import asyncio
@@ -128,12 +128,13 @@ class HealthTracker:
         """Learn, once a process and off the loop, how models fared in the last minutes in other processes."""
         if self._has_loaded.is_set():
             return
-        self._has_loaded.set()
+        self._has_loaded.set()  # before the file is read: runs that begin at once read it once
+        # Nothing is lost by the timeout: a thread cannot be cancelled, and what it reads is replayed when it is done.
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.to_thread(self.load_recent_now), _LOAD_SECONDS)
 
     def load_recent_now(self) -> None:
-        """Learn it now, in this thread."""
+        """Do what `load_recent` does, now and in this thread."""
         self._breaker.replay(self._recorder.since(time.time() - MEMORY_SECONDS, patience=_LOAD_SECONDS))
 
     def record(self, outcome: Outcome) -> None:
@@ -191,7 +192,7 @@ class HealthTracker:
 
         Where the file is locked or unreadable there is one warning, and nothing.
         """
-        self._recorder.flush()
+        self._recorder.flush()  # this process's latest outcomes may still wait for the thread that writes them
         return summarize_outcomes(self._recorder.since(since.timestamp()))
 
     def flush(self, patience: float) -> None:
@@ -201,6 +202,7 @@ class HealthTracker:
 
 TRACKER = HealthTracker()
 """The process's own."""
+# The thread that writes is a daemon, and ends with the process wherever it is: a short command would record nothing.
 atexit.register(lambda: TRACKER.flush(_EXIT_SECONDS))
 
 
@@ -218,13 +220,15 @@ def _sum(values: Sequence[Number | None]) -> Number | None:
 def by_availability(panelists: Iterable[Panelist], health: HealthTracker | None) -> Iterator[Panelist]:
     """Yield the candidates of one role in the order in which to try them: those that keep failing last, none left out.
 
-    It is decided when the next one is wanted, so that of all who ask at once only one tries a model whose time
-    of cooling is over.
+    Each candidate is decided on only when the loop asks for it, so that of all callers only one tries a model whose
+    cooling time is over.
 
     Args:
         panelists: The candidates, the preferred one first.
         health: What is known of them; `None` keeps their order.
     """
+    # `allows` takes the trial of a model that is due for one, so a list made in advance would take trials for models
+    # that are then not needed.
     aside = []
     for panelist in panelists:
         if health is None or health.allows(panelist):
@@ -238,6 +242,7 @@ _WITHDRAWN_SECONDS = 3600.0
 """A withdrawal may be a provider's mistake: a process that runs for days tries again."""
 _GONE_STATUSES = frozenset({404, 410})
 
+# By endpoint, too: what one server no longer has, another may still serve under the same name.
 _withdrawn: dict[tuple[str | None, str], tuple[float, Fault]] = {}
 
 

@@ -27,6 +27,7 @@ _MAX_SAVED = 10.0
 """Extra calls that may be saved up."""
 
 OnFirst: TypeAlias = Callable[[], None]
+"""Called at a call's first token."""
 CallModel: TypeAlias = Callable[[Panelist, OnFirst | None], Coroutine[Any, Any, ModelReply]]
 """Makes one whole call of a panelist; it streams where there is a callback for its first token."""
 
@@ -67,11 +68,13 @@ async def hedged_call(
 
 async def _first_to_begin(calls: list["_Attempt"]) -> ModelReply:
     for sign in asyncio.as_completed([call.sign for call in calls]):
-        if begun := await sign:
+        if first := await sign:
+            # Before the reply is awaited, which may take minutes: until then both would be written and paid for.
             for other in calls:
-                if other is not begun:
+                if other is not first:
                     other.task.cancel()
-            return await begun.task
+            return await first.task
+    # None began: the error that counts is that of the panelist's own model.
     return await calls[0].task
 
 
@@ -86,6 +89,7 @@ class _Attempt:
     def __init__(self, make: Callable[[OnFirst], Coroutine[Any, Any, ModelReply]]) -> None:
         self.sign: asyncio.Future[_Attempt | None] = asyncio.get_running_loop().create_future()
         self.task = asyncio.create_task(make(partial(self._signal, self)))
+        # A call may also end without a first token: by a fault, or with a reply that did not come as a stream.
         self.task.add_done_callback(lambda task: self._signal(None if task.cancelled() or task.exception() else self))
 
     def _signal(self, sign: "_Attempt | None") -> None:
@@ -105,7 +109,9 @@ async def _fallback_attempt(
         if health.withdrawn_fault(spare):
             continue
         capabilities = capabilities_of(spare, await chat_model(spare))
+        # The prompt is built already, and for a model of full size: a small one's is shorter, and bound by a schema.
         if not capabilities.small and (capabilities.tools or not tools):
+            # Taken last: what is taken is gone, even if no fallback could have been called.
             if not allowed():
                 break
             return await call_panelist(spare, on_first)
@@ -146,9 +152,9 @@ class HedgeAllowance:
 
     def _take(self) -> bool:
         with self._lock:
-            has_one = self._left >= 1
-            self._left -= has_one
-            return has_one
+            is_granted = self._left >= 1
+            self._left -= is_granted
+            return is_granted
 
 
 @cache

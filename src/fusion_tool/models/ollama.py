@@ -47,6 +47,7 @@ def installed_models() -> list[str]:
     """
     try:
         answer = httpx.get(f"{endpoint()}/api/tags", timeout=3.0).raise_for_status().json()
+        # By the size of their files, for want of better: Ollama says nothing of how good a model is.
         rows = sorted(answer["models"], key=lambda row: -int(row.get("size") or 0))
         return [str(row["name"]) for row in rows if not _NO_CHAT.search(str(row["name"]))]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):

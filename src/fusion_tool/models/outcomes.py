@@ -99,6 +99,7 @@ def append(path: Path, outcomes: Sequence[Outcome], *, patience: float = 5.0) ->
     """
 
     def write(connection: sqlite3.Connection) -> None:
+        # Old rows go with every batch: no process lives for it, and a file that is only added to would never shrink.
         marks = ", ".join("?" * len(Outcome._fields))
         connection.executemany(f"INSERT INTO outcomes ({_COLUMNS}) VALUES ({marks})", outcomes)  # noqa: S608 - constants
         connection.execute("DELETE FROM outcomes WHERE at < ?", (time.time() - KEEP_DAYS * _DAY_SECONDS,))
@@ -156,7 +157,7 @@ class OutcomeRecorder:
     def flush(self, patience: float = 5.0) -> None:
         """Write what is queued now, in this thread, which waits at most `patience` seconds for others who write."""
         if not self._writing.acquire(timeout=patience):
-            return
+            return  # whoever holds it is writing this very queue
         try:
             batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if batch:
@@ -191,6 +192,7 @@ class OutcomeRecorder:
             self.flush()
 
     def _warn(self, error: Exception) -> None:
+        # Once a process: a full disk would otherwise add a line to the log with every call.
         if not self._has_warned:
             self._has_warned = True
             _log.warning("the models' health is not recorded in %s: %s", self._path(), error)

@@ -48,7 +48,7 @@ PROVIDERS = {
     "openrouter": Provider(
         ("OPENROUTER_API_KEY",), OPENROUTER_URL, base_url_variable="OPENROUTER_BASE_URL", packaged=False
     ),
-    "openai": Provider(("OPENAI_API_KEY",)),
+    "openai": Provider(("OPENAI_API_KEY",)),  # no address: its package is always installed, and reads its own variable
     "anthropic": Provider(("ANTHROPIC_API_KEY",), "https://api.anthropic.com", "/v1", "ANTHROPIC_BASE_URL"),
     "google_genai": Provider(
         ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
@@ -84,6 +84,7 @@ def endpoint_for(panelist: Panelist) -> str | None:
     if panelist.base_url is not None:
         return panelist.base_url
     name = panelist.model_name.partition(":")[0]
+    # No row of the table: it has no key, and its address comes from a variable of its own form.
     if name == "ollama":
         return f"{ollama_endpoint()}/v1"
     provider = PROVIDERS.get(name)
@@ -110,6 +111,7 @@ def providers_with_key() -> frozenset[str]:
 
 def provider_of_url(url: str) -> str | None:
     """Return the provider whose API has the address `url`; `None` where none of the known has."""
+    # By the host alone: an API has several versions and paths, and a ban on its provider means all of them.
     host = urlsplit(url).hostname
     hosts = {urlsplit(provider.url).hostname: name for name, provider in PROVIDERS.items() if provider.url}
     return (hosts | {"api.openai.com": "openai"}).get(host)
@@ -125,6 +127,7 @@ def with_model(panelist: Panelist, model: str) -> Panelist:
     )
 
 
+# Cached: a look goes through all of `sys.path`, and is taken again for every call.
 @lru_cache(maxsize=32)
 def has_langchain_package(provider: str) -> bool:
     """Tell whether LangChain's package for the provider is installed."""

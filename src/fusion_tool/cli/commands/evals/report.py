@@ -24,11 +24,11 @@ def report_evaluation(
     """Show what a folder's results say: in the terminal, and as a page or Markdown. Nothing is asked of anybody."""
     from fusion_tool.cli import terminal
     from fusion_tool.cli.eval_output import print_summary
-    from fusion_tool.config.installation import require_evals
+    from fusion_tool.config.installation import require_extra
     from fusion_tool.evals.results import Results
     from fusion_tool.evals.summary import summarize
 
-    require_evals()
+    require_extra("evals", "scipy")
     summary = summarize(Results(folder), against=against)
     if markdown:
         from fusion_tool.evals.report.tables import to_markdown
@@ -65,13 +65,13 @@ def profiles(
     from rich.table import Table
 
     from fusion_tool.cli import terminal
-    from fusion_tool.config.installation import require_evals
+    from fusion_tool.config.installation import require_extra
     from fusion_tool.evals.report.section import format_interval, format_points
     from fusion_tool.evals.results import Results
     from fusion_tool.evals.router_profiles import measure_scores, write_profiles
     from fusion_tool.events import one_line
 
-    require_evals()
+    require_extra("evals", "scipy")
     results = Results(folder)
     found = measure_scores(results, min_tasks=min_tasks)
     if not found:

@@ -32,13 +32,13 @@ def run_evaluation(  # noqa: PLR0913 - each is an option of the command line
     """
     from fusion_tool.cli.eval_output import finish_eval, progress_bars
     from fusion_tool.cli.signals import run_until_signal
-    from fusion_tool.config.installation import require_evals
+    from fusion_tool.config.installation import require_extra
     from fusion_tool.config.schema import Panelist
     from fusion_tool.evals.arms import parse_arms
     from fusion_tool.evals.datasets import load_tasks
     from fusion_tool.evals.evaluate import EvalOptions, evaluate
 
-    require_evals()
+    require_extra("evals", "scipy")
     common = options.overrides(
         search=search, no_search=no_search, bash=bash, max_seconds=max_seconds, unpriced=allow_unpriced
     )
