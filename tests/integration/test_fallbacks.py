@@ -32,6 +32,7 @@ FAULTS = [
     pytest.param(Reply(""), "empty", id="empty"),
     pytest.param(Reply("", refusal="No."), "refused", id="refused"),
     pytest.param(Reply("Cut", finish_reason="length"), "truncated", id="truncated"),
+    pytest.param(Reply("Cut", finish_reason="model_length"), "truncated", id="at the end of its window"),
 ]
 
 

@@ -100,3 +100,15 @@ async def test_an_error_that_passes_is_tried_again_and_any_other_tells_its_cause
     assert SAYS[case["id"]] in row["message"]
     assert "<" not in row["message"]
     assert row["reason"] == case["expect"].get("reason", row["reason"])
+
+
+@of_kind("ending")
+async def test_a_part_is_no_whole_answer(provider, internet, case):
+    script(provider, case)
+    result = await alone(internet, case, tools=False)
+    kept = result.responses[0].content
+    if "answer" in case["expect"]:
+        assert (kept, provider.counts[SEAT], result.failed_models) == (ANSWER, 2, [])
+    else:
+        assert (kept, result.degraded) == ("The tide", ["panel_reduced"])
+        assert [row.reason for row in result.failed_models] == ["truncated"]

@@ -80,9 +80,8 @@ class SeatRecord(TypedDict):
     """The outcome of one seat in one wave.
 
     `index` is the seat's place in the panel, `seat` its label, `point` as in its assignment; `answered` says
-    whether `content` is usable, `truncated` whether it was cut off at the model's token limit, `unread` whether it
-    was written without a look at the sources that there were; `spent` is dollars and tokens that count against the
-    limits.
+    whether `content` is usable, `truncated` whether it was cut off, `unread` whether it was written without a look at
+    the sources that there were; `spent` is dollars and tokens that count against the limits.
     """
 
     run_id: str

@@ -15,6 +15,7 @@ from fusion_tool.budget.usage import Call, StageName
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models import replay
 from fusion_tool.models.faults import AskOtherwiseError, Fault, to_fault, with_retries
+from fusion_tool.models.finish_reasons import InterruptedReplyError, ending_of, is_cut_off, unusable_reason
 from fusion_tool.models.health import HealthTracker, remember_withdrawn, withdrawn_fault
 from fusion_tool.models.streaming import NO_STREAM, FirstToken, MessageStream, StreamBrokenError
 from fusion_tool.models.wire.leaked_reasoning import strip_reasoning
@@ -56,7 +57,7 @@ class ModelReply:
     Args:
         text: The answer's text, without leaked reasoning.
         message: The whole message.
-        truncated: Whether it was cut off at its token limit.
+        truncated: Whether it was cut off: at a token limit, or by its server.
         panelist: The panelist that answered.
         first_token: Seconds until its first token, `None` where the call did not stream.
     """
@@ -139,13 +140,12 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
     Raises:
         ModelCallError: As for `call_model`.
     """
-    started, attempts = time.monotonic(), _Attempts(send, size, account)
+    started, attempts = time.monotonic(), _Attempts(send, size, account, is_shown=is_shown)
     if withdrawn := withdrawn_fault(account.panelist):
         raise ModelCallError(withdrawn, account.model)
     fault: Fault | None = _CANCELLED  # what `finally` finds where neither a message nor an `Exception` comes
     try:
-        async with asyncio.timeout(deadline - started):
-            message = await with_retries(attempts.make, deadline=deadline)
+        message = await _final_message(attempts, deadline)
         fault = unusable_reason(message)
     except ModelCallError as failed:
         fault = failed.fault
@@ -165,9 +165,18 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
             )
     if fault:
         raise ModelCallError(fault, account.model)
-    cut = finish_reason(message) == "length"
     text = strip_reasoning(str(message.text), begins_inside=not is_shown)
-    return ModelReply(text, message, cut, account.panelist, first.seconds)
+    return ModelReply(text, message, is_cut_off(message), account.panelist, first.seconds)
+
+
+async def _final_message(attempts: "_Attempts", deadline: float) -> AIMessage:
+    try:
+        async with asyncio.timeout(deadline - time.monotonic()):
+            return await with_retries(attempts.make, deadline=deadline)
+    except Exception:
+        if attempts.part is None:
+            raise
+        return attempts.part  # it is paid for, and is told as what it is, a part
 
 
 class _Attempts:
@@ -179,23 +188,29 @@ class _Attempts:
         send: As for `measured_call`.
         size: As for `measured_call`.
         account: As for `measured_call`.
+        is_shown: As for `measured_call`.
 
     Attributes:
         begun: Number of attempts that were made.
         rows: The bill of those that were, or may have been, charged.
+        part: The latest text that its server broke off, `None` where there is none.
     """
 
-    def __init__(self, send: Callable[[int | None], Awaitable[AIMessage]], size: int, account: CallContext) -> None:
-        self._send, self._size, self._account = send, size, account
+    def __init__(
+        self, send: Callable[[int | None], Awaitable[AIMessage]], size: int, account: CallContext, *, is_shown: bool
+    ) -> None:
+        self._send, self._size, self._account, self._is_shown = send, size, account, is_shown
         self._fault: Fault | None = None
         self.begun = 0
         self.rows: list[Call] = []
+        self.part: AIMessage | None = None
 
     async def make(self) -> AIMessage:
         """Make the next attempt, and return its message.
 
         Raises:
             ModelCallError: It could pass a limit; the fault is that of the attempt before, where there was one.
+            InterruptedReplyError: The server broke the answer off.
             Exception: The provider's own.
         """
         account = self._account
@@ -217,6 +232,11 @@ class _Attempts:
                 self.rows.append(row)
                 account.rows.append(row)
             account.budget.settle(reservation, row)
+        if ending_of(message) == "interruption":
+            interrupted = InterruptedReplyError(message, is_shown=self._is_shown and bool(message.text))
+            self._fault = _fault(interrupted)
+            self.part = message if strip_reasoning(str(message.text)) else self.part
+            raise interrupted
         return message
 
     def _unaffordable(self, error: OverBudgetError) -> Fault:
@@ -236,21 +256,6 @@ def prompt_bytes(messages: Sequence[BaseMessage]) -> int:
         for message in messages
     )
     return sum(len(text.encode(errors="replace")) for text in texts)
-
-
-def unusable_reason(message: AIMessage) -> Fault | None:
-    """Return why `message` is no answer; `None` where it is one or calls tools."""
-    if message.additional_kwargs.get("refusal") or finish_reason(message) in ("content_filter", "refusal"):
-        return Fault("refused", "the model refused to answer")
-    if finish_reason(message) == "error":
-        return Fault("upstream_error", "the provider ended the answer with an error")
-    if finish_reason(message) is None and message.response_metadata.get("model_provider") == "openai":
-        return Fault("upstream_error", "the answer broke off")  # the protocol closes every answer with a reason
-    if message.tool_calls or message.invalid_tool_calls or strip_reasoning(str(message.text)):
-        return None
-    if finish_reason(message) == "length":
-        return Fault("truncated", "the token limit was spent before an answer began")
-    return Fault("empty", "the model returned nothing but reasoning" if message.text else "the model returned nothing")
 
 
 def to_call_row(message: AIMessage | None, account: CallContext, seconds: float) -> Call:
@@ -275,10 +280,3 @@ def to_call_row(message: AIMessage | None, account: CallContext, seconds: float)
         cached_tokens=row.cached_tokens,
     )
     return row.with_cost(message.response_metadata.get("cost_usd") if message else None, listed)
-
-
-def finish_reason(message: AIMessage) -> str | None:
-    """Return why the model stopped, in OpenAI's terms: `length` for Anthropic's `max_tokens`, say."""
-    meta = message.response_metadata
-    reason = meta.get("finish_reason") or meta.get("stop_reason") or meta.get("done_reason")
-    return {"max_tokens": "length", "MAX_TOKENS": "length", "SAFETY": "content_filter"}.get(str(reason), reason)

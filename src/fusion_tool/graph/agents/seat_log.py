@@ -20,8 +20,8 @@ from fusion_tool.tools.search.search import search_fee
 class SeatAnswer:
     """A seat's usable text, citations by id, and whose it is.
 
-    `truncated` where it was cut off at its token limit, `unread` where it was written without a look at the sources
-    that there were.
+    `truncated` where it was cut off, `unread` where it was written without a look at the sources that there
+    were.
     """
 
     text: str

@@ -44,7 +44,7 @@ class SynthesisTask:
 
 @dataclass(frozen=True)
 class Draft:
-    """An attempt's text, whether it was cut off at its token limit, and whether the answers were cut to fit."""
+    """An attempt's text, whether it was cut off, and whether the answers were cut to fit."""
 
     text: str
     truncated: bool = False

@@ -93,7 +93,7 @@ async def _first_usable(
         if answer.unread:
             failures.append(_failure(answer.model, Fault("empty", "it did not look, and no evidence was found for it")))
         if answer.truncated:
-            failures.append(_failure(answer.model, Fault("truncated", "cut off at its token limit")))
+            failures.append(_failure(answer.model, Fault("truncated", "cut off: at a token limit, or by its provider")))
             log.keep_answer(answer)
         return answer
 

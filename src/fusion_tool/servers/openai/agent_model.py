@@ -24,7 +24,7 @@ from fusion_tool.events import Event, describe
 from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model, finish_reason
+from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.health import tracker_for
 from fusion_tool.models.replay import REPLAY
@@ -295,7 +295,7 @@ async def _end(agent: _AgentRequest, reply: ModelReply, client_calls: Sequence[d
         {"id": call["id"], "type": "function", "function": {"name": call["name"], "arguments": call["arguments"]}}
         for call in client_calls
     ]
-    why = "tool_calls" if calls else "length" if finish_reason(reply.message) == "length" else "stop"
+    why = "tool_calls" if calls else "length" if reply.truncated else "stop"
     return EndPiece(agent.bill, {"runs": agent.results}, why, calls)
 
 

@@ -39,7 +39,7 @@ def call_of(message):
 
 
 def test_all_cases_are_here():
-    assert len(CASES) == len(FILE.read_text().splitlines()) == 59
+    assert len(CASES) == len(FILE.read_text().splitlines()) >= 59
 
 
 @of_kind("tool call")
