@@ -9,19 +9,21 @@ from typing import Any, Literal, TypeAlias
 from typing_extensions import TypedDict
 
 
-class _Event(TypedDict):
+class EventStamp(TypedDict):
+    """What all events have: the run's id, and the seconds since its start."""
+
     run_id: str
     t: float
 
 
-class RunStarted(_Event):
+class RunStarted(EventStamp):
     """The beginning of a run."""
 
     type: Literal["run.started"]
     question: str
 
 
-class PlanChosen(_Event):
+class PlanChosen(EventStamp):
     """The choice of strategy and seats; `seats` are labels."""
 
     type: Literal["plan.chosen"]
@@ -30,7 +32,7 @@ class PlanChosen(_Event):
     reason: str
 
 
-class WaveStarted(_Event):
+class WaveStarted(EventStamp):
     """The beginning of a wave of seats; the first is 1."""
 
     type: Literal["wave.started"]
@@ -38,7 +40,7 @@ class WaveStarted(_Event):
     seats: list[str]
 
 
-class PanelistStarted(_Event):
+class PanelistStarted(EventStamp):
     """The beginning of a seat's work."""
 
     type: Literal["panelist.started"]
@@ -47,7 +49,7 @@ class PanelistStarted(_Event):
     wave: int
 
 
-class PanelistTool(_Event):
+class PanelistTool(EventStamp):
     """A seat's use of a tool; `found` counts the sources that it returned."""
 
     type: Literal["panelist.tool"]
@@ -57,7 +59,7 @@ class PanelistTool(_Event):
     found: int
 
 
-class PanelistAnswered(_Event):
+class PanelistAnswered(EventStamp):
     """A seat's usable answer; `cost_usd` is US dollars, `None` where unknown."""
 
     type: Literal["panelist.answered"]
@@ -67,7 +69,7 @@ class PanelistAnswered(_Event):
     cost_usd: float | None
 
 
-class PanelistFailed(_Event):
+class PanelistFailed(EventStamp):
     """A seat's end without a usable answer; `reason` is one of `fusion_tool.errors.REASONS`."""
 
     type: Literal["panelist.failed"]
@@ -77,7 +79,7 @@ class PanelistFailed(_Event):
     message: str
 
 
-class PanelClosed(_Event):
+class PanelClosed(EventStamp):
     """The end of the wait for answers."""
 
     type: Literal["panel.closed"]
@@ -85,7 +87,7 @@ class PanelClosed(_Event):
     failed: int
 
 
-class JudgeCompleted(_Event):
+class JudgeCompleted(EventStamp):
     """The judge's comparison; counts are `None` where there is no analysis."""
 
     type: Literal["judge.completed"]
@@ -93,7 +95,7 @@ class JudgeCompleted(_Event):
     contradictions: int | None
 
 
-class SynthesisDelta(_Event):
+class SynthesisDelta(EventStamp):
     """A piece of the answer. The joined pieces of the last `attempt` are the answer."""
 
     type: Literal["synthesis.delta"]
@@ -101,7 +103,7 @@ class SynthesisDelta(_Event):
     attempt: int
 
 
-class RunCompleted(_Event):
+class RunCompleted(EventStamp):
     """The end of a run; `result` is the `FusionResult` as a dict."""
 
     type: Literal["run.completed"]
@@ -124,15 +126,15 @@ Event: TypeAlias = (
 )
 
 
-def run_started(result: dict[str, Any]) -> dict[str, Any]:
+def run_started(result: dict[str, Any]) -> RunStarted:
     """Return the first event of a run whose result is there already."""
-    return {"type": "run.started", "question": result["question"], "run_id": result["run_id"], "t": 0.0}
+    return RunStarted(type="run.started", run_id=result["run_id"], t=0.0, question=result["question"])
 
 
-def run_completed(result: dict[str, Any]) -> dict[str, Any]:
+def run_completed(result: dict[str, Any]) -> RunCompleted:
     """Return the last event of a run whose result is there already."""
-    stamp = {"run_id": result["run_id"], "t": result["timing"]["total_seconds"]}
-    return {"type": "run.completed", "status": result["status"], "result": result, **stamp}
+    stamp = EventStamp(run_id=result["run_id"], t=result["timing"]["total_seconds"])
+    return RunCompleted(type="run.completed", **stamp, status=result["status"], result=result)
 
 
 def describe(event: Any) -> str | None:  # noqa: PLR0911 - one line an event

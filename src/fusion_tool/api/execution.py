@@ -1,6 +1,5 @@
 """What `stream_run` carries out: a transient, a stored or a resumed run."""
 
-import time
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from fusion_tool.api.run_store import drop_intermediate_steps, open_store, prune
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.serialization import apply_decision, load_stored_config, require_same_config
 from fusion_tool.errors import ConfigError
+from fusion_tool.events import Event
 from fusion_tool.graph.build import build_graph
 from fusion_tool.graph.preflight import check_run, forbid_nested_run
 from fusion_tool.graph.runtime import replay_events
@@ -37,7 +37,7 @@ class Execution:
     input: Mapping[str, Any] | None
     config: RunnableConfig
     run_config: FusionConfig | None
-    past_events: Sequence[dict[str, Any]] = ()
+    past_events: Sequence[Event] = ()
     result: dict[str, Any] | None = None
 
 
@@ -118,9 +118,7 @@ async def _rest(graph: Any, run_id: str, settings: FusionConfig | None, panel_to
     # What the router chose is part of the stored run, and is not chosen anew.
     decided = apply_decision(settings, run["decided"]) if run["decided"] else settings
     await check_run(decided, panel_tools)
-    stamp = {"run_id": run_id, "t": round(time.time() - run["started"], 3)}
-    before = [event | stamp for event in replay_events(state.values, decided.seat_labels)]
-    return Execution(graph, None, _thread(run_id), settings, before)
+    return Execution(graph, None, _thread(run_id), settings, tuple(replay_events(state.values, decided)))
 
 
 def _thread(run_id: str) -> RunnableConfig:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
@@ -38,21 +38,21 @@ async def stream_run(
     """
     async with slot as cached:
         if cached.result is not None:
-            yield cast("Event", run_started(cached.result))
-            yield cast("Event", run_completed(cached.result))
+            yield run_started(cached.result)
+            yield run_completed(cached.result)
             return
         async with execution as run:
             for event in run.past_events:
-                yield cast("Event", event)
+                yield event
             if run.result is not None:
-                yield cast("Event", run_completed(run.result))
+                yield run_completed(run.result)
                 return
             async with aclosing(_graph_events(run, is_watched=is_watched)) as events:
                 async for event in events:
                     if event["type"] == "run.completed":
                         # Before it is passed on: whoever has the result may stop listening.
                         await cached.fill(event["result"])
-                    yield cast("Event", event)
+                    yield event
 
 
 async def final_result(

@@ -1,7 +1,7 @@
 """What nodes share that is not state: the graph's options, the run's events, and the stage that a node works in."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,9 +13,19 @@ from fusion_tool.budget.usage import Call, StageName, Usage
 from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.config.serialization import apply_decision, load_stored_config
+from fusion_tool.events import (
+    Event,
+    EventStamp,
+    JudgeCompleted,
+    PanelClosed,
+    PanelistAnswered,
+    PanelistFailed,
+    PlanChosen,
+    RunStarted,
+)
 from fusion_tool.graph.limits import elapsed_work, run_ledger, spent_so_far, stage_deadline
 from fusion_tool.graph.resume import prior_attempts
-from fusion_tool.graph.state import FusionState, Run, SeatRecord, records_of_run
+from fusion_tool.graph.state import FusionState, Plan, Run, SeatRecord, records_of_run
 from fusion_tool.models.call import CallContext
 from fusion_tool.models.health import HealthTracker, tracker_for
 from fusion_tool.routing.classifier.classify import Classifier
@@ -76,10 +86,14 @@ class EventEmitter:
         """Whether anybody listens; where nobody does the synthesizer need not stream."""
         return bool(get_config().get("configurable", {}).get(UNWATCHED_KEY) is None)
 
-    def emit(self, kind: str, **fields: Any) -> None:
-        """Send one event of `fusion_tool.events`."""
-        t = round(time.time() - self._run["started"], 3)
-        self._write({"type": kind, "run_id": self._run["id"], "t": t, **fields})
+    @property
+    def stamp(self) -> EventStamp:
+        """What an event that is sent now has in common with all others."""
+        return event_stamp(self._run)
+
+    def emit(self, event: Event) -> None:
+        """Send one event."""
+        self._write(event)
 
 
 @dataclass(frozen=True)
@@ -139,39 +153,66 @@ class Stage:
         return CallContext(self.name, panelist, self.budget, self.calls, health=self.health)
 
 
-def panelist_ended(record: SeatRecord) -> dict[str, Any]:
-    """The event that tells how a seat ended, without its run and time."""
+def event_stamp(run: Run) -> EventStamp:
+    """Return what the events of `run` that are made now have in common."""
+    return EventStamp(run_id=run["id"], t=round(time.time() - run["started"], 3))
+
+
+def plan_chosen(plan: Plan, config: FusionConfig, stamp: EventStamp) -> PlanChosen:
+    """Return the event that names the plan, its seats by their labels."""
+    seats = [config.seat_labels[seat] for seat in plan["seats"]]
+    return PlanChosen(type="plan.chosen", **stamp, strategy=plan["strategy"], seats=seats, reason=plan["reason"])
+
+
+def panelist_ended(record: SeatRecord, stamp: EventStamp) -> PanelistAnswered | PanelistFailed:
+    """Return the event that tells how a seat ended; of a failed one the last model's reason."""
     if record["answered"]:
-        return {
-            "type": "panelist.answered",
-            "seat": record["seat"],
-            "model": record["model"],
-            "seconds": record["seconds"],
-            "cost_usd": Usage.of(map(Call.model_validate, record["calls"])).cost_usd,
-        }
+        return PanelistAnswered(
+            type="panelist.answered",
+            **stamp,
+            seat=record["seat"],
+            model=record["model"],
+            seconds=record["seconds"],
+            cost_usd=Usage.of(map(Call.model_validate, record["calls"])).cost_usd,
+        )
     last = record["failures"][-1]
-    told = {"model": last["model"], "reason": last["reason"], "message": last["message"]}
-    return {"type": "panelist.failed", "seat": record["seat"], **told}
+    return PanelistFailed(
+        type="panelist.failed",
+        **stamp,
+        seat=record["seat"],
+        model=last["model"],
+        reason=last["reason"],
+        message=last["message"],
+    )
 
 
-def replay_events(state: FusionState, labels: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """The events up to here, without the seats' tools and the text.
+def panel_closed(records: Sequence[SeatRecord], stamp: EventStamp) -> PanelClosed:
+    """Return the event that counts who answered, and who did not, in all waves so far."""
+    answered = sum(record["answered"] for record in records)
+    return PanelClosed(type="panel.closed", **stamp, answered=answered, failed=len(records) - answered)
+
+
+def judge_completed(analysis: Mapping[str, Any] | None, stamp: EventStamp) -> JudgeCompleted:
+    """Return the event that counts what the judge has seen; `None` where it gave no analysis."""
+    return JudgeCompleted(
+        type="judge.completed",
+        **stamp,
+        consensus=len(analysis["consensus"]) if analysis else None,
+        contradictions=len(analysis["contradictions"]) if analysis else None,
+    )
+
+
+def replay_events(state: FusionState, config: FusionConfig) -> Iterator[Event]:
+    """Yield the events up to here, stamped with the present, without the seats' tools and the text.
 
     Args:
         state: The run's, with what the finished seats of a step that was broken off wrote.
-        labels: The seats' labels, in the panel's order.
+        config: The run's configuration.
     """
-    plan, judgement, records = state["plan"], state["judgement"], records_of_run(state)
-    yield {"type": "run.started", "question": state["run"]["question"]}
-    seats = [labels[seat] for seat in plan["seats"]]
-    yield {"type": "plan.chosen", "strategy": plan["strategy"], "seats": seats, "reason": plan["reason"]}
-    yield from map(panelist_ended, records)
+    run, judgement, records, stamp = state["run"], state["judgement"], records_of_run(state), event_stamp(state["run"])
+    yield RunStarted(type="run.started", **stamp, question=run["question"])
+    yield plan_chosen(state["plan"], config, stamp)
+    yield from (panelist_ended(record, stamp) for record in records)
     if judgement:
-        answered = sum(record["answered"] for record in records)
-        yield {"type": "panel.closed", "answered": answered, "failed": len(records) - answered}
-        found = judgement["output"]
-        yield {
-            "type": "judge.completed",
-            "consensus": len(found["consensus"]) if found else None,
-            "contradictions": len(found["contradictions"]) if found else None,
-        }
+        yield panel_closed(records, stamp)
+        yield judge_completed(judgement["output"], stamp)

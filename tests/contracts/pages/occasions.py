@@ -17,7 +17,7 @@ def name_of(kind: type) -> str:
 
 def fields_of(kind: type) -> dict[str, Any]:
     """An event's own fields: all but `type` and what every event has."""
-    common = get_type_hints(events._Event)
+    common = get_type_hints(events.EventStamp)
     return {name: hint for name, hint in get_type_hints(kind).items() if name not in {"type", *common}}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fusion_tool.budget.ledger import StageBudget
 from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
+from fusion_tool.events import PanelistTool
 from fusion_tool.graph.runtime import EventEmitter
 from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.models.call import CallContext
@@ -98,4 +99,7 @@ class SeatLog:
         """Write down what one tool call brought."""
         self.dropped += dropped
         self.sources += sources
-        self.events.emit("panelist.tool", seat=self.seat, tool=tool, query=query[:200], found=len(sources))
+        stamp, found = self.events.stamp, len(sources)
+        self.events.emit(
+            PanelistTool(type="panelist.tool", **stamp, seat=self.seat, tool=tool, query=query[:200], found=found)
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
+from fusion_tool.events import SynthesisDelta
 from fusion_tool.graph.agents import panelist
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
@@ -55,7 +56,7 @@ class DeltaEmitter:
     """One attempt's stream: ids become numbers on the way, and what was never retrieved is dropped."""
 
     def __init__(self, task: SynthesisTask, attempt: int) -> None:
-        self._progress, self._attempt = task.stage.events, attempt
+        self._events, self._attempt = task.stage.events, attempt
         self._sources, self._is_json = task.answers.sources, task.run["answer_schema"] is not None
         self._stream = CitationStream(self._sources)
 
@@ -65,13 +66,15 @@ class DeltaEmitter:
 
     def finish(self, text: str) -> None:
         """Pass on all of a text that did not stream, or nothing but the end of one that did."""
-        if self._progress.is_watched:
+        if self._events.is_watched:
             self._emit(number_citations_in_json(text, self._sources).text if self._is_json else self._stream.feed(text))
             self._emit(self._stream.close())
 
     def _emit(self, text: str) -> None:
         if text:
-            self._progress.emit("synthesis.delta", text=text, attempt=self._attempt)
+            self._events.emit(
+                SynthesisDelta(type="synthesis.delta", **self._events.stamp, text=text, attempt=self._attempt)
+            )
 
 
 async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:

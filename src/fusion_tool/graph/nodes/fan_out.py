@@ -6,6 +6,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 
 from fusion_tool.config.schema import FusionConfig
+from fusion_tool.events import WaveStarted
 from fusion_tool.graph.limits import elapsed_work, spent_so_far, wave_seconds
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions
 from fusion_tool.graph.state import FusionState, SeatTask, records_of_run
@@ -19,7 +20,8 @@ async def fan_out(
     run, plan, wave, records = state["run"], state["plan"], state["wave"] + 1, records_of_run(state)
     config = options.config_for(runtime, run)
     seats = [config.seat_labels[ask["seat"]] for ask in state["asks"]]
-    EventEmitter(runtime, run).emit("wave.started", wave=wave, seats=seats)
+    events = EventEmitter(runtime, run)
+    events.emit(WaveStarted(type="wave.started", **events.stamp, wave=wave, seats=seats))
     more = len(plan["waves"]) - wave + config.follow_up
     task = SeatTask(
         run=run,

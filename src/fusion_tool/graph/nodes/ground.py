@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import FusionConfig
+from fusion_tool.events import RunCompleted
 from fusion_tool.graph.agents.answers import PanelAnswers, panel_answers
 from fusion_tool.graph.agents.judge import restore_names
 from fusion_tool.graph.limits import elapsed_work
@@ -67,12 +68,10 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         question=run["question"],
         created_at=run["created_at"],
         version=version(),
-    ).model_dump(mode="json")
-    EventEmitter(runtime, run).emit("run.completed", status=result["status"], result=result)
-    update: dict[str, Any] = {"result": result}
-    if run["from_messages"]:
-        update["messages"] = [AIMessage(answer)]
-    return update
+    )
+    events, update = EventEmitter(runtime, run), {"result": result.model_dump(mode="json")}
+    events.emit(RunCompleted(type="run.completed", **events.stamp, status=result.status, result=update["result"]))
+    return {**update, "messages": [AIMessage(answer)]} if run["from_messages"] else update
 
 
 def _number_answer(raw: str, sources: dict[str, RetrievedSource], *, is_json: bool) -> tuple[str, list[Citation]]:

@@ -19,7 +19,7 @@ from fusion_tool.graph.agents.answers import panel_answers
 from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.agents.judge import JudgeResult, JudgeTask, compare_answers
 from fusion_tool.graph.limits import elapsed_work, wave_seconds
-from fusion_tool.graph.runtime import EventEmitter, GraphOptions, Stage
+from fusion_tool.graph.runtime import GraphOptions, Stage, judge_completed, panel_closed
 from fusion_tool.graph.state import FusionState, SeatAssignment, SeatRecord, StageRecord, answer_key
 from fusion_tool.graph.strategies import follow_up_assignments, strategy_named
 from fusion_tool.models.faults import scrub
@@ -40,7 +40,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     stage = await Stage.open(options, state, runtime, "judge")
     config, records, answers = stage.config, stage.records, panel_answers(state)
     strategy, answered = strategy_named(state["plan"]["strategy"]), len(answers.records)
-    stage.events.emit("panel.closed", answered=answered, failed=len(records) - answered)
+    stage.events.emit(panel_closed(records, stage.events.stamp))
     before = state["judgement"] or _NOTHING
     seats, late = _next_seats(state, config, records)
     if answered < config.limits.min_answers and not seats:
@@ -54,7 +54,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         return _next_step({**before, "degraded": late}, wanted)
     task = JudgeTask(stage, state["run"]["question"], answers, asks_whether_settled=bool(seats))
     result, judgement = await _run_judge(task, before)
-    _emit_result(stage.events, result)
+    stage.events.emit(judge_completed(judgement["output"], stage.events.stamp))
     if result and strategy.is_settled(result.analysis):
         alone = answer_key(answers.records[0]) if answered == 1 else None
         return _next_step({**judgement, "output": None} if alone else judgement, [], alone)
@@ -102,15 +102,6 @@ async def _run_judge(task: JudgeTask, before: StageRecord) -> tuple[JudgeResult 
 
 def _log_failure(attempt: Attempt, error: Exception) -> None:
     _log.warning("the judge %s gave no analysis: %s", attempt.panelist.model_name, scrub(str(error)))
-
-
-def _emit_result(events: EventEmitter, result: JudgeResult | None) -> None:
-    found = result.analysis if result else None
-    events.emit(
-        "judge.completed",
-        consensus=len(found.consensus) if found else None,
-        contradictions=len(found.contradictions) if found else None,
-    )
 
 
 def _degradations(result: JudgeResult | None, task: JudgeTask) -> list[str]:

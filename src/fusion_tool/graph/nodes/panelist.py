@@ -7,6 +7,7 @@ from langgraph.runtime import Runtime
 
 from fusion_tool.budget.ledger import Spent
 from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.events import PanelistStarted
 from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.agents.panelist import answer_question
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
@@ -29,8 +30,10 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: G
     config = options.config_for(runtime, task["run"])
     place = task["ask"]["seat"]
     seat, label = config.panel[place], config.seat_labels[place]
-    progress = EventEmitter(runtime, task["run"])
-    progress.emit("panelist.started", seat=label, model=seat.model_name, wave=task["wave"])
+    events = EventEmitter(runtime, task["run"])
+    events.emit(
+        PanelistStarted(type="panelist.started", **events.stamp, seat=label, model=seat.model_name, wave=task["wave"])
+    )
     gate = shared_gate(_gate_key(task, runtime), quorum=config.limits.quorum, grace_seconds=config.limits.grace_seconds)
     before = await prior_attempts(runtime)  # the gate comes first: until all have looked, all of the wave hold it
     for record in before.records:
@@ -44,7 +47,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: G
         custom_tools=apply_exclusions(options.panel_tools, config),
     )
     budget = before.stage_budget(toolkit.ledger, "panelist", 1 / task["seats"])
-    log = SeatLog(label, time.monotonic() + task["seconds"], progress, budget, tracker_for(config))
+    log = SeatLog(label, time.monotonic() + task["seconds"], events, budget, tracker_for(config))
     log.rows += before.unknown_calls("panelist", seat.model_name, label)
     failures: list[Failure] = []
     started, given, name = time.monotonic(), None, seat.model_name
@@ -76,8 +79,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: G
         calls=[row.model_dump() for row in log.rows],
         spent=list(budget.spent),
     )
-    event = panelist_ended(record)
-    progress.emit(event.pop("type"), **event)
+    events.emit(panelist_ended(record, events.stamp))
     return {"records": [record]}
 
 

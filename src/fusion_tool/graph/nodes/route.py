@@ -8,10 +8,11 @@ from langgraph.types import Overwrite
 
 from fusion_tool.budget.admission import check_limits
 from fusion_tool.config.schema import FusionConfig
+from fusion_tool.events import RunStarted
 from fusion_tool.graph.inputs import parse_input
 from fusion_tool.graph.limits import session_ledger
 from fusion_tool.graph.preflight import check_run, forbid_nested_run
-from fusion_tool.graph.runtime import EventEmitter, GraphOptions
+from fusion_tool.graph.runtime import EventEmitter, GraphOptions, plan_chosen
 from fusion_tool.graph.state import NO_OUTCOME, FusionState, Plan, new_run
 from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.models.health import tracker_for
@@ -56,10 +57,9 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         decided=None if config is base else config,
     )
     plan = _plan(decision, shell)
-    progress = EventEmitter(runtime, run)
-    progress.emit("run.started", question=request.question)
-    seats = [config.seat_labels[seat] for seat in plan["seats"]]
-    progress.emit("plan.chosen", strategy=plan["strategy"], seats=seats, reason=plan["reason"])
+    events = EventEmitter(runtime, run)
+    events.emit(RunStarted(type="run.started", **events.stamp, question=request.question))
+    events.emit(plan_chosen(plan, config, events.stamp))
     return {
         "run": run,
         "plan": plan,
