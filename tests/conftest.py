@@ -5,6 +5,7 @@ The user's folders are temporary ones, but for the local model's weights.
 
 import atexit
 import gc
+import logging
 import os
 import shutil
 import sys
@@ -49,12 +50,20 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model is withdrawn or set aside because an earlier test's server had the same name and said so."""
     if "fusion_tool.models.health" in sys.modules:
         monkeypatch.setattr("fusion_tool.models.health._withdrawn", {})
-    if "fusion_tool.models.health" in sys.modules:
         from fusion_tool.models import health
         from fusion_tool.models.breaker import Breaker
 
         monkeypatch.setattr(health.TRACKER, "_breaker", Breaker())
         health.TRACKER._recorder._waiting.clear()
+
+
+@pytest.fixture(autouse=True)
+def _log_restored() -> Iterator[None]:
+    """A command that ran in this process sends the package's records to stderr, away from `caplog`."""
+    logger = logging.getLogger("fusion_tool")
+    before = logger.handlers[:], logger.propagate, logger.level
+    yield
+    logger.handlers[:], logger.propagate, logger.level = before
 
 
 @pytest.fixture

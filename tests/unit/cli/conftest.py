@@ -1,7 +1,5 @@
 """An environment without keys, without the user's folders, and with every provider out of reach."""
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ _NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 
 
 @pytest.fixture(autouse=True)
-def _bare(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _bare(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path_factory.mktemp("home")
     searched = (spec.variable for spec in PROVIDERS.values() if spec.variable)
     for variable in (*KEYS.values(), *searched, "FORCE_COLOR", "COLUMNS"):
@@ -24,10 +22,6 @@ def _bare(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(variable, str(home))
     monkeypatch.setenv("OPENROUTER_BASE_URL", f"{_NOBODY}/v1")
     monkeypatch.setenv("OLLAMA_HOST", _NOBODY)
-    logger = logging.getLogger("fusion_tool")
-    before = logger.handlers[:], logger.propagate, logger.level
-    yield
-    logger.handlers[:], logger.propagate, logger.level = before
 
 
 @pytest.fixture
