@@ -181,6 +181,21 @@ def one_line(text: str, longest: int = 200) -> str:
     return flat if len(flat) <= longest else f"{flat[: max(0, longest - 1)]}…"
 
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def plain_line(text: str, longest: int = 300) -> str:
+    """Return `text` as one line of at most `longest` characters, all of them visible; what is cut off is marked.
+
+    For error messages in a stranger's words, which models read too: unlike `one_line` it lets no character through
+    that has no shape of its own, not even the joiners that some scripts need.
+    """
+    # Cut first: an error may be a whole page, of which the line is the beginning.
+    beginning = _COLOUR.sub("", text[: 20 * longest])
+    flat = " ".join("".join(char if char.isprintable() else " " for char in beginning).split())
+    return flat if len(flat) <= longest else flat[: longest - 1].rstrip() + "…"
+
+
 def format_usd(cost: float | None) -> str:
     """Return an amount of US dollars as text; unknown is said, never 0."""
     return UNKNOWN if cost is None else f"${cost:.4f}"

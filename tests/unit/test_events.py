@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import fusion_tool
 from fusion_tool import astream, events
-from fusion_tool.events import describe, format_seconds, format_usd, one_line, printable
+from fusion_tool.events import describe, format_seconds, format_usd, one_line, plain_line, printable
 from fusion_tool.testing import fake_config
 
 COMMON = {"type", "run_id", "t"}
@@ -86,6 +86,19 @@ def test_nothing_printable_steers_a_terminal(text: str) -> None:
 @given(st.lists(st.text(), max_size=5))
 def test_pieces_are_cleaned_as_their_whole(pieces: list[str]) -> None:
     assert "".join(map(printable, pieces)) == printable("".join(pieces))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a\n\tb\x07 \ud800c", "a b c"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("a\u200db\U000e0041c", "a b c"),  # a joiner, and a tag that models read and people do not see
+        ("x" * 301, "x" * 299 + "…"),
+    ],
+)
+def test_a_strangers_line_holds_nothing_that_cannot_be_seen(text: str, line: str) -> None:
+    assert plain_line(text) == line
 
 
 @given(st.text(), st.integers(1, 50))

@@ -15,6 +15,7 @@ from fusion_tool.cli.output import AnswerOutput, EventsOutput, JsonOutput, Outpu
 from fusion_tool.cli.progress import show_progress
 from fusion_tool.cli.run_view import RunView
 from fusion_tool.cli.signals import run_until_signal
+from fusion_tool.config.installation import require_extra
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError, FusionError, PanelFailed
 from fusion_tool.graph.result import FusionResult
@@ -51,10 +52,8 @@ class ReportFile:
     """
 
     def __init__(self, path: Path, *, quiet: bool) -> None:
-        from fusion_tool.report.page import require_report_extra
-
         self._path, self._quiet, self._events = path, quiet, list[Any]()
-        require_report_extra()
+        require_extra("report")
         _try_out(path)
 
     def observe(self, event: Any) -> None:

@@ -42,8 +42,12 @@ def exit_status(error: BaseException) -> int:
             return UNEXPECTED
 
 
-def one_line(error: BaseException | str) -> str:
-    """What the user is told."""
+def error_line(error: BaseException | str) -> str:
+    """Return an error as the one line that the user sees; of an unexpected one with its keys taken out.
+
+    Args:
+        error: The error, or its text.
+    """
     from fusion_tool.events import printable
 
     if isinstance(error, KeyboardInterrupt):
@@ -61,14 +65,14 @@ def print_error(error: BaseException | str, *, debug: bool = False) -> None:
     """Say it on stderr; with `debug` after the traceback."""
     if debug and isinstance(error, BaseException):
         traceback.print_exception(error)
-    sys.stderr.write(f"error: {one_line(error)}\n")
+    sys.stderr.write(f"error: {error_line(error)}\n")
 
 
 def failed_run_json(error: BaseException) -> dict[str, Any]:
     """The JSON of a failed run; `usage` only where something is known of it."""
     failed = error.failed_models if isinstance(error, PanelFailed) else []
     known = {"usage": error.usage} if isinstance(error, PanelFailed) and error.usage is not None else {}
-    return {"status": "failed", "error": one_line(error), "failed_models": failed, **known}
+    return {"status": "failed", "error": error_line(error), "failed_models": failed, **known}
 
 
 Verbosity = Annotated[

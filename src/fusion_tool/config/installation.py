@@ -1,30 +1,40 @@
-"""The installed version, and whether an extra is installed."""
+"""The installed version of the package, and whether its extras are installed."""
 
 from functools import cache
 from importlib.util import find_spec
 
 from fusion_tool.errors import ConfigError
 
+_MODULES = {
+    "evals": ("scipy",),
+    "local": ("xllamacpp",),
+    "mcp": ("mcp",),
+    "report": ("jinja2", "markdown_it", "leather"),
+    "server": ("starlette", "uvicorn", "prometheus_client"),
+}
+"""The modules that an extra must bring, by the extra's name in `pip install 'fusion-tool[...]'`."""
 
-def require_extra(extra: str, *modules: str, field: str | None = None) -> None:
-    """Fail, before anything is spent, where an extra is not installed.
+
+def require_extra(extra: str, *, field: str | None = None) -> None:
+    """Fail where an extra is not installed, before its modules are imported or anything is spent.
 
     Args:
-        extra: Its name in `pip install 'fusion-tool[...]'`.
-        modules: The modules that it brings, by the names they are imported under.
-        field: The setting that needs it; `None` where none does.
+        extra: The extra's name: `evals`, `local`, `mcp`, `report` or `server`.
+        field: The setting that needs it, for the error; `None` where none does.
 
     Raises:
-        ConfigError: A module is missing; the message says how to install the extra.
+        ConfigError: A module of the extra is missing; the message says how to install it.
     """
-    missing = [module for module in modules if find_spec(module) is None]
+    # `find_spec` looks without importing: loading scipy is left to the code that needs it.
+    missing = [module for module in _MODULES[extra] if find_spec(module) is None]
     if missing:
         raise ConfigError(f"{' and '.join(missing)} not installed: pip install 'fusion-tool[{extra}]'", field=field)
 
 
 @cache
 def version() -> str:
-    """Return the package's version, from its metadata."""
-    from importlib.metadata import version as installed
+    """Return the package's version, from its installed metadata."""
+    # Imported here: `importlib.metadata` brings the parser of e-mails along, which costs every command's start.
+    from importlib.metadata import version as installed_version
 
-    return installed("fusion-tool")
+    return installed_version("fusion-tool")

@@ -56,7 +56,7 @@ async def evaluate(
             `evals` is not installed; before anything is spent.
         FusionError: The folder cannot be written; what was written before is kept.
     """
-    require_extra("evals", "scipy")
+    require_extra("evals")
     limited, progress = options.usd is not None, progress or EvalProgress()
     await check_arms(arms, limited=limited)
     if options.judge:
@@ -89,7 +89,7 @@ async def regrade(folder: Path, options: EvalOptions, progress: EvalProgress | N
         ConfigError: There is no judge, it cannot be called, or the folder holds no results.
         FusionError: As `evaluate`.
     """
-    require_extra("evals", "scipy")
+    require_extra("evals")
     with folder_lock(folder):
         results = Results.reopen(folder)
         judge = options.judge or results.manifest.judge_model

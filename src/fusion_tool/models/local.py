@@ -139,7 +139,7 @@ def require_weights(name: str, field: str = "model") -> None:
     """
     if name not in MODELS:
         raise ConfigError(f"no local model '{name}'; there is {', '.join(MODELS)}", field=field)
-    require_extra("local", "xllamacpp", field=field)
+    require_extra("local", field=field)
     if not is_installed(name):
         raise ConfigError(f"'{name}' is not installed: run fusion-tool model install", field=field)
 

@@ -23,15 +23,6 @@ _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u
 """Control characters, those that turn the direction of writing, and halves of characters, which no file can hold."""
 
 
-def require_report_extra() -> None:
-    """Check that the libraries of the extra `report` are installed.
-
-    Raises:
-        ConfigError: The extra `report` is not installed.
-    """
-    require_extra("report", "jinja2", "markdown_it", "leather")
-
-
 def render_page(template: str, *, package: str = _HOME, **context: Any) -> str:
     """Fill a template that extends `base.html`. Everything in `context` is escaped but `Markup`.
 
@@ -46,7 +37,7 @@ def render_page(template: str, *, package: str = _HOME, **context: Any) -> str:
     Raises:
         ConfigError: The extra `report` is not installed.
     """
-    require_report_extra()
+    require_extra("report")
     return _UNSAFE.sub("\ufffd", _environment(package).get_template(template).render(context))
 
 

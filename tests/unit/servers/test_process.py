@@ -62,8 +62,8 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch):
         "fusion_tool.config.installation.find_spec", lambda name: None if name == "uvicorn" else found(name)
     )
     with pytest.raises(ConfigError, match=r"uvicorn not installed: pip install 'fusion-tool\[server\]'"):
-        require_extra("server", "starlette", "uvicorn")
-    require_extra("server", "starlette")
+        require_extra("server")
+    require_extra("mcp")
 
 
 @pytest.mark.parametrize(("keys", "shown"), [((), False), (("secret",), True)])

@@ -87,7 +87,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.config.installation import require_extra
     from fusion_tool.config.schema import Panelist
 
-    require_extra("server", "starlette", "uvicorn", "prometheus_client")
+    require_extra("server")
     from fusion_tool.servers.app import Options
     from fusion_tool.servers.auth import keys_from_environment
     from fusion_tool.servers.process import ServerAddress
@@ -169,7 +169,7 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.cli.config_options import ConfigOptions
     from fusion_tool.config.installation import require_extra
 
-    require_extra("mcp", "mcp")
+    require_extra("mcp")
     from fusion_tool.servers.mcp.server import McpOptions
 
     chosen = ConfigOptions(preset=preset, config=config).to_config()

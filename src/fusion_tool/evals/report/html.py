@@ -29,9 +29,10 @@ def to_html(summary: Summary) -> str:
     Raises:
         ConfigError: The extra `evals` is not installed.
     """
-    from fusion_tool.report.page import render_page, require_report_extra
+    from fusion_tool.config.installation import require_extra
+    from fusion_tool.report.page import render_page
 
-    require_report_extra()
+    require_extra("report")
     drawn = {
         "scores": [*_scores(summary), *_frontiers(summary)],
         "domains": domain_charts(summary),

@@ -6,11 +6,11 @@ and Mistral's `{"object": "error"}`; FastAPI's `{"detail": ...}`; `choices[].err
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from fusion_tool.events import plain_line
 from fusion_tool.models.wire.arguments import parse_json_prefix, parse_literal
 
 _INNER = ("metadata", "error", "errors", "detail", "choices", "fault", "cause", "response", "body", "data")
@@ -28,10 +28,8 @@ _GENERIC = re.compile(
 """Sentences that say nothing: one from further inside is better."""
 _PAGE = re.compile(r"\s*<(?:!--|!doctype\b|html\b|head\b|body\b|title\b|h1\b|center\b|\?xml\b)", re.IGNORECASE)
 _HEADINGS = ("title", "h1", "h2", "p", "body")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LITELLM = re.compile(r"\blitellm\.\w+: (?:\w+: )?(\w+?)Exception\b")
 _EVENT = re.compile(r"\A(?:event:[^\n]*\n|:[^\n]*\n|\s)*data:\s*")
-_LONGEST_MESSAGE = 300
 _LONGEST_BODY = 100_000
 _LONGEST_PAGE = 20_000
 _DEEPEST = 8
@@ -98,15 +96,6 @@ def error_under_200(headers: Mapping[str, str], body: Any) -> ErrorCause | None:
     return None
 
 
-def one_line(text: str, longest: int = _LONGEST_MESSAGE) -> str:
-    """Return `text` on one line without control characters, cut where it is longer than `longest`."""
-    shown = "".join(
-        " " if unicodedata.category(char)[0] in "CZ" else char for char in _COLOUR.sub("", text[: 20 * longest])
-    )
-    line = " ".join(shown.split())
-    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
-
-
 def _content(body: Any) -> Any:
     """The body as JSON where it is JSON, also inside an event of a stream; else as text."""
     if isinstance(body, bytes | bytearray):
@@ -134,7 +123,7 @@ def _findings(value: Any, *, is_page: bool = False, depth: int = 0) -> Iterator[
                 yield from _findings(value[key], is_page=is_page, depth=depth + 1)
         for kind, keys in (("code", _CODES), ("provider", _PROVIDERS)):
             words = (value[key] for key in keys if isinstance(value.get(key), str | int))
-            yield from ((kind, one_line(str(word), 80)) for word in words if word and not isinstance(word, bool))
+            yield from ((kind, plain_line(str(word), 80)) for word in words if word and not isinstance(word, bool))
 
 
 def _in_text(text: str, *, is_page: bool, depth: int) -> Iterator[tuple[str, str]]:
@@ -147,7 +136,7 @@ def _in_text(text: str, *, is_page: bool, depth: int) -> Iterator[tuple[str, str
     inner, is_whole = _object_in(text)
     if inner is not None:
         yield from _findings(inner, depth=depth + 1)
-    if not is_whole and (line := one_line(text)):
+    if not is_whole and (line := plain_line(text)):
         yield "message", line
 
 
@@ -155,7 +144,7 @@ def _in_list(entries: list[Any], depth: int) -> Iterator[tuple[str, str]]:
     """A list of errors; pydantic's say where the fault is beside what it is."""
     for entry in entries[:3]:
         if isinstance(entry, Mapping) and isinstance(entry.get("loc"), list) and isinstance(entry.get("msg"), str):
-            yield "message", one_line(f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}")
+            yield "message", plain_line(f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}")
         else:
             yield from _findings(entry, depth=depth + 1)
 
@@ -187,7 +176,7 @@ def _heading(page: str) -> str:
     tree = LexborHTMLParser(page[:_LONGEST_PAGE])
     tree.strip_tags(["script", "style"])
     nodes = (tree.css_first(heading) for heading in _HEADINGS)
-    return next((line for node in nodes if node and (line := one_line(node.text()))), "")
+    return next((line for node in nodes if node and (line := plain_line(node.text()))), "")
 
 
 def _status_phrase(status: int | None) -> str:

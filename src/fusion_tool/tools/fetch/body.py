@@ -7,6 +7,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from fusion_tool.errors import FusionError
+from fusion_tool.events import plain_line
 
 if TYPE_CHECKING:
     from httpx import Response
@@ -15,13 +16,6 @@ ACCEPT_ENCODING = "gzip"
 """What a request accepts, and `read_body` decodes."""
 _GZIP = 16 + zlib.MAX_WBITS
 _MEGABYTE = 1_000_000
-_LONGEST = 300
-
-
-def one_line(text: str) -> str:
-    """Return `text` on one line and bounded: addresses and header values in it were written by strangers."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _LONGEST]).split())
-    return line if len(line) <= _LONGEST else line[:_LONGEST] + "..."
 
 
 class FetchError(FusionError):
@@ -43,7 +37,7 @@ async def read_body(response: "Response", max_bytes: int) -> bytes:
     """
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
-        raise FetchError(f"content encoding {one_line(encoding)} is not accepted")
+        raise FetchError(f"content encoding {plain_line(encoding)} is not accepted")
     length = response.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length) > max_bytes:
         raise _too_large(max_bytes)
@@ -112,7 +106,7 @@ def check_content_type(content_type: str) -> str:
     kind = content_type.partition(";")[0].strip().lower()
     if kind.startswith("text/") or kind.endswith(("+json", "+xml")) or kind in _READABLE | _UNDECLARED:
         return content_type
-    raise FetchError(f"binary content {one_line(kind)}")
+    raise FetchError(f"binary content {plain_line(kind)}")
 
 
 def sniff_content_type(content_type: str, data: bytes) -> str:
@@ -129,5 +123,5 @@ def sniff_content_type(content_type: str, data: bytes) -> str:
     if kind not in _UNDECLARED:
         return content_type
     if b"\0" in head:
-        raise FetchError(f"binary content {one_line(kind) or 'of no declared type'}")
+        raise FetchError(f"binary content {plain_line(kind) or 'of no declared type'}")
     return "text/html" if b"<" in head and b">" in head else "text/plain"

@@ -4,12 +4,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fusion_tool.events import plain_line
 from fusion_tool.tools.exclusions import blocked_by
 from fusion_tool.tools.fetch.body import (
     ACCEPT_ENCODING,
     FetchError,
     check_content_type,
-    one_line,
     read_body,
     sniff_content_type,
 )
@@ -111,11 +111,11 @@ async def _hop(url: str, policy: FetchPolicy, cookies: "Cookies | None") -> _Dow
     except SSRFGuardError as error:
         raise to_blocked_address(error) from error
     except httpx.ConnectError as error:
-        raise FetchError(one_line(f"cannot connect: {error}{_proxy_hint(url, policy)}")) from error
+        raise FetchError(plain_line(f"cannot connect: {error}{_proxy_hint(url, policy)}")) from error
     except httpx.TimeoutException as error:
         raise FetchError(f"timed out after {policy.timeout:g} s") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise FetchError(one_line(f"broken response: {error or type(error).__name__}")) from error
+        raise FetchError(plain_line(f"broken response: {error or type(error).__name__}")) from error
 
 
 def _acceptable(response: "Response") -> str:
@@ -140,7 +140,7 @@ async def _extract(download: _Download) -> tuple[str, str]:
     try:
         extracted = await extract(download.data, content_type=download.content_type, url=download.url)
     except ExtractionError as error:
-        raise FetchError(one_line(str(error))) from error
+        raise FetchError(plain_line(str(error))) from error
     return extracted.title or "", extracted.text
 
 

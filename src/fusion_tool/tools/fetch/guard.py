@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fusion_tool.errors import BlockedAddress
+from fusion_tool.events import plain_line
 from fusion_tool.tools.exclusions import canonical_host, is_excluded
-from fusion_tool.tools.fetch.body import one_line
 from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchPolicy
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def check_address(url: str, policy: FetchPolicy) -> None:
     from ssrfguard import SSRFGuardError
 
     if is_excluded(url, policy.excluded_domains):
-        raise ExcludedDomainError(f"{one_line(url)} belongs to an excluded domain")
+        raise ExcludedDomainError(f"{plain_line(url)} belongs to an excluded domain")
     try:
         _rules(url, policy).check_url(url)
     except SSRFGuardError as error:
@@ -93,7 +93,7 @@ def environment_proxy(url: str) -> str | None:
 
 def to_blocked_address(error: Exception) -> BlockedAddress:
     """Convert a refusal of ssrfguard's to the package's own error."""
-    return BlockedAddress(one_line(f"not a public web address: {getattr(error, 'reason', error)}"))
+    return BlockedAddress(plain_line(f"not a public web address: {getattr(error, 'reason', error)}"))
 
 
 def _rules(url: str, policy: FetchPolicy) -> "Policy":

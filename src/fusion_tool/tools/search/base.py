@@ -15,8 +15,9 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from fusion_tool.errors import FusionError
+from fusion_tool.events import plain_line
 from fusion_tool.tools.exclusions import blocked_by, is_excluded
-from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, FetchError, one_line, read_body
+from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, FetchError, read_body
 
 
 class SearchError(FusionError):
@@ -73,7 +74,7 @@ class SearchProviderError(Exception):
     """
 
     def __init__(self, reason: str, *, may_be_charged: bool = False) -> None:
-        super().__init__(one_line(reason))
+        super().__init__(plain_line(reason))
         self.may_be_charged = may_be_charged
 
 

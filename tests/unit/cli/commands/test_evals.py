@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from fusion_tool.config import installation
 from fusion_tool.routing.profiles import MEASURED_FILE
 from tests.integration.evaluating import app
 from tests.unit.evals.folders import answer, folder, references, solo
@@ -104,8 +103,7 @@ def test_wrong_usage_is_one_line_and_status_2(
 
 
 def test_without_the_extra_one_line_names_it(tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    find = installation.find_spec
-    monkeypatch.setattr(installation, "find_spec", lambda name, *rest: None if name == "scipy" else find(name, *rest))
+    monkeypatch.setattr("fusion_tool.config.installation.find_spec", lambda name: None if name == "scipy" else object())
     done = evaluate("run", str(tasks), "--arm", f"solo:{GPT}", "--no-grade", "--out", str(tmp_path / "out"))
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert "pip install 'fusion-tool[evals]'" in done.stderr

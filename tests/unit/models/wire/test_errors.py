@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.models.wire.errors import ErrorCause, error_cause, error_under_200, one_line
+from fusion_tool.models.wire.errors import ErrorCause, error_cause, error_under_200
 
 OVERFLOW = "This model's maximum context length is 131072 tokens"
 
@@ -153,7 +153,6 @@ def test_a_reply_is_no_error(body):
 
 
 def test_a_sentence_is_one_line_of_bounded_length():
-    assert one_line("a\n\tb\x07 \ud800c") == "a b c"
     long = error_cause(400, {}, {"error": {"message": "x" * 5000}}).message
     assert (len(long), long[-1]) == (300, "…")
 

@@ -28,7 +28,7 @@ def report_evaluation(
     from fusion_tool.evals.results import Results
     from fusion_tool.evals.summary import summarize
 
-    require_extra("evals", "scipy")
+    require_extra("evals")
     summary = summarize(Results(folder), against=against)
     if markdown:
         from fusion_tool.evals.report.tables import to_markdown
@@ -71,7 +71,7 @@ def profiles(
     from fusion_tool.evals.router_profiles import measure_scores, write_profiles
     from fusion_tool.events import one_line
 
-    require_extra("evals", "scipy")
+    require_extra("evals")
     results = Results(folder)
     found = measure_scores(results, min_tasks=min_tasks)
     if not found:

@@ -38,7 +38,7 @@ def run_evaluation(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.evals.datasets import load_tasks
     from fusion_tool.evals.evaluate import EvalOptions, evaluate
 
-    require_extra("evals", "scipy")
+    require_extra("evals")
     common = options.overrides(
         search=search, no_search=no_search, bash=bash, max_seconds=max_seconds, unpriced=allow_unpriced
     )
