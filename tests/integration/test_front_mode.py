@@ -132,6 +132,57 @@ def test_what_the_model_thought_goes_back_to_it_and_to_no_fallback(provider, spa
     assert [message["reasoning_details"] for message in calls] == [[detail], [detail]]
 
 
+@MODES
+def test_what_the_model_thought_goes_back_across_the_clients_turns(provider, spare_url, stream):
+    provider.insist(MAIN)
+    detail = {"type": "reasoning.text", "text": "Look first.", "signature": "c2ln", "index": 0}
+    signed = ToolCall("read_file", {"path": "a"}, id="call_1", extra_content={"google": {"thought_signature": "QQ=="}})
+    provider.reply(MAIN, Reply(reasoning="Look first.", reasoning_details=[detail], tool_calls=[signed]), "In 1861.")
+    reply = whole_message(spare_url, [user("When?")], stream=stream)
+    history = [user("When?"), reply, {"role": "tool", "tool_call_id": "call_1", "content": "1861"}]
+    assert say(spare_url, history, stream=stream, tools=[READ_FILE])[0] == "In 1861."
+
+
+def test_what_a_fallback_thought_does_not_go_to_the_main_model(provider, spare_url):
+    provider.insist(MAIN, "test/spare")
+    thinks = Reply(reasoning="Mine.", reasoning_field="reasoning_content", tool_calls=[read()])
+    provider.reply(MAIN, faults.unauthorized(), "In 1861.")
+    provider.reply("test/spare", thinks)
+    reply = whole_message(spare_url, [user("When?")], stream=False)
+    history = [user("When?"), reply, {"role": "tool", "tool_call_id": "call_1", "content": "1861"}]
+    assert reply["reasoning_content"] == "Mine."
+    assert say(spare_url, history, stream=False, tools=[READ_FILE])[0] == "In 1861."
+    assert "reasoning_content" not in provider.calls(MAIN)[-1].messages[1]
+
+
+@pytest.mark.parametrize("keeps", ["reasoning_content", "reasoning_details", "extra_content"])
+def test_a_client_that_drops_the_mark_is_still_understood_where_there_is_one_model(provider, url, keeps):
+    said = {"reasoning_content": "Hm.", "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]}
+    call = {"id": "call_1", "type": "function", "function": {"name": "read_file", "arguments": "{}"}}
+    call |= {"extra_content": {"google": {"thought_signature": "QQ=="}}} if keeps == "extra_content" else {}
+    turn = {"role": "assistant", "tool_calls": [call]} | {name: said[name] for name in said if name == keeps}
+    provider.reply(MAIN, "In 1861.")
+    say(url, [user("When?"), turn, {"role": "tool", "tool_call_id": "call_1", "content": ""}], stream=False)
+    sent = provider.calls(MAIN)[0].messages[1]
+    assert sent.get(keeps) == turn.get(keeps)
+    assert sent["tool_calls"] == [call]
+
+
+def whole_message(url, messages, *, stream):
+    """The assistant's message as a client keeps it that keeps everything."""
+    reply = client(url).chat.completions.create(
+        model="fusion-agent", messages=messages, tools=[READ_FILE], stream=stream
+    )
+    if not stream:
+        return reply.choices[0].message.model_dump()
+    message = {"role": "assistant", "content": ""}
+    for chunk in reply:
+        delta = chunk.choices[0].delta.model_dump(exclude_none=True)
+        message["content"] += delta.pop("content", "")
+        message |= {name: value for name, value in delta.items() if name != "role"}
+    return message
+
+
 def test_a_client_cannot_say_what_a_model_thought(provider, url):
     said = {"role": "assistant", "content": "Hm.", "replay": "x", "reasoning": "y"}
     provider.reply(MAIN, "In 1861.")
@@ -302,7 +353,7 @@ def test_by_default_the_synthesizer_is_the_main_model(provider):
         ({"tools": [{"type": "function", "function": {"name": "fusion_research"}}]}, "tools"),
         ({"tool_choice": "sometimes"}, "tool_choice"),
         ({"tool_choice": {"type": "function", "function": {"name": "unknown"}}}, "tool_choice"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "messages"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.tool_call_id"),
         ({"extra_body": {"fusion": {"models": ["gpt-9"]}}}, "models.0"),
     ],
 )

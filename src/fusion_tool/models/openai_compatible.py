@@ -21,6 +21,7 @@ from pydantic import model_validator
 from fusion_tool.models import replay
 from fusion_tool.models.faults import ProviderReplyError
 from fusion_tool.models.wire import usage
+from fusion_tool.models.wire.arguments import read_arguments
 from fusion_tool.models.wire.errors import error_under_200
 from fusion_tool.models.wire.sse import EventDecoder, finish_body, to_body
 from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
@@ -71,7 +72,7 @@ class OpenAICompatibleChat(ChatOpenAI):
         return "openai-compatible"
 
     @cached_property
-    def _endpoint(self) -> str:
+    def endpoint_mark(self) -> str:
         """Return the mark of replies of this endpoint."""
         # A hash: an address may hold a password, and the messages that are marked with it are traced.
         return sha256(f"{self.openai_api_base} {self.model_name}".encode()).hexdigest()[:16]
@@ -80,7 +81,8 @@ class OpenAICompatibleChat(ChatOpenAI):
         messages = self._convert_input(input_).to_messages()
         payload = super()._get_request_payload(messages, stop=stop, **kwargs)
         for sent, message in zip(payload["messages"], messages, strict=True):
-            replay.put_back(sent, message, self._endpoint)
+            replay.put_back(sent, message, self.endpoint_mark)
+            _mend_arguments(sent)
         # ChatOpenAI renames it to what only OpenAI's newest models know.
         if (limit := payload.pop("max_completion_tokens", None)) is not None:
             payload["max_tokens"] = limit
@@ -130,7 +132,7 @@ class OpenAICompatibleChat(ChatOpenAI):
         for generation, choice in zip(result.generations, body.get("choices") or (), strict=False):
             if isinstance(generation.message, AIMessage):
                 _keep_extras(generation.message, choice["message"])
-                replay.keep_fields(generation.message, choice["message"], self._endpoint)
+                replay.keep_fields(generation.message, choice["message"], self.endpoint_mark)
                 _keep_totals(generation.message, body, figures)
         return result
 
@@ -150,11 +152,11 @@ class OpenAICompatibleChat(ChatOpenAI):
                 delta = assembler.feed(choice.get("delta") or {})
                 generation.message = message = _with_pieces(generation.message, delta.get("tool_calls", ()))
                 _keep_extras(message, delta)
-                replay.keep_fields(message, delta, self._endpoint)
+                replay.keep_fields(message, delta, self.endpoint_mark)
             yield generation
         if pieces := assembler.close():
             held = _with_pieces(AIMessageChunk(content=""), pieces)
-            replay.keep_fields(held, {"tool_calls": pieces}, self._endpoint)
+            replay.keep_fields(held, {"tool_calls": pieces}, self.endpoint_mark)
             yield ChatGenerationChunk(message=held)
         end: dict[str, Any] = {"choices": [], "usage": usage.complete_usage(figures)}
         if last and (totals := super()._convert_chunk_to_generation_chunk(end, AIMessageChunk, None)):
@@ -187,6 +189,13 @@ def _to_dict(response: Any) -> dict[str, Any]:
     if isinstance(response, dict):
         return response
     return response.model_dump(warnings=False) if hasattr(response, "model_dump") else {}
+
+
+def _mend_arguments(sent: dict[str, Any]) -> None:
+    """Empty the arguments that a model broke off: many servers answer 400 or 500 to a history that holds them."""
+    for call in sent.get("tool_calls") or ():
+        if read_arguments(call["function"]["arguments"]) is None:  # the call's result says what was wrong
+            call["function"]["arguments"] = "{}"
 
 
 def _without_calls(choice: dict[str, Any]) -> dict[str, Any]:

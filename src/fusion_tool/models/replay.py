@@ -15,9 +15,11 @@ from langchain_core.messages import BaseMessage
 
 REPLAY = "replay"
 """Key of a message's `additional_kwargs`: a list of parts, which joining chunks only makes longer."""
+MARK = "reasoning_endpoint"
+"""The field of a message that tells a client's next request which endpoint its reasoning came from."""
 _PLAIN = ("reasoning", "reasoning_content")
 _DETAILS = "reasoning_details"
-_EXTRA = "extra_content"
+EXTRA = "extra_content"
 _GROWING = ("text", "summary", "data")
 """The fields of a reasoning detail that a stream cuts into pieces; the others come whole, or again with each piece."""
 
@@ -33,10 +35,33 @@ def keep_fields(message: BaseMessage, raw: Mapping[str, Any], endpoint: str) -> 
     part = {name: raw[name] for name in (*_PLAIN, _DETAILS) if raw.get(name) is not None}
     calls = [call for call in raw.get("tool_calls") or () if isinstance(call, dict)]
     # Ids are kept, too, where there is no extra: in a stream the extra may come in a later delta, which has no id.
-    if relevant := [call for call in calls if call.get("id") or call.get(_EXTRA) is not None]:
-        part["calls"] = [(call.get("index"), call.get("id"), call.get(_EXTRA)) for call in relevant]
+    if relevant := [call for call in calls if call.get("id") or call.get(EXTRA) is not None]:
+        part["calls"] = [(call.get("index"), call.get("id"), call.get(EXTRA)) for call in relevant]
     if part:
         message.additional_kwargs[REPLAY] = [{"endpoint": endpoint} | part]
+
+
+def read_fields(message: BaseMessage, raw: Mapping[str, Any], endpoint: str | None) -> None:
+    """Keep on `message` what a client of ours sends back of a reply, as `fields_for_client` gave it.
+
+    Args:
+        message: The message that was made of `raw`.
+        raw: The assistant's message as the client sent it.
+        endpoint: The mark of the endpoint that it came from if `raw` does not say; `None`: then nothing is kept.
+    """
+    mark = raw.get(MARK) or endpoint
+    if isinstance(mark, str):
+        keep_fields(message, raw, mark)
+
+
+def fields_for_client(message: BaseMessage) -> dict[str, Any]:
+    """Return the fields of a reply that its client has to send back, with the mark of the endpoint they came from.
+
+    Returns:
+        As `fields_to_return`; empty where there are none.
+    """
+    fields = fields_to_return(message)
+    return fields and fields | {MARK: _parts(message)[0]["endpoint"]}
 
 
 def has_token(message: BaseMessage) -> bool:
@@ -61,18 +86,18 @@ def fields_to_return(message: BaseMessage, endpoint: str | None = None) -> dict[
         if pieces := [part[name] for part in parts if name in part]:
             fields[name] = pieces[0] if len(pieces) == 1 else _join(pieces)
     if extras := _extras(call for part in parts for call in part.get("calls", ())):
-        fields[_EXTRA] = extras
+        fields[EXTRA] = extras
     return fields
 
 
 def put_back(payload: dict[str, Any], message: BaseMessage, endpoint: str) -> None:
     """Add the fields that `endpoint` needs back to `payload`, which is `message` in the form that it is sent."""
     fields = fields_to_return(message, endpoint)
-    extras = fields.pop(_EXTRA, {})
+    extras = fields.pop(EXTRA, {})
     payload |= fields
     for call in payload.get("tool_calls") or ():
         if call["id"] in extras:
-            call[_EXTRA] = extras[call["id"]]
+            call[EXTRA] = extras[call["id"]]
 
 
 def _parts(message: BaseMessage) -> list[dict[str, Any]]:

@@ -70,12 +70,19 @@ async def json_body(request: Request, max_bytes: int = MOST_BYTES) -> dict[str, 
     except TimeoutError:
         raise ApiError("the request took too long to arrive", status=408, code="timeout") from None
     try:
-        body = json.loads(raw)
+        body = json.loads(raw, parse_constant=_refuse)
+        if b"\\ud" in raw.lower():  # halves of characters, which no provider takes
+            body = json.loads(json.dumps(body, ensure_ascii=False).encode(errors="replace"))
     except (ValueError, RecursionError):
         raise ApiError("the body is not valid JSON", code="invalid_json") from None
     if not isinstance(body, dict):
         raise ApiError("the body must be a JSON object", code="invalid_json")
     return body
+
+
+def _refuse(name: str) -> None:
+    """Refuse `NaN` and `Infinity`, which Python takes for JSON and no provider does."""
+    raise ValueError(name)
 
 
 async def _read(request: Request, max_bytes: int) -> bytes:

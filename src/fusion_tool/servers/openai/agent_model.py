@@ -9,11 +9,11 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 from fusion_tool.api.summary import summarize
 from fusion_tool.budget.ledger import Ledger, StageBudget
@@ -24,76 +24,17 @@ from fusion_tool.events import Event, describe
 from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
+from fusion_tool.models import replay
 from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.health import tracker_for
-from fusion_tool.models.replay import REPLAY
+from fusion_tool.servers.openai.conversation import read_conversation
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
 from fusion_tool.servers.openai.request import ChatRequest
 from fusion_tool.servers.openai.response import Emit, EndPiece, ProgressPiece, TextPiece
+from fusion_tool.servers.openai.tool_choice import ToolChoice
 from fusion_tool.servers.runs import run_for_client
-
-
-@dataclass(frozen=True)
-class ToolChoice:
-    """The tools that the main model has, and which of them it must call.
-
-    Args:
-        tools: All of them, as OpenAI's tools; empty where the client forbids tools.
-        research: The name of the panel's tool.
-        is_required: LangChain's `tool_choice`: a tool's name, or `any`; `None` leaves it to the model.
-        is_met_by_research: Whether a call of the panel is what is required.
-    """
-
-    tools: tuple[dict[str, Any], ...]
-    research: str
-    is_required: str | None = None
-    is_met_by_research: bool = False
-
-    @classmethod
-    def of(cls, request: ChatRequest, tool: dict[str, Any]) -> "ToolChoice":
-        """Read a request's choice.
-
-        `required` with no tools but the panel's forces a run; with the client's tools it asks for a call that the
-        client can answer, however much is researched before.
-
-        Args:
-            request: The client's request.
-            tool: The panel, as one of OpenAI's tools.
-
-        Raises:
-            ApiError: The choice names no tool of the request, or a client's tool has the panel's name.
-        """
-        research = str(tool["function"]["name"])
-        client_tools = [tool["function"]["name"] for tool in request.tools]
-        # A call of that name could be the client's or the server's to answer.
-        if research in client_tools:
-            raise ApiError(f"the name '{research}' is taken by the panel; choose another", param="tools")
-        tools = (*request.tools, tool)
-        match request.tool_choice:
-            case None | "auto":
-                return cls(tools, research)
-            case "none":
-                return cls((), research)
-            case "required":
-                return cls(tools, research, "any", is_met_by_research=not client_tools)
-            case {"type": "function", "function": {"name": str(name)}} if name in (*client_tools, research):
-                return cls(tools, research, name, is_met_by_research=name == research)
-        raise ApiError("expected auto, none, required, or a tool that is in tools", param="tool_choice")
-
-    def after_research(self) -> "ToolChoice":
-        """Return the choice that is left when the panel has answered."""
-        # Still required, the panel would be called in every turn, and the model could never answer.
-        return replace(self, is_required=None) if self.is_met_by_research else self
-
-    def bind(self, model: Any) -> Any:
-        """Return `model` with the tools."""
-        # Providers refuse an empty list of tools.
-        if not self.tools:
-            return model
-        return model.bind_tools(list(self.tools), **({"tool_choice": self.is_required} if self.is_required else {}))
-
 
 T = TypeVar("T")
 _Say = Callable[[str], Awaitable[None]]
@@ -199,7 +140,7 @@ async def answer_as_agent(  # noqa: PLR0913, PLR0917 - what a request is answere
     budget = StageBudget(Ledger(usd=config.limits.usd, tokens=config.limits.tokens), "synthesizer")
     agent = _AgentRequest(request, config, metrics, emit, budget)
     choice = ToolChoice.of(request, tool)
-    messages = _to_messages(request.messages)
+    messages = read_conversation(request.messages, choice.names, await _only_endpoint(main))
     try:
         for _ in range(_MOST_TURNS):
             reply = await _ask(agent, main, messages, choice)
@@ -245,8 +186,11 @@ async def _ask(agent: _AgentRequest, main: Panelist, messages: Sequence[BaseMess
 async def _ask_model(
     agent: _AgentRequest, attempt: Attempt, messages: Sequence[BaseMessage], choice: ToolChoice
 ) -> ModelReply:
-    panelist, agent.is_new_paragraph = attempt.panelist, True
-    model: Any = choice.bind(await chat_model(panelist)).bind(**agent.request.sampling)
+    agent.is_new_paragraph = True
+    model: Any = choice.bind(await chat_model(attempt.panelist)).bind(**agent.request.sampling)
+    panelist = _narrowed(attempt.panelist, agent.request)
+    if panelist.max_tokens:
+        model = model.bind(max_tokens=panelist.max_tokens)
     call = partial(
         call_model,
         model,
@@ -260,6 +204,12 @@ async def _ask_model(
     if reply.text:
         await agent.say(reply.text)
     return reply
+
+
+def _narrowed(panelist: Panelist, request: ChatRequest) -> Panelist:
+    """Return the panelist with the smaller one of its own limit of tokens and the client's."""
+    limits = [limit for limit in (panelist.max_tokens, request.sampling.get("max_tokens")) if limit]
+    return panelist.model_copy(update={"max_tokens": min(limits, default=None)})
 
 
 async def _research(agent: _AgentRequest, call: dict[str, Any]) -> ToolMessage:
@@ -291,23 +241,20 @@ async def _end(agent: _AgentRequest, reply: ModelReply, client_calls: Sequence[d
         for finding in agent.findings:
             agent.is_new_paragraph = True
             await agent.say(finding)
+    fields = replay.fields_for_client(reply.message)
+    extras = fields.pop(replay.EXTRA, {})
     calls = [
         {"id": call["id"], "type": "function", "function": {"name": call["name"], "arguments": call["arguments"]}}
+        | ({replay.EXTRA: extras[call["id"]]} if call["id"] in extras else {})
         for call in client_calls
     ]
     why = "tool_calls" if calls else "length" if reply.truncated else "stop"
-    return EndPiece(agent.bill, {"runs": agent.results}, why, calls)
+    return EndPiece(agent.bill, {"runs": agent.results}, why, calls, fields)
 
 
-def _to_messages(raw_messages: list[dict[str, Any]]) -> list[BaseMessage]:
-    try:
-        messages = convert_to_messages(raw_messages)
-    except (ValueError, KeyError, TypeError, NotImplementedError) as error:
-        raise ApiError(f"cannot be read: {error}"[:300], param="messages") from None
-    for message in messages:
-        # LangChain puts a client's unknown fields there too; this one is what a provider is sent again as its own.
-        message.additional_kwargs.pop(REPLAY, None)
-    return messages
+async def _only_endpoint(main: Panelist) -> str | None:
+    """Return the mark of the main model's endpoint; `None` where a fallback may have answered before as well."""
+    return None if main.fallbacks else getattr(await chat_model(main), "endpoint_mark", None)
 
 
 def _calls(message: AIMessage) -> list[dict[str, Any]]:

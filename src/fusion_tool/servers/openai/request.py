@@ -4,11 +4,12 @@ Refused is whatever would change the reply's shape or meaning and is not support
 servers do, is what steers sampling (every seat has its own) and what is for accounting.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, SystemMessage
+from pydantic import Field, TypeAdapter, ValidationError
 
 from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.graph.inputs import RunInput, parse_messages
@@ -23,6 +24,8 @@ from fusion_tool.servers.overrides import (
 
 _INSTRUCTING = ("system", "developer")
 _ROLES = (*_INSTRUCTING, "user", "assistant", "tool", "function")
+_TEXT_PARTS = ("text", "refusal")
+"""The parts of a message whose text it is: what a model refused with is in the history, too."""
 
 
 def check_messages(messages: Any) -> list[dict[str, Any]]:
@@ -36,10 +39,8 @@ def check_messages(messages: Any) -> list[dict[str, Any]]:
     for index, message in enumerate(messages):
         where = f"messages.{index}"
         if not isinstance(message, dict) or message.get("role") not in _ROLES:
-            raise ApiError(f"expected a message with a role out of {', '.join(_ROLES)}", param=where)
-        for kind in _kinds(message.get("content"), f"{where}.content"):
-            if kind != "text":
-                raise ApiError(f"{kind!r} parts are not taken, only text", param=f"{where}.content")
+            raise ApiError(f"{where}.role: expected a message with a role out of {', '.join(_ROLES)}", param=where)
+        _check_content(message.get("content"), f"{where}.content")
     return messages
 
 
@@ -52,29 +53,34 @@ def to_question(messages: list[dict[str, Any]]) -> RunInput:
     *earlier, last = messages
     if last["role"] != "user":
         raise ApiError("the last message must be the user's", param=f"messages.{len(earlier)}")
-    return parse_messages([*map(_to_message, earlier), HumanMessage(_text_of(last))])
+    return parse_messages([*map(_to_message, earlier), HumanMessage(text_of(last))])
 
 
 def _to_message(message: dict[str, Any]) -> BaseMessage:
     if message["role"] in _INSTRUCTING:
-        return SystemMessage(_text_of(message))
+        return SystemMessage(text_of(message))
     # Of the role's own name, not LangChain's: this is how the seats read who said it.
-    return ChatMessage(content=_text_of(message), role=message["role"])
+    return ChatMessage(content=text_of(message), role=message["role"])
 
 
-def _text_of(message: dict[str, Any]) -> str:
-    """Return a message's text, without halves of characters, which no provider takes."""
+def text_of(message: Mapping[str, Any]) -> str:
+    """Return the text of a message that `check_messages` let pass, without halves of characters."""
     content = message.get("content") or ""
-    text = content if isinstance(content, str) else "\n".join(str(part.get("text", "")) for part in content)
-    return text.encode("utf-8", "replace").decode("utf-8")
+    parts = [content] if isinstance(content, str) else [part.get("text") or part.get("refusal") for part in content]
+    return "\n".join(part for part in parts if part).encode("utf-8", "replace").decode("utf-8")
 
 
-def _kinds(content: Any, where: str) -> Iterator[str]:
+def _check_content(content: Any, where: str) -> None:
     if content is None or isinstance(content, str):
         return
     if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
-        raise ApiError("expected a text or a list of parts", param=where)
-    yield from (str(part.get("type", "untyped")) for part in content)
+        raise ApiError(f"{where}: expected a text or a list of parts", param=where)
+    for index, part in enumerate(content):
+        kind = part.get("type") or "untyped"
+        if kind not in _TEXT_PARTS:
+            raise ApiError(f"{where}.{index}: {kind!r} parts are not taken, only text", param=where)
+        if not isinstance(part.get(kind), str | None):
+            raise ApiError(f"{where}.{index}.{kind}: expected a text", param=f"{where}.{index}.{kind}")
 
 
 DEPTH = "fusion-depth"
@@ -184,15 +190,43 @@ def _tools(tools: Any) -> list[dict[str, Any]]:
         return []
     if not isinstance(tools, list) or not all(map(_is_function, tools)):
         raise ApiError("expected a list of function tools, each with a name", param="tools")
-    return tools
+    functions = [{key: value for key, value in tool["function"].items() if value is not None} for tool in tools]
+    for index, function in enumerate(functions):
+        if not isinstance(function.get("parameters", {}), dict):
+            where = f"tools.{index}.function.parameters"
+            raise ApiError(f"{where}: expected a JSON schema", param=where)
+        if any(function["name"] == other["name"] for other in functions[:index]):
+            where = f"tools.{index}.function.name"
+            raise ApiError(f"{where}: '{function['name']}' is there twice", param=where)
+    return [{"type": "function", "function": function} for function in functions]
 
 
 def _is_function(tool: Any) -> bool:
-    function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
+    function = tool.get("function") if isinstance(tool, dict) and tool.get("type") in ("function", None) else None
     return isinstance(function, dict) and isinstance(function.get("name"), str) and bool(function["name"])
 
 
+_LIMITS = ("max_tokens", "max_completion_tokens")
+_SAMPLING: dict[str, TypeAdapter[Any]] = {
+    "temperature": TypeAdapter(Annotated[float, Field(ge=0, le=2)]),
+    "top_p": TypeAdapter(Annotated[float, Field(ge=0, le=1)]),
+    "stop": TypeAdapter(str | list[str]),
+    "seed": TypeAdapter(int),
+    "max_tokens": TypeAdapter(Annotated[int, Field(ge=1)]),
+    "max_completion_tokens": TypeAdapter(Annotated[int, Field(ge=1)]),
+}
+"""What a client may say of a single model's sampling, and the values that it can have."""
+
+
 def _sampling(body: Mapping[str, Any]) -> dict[str, Any]:
-    limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    sampling = {name: body.get(name) for name in ("temperature", "top_p", "stop", "seed")} | {"max_tokens": limit}
-    return {name: value for name, value in sampling.items() if value is not None}
+    sampling: dict[str, Any] = {}
+    for name, values in _SAMPLING.items():
+        try:
+            sampling[name] = None if body.get(name) is None else values.validate_python(body[name], strict=True)
+        except ValidationError as error:
+            message = error.errors(include_url=False, include_input=False)[0]["msg"]
+            raise ApiError(f"{name}: {message}", param=name) from None
+    limits = [limit for name in _LIMITS if (limit := sampling.pop(name)) is not None]
+    # Both names mean one limit: where a client sends both, both hold.
+    sampling["max_tokens"] = min(limits, default=None)
+    return {name: value for name, value in sampling.items() if value not in (None, "", [])}

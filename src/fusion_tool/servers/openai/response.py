@@ -39,12 +39,14 @@ class EndPiece:
         fusion: The analysis, the sources and the rest of the result.
         finish_reason: OpenAI's word for why the answer ended.
         tool_calls: Calls of the client's own tools, as OpenAI's objects.
+        reasoning: Further fields of the message that the client is to send back: what the model thought.
     """
 
     usage: Usage
     fusion: Mapping[str, Any]
     finish_reason: str = "stop"
     tool_calls: Sequence[Mapping[str, Any]] = ()
+    reasoning: Mapping[str, Any] = field(default_factory=dict)
 
 
 Emit: TypeAlias = Callable[[TextPiece | ProgressPiece], Awaitable[None]]
@@ -104,7 +106,7 @@ class JsonResponder:
     async def end(self, end: EndPiece) -> None:
         """Send the answer."""
         text = "".join(self._text)
-        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, **end.reasoning}
         if end.tool_calls:
             message |= {"content": text or None, "tool_calls": list(end.tool_calls)}
         choice = {"index": 0, "message": message, "finish_reason": end.finish_reason, "logprobs": None}

@@ -68,7 +68,8 @@ class SseResponder:
         """Send what comes with the answer, and the end of the stream."""
         await self._begin()
         calls = [{"index": index, **call} for index, call in enumerate(end.tool_calls)]
-        last = self._chunk({"tool_calls": calls}) if calls else b""
+        delta = {**end.reasoning} | ({"tool_calls": calls} if calls else {})
+        last = self._chunk(delta) if delta else b""
         last += self._chunk({}, finish_reason=end.finish_reason, fusion=dict(end.fusion))
         if self._include_usage:
             last += _event(self._info.to_object("chat.completion.chunk", [], usage=usage_object(end.usage)))
