@@ -1,7 +1,7 @@
-"""Whether closed answers agree: decided by their normal forms, no model asked.
+"""Whether closed answers agree, decided by their normal forms and without a model.
 
-What cannot be read for certain does not agree: a judge can still find that two answers are the same, and nobody would
-notice that two taken for the same were not.
+Answers that cannot be read for certain do not agree. The two errors differ in cost: a judge can still find that two
+answers are the same, but nobody would notice that two different answers were taken for one.
 """
 
 from collections import defaultdict
@@ -13,9 +13,10 @@ from fusion_tool.grounding.closed_answers.question import ExpectedAnswer, expect
 from fusion_tool.grounding.closed_answers.terms import Value
 from fusion_tool.grounding.closed_answers.values import parse_value
 
-_LONGEST_TEXT = 40_000
-_LONGEST = 2_000
-"""Characters of an answer that is compared."""
+# Texts come from models: the patterns and the algebra must not be kept busy by a hostile or a runaway answer.
+_MAX_TEXT = 40_000
+_MAX_ANSWER = 2_000
+"""Characters of a text, and of the final answer in it, beyond which it is not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,10 @@ class Agreement:
     """How answers to one question compare.
 
     Args:
-        closed: Each of them ends in an answer that can be compared; else a judge must decide.
+        closed: Every text ends in an answer that can be compared; else a judge must decide.
         groups: The indices of equal answers, largest group first, then by first index; answers without a comparable
             end are in none.
-        answers: Each answer's end in its author's words, `None` where there is none that can be compared.
+        answers: Each text's final answer in its author's words; `None` where there is none that can be compared.
     """
 
     closed: bool
@@ -38,15 +39,16 @@ def compare_closed(question: str, answers: Sequence[str]) -> Agreement:
     """Compare the final answers of `answers`.
 
     Args:
-        question: What they answer; it tells code output from prose, choices from letters, percentages from numbers.
+        question: The question that all answer; it tells the output of code from prose, a choice from a letter, a
+            percentage from a number.
         answers: Whole texts, reasoning included.
 
     Returns:
         Groups of equal answers. Numbers are equal if they are exactly so, in the same unit; one written without a
         unit is equal to the same number in the only unit that the others use.
     """
-    wanted = expected_answer(question)
-    ends = [_end(answer, wanted) for answer in answers]
+    expected = expected_answer(question)
+    ends = [_end(answer, expected) for answer in answers]
     values = {index: end[1] for index, end in enumerate(ends) if end}
     return Agreement(
         closed=bool(ends) and all(ends),
@@ -56,14 +58,16 @@ def compare_closed(question: str, answers: Sequence[str]) -> Agreement:
 
 
 def _end(answer: str, expected: ExpectedAnswer) -> tuple[str, Value] | None:
-    """The answer's end and its value, where it can be compared."""
-    if len(answer) > _LONGEST_TEXT:
+    """Return the final answer in `answer` and its value; `None` where it cannot be compared."""
+    if len(answer) > _MAX_TEXT:
         return None
     for final in final_answers(answer):
-        value = parse_value(final.text, expected) if len(final.text) <= _LONGEST else None
-        if value and (final.marked or (value.typed and not expected.open)):
+        value = parse_value(final.text, expected) if len(final.text) <= _MAX_ANSWER else None
+        # The last words of a text are its answer only where they are more than words: prose ends in some phrase, too.
+        if value and (final.is_marked or (value.is_typed and not expected.open)):
             return final.text, value
-        if final.marked:
+        # What its author calls the answer is the answer, readable or not: no other place may stand in for it.
+        if final.is_marked:
             return None
     return None
 
@@ -71,10 +75,11 @@ def _end(answer: str, expected: ExpectedAnswer) -> tuple[str, Value] | None:
 def _groups(values: dict[int, Value]) -> tuple[tuple[int, ...], ...]:
     with_unit: dict[Hashable, set[Hashable]] = defaultdict(set)
     for value in values.values():
-        if value.key != value.written:
-            with_unit[value.written].add(value.key)
+        if value.key != value.bare_key:
+            with_unit[value.bare_key].add(value.key)
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for index, value in values.items():
+        # A number without a unit joins the same number with one, unless there are two units: it could be either.
         units = with_unit.get(value.key, set())
         groups[next(iter(units)) if len(units) == 1 else value.key].append(index)
     return tuple(sorted(map(tuple, groups.values()), key=lambda group: (-len(group), group[0])))

@@ -1,4 +1,4 @@
-"""Where a text states its final answer, the way people and models write it."""
+"""Where a text states its final answer, in the forms that people and models use."""
 
 import json
 import re
@@ -21,7 +21,7 @@ _LABEL = re.compile(
     r"|^\s*(?:答案|答え|最终答案|答)\s*[:\uff1a]\s*(.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-_SAID = re.compile(rf"\b{_NOUN}\s+(?:is|are|was|would be|will be|equals|=|ist|est|es)\s*:?\s+(.+)", re.IGNORECASE)
+_STATED = re.compile(rf"\b{_NOUN}\s+(?:is|are|was|would be|will be|equals|=|ist|est|es)\s*:?\s+(.+)", re.IGNORECASE)
 _COPULA = re.compile(
     r"^(?:.*(?:\b(?:is|are|was|were|be|equals|equal to|gives|yields|returns|prints|ist|est|es)|:)"
     r"|(?:so|thus|hence|therefore|also|donc)\b,?)\s+(?:exactly |therefore |thus )?(\S.{0,60}?)\.?$",
@@ -30,8 +30,8 @@ _COPULA = re.compile(
 _EMPHASIS = re.compile(r"(\*\*|__|`|\$)(\S(?:.*?\S)?)\1")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'*(\[$\\])")
 _CLOSING = re.compile(r"[.!?]$")
-_SHORT = 12
-"""Words of a whole answer that is nothing but the answer."""
+_MAX_SHORT_WORDS = 12
+"""The most words of a text that as a whole is taken for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +40,39 @@ class FinalAnswer:
 
     Args:
         text: The answer alone.
-        marked: The author says that it is the answer. One that merely stands last counts only where it is more than
-            words.
+        is_marked: The author says that it is the answer. An answer that merely stands last counts only where it is
+            more than words.
     """
 
     text: str
-    marked: bool
+    is_marked: bool
 
 
 def final_answers(text: str) -> Iterator[FinalAnswer]:
-    """Return the places at which `text` may state its final answer, the likeliest first."""
+    """Yield the places at which `text` may state its final answer, the likeliest first; one where it is marked."""
+    # A model that thinks aloud tries answers that it then discards; a thought that was cut off goes to the end.
     text = _THOUGHTS.sub("", text).strip()
-    for said in (_from_json(text), _from_tags(text)):
-        if said is not None:
-            yield FinalAnswer(said, marked=True)
+    # Machine formats first, and before citations go: their content is to be taken to the letter, `[3]` is a list there.
+    for answer in (_from_json(text), _from_tags(text)):
+        if answer is not None:
+            yield FinalAnswer(answer, is_marked=True)
             return
     text = _without_citations(text)
-    for marks in (_boxed_answers(text), _hashed_answers(text), _labelled_answers(text)):
-        if marks:
-            yield FinalAnswer(", ".join(dict.fromkeys(marks)), marked=True)
+    for answers in (_boxed_answers(text), _hashed_answers(text), _labelled_answers(text)):
+        if answers:
+            # Several boxes are the parts of one answer, in their order; the same one twice is a repetition.
+            yield FinalAnswer(", ".join(dict.fromkeys(answers)), is_marked=True)
             return
     yield from _last_words(text)
 
 
 def _from_json(text: str) -> str | None:
-    """The value of the last `"answer"`; from JSON that does not parse, the text up to the end of the object."""
-    found = list(_JSON.finditer(text))
-    if not found:
+    """Return the value of the last `"answer"`; in JSON that does not parse, the text up to the end of the object."""
+    keys = list(_JSON.finditer(text))
+    if not keys:
         return None
-    rest = text[found[-1].end() :]
+    rest = text[keys[-1].end() :]
+    # From the key on, not the object as a whole: it mostly stands in prose, or is cut off.
     try:
         value, end = json.JSONDecoder(strict=False).raw_decode(rest)
     except (ValueError, RecursionError):
@@ -77,63 +81,72 @@ def _from_json(text: str) -> str | None:
         return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
     if isinstance(value, str):
         return value
+    # As Python writes it, since that is what `parse_literal` reads; a number as its author wrote it, with every digit.
     return repr(value) if isinstance(value, bool | list | dict | None) else rest[:end]
 
 
 def _from_tags(text: str) -> str | None:
-    found = list(_TAGS.finditer(text))
-    return _bare(next(filter(None, found[-1].groups()), "")) if found else None
+    tags = list(_TAGS.finditer(text))
+    return _without_markup(next(filter(None, tags[-1].groups()), "")) if tags else None
 
 
 def _without_citations(text: str) -> str:
-    """`text` without cited ids and numbers, unless there is nothing else."""
-    left = "".join(token.raw for token in tokens(text) if token.kind in ("text", "space")).strip()
-    return re.sub(r"\s+([.,;:!?])", r"\1", left) if left else text
+    """Return `text` without cited ids and numbers in brackets, unless there is nothing else."""
+    rest = "".join(token.raw for token in tokens(text) if token.kind in ("text", "space")).strip()
+    return re.sub(r"\s+([.,;:!?])", r"\1", rest) if rest else text
 
 
 def _boxed_answers(text: str) -> list[str]:
-    found = []
+    answers = []
+    # Braces are counted, which no pattern can do: boxes hold fractions, `\boxed{\frac{1}{2}}`.
     for match in _BOXED.finditer(text):
         depth = 0
         for at in range(match.end(), len(text)):
             depth += {"{": 1, "}": -1}.get(text[at], 0)
             if depth == 0:
-                found.append(text[match.end() + 1 : at].strip())
+                answers.append(text[match.end() + 1 : at].strip())
                 break
-    return found
+    return answers
 
 
 def _hashed_answers(text: str) -> list[str]:
+    # "#### 42" on the last line, as in GSM8K; "#### Answer:" is a heading, which `_labelled_answers` reads.
     match = _HASHES.search(text)
-    return [_bare(match[1])] if match and not _LABEL.match(match[0]) else []
+    return [_without_markup(match[1])] if match and not _LABEL.match(match[0]) else []
 
 
 def _labelled_answers(text: str) -> list[str]:
-    """What follows "Answer:", on its line or the next; else what "the answer is" says in the last paragraph."""
-    found = []
+    """Return what follows "Answer:", on its line or the next; else what "the answer is" in the last paragraph."""
+    answers = []
     for match in _LABEL.finditer(text):
         rest = (match[1] or match[2] or "").strip(" *_")
         below = text[match.end() :].lstrip("\n #*_").partition("\n\n")[0]
-        found.append(_bare(rest or below))
-    if found or not text:
-        return [said for said in found if said]
-    said = _SAID.search(_paragraphs(text)[-1])
-    return [_bare(_without_stop(_SENTENCE.split(said[1].partition("\n")[0])[0].strip()))] if said else []
+        answers.append(_without_markup(rest or below))
+    if answers or not text:
+        return [answer for answer in answers if answer]
+    # In the last paragraph only: before it, "the answer is" often introduces what the text goes on to refute.
+    statement = _STATED.search(_paragraphs(text)[-1])
+    if statement is None:
+        return []
+    sentence = _SENTENCE.split(statement[1].partition("\n")[0])[0].strip()
+    return [_without_markup(_without_stop(sentence))]
 
 
 def _last_words(text: str) -> Iterator[FinalAnswer]:
-    """The whole of a short text, a last line of its own, or what its last sentence ends in."""
+    """Yield the whole of a short text, a last line of its own, and what its last sentence ends in."""
     if not text:
         return
-    if "\n" not in text and len(text.split()) <= _SHORT:
-        yield FinalAnswer(_bare(text), marked=not _CLOSING.search(text) or len(text.split()) == 1)
+    # A short text without a full stop, or of a single word, is no sentence: it is nothing but the answer.
+    if "\n" not in text and len(text.split()) <= _MAX_SHORT_WORDS:
+        yield FinalAnswer(_without_markup(text), is_marked=not _CLOSING.search(text) or len(text.split()) == 1)
     last = _paragraphs(text)[-1]
     if "\n" not in last or last.startswith(("```", "$$", "\\[")):
-        yield FinalAnswer(_bare(last), marked=last == f"**{_bare(last)}**" and not _CLOSING.search(_bare(last)))
+        bare = _without_markup(last)
+        yield FinalAnswer(bare, is_marked=last == f"**{bare}**" and not _CLOSING.search(bare))
     sentence = _SENTENCE.split(last.splitlines()[-1])[-1].strip()
-    if ends := _COPULA.search(sentence):
-        emphasised = _EMPHASIS.fullmatch(ends[1].strip("."))
-        yield FinalAnswer(_bare(ends[1]), marked=bool(emphasised))
+    if match := _COPULA.search(sentence):
+        emphasis = _EMPHASIS.fullmatch(match[1].strip("."))
+        yield FinalAnswer(_without_markup(match[1]), is_marked=bool(emphasis))
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -141,11 +154,12 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _without_stop(text: str) -> str:
+    # An ellipsis is part of the answer: "1, 2, 3, ..." is not "1, 2, 3".
     return text if text.endswith("..") else text.removesuffix(".")
 
 
-def _bare(text: str) -> str:
-    """`text` without the marks of markdown around it."""
+def _without_markup(text: str) -> str:
+    """Return `text` without the Markdown around it: a fence, a bullet, up to three layers of emphasis."""
     text = text.strip()
     if fence := re.fullmatch(r"```\w*\n(.*?)\n?```", text, re.DOTALL):
         return fence[1]

@@ -1,6 +1,7 @@
-"""What a question says about the form of its answer; units.
+"""What a question says about the form of its answer, and the units that answers and questions name.
 
-Units are the same as far as arithmetic holds them to be; the rest are words.
+A unit has a worth only where that is exact in arithmetic; any other ("apples", "calories") is a dimension of its own,
+named by its words.
 """
 
 import re
@@ -13,12 +14,13 @@ from fusion_tool.grounding.quantities import load_tables
 
 _CURRENCIES = frozenset({"usd", "eur", "gbp", "jpy", "inr", "cny", "chf"})
 _CASED = frozenset({"power", "energy", "data", "bitrate", "frequency", "voltage"})
-"""Dimensions in which `m` and `M` are a million million apart."""
+"""Dimensions in which the case of a prefix counts: `mW` and `MW` are a factor of 10⁹ apart."""
 _LOOSE = frozenset({"points", "calories", "ton", "tons", "tonne", "tonnes", "t"})
-"""A dimension and spellings that good prose, but no arithmetic, holds to be the same."""
+"""Dimensions and spellings that the audit of prose may treat as one and exact comparison may not: there are several
+tons and two calories."""
 _SYMBOL = 3
 """The most letters of a unit whose case matters."""
-_WORDS = 4
+_MAX_WORDS = 4
 _PHRASE = re.compile(r"[A-Za-zµμ°%¢$€£¥₹][A-Za-zµμ°²³/-]*(?:\^?\(?-?[23]\)?)?(?:\s+[A-Za-z][A-Za-z/-]*(?:\^?[23])?)*")
 _NOT_UNITS = frozenset(
     re.findall(
@@ -33,20 +35,22 @@ _NOT_UNITS = frozenset(
 
 
 def parse_unit(text: str, *, is_separate: bool) -> tuple[str, Fraction] | None:
-    """Return the dimension of a unit and what it is worth in the dimension's base.
+    """Return the dimension of a unit and its worth in the dimension's base unit; `None` for what is no unit.
 
-    Any other words are a dimension of their own where they stand apart from the number, at most four of them; `None`
-    for what is no unit.
+    Args:
+        text: What follows the number. Up to four words that name no known unit are a dimension of their own.
+        is_separate: A blank stands between number and unit; words that are glued to a number are no unit.
     """
     text = " ".join(text.rstrip(".").split())
     known = _known_units().get(text.lower())
+    # The case of a symbol counts ("Mm" is no millimetre), but not that of a currency or of a whole word.
     if known and (text.islower() or len(text) > _SYMBOL or known[0] in _CURRENCIES or not text.isalpha()):
         return known
     words = text.split()
     if (
         not is_separate
         or not _PHRASE.fullmatch(text)
-        or len(words) > _WORDS
+        or len(words) > _MAX_WORDS
         or _NOT_UNITS & {word.lower() for word in words}
     ):
         return None
@@ -56,6 +60,7 @@ def parse_unit(text: str, *, is_separate: bool) -> tuple[str, Fraction] | None:
 def units_of(question: str) -> frozenset[tuple[str, Fraction]]:
     """Return the known units that `question` speaks of."""
     words = re.findall(r"[A-Za-z]+(?:/[A-Za-z]+)?|[$€£¥₹¢]", question.lower())
+    # No single letters: "m" and "g" in a question are mostly variables.
     return frozenset(
         _known_units()[word] for word in words if word in _known_units() and (len(word) > 1 or not word.isalpha())
     )
@@ -107,16 +112,16 @@ _PARTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ExpectedAnswer:
-    """What a question wants.
+    """The form of answer that a question expects.
 
     Args:
-        code: It is about code: texts are compared to the letter.
+        code: It is about code, whose output is compared to the letter.
         options: The choices it offers, by their capital letter; empty where it offers none.
         yes_or_no: It can be answered by yes, no, true or false.
         percent: It asks for a percentage, so that a bare number is one.
         units: The known units that the asking sentence speaks of: dimension, and worth in the dimension's base.
         equation: It asks for an equation, in which `x = 2` is not `y = 2`.
-        open: It asks for prose, or for several things: only an answer that is marked as such counts.
+        open: It asks for prose, or for several things, so that only a marked answer counts.
     """
 
     code: bool
@@ -129,7 +134,7 @@ class ExpectedAnswer:
 
 
 def expected_answer(question: str) -> ExpectedAnswer:
-    """Return what `question` says about its answer's form."""
+    """Return what `question` says about the form of its answer."""
     choices = options(question)
     return ExpectedAnswer(
         code=bool(_CODE.search(question)),
@@ -144,15 +149,16 @@ def expected_answer(question: str) -> ExpectedAnswer:
 
 def options(question: str) -> dict[str, str]:
     """Return the choices that `question` lists from A on, without gaps; empty where there are fewer than two."""
-    found: dict[str, str] = {}
+    choices: dict[str, str] = {}
     for match in _OPTION.finditer(question):
         letter = (match[1] or match[2] or match[3]).upper()
-        if letter == chr(ord("A") + len(found)):
-            found[letter] = match[4].strip(" ;,.")
-    return found if len(found) > 1 else {}
+        # Only the next letter of the alphabet continues the list: "vitamin (D)" is no option.
+        if letter == chr(ord("A") + len(choices)):
+            choices[letter] = match[4].strip(" ;,.")
+    return choices if len(choices) > 1 else {}
 
 
 def _asking_sentence(question: str) -> str:
-    """The last sentence that ends in a question mark, else the last one."""
+    """Return the last sentence that ends in a question mark, else the last sentence."""
     sentences = re.split(r"(?<=[.?!])\s+", question.strip())
     return next((sentence for sentence in reversed(sentences) if sentence.endswith("?")), sentences[-1])

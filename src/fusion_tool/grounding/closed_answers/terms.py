@@ -1,11 +1,12 @@
-"""Dates, quantities and terms as values, and the lists and relations that people make of them."""
+"""Dates, quantities and terms as values, and the lists and relations made of them."""
 
 import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from fusion_tool.grounding.closed_answers.algebra import Polynomial, TooComplexError, parse_polynomial
+from fusion_tool.grounding.closed_answers.algebra import Polynomial, TooComplexError
+from fusion_tool.grounding.closed_answers.expressions import parse_polynomial
 from fusion_tool.grounding.closed_answers.question import ExpectedAnswer, parse_unit
 from fusion_tool.grounding.dates import find_dates
 from fusion_tool.grounding.quantities import load_tables, read_number
@@ -24,13 +25,15 @@ def parse_date_time(text: str) -> Hashable | None:
         return ("time", int(clock["hour"]) % 12 + 12 * (clock["half"].lower() == "p"), int(clock["minute"] or 0))
     if clock := _TWENTY_FOUR.fullmatch(text):
         return ("time", int(clock["hour"]), int(clock["minute"]))
+    # Day and month cannot be told apart here; that `find_dates` reads the day first is good enough for the audit only.
     slashed = _SLASHED.fullmatch(text)
     if slashed and max(int(slashed[1]), int(slashed[2])) <= _MONTHS and slashed[1] != slashed[2]:
         return None
-    found = find_dates(text)
-    if len(found) != 1 or (found[0].start, found[0].end) != (0, len(text.rstrip("."))):
+    dates = find_dates(text)
+    if len(dates) != 1 or (dates[0].start, dates[0].end) != (0, len(text.rstrip("."))):
         return None
-    date = found[0]
+    date = dates[0]
+    # A bare year stays a number: 1999 may be the answer to a sum.
     return ("date", date.year, date.month, date.day, date.quarter) if date.month or date.quarter else None
 
 
@@ -56,12 +59,13 @@ def parse_quantity(text: str, expected: ExpectedAnswer) -> tuple[Hashable, Hasha
 
     Args:
         text: Nothing but a quantity.
-        expected: Where the question asks for a percentage, bare numbers are percentages; else `50%` is one half.
+        expected: What the question expects. Where it asks for a percentage, a bare number is one; else `50%` is one
+            half.
 
     Returns:
-        The quantity in base units, and the number to which it is equal where the unit was left out: the quantity
-        itself where there is none, or where the question speaks of another unit of its dimension. `None` for
-        anything else.
+        The key of the quantity in base units, and the key of the bare number that counts as equal to it, for an
+        answer that leaves the unit out. The two are the same where no unit is named, or where the question names
+        another unit of the dimension, so that a bare number would be in that one. `None` for anything else.
     """
     match = _QUANTITY.fullmatch(_HEDGE.sub("", text.strip()))
     value = _number(match) if match else None
@@ -96,15 +100,17 @@ def _with_unit(
 def _number(match: re.Match[str]) -> Polynomial | None:
     text = match["number"].strip()
     if text[0].isalpha() and text[0] != "π":
-        read = read_number(text) if set(text.lower().split("-")) <= load_tables()["words"].keys() else None
-        return Polynomial.number(Fraction(read[0])) if read else None
+        number = read_number(text) if set(text.lower().split("-")) <= load_tables()["words"].keys() else None
+        return Polynomial.number(Fraction(number[0])) if number else None
+    # "3,5 kg" has a decimal comma; without a unit "3,5" may be a list of two numbers.
     if _COMMA.fullmatch(text) and (match["unit"] or match["currency"]):
         text = text.replace(",", ".")
     return parse_polynomial(strip_grouping(text))
 
 
 def _magnitude(words: str) -> tuple[Fraction, str]:
-    """The magnitude that a unit begins with, and what is left: `million dollars` -> 1,000,000, `dollars`."""
+    """Return the magnitude that a unit begins with, and the rest: `million dollars` is 1,000,000 and `dollars`."""
+    # Whole words only: an `m` may be a million, but also metres.
     word, _, rest = words.partition(" ")
     if len(word) > 1 and word.lower() in load_tables()["magnitudes"]:
         return Fraction(str(load_tables()["magnitudes"][word.lower()])), rest.strip()
@@ -121,22 +127,22 @@ _BRACKETS = {"(": ")]", "[": ")]", "{": "}"}
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What an answer says.
+    """The value of an answer.
 
     Args:
-        key: Equal keys, equal answers.
-        written: The key of its number alone, where a unit stands beside it; else the key.
-        typed: It is more than words: a number, a date, a choice, yes or no, a literal, a term.
+        key: Equal for equal answers.
+        bare_key: The key of its number without the unit; `key` itself where there is no unit.
+        is_typed: It is more than words: a number, a date, a choice, yes or no, a literal, a term.
     """
 
     key: Hashable
-    written: Hashable
-    typed: bool = True
+    bare_key: Hashable
+    is_typed: bool = True
 
     @classmethod
-    def of(cls, key: Hashable, *, typed: bool = True) -> "Value":
+    def of(cls, key: Hashable, *, is_typed: bool = True) -> "Value":
         """Return a value without a unit."""
-        return cls(key, key, typed)
+        return cls(key, key, is_typed)
 
 
 def parse_term(text: str, expected: ExpectedAnswer, depth: int = 0) -> Value | None:
@@ -144,8 +150,8 @@ def parse_term(text: str, expected: ExpectedAnswer, depth: int = 0) -> Value | N
 
     Args:
         text: Plain text, no LaTeX.
-        expected: What the question wants.
-        depth: How many brackets, labels and relations it stands in; beyond four nothing is read.
+        expected: What the question expects.
+        depth: The number of brackets, labels and relations around it; beyond four nothing is read.
     """
     if depth > _DEEPEST:
         return None
@@ -153,40 +159,43 @@ def parse_term(text: str, expected: ExpectedAnswer, depth: int = 0) -> Value | N
 
 
 def _readings(text: str, expected: ExpectedAnswer, depth: int) -> Iterator[Value | None]:
-    if when := parse_date_time(text):
-        yield Value.of(when)
-    elif amount := parse_quantity(text, expected):
-        yield Value(*amount)
+    # A date before a quantity, or "12 March" would be twelve of some unit; a quantity before a term, which has none.
+    if date := parse_date_time(text):
+        yield Value.of(date)
+    elif keys := parse_quantity(text, expected):
+        yield Value(*keys)
+    # "x = 2" answers "what is x" as "2" does, except where the equation itself was asked for.
     elif (label := _LABEL.fullmatch(text)) and not expected.equation:
         yield parse_term(label[2].strip(), expected, depth + 1)
     elif _LETTER.fullmatch(text):  # alone it is a word
         yield Value.of(("letter", text)) if depth else None
     else:
-        sum_ = parse_polynomial(strip_grouping(text))
-        yield Value.of(sum_.key) if sum_ else None
+        polynomial = parse_polynomial(strip_grouping(text))
+        yield Value.of(polynomial.key) if polynomial else None
         yield _list(text, expected, depth)
         yield _relation(text, expected, depth)
 
 
 def _list(text: str, expected: ExpectedAnswer, depth: int) -> Value | None:
-    """Several values: in brackets of any kind, or joined by commas, `and`, `or`; these and braces in any order."""
+    """Parse several values, in brackets or joined by commas; braces, `and` and `or` leave their order open."""
     opening, inner, closing = "", text, ""
     if text and text[0] in _BRACKETS and text[-1] in _BRACKETS[text[0]] and _is_bracketed(text):
         opening, inner, closing = text[0], text[1:-1], text[-1]
-    joined = [part.strip() for piece in _split(inner) for part in _JUNCTION.split(piece) if part.strip()]
-    if len(joined) <= 1 and not opening:
+    parts = [part.strip() for piece in _split(inner) for part in _JUNCTION.split(piece) if part.strip()]
+    if len(parts) <= 1 and not opening:
         return None
-    labels = {label[1] if (label := _LABEL.fullmatch(part)) else "" for part in joined}
+    # In "x = 1, y = 2" the labels tell the parts apart; in "x = 1 or x = 2" they say nothing, and may be left out.
+    labels = {label[1] if (label := _LABEL.fullmatch(part)) else "" for part in parts}
     inside = replace(expected, equation=expected.equation or len(labels) > 1)
-    keys = [value.key for part in joined if (value := parse_term(part, inside, depth + 1))]
-    if len(keys) < len(joined):
+    keys = [value.key for part in parts if (value := parse_term(part, inside, depth + 1))]
+    if len(keys) < len(parts):
         return None
     any_order = opening == "{" or _JUNCTION.search(inner)
     return Value.of(("set", frozenset(keys)) if any_order else (opening, *keys, closing))
 
 
 def _relation(text: str, expected: ExpectedAnswer, depth: int) -> Value | None:
-    """An equation, an inequality, a union."""
+    """Parse an equation, an inequality or a union."""
     sides = _RELATION.split(text)
     values = [parse_term(side.strip(), expected, depth + 1) for side in sides[::2]] if len(sides) > 1 else []
     keys = [value.key for value in values if value]
@@ -194,7 +203,8 @@ def _relation(text: str, expected: ExpectedAnswer, depth: int) -> Value | None:
 
 
 def _is_bracketed(text: str) -> bool:
-    """Whether the first bracket closes with the last character."""
+    """Tell whether the first bracket closes with the last character, as it does not in `(0, 1) U (2, 3)`."""
+    # No kind of bracket is told from another: half-open intervals, `[0, 1)`, close with the other one.
     depth = 0
     for at, sign in enumerate(text):
         depth += (sign in "([{") - (sign in ")]}")
@@ -204,7 +214,7 @@ def _is_bracketed(text: str) -> bool:
 
 
 def _split(text: str) -> list[str]:
-    """The parts between the commas and semicolons that stand in no bracket and group no thousands."""
+    """Split at the commas and semicolons that stand in no bracket and group no thousands."""
     depth, parts = 0, [""]
     for sign in strip_grouping(text):
         depth += (sign in "([{") - (sign in ")]}")

@@ -1,6 +1,6 @@
-"""An answer's value: what is equal for equal answers, however they are written.
+"""The value of an answer, which is equal for equal answers, however they are written.
 
-What a program gives is a literal, or a text that counts to the letter.
+The output of a program is a Python literal, or else a text that is compared to the letter.
 """
 
 import ast
@@ -17,10 +17,12 @@ from fusion_tool.grounding.closed_answers.terms import Value, parse_term
 
 
 def parse_literal(text: str) -> Hashable | None:
-    """Return the Python literal that `text` is, as a key; `None` for anything else.
+    """Return the key of the Python literal that `text` is; `None` for anything else.
 
     `True` is not 1 and `"1"` is not 1, lists are not tuples, dicts and sets have no order; 1 and 1.0 are one number.
     """
+    # Also with the line break that a model wrote inside a string, and without the full stop of its sentence. A text
+    # with blanks around it was printed as it is, and is no literal.
     readings = [text, text.replace("\n", "\\n"), text.rstrip(".")] if text == text.strip() else []
     for reading in readings:
         with warnings.catch_warnings(), suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
@@ -30,11 +32,12 @@ def parse_literal(text: str) -> Hashable | None:
 
 
 def _key(value: Any) -> Hashable:
-    """A key that is equal for equal values of the same type.
+    """Return a key that is equal for equal values of the same type.
 
     Raises:
-        ValueError: An infinite number.
+        ValueError: The value holds an infinite number.
     """
+    # The type's name goes into the key, since Python holds True and 1 to be equal, and so are (1,) and [1] as tuples.
     match value:
         case str():
             return ("text", value)
@@ -43,14 +46,14 @@ def _key(value: Any) -> Hashable:
         case int() | float():
             return Fraction(str(value))
         case dict():
-            return ("dict", frozenset((_key(name), _key(held)) for name, held in value.items()))
+            return ("dict", frozenset((_key(name), _key(item)) for name, item in value.items()))
         case set():
             return ("set", frozenset(map(_key, value)))
         case _:
             return (type(value).__name__, *map(_key, value))
 
 
-_WORDS = 12
+_MAX_WORDS = 12
 _TRUTH = re.compile(r"(yes|no|true|false)\b(?=\s*$|\s*[.,;:!\u2013\u2014]|\s+-\s)", re.IGNORECASE)
 _CHOICE = re.compile(
     r"(?:(?i:option|choice|answer)\s+)?[(\[]?([A-Ja-j])[)\].:]*(?:\s*[-\u2013:]?\s+(\S.*))?", re.DOTALL
@@ -64,17 +67,18 @@ _NO_ANSWER = re.compile(
 _EMPHASIS = re.compile(r"^(\*\*|__|`)(.+)\1$")
 _ARTICLE = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
 _QUOTES = " \"'`\u201c\u201d\u2018\u2019*_"
-_CAPITALS, _NAME = 4, 2
-"""So many capital letters in a row are emphasis; words of so few letters are names: `US`, `CO`, `He`."""
+_EMPHASIS_CAPITALS, _NAME_LETTERS = 4, 2
+"""From four letters on, a word in capitals is emphasis; a word of up to two keeps its case, as a name: `US`, `He`."""
 
 
 def parse_value(text: str, expected: ExpectedAnswer) -> Value | None:
-    """Return the value of an answer, given nothing but the answer; `None` for prose, and for what answers nothing.
+    """Return the value of a final answer; `None` for prose, and for a text that gives no answer ("unknown").
 
     Args:
-        text: As its author wrote it, in markdown or LaTeX.
-        expected: What the question wants.
+        text: The answer alone, as its author wrote it, in Markdown or LaTeX.
+        expected: What the question expects.
     """
+    # A question with options has no other answers: what fits none of them is not compared at all.
     if expected.options:
         return _choice(_stripped_text(text), expected)
     truth = _TRUTH.match(text.strip()) if expected.yes_or_no else None
@@ -82,29 +86,33 @@ def parse_value(text: str, expected: ExpectedAnswer) -> Value | None:
         return Value.of(("truth", truth[1].lower()))
     if expected.code:
         output = parse_literal(text)
-        return Value.of(("text", text), typed=False) if output is None else Value.of(output)
-    said = _stripped_text(text)
-    if not said or _NO_ANSWER.fullmatch(said):
+        return Value.of(("text", text), is_typed=False) if output is None else Value.of(output)
+    plain = _stripped_text(text)
+    # Two answers that both say "I don't know" must not count as agreement.
+    if not plain or _NO_ANSWER.fullmatch(plain):
         return None
-    return parse_term(said, expected) or _words(said)
+    return parse_term(plain, expected) or _words(plain)
 
 
 def _stripped_text(text: str) -> str:
-    """The text without markdown, LaTeX and the full stop, which an ellipsis is not."""
-    said = latex_to_text(_EMPHASIS.sub(r"\2", text.strip()))
-    return said if said.endswith("..") else said.rstrip(".").strip()
+    """Return the text without Markdown, LaTeX and the full stop, which an ellipsis is not."""
+    plain = latex_to_text(_EMPHASIS.sub(r"\2", text.strip()))
+    return plain if plain.endswith("..") else plain.rstrip(".").strip()
 
 
-def _choice(said: str, expected: ExpectedAnswer) -> Value | None:
-    """One of the options: its letter, its text, or both where they fit each other."""
-    if _CHOICES.fullmatch(said):
-        return Value.of(("choices", frozenset(re.findall(r"\b[A-J]\b", said))))
+def _choice(answer: str, expected: ExpectedAnswer) -> Value | None:
+    """Parse one of the options, by its letter, its text, or both where they fit each other."""
+    if _CHOICES.fullmatch(answer):
+        return Value.of(("choices", frozenset(re.findall(r"\b[A-J]\b", answer))))
+    # The text before the letter: an option may read "B", or begin with what looks like another's letter.
     by_text = [
-        letter for letter, option in expected.options.items() if _fold_words(latex_to_text(option)) == _fold_words(said)
+        letter
+        for letter, option in expected.options.items()
+        if _fold_words(latex_to_text(option)) == _fold_words(answer)
     ]
     if len(by_text) == 1:
         return Value.of(("choice", by_text[0]))
-    match = _CHOICE.fullmatch(said)
+    match = _CHOICE.fullmatch(answer)
     option = expected.options.get(match[1].upper()) if match else None
     if match is None or option is None:
         return None
@@ -113,10 +121,10 @@ def _choice(said: str, expected: ExpectedAnswer) -> Value | None:
 
 
 def _words(text: str) -> Value | None:
-    """A short text, regardless of articles, blanks and the case of whole words; `None` for more than twelve words."""
-    if len(text.split()) > _WORDS or "\n" in text:
+    """Return the value of a short text, articles, blanks and the case of words aside; `None` above twelve words."""
+    if len(text.split()) > _MAX_WORDS or "\n" in text:
         return None
-    return Value.of(("text", _fold_words(text)), typed=False)
+    return Value.of(("text", _fold_words(text)), is_typed=False)
 
 
 def _fold_words(text: str) -> str:
@@ -125,8 +133,8 @@ def _fold_words(text: str) -> str:
 
 
 def _fold(word: str) -> str:
-    """Lower case for a word that is capitalised or shouted; names such as `NaCl`, `US`, `CO2` stay."""
+    """Put a word that is capitalised or all in capitals into lower case; names such as `NaCl`, `US`, `CO2` stay."""
     letters = re.sub(r"\W", "", word)
-    shouted = letters.isupper() and len(letters) >= _CAPITALS
-    capitalised = len(letters) > _NAME and letters[:1].isupper() and letters[1:].islower()
-    return word.lower() if letters.isalpha() and (shouted or capitalised) else word
+    is_emphasis = letters.isupper() and len(letters) >= _EMPHASIS_CAPITALS
+    is_capitalised = len(letters) > _NAME_LETTERS and letters[:1].isupper() and letters[1:].islower()
+    return word.lower() if letters.isalpha() and (is_emphasis or is_capitalised) else word
