@@ -1,4 +1,4 @@
-"""What `ChatFusion` makes of messages, and messages of a run: `to_run_input`, `StreamedAnswer`, `message_metadata`."""
+"""From messages to a run and back, for `ChatFusion`: `to_run_input`, `StreamedAnswer`, `message_metadata`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,8 +35,8 @@ class StopSequences:
         text = self._held + text
         ends = [at for stop in self._stops if (at := text.find(stop)) >= 0]
         self._is_over = bool(ends)
-        certain = min(ends) if ends else len(text) - self._partial_length(text)
         # Held back: the end of the text may be the beginning of a stop sequence.
+        certain = min(ends) if ends else len(text) - self._partial_length(text)
         self._held = text[certain:]
         return text[:certain]
 
@@ -81,7 +81,7 @@ class StreamedAnswer:
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
-        self._until = StopSequences(stops)
+        self._filter = StopSequences(stops)
         self._attempts: list[int] = []
         self.result: dict[str, Any] = {}
 
@@ -94,7 +94,7 @@ class StreamedAnswer:
         # Only the first attempt is passed on: a stream cannot take back what it gave.
         if event["attempt"] not in self._attempts:
             self._attempts.append(event["attempt"])
-        return self._until.feed(event["text"]) if len(self._attempts) == 1 else ""
+        return self._filter.feed(event["text"]) if len(self._attempts) == 1 else ""
 
     def close(self) -> str:
         """Return the rest, once the run is over; all of an answer that did not come in pieces.
@@ -102,10 +102,12 @@ class StreamedAnswer:
         Raises:
             AnswerRestarted: The text given so far is not the answer's beginning.
         """
+        # Told at the end, not when the second attempt begins: by then the caller has the whole result that it paid for.
         if len(self._attempts) > 1:
             raise AnswerRestarted(self.result)
-        whole = "" if self._attempts else self._until.feed(self.result["answer"])
-        return whole + self._until.close()
+        # Without a delta the answer was not written: a cached result, or agreeing answers that are handed on.
+        whole = "" if self._attempts else self._filter.feed(self.result["answer"])
+        return whole + self._filter.close()
 
 
 def message_metadata(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,10 +128,11 @@ def message_metadata(result: Mapping[str, Any]) -> dict[str, Any]:
         "run_id": result["run_id"],
         "fusion": dict(result),
     }
-    return {"usage_metadata": _tokens(usage), "response_metadata": metadata}
+    return {"usage_metadata": _to_usage_metadata(usage), "response_metadata": metadata}
 
 
-def _tokens(usage: Usage) -> UsageMetadata | None:
+def _to_usage_metadata(usage: Usage) -> UsageMetadata | None:
+    # LangChain's fields are plain integers: where one sum is unknown there is none, rather than a 0 that looks exact.
     if usage.input_tokens is None or usage.output_tokens is None:
         return None
     return UsageMetadata(
@@ -174,6 +177,7 @@ def with_sampling(config: FusionConfig, **sampling: float | None) -> FusionConfi
     writer = config.synthesizer_or_default
     if not isinstance(writer.model, str):
         raise ConfigError("the synthesizer is a model object; set it there", field=next(iter(changes)))
+    # Made anew: `model_copy` does not validate, and a temperature of 7 would be refused by the provider only.
     return config.model_copy(update={"synthesizer": Panelist(**(dict(writer) | changes))})
 
 

@@ -78,6 +78,7 @@ class ChatFusion(BaseChatModel):
         session_limits: Limits | None = None,
         **overrides: Any,
     ) -> None:
+        # `cache` is a field of both, and means the panel's here: LangChain's never hits while streaming.
         own = type(self).model_fields.keys() - FusionConfig.model_fields.keys()
         super().__init__(**{name: overrides.pop(name) for name in own & overrides.keys()})
         settings = resolve_config(config, **overrides)
@@ -110,6 +111,7 @@ class ChatFusion(BaseChatModel):
         return {"model_name": MODEL_NAME, "stop": self.stop, "config": dump_config(self.config)}
 
     def _resolve_model_profile(self) -> ModelProfile:
+        # A program that looks before it binds tools learns here what `bind_tools` would raise.
         return ModelProfile(tool_calling=False)
 
     def bind_tools(
@@ -172,6 +174,7 @@ class ChatFusion(BaseChatModel):
                 if text := answer.feed(event):
                     yield ChatGenerationChunk(message=AIMessageChunk(content=text))
         rest = answer.close()
+        # Usage and result come with the last chunk alone: joining chunks would add the tokens up.
         yield ChatGenerationChunk(
             message=AIMessageChunk(content=rest, chunk_position="last", **message_metadata(answer.result))
         )
@@ -205,6 +208,7 @@ class ChatFusion(BaseChatModel):
         sampling = {name: options.get(name) for name in ("temperature", "max_tokens")}
         config, request = with_sampling(self.config, **sampling), to_run_input(messages, options.get("answer_schema"))
         events = self._panel.stream(request, is_watched=is_watched, config=config, callbacks=tracer_callbacks(run))
+        # The callbacks alone would not do: LangGraph adds those that it finds in the context.
         return in_own_context(events)
 
     def _stops(self, stop: list[str] | None) -> Sequence[str]:

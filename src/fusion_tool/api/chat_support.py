@@ -47,6 +47,7 @@ class StructuredAnswer(BaseOutputParser[Any]):
             OutputParserException: No JSON, or not of the schema.
         """
         try:
+            # LangChain's default parser would close open brackets, and give half an object out as whole.
             return self._read(parse_json_markdown(text, parser=json.loads))
         except ValueError as error:
             raise OutputParserException(f"the answer is not of the schema: {error}", llm_output=text) from error
@@ -74,6 +75,7 @@ def structured_output(model: BaseChatModel, schema: dict[str, Any] | type, *, in
     parser = StructuredAnswer(target=schema, required=json_schema.get("required", []))
     if not include_raw:
         return bound | parser
+    # LangChain's own form of `include_raw`: the reply is kept beside the error, as it is paid for.
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     failed = RunnablePassthrough.assign(parsed=lambda _: None)
     return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
@@ -106,7 +108,7 @@ def tracer_callbacks(run: object) -> AsyncCallbackManager:
 
 
 async def in_own_context(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """Iterate `items` in a context of its own: LangGraph would add the surrounding run's callbacks to the run's."""
+    """Yield `items`, made in a context of its own: LangGraph would add the surrounding run's callbacks to the run's."""
     context = _empty_context()
 
     async def step() -> T:
@@ -121,6 +123,7 @@ async def in_own_context(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, No
                 return
             yield item
     finally:
+        # In the same context: variables that were set in it can only be reset in it.
         await asyncio.create_task(items.aclose(), context=context)
 
 

@@ -1,4 +1,4 @@
-"""What `stream_run` carries out: a transient, a stored or a resumed run."""
+"""Executions, which `stream_run` carries out: a transient, a stored or a resumed run."""
 
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -63,17 +63,19 @@ async def stored_run(
     async with open_store(path) as saver:
         await prune_runs(saver, path)
         with run_lock(run_id.hex, path):
-            work = Execution(
+            execution = Execution(
                 build_graph(panel_tools=panel_tools, checkpointer=saver), inputs, _thread(run_id.hex), settings
             )
-            work.config["run_id"] = run_id
+            # The thread is chosen before `route` makes an id; with this one the result names the thread to resume.
+            execution.config["run_id"] = run_id
             try:
-                yield work
+                yield execution
             finally:
-                state = await work.graph.aget_state(_thread(run_id.hex))
+                state = await execution.graph.aget_state(_thread(run_id.hex))
                 # Refused before its first step: there is nothing to resume.
                 if "run" not in state.values:
                     await saver.adelete_thread(run_id.hex)
+            # Not in `finally`: a run that broke off is resumed from these steps.
             await drop_intermediate_steps(saver, run_id.hex)
 
 
@@ -95,17 +97,19 @@ async def resumed_run(
         RecursionRefused: The caller is a seat of another run.
         SandboxUnavailable: The shell is required and does not work here.
     """
-    forbid_nested_run()
+    forbid_nested_run()  # a new run is checked by its first node, which a resumed one may have behind it
     async with open_store(path) as saver:
         if run_id not in await run_ids(saver):
             raise ConfigError(f"no run {run_id!r} is kept in {path}; 'fusion-tool runs' lists them", field="resume")
         with run_lock(run_id, path):
             graph = build_graph(panel_tools=panel_tools, checkpointer=saver)
-            yield await _rest(graph, run_id, settings, panel_tools)
+            yield await _remaining_execution(graph, run_id, settings, panel_tools)
             await drop_intermediate_steps(saver, run_id)
 
 
-async def _rest(graph: Any, run_id: str, settings: FusionConfig | None, panel_tools: Sequence[Any]) -> Execution:
+async def _remaining_execution(
+    graph: Any, run_id: str, settings: FusionConfig | None, panel_tools: Sequence[Any]
+) -> Execution:
     state = await state_of(graph, run_id)
     run = state.values.get("run")
     if run is None:
@@ -125,6 +129,7 @@ def _thread(run_id: str) -> RunnableConfig:
     return RunnableConfig(run_name="fusion", configurable={"thread_id": run_id})
 
 
+# Compiled once: without tools of the caller's every transient run has the same graph, which holds no state of its own.
 @lru_cache(maxsize=1)
 def _transient_graph() -> Any:
     return build_graph()

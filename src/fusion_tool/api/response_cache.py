@@ -30,7 +30,7 @@ from fusion_tool.graph.preflight import forbid_nested_run
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.models.providers import PROVIDERS
 
-_NO_MATTER = frozenset({"cache", "summary_tokens", "trace_content"})
+_IRRELEVANT_FIELDS = frozenset({"cache", "summary_tokens", "trace_content"})
 """Fields that change nothing of a result."""
 _ENDPOINTS = ("OLLAMA_HOST", "SEARXNG_URL", "OPENAI_BASE_URL", "OPENAI_API_BASE")
 """Variables that say who is asked, besides those of `PROVIDERS`."""
@@ -46,9 +46,10 @@ def cache_key(question: str, context: str, config: FusionConfig, panel_tools: Se
     parts = {
         "question": question.strip(),
         "context": context,
-        "config": {field: value for field, value in dump_config(config).items() if field not in _NO_MATTER},
+        "config": {field: value for field, value in dump_config(config).items() if field not in _IRRELEVANT_FIELDS},
         "tools": panel_tools,
         "documents": list(_folder_state(config.documents)) if config.documents else None,
+        # The same name at another address is another model, and the configuration does not hold the environment.
         "endpoints": [
             os.environ.get(name)
             for name in (*_ENDPOINTS, *(provider.base_url_variable for provider in PROVIDERS.values()))
@@ -87,6 +88,7 @@ def _folder_state(documents: Documents) -> Iterator[tuple[str, str]]:
     from fusion_tool.tools.documents.folder import list_documents, readable_folder
 
     for document in list_documents(readable_folder(documents.path)):
+        # The time matches nothing: a document without a signature is being written, and has no state to be cached by.
         yield document.key, document.signature or document.problem or str(time.time_ns())
 
 
@@ -113,7 +115,7 @@ def read_result(key: str) -> dict[str, Any] | None:
         return None
     try:
         return None if row is None else FusionResult.model_validate_json(row[0]).model_dump(mode="json")
-    except ValueError:  # of another shape
+    except ValueError:  # of another shape, which an unreleased version with the same number may have written
         return None
 
 
@@ -121,10 +123,10 @@ def write_result(key: str, result: dict[str, Any]) -> None:
     """Store `result`, and delete those of earlier days, whose keys no call has any more."""
     path, day, text = default_path(), today(), json.dumps(result)
     try:
-        with_day = "INSERT OR REPLACE INTO results (key, day, result) VALUES (?, ?, ?)"
+        insert = "INSERT OR REPLACE INTO results (key, day, result) VALUES (?, ?, ?)"
 
         def write(connection: Any) -> None:
-            connection.execute(with_day, (key, day, text))
+            connection.execute(insert, (key, day, text))
             connection.execute("DELETE FROM results WHERE day < ?", (day,))
 
         with_database(path, _SCHEMA, write)
@@ -133,11 +135,13 @@ def write_result(key: str, result: dict[str, Any]) -> None:
 
 
 def _warn(path: Path, error: Exception) -> None:
+    # Once a process: every later call meets the same file.
     if not _warned.is_set():
         _warned.set()
         _log.warning("the response cache is left out, %s is of no use: %s", path, error)
 
 
+# A future of `concurrent.futures`, not asyncio's: those who wait may be in other threads, each with a loop of its own.
 Flight: TypeAlias = "Future[dict[str, Any] | None]"
 """What a run returned, or `None`: it failed or was given up, and the next caller may try."""
 
@@ -157,6 +161,7 @@ def join_flight(key: str) -> tuple[Flight, bool]:
 
 def finish_flight(key: str, flight: Flight, result: dict[str, Any] | None) -> None:
     """End a flight, if it has not ended: hand `result` to those who wait, and let the next one start."""
+    # Only the flight that is under the key: a caller who gave this one up may have ended it and begun the next.
     with _lock:
         if _flights.get(key) is flight:
             del _flights[key]
@@ -188,8 +193,10 @@ class CacheSlot:
         self.result = result
         if self._flight is not None:
             key, flight = self._flight
+            # A partial result serves those who wait for it now; stored, it would be what everybody gets all day.
             if result["status"] == "ok":
                 await asyncio.to_thread(write_result, key, result)
+            # After the file is written: who comes when the flight is over looks there.
             finish_flight(key, flight, result)
 
 
@@ -220,13 +227,14 @@ async def cache_slot(
     forbid_nested_run()
     started = time.monotonic()
     key = await asyncio.to_thread(cache_key, question, f"{context}\0{instructions}", config, panel_tools)
-    flight, is_mine = join_flight(key)
-    while not is_mine:
+    flight, is_own = join_flight(key)
+    while not is_own:
         if (result := await wait_for_flight(key, flight, config.limits.seconds)) is not None:
             yield CacheSlot(as_cached(result, started))
             return
-        flight, is_mine = join_flight(key)
+        flight, is_own = join_flight(key)
     try:
+        # Looked up with the flight in hand: before it, a run could end between the look and the joining, and be lost.
         if (stored := await asyncio.to_thread(read_result, key)) is not None:
             finish_flight(key, flight, stored)
         yield CacheSlot(as_cached(stored, started) if stored else None, (key, flight))

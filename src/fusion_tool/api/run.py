@@ -111,14 +111,19 @@ class _RunRequest:
     resume: str | None
 
     def config_for(self, config: ConfigLike, overrides: dict[str, Any]) -> FusionConfig | None:
-        """Return the configuration; `None` for a resumed run that is to use its own."""
+        """Return the configuration; `None` for a resumed run that is to use its own.
+
+        Raises:
+            ConfigError: A question for a run that has its own, or a wrong configuration.
+        """
         if self.resume is not None and any(self.input):
             raise ConfigError("a resumed run has its question; leave it out", field="question")
+        # A configuration beside `resume` is not merged: it has to be the run's own, and gives models that are objects.
         uses_stored = self.resume is not None and config is None and not overrides
         return None if uses_stored else resolve_config(config, **overrides)
 
     def events(self, config: FusionConfig | None, *, is_watched: bool) -> AsyncGenerator[Event, None]:
-        """Carry out the run."""
+        """Carry out the run, event by event, as `stream_run` does."""
         return stream_run(self._execution(config), self._cache_slot(config), is_watched=is_watched)
 
     def _cache_slot(self, config: FusionConfig | None) -> AbstractAsyncContextManager[CacheSlot]:

@@ -1,4 +1,4 @@
-"""Stored runs: their SQLite file, lock, list, deletion."""
+"""Stored runs: the SQLite file that they are in, a lock for each, their list, and their deletion."""
 
 import sqlite3
 import time
@@ -40,6 +40,7 @@ async def open_store(path: Path) -> "AsyncIterator[AsyncSqliteSaver]":
 
     _probe(path)
     async with aiosqlite.connect(path, timeout=_PATIENCE_SECONDS) as connection:
+        # LangGraph's own serializer makes whatever object a row names; the file may come from anywhere.
         saver = AsyncSqliteSaver(connection, serde=PlainSerializer())
         await saver.setup()
         # With a write-ahead log this survives the death of a process; only a power cut loses the last writes.
@@ -87,6 +88,7 @@ def run_lock(run_id: str, path: Path) -> Iterator[None]:
         raise RunBusyError(run_id)
     with closing(connection):
         yield
+    # Best effort: another process may have taken the lock by now, and Windows refuses to delete a file in use.
     with suppress(OSError):
         file.unlink()
 
@@ -155,7 +157,7 @@ async def delete_runs(*run_ids_: str, older_than_days: float | None = None, path
         return []
     async with open_store(path) as saver:
         stored = set(await run_ids(saver))
-        # All ids are checked before the first run goes.
+        # All ids are checked before the first run goes: a mistyped one must not leave half of the command done.
         for run_id in run_ids_:
             if run_id not in stored:
                 raise ConfigError(f"no run {run_id!r} is kept in {path}; 'fusion-tool runs' lists them", field="runs")
@@ -170,6 +172,7 @@ async def prune_runs(saver: "AsyncSqliteSaver", path: Path, days: float = KEEP_D
     """Delete the runs whose last step is more than `days` ago, unless they are running."""
     deleted = []
     for run_id in await run_ids(saver, before=time.time() - days * _DAY_SECONDS):
+        # Under its lock: a run that is being resumed would write its next step beside rows that are gone.
         try:
             with run_lock(run_id, path):
                 await saver.adelete_thread(run_id)
@@ -186,6 +189,7 @@ async def run_ids(saver: "AsyncSqliteSaver", before: float | None = None) -> lis
         saver: The open file.
         before: Unix time before which the last step must lie; `None` for all.
     """
+    # By the checkpoints' ids, which sort by time: LangGraph's table has no column for it.
     query = "SELECT thread_id FROM checkpoints GROUP BY thread_id"
     limit = "" if before is None else " HAVING max(checkpoint_id) < :limit"
     values = {} if before is None else {"limit": _first_id_at(before)}
@@ -220,6 +224,7 @@ async def state_of(graph: Any, run_id: str) -> Any:
 
 
 async def _read_run(graph: Any, run_id: str) -> StoredRun:
+    # A row that cannot be read is listed as such: it must neither hide the other runs nor escape deletion.
     try:
         return _to_stored_run(run_id, await state_of(graph, run_id))
     except ConfigError as error:
@@ -230,6 +235,7 @@ async def _read_run(graph: Any, run_id: str) -> StoredRun:
 
 
 def _to_stored_run(run_id: str, state: Any) -> StoredRun:
+    # LangGraph stores an error as its `repr`: of its class only the name is left.
     failed = any(str(task.error).startswith("PanelFailed") for task in state.tasks)
     return StoredRun(
         id=run_id,

@@ -1,4 +1,4 @@
-"""One way to carry out a run, `stream_run`, and `PanelRunner`, one panel that is asked again and again."""
+"""The one way to carry out a run, `stream_run`; and `PanelRunner`, a panel that is asked again and again."""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
@@ -44,7 +44,7 @@ async def stream_run(
         async with execution as run:
             for event in run.past_events:
                 yield event
-            if run.result is not None:
+            if run.result is not None:  # a resumed run that had finished: only its result was still to be fetched
                 yield run_completed(run.result)
                 return
             async with aclosing(_graph_events(run, is_watched=is_watched)) as events:
@@ -78,6 +78,7 @@ def request_slot(
     request: RunInput, config: FusionConfig, panel_tools: Sequence[Any] = ()
 ) -> AbstractAsyncContextManager[CacheSlot]:
     """Return a new run's place in the response cache."""
+    # The schema shapes the answer as instructions do, and so is part of the key.
     schema = json.dumps(request.answer_schema) if request.answer_schema else ""
     instructions = f"{request.instructions}{schema}"
     return cache_slot(request.question, request.context, config, panel_tools, instructions=instructions)
@@ -112,6 +113,7 @@ class PanelRunner:
     ) -> None:
         self.config, self.session = config, Session(session_limits)
         self._tools = tuple(panel_tools)
+        # Compiled once: it holds no state of a run, and an agent may call its tool many times at once.
         self._graph = build_graph(config, panel_tools=self._tools)
 
     def stream(
@@ -124,7 +126,7 @@ class PanelRunner:
     ) -> AsyncGenerator[Event, None]:
         """Carry out one run, as `stream_run` does.
 
-        It is part of the run at work, if any, whose callbacks, tags and metadata it inherits.
+        It is part of the surrounding run, if any, whose callbacks, tags and metadata it inherits.
 
         Args:
             request: What is asked.

@@ -20,7 +20,8 @@ def summarize(result: FusionResult, tokens: int) -> str:
     room = tokens * _CHARACTERS_A_TOKEN
     closing = _cut(_closing_line(result), room // 4, "...)")
     lines = [f"[{c.number}] {c.title} - {c.url}{_support_note(c.support)}" for c in result.citations]
-    # Half of the room is the answer's; a citation whose source does not fit keeps its number.
+    # Half of the room is the answer's. Sources go from the end, so that the numbers of the others stay right; a
+    # citation whose source does not fit keeps its number, and the artifact has the source.
     while lines and sum(len(line) + 1 for line in lines) + len(closing) > room // 2:
         lines.pop()
     sources = "\n\nSources\n" + "\n".join(lines) if lines else ""

@@ -47,13 +47,13 @@ def iterate_sync(work: AsyncGenerator[T, None]) -> Iterator[T]:
                 async for item in work:
                     items.put(item)
         finally:
-            items.put(None)
+            items.put(None)  # also after a failure: the thread that waits would wait for ever
 
     outcome, cancel = _start(pump())
     try:
         while (item := items.get()) is not None:
             yield item
-        outcome.result()
+        outcome.result()  # raises what ended the work
     finally:
         if not outcome.done():
             cancel()
@@ -89,6 +89,7 @@ def _background_loop() -> asyncio.AbstractEventLoop:
     global _loop, _owner
     with _lock:
         if _loop is None or _owner != os.getpid():  # a forked child has the variable but not the thread
+            # A daemon thread: a run that nobody waits for any more must not keep the process from ending.
             _loop, _owner = asyncio.new_event_loop(), os.getpid()
             threading.Thread(target=_loop.run_forever, name="fusion-tool", daemon=True).start()
         return _loop

@@ -42,10 +42,11 @@ def _nodes_writer() -> StreamWriter | None:
 
 
 def _does_nothing(writer: Callable[[Any], Any]) -> bool:
-    """Tell whether `writer` is an empty function, which LangGraph gives where the stream mode is not asked for.
+    """Tell whether `writer` is an empty function, which LangGraph gives where nobody reads the custom stream.
 
-    It has no other way to tell. A writer that is taken for a real one costs a little time, and loses nothing.
+    LangGraph tells it in no other way. An empty writer that is not recognised costs a little time, and loses nothing.
     """
+    # By its bytecode: LangGraph makes the function anew for each run, so that there is no object to compare with.
     code = getattr(writer, "__code__", None)
     return code is not None and code.co_code == _nothing.__code__.co_code
 
@@ -104,6 +105,7 @@ class FusionTool(BaseTool):
         session_limits: Limits | None = None,
         **overrides: Any,
     ) -> None:
+        # LangChain's own fields, such as `name` and `description`; what is left is the configuration's to check.
         tool_fields = {name: overrides.pop(name) for name in list(overrides) if name in BaseTool.model_fields}
         super().__init__(**tool_fields)
         self._panel = PanelRunner(resolve_config(config, **overrides), panel_tools, session_limits)
@@ -146,6 +148,7 @@ class FusionTool(BaseTool):
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's name
         """Call the tool as LangChain does; a failed ToolCall becomes a message with `status="error"`."""
+        # Not by `handle_tool_error`, which sees only `ToolException`: direct callers are to get the typed error.
         try:
             return await super().ainvoke(input, config, **kwargs)
         except FusionError as error:

@@ -38,8 +38,7 @@ class OverBudgetError(Exception):
     """A call that could pass a limit. `kind` is `usd` or `tokens`; `needed` and `remaining` are in that unit."""
 
     def __init__(self, kind: str, needed: float, remaining: "Remaining") -> None:
-        # A session's limits are not divided among stages: what is left of them is left for everybody.
-        scope = " for this stage" if remaining.limits == "limits" else ""
+        scope = " for this stage" if remaining.limits == "limits" else ""  # a session's are not divided among stages
         super().__init__(
             f"{remaining.limits}.{kind}: the call needs {needed:.4g}, {max(remaining.amount, 0):.4g} is left{scope}"
         )
@@ -107,10 +106,8 @@ class Ledger:
     def _limit_for(self, kind: str, own: float | None) -> Remaining:
         """Return the run's own limit, or what the session leaves it where that is less."""
         # The session has counted what this run's earlier stages spent, too; the limit is the whole run's.
-        session_limit = self._session.remaining(kind) + getattr(self.spent, kind) if self._session else math.inf
-        if own is None or session_limit < own:
-            return Remaining(session_limit, "session_limits")
-        return Remaining(own, "limits")
+        rest = self._session.remaining(kind) + getattr(self.spent, kind) if self._session else math.inf
+        return Remaining(rest, "session_limits") if own is None or rest < own else Remaining(own, "limits")
 
     def remaining(self, kind: str) -> float:
         """Return what no call has spent or reserved of the limit of `kind`, `usd` or `tokens`; infinite without one."""
