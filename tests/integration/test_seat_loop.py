@@ -1,5 +1,7 @@
 """A seat at work: its tools, their budget, and everything that a model can do wrong with them."""
 
+from itertools import pairwise
+
 import pytest
 
 from fusion_tool import PanelFailed, Panelist, afuse
@@ -7,6 +9,7 @@ from fusion_tool.grounding.sources import source_id
 from fusion_tool.testing import ScriptedChat
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, fenced, panel, reads, searches, text, verdict
 from tests.scripted_server import Reply, ToolCall, faults
+from tests.scripted_server.faults import http_error
 from tests.scripted_server.web import Hit, Page
 
 pytestmark = pytest.mark.loopback
@@ -66,14 +69,64 @@ async def test_results_and_pages_come_back_fenced_and_with_their_ids(provider, i
     assert f"Page 0. {MILL}" in fenced(provider.calls(SEAT)[-1])
 
 
-async def test_when_the_budget_is_spent_the_tools_go_and_the_answer_is_asked_for(provider, internet, ask):
+def strict(*refused):
+    """What an endpoint objects to: tool messages without tools, a user's turn after a tool's, and some parameters."""
+
+    def objection(request):
+        roles = [message["role"] for message in request.messages]
+        if "tool" in roles and not request.tools:
+            return http_error(400, "Requests which contain tool calls must define tools")
+        if ("tool", "user") in pairwise(roles):
+            return http_error(400, "Unexpected role 'user' after role 'tool'")
+        if request.body.get("tool_choice") in refused:
+            return http_error(400, "tool_choice 'none' is not supported with this model")
+        return None
+
+    return objection
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(
+    ("refused", "choices"),
+    [
+        pytest.param((), [None, None, "none"], id="takes tool_choice"),
+        pytest.param(("none",), [None, None, "none", None], id="refuses tool_choice"),
+    ],
+)
+async def test_when_the_budget_is_spent_the_answer_is_asked_for(  # noqa: PLR0913, PLR0917 - a table
+    provider, internet, ask, streamed, refused, choices
+):
+    objection = strict(*refused)
+    provider.on(lambda request: request.model == SEAT and objection(request) is not None, objection)
     more = [reads(internet.url(f"/{n}")) for n in range(2)]
-    provider.reply(SEAT, *more, lambda request: "1861." if not request.tools else reads(internet.url("/7")))
-    result = await ask(max_tool_calls=2)
-    assert result.answer == "1861."
-    assert [bool(request.tools) for request in provider.calls(SEAT)] == [True, True, False]
-    assert "tool calls are spent" in provider.calls(SEAT)[-1].last
+    provider.reply(SEAT, *more, "1861.")
+    spare = {"model": f"openrouter:{SEAT}", "fallbacks": ["openrouter:test/spare"]}
+    result = await ask(max_tool_calls=2, **({"hedge": 0.01, "panel": panel_with(spare)} if streamed else {}))
+    assert (result.answer, result.failed_models) == ("1861.", [])
+    assert {request.stream for request in provider.calls(SEAT)} == {streamed}
+    assert [request.body.get("tool_choice") for request in provider.calls(SEAT)] == choices
+    first, *_, last = provider.calls(SEAT)
+    assert last.tools == first.tools != []
+    assert [f"Page {n}." in said for n, said in enumerate(last.tool_results)] == [True, True]
+    assert "tool calls are spent" in last.tool_results[-1]
     assert result.responses[0].tool_calls == 2
+
+
+async def test_an_endpoint_that_refuses_tool_choice_is_asked_without_from_then_on(provider, internet, ask):
+    objection = strict("none")
+    provider.on(lambda request: request.model == SEAT and objection(request) is not None, objection)
+    for _ in range(2):
+        provider.reply(SEAT, reads(internet.url("/0")), "1861.")
+        await ask(max_tool_calls=1)
+    assert [request.body.get("tool_choice") for request in provider.calls(SEAT)] == [None, "none", None, None, None]
+
+
+async def test_a_model_that_calls_a_tool_all_the_same_is_told_that_none_is_left(provider, internet, ask):
+    provider.reply(SEAT, reads(internet.url("/0")), reads(internet.url("/1")), "1861.")
+    result = await ask(max_tool_calls=1)
+    assert result.answer == "1861."
+    assert "no tool calls are left" in provider.calls(SEAT)[-1].tool_results[-1]
+    assert internet.counts["/1"] == 0
 
 
 async def test_the_seat_is_told_its_budget(provider, ask):

@@ -7,12 +7,12 @@ import pytest
 
 from fusion_tool import PanelFailed, afuse
 from tests.integration.panel import JUDGE, QUESTION, panel, text, verdict
-from tests.scripted_server import Raw
+from tests.scripted_server import Raw, faults
 from tests.scripted_server.web import Hit
 
 pytestmark = pytest.mark.loopback
 
-SEAT = "test/seat"
+SEAT, SPARE = "test/seat", "test/spare"
 FILE = Path(__file__).parents[1] / "data" / "wire_cases.jsonl"
 CASES = [json.loads(line) for line in FILE.read_text("utf-8").splitlines()]
 ANSWER = "The tide rose."
@@ -35,6 +35,7 @@ def of_kind(*kinds):
 def world(provider, internet, monkeypatch):
     monkeypatch.setattr("fusion_tool.models.faults._jitter", lambda _: 0.0)
     provider.otherwise(ANSWER)
+    provider.reply(SPARE, faults.unauthorized())
     provider.reply(JUDGE, verdict())
     internet.page("/", text("The tide rose in Brest."))
     internet.hits(Hit(internet.url("/"), "Brest", "a snippet"))
@@ -53,17 +54,20 @@ def script(provider, case, model=SEAT):
     provider.reply(model, *replies, ANSWER)
 
 
-async def alone(internet, case, *, tools):
+async def alone(provider, internet, case, *, tools):
     """The run of one seat; where there might be an extra call, every call streams."""
-    hedge = 0.01 if "streamed" in case["kind"] else None
-    config = panel(SEAT, internet=internet if tools else None, strategy="solo", hedge=hedge)
-    return await afuse(QUESTION, config)
+    streams = "streamed" in case["kind"] and "streamed and not" not in case["kind"]
+    spare = {"hedge": 0.01, "panel": ({"model": f"openrouter:{SEAT}", "fallbacks": [f"openrouter:{SPARE}"]},)}
+    config = panel(SEAT, internet=internet if tools else None, **({"strategy": "solo"} | (spare if streams else {})))
+    result = await afuse(QUESTION, config)
+    assert {request.stream for request in provider.calls(SEAT)} == {streams}
+    return result
 
 
 @of_kind("tool call", "tool call, streamed", "tool call as text")
 async def test_a_tool_call_is_made_and_answered(provider, internet, case):
     script(provider, case)
-    result = await alone(internet, case, tools=True)
+    result = await alone(provider, internet, case, tools=True)
     (response,) = result.responses
     assert (response.content, result.failed_models) == (ANSWER, [])
     assert response.tool_calls >= 1 or "missing" in case["expect"]["then"]
@@ -80,7 +84,7 @@ async def test_a_tool_call_is_made_and_answered(provider, internet, case):
 @of_kind("stream", "no stream", "leaked reasoning", "no leak")
 async def test_an_answer_is_kept(provider, internet, case):
     script(provider, case)
-    result = await alone(internet, case, tools=False)
+    result = await alone(provider, internet, case, tools=False)
     whole = json.loads(case["replies"][0]["body"])["choices"][0]["message"] if case["id"].startswith("no leak") else {}
     assert result.responses[0].content == whole.get("content", case["expect"]["answer"])
 
@@ -89,13 +93,13 @@ async def test_an_answer_is_kept(provider, internet, case):
 async def test_an_error_that_passes_is_tried_again_and_any_other_tells_its_cause(provider, internet, case):
     script(provider, case)
     if case["id"] not in SAYS:
-        result = await alone(internet, case, tools=False)
+        result = await alone(provider, internet, case, tools=False)
         assert (result.responses[0].content, result.failed_models) == (ANSWER, [])
         return
     (reply,) = case["replies"]
     provider.reply(SEAT, *[Raw(reply["body"].encode(), status=reply["status"])] * 4)
     with pytest.raises(PanelFailed) as failure:
-        await alone(internet, case, tools=False)
+        await alone(provider, internet, case, tools=False)
     (row,) = failure.value.failed_models
     assert SAYS[case["id"]] in row["message"]
     assert "<" not in row["message"]
@@ -105,10 +109,43 @@ async def test_an_error_that_passes_is_tried_again_and_any_other_tells_its_cause
 @of_kind("ending")
 async def test_a_part_is_no_whole_answer(provider, internet, case):
     script(provider, case)
-    result = await alone(internet, case, tools=False)
+    result = await alone(provider, internet, case, tools=False)
     kept = result.responses[0].content
     if "answer" in case["expect"]:
         assert (kept, provider.counts[SEAT], result.failed_models) == (ANSWER, 2, [])
     else:
         assert (kept, result.degraded) == ("The tide", ["panel_reduced"])
-        assert [row.reason for row in result.failed_models] == ["truncated"]
+        assert [row.reason for row in result.failed_models if SPARE not in row.model] == ["truncated"]
+
+
+def own_server(provider, **overrides):
+    seat = {"model": SEAT, "base_url": provider.url, **overrides}
+    return panel(SEAT, panel=(seat,), strategy="solo", limits={"tokens": 50_000})
+
+
+@of_kind("parameter")
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_a_refused_max_tokens_is_asked_again_and_remembered(provider, case, streamed):
+    spare = {"fallbacks": [f"openrouter:{SPARE}"]} if streamed else {}
+    config = own_server(provider, **spare).model_copy(update={"hedge": 0.01 if streamed else None})
+    for _ in range(2):
+        provider.on(
+            lambda request: request.model == SEAT and "max_tokens" in request.body,
+            Raw(case["replies"][0]["body"].encode(), status=400),
+        )
+        provider.reply(SEAT, ANSWER)
+        result = await afuse(QUESTION, config)
+        assert (result.answer, result.failed_models) == (ANSWER, [])
+    named = [[name for name in request.body if name.startswith("max_")] for request in provider.calls(SEAT)]
+    assert named == [["max_tokens"], ["max_completion_tokens"], ["max_completion_tokens"]]
+    assert {request.stream for request in provider.calls(SEAT)} == {streamed}
+
+
+@of_kind("local 404 is not remembered")
+async def test_a_404_of_a_server_of_ones_own_is_not_remembered(provider, case):
+    provider.reply(SEAT, Raw(case["replies"][0]["body"].encode(), status=404), ANSWER)
+    config = own_server(provider)
+    with pytest.raises(PanelFailed):
+        await afuse(QUESTION, config)
+    result = await afuse(QUESTION, config)
+    assert (result.answer, result.failed_models) == (ANSWER, [])

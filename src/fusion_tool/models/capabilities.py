@@ -62,9 +62,6 @@ def _binds_tools(model: Any) -> bool:
     return getattr(type(model), "bind_tools", None) is not BaseChatModel.bind_tools
 
 
-_METHOD_WORDS = ("response_format", "schema", "json", "tool", "function", "support", "parameter")
-"""What an endpoint names in its error when it does not take one of the methods."""
-
 Parsed = TypeVar("Parsed")
 Ask: TypeAlias = Callable[[Any, Sequence[BaseMessage]], Awaitable[ModelReply]]
 """Calls a model, bound to one of the methods, with a prompt."""
@@ -112,7 +109,7 @@ async def first_accepted(methods: Sequence[Any], ask: Callable[[Any], Awaitable[
             return await ask(method), method
         except ModelCallError as error:
             # No profile tells reliably what an endpoint takes: its own refusal of the parameter does.
-            if not error.fault.rejects(*_METHOD_WORDS):
+            if not error.fault.rejects("response_format", "tools", "tool_choice"):
                 raise
     return await ask(methods[-1]), methods[-1]
 

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from fusion_tool.errors import Reason
+from fusion_tool.models.refusals import Parameter, names_refused
 from fusion_tool.models.wire.errors import ErrorCause, error_cause
 
 _BY_STATUS: dict[int, Reason] = {
@@ -88,10 +89,10 @@ class Fault:
     may_be_charged: bool = True
     """Whether tokens may have been spent: not where the provider answered with an error status at once."""
 
-    def rejects(self, *words: str) -> bool:
-        """Tell whether the endpoint rejected a parameter, which one of `words` names, rather than the question."""
-        message = self.message.lower()
-        return self.status_code in _REJECTIONS and any(word in message for word in words)
+    def rejects(self, *parameters: Parameter) -> bool:
+        """Tell whether the endpoint rejected one of these parameters, rather than the question or a message."""
+        is_rejection = self.status_code in _REJECTIONS and self.reason in ("upstream_error", "model_unavailable")
+        return is_rejection and any(names_refused(self.message, parameter) for parameter in parameters)
 
 
 class ProviderReplyError(Exception):

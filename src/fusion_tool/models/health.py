@@ -22,7 +22,7 @@ from fusion_tool.errors import Reason
 from fusion_tool.models.breaker import MEMORY_SECONDS, Breaker, BreakerStatus
 from fusion_tool.models.faults import Fault
 from fusion_tool.models.outcomes import INTERRUPTED, Outcome, OutcomeRecorder, health_key
-from fusion_tool.models.providers import endpoint_for
+from fusion_tool.models.providers import endpoint_for, has_own_server
 
 
 @dataclass(frozen=True)
@@ -249,8 +249,10 @@ _withdrawn: dict[tuple[str | None, str], tuple[float, Fault]] = {}
 def remember_withdrawn(panelist: Panelist, fault: Fault) -> None:
     """Remember that the panelist's model is gone, where that is what `fault` says."""
     # OpenRouter answers 404, too, to a parameter that none of the model's endpoints supports.
-    is_parameter = fault.rejects("tool", "function", "response_format", "parameter")
-    if fault.reason == "model_unavailable" and fault.status_code in _GONE_STATUSES and not is_parameter:
+    is_parameter = fault.rejects("tools", "tool_choice", "response_format")
+    is_gone = fault.reason == "model_unavailable" and fault.status_code in _GONE_STATUSES and not is_parameter
+    # On a server of the user's own a model is missing until the user loads it, which may be at once.
+    if is_gone and not has_own_server(panelist):
         _withdrawn[endpoint_for(panelist), panelist.model_name] = (time.monotonic(), fault)
 
 

@@ -4,7 +4,8 @@ Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage
 `annotations`) as in its API reference, "Chat completion" and "Usage accounting".
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from hashlib import sha256
@@ -19,7 +20,8 @@ from langchain_openai import ChatOpenAI
 from pydantic import model_validator
 
 from fusion_tool.models import replay
-from fusion_tool.models.faults import ProviderReplyError
+from fusion_tool.models.faults import AskOtherwiseError, ProviderReplyError, to_fault
+from fusion_tool.models.refusals import has_refused, remember_refusal
 from fusion_tool.models.wire import usage
 from fusion_tool.models.wire.arguments import read_arguments
 from fusion_tool.models.wire.errors import error_under_200
@@ -83,9 +85,9 @@ class OpenAICompatibleChat(ChatOpenAI):
         for sent, message in zip(payload["messages"], messages, strict=True):
             replay.put_back(sent, message, self.endpoint_mark)
             _mend_arguments(sent)
-        # ChatOpenAI renames it to what only OpenAI's newest models know.
-        if (limit := payload.pop("max_completion_tokens", None)) is not None:
-            payload["max_tokens"] = limit
+        # ChatOpenAI renames it to what OpenAI's newest models want, and few others know.
+        if "max_completion_tokens" in payload and not has_refused(self.endpoint_mark, "max_tokens"):
+            payload["max_tokens"] = payload.pop("max_completion_tokens")
         extra = dict(payload.get("extra_body") or {})
         # Seen by ChatOpenAI it would go through the client's own parser, which raises where a reply was cut off.
         if (wanted := payload.pop("response_format", None)) is not None:
@@ -110,9 +112,22 @@ class OpenAICompatibleChat(ChatOpenAI):
     async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
         token = _offer.set(_Offer.of(messages, kwargs))
         try:
-            return await super()._agenerate(messages, *args, **kwargs)
+            with self._learn_refusals():
+                return await super()._agenerate(messages, *args, **kwargs)
         finally:
             _offer.reset(token)
+
+    @contextmanager
+    def _learn_refusals(self) -> Iterator[None]:
+        """Have a request repeated with `max_completion_tokens` where the endpoint refuses `max_tokens`."""
+        knew = has_refused(self.endpoint_mark, "max_tokens")
+        try:
+            yield
+        except Exception as error:
+            if knew or not to_fault(error).rejects("max_tokens"):
+                raise
+            remember_refusal(self.endpoint_mark, "max_tokens")
+            raise AskOtherwiseError(error) from error
 
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
         body = _to_dict(response)
@@ -144,7 +159,7 @@ class OpenAICompatibleChat(ChatOpenAI):
         figures: dict[str, Any] = {}
         last: dict[str, Any] = {}
         assembler = ToolCallAssembler(*_Offer.of(messages, kwargs))
-        async for generation in super()._astream(messages, *args, **kwargs):
+        async for generation in self._generations(messages, *args, **kwargs):
             chunk = generation.message.response_metadata.pop(_CHUNK, {})
             if usage.has_usage(chunk):
                 figures, last = usage.merge_figures(figures, usage.read_usage(chunk)), chunk
@@ -162,6 +177,11 @@ class OpenAICompatibleChat(ChatOpenAI):
         if last and (totals := super()._convert_chunk_to_generation_chunk(end, AIMessageChunk, None)):
             _keep_totals(totals.message, last, figures)
             yield totals
+
+    async def _generations(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        with self._learn_refusals():
+            async for generation in super()._astream(*args, **kwargs):
+                yield generation
 
     def _convert_chunk_to_generation_chunk(
         self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None

@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from fusion_tool.config.schema import Panelist
@@ -107,6 +108,20 @@ def key_variable(panelist: Panelist) -> str | None:
 def providers_with_key() -> frozenset[str]:
     """Return the providers whose key is set."""
     return frozenset(name for name, provider in PROVIDERS.items() if any(os.environ.get(key) for key in provider.keys))
+
+
+def has_own_server(panelist: Panelist) -> bool:
+    """Tell whether the panelist's model is served in the user's own network: at a private or loopback address."""
+    if panelist.model_name.partition(":")[0] in PROVIDERS and panelist.base_url is None:
+        return False  # a gateway there passes on what the provider says
+    host = (urlsplit(endpoint_for(panelist) or "").hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return bool(host) and "." not in host  # a name without a domain, such as a container's
+    return address.is_private or address.is_loopback or address.is_link_local
 
 
 def provider_of_url(url: str) -> str | None:

@@ -207,6 +207,9 @@ async def test_nothing_is_hedged_beyond_the_share(models):
 
 async def test_a_withdrawn_fallback_is_passed_over(models, monkeypatch):
     monkeypatch.setattr(health, "_withdrawn", {})
+    monkeypatch.setenv("OLLAMA_HOST", "https://models.example.com")  # on this machine it would not be remembered
+    for _ in range(10):
+        record_first_token(SLOW, 0.0)
     health.remember_withdrawn(Panelist(model="ollama:spare"), GONE)
     call = begin(models)
     await models.until("other asked")

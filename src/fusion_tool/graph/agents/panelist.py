@@ -130,7 +130,7 @@ async def answer_question(
     try:
         first = await answer_with_tools(model, asked, panelist=panelist, toolkit=toolkit, log=log)
     except ModelCallError as failed:
-        if not failed.fault.rejects("tool", "function"):
+        if not failed.fault.rejects("tools"):
             raise
         return await over_evidence()
     if looks_like_tool_call(first.text):

@@ -1,8 +1,8 @@
 """A seat with tools: LangChain's agent loop under a tool budget.
 
-The middleware below is what keeps the loop honest: each model call is measured and billed, the tools are taken
-away when their budget is spent and the answer asked for, repeated calls are answered from what is known, and a
-tool that fails tells the model, not the graph.
+The middleware below is what keeps the loop honest: each model call is measured and billed, the answer is asked for
+when the tool budget is spent, repeated calls are answered from what is known, and a tool that fails tells the model,
+not the graph.
 """
 
 import asyncio
@@ -11,13 +11,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMessage
 from langchain_core.messages.tool import default_tool_parser
+from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool, ToolException
 
 from fusion_tool.budget.ledger import TOOLS_BYTES
@@ -28,6 +29,8 @@ from fusion_tool.models.clients import model_cache
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault, scrub
 from fusion_tool.models.hedging import OnFirst, hedged_call
+from fusion_tool.models.providers import endpoint_for
+from fusion_tool.models.refusals import has_refused, remember_refusal
 from fusion_tool.models.wire.text_calls import parse_text_calls
 from fusion_tool.models.wire.tool_calls import normalize_tool_calls
 from fusion_tool.tools.toolkit import SeatContext, Toolkit
@@ -104,9 +107,8 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
     ) -> ModelResponse[Any]:
         turn: LoopState = request.runtime.context
         if turn.log.tool_calls >= turn.budget:
-            request = request.override(
-                tools=[], tool_choice=None, messages=[*request.messages, HumanMessage(_ANSWER_NOW)]
-            )
+            # The tools stay declared: providers refuse a history with tool calls to a request without tools.
+            request = request.override(tool_choice="none", messages=_with_request_to_answer(request.messages))
         while True:
             if len(turn.replies) >= turn.toolkit.config.max_tool_calls + _EXTRA_TURNS:
                 raise ModelCallError(Fault("tool_loop", "the model went on calling tools instead of answering"))
@@ -153,17 +155,47 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
 async def _call_panelist(request: ModelRequest[Any], panelist: Panelist, on_first: OnFirst | None) -> ModelReply:
     """One call of `panelist` in place of the agent's own, which could neither stream nor go to another model."""
     turn: Any = request.runtime.context  # a `LoopState`
-    model: Any = await chat_model(panelist)
-    if request.tools:
-        model = model.bind_tools(request.tools, tool_choice=request.tool_choice)
-    return await call_model(
-        model,
-        request.messages,
-        account=turn.log.account(panelist),
-        deadline=turn.log.deadline,
-        on_first=on_first,
-        extra_bytes=TOOLS_BYTES if request.tools else 0,
-    )
+    model = await chat_model(panelist)
+
+    async def call(bound: Runnable[Any, AIMessage]) -> ModelReply:
+        return await call_model(
+            bound,
+            request.messages,
+            account=turn.log.account(panelist),
+            deadline=turn.log.deadline,
+            on_first=on_first,
+            extra_bytes=TOOLS_BYTES,
+        )
+
+    endpoint = f"{endpoint_for(panelist)} {panelist.model_name}"
+    if request.tool_choice != "none" or has_refused(endpoint, "tool_choice"):
+        return await call(model.bind_tools(request.tools))
+    try:
+        return await call(_bind_uncallable(model, request.tools))
+    except ModelCallError as failed:
+        if not failed.fault.rejects("tool_choice"):
+            raise
+        remember_refusal(endpoint, "tool_choice")
+    # The next best way: a model that still calls a tool is told that no calls are left.
+    return await call(model.bind_tools(request.tools))
+
+
+def _bind_uncallable(model: BaseChatModel, tools: Sequence[Any]) -> Runnable[Any, AIMessage]:
+    """Bind tools that the model sees and must not call."""
+    # Anthropic's client takes the word for a tool's name, and has an object for it.
+    is_anthropic = "ChatAnthropic" in {cls.__name__ for cls in type(model).__mro__}
+    return model.bind_tools(tools, tool_choice=cast("str", {"type": "none"}) if is_anthropic else "none")
+
+
+def _with_request_to_answer(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+    """Return the messages, with the request to answer now behind the last result."""
+    # Not as a message of its own: several chat templates refuse a user's turn after a tool's.
+    *earlier, last = messages
+    if isinstance(last.content, str):
+        content: Any = f"{last.content}\n\n{_ANSWER_NOW}"
+    else:
+        content = [*last.content, {"type": "text", "text": _ANSWER_NOW}]
+    return [*earlier, last.model_copy(update={"content": content})]
 
 
 def _with_written_calls(reply: ModelReply, request: ModelRequest[Any]) -> ModelReply:
