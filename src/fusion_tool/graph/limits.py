@@ -1,6 +1,6 @@
 """Limits of a run's stages: deadlines, ledgers and the quorum gate.
 
-Every seat is a graph branch of its own, so the seats of one wave find their common gate by a key that is the
+Every seat is a graph branch of its own, so the seats of one wave find their common gate and ledger by a key that is the
 same for all of them and for no other wave.
 """
 
@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from langgraph.config import get_config
@@ -15,7 +16,7 @@ from langgraph.config import get_config
 from fusion_tool.budget.ledger import Ledger, Spent
 from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.budget.usage import StageName
-from fusion_tool.config.schema import FusionConfig
+from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.graph.state import SeatRecord, StageRecord
 from fusion_tool.graph.strategies import strategy_named
 
@@ -89,7 +90,7 @@ def session_ledger() -> Ledger | None:
     return session.ledger if session else None
 
 
-_gates: WeakValueDictionary[str, "QuorumGate"] = WeakValueDictionary()
+_waves: WeakValueDictionary[str, "WaveLimits"] = WeakValueDictionary()
 
 
 class LateSeatError(Exception):
@@ -138,9 +139,24 @@ class QuorumGate:
             raise
 
 
-def shared_gate(key: str, *, quorum: int | None, grace_seconds: float) -> QuorumGate:
-    """Return the gate of `key`, shared by all who hold it; it goes with the last of them."""
-    gate = _gates.get(key)
-    if gate is None:
-        gate = _gates[key] = QuorumGate(quorum=quorum, grace_seconds=grace_seconds)
-    return gate
+@dataclass(eq=False)
+class WaveLimits:
+    """What bounds the seats of one wave together: the quorum's gate, and the ledger of the run's limits."""
+
+    gate: QuorumGate
+    ledger: Ledger
+
+
+def shared_limits(key: str, limits: Limits, ledger: Ledger) -> WaveLimits:
+    """Return the limits of the wave `key`, shared by all who hold them; they go with the last of these.
+
+    Args:
+        key: Names the wave of a run.
+        limits: The run's, with the quorum and its grace period.
+        ledger: The run's limits as they stand before the wave; of several given for one key the first is used.
+    """
+    wave = _waves.get(key)
+    if wave is None:
+        gate = QuorumGate(quorum=limits.quorum, grace_seconds=limits.grace_seconds)
+        wave = _waves[key] = WaveLimits(gate, ledger)
+    return wave

@@ -8,7 +8,7 @@ from typing import Any, Self
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
-from fusion_tool.budget.ledger import StageBudget
+from fusion_tool.budget.ledger import Spent, StageBudget
 from fusion_tool.budget.usage import Call, StageName, Usage
 from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.schema import FusionConfig, Panelist
@@ -23,9 +23,9 @@ from fusion_tool.events import (
     PlanChosen,
     RunStarted,
 )
-from fusion_tool.graph.limits import elapsed_work, run_ledger, spent_so_far, stage_deadline
+from fusion_tool.graph.limits import WaveLimits, elapsed_work, run_ledger, shared_limits, spent_so_far, stage_deadline
 from fusion_tool.graph.resume import prior_attempts
-from fusion_tool.graph.state import FusionState, Plan, Run, SeatRecord, records_of_run
+from fusion_tool.graph.state import FusionState, Plan, Run, SeatRecord, SeatTask, records_of_run
 from fusion_tool.models.call import CallContext
 from fusion_tool.models.health import HealthTracker, tracker_for
 from fusion_tool.routing.classifier.classify import Classifier
@@ -151,6 +151,55 @@ class Stage:
     def call_context(self, panelist: Panelist) -> CallContext:
         """Return on whose account the stage's calls of `panelist` go."""
         return CallContext(self.name, panelist, self.budget, self.calls, health=self.health)
+
+
+@dataclass(frozen=True)
+class SeatStage(Stage):
+    """What a seat works with; its `records` are those of the wave's seats that had finished when a process died.
+
+    Args:
+        seat: The seat's label.
+        wave: What the seats of the wave share; held, so that those who come later find the same.
+    """
+
+    seat: str
+    wave: WaveLimits
+
+    @classmethod
+    async def for_seat(cls, options: GraphOptions, task: SeatTask, runtime: Runtime[FusionConfig]) -> Self:
+        """Open the stage of one seat in one wave."""
+        config = options.config_for(runtime, task["run"])
+        seat, place = config.seat_labels[task["ask"]["seat"]], task["ask"]["seat"]
+        # Held before the earlier attempts are read: until all of the wave have looked, none may be gone with its gate.
+        ledger = run_ledger(config, Spent(task["spent"][0], int(task["spent"][1])))
+        wave = shared_limits(_wave_key(task, runtime), config.limits, ledger)
+        before = await prior_attempts(runtime)
+        for record in before.records:
+            if record["answered"]:
+                wave.gate.record_answer(record["seat"])
+        return cls(
+            name="panelist",
+            config=config,
+            events=EventEmitter(runtime, task["run"]),
+            records=list(before.records),
+            deadline=time.monotonic() + task["seconds"],
+            budget=before.stage_budget(wave.ledger, "panelist", 1 / task["seats"]),
+            calls=before.unknown_calls("panelist", config.panel[place].model_name, seat),
+            health=tracker_for(config),
+            seat=seat,
+            wave=wave,
+        )
+
+    def call_context(self, panelist: Panelist) -> CallContext:
+        """Return on whose account the seat's calls of `panelist` go."""
+        return CallContext(self.name, panelist, self.budget, self.calls, self.seat, self.health)
+
+
+def _wave_key(task: SeatTask, runtime: Runtime[Any]) -> str:
+    # The checkpoint's id is the same for all seats of one superstep and for no other, with or without a
+    # checkpointer.
+    info = runtime.execution_info
+    return f"{task['run']['id']}/{task['wave']}/{info.checkpoint_id if info else ''}"
 
 
 def event_stamp(run: Run) -> EventStamp:

@@ -8,7 +8,6 @@ from weakref import WeakValueDictionary
 
 from langchain_core.tools import BaseTool
 
-from fusion_tool.budget.ledger import Ledger
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError, SandboxUnavailable
 from fusion_tool.tools.documents.index import open_index
@@ -19,24 +18,19 @@ from fusion_tool.tools.toolkit import Toolkit
 _toolkits: WeakValueDictionary[str, Toolkit] = WeakValueDictionary()
 
 
-async def build_toolkit(
-    config: FusionConfig, *, key: str, nonce: str, ledger: Ledger, custom_tools: Sequence[Any] = ()
-) -> Toolkit:
+async def build_toolkit(config: FusionConfig, *, key: str, nonce: str, custom_tools: Sequence[Any] = ()) -> Toolkit:
     """Return the toolkit of a wave: built for the first seat that asks, the same for all others of this process.
 
     Args:
         config: The run's configuration.
         key: Names the run and its wave; who gives the same key shares the toolkit.
         nonce: The token of the run's fences.
-        ledger: The run's limits. Of several given for one key the first is used.
         custom_tools: The caller's tools, after the package's own.
     """
     if (toolkit := _toolkits.get(key)) is not None:
         return toolkit
     builtin = await _builtin_tools(config)
-    toolkit = Toolkit(
-        config=config, nonce=nonce, tools=(*builtin, *custom_tools), builtin_count=len(builtin), ledger=ledger
-    )
+    toolkit = Toolkit(config=config, nonce=nonce, tools=(*builtin, *custom_tools), builtin_count=len(builtin))
     # Another seat may have built one while the sandbox was probed.
     return _toolkits.setdefault(key, toolkit)
 

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from langchain_core.tools import BaseTool
 
-from fusion_tool.budget.ledger import Ledger
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.tools.caching import SingleFlight
@@ -25,7 +24,6 @@ class Toolkit:
         config: The run's configuration.
         nonce: The token of the run's fences.
         tools: What a seat may call: LangChain tools, and providers' own server tools as dicts.
-        ledger: The run's limits, shared by its seats.
         builtin_count: How many of `tools`, from the first on, are the package's own.
         single_flight: Runs identical searches, fetches and indexing once for all seats.
     """
@@ -33,7 +31,6 @@ class Toolkit:
     config: FusionConfig
     nonce: str
     tools: tuple[BaseTool | dict[str, Any], ...]
-    ledger: Ledger
     builtin_count: int = 0
     single_flight: SingleFlight = field(default_factory=SingleFlight)
 

@@ -5,7 +5,9 @@ import gc
 
 import pytest
 
-from fusion_tool.graph.limits import LateSeatError, QuorumGate, shared_gate
+from fusion_tool.budget.ledger import Ledger
+from fusion_tool.config.schema import Limits
+from fusion_tool.graph.limits import LateSeatError, QuorumGate, shared_limits
 
 FOREVER = asyncio.Event
 
@@ -90,16 +92,20 @@ async def test_more_answers_than_the_quorum_change_nothing():
         await asyncio.sleep(0)
 
 
-def test_a_gate_is_shared_by_its_key_and_goes_with_its_last_holder():
-    one = shared_gate("run/1", quorum=1, grace_seconds=0)
-    assert shared_gate("run/1", quorum=1, grace_seconds=0) is one
-    assert shared_gate("run/2", quorum=1, grace_seconds=0) is not one
+def wave(key):
+    return shared_limits(key, Limits(quorum=1), Ledger(usd=None, tokens=1000))
+
+
+def test_a_waves_limits_are_shared_by_their_key_and_go_with_their_last_holder():
+    one = wave("run/1")
+    assert wave("run/1") is one
+    assert wave("run/2") is not one
     known = id(one)
     one.mark = "the first"
     del one
     gc.collect()
     assert known
-    assert not hasattr(shared_gate("run/1", quorum=1, grace_seconds=0), "mark")
+    assert not hasattr(wave("run/1"), "mark")
 
 
 async def test_a_seat_counts_once_however_often_it_is_told():

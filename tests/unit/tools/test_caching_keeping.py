@@ -5,7 +5,6 @@ from contextlib import closing
 
 import pytest
 
-from fusion_tool.budget.ledger import Ledger
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.tools import caching
 from fusion_tool.tools.build import build_toolkit
@@ -98,7 +97,7 @@ async def kit(web, run_id):
     fetch = {"allowed_private_hosts": hosts, "cache_seconds": 60}
     search = {"providers": ["searxng"], "cache_seconds": 60}
     config = FusionConfig(panel=["test:one"], search=search, fetch=fetch, bash="off")
-    return await build_toolkit(config, key=run_id, nonce="00ff17ab42cd", ledger=Ledger(usd=None, tokens=None))
+    return await build_toolkit(config, key=run_id, nonce="00ff17ab42cd")
 
 
 @pytest.mark.loopback

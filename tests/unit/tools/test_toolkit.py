@@ -4,7 +4,6 @@ import gc
 
 import pytest
 
-from fusion_tool.budget.ledger import Ledger
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.grounding.sources import make_source
 from fusion_tool.tools import build
@@ -28,8 +27,7 @@ def config(**settings):
 
 
 async def toolkit_of(config, *custom_tools, key="run-1/1"):
-    ledger = Ledger(usd=None, tokens=None)
-    return await build_toolkit(config, key=key, nonce=NONCE, ledger=ledger, custom_tools=custom_tools)
+    return await build_toolkit(config, key=key, nonce=NONCE, custom_tools=custom_tools)
 
 
 def names(kit):

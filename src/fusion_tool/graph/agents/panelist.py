@@ -175,7 +175,11 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
 
     async def asking(panelist: Panelist, on_first: OnFirst | None) -> ModelReply:
         return await call_model(
-            await chat_model(panelist), asked, account=log.account(panelist), deadline=log.deadline, on_first=on_first
+            await chat_model(panelist),
+            asked,
+            account=log.stage.call_context(panelist),
+            deadline=log.deadline,
+            on_first=on_first,
         )
 
     reply = await hedged_call(asking, panelist, share=toolkit.config.hedge)
@@ -215,7 +219,7 @@ def _prompt(question: str, known: str, evidence: str, toolkit: Toolkit, hint: st
 async def _from_claims(model: Any, panelist: Panelist, question: str, *, toolkit: Toolkit, log: SeatLog) -> SeatAnswer:
     """A small model's answer: a short prompt, and claims over the sources that were found."""
     found = await _evidence(question, _EVIDENCE_SMALL, toolkit=toolkit, log=log, excerpt=_EXCERPT_SMALL)
-    account = log.account(panelist)
+    account = log.stage.call_context(panelist)
     if not found:
         reply = await call_model(model, [HumanMessage(question)], account=account, deadline=log.deadline)
         return SeatAnswer(reply.text, account.model, reply.truncated)

@@ -5,14 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from fusion_tool.budget.ledger import StageBudget
 from fusion_tool.budget.usage import Call
-from fusion_tool.config.schema import Panelist
 from fusion_tool.events import PanelistTool
-from fusion_tool.graph.runtime import EventEmitter
+from fusion_tool.graph.runtime import SeatStage
+from fusion_tool.graph.state import Failure
 from fusion_tool.grounding.sources import RetrievedSource
-from fusion_tool.models.call import CallContext
-from fusion_tool.models.health import HealthTracker
 from fusion_tool.tools.search.base import Receipt, SearchProviderError
 from fusion_tool.tools.search.search import search_fee
 
@@ -36,19 +33,13 @@ class SeatLog:
     """One seat's notes, over all the models it tries; they outlive its cancellation.
 
     Args:
-        seat: The seat's label.
-        deadline: When the seat must be done, on `time.monotonic`'s clock.
-        events: Where its events go.
-        budget: What the run's limits leave for it.
-        health: How models fare; `None` where the run does without.
+        stage: The seat's stage, whose bill it adds to.
+        deadline: When the model at work must be done, on `time.monotonic`'s clock.
     """
 
-    seat: str
+    stage: SeatStage
     deadline: float
-    events: EventEmitter
-    budget: StageBudget
-    health: HealthTracker | None = None
-    rows: list[Call] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     sources: list[RetrievedSource] = field(default_factory=list)
     tool_calls: int = 0
     dropped: int = 0
@@ -60,10 +51,6 @@ class SeatLog:
         if self.kept_answer is None or (self.kept_answer.unread and not answer.unread):
             self.kept_answer = answer
 
-    def account(self, panelist: Panelist) -> CallContext:
-        """The account of this seat's calls of one model."""
-        return CallContext("panelist", panelist, self.budget, self.rows, self.seat, self.health)
-
     @asynccontextmanager
     async def pay_for_search(self, provider: str, results: int) -> AsyncIterator[Receipt]:
         """Pay for one search: its row stands as unknown while it is under way, as other seats may wait for it too.
@@ -71,12 +58,12 @@ class SeatLog:
         Raises:
             OverBudgetError: The fee could pass a limit.
         """
-        receipt, fee = Receipt(), search_fee(provider, results)
+        receipt, fee, rows = Receipt(), search_fee(provider, results), self.stage.calls
         if not fee:
             yield receipt
             return
-        held, row = await self.budget.reserve_fee(fee), Call.for_search(provider, self.seat)
-        self.rows.append(row)
+        held, row = await self.stage.budget.reserve_fee(fee), Call.for_search(provider, self.stage.seat)
+        rows.append(row)
         ended: Call | None = row
         started = time.monotonic()
         try:
@@ -87,9 +74,9 @@ class SeatLog:
             raise
         finally:
             took = {"seconds": round(time.monotonic() - started, 3)}
-            place = self.rows.index(row)
-            self.rows[place : place + 1] = [ended.model_copy(update=took)] if ended else []
-            self.budget.settle(held, ended)
+            place = rows.index(row)
+            rows[place : place + 1] = [ended.model_copy(update=took)] if ended else []
+            self.stage.budget.settle(held, ended)
 
     def count_call(self) -> None:
         """Count a tool call before it is made, so that calls side by side cannot pass the budget."""
@@ -99,7 +86,7 @@ class SeatLog:
         """Write down what one tool call brought."""
         self.dropped += dropped
         self.sources += sources
-        stamp, found = self.events.stamp, len(sources)
-        self.events.emit(
-            PanelistTool(type="panelist.tool", **stamp, seat=self.seat, tool=tool, query=query[:200], found=found)
+        stamp, found = self.stage.events.stamp, len(sources)
+        self.stage.events.emit(
+            PanelistTool(type="panelist.tool", **stamp, seat=self.stage.seat, tool=tool, query=query[:200], found=found)
         )

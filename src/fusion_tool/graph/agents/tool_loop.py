@@ -161,7 +161,7 @@ async def _call_panelist(request: ModelRequest[Any], panelist: Panelist, on_firs
         return await call_model(
             bound,
             request.messages,
-            account=turn.log.account(panelist),
+            account=turn.log.stage.call_context(panelist),
             deadline=turn.log.deadline,
             on_first=on_first,
             extra_bytes=TOOLS_BYTES,

@@ -1,25 +1,21 @@
 """`panelist`: one seat. Its model, then its fallbacks, until one gives a usable answer or the gate closes."""
 
 import time
-from typing import Any
 
 from langgraph.runtime import Runtime
 
-from fusion_tool.budget.ledger import Spent
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.events import PanelistStarted
 from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.agents.panelist import answer_question
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
-from fusion_tool.graph.limits import LateSeatError, run_ledger, shared_gate
+from fusion_tool.graph.limits import LateSeatError
 from fusion_tool.graph.preflight import inside_seat
 from fusion_tool.graph.prompts import render
-from fusion_tool.graph.resume import prior_attempts
-from fusion_tool.graph.runtime import EventEmitter, GraphOptions, panelist_ended
+from fusion_tool.graph.runtime import GraphOptions, SeatStage, panelist_ended
 from fusion_tool.graph.state import Failure, FusionState, SeatRecord, SeatTask
 from fusion_tool.models.call import ModelCallError
 from fusion_tool.models.faults import Fault, to_fault
-from fusion_tool.models.health import tracker_for
 from fusion_tool.tools.build import build_toolkit
 from fusion_tool.tools.toolkit import Toolkit
 from fusion_tool.tools.untrusted import apply_exclusions
@@ -27,65 +23,61 @@ from fusion_tool.tools.untrusted import apply_exclusions
 
 async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: GraphOptions) -> FusionState:
     """Work one seat. Whatever goes wrong becomes its record, never an exception of the graph's."""
-    config = options.config_for(runtime, task["run"])
-    place = task["ask"]["seat"]
-    seat, label = config.panel[place], config.seat_labels[place]
-    events = EventEmitter(runtime, task["run"])
-    events.emit(
-        PanelistStarted(type="panelist.started", **events.stamp, seat=label, model=seat.model_name, wave=task["wave"])
+    stage = await SeatStage.for_seat(options, task, runtime)
+    panelist = stage.config.panel[task["ask"]["seat"]]
+    stage.events.emit(
+        PanelistStarted(
+            type="panelist.started",
+            **stage.events.stamp,
+            seat=stage.seat,
+            model=panelist.model_name,
+            wave=task["wave"],
+        )
     )
-    gate = shared_gate(_gate_key(task, runtime), quorum=config.limits.quorum, grace_seconds=config.limits.grace_seconds)
-    before = await prior_attempts(runtime)  # the gate comes first: until all have looked, all of the wave hold it
-    for record in before.records:
-        if record["answered"]:
-            gate.record_answer(record["seat"])
     toolkit = await build_toolkit(
-        config,
+        stage.config,
         key=f"{task['run']['id']}/{task['wave']}",
         nonce=task["run"]["nonce"],
-        ledger=run_ledger(config, Spent(task["spent"][0], int(task["spent"][1]))),
-        custom_tools=apply_exclusions(options.panel_tools, config),
+        custom_tools=apply_exclusions(options.panel_tools, stage.config),
     )
-    budget = before.stage_budget(toolkit.ledger, "panelist", 1 / task["seats"])
-    log = SeatLog(label, time.monotonic() + task["seconds"], events, budget, tracker_for(config))
-    log.rows += before.unknown_calls("panelist", seat.model_name, label)
-    failures: list[Failure] = []
-    started, given, name = time.monotonic(), None, seat.model_name
+    log, started = SeatLog(stage, stage.deadline), time.monotonic()
     try:
-        async with gate.admit():
+        async with stage.wave.gate.admit():
             with inside_seat():
-                given, name = await _first_usable(seat, task, toolkit, log, failures)
+                answer = await _first_usable(panelist, task, toolkit, log)
     except LateSeatError:
-        failures.append(_failure(name, Fault("straggler", "late: the panel had closed")))
-        given, name = log.kept_answer, log.kept_answer.model if log.kept_answer else name
-    if given is not None:
-        gate.record_answer(label)
-    record = SeatRecord(
+        log.failures.append(_failure(panelist.model_name, Fault("straggler", "late: the panel had closed")))
+        answer = log.kept_answer
+    if answer is not None:
+        stage.wave.gate.record_answer(stage.seat)
+    record = _record(task, log, answer, model=answer.model if answer else panelist.model_name, started=started)
+    stage.events.emit(panelist_ended(record, stage.events.stamp))
+    return {"records": [record]}
+
+
+def _record(task: SeatTask, log: SeatLog, answer: SeatAnswer | None, *, model: str, started: float) -> SeatRecord:
+    return SeatRecord(
         run_id=task["run"]["id"],
         wave=task["wave"],
-        index=place,
-        seat=label,
-        model=name,
+        index=task["ask"]["seat"],
+        seat=log.stage.seat,
+        model=model,
         point=task["ask"]["point"],
-        answered=given is not None,
-        truncated=given is not None and given.truncated,
-        unread=given is not None and given.unread,
-        content=given.text if given else "",
+        answered=answer is not None,
+        truncated=answer is not None and answer.truncated,
+        unread=answer is not None and answer.unread,
+        content=answer.text if answer else "",
         found=log.sources,
         tool_calls=log.tool_calls,
         dropped=log.dropped,
         seconds=round(time.monotonic() - started, 3),
-        failures=failures,
-        calls=[row.model_dump() for row in log.rows],
-        spent=list(budget.spent),
+        failures=log.failures,
+        calls=[row.model_dump() for row in log.stage.calls],
+        spent=list(log.stage.budget.spent),
     )
-    events.emit(panelist_ended(record, events.stamp))
-    return {"records": [record]}
 
 
-async def _first_usable(
-    seat: Panelist, task: SeatTask, toolkit: Toolkit, log: SeatLog, failures: list[Failure]
-) -> tuple[SeatAnswer | None, str]:
+async def _first_usable(seat: Panelist, task: SeatTask, toolkit: Toolkit, log: SeatLog) -> SeatAnswer | None:
     """The first full answer of the seat's models; where no model gives one, what was kept: cut off, or unread."""
     question, context = _question_for(task)
 
@@ -93,29 +85,30 @@ async def _first_usable(
         log.deadline = attempt.deadline
         answer = await answer_question(attempt.panelist, question, context, toolkit=toolkit, log=log)
         if answer.unread:
-            failures.append(_failure(answer.model, Fault("empty", "it did not look, and no evidence was found for it")))
+            log.failures.append(
+                _failure(answer.model, Fault("empty", "it did not look, and no evidence was found for it"))
+            )
         if answer.truncated:
-            failures.append(_failure(answer.model, Fault("truncated", "cut off: at a token limit, or by its provider")))
+            log.failures.append(
+                _failure(answer.model, Fault("truncated", "cut off: at a token limit, or by its provider"))
+            )
             log.keep_answer(answer)
         return answer
 
     def note_failure(attempt: Attempt, error: Exception) -> None:
         failed = error if isinstance(error, ModelCallError) else ModelCallError(to_fault(error))
-        failures.append(_failure(failed.model or attempt.panelist.model_name, failed.fault))
+        log.failures.append(_failure(failed.model or attempt.panelist.model_name, failed.fault))
 
     answer = await first_whole_reply(
         models_of_role(seat),
         ask,
-        health=log.health,
+        health=log.stage.health,
         deadline=log.deadline,
         on_failure=note_failure,
         is_whole=_is_whole,
     )
-    if answer is None or answer.truncated:
-        answer = (
-            log.kept_answer
-        )  # the best of those that are not whole: cut off, or written without a look at the sources
-    return answer, answer.model if answer else seat.model_name
+    # Of those that are not whole the log knows the best: cut off, or written without a look at the sources.
+    return log.kept_answer if answer is None or answer.truncated else answer
 
 
 def _is_whole(answer: SeatAnswer) -> bool:
@@ -131,10 +124,3 @@ def _question_for(task: SeatTask) -> tuple[str, str]:
 
 def _failure(model: str, fault: Fault) -> Failure:
     return Failure(model=model, reason=fault.reason, message=fault.message, status_code=fault.status_code)
-
-
-def _gate_key(task: SeatTask, runtime: Runtime[Any]) -> str:
-    # The checkpoint's id is the same for all seats of one superstep and for no other, with or without a
-    # checkpointer.
-    info = runtime.execution_info
-    return f"{task['run']['id']}/{task['wave']}/{info.checkpoint_id if info else ''}"
