@@ -1,6 +1,6 @@
-"""What a user sets, and where the package keeps its files.
+"""The configuration of a run, and the places of the package's files.
 
-The configuration's classes are loaded when they are first used.
+The configuration's classes are loaded when they are first used, because they bring pydantic.
 """
 
 from typing import TYPE_CHECKING

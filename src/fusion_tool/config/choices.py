@@ -1,4 +1,7 @@
-"""The closed sets that a user chooses from, importable without pydantic."""
+"""The closed sets that a user chooses from.
+
+A module of its own, without pydantic: the command line's options and its help are made of them.
+"""
 
 from typing import Literal, TypeAlias
 

@@ -1,4 +1,4 @@
-"""From what a caller hands over to a `FusionConfig`: a preset's name, a file, a config, and overrides."""
+"""The resolution of what a caller passes (a config, a preset's name or a file, and overrides) into a `FusionConfig`."""
 
 import os
 from pathlib import Path
@@ -20,13 +20,13 @@ DEFAULT_KEY = "OPENROUTER_API_KEY"
 
 
 def resolve_config(config: ConfigLike = None, /, **overrides: Any) -> FusionConfig:
-    """The configuration that a call runs with.
+    """Return the configuration that a call runs with.
 
     Args:
-        config: A `FusionConfig`, a preset's name, or a TOML file's path. `None` means the preset `budget`,
-            and needs `OPENROUTER_API_KEY`, unless a `panel` is given: that needs no preset.
+        config: A `FusionConfig`, a preset's name, or a TOML file's path. `None` means the preset `budget`, which needs
+            `OPENROUTER_API_KEY`; with a `panel` among the overrides it means no preset, and needs no key.
         overrides: Fields that replace the configuration's own; nested ones (`limits`) merge field by field. A `panel`
-            takes the preset's judge and synthesizer along, so that no model is asked that nobody named.
+            replaces the preset's judge and synthesizer too, so that no model is asked that nobody named.
 
     Raises:
         ConfigError: Unknown preset, unreadable file, unknown or mistyped field, no key and nothing chosen.
@@ -36,32 +36,35 @@ def resolve_config(config: ConfigLike = None, /, **overrides: Any) -> FusionConf
     base = _base(config)
     if not overrides:
         return base
+    # Not `model_dump`: a model that was given as an object must stay that very object.
     values = {name: getattr(base, name) for name in FusionConfig.model_fields}
+    # Before the overrides are merged, which may name a judge or a synthesizer beside the panel.
     if "panel" in overrides:
-        values |= dict.fromkeys(_roles_of_a_preset(base))
+        values |= dict.fromkeys(_preset_roles(base))
     for name, value in overrides.items():
         values[name] = _merge(values.get(name), value)
     return FusionConfig(**values)
 
 
 def load_config_file(path: Path, *, preset: str | None = None) -> FusionConfig:
-    """The configuration in a TOML file.
+    """Return the configuration that a TOML file describes.
 
     Args:
         path: The file; `documents` in it is relative to its folder.
-        preset: What its keys override; by default what its own `preset` key names, if it has one.
+        preset: The preset that its keys override; `None` takes the one that its own `preset` key names, if it has one.
 
     Raises:
         ConfigError: The file cannot be read, is not TOML, or holds an unknown or mistyped field.
     """
     table = read_toml(path, field="config")
+    # The working folder is no help: the same file is read by servers and by commands in any folder.
     match table.get("documents"):
         case str(folder):
             table["documents"] = path.parent / folder
         case {"path": str(folder)}:
             table["documents"]["path"] = path.parent / folder
-    named = table.pop("preset", None)
-    name = preset or named
+    own_preset = table.pop("preset", None)
+    name = preset or own_preset
     try:
         return resolve_config(preset_by_name(str(name)), **table) if name is not None else FusionConfig(**table)
     except ConfigError as error:
@@ -88,8 +91,9 @@ def _base(config: ConfigLike) -> FusionConfig:
     return preset_by_name(config)
 
 
-def _roles_of_a_preset(base: FusionConfig) -> list[str]:
-    """Which of judge and synthesizer came with the panel of a preset; one that was named for itself did not."""
+def _preset_roles(base: FusionConfig) -> list[str]:
+    """Return which of judge and synthesizer came with a preset's panel, as against those that the user named."""
+    # By comparison: a config does not record the preset that it was made from.
     presets = [config for config in shipped_configs() if config.panel == base.panel]
     return [
         role
@@ -99,9 +103,11 @@ def _roles_of_a_preset(base: FusionConfig) -> list[str]:
 
 
 def _merge(old: Any, new: Any) -> Any:
-    """`new` over `old`: of nested settings only the fields that were set replace the old ones."""
+    """Return `new` merged over `old`: of nested settings only the fields that were set replace the old ones."""
+    # `Limits(usd=1)` sets one limit; the defaults of the others were chosen by nobody.
     if isinstance(new, BaseModel) and type(new) is type(old):
         new = {name: getattr(new, name) for name in new.model_fields_set}
+    # A role that names a model is replaced whole: another model's address, key or temperature are not for it.
     if not isinstance(old, BaseModel) or not isinstance(new, dict) or "model" in new:
         return new
     return dict(old) | new

@@ -1,7 +1,7 @@
 """The configuration of a run: `FusionConfig` and its parts. Wrong values fail at construction, with the field's name.
 
-It holds no secrets: a key is named (`api_key_env`), never contained. It is the graph's `context_schema`, so that
-LangGraph Studio draws a form of it, and the shape of `fusion.toml`.
+It holds no secrets: a key is named (`api_key_env`), never contained. It is the graph's `context_schema`, of which
+LangGraph Studio makes a form, and the shape of `fusion.toml`.
 """
 
 from pathlib import Path
@@ -17,6 +17,7 @@ from fusion_tool.errors import ConfigError, RecursionRefused
 class ConfigModel(BaseModel):
     """The base of every part of a configuration."""
 
+    # Frozen, because runs share it; no extras, because a mistyped limit would otherwise be no limit.
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     if not TYPE_CHECKING:  # the type checker keeps pydantic's typed constructor
@@ -25,13 +26,15 @@ class ConfigModel(BaseModel):
             try:
                 super().__init__(**data)
             except ValidationError as error:
+                # `from None`: pydantic's text quotes the values, and a key may be among them.
                 raise to_config_error(error) from None
 
 
 def to_config_error(error: ValidationError) -> ConfigError:
-    """The first complaint of pydantic's as a `ConfigError` that names the field."""
+    """Return pydantic's first complaint as a `ConfigError` that names the field."""
     first = error.errors(include_url=False)[0]
     path = [str(part) for part in first["loc"]]
+    # A part's own ConfigError arrives in `ctx`, as any ValueError of a validator does; its field is inside the part.
     inner = first.get("ctx", {}).get("error")
     if isinstance(inner, ConfigError):
         path += [inner.field] if inner.field else []
@@ -44,12 +47,13 @@ def to_config_error(error: ValidationError) -> ConfigError:
 
 
 _PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp"})
-"""What may stand before a colon in the name of a model at a `base_url` and is not part of the name."""
+"""Prefixes of `provider:model` that are not part of a model's name at a `base_url`; any other word is, as in a tag."""
 
 
 class Panelist(ConfigModel):
     """One model in one role: a seat of the panel, the judge, or the synthesizer."""
 
+    # A form has no way to enter an object: the schema offers the name alone.
     model: Annotated[Any, WithJsonSchema({"type": "string"})]
     """`"provider:model"`, or any LangChain `BaseChatModel` instance."""
     seat: str | None = Field(default=None, min_length=1, max_length=64)
@@ -73,34 +77,37 @@ class Panelist(ConfigModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _model_alone(cls, value: Any) -> Any:
+    def _accept_model_alone(cls, value: Any) -> Any:
         return value if isinstance(value, (dict, cls)) else {"model": value}
 
     @field_validator("model")
     @classmethod
-    def _model_is_named_or_given(cls, value: Any) -> Any:
+    def _check_model(cls, value: Any) -> Any:
         if isinstance(value, str) and not value.strip():
             raise ConfigError("a model is 'provider:model', for example 'openrouter:openai/gpt-5.5'")
+        # By its method: to import LangChain for a type check would slow down every start.
         if not isinstance(value, str) and not hasattr(value, "ainvoke"):
             raise ConfigError(f"expected 'provider:model' or a BaseChatModel, got {type(value).__name__}")
-        if getattr(value, "_llm_type", None) == "fusion":  # bound ones forward it
+        # By its type's name, which LangChain's bindings forward: a model with bound tools is recognized too.
+        if getattr(value, "_llm_type", None) == "fusion":
             raise RecursionRefused("a ChatFusion is a panel itself; give this role another model")
         return value
 
     @field_validator("base_url")
     @classmethod
-    def _plain_http(cls, value: str | None) -> str | None:
+    def _check_base_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError("expected an http(s) URL such as http://localhost:8000/v1")
+        # An address is stored with a run and shown in errors; a password in it would be as well.
         if parts.username or parts.password:
             raise ConfigError("a URL must not carry a password; put the key into a variable named by api_key_env")
         return value
 
     @model_validator(mode="after")
-    def _provider_or_endpoint(self) -> "Panelist":
+    def _check_provider(self) -> "Panelist":
         if isinstance(self.model, str) and ":" not in self.model and self.base_url is None:
             raise ConfigError(f"'{self.model}' names no provider; write 'openrouter:{self.model}', say", field="model")
         return self
@@ -115,8 +122,9 @@ class Panelist(ConfigModel):
 
     @property
     def served_name(self) -> str:
-        """The model's name at its endpoint: without the provider; Ollama's `qwen3:8b` at a `base_url` is whole."""
+        """The model's name at its endpoint, without the provider."""
         provider, _, name = self.model_name.partition(":")
+        # At a `base_url` Ollama's `qwen3:8b` is a whole name: its colon parts a tag, not a provider.
         has_tag = self.base_url is not None and "/" not in name and provider not in _PREFIXES
         return self.model_name if has_tag or not name else name
 
@@ -177,7 +185,7 @@ class Documents(ConfigModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _path_alone(cls, value: Any) -> Any:
+    def _accept_path_alone(cls, value: Any) -> Any:
         return {"path": value} if isinstance(value, (str, Path)) else value
 
 
@@ -238,13 +246,14 @@ class FusionConfig(ConfigModel):
 
     @field_validator("search", mode="before")
     @classmethod
-    def _off_in_toml(cls, value: Any) -> Any:
+    def _accept_false(cls, value: Any) -> Any:
+        # TOML has no null with which a file could turn the tools off.
         return None if value is False else value
 
     @model_validator(mode="after")
-    def _fits_together(self) -> "FusionConfig":
-        given = [seat.seat for seat in self.panel if seat.seat]
-        if len(given) != len(set(given)):
+    def _check_panel(self) -> "FusionConfig":
+        labels = [seat.seat for seat in self.panel if seat.seat]
+        if len(labels) != len(set(labels)):
             raise ConfigError("two seats have the same label", field="panel")
         for field in ("quorum", "min_answers"):
             value = getattr(self.limits, field)
@@ -265,6 +274,7 @@ class FusionConfig(ConfigModel):
     @property
     def judge_or_default(self) -> Panelist:
         """The judge; the panel's first model where none is set, so that no unexpected model is ever billed."""
+        # Without its label, which names the seat alone.
         return self.judge or self.panel[0].model_copy(update={"seat": None})
 
     @property
@@ -274,14 +284,15 @@ class FusionConfig(ConfigModel):
 
     @property
     def seat_labels(self) -> tuple[str, ...]:
-        """One unique label a seat, in the panel's order: given, or the model's short name, `-2` for repeats."""
-        taken = {seat.seat for seat in self.panel if seat.seat}
+        """A unique label for each seat, in the panel's order: its own, or its model's short name, `-2` at a repeat."""
+        # Own labels first: an earlier seat's generated label must not take the one that a later seat was set to.
+        labels_in_use = {seat.seat for seat in self.panel if seat.seat}
         labels = []
         for seat in self.panel:
             base, label, n = seat.short_name, seat.seat, 1
             while label is None:
                 candidate = base if n == 1 else f"{base}-{n}"
-                n, label = n + 1, None if candidate in taken else candidate
-            taken.add(label)
+                n, label = n + 1, None if candidate in labels_in_use else candidate
+            labels_in_use.add(label)
             labels.append(label)
         return tuple(labels)

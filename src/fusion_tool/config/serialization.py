@@ -1,4 +1,4 @@
-"""A run's configuration as it is stored beside the run: JSON without secrets, and back."""
+"""The form in which a run's configuration is stored beside the run: JSON without secrets, and back."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,27 +7,27 @@ from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 
 _OBJECT = "<"
-"""How the stored name of a model begins that was given as an object: no model's name does."""
+"""The first character of the stored name of a model that was an object: no model's name begins with it."""
 _CLOSED = {"privacy": "local", "search": None, "trace_content": False}
-"""What `route` may close; it opens nothing."""
+"""The settings that `route` may close, with their closed values; it opens nothing."""
 
 
 def dump_config(config: FusionConfig) -> dict[str, Any]:
-    """`config` as JSON.
+    """Return `config` as JSON.
 
-    Of a model that was given as an object only the name is kept: its fields may hold keys and headers.
+    Of a model that is an object only the name is stored: its fields may hold keys and headers.
     """
-    named = {"panel": tuple(map(_by_name, config.panel))} | {
-        role: _by_name(given) for role in ("judge", "synthesizer") if (given := getattr(config, role)) is not None
+    roles = {"panel": tuple(map(_by_name, config.panel))} | {
+        name: _by_name(panelist) for name in ("judge", "synthesizer") if (panelist := getattr(config, name)) is not None
     }
-    return config.model_copy(update=named).model_dump(mode="json")
+    return config.model_copy(update=roles).model_dump(mode="json")
 
 
 def load_stored_config(stored: dict[str, Any]) -> FusionConfig:
-    """The configuration that `stored` made `stored` of.
+    """Return the configuration of which `dump_config` made `stored`.
 
     Raises:
-        ConfigError: A model was given as an object, or this version of the package knows the configuration no more.
+        ConfigError: A model was an object, or this version of the package does not know a setting in it.
     """
     roles = [(f"panel.{i}", seat) for i, seat in enumerate(stored["panel"])]
     for field, role in (*roles, ("judge", stored["judge"]), ("synthesizer", stored["synthesizer"])):
@@ -40,42 +40,43 @@ def load_stored_config(stored: dict[str, Any]) -> FusionConfig:
 
 
 def apply_decision(config: FusionConfig, decision: dict[str, Any]) -> FusionConfig:
-    """`config` with what `route` decided about it: who works, how, and what stays closed.
-
-    Everything else, and where a model is and with which key, stands in `config` alone: a checkpoint may be edited.
+    """Return `config` with what `route` decided about it: the models of each role, the strategy, and what is closed.
 
     Args:
         config: The run's configuration.
-        decision: What `stored` made of the decided one.
+        decision: The configuration that was decided on, as `dump_config` stored it.
 
     Raises:
         ConfigError: A model of `decision` is at an address, or has a key, that is not one of `config`.
     """
     objects = {_by_name(panelist).model: panelist.model for panelist in _roles(config)}
-    places = {(panelist.base_url, panelist.api_key_env) for panelist in _roles(config)} | {(None, None)}
+    # A checkpoint can be edited: it must not send a key of this machine to an address of its own.
+    endpoints = {(panelist.base_url, panelist.api_key_env) for panelist in _roles(config)} | {(None, None)}
 
-    def real(field: str, role: dict[str, Any] | None) -> dict[str, Any] | None:
-        if role and (role.get("base_url"), role.get("api_key_env")) not in places:
+    def restore(field: str, role: dict[str, Any] | None) -> dict[str, Any] | None:
+        if role and (role.get("base_url"), role.get("api_key_env")) not in endpoints:
             raise ConfigError(f"'{role['model']}' is at an address that is not configured", field=field)
         return role and role | {"model": objects.get(role["model"], role["model"])}
 
-    roles = {role: real(role, decision[role]) for role in ("judge", "synthesizer")}
-    panel = [real(f"panel.{index}", seat) for index, seat in enumerate(decision["panel"])]
+    roles = {role: restore(role, decision[role]) for role in ("judge", "synthesizer")}
+    panel = [restore(f"panel.{index}", seat) for index, seat in enumerate(decision["panel"])]
+    # Of the limits only those that must fit the size of the panel; money and time stay as they are configured.
     limits = dict(config.limits) | {name: decision["limits"][name] for name in ("quorum", "min_answers")}
-    decided = roles | {"panel": panel, "strategy": decision["strategy"], "limits": limits}
+    changes = roles | {"panel": panel, "strategy": decision["strategy"], "limits": limits}
+    # Only a closed value is taken over: an edited checkpoint can close more, and open nothing.
     closed = {name: value for name, value in _CLOSED.items() if decision[name] == value}
-    return FusionConfig(**(dict(config) | decided | closed))
+    return FusionConfig(**(dict(config) | changes | closed))
 
 
 def require_same_config(config: FusionConfig, stored: dict[str, Any]) -> None:
     """Refuse a configuration that is not the stored one.
 
     Raises:
-        ConfigError: It differs; names the first field that does.
+        ConfigError: It differs; `field` names the first setting that does.
     """
-    # A setting that an earlier version did not know stood, in effect, at its default.
-    whole = FusionConfig(panel=config.panel).model_dump(mode="json", exclude={"panel"}) | stored
-    for field, before, now in _differences(whole, dump_config(config)):
+    # A setting that the version which stored the run did not know was, in effect, at its default.
+    defaults = FusionConfig(panel=config.panel).model_dump(mode="json", exclude={"panel"})
+    for field, before, now in _differences(defaults | stored, dump_config(config)):
         raise ConfigError(f"the run was started with {before!r}, not {now!r}; leave it out, or ask anew", field=field)
 
 
@@ -90,6 +91,7 @@ def _by_name(panelist: Panelist) -> Panelist:
 
 
 def _differences(before: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    # By position, so that the error names the one seat that differs instead of printing both panels.
     if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         before, now = dict(enumerate(before)), dict(enumerate(now))
     if isinstance(before, dict) and isinstance(now, dict):

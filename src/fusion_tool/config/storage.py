@@ -1,8 +1,8 @@
-"""The user's files: where they are, TOML that is read, small SQLite databases, and locks between processes.
+"""The package's files on the user's disk: their places, TOML files, small SQLite databases, locks between processes.
 
 A database is made where it is missing, set aside where it is corrupt, and readable by its owner alone. A lock is an
-exclusive transaction on an empty SQLite file: SQLite knows how to lock on every system, and a process that dies
-releases it.
+exclusive transaction on an empty SQLite file: SQLite can lock on every system, and the system itself releases the lock
+of a process that dies.
 """
 
 import asyncio
@@ -19,24 +19,24 @@ import platformdirs
 from fusion_tool.errors import ConfigError
 
 _APP = "fusion-tool"
-_FILE, _FOLDER, _OTHERS = 0o600, 0o700, 0o077
+_FILE_MODE, _FOLDER_MODE, _OTHERS_BITS = 0o600, 0o700, 0o077
 _SIDE_FILES = ("-wal", "-shm", "-journal")
-"""What SQLite puts beside a database, with the database's own mode where it is new."""
+"""Suffixes of the files that SQLite puts beside a database; only new ones get the database's mode."""
 _log = logging.getLogger(__name__)
 
 
 def data_path(name: str = "") -> Path:
-    """Return the path of `name` in the user's data folder: what cannot be made again."""
+    """Return the path of `name` in the user's data folder, for what cannot be made again."""
     return platformdirs.user_data_path(_APP) / name
 
 
 def cache_path(name: str = "") -> Path:
-    """Return the path of `name` in the user's cache folder: what may be deleted at any time."""
+    """Return the path of `name` in the user's cache folder, for what may be deleted at any time."""
     return platformdirs.user_cache_path(_APP) / name
 
 
 def config_path(name: str = "") -> Path:
-    """Return the path of `name` in the user's configuration folder: what the user writes."""
+    """Return the path of `name` in the user's configuration folder, for what the user writes."""
     return platformdirs.user_config_path(_APP) / name
 
 
@@ -73,36 +73,40 @@ def read_toml(path: Path, *, field: str | None = None) -> dict[str, Any]:
 
 
 def make_private(path: Path) -> None:
-    """Make the file where it is missing, with its folders; tighten an existing one, and what SQLite put beside it.
+    """Make the file where it is missing, with its folders; close an existing one to others, with what is beside it.
 
     Raises:
         OSError: It cannot be made.
     """
     make_private_folder(path.parent)
-    path.touch(mode=_FILE)
+    # Before SQLite opens it, which would make it by the umask: readable by everybody, on most systems.
+    path.touch(mode=_FILE_MODE)
     for file in (path, *(path.with_name(path.name + suffix) for suffix in _SIDE_FILES)):
-        _tighten(file, _FILE)
+        _close_to_others(file, _FILE_MODE)
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make the folder where it is missing; tighten an existing one where it is the package's own.
+    """Make the folder where it is missing; close an existing one to others where it is the package's own.
 
     Raises:
         OSError: It cannot be made.
     """
     lineage = (folder, *folder.parents)
+    # One by one: `mkdir(parents=True)` applies the mode to the last folder alone.
     for missing in reversed([level for level in lineage if not level.exists()]):
-        missing.mkdir(mode=_FOLDER, exist_ok=True)
+        missing.mkdir(mode=_FOLDER_MODE, exist_ok=True)
     folder.mkdir(exist_ok=True)  # an error where a file stands in its place
-    own = {cache_path(), data_path()}
-    if roots := own.intersection(lineage):
+    # Any other folder was named by the user, who may share it on purpose.
+    own_roots = {cache_path(), data_path()}
+    if roots := own_roots.intersection(lineage):
         for level in lineage[: lineage.index(roots.pop()) + 1]:
-            _tighten(level, _FOLDER)
+            _close_to_others(level, _FOLDER_MODE)
 
 
-def _tighten(path: Path, mode: int) -> None:
+def _close_to_others(path: Path, mode: int) -> None:
     try:
-        if path.stat().st_mode & _OTHERS:
+        # Only where others may do something: the user may have closed it further, and `chmod` would undo that.
+        if path.stat().st_mode & _OTHERS_BITS:
             path.chmod(mode)
     except FileNotFoundError:
         pass
@@ -118,11 +122,13 @@ def try_lock(path: Path) -> sqlite3.Connection | None:
         sqlite3.Error: It cannot be opened or written.
     """
     make_private(path)
+    # `isolation_level=None` keeps the module from its own transactions; the thread that closes it may be another one.
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.DatabaseError as error:
         connection.close()
+        # The low byte is the kind of error; the higher ones only say which of its cases it is.
         match error.sqlite_errorcode & 0xFF:
             case sqlite3.SQLITE_BUSY:
                 return None
@@ -136,7 +142,7 @@ def try_lock(path: Path) -> sqlite3.Connection | None:
 T = TypeVar("T")
 
 STORAGE_ERRORS = (OSError, sqlite3.Error)
-"""What a file raises that is locked, read-only, on a full disk, or otherwise of no use now."""
+"""The errors of a file that is locked, read-only, on a full disk, or otherwise of no use now."""
 
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -149,9 +155,9 @@ def with_database(path: Path, schema: str, work: Callable[[sqlite3.Connection], 
     Args:
         path: The file, made with its folders where it is missing.
         schema: Statements that may be run again, such as `CREATE TABLE IF NOT EXISTS`.
-        work: Gets a connection, and is called once more where the file was set aside. Where it writes, that comes
-            before it reads: SQLite lets no reader wait for its turn to write.
-        patience: Seconds to wait for what other threads and processes write.
+        work: Gets a connection, and is called once more where the file was set aside. It must write before it reads:
+            a transaction that has read fails at once where another one writes, instead of waiting for it.
+        patience: Seconds to wait while other threads and processes write.
 
     Raises:
         OSError: The folder or the file cannot be made.
@@ -169,29 +175,32 @@ def with_database(path: Path, schema: str, work: Callable[[sqlite3.Connection], 
 def _run_in_database(path: Path, schema: str, work: Callable[[sqlite3.Connection], T], patience: float) -> T:
     make_private(path)
     with closing(sqlite3.connect(path, timeout=patience)) as connection:
+        # With a write-ahead log nobody who reads waits for a writer, and only a power cut loses the last writes.
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # only a power cut loses the last writes
+        connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(schema)
+        # This context commits or rolls back, and leaves the connection open: hence the outer one.
         with connection:
             return work(connection)
 
 
 def _set_aside(path: Path) -> None:
+    # A file of its own: a corrupt database takes no lock.
     file = path.with_name(f"{path.name}.lock")
     lock = try_lock(file)
     if lock is None:
         raise sqlite3.OperationalError(f"{path} is corrupt, and another process is setting it aside")
     with closing(lock):
-        if not _is_sound(path):  # else another process was first
+        if not _is_sound(path):  # else another process was first, and this would throw its new file away
             _begin_anew(path)
-        with suppress(OSError):  # while it is held: afterwards it may be somebody else's
+        with suppress(OSError):  # while it is held: afterwards the lock may be another process's
             file.unlink()
 
 
 def _begin_anew(path: Path) -> None:
     aside = path.with_name(f"{path.name}.corrupt")
     path.replace(aside)
-    for suffix in ("-wal", "-shm"):  # a new file must not inherit the old one's log
+    for suffix in ("-wal", "-shm"):  # SQLite would replay the old file's log into the new one
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     _log.warning("%s was corrupt: it is now %s, and a new one is begun", path, aside)
 
@@ -213,7 +222,8 @@ _POLL_SECONDS = 0.02
 
 @asynccontextmanager
 async def wait_for_lock(path: Path) -> AsyncIterator[None]:
-    """Hold the lock at `path`; waits as long as somebody else does, and can be cancelled meanwhile."""
+    """Hold the lock at `path` while the context is open; wait for it as long as it takes, unless cancelled."""
+    # Polled: SQLite's own wait would hold a thread that no cancellation ends.
     while (connection := await asyncio.to_thread(try_lock, path)) is None:  # noqa: ASYNC110 - no event crosses processes
         await asyncio.sleep(_POLL_SECONDS)
     with closing(connection):

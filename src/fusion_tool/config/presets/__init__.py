@@ -13,15 +13,16 @@ OLLAMA = "ollama"
 
 
 def preset(name: str) -> FusionConfig:
-    """The configuration of the preset `name`.
+    """Return the configuration of the preset `name`.
 
     Args:
         name: One of `preset_names()`.
 
     Raises:
-        ConfigError: No preset has this name, or `ollama` was asked for and no Ollama answers.
+        ConfigError: No preset has this name, or it is `ollama` and no Ollama answers.
     """
     if name == OLLAMA:
+        # The one import that points upwards, and a request to a server: nobody else should pay for it.
         from fusion_tool.models.ollama import installed_panel
 
         return installed_panel()
@@ -32,12 +33,12 @@ def preset(name: str) -> FusionConfig:
 
 
 def preset_names() -> tuple[str, ...]:
-    """The presets' names, in the order of the documentation."""
+    """Return the presets' names, in the order of the documentation."""
     return (*_tables(), OLLAMA)
 
 
 def preset_description(name: str) -> str:
-    """One line on what the preset is for."""
+    """Return one line on what the preset is for."""
     if name == OLLAMA:
         return "up to three installed models, of different families, of a running Ollama"
     return str(_tables()[name]["about"])
@@ -45,13 +46,13 @@ def preset_description(name: str) -> str:
 
 @cache
 def shipped_configs() -> tuple[FusionConfig, ...]:
-    """The configurations of the presets that are data."""
+    """Return the configurations of the presets that are data."""
     return tuple(preset(name) for name in _tables())
 
 
 @cache
 def shipped_roles() -> frozenset[Panelist]:
-    """Every seat, judge and synthesizer of the presets that are data: what a user took over by a preset's name."""
+    """Return every seat, judge and synthesizer of the presets that are data: models that no user chose one by one."""
     roles = (role for config in shipped_configs() for role in (*config.panel, config.judge, config.synthesizer))
     return frozenset(role for role in roles if role is not None)
 
@@ -59,6 +60,7 @@ def shipped_roles() -> frozenset[Panelist]:
 @cache
 def _tables() -> dict[str, dict[str, Any]]:
     tables: dict[str, dict[str, Any]] = {}
+    # The order in which presets are listed, with what needs no key last.
     for file in ("openrouter.toml", "local.toml"):
         tables |= tomllib.loads((files(__name__) / file).read_text("utf-8"))
     return tables
