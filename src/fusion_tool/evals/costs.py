@@ -35,8 +35,9 @@ class EvalBudget:
         left = None if limit is None else limit - spent
         self.session = None if left is None or left <= 0 else Session(Limits(usd=left))
         """Every call is reserved in its ledger; `None` without a limit, or where nothing is left."""
+        # A limit must be above 0, so that "nothing is left" cannot be a session's; without one it would mean no limit.
         self._is_empty = left is not None and left <= 0
-        self._kept_back, self._held = kept_back, 0.0
+        self._kept_back, self._reserved = kept_back, 0.0
         self._changed = asyncio.Condition()
 
     @property
@@ -48,21 +49,24 @@ class EvalBudget:
 
     @asynccontextmanager
     async def reserve(self, worst: float, later: float = 0.0) -> AsyncIterator[bool]:
-        """Reserve the dollars of one run; yield whether there was room.
-
-        Waits while runs under way may still leave some of what they reserved.
+        """Reserve the dollars of one run, waiting while runs under way may still leave some of what they reserved.
 
         Args:
             worst: US dollars that the run may cost at most.
             later: US dollars to keep back for its grading.
+
+        Yields:
+            Whether there was room.
         """
-        granted = await self._try_reserve(worst + later)
+        is_granted = await self._try_reserve(worst + later)
         try:
-            yield granted
+            yield is_granted
         finally:
-            if granted:
+            if is_granted:
+                # What the run really cost is in the session's ledger by now, so its reservation goes; its answer is
+                # still to be graded, and the dollars for that stay out of reach for the runs that follow.
                 async with self._changed:
-                    self._held -= worst + later
+                    self._reserved -= worst + later
                     self._kept_back += later
                     self._changed.notify_all()
 
@@ -70,11 +74,12 @@ class EvalBudget:
         async with self._changed:
             while True:
                 left = self.remaining
-                if left is None or usd <= left - self._held:
-                    self._held += usd
+                if left is None or usd <= left - self._reserved:
+                    self._reserved += usd
                     return True
-                if self._held <= 0:  # no run is under way that could give dollars back
+                if self._reserved <= 0:  # no run is under way that could give dollars back
                     return False
+                # Waits rather than gives up: runs cost a fraction of their worst case, so that room comes back.
                 await self._changed.wait()
 
 
@@ -96,11 +101,12 @@ class Bill:
 
 def eval_bill(results: Results) -> Bill:
     """Return what was paid so far, without runs that are under way."""
-    own = [call for row in results.paid for call in row.own_calls]
-    seats = [call for row in results.panels for call in row.calls]
+    # A shared panel's calls are in the row of each arm that continues from it; they are counted from the panel's own.
+    arm_calls = [call for row in results.paid for call in row.own_calls]
+    panel_calls = [call for row in results.panels for call in row.calls]
     return Bill(
-        panels=Usage.of([*seats, *_calls_of_stage(own, panel=True)]),
-        answers=Usage.of(_calls_of_stage(own, panel=False)),
+        panels=Usage.of([*panel_calls, *_calls_of_stage(arm_calls, panel=True)]),
+        answers=Usage.of(_calls_of_stage(arm_calls, panel=False)),
         grading=Usage.of(call for row in results.verdicts for call in row.verdict.calls),
     )
 
@@ -112,10 +118,11 @@ def _calls_of_stage(calls: list[Call], *, panel: bool) -> list[Call]:
 VERDICT_TOKENS = 250
 """Assumed length of a verdict, reasoning included."""
 _WORST_ANSWER_BYTES, _WORST_VERDICT_TOKENS = 40_000, 2000
+"""Sizes that graded answers and verdicts hardly ever pass, for what must be kept back."""
 
 ASSUMPTIONS = (
     f"a graded answer has {ANSWER_TOKENS:,} tokens, a verdict {VERDICT_TOKENS:,}; no cache discount",
-    "panels that arms share are asked once; a routed arm is reckoned as its whole panel",
+    "panels that arms share are asked once; a routed arm counts as its whole panel",
 )
 """Assumptions of a forecast, besides those of `fusion_tool.graph.estimate`."""
 
@@ -152,7 +159,7 @@ def forecast_costs(
         arms: The arms, in the order in which they run: the first of those that share a panel pays for it.
         tasks: The task set.
         judge: The model that grades; `None` for no grading.
-        passes: Verdicts a criterion.
+        passes: Verdicts on each criterion.
     """
     seen: set[str] = set()
     return [_forecast(arm, tasks, judge, passes, seen) for arm in arms]
@@ -164,11 +171,13 @@ def _forecast(arm: Arm, tasks: TaskSet, judge: Panelist | None, passes: int, see
         assert arm.config  # noqa: S101 - for the type checker
         bill = estimate(arm.config, task.question)
         unpriced |= dict.fromkeys(bill.unpriced)
+        # With the guard, as the run will be: exclusions are part of the configuration that a panel is shared by.
         key = panel_key(task.question, with_contamination_guard(arm.config, tasks.only([task.id])))
         shared = arm.kind == "replay" or (key is not None and key in seen)
         seen |= {key} if key else set()
         rows = [row for row in bill.rows if not (shared and row.stage == "panelist")]
         expected += [row.expected.usd for row in rows]
+        # The whole bill's worst case is less than the sum of its rows' where the arm has a limit of its own.
         worst += [row.worst.usd for row in rows] if shared else [bill.worst.usd]
     verdicts = sum(len(task.rubric) for task in tasks.tasks) * passes
     costs = [_verdicts_usd(task, judge, passes) for task in tasks.tasks if task.rubric] if judge else []
@@ -185,19 +194,26 @@ def _forecast(arm: Arm, tasks: TaskSet, judge: Panelist | None, passes: int, see
 
 def grading_usd(task: Task, judge: Panelist, passes: int) -> float:
     """Return what the verdicts on one answer may cost at most, in US dollars; 0 for a judge without a known price."""
-    return _verdicts_usd(task, judge, passes, answer=_WORST_ANSWER_BYTES, said=_WORST_VERDICT_TOKENS) or 0.0
+    return _verdicts_usd(task, judge, passes, answer=_WORST_ANSWER_BYTES, verdict=_WORST_VERDICT_TOKENS) or 0.0
 
 
 def _verdicts_usd(
-    task: Task, judge: Panelist, passes: int, *, answer: int = ANSWER_TOKENS * BYTES_A_TOKEN, said: int = VERDICT_TOKENS
+    task: Task,
+    judge: Panelist,
+    passes: int,
+    *,
+    answer: int = ANSWER_TOKENS * BYTES_A_TOKEN,
+    verdict: int = VERDICT_TOKENS,
 ) -> float | None:
+    """Return US dollars of the verdicts on an answer of `answer` bytes, each `verdict` tokens long."""
+    # From the prompts themselves, so that a longer one shows in the forecast.
     framed = render("grader", nonce="0" * 12) + render("grader_statement", question="", answer="", statement="")
     fixed = len((framed + task.question).encode()) + answer
     costs = [
         cost_of(
             judge.model_name,
             input_tokens=(fixed + len(criterion.requirement.encode())) // BYTES_A_TOKEN,
-            output_tokens=min(said, judge.max_tokens or said),
+            output_tokens=min(verdict, judge.max_tokens or verdict),
         )[0]
         for criterion in task.rubric
     ]
@@ -206,5 +222,6 @@ def _verdicts_usd(
 
 
 def _sum(costs: Sequence[float | None]) -> float | None:
+    # Nothing to pay is 0; only costs of which none is known are unknown.
     known = [cost for cost in costs if cost is not None]
     return sum(known) if known or not costs else None

@@ -77,7 +77,7 @@ def read_task_file(path: str | Path) -> TaskSet:
     """
     path = Path(path)
     try:
-        text = path.read_text("utf-8-sig")
+        text = path.read_text("utf-8-sig")  # Windows' editors put a byte order mark first, which JSON does not take
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", field="tasks") from error
     except UnicodeDecodeError as error:
@@ -87,6 +87,7 @@ def read_task_file(path: str | Path) -> TaskSet:
         task = _task(path, number, row)
         if (first := lines.setdefault(task.id, number)) != number:
             raise ConfigError(f"'{task.id}' is the id of line {first} too ({_at(path, number)})", field="id")
+        # A copy or a part of DRACO under any name: its rubrics are on the same public pages.
         exclude = published_task_sets()["draco"].exclude if "problem" in row else exclude
         tasks.append(task)
     if not tasks:
@@ -113,6 +114,7 @@ def _task(path: Path, number: int, row: dict[str, Any]) -> Task:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "task"
+        # Pydantic puts its own words before the message of a validator of ours.
         message = "missing" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"{message} ({_at(path, number)})", field=field) from None
     except ValueError as error:
@@ -120,8 +122,10 @@ def _task(path: Path, number: int, row: dict[str, Any]) -> Task:
 
 
 def _normalize_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row in the form of `Task`, whichever of the accepted forms it has."""
     if "problem" in row:
         row = {"question" if key == "problem" else "rubric" if key == "answer" else key: row[key] for key in row}
+        # Said here: the missing field that `Task` would name, `rubric`, is not in the user's file.
         if "rubric" not in row:
             raise ValueError("DRACO's rows carry their rubric in 'answer', which is missing")
     rubric = row.get("rubric")
@@ -152,6 +156,7 @@ def _criteria(rubric: Any) -> list[Any]:
 
 
 def _in_section(criterion: Any, section: dict[str, Any]) -> Any:
+    # What is no dict passes: `Task` refuses it with the place where it stands.
     return {"axis": section.get("id")} | criterion if isinstance(criterion, dict) else criterion
 
 
@@ -159,8 +164,10 @@ def _at(path: Path, number: int) -> str:
     return f"{path}, line {number}"
 
 
-_MOST_BYTES = 100_000_000
-_SECONDS = 60.0
+_MAX_BYTES = 100_000_000
+"""Length at which a download is given up, before it fills the disk."""
+_TIMEOUT_SECONDS = 60.0
+"""Seconds without a byte."""
 
 
 async def load_tasks(source: str | Path) -> TaskSet:
@@ -192,10 +199,12 @@ async def download(tasks: PublishedTaskSet) -> Path:
         ConfigError: The file cannot be reached or stored, or its bytes are not the pinned ones.
     """
     target = tasks.path
+    # Checked with each use: scores over a file that was changed since could be compared with nobody's.
     if target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == tasks.sha256:
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the target, so that the last step is a rename within one file system.
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             part = Path(scratch) / target.name
             with part.open("wb") as out:
@@ -215,14 +224,15 @@ async def _stream(tasks: PublishedTaskSet, out: BinaryIO) -> str:
     digest, size = hashlib.sha256(), 0
     try:
         async with (
-            httpx.AsyncClient(follow_redirects=True, timeout=_SECONDS) as client,
+            # The Hub answers with a redirect to its storage; what comes from there is checked by its SHA-256.
+            httpx.AsyncClient(follow_redirects=True, timeout=_TIMEOUT_SECONDS) as client,
             client.stream("GET", tasks.url) as response,
         ):
             response.raise_for_status()
             async for chunk in response.aiter_bytes():
                 size += len(chunk)
-                if size > _MOST_BYTES:
-                    raise _download_error(tasks, f"it is longer than {_MOST_BYTES:,} bytes")
+                if size > _MAX_BYTES:
+                    raise _download_error(tasks, f"it is longer than {_MAX_BYTES:,} bytes")
                 digest.update(chunk)
                 out.write(chunk)
     except httpx.HTTPStatusError as error:

@@ -18,7 +18,7 @@ from fusion_tool.routing.classifier.classify import classify
 from fusion_tool.routing.classifier.signals import DOMAINS, Domain
 from fusion_tool.routing.profiles import MEASURED_FILE, load_profiles, profile_of
 
-LEAST = 10
+MIN_TASKS = 10
 """Number of tasks below which a domain's score is not written."""
 
 
@@ -31,17 +31,17 @@ class MeasuredScore:
         profile: Its profile's id; `None` where it has none.
         domain: One of the router's domains.
         mean: Mean over the domain's tasks, refusals as 0.
-        why_not: The reason why it is not written; `None` where it is.
+        rejection: The reason why it is not written; `None` where it is.
     """
 
     model: str
     profile: str | None
     domain: Domain
     mean: Mean
-    why_not: str | None = None
+    rejection: str | None = None
 
 
-def measure_scores(results: Results, *, min_tasks: int = LEAST, folder: Path | None = None) -> list[MeasuredScore]:
+def measure_scores(results: Results, *, min_tasks: int = MIN_TASKS, folder: Path | None = None) -> list[MeasuredScore]:
     """Compute the scores of the folder's single models by the router's domains.
 
     A task's own domain counts where it is one of the router's, else what the router makes of the question: that is the
@@ -59,14 +59,17 @@ def measure_scores(results: Results, *, min_tasks: int = LEAST, folder: Path | N
     for name, model in _single_models(results):
         profile = profile_of(model, profiles)
         for domain, mean in _by_domain(results, name).items():
-            why = None
+            rejection = None
             if profile is None:
-                why = f'no profile: give {MEASURED_FILE.replace(".measured", "")} a table ["{model}"] first'
+                # A table of scores alone is no profile: the router needs vendor, family and price of what it chooses.
+                rejection = f'no profile: give {MEASURED_FILE.replace(".measured", "")} a table ["{model}"] first'
             elif mean.n < min_tasks:
-                why = f"only {mean.n} tasks, fewer than {min_tasks}"
-            elif any(score.profile == profile.id and score.domain == domain and not score.why_not for score in scores):
-                why = "measured by an earlier arm"
-            scores.append(MeasuredScore(model, profile.id if profile else None, domain, mean, why))
+                rejection = f"only {mean.n} tasks, fewer than {min_tasks}"
+            elif any(
+                score.profile == profile.id and score.domain == domain and not score.rejection for score in scores
+            ):
+                rejection = "measured by an earlier arm"
+            scores.append(MeasuredScore(model, profile.id if profile else None, domain, mean, rejection))
     return scores
 
 
@@ -83,10 +86,10 @@ def write_profiles(results: Results, scores: list[MeasuredScore], folder: Path |
     path = (folder or config_path()) / MEASURED_FILE
     tables = {} if modified_at(path) is None else read_toml(path)
     for score in scores:
-        if score.profile and not score.why_not:
+        if score.profile and not score.rejection:
             tables.setdefault(score.profile, {}).setdefault("scores", {})[score.domain] = _score(results, score)
     write_atomically(path, "# Written by 'fusion-tool eval profiles'.\n\n" + "\n".join(_toml(tables)))
-    load_profiles(folder)
+    load_profiles(folder)  # read back at once: a file that cannot be read would otherwise fail a later run
     return path
 
 
@@ -97,6 +100,7 @@ def _single_models(results: Results) -> Iterator[tuple[str, str]]:
         for name, record in results.manifest.arms.items()
         if record.config and strategy_named(record.config["strategy"]).is_single and record.kind != "replay"
     ]
+    # Of two arms of one model the first is written: the one with search, as the router's seats have it.
     for name, config in sorted(solo, key=lambda pair: pair[1]["search"] is None):
         yield name, config["panel"][0]["model"]
 
@@ -106,26 +110,29 @@ def _by_domain(results: Results, arm: str) -> dict[Domain, Mean]:
     values: defaultdict[Domain, list[float]] = defaultdict(list)
     for task in results.tasks.tasks:
         score = scores.get(task.id)
+        # A refusal counts as 0, unlike in an arm's score: whoever routes to the model gets no answer from it.
         value = 0.0 if score and score.refused else score.score if score else None
         if value is not None:
-            own = task.domain.casefold().replace(" ", "_")
-            values[next((domain for domain in DOMAINS if domain == own), classify(task.question).domain)].append(value)
-    return {domain: mean_of(scored, bounds=(0, 1)) for domain, scored in sorted(values.items())}
+            name = task.domain.casefold().replace(" ", "_")
+            values[next((domain for domain in DOMAINS if domain == name), classify(task.question).domain)].append(value)
+    return {domain: mean_of(row, bounds=(0, 1)) for domain, row in sorted(values.items())}
 
 
 def _score(results: Results, score: MeasuredScore) -> dict[str, Any]:
-    reach = score.mean.interval
-    interval = f", 95 % interval {reach.low * 100:.1f} to {reach.high * 100:.1f}" if reach else ""
+    bounds = score.mean.interval
+    interval = f", 95 % interval {bounds.low * 100:.1f} to {bounds.high * 100:.1f}" if bounds else ""
     judge = results.manifest.judge_model
-    graded = f", judge {judge.model_name}" if judge else ""
+    grading = f", judge {judge.model_name}" if judge else ""
     return {
         "score": round(score.mean.value * 100, 2),
+        # With the fingerprint: the router compares scores of one benchmark, and a changed task set is another one.
         "benchmark": f"{results.manifest.tasks} {results.manifest.fingerprint[:8]}",
-        "source": f"fusion-tool eval: n = {score.mean.n}{interval}{graded}",
+        "source": f"fusion-tool eval: n = {score.mean.n}{interval}{grading}",
         "date": datetime.now(UTC).date(),
     }
 
 
+# Python's own `tomllib` only reads; the few forms that a profile has need no library.
 def _toml(tables: Mapping[str, Any]) -> Iterator[str]:
     for model, table in tables.items():
         yield f"[{_text(model)}]"

@@ -1,4 +1,4 @@
-"""Writing of results folders: append-only rows (`Journal`), a lock a folder, and whole files.
+"""Writing of results folders: append-only rows (`Journal`), a lock for each folder, and whole files.
 
 One process writes at a time, and a row is whole or absent, whatever ends the process.
 """
@@ -36,6 +36,7 @@ class Journal:
             text = self._path.read_bytes() if self._path.exists() else b""
         except OSError as error:
             raise FusionError(f"{self._path} cannot be read: {error.strerror}") from error
+        # Cut and split as bytes: what a killed process left may end inside a character, and would not decode.
         yield from (line.decode() for line in text[: text.rfind(b"\n") + 1].split(b"\n") if line.strip())
 
     def mend(self) -> None:
@@ -47,11 +48,13 @@ class Journal:
             os.truncate(self._path, text.rfind(b"\n") + 1)
 
     def append(self, row: BaseModel) -> None:
-        """Write a row, without a buffer of our own.
+        """Write a row at the end of the file.
 
         Raises:
             FusionError: The row cannot be written; earlier rows are whole.
         """
+        # By the system's own calls: Python's buffer could hold a paid row while the next call is being paid for. A lone
+        # half of a character, which JSON may hold, is replaced, as it has no encoding.
         data = memoryview(row.model_dump_json().encode(errors="replace") + b"\n")
         try:
             make_private(self._path)
@@ -74,9 +77,10 @@ def unwritable_error(path: Path, cause: str) -> FusionError:
 def _write(file: int, data: memoryview) -> None:
     before = os.fstat(file).st_size
     try:
-        while data:  # a write may take only a part, before a full disk say
+        while data:  # a write may take only a part, on a disk that is nearly full
             data = data[os.write(file, data) :]
     except OSError:
+        # Best effort: if this fails as well, the reader skips the half row and `mend` cuts it off.
         with suppress(OSError):
             os.ftruncate(file, before)
         raise
@@ -108,6 +112,7 @@ def write_atomically(path: Path, text: str) -> None:
     """
     try:
         make_private_folder(path.parent)
+        # In the same folder: a file is replaced in one step only within one file system.
         with tempfile.NamedTemporaryFile(
             "w", dir=path.parent, encoding="utf-8", errors="replace", delete=False
         ) as part:

@@ -88,7 +88,7 @@ async def test_what_is_not_the_pinned_file_is_refused_and_not_kept(hub, cache, p
 @pytest.mark.loopback
 @pytest.mark.usefixtures("cache", "small")
 async def test_an_endless_file_is_refused(hub, monkeypatch):
-    monkeypatch.setattr(datasets, "_MOST_BYTES", 100)
+    monkeypatch.setattr(datasets, "_MAX_BYTES", 100)
     hub.page(PATH, Page(BODY.decode()))
     with pytest.raises(ConfigError, match="longer than 100 bytes"):
         await load_tasks("draco")

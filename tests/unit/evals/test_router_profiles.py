@@ -58,10 +58,10 @@ def test_a_domain_of_ones_own_is_the_routers_for_the_question(tmp_path, own):
 
 
 def test_too_few_tasks_or_no_profile_steer_nobody(tmp_path, results, own):
-    assert [one.why_not for one in measure_scores(results, min_tasks=13, folder=own)] == [
+    assert [one.rejection for one in measure_scores(results, min_tasks=13, folder=own)] == [
         "only 12 tasks, fewer than 13"
     ]
     made = folder(tmp_path / "r", references(2), solo())
     answer(made, "solo", "t0", "0")
     (found,) = measure_scores(made, min_tasks=1, folder=own)
-    assert "no profile" in found.why_not
+    assert "no profile" in found.rejection

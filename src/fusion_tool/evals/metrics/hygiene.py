@@ -21,7 +21,7 @@ class ArmHygiene(BaseModel):
     Args:
         answers: Number of answers.
         empty: How many are empty; `truncated`, `reasoning_leaked`, `meta_text` likewise.
-        citations_per_1000_words: Citations a thousand words; `None` where there are no words.
+        citations_per_1000_words: Citations for each thousand words; `None` where there are no words.
         supported: Share of the audited citations that their sources support, 0 to 1; `None` where none was audited.
     """
 
@@ -49,7 +49,9 @@ def compute(results: Results, rows: Sequence[AnswerRow]) -> ArmHygiene:  # noqa:
 def arm_hygiene(answers: Iterable[Hygiene]) -> ArmHygiene:
     """Return the sum of `answers`."""
     rows = list(answers)
-    words, audited = sum(row.words for row in rows), [support for row in rows for support in row.support or ()]
+    # Over the words and citations of all answers, not as a mean of shares: an answer of three words and one citation
+    # would count as much as a page.
+    words, verdicts = sum(row.words for row in rows), [support for row in rows for support in row.support or ()]
     return ArmHygiene(
         answers=len(rows),
         empty=sum(row.empty for row in rows),
@@ -57,12 +59,12 @@ def arm_hygiene(answers: Iterable[Hygiene]) -> ArmHygiene:
         reasoning_leaked=sum(row.reasoning_leaked for row in rows),
         meta_text=sum(row.meta_text for row in rows),
         citations_per_1000_words=sum(row.citations for row in rows) / words * 1000 if words else None,
-        supported=fmean(support == "supported" for support in audited) if audited else None,
+        supported=fmean(support == "supported" for support in verdicts) if verdicts else None,
     )
 
 
 def section(arms: "Sequence[ArmSummary]") -> ReportSection:
-    """Return the table of faults, a row an arm."""
+    """Return the table of faults, a row for each arm."""
     columns = (
         "arm",
         "answers",

@@ -102,6 +102,7 @@ def compute(results: Results, rows: Sequence[AnswerRow]) -> ArmDesign | None:
     if record is None or record.config is None or record.kind in ("routed", "replay"):
         return None
     config = record.config
+    # A strategy of a single seat asks the panel's first alone, whatever else is configured.
     seats = config["panel"][:1] if strategy_named(config["strategy"]).is_single else config["panel"]
     synthesizer = None if len(seats) == 1 else (config["synthesizer"] or config["judge"] or seats[0])["model"]
     tools = bool(config["search"] or config["documents"] or config["bash"] != "off")
@@ -118,18 +119,20 @@ def section(arms: "Sequence[ArmSummary]") -> ReportSection:
 
 def lifts(arms: Sequence[ArmScores]) -> list[Lift]:
     """Return every lift between two of `arms`, p-values corrected for all of them together."""
+    # Both orders of each pair: a lift has a direction, and `_kind` knows which of the two arms has more.
     pairs = [(kind, arm, other) for arm, other in permutations(arms, 2) if (kind := _kind(arm.design, other.design))]
     # A panel has several self-fusions to be compared with; only spend that is alike shows what diversity adds.
     pairs = [pair for pair in pairs if pair[0] != "diversity" or pair[2] is _nearest(pair[1], arms)]
-    compared = holm([compare(arm.name, arm.scores, other.name, other.scores) for _, arm, other in pairs])
+    comparisons = holm([compare(arm.name, arm.scores, other.name, other.scores) for _, arm, other in pairs])
     return [
         Lift(kind, comparison, _spend_ratio(arm, other), _caveats(kind, arm, other))
-        for (kind, arm, other), comparison in zip(pairs, compared, strict=True)
+        for (kind, arm, other), comparison in zip(pairs, comparisons, strict=True)
     ]
 
 
 def _kind(arm: ArmDesign, other: ArmDesign) -> LiftKind | None:
     """Return what `arm` has and `other` has not, where that is one thing alone; `None` elsewhere."""
+    # One difference alone: of two nobody could say which brought the gain.
     if sorted(arm.models) == sorted(other.models):
         same_writer = arm.synthesizer == other.synthesizer
         return "tools" if arm.tools and not other.tools and same_writer else None
@@ -146,7 +149,8 @@ def _nearest(panel: ArmScores, arms: Iterable[ArmScores]) -> ArmScores:
 
     def distance(arm: ArmScores) -> tuple[bool, float, int]:
         ratio = _spend_ratio(panel, arm)
-        spend = abs(math.log(ratio)) if ratio else math.inf
+        spend = abs(math.log(ratio)) if ratio else math.inf  # half the spend is as far off as twice
+        # First of all the same writer: another one may explain more of the difference than the seats do.
         other_writer = arm.design.synthesizer != panel.design.synthesizer
         return other_writer, spend, abs(len(arm.design.models) - len(panel.design.models))
 

@@ -62,6 +62,7 @@ def compute(results: Results, rows: Sequence[AnswerRow]) -> Retention | None:
         fused = _met_criteria(verdicts.get((row.task, digest(row.text)), ()))
         if len(seats) < 2 or row.task not in tasks:  # noqa: PLR2004 - one seat alone leaves nothing to keep
             continue
+        # Flaws (a negative weight) are left out: to keep one of the seats' flaws is no merit of an answer.
         for criterion in tasks[row.task].rubric:
             answer_met, *seats_met = (met.get(criterion.id) for met in (fused, *seats))
             if criterion.weight > 0 and None not in (answer_met, *seats_met):
@@ -70,7 +71,7 @@ def compute(results: Results, rows: Sequence[AnswerRow]) -> Retention | None:
 
 
 def section(arms: "Sequence[ArmSummary]") -> ReportSection:
-    """Return the table of retention, a row an arm and number of seats."""
+    """Return the table of retention, a row for each arm and number of seats."""
     rows = [
         (
             arm.name,
@@ -90,13 +91,13 @@ def section(arms: "Sequence[ArmSummary]") -> ReportSection:
 
 def charts(arms: "Sequence[ArmSummary]") -> list[Chart]:
     """Draw, for each arm whose seats were graded, the share of criteria that its answer meets."""
-    drawn = []
+    drawings = []
     for arm in arms:
         shares = [(f"met by {row.seats} seats", row.met, row.criteria, row.interval) for row in _rows_of(arm)]
         if svg := draw_shares(f"Criteria that the answer of {arm.name} meets", shares):
             caption = f"{arm.name}: share of criteria that the answer meets, by how many of its seats met them."
-            drawn.append(Chart(svg, caption))
-    return drawn
+            drawings.append(Chart(svg, caption))
+    return drawings
 
 
 def _rows_of(arm: "ArmSummary") -> Sequence[RetentionRow]:

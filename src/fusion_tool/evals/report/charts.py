@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from fusion_tool.evals.summary import Summary
 
 _STEP = 20
+"""Points between two marks of a difference's axis."""
 _HAIR = 0.15
+"""Half of the width of the line at zero, in points."""
 _UNSEEN = "unseen"
 """Class of a mark that only makes an axis long enough."""
 
@@ -84,6 +86,7 @@ def _draw(title: str, lanes: Sequence[Lane], end: float) -> "Markup | None":
     """Draw the lanes on an axis up to `end`; `None` where there are none."""
     if not lanes:
         return None
+    # The axis ends where the last mark does, and scores are to be seen on a whole scale of 100.
     edge = Lane(lanes[-1].label, lanes[-1].note, [*lanes[-1].marks, Mark(end, end, _UNSEEN, "")])
     return draw_lanes(title, [*lanes[:-1], edge], lambda value: f"{value:g}")
 
@@ -121,7 +124,9 @@ def _ends(comparison: PairedComparison) -> tuple[float, ...]:
 
 
 _WIDTHS = {"wide": (760, 420), "narrow": (380, 340)}
+"""Width and height of the two drawings of a chart, of which the page's style sheet shows one."""
 _RADIUS, _LETTER, _ROOM = 5, 6.6, 1.15
+"""A dot's radius and a letter's mean width in pixels, and the axis's length over the largest value."""
 _NEAR = 0.03
 """Dots closer than this share of both axes share their label."""
 
@@ -153,8 +158,9 @@ def scatter(title: str, unit: str, dots: Sequence[Dot]) -> "Markup":
     """
     from markupsafe import Markup
 
-    drawn = (_draw_scatter(title, unit, dots, size, *shape) for size, shape in _WIDTHS.items())
-    return Markup('<div class="picture">{}</div>').format(Markup("").join(map(Markup, drawn)))
+    drawings = (_draw_scatter(title, unit, dots, size, *shape) for size, shape in _WIDTHS.items())
+    # Safe as markup: an XML library has written the drawings, and escaped every name in them.
+    return Markup('<div class="picture">{}</div>').format(Markup("").join(map(Markup, drawings)))
 
 
 def frontier(dots: Sequence[Dot]) -> set[str]:
@@ -176,7 +182,7 @@ def frontier(dots: Sequence[Dot]) -> set[str]:
 def _draw_scatter(title: str, unit: str, dots: Sequence[Dot], size: str, width: int, height: int) -> str:  # noqa: PLR0913, PLR0917 - a picture's parts
     from leather import Axis, Chart, Linear, Series
 
-    most = max(dot.x for dot in dots) * _ROOM or 1.0
+    most = max(dot.x for dot in dots) * _ROOM or 1.0  # all may be free, and an axis from 0 to 0 has no length
     chart = Chart()
     chart.set_x_scale(Linear(0, most))
     chart.set_y_scale(Linear(0, 100))
@@ -210,7 +216,7 @@ class _Dots:
         """Accept any series of numbers."""
 
     def to_svg(self, width: float, height: float, x: Any, y: Any, series: Any, _palette: Any) -> ET.Element:
-        """Draw a dot an arm, with its interval and its name."""
+        """Draw a dot for each arm, with its interval and its name."""
         del series
         whole = ET.Element("g", {"class": "dots"})
         for dot in self._dots:
@@ -224,8 +230,8 @@ class _Dots:
                 ET.SubElement(whole, "line", _texts({"class": "track", "x1": across, "x2": across, **ends}))
             kind = "answered" if dot.name in self._best else "tool"
             place = {"cx": across, "cy": up(dot.y), "r": _RADIUS}
-            drawn = ET.SubElement(whole, "circle", _texts({"class": f"mark {kind}", **place}))
-            ET.SubElement(drawn, "title").text = f"{dot.name}: {dot.y:.1f} points at {dot.x:.4g}"
+            circle = ET.SubElement(whole, "circle", _texts({"class": f"mark {kind}", **place}))
+            ET.SubElement(circle, "title").text = f"{dot.name}: {dot.y:.1f} points at {dot.x:.4g}"
             if name := _label_at(dot, self._dots):
                 whole.append(_name(name, across, up(dot.y), width))
         return whole

@@ -27,19 +27,19 @@ def to_html(summary: Summary) -> str:
     """Return the report as a page: no network, no script, every text escaped.
 
     Raises:
-        ConfigError: The extra `evals` is not installed.
+        ConfigError: The extra `report` is not installed.
     """
     from fusion_tool.config.installation import require_extra
     from fusion_tool.report.page import render_page
 
-    require_extra("report")
-    drawn = {
+    require_extra("report")  # before the charts are drawn, by libraries that come with it
+    drawings = {
         "scores": [*_scores(summary), *_frontiers(summary)],
         "domains": domain_charts(summary),
         **{name: charts(summary.arms) for name, charts in CHARTS.items()},
     }
     parts = [
-        ReportPart(section, section.short_title or section.title, drawn.get(section.key, ()))
+        ReportPart(section, section.short_title or section.title, drawings.get(section.key, ()))
         for section in report_sections(summary)
     ]
     return render_page("evaluation.html", package="fusion_tool.evals", summary=summary, parts=parts)
@@ -56,12 +56,12 @@ def _frontiers(summary: Summary) -> list[Chart]:
         "seconds an answer": [(arm, arm.seconds) for arm in summary.arms],
     }
     pictures = []
-    for what, known in axes.items():
+    for unit, values in axes.items():
         dots = [
             Dot(arm.name, x, arm.score.score.value * 100, arm.score.score.interval)
-            for arm, x in known
+            for arm, x in values
             if x is not None and arm.score.score
         ]
-        if len(dots) > 1:
-            pictures.append(Chart(scatter(f"Score against {what}", what, dots), f"Score against {what}. {_FRONTIER}"))
+        if len(dots) > 1:  # one dot alone is on the frontier of nothing
+            pictures.append(Chart(scatter(f"Score against {unit}", unit, dots), f"Score against {unit}. {_FRONTIER}"))
     return pictures

@@ -10,7 +10,7 @@ from fusion_tool.evals.summary import ArmSummary, Summary
 
 
 def report_sections(summary: Summary) -> list[ReportSection]:
-    """Return all sections that have something to tell, in their order."""
+    """Return all sections that hold a row or a sentence, in their order."""
     metrics = {name: metric.section(summary.arms) for name, metric in METRICS.items()}
     sections = [
         _scores(summary),
@@ -26,11 +26,11 @@ def report_sections(summary: Summary) -> list[ReportSection]:
 
 
 def _scores(summary: Summary) -> ReportSection:
-    graded = f"judge {summary.judge}" if summary.judge else "no judge"
+    judge = f"judge {summary.judge}" if summary.judge else "no judge"
     passes = f", {summary.passes} passes" if summary.passes > 1 else ""
     return ReportSection(
         "scores",
-        f"{summary.tasks}: {summary.count} tasks, {graded}{passes}; scores in points of 100, 95 % intervals over tasks",
+        f"{summary.tasks}: {summary.count} tasks, {judge}{passes}; scores in points of 100, 95 % intervals over tasks",
         ("arm", "score", "interval", "n", "refusals as 0", "answered", "verdicts in", "passed", "cost", "time"),
         [_arm(arm) for arm in summary.arms],
         short_title="Scores",
@@ -69,6 +69,7 @@ def _domains(summary: Summary) -> Iterator[str]:
 
 def _table_by(summary: Summary, values_of: str, title: str) -> ReportSection:
     names = dict.fromkeys(name for arm in summary.arms for name in getattr(arm.score, values_of))
+    # A single axis would only say again what the scores say.
     rows = [
         (name, *(_mean(getattr(arm.score, values_of).get(name)) for arm in summary.arms))
         for name in (names if len(names) > 1 else ())
@@ -108,6 +109,7 @@ def _mean(mean: Mean | None) -> str:
     return f"{format_points(mean.value)} ({format_interval(mean)})" if mean.interval else format_points(mean.value)
 
 
+# Names of tasks, arms and models come from files and command lines: none of them may become a link or break a table.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 
 
@@ -130,4 +132,5 @@ def _row(cells: Sequence[str], *, escape: bool = True) -> str:
 
 
 def _escape(text: str) -> str:
+    # On one line: a line feed would end the cell, and the table with it.
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))

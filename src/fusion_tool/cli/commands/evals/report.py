@@ -83,9 +83,9 @@ def profiles(
         table.add_column(name, justify="right" if 1 < place < 5 else "left", overflow="fold")  # noqa: PLR2004 - numbers
     for score in found:
         figures = (format_points(score.mean.value), format_interval(score.mean), str(score.mean.n))
-        table.add_row(one_line(score.model), score.domain, *figures, one_line(score.why_not or "to be written", 120))
+        table.add_row(one_line(score.model), score.domain, *figures, one_line(score.rejection or "to be written", 120))
     terminal.stdout().print(table)
-    if not dry_run and any(not score.why_not for score in found):
+    if not dry_run and any(not score.rejection for score in found):
         terminal.stderr().print(f"written: {write_profiles(results, found)}", soft_wrap=True)
 
 
