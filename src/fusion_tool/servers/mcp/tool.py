@@ -11,6 +11,7 @@ import anyio
 from mcp import types
 from pydantic import Field
 
+from fusion_tool.api.runner import run_request
 from fusion_tool.api.tool import FusionTool
 from fusion_tool.config.choices import Strategy
 from fusion_tool.config.schema import ConfigModel, FusionConfig, Positive
@@ -19,7 +20,6 @@ from fusion_tool.events import Event, describe
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.servers.overrides import OPERATOR_ONLY, LimitOverrides, RunOverrides, apply_overrides
-from fusion_tool.servers.runs import run_for_client
 
 NAME = "fusion_research"
 
@@ -154,4 +154,4 @@ async def run_research(arguments: ResearchArguments, config: FusionConfig, tell:
             steps += 1
             await tell(steps, line)
 
-    return await run_for_client(RunInput(arguments.question, arguments.context), config, pass_on if tell else None)
+    return await run_request(RunInput(arguments.question, arguments.context), config, pass_on if tell else None)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
+from fusion_tool.api.runner import run_request
 from fusion_tool.api.summary import summarize
 from fusion_tool.budget.ledger import Ledger, StageBudget
 from fusion_tool.budget.usage import Call, Usage
@@ -34,7 +35,6 @@ from fusion_tool.servers.openai.metrics import Metrics
 from fusion_tool.servers.openai.request import ChatRequest
 from fusion_tool.servers.openai.response import Emit, EndPiece, ProgressPiece, TextPiece
 from fusion_tool.servers.openai.tool_choice import ToolChoice
-from fusion_tool.servers.runs import run_for_client
 
 T = TypeVar("T")
 _Say = Callable[[str], Awaitable[None]]
@@ -226,7 +226,7 @@ async def _research(agent: _AgentRequest, call: dict[str, Any]) -> ToolMessage:
     on_event = agent.show_event if agent.request.stream else None
     await agent.emit(ProgressPiece(f"fusion_research: {' '.join(question.split())[:150]}"))
     try:
-        result = await agent.metrics.count_run(run_for_client(RunInput(question, context), agent.config, on_event))
+        result = await agent.metrics.count_run(run_request(RunInput(question, context), agent.config, on_event))
     except FusionError as error:
         return _tool_message(call, to_api_error(error).message, failed=True)
     agent.results.append(result)

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
+from fusion_tool.api.runner import run_request
 from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.events import Event, describe
@@ -29,7 +30,6 @@ from fusion_tool.servers.openai.response import (
 )
 from fusion_tool.servers.openai.sse import ProgressStyle, SseResponder
 from fusion_tool.servers.overrides import apply_overrides
-from fusion_tool.servers.runs import run_for_client
 
 
 class ClientGoneError(Exception):
@@ -84,7 +84,7 @@ async def answer(
         elif (line := describe(event)) is not None:
             await emit(ProgressPiece(line))
 
-    result = await metrics.count_run(run_for_client(question, config, pass_on if is_streamed else None))
+    result = await metrics.count_run(run_request(question, config, pass_on if is_streamed else None))
     # The client has the beginning of another answer, so this one may not end as if it were whole.
     if len(set(attempts)) > 1:
         raise answer_restarted(result["answer"], result_metadata(result))
