@@ -215,7 +215,7 @@ class FusionConfig(ConfigModel):
     max_tool_calls: int = Field(default=4, ge=0, le=64)
     """Tool calls a seat may make before it must answer."""
     excluded_domains: tuple[str, ...] = ()
-    """Sites that no search, fetch or redirect may touch, with their subdomains."""
+    """Sites that no search, fetch or redirect may touch, with their subdomains, archived copies and translations."""
     blocked_fragments: tuple[str, ...] = ()
     """Pages and results that contain one of these texts are dropped."""
     follow_up: bool = False

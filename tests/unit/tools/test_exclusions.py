@@ -1,8 +1,12 @@
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.tools.exclusions import blocked_by, canonical_domains, canonical_host, is_excluded
+from fusion_tool.tools.exclusions import blocked_by, canonical_domains, is_excluded
+from fusion_tool.tools.url_hosts import canonical_host
 
 SPELLINGS = {
     "plain": "http://example.org/page",
@@ -43,7 +47,6 @@ OTHERS = {
     "suffix without a dot": "https://notexample.org/",
     "prefix": "https://example.org.good.test/",
     "in the path": "https://good.test/example.org",
-    "in the query": "https://good.test/?u=https://example.org/",
     "in the fragment": "https://good.test/#@example.org",
     "as userinfo": "https://example.org@good.test/",
     "another ending": "https://example.organic/",
@@ -54,6 +57,9 @@ OTHERS = {
     "broken brackets": "http://[::1/",
 }
 
+FILE = Path(__file__).parents[2] / "data" / "exclusion_cases.jsonl"
+CASES = [json.loads(line) for line in FILE.read_text().splitlines()]
+
 
 @pytest.mark.parametrize("url", SPELLINGS.values(), ids=SPELLINGS)
 def test_a_domain_is_excluded_however_it_is_spelled(url):
@@ -63,6 +69,11 @@ def test_a_domain_is_excluded_however_it_is_spelled(url):
 @pytest.mark.parametrize("url", OTHERS.values(), ids=OTHERS)
 def test_another_domain_is_not(url):
     assert not is_excluded(url, ["example.org"])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['excluded_domain']} in {case['url']}")
+def test_a_domain_counts_wherever_an_address_names_it_as_a_host(case):
+    assert is_excluded(case["url"], [case["excluded_domain"]]) is case["excluded"]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +115,10 @@ def test_providers_are_told_the_canonical_domain():
 
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
-domains = st.lists(labels, min_size=2, max_size=4).map(".".join)
+# A name whose last label is a number is an address.
+ends = st.from_regex(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
+domains = st.tuples(st.lists(labels, min_size=1, max_size=3), ends).map(lambda parts: ".".join([*parts[0], parts[1]]))
+named = st.from_regex(r"([a-z0-9]{1,8}\.){1,2}[a-z]{2,6}", fullmatch=True)
 
 
 @given(domain=domains, sub=domains, port=st.integers(1, 65535), upper=st.booleans(), dot=st.booleans())
@@ -117,6 +131,17 @@ def test_every_subdomain_port_and_case_is_excluded(domain, sub, port, upper, dot
 def test_percent_encoding_any_character_of_a_host_hides_nothing(domain):
     encoded = "".join(f"%{ord(c):02x}" for c in domain)
     assert is_excluded(f"http://{encoded}/", [domain])
+
+
+@given(
+    front=st.sampled_from(["https://cache.example/", "https://good.test/?u=", "https://good.test/a?b=c&to=https://"]),
+    domain=named,
+)
+def test_encoding_a_named_host_up_to_three_times_hides_nothing(front, domain):
+    name = domain
+    for _ in range(3):
+        name = "".join(f"%{ord(c):02x}" if c in ".%" else c for c in name)
+        assert is_excluded(front + name, [domain])
 
 
 @given(domain=domains, prefix=labels)

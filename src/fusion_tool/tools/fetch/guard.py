@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from fusion_tool.errors import BlockedAddress
 from fusion_tool.events import plain_line
-from fusion_tool.tools.exclusions import canonical_host, is_excluded
+from fusion_tool.tools.exclusions import is_excluded
 from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchPolicy
+from fusion_tool.tools.url_hosts import canonical_host
 
 if TYPE_CHECKING:
     import ssl
