@@ -57,6 +57,7 @@ async def evaluate(
         FusionError: The folder cannot be written; what was written before is kept.
     """
     require_extra("evals")
+    # All checks come first: a wrong option must cost nothing, and leave no folder behind.
     limited, progress = options.usd is not None, progress or EvalProgress()
     await check_arms(arms, limited=limited)
     if options.judge:
@@ -105,8 +106,9 @@ async def regrade(folder: Path, options: EvalOptions, progress: EvalProgress | N
 async def _grade(results: Results, options: EvalOptions, budget: EvalBudget, progress: EvalProgress) -> None:
     texts = ungraded_texts(results, seats=options.seats)
     progress.start_phase("verdicts", sum(text.missing(results.manifest.passes) for text in texts))
-    if budget.remaining == 0.0:
+    if budget.remaining == 0.0:  # such a budget has no session, and without a session calls have no limit
         return
+    # Twice as many as runs: a verdict is one short call, where a run has several seats with tools.
     await grade_all(results, texts, concurrency=2 * options.concurrency, session=budget.session, progress=progress)
 
 

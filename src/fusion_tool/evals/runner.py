@@ -5,11 +5,11 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from fusion_tool.budget.pricing import is_priced
 from fusion_tool.budget.usage import Call, Usage
-from fusion_tool.config.schema import FusionConfig
+from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError, FusionError, PanelFailed, Reason
 from fusion_tool.evals.arms import Arm
 from fusion_tool.evals.costs import EvalBudget, grading_usd
@@ -18,9 +18,6 @@ from fusion_tool.evals.rows import AnswerRow, PanelRow
 from fusion_tool.evals.shared_panels import SharedPanels, panel_key
 from fusion_tool.evals.storage import unwritable_error
 from fusion_tool.evals.tasks import Task, with_contamination_guard
-
-if TYPE_CHECKING:
-    from fusion_tool.config.schema import Panelist
 
 Phase: TypeAlias = Literal["answers", "verdicts"]
 
@@ -60,7 +57,7 @@ async def run_arms(  # noqa: PLR0913 - keyword options, each with a default
     *,
     budget: EvalBudget,
     concurrency: int = 4,
-    judge: "Panelist | None" = None,
+    judge: Panelist | None = None,
     progress: EvalProgress | None = None,
 ) -> RunCounts:
     """Let `arms` answer those of `tasks` that they have not answered yet.
@@ -97,8 +94,9 @@ async def run_arms(  # noqa: PLR0913 - keyword options, each with a default
             async with asyncio.TaskGroup() as group:
                 for arm, task in pending_runs(results, arms, tasks):
                     group.create_task(run_arm(arm, task))
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+        except ExceptionGroup as group_error:
+            # What a run itself fails by is in its row. What gets here, a full disk, stops all of them alike.
+            raise group_error.exceptions[0] from None
     return _count_runs(results, arms, tasks)
 
 
@@ -120,14 +118,15 @@ class ArmRunner:
     results: Results
     panels: SharedPanels
     budget: EvalBudget
-    judge: "Panelist | None"
+    judge: Panelist | None
     progress: EvalProgress
 
     async def answer(self, arm: Arm, task: Task) -> None:
         """Run `arm` on `task` and store its row; no row where the budget has no room for the run."""
+        # With its grading: an answer that there is no money left to grade is paid for in vain.
         later = grading_usd(task, self.judge, self.results.manifest.passes) if self.judge else 0.0
-        async with self.budget.reserve(_worst_usd(arm, task), later) as granted:
-            if not granted:
+        async with self.budget.reserve(_worst_usd(arm, task), later) as is_granted:
+            if not is_granted:
                 return
             try:
                 row = await self._row(arm, task)
@@ -136,9 +135,10 @@ class ArmRunner:
             self.results.add_answer(row)
             self.progress.advance()
             self.progress.add_calls(row.own_calls)
+            # After the row is written: a process that is killed in between still has the run, and pays nothing twice.
             if arm.config is not None:
-                failed = row.reason is not None and not row.is_refusal
-                await self.panels.discard(arm.name, task.question, self._config(arm, task), failed=failed)
+                has_failed = row.reason is not None and not row.is_refusal
+                await self.panels.discard(arm.name, task.question, self._config(arm, task), failed=has_failed)
 
     async def _row(self, arm: Arm, task: Task) -> AnswerRow:
         if arm.kind == "replay" and task.id not in arm.recorded:
@@ -155,19 +155,22 @@ class ArmRunner:
                 result = await self.panels.continue_recorded(arm.name, task.question, recorded, config)
             else:
                 result = await self.panels.answer(arm.name, task.question, config)
-        except PanelFailed as failed:
-            return _failure(arm, task, failed).model_copy(update={"panel": panel})
-        except BudgetExceeded as refused:
-            return AnswerRow.of_failure(arm.name, task.id, "budget", str(refused))
+        except PanelFailed as error:
+            # With the panel's key, so that the seats' calls count once, as those of a panel that answered.
+            return _failed_row(arm, task, error).model_copy(update={"panel": panel})
+        except BudgetExceeded as error:
+            return AnswerRow.of_failure(arm.name, task.id, "budget", str(error))
         return self._check_limit(AnswerRow.of_result(arm.name, task.id, result, panel), config)
 
     def _config(self, arm: Arm, task: Task) -> FusionConfig:
         if arm.config is None:
             raise ValueError(f"{arm.name} asks nobody")
+        # For this task alone: every page is compared with every fragment, and DRACO has thousands of them.
         return with_contamination_guard(arm.config, self.results.tasks.only([task.id]))
 
     def _check_limit(self, row: AnswerRow, config: FusionConfig) -> AnswerRow:
         """Mark an answer that the evaluation's own limit cut short, for it says nothing of its arm."""
+        # A limit of the arm's own is part of what the arm is, and what it makes worse is the arm's doing.
         has_own_limits = config.limits.usd is not None or config.limits.tokens is not None
         if self.budget.session is None or has_own_limits or row.result is None:
             return row
@@ -220,12 +223,14 @@ def _worst_usd(arm: Arm, task: Task) -> float:
     return estimate(arm.config, task.question).worst.usd or 0.0 if arm.config else 0.0
 
 
-def _failure(arm: Arm, task: Task, failed: PanelFailed) -> AnswerRow:
+def _failed_row(arm: Arm, task: Task, error: PanelFailed) -> AnswerRow:
     """Return the row of a panel without a usable answer; `refused` where each of its models refused."""
-    reasons: list[Reason] = [row["reason"] for row in failed.failed_models]
-    reason: Reason = "refused" if reasons and set(reasons) == {"refused"} else reasons[-1] if reasons else "empty"
-    calls = tuple(Usage.model_validate(failed.usage).calls) if failed.usage else ()
-    return AnswerRow.of_failure(arm.name, task.id, reason, str(failed), calls)
+    reasons: list[Reason] = [row["reason"] for row in error.failed_models]
+    # A refusal is final; with any other reason among them, another try may bring an answer.
+    passing = [reason for reason in reasons if reason != "refused"]
+    reason: Reason = passing[-1] if passing else "refused" if reasons else "empty"
+    calls = tuple(Usage.model_validate(error.usage).calls) if error.usage else ()
+    return AnswerRow.of_failure(arm.name, task.id, reason, str(error), calls)
 
 
 def _count_runs(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -> RunCounts:

@@ -87,11 +87,12 @@ def rubric_score(rubric: Iterable[Criterion], met: Mapping[str, bool]) -> float 
     Returns:
         `None` where no criterion with a positive weight has a verdict.
     """
-    judged = [criterion for criterion in rubric if criterion.id in met]
-    most = sum(criterion.weight for criterion in judged if criterion.weight > 0)
+    criteria = [criterion for criterion in rubric if criterion.id in met]
+    most = sum(criterion.weight for criterion in criteria if criterion.weight > 0)
     if most <= 0:
         return None
-    return min(1.0, max(0.0, sum(criterion.weight for criterion in judged if met[criterion.id]) / most))
+    # Clamped: flaws weigh less than 0, and may outweigh all merits.
+    return min(1.0, max(0.0, sum(criterion.weight for criterion in criteria if met[criterion.id]) / most))
 
 
 def score_rubric(
@@ -109,12 +110,14 @@ def score_rubric(
     unscored = TaskScore(task=task.id, domain=task.domain, score=None, refused=refused)
     if refused:
         return unscored
+    # Pass by pass, then the mean: a majority over passes would hide how much the judge wavers.
     known = {criterion.id for criterion in task.rubric}
     rounds: dict[int, dict[str, bool]] = defaultdict(dict)
     for verdict in verdicts:
         if verdict.met is not None and verdict.criterion in known and verdict.repeat <= passes:
             rounds[verdict.repeat][verdict.criterion] = verdict.met
     coverage = sum(map(len, rounds.values())) / (len(known) * passes)
+    # A few missing verdicts matter little; with many, the score would be one of whatever happened to be judged.
     if coverage < floor:
         return unscored.model_copy(update={"coverage": coverage})
 
@@ -154,6 +157,7 @@ def score_arm(scores: Iterable[TaskScore]) -> ArmScore:
         scored=len(values),
         refused=sum(row.refused for row in rows),
         score=_mean_in_bounds(values),
+        # Both figures: left out, refusals flatter a model that refuses what is hard; as 0, they hide how good it is.
         score_refusals_zero=_mean_in_bounds(values + [0.0 for row in rows if row.refused]),
         pass_rate=_mean(row.pass_rate for row in rows),
         axes={name: mean_of(values, bounds=(0, 1)) for name, values in axes.items()},
@@ -191,5 +195,6 @@ def _score(task: Task, row: AnswerRow, verdicts: Sequence[Verdict], passes: int)
         return TaskScore(task=task.id, domain=task.domain, score=None, refused=row.is_refusal)
     if task.rubric:
         return score_rubric(task, verdicts, passes=passes)
+    # Of the answer alone, without its list of sources, whose numbers could be taken for the final answer.
     right = float(match_reference(task, row.answer).right)
     return TaskScore(task=task.id, domain=task.domain, score=right, pass_rate=right)

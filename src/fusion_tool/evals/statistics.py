@@ -10,6 +10,7 @@ scipy's own (percentile, BCa) are not studentized and cover about 91 % of skewed
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import stdev
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 _RESAMPLES = 9_999
+"""One less than a round number, so that LEVEL falls on a rank, and no interval lies between two."""
 _SEED = 20_260_612
 _FEW = 8
 """Below this many values the bootstrap has too little to draw from: Student's t instead."""
-_DRAWS_AT_ONCE = 2_000_000
+_DRAWS_AT_ONCE = 2_000_000  # 16 MB; all resamples of thousands of tasks at once would take gigabytes
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def mean_of(values: Sequence[float], *, bounds: tuple[float, float]) -> Mean:
     Raises:
         ValueError: There are no values, or one is not finite.
     """
-    import numpy as np
+    import numpy as np  # late, as scipy below: both are of the extra `evals`, and take a second to load
 
     x = np.asarray(values, dtype=float)
     if x.size == 0 or not np.isfinite(x).all():
@@ -96,6 +98,7 @@ def _studentized_interval(x: "NDArray[np.float64]") -> tuple[float, float, float
     tails = np.maximum((t.size + 1 - ranks) // 2, 1)
     above, below = (size - t[tails - 1]) / 2, (size + t[-tails]) / 2
     k = int(np.ceil((t.size + 1) * LEVEL)) - 1
+    # From the same intervals, not from a test of its own: interval and p-value must not contradict each other.
     leave_zero_out = int(np.count_nonzero((below if mean > 0 else above) * error < abs(mean)))
     p = 1.0 - leave_zero_out / (t.size + 1)
     return float(mean - below[k] * error), float(mean + above[k] * error), p
@@ -105,13 +108,14 @@ def _resampled_t(x: "NDArray[np.float64]") -> "NDArray[np.float64]":
     """Return Student's t of each resample about the mean of `x`; infinite for one without spread and another mean."""
     import numpy as np
 
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(_SEED)  # the same report twice has the same intervals
     rows = max(1, _DRAWS_AT_ONCE // x.size)
     parts = []
     for start in range(0, _RESAMPLES, rows):
-        drawn = rng.choice(x, (min(rows, _RESAMPLES - start), x.size))
-        off = drawn.mean(axis=1) - x.mean()
-        error = drawn.std(axis=1, ddof=1) / np.sqrt(x.size)
+        resamples = rng.choice(x, (min(rows, _RESAMPLES - start), x.size))
+        off = resamples.mean(axis=1) - x.mean()
+        error = resamples.std(axis=1, ddof=1) / np.sqrt(x.size)
+        # With ties a resample may hold one value alone. To leave it out would narrow the interval.
         flat = error < 1e-12  # noqa: PLR2004 - rounding, not spread
         t = off / np.where(flat, 1.0, error)
         parts.append(np.where(flat, np.sign(off) * _FLAT, t))
@@ -170,6 +174,7 @@ class PairedComparison:
         """`better` or `worse` only where both the corrected test and the interval say so."""
         if self.difference is None or self.adjusted_p is None or self.adjusted_p >= ALPHA:
             return "cannot tell"
+        # McNemar's test and the interval of proportions are two methods, and may differ at the edge.
         if self.interval is not None and self.interval.low <= 0 <= self.interval.high:
             return "cannot tell"
         return "better" if self.difference > 0 else "worse"
@@ -179,27 +184,28 @@ class PairedComparison:
         """The finding in plain words; differences in points, hundredths of a score."""
         if self.difference is None:
             return f"cannot tell: no task was scored for both {self.arm} and {self.against}"
-        finding = self.finding
-        if finding != "cannot tell":
-            reach = _format_interval(self.interval) if self.interval else "on each task alike"
+        if (finding := self.finding) != "cannot tell":
             gain = _points(abs(self.difference))
-            return f"{self.arm} is {finding} than {self.against} by {gain} {self._effect_text(reach)}"
+            return f"{self.arm} is {finding} than {self.against} by {gain} {self._gain_interval}, n = {self.n}"
         least = f"; {self.n} tasks show {_points(self.detectable)} or more" if self.detectable else ""
-        many = f", after correction for {self.comparison_count} comparisons" if self._only_uncorrected else ""
-        reach = f" {_format_interval(self.interval)}" if self.interval else ""
+        many = f", after correction for {self.comparison_count} comparisons" if self._is_lost_by_correction else ""
+        interval = f" {_format_interval(self.interval)}" if self.interval else ""
         return (
             f"cannot tell {self.arm} from {self.against} with n = {self.n}: "
-            f"{_points(self.difference, signed=True)}{reach}{many}{least}"
+            f"{_points(self.difference, signed=True)}{interval}{many}{least}"
         )
 
     @property
-    def _only_uncorrected(self) -> bool:
+    def _is_lost_by_correction(self) -> bool:
         return self.comparison_count > 1 and self.p is not None and self.p < ALPHA
 
-    def _effect_text(self, reach: str) -> str:
-        if self.difference is not None and self.difference < 0 and self.interval:
-            reach = _format_interval(Interval(-self.interval.high, -self.interval.low))
-        return f"{reach}, n = {self.n}"
+    @property
+    def _gain_interval(self) -> str:
+        if self.interval is None or self.difference is None:
+            return "on each task alike"
+        # "Worse by 3 points (1 to 5)": with the sign in the word, the interval's ends change places.
+        low, high = self.interval.low, self.interval.high
+        return _format_interval(self.interval if self.difference > 0 else Interval(-high, -low))
 
 
 def compare(
@@ -216,6 +222,7 @@ def compare(
     Raises:
         ValueError: A score is not finite.
     """
+    # Sorted by task: the resampling is seeded, and the order of rows in a folder must not change the interval.
     pairs = [
         (score, other)
         for task, score in sorted(scores.items())
@@ -257,28 +264,28 @@ def detectable(differences: Sequence[float], *, alpha: float = ALPHA, power: flo
     Returns:
         The difference in scores; `None` where fewer than two differences, or no spread, tell nothing.
     """
-    import statistics
-
     from scipy import optimize, stats
 
     n = len(differences)
-    spread = statistics.stdev(differences) if n > 1 else 0.0
+    spread = stdev(differences) if n > 1 else 0.0
     if spread < 1e-12:  # noqa: PLR2004 - rounding, not spread
         return None
     critical = stats.t.ppf(1 - alpha / 2, n - 1)
 
+    # The other tail is left out: at power 0.8 the chance of a finding in the wrong direction is next to nothing.
     def missing(effect: float) -> float:
         return float(stats.nct.sf(critical, n - 1, effect * math.sqrt(n)) - power)
 
-    return float(optimize.brentq(missing, 0.0, 20.0)) * spread
+    return float(optimize.brentq(missing, 0.0, 20.0)) * spread  # effects in standard deviations; none is near 20
 
 
 def holm(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]:
-    """Correct the p-values of `comparisons` for their number (Holm, 1979); the order stays."""
+    """Correct p-values for the number of `comparisons` (Holm, 1979, Scand. J. Statistics 6, 65-70); the order stays."""
     ranked = sorted((c.p, place) for place, c in enumerate(comparisons) if c.p is not None)
     adjusted: dict[int, float] = {}
     largest = 0.0
     for rank, (p, place) in enumerate(ranked):
+        # Never below the one before: of two comparisons the one with the smaller p must not be the one not found.
         adjusted[place] = largest = max(largest, min(1.0, p * (len(ranked) - rank)))
     return [
         replace(c, adjusted_p=adjusted.get(place), comparison_count=len(ranked)) for place, c in enumerate(comparisons)

@@ -13,6 +13,7 @@ from fusion_tool.evals.results import Results
 from fusion_tool.evals.rows import VerdictRow, digest
 from fusion_tool.evals.runner import EvalProgress
 from fusion_tool.evals.tasks import Task
+from fusion_tool.models.health import TRACKER, HealthTracker
 
 _TEXTS_AT_ONCE = 16
 
@@ -49,10 +50,11 @@ def ungraded_texts(results: Results, *, arms: Sequence[str] | None = None, seats
     for (arm, task), row in results.answer_rows.items():
         if task not in tasks or (arms is not None and arm not in arms) or row.reason is not None or row.is_refusal:
             continue
+        # By what the text says, not by whose it is: two arms that answer alike get one verdict, and pay for one.
         for text in (row.text, *(row.seat_texts().values() if seats else ())):
             texts.setdefault((task, digest(text)), text)
-    every = [UngradedText(tasks[task], text, tuple(known.get((task, key), ()))) for (task, key), text in texts.items()]
-    return [text for text in every if text.missing(results.manifest.passes)]
+    rows = [UngradedText(tasks[task], text, tuple(known.get((task, key), ()))) for (task, key), text in texts.items()]
+    return [row for row in rows if row.missing(results.manifest.passes)]
 
 
 async def grade_all(
@@ -81,7 +83,9 @@ async def grade_all(
     if judge is None:
         raise ValueError("the folder has no judge")
     ledger = session.ledger if session else None
-    grader = Grader(judge, passes=results.manifest.passes, concurrency=concurrency, ledger=ledger)
+    grader = Grader(
+        judge, passes=results.manifest.passes, concurrency=concurrency, ledger=ledger, health=_health(results)
+    )
     # A text's prompts are all built when its grading begins: few texts at a time keep memory small.
     room = asyncio.Semaphore(_TEXTS_AT_ONCE)
 
@@ -100,8 +104,15 @@ async def grade_all(
         async with asyncio.TaskGroup() as group:
             for text in texts:
                 group.create_task(grade_text(text))
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+    except ExceptionGroup as group_error:
+        raise group_error.exceptions[0] from None
+
+
+def _health(results: Results) -> HealthTracker | None:
+    """Return the process's tracker; `None` where an arm's configuration does without."""
+    # No configuration is the judge's own, and the files are the machine's: one arm that writes none speaks for all.
+    configs = [record.config for record in results.manifest.arms.values() if record.config]
+    return TRACKER if all(config.get("health", True) for config in configs) else None
 
 
 def check_judge(judge: Panelist, *, limited: bool, allow_unpriced: bool = False) -> None:

@@ -53,6 +53,7 @@ def _match_kind(question: str, answer: str, finals: list[str], reference: str) -
     compared = compare_closed(question, [answer, json.dumps({"answer": reference})])
     if compared.closed and len(compared.groups) == 1:
         return "numeric"
+    # After the comparison by value: "1,000" and "1000" are alike to it, and a text fold would not see that.
     fold = _strip_quotes if expected_answer(question).code else _fold  # in code a letter's case and each blank count
     plain, number = fold(reference), _bare_number(reference)
     if plain and any(fold(final) == plain for final in finals):
@@ -82,6 +83,7 @@ def _bare_number(text: str) -> Fraction | None:
 
 def _only_number(text: str) -> Fraction | None:
     """Return the only number of a text that is no formula, such as "$2 per hour"; `None` elsewhere."""
+    # In a formula a number is not the value: 6 is not the answer that "6*sqrt(2)" gives.
     numbers = _NUMBER.findall(text)
     return _parse_number(numbers[0]) if len(numbers) == 1 and not _FORMULA.search(text) else None
 

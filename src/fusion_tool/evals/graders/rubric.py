@@ -31,9 +31,11 @@ from fusion_tool.models.capabilities import (
     structured_output_methods,
 )
 from fusion_tool.models.factory import chat_model
+from fusion_tool.models.health import HealthTracker
 from fusion_tool.tools.untrusted import fence
 
 NAME = "report_verdict"
+"""The name of the schema, and of the function by which a model without response formats replies."""
 _WORDS = {"MET": True, "UNMET": False, "NOT MET": False}
 _ALONE = re.compile(r"[\s*_`\"'.]*(?:verdict\s*[:=]?)?[\s*_`\"'.]*(not met|unmet|met)[\s*_`\"'.]*", re.IGNORECASE)
 _LABELLED = re.compile(r"verdict[\s*_`\"':=]+(not[ _]met|unmet|met)\b", re.IGNORECASE)
@@ -81,18 +83,20 @@ def parse_verdict(reply: str | Mapping[str, Any]) -> tuple[bool, str]:
         InvalidReplyError: The reply does not say, or says both.
     """
     value = reply if isinstance(reply, Mapping) else parse_json_object(reply)[0]
+    # Braces in prose may be read as an object; only one that has a verdict is the reply.
     if value is not None and (isinstance(reply, Mapping) or "verdict" in value):
-        said = " ".join(str(value.get("verdict", "")).upper().replace("_", " ").split())
-        if said not in _WORDS:
+        word = " ".join(str(value.get("verdict", "")).upper().replace("_", " ").split())
+        if word not in _WORDS:
             raise InvalidReplyError("'verdict' must be MET or UNMET")
-        return _WORDS[said], str(value.get("explanation") or "").strip()
+        return _WORDS[word], str(value.get("explanation") or "").strip()
     text = str(reply).strip()
-    if alone := _ALONE.fullmatch(text):
-        return _WORDS[alone[1].upper()], ""
-    labelled = {_WORDS[word.upper().replace("_", " ")] for word in _LABELLED.findall(text)}
-    if len(labelled) != 1:
+    if bare := _ALONE.fullmatch(text):
+        return _WORDS[bare[1].upper()], ""
+    # Only beside the word "verdict": "the requirement is met" may be part of an explanation that ends otherwise.
+    verdicts = {_WORDS[word.upper().replace("_", " ")] for word in _LABELLED.findall(text)}
+    if len(verdicts) != 1:
         raise InvalidReplyError("no JSON object with 'explanation' and 'verdict'")
-    return labelled.pop(), text
+    return verdicts.pop(), text
 
 
 def _ignore(_verdict: Verdict) -> None:
@@ -115,14 +119,15 @@ class Grader:
 
     Args:
         judge: The model that judges.
-        passes: Number of verdicts a criterion.
+        passes: Number of verdicts on each criterion.
         concurrency: Calls at once, over all answers.
-        seconds: Deadline of one call.
+        seconds: How long one call may take, in seconds.
         ledger: Limits of the calls; a call that could pass them is not made, and its verdict is missing with the
             reason `budget`. `None` for no limits.
+        health: Records how the calls end; `None` records nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword options, each with a default
         self,
         judge: Panelist,
         *,
@@ -130,12 +135,14 @@ class Grader:
         concurrency: int = 8,
         seconds: float = 120.0,
         ledger: Ledger | None = None,
+        health: HealthTracker | None = None,
     ) -> None:
-        self.judge, self.passes, self._seconds = judge, passes, seconds
+        self.judge, self.passes, self._seconds, self._health = judge, passes, seconds, health
         self.calls: list[Call] = []
-        """The bill of everything asked so far, cancelled calls included."""
+        """The bill of all calls so far, cancelled ones included."""
         self._room = asyncio.Semaphore(concurrency)
-        self._tab = StageBudget(ledger or Ledger(usd=None, tokens=None), "judge")
+        self._budget = StageBudget(ledger or Ledger(usd=None, tokens=None), "judge")
+        # One for all prompts: with a new one each, no two would begin alike, and a provider's cache would never hit.
         self._nonce = secrets.token_hex(6)
         self._model: StructuredModel | None = None
 
@@ -158,26 +165,26 @@ class Grader:
         Raises:
             ConfigError: The judge's model cannot be made.
         """
-        kept = {(verdict.criterion, verdict.repeat): verdict for verdict in verdicts if verdict.met is not None}
-        wanted = [
+        known = {(verdict.criterion, verdict.repeat): verdict for verdict in verdicts if verdict.met is not None}
+        prompts = [
             _GradingPrompt(criterion, repeat, self._prompt(task, answer, criterion))
             for repeat in range(1, self.passes + 1)
             for criterion in task.rubric
         ]
 
-        async def verdict_on(asked: _GradingPrompt) -> Verdict:
-            if found := kept.get((asked.criterion.id, asked.repeat)):
-                return found
-            verdict = await self._judge(asked)
+        async def verdict_on(prompt: _GradingPrompt) -> Verdict:
+            if verdict := known.get((prompt.criterion.id, prompt.repeat)):
+                return verdict
+            verdict = await self._judge(prompt)
             on_verdict(verdict)
             return verdict
 
-        await self._structured_model()
+        await self._structured_model()  # before the tasks begin: each would make a model of its own
         try:
             async with asyncio.TaskGroup() as group:  # one that fails or is cancelled takes the others along
-                tasks = [group.create_task(verdict_on(asked)) for asked in wanted]
-        except ExceptionGroup as failed:  # what `on_verdict` raised, a full disk say
-            raise failed.exceptions[0] from None
+                tasks = [group.create_task(verdict_on(prompt)) for prompt in prompts]
+        except ExceptionGroup as group_error:  # what `on_verdict` raised: a full disk, for instance
+            raise group_error.exceptions[0] from None
         return [task.result() for task in tasks]
 
     async def _structured_model(self) -> StructuredModel:
@@ -198,16 +205,16 @@ class Grader:
             async with self._room:
                 met, explanation = await self._ask_verdict(prompt.prompt, rows)
             return verdict.model_copy(update={"met": met, "explanation": explanation, "calls": tuple(rows)})
-        except ModelCallError as failed:
-            gone = {"reason": failed.fault.reason, "explanation": failed.fault.message}
+        except ModelCallError as error:
+            failure = {"reason": error.fault.reason, "explanation": error.fault.message}
         except InvalidReplyError as error:
-            gone = {"reason": "invalid_output", "explanation": str(error)}
+            failure = {"reason": "invalid_output", "explanation": str(error)}
         finally:
-            self.calls += rows
-        return verdict.model_copy(update=gone | {"calls": tuple(rows)})
+            self.calls += rows  # also those of a cancelled call, which has no verdict to carry them
+        return verdict.model_copy(update=failure | {"calls": tuple(rows)})
 
     async def _ask_verdict(self, prompt: list[BaseMessage], rows: list[Call]) -> tuple[bool, str]:
-        account = CallContext("judge", self.judge, self._tab, rows)
+        account = CallContext("judge", self.judge, self._budget, rows, health=self._health)
 
         async def ask(method: Any, messages: Sequence[BaseMessage]) -> ModelReply:
             return await call_model(method, messages, account=account, deadline=time.monotonic() + self._seconds)
@@ -222,23 +229,24 @@ class Grader:
 
     def _prompt(self, task: Task, answer: str, criterion: Criterion) -> list[BaseMessage]:
         # The statement stands last: what comes before it is the same for a whole rubric, and a provider's cache has it.
-        asked = render(
+        request = render(
             "grader_statement",
             question=task.question,
             answer=fence(answer, label="answer", nonce=self._nonce),
             statement=criterion.requirement,
         )
-        return [SystemMessage(render("grader", nonce=self._nonce)), HumanMessage(asked)]
+        return [SystemMessage(render("grader", nonce=self._nonce)), HumanMessage(request)]
 
 
 def judge_warnings(judge: Panelist, models: Iterable[Panelist]) -> list[str]:
     """Return warnings where the judge has a stake in the answers: it wrote some, or its own vendor did."""
-    own, vendor = _bare_name(judge), _vendor(judge)
+    # By name without its provider: the same model through another endpoint has the same taste.
+    judge_name, vendor = _bare_name(judge), _vendor(judge)
     others = list(models)
-    if any(_bare_name(model) == own for model in others):
+    if any(_bare_name(model) == judge_name for model in others):
         return [f"the judge {judge.model_name} also answers: models tend to favour their own answers"]
-    if kin := sorted({model.model_name for model in others if _vendor(model) == vendor}):
-        return [f"the judge {judge.model_name} is of the same vendor as {', '.join(kin)}"]
+    if siblings := sorted({model.model_name for model in others if _vendor(model) == vendor}):
+        return [f"the judge {judge.model_name} is of the same vendor as {', '.join(siblings)}"]
     return []
 
 

@@ -15,6 +15,7 @@ from fusion_tool.budget.ledger import Ledger
 from fusion_tool.config.schema import Panelist
 from fusion_tool.evals.graders.rubric import Grader, Verdict, judge_warnings, parse_verdict
 from fusion_tool.models.capabilities import InvalidReplyError
+from fusion_tool.models.health import HealthTracker
 from fusion_tool.testing import ScriptedChat
 from tests.unit.evals.tasks import RUBRIC, task
 
@@ -51,6 +52,24 @@ async def test_each_criterion_gets_one_call_a_pass_and_a_verdict():
     ]
     assert len(model.prompts) == 2 * len(RUBRIC)
     assert {one.explanation for one in verdicts} == {"Because."}
+
+
+class Watched(HealthTracker):
+    """Keeps how calls ended."""
+
+    def __init__(self):
+        super().__init__()
+        self.reasons = []
+
+    def record_call(self, _panelist, reason, **_figures):
+        self.reasons.append(reason)
+
+
+@pytest.mark.parametrize(("reply", "reason"), [(said("MET"), None), ("", "empty")])
+async def test_how_the_judges_calls_end_is_recorded_as_any_others(reply, reason):
+    health = Watched()
+    await graded(judge(reply), health=health)
+    assert health.reasons == [reason] * len(RUBRIC)
 
 
 async def test_the_judge_sees_question_answer_and_one_statement_and_nothing_else_of_the_rubric():
