@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 from langchain_core.language_models.base import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.tool import tool_call_chunk
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from pydantic import model_validator
@@ -29,8 +29,8 @@ from fusion_tool.models.wire.sse import EventDecoder, finish_body, to_body
 from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
 from fusion_tool.models.wire.tool_calls import normalize_tool_calls
 
-_EMPTY = {"finish_reason": "stop", "model_provider": "openai"}
-"""The metadata of a reply without choices, which is passed on as an empty answer."""
+_EMPTY = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "stop"}
+"""The choice of a reply without any, which is passed on as an empty answer: its usage is on the bill all the same."""
 _CHUNK = "chunk"
 """Where in a message's metadata its raw chunk stands until the stream's own state has been applied to it."""
 _offer: ContextVar["_Offer | None"] = ContextVar("offer", default=None)
@@ -133,16 +133,14 @@ class OpenAICompatibleChat(ChatOpenAI):
         body = _to_dict(response)
         if body and (cause := error_under_200({}, body)):
             raise ProviderReplyError(cause)
-        if body.get("choices") == []:
-            return ChatResult(generations=[ChatGeneration(message=AIMessage("", response_metadata=_EMPTY))])
-        offer = _offer.get() or _Offer([], set())
         figures = usage.read_usage(body)
         if body:
-            choices = [
-                choice | {"message": normalize_tool_calls(choice["message"], offer.names, offer.used)}
-                for choice in finish_body(body).get("choices") or ()
-            ]
-            response = body = body | {"choices": choices, "usage": usage.complete_usage(figures)}
+            body = finish_body(body) | {"usage": usage.complete_usage(figures)}
+            body["choices"] = body["choices"] or [dict(_EMPTY)]
+            offer = _offer.get() or _Offer([], set())
+            for choice in body["choices"]:
+                choice["message"] = normalize_tool_calls(choice["message"], offer.names, offer.used)
+            response = body
         result = super()._create_chat_result(response, generation_info)
         for generation, choice in zip(result.generations, body.get("choices") or (), strict=False):
             if isinstance(generation.message, AIMessage):
@@ -206,6 +204,8 @@ def _to_dict(response: Any) -> dict[str, Any]:
     """Return the reply's body; nothing where the server sent no JSON object, which ChatOpenAI then complains about."""
     if isinstance(response, str):  # events in place of JSON
         return to_body(response) or {}
+    if isinstance(response, list):  # as some gateways wrap it
+        response = next((entry for entry in response if isinstance(entry, dict)), {})
     if isinstance(response, dict):
         return response
     return response.model_dump(warnings=False) if hasattr(response, "model_dump") else {}

@@ -15,6 +15,7 @@ from typing import Any
 
 from fusion_tool.models.wire.arguments import parse_json
 from fusion_tool.models.wire.errors import error_cause, error_under_200
+from fusion_tool.models.wire.shapes import conform_reply
 from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -55,7 +56,8 @@ class EventDecoder:
         """The lines of a body that is no stream of events."""
         self._has_begun = False
         self._has_said = False
-        self._is_finished = False
+        self._end: dict[str, Any] = {}
+        """The last chunk that gave a reason to finish: joined chunks may hold one, and servers repeat it."""
 
     async def aiter_bytes(self, iterator: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
         """Yield the events in `iterator`."""
@@ -92,6 +94,7 @@ class EventDecoder:
             yield from self._read_body("\n".join(self._body))
         elif not self._has_said:
             yield _error({"message": "the provider sent a stream without an answer"})
+        yield from self._finish()
 
     def _take(self, line: str) -> Iterator[ServerEvent]:
         if not self._has_begun and line.strip("\ufeff \t"):
@@ -137,15 +140,23 @@ class EventDecoder:
         elif payload.get("choices") or payload.get("usage"):
             chunk = to_chunk(payload)
             self._has_said = True
-            self._is_finished |= any(choice.get("finish_reason") for choice in chunk["choices"])
+            for choice in chunk["choices"]:
+                if reason := choice.get("finish_reason"):
+                    choice["finish_reason"] = None
+                    end = {"index": 0, "delta": {}, "finish_reason": reason}
+                    self._end = {key: value for key, value in chunk.items() if key != "usage"} | {"choices": [end]}
             yield ServerEvent(json.dumps(chunk), chunk)
+
+    def _finish(self) -> Iterator[ServerEvent]:
+        if self._end:
+            yield ServerEvent(json.dumps(self._end), self._end)
+            self._end = {}
 
     def _done(self) -> Iterator[ServerEvent]:
         """The end that the server itself says: an answer is whole even if no chunk gave a reason to finish."""
-        if not self._is_finished:
-            chunk = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-            self._has_said = self._is_finished = True
-            yield ServerEvent(json.dumps(chunk), chunk)
+        self._end = self._end or {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        self._has_said = True
+        yield from self._finish()
         yield ServerEvent(_DONE)
 
     def _read_body(self, text: str) -> Iterator[ServerEvent]:
@@ -166,8 +177,8 @@ class EventDecoder:
 
 def to_chunk(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return a chunk, also where a server sends a whole message in its place."""
-    choices = [choice for choice in payload.get("choices") or () if isinstance(choice, dict)]
-    return {**payload, "choices": [_to_delta(choice) for choice in choices]}
+    chunk = conform_reply(payload)
+    return chunk | {"choices": [_to_delta(choice) for choice in chunk["choices"]]}
 
 
 def to_body(text: str) -> dict[str, Any] | None:
@@ -216,13 +227,12 @@ def finish_body(body: Mapping[str, Any]) -> dict[str, Any]:
 
     A body that is there as a whole is not broken off, and a message without a role is no other than the model's.
     """
-    return {**body, "choices": [_finish(choice) for choice in body.get("choices") or () if isinstance(choice, dict)]}
+    reply = conform_reply(body)
+    return reply | {"choices": [_finish(choice) for choice in reply["choices"]]}
 
 
 def _finish(choice: dict[str, Any]) -> dict[str, Any]:
-    message = choice.get("message")
-    if not isinstance(message, dict):
-        return choice
+    message = choice.get("message") or choice.get("delta") or {"content": ""}
     reason = choice.get("finish_reason") or ("tool_calls" if message.get("tool_calls") else "stop")
     return {**choice, "message": {**message, "role": "assistant"}, "finish_reason": reason}
 

@@ -171,7 +171,15 @@ def test_joined_chunks_have_their_tool_calls_and_reasoning():
 def test_a_whole_message_in_place_of_chunks_keeps_its_calls():
     call = {"id": "a", "type": "function", "function": {"name": "web_search", "arguments": "{}"}}
     choice = {"index": 0, "message": {"role": "assistant", "content": None, "tool_calls": [call, None]}}
-    [first, *_] = decoded(json.dumps({"choices": [choice]}))
-    [shown] = first.json()["choices"]
+    [first, end, _] = decoded(json.dumps({"choices": [choice]}))
+    [shown], [ended] = first.json()["choices"], end.json()["choices"]
     assert shown["delta"]["tool_calls"] == [{**call, "index": 0}, {"index": 1}]
-    assert shown["finish_reason"] == "tool_calls"
+    assert ended["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize("done", ["data: [DONE]\n\n", ""])
+@pytest.mark.parametrize("reasons", [["length", "length"], ["stop", "length"], ["length", None]], ids=str)
+def test_a_reason_to_finish_that_comes_twice_is_said_once(done, reasons):
+    told = decoded(FIRST + events(*(chunk(finish_reason=reason) for reason in reasons)) + done)
+    chunks = [event.payload["choices"][0] for event in told if event.payload]
+    assert [choice["finish_reason"] for choice in chunks if choice["finish_reason"]] == ["length"]

@@ -1,0 +1,72 @@
+"""A reply's fields, of the types that the protocol gives them: one of another type costs itself, not the answer.
+
+Protocol: OpenAI's chat completions. Servers are reported that send a lone choice in place of the list, parts of a text
+in place of the text, a number where a name belongs, or a field twice; LangChain raises on most of it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_TEXTS = ("id", "model", "system_fingerprint", "service_tier", "provider")
+"""A reply's own fields that LangChain takes over: joined chunks must agree in their type."""
+_MESSAGES = ("message", "delta")
+
+
+def conform_reply(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a reply or a stream's chunk with at most one choice: the first one that can be read.
+
+    Args:
+        body: A JSON object that is no error.
+    """
+    choices = list(_choices(body.get("choices")))
+    readable = [choice for choice in choices if any(isinstance(choice.get(name), dict) for name in _MESSAGES)]
+    fields = {key: value for key, value in body.items() if key not in _TEXTS or isinstance(value, str)}
+    return fields | {"choices": [_conform_choice(choice) for choice in (readable or choices)[:1]]}
+
+
+def read_text(content: Any) -> Any:
+    """Return a message's content: a text, also where it came in parts; a list where parts of other types are in it."""
+    if isinstance(content, dict):
+        content = [content]
+    if not isinstance(content, list):
+        return content if isinstance(content, str) else ""
+    parts = [part for part in content if isinstance(part, str) or _is_part(part)]
+    if all(isinstance(part, str) or part["type"] == "text" for part in parts):
+        return "".join(part if isinstance(part, str) else part["text"] for part in parts)
+    return parts
+
+
+def _choices(raw: Any) -> Iterator[dict[str, Any]]:
+    """The objects among the choices; a lone one, and lists in the list, are taken for what they hold."""
+    if isinstance(raw, dict):
+        raw = [raw]
+    for entry in raw if isinstance(raw, list) else ():
+        if isinstance(entry, dict):
+            yield entry
+        elif isinstance(entry, list):
+            yield from _choices(entry)
+
+
+def _conform_choice(choice: dict[str, Any]) -> dict[str, Any]:
+    reason = choice.get("finish_reason")
+    fields = {key: value for key, value in choice.items() if key not in (*_MESSAGES, "logprobs")}
+    messages = {name: _conform_message(choice[name]) for name in _MESSAGES if isinstance(choice.get(name), dict)}
+    return fields | messages | {"finish_reason": reason if isinstance(reason, str) and reason else None}
+
+
+def _conform_message(message: dict[str, Any]) -> dict[str, Any]:
+    known: dict[str, Any] = {"content": read_text(message.get("content"))}
+    for name in ("refusal", "name", "id", "role"):
+        known[name] = message[name] if isinstance(message.get(name), str) else None
+    annotations = message.get("annotations")
+    known["annotations"] = (
+        [note for note in annotations if isinstance(note, dict)] if isinstance(annotations, list) else []
+    )
+    known["audio"] = message["audio"] if isinstance(message.get("audio"), dict) else None
+    return message | {name: value for name, value in known.items() if name in message}
+
+
+def _is_part(part: Any) -> bool:
+    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+        return False
+    return part["type"] != "text" or isinstance(part.get("text"), str)
