@@ -1,14 +1,17 @@
 """What a model thought goes back to it with its tool calls, as it came, and to nobody else."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
 from fusion_tool import Panelist, afuse
+from fusion_tool.api.run_store import list_runs
 from fusion_tool.config.presets import preset
+from tests.integration.breaking import cancelled
 from tests.integration.panel import QUESTION, panel, reach, searches, text, verdict
-from tests.scripted_server import Raw, Reply, ToolCall, faults
+from tests.scripted_server import Hang, Raw, Reply, ToolCall, faults
 from tests.scripted_server.insistence import FIELDS
 from tests.scripted_server.web import Hit
 
@@ -123,3 +126,20 @@ async def test_a_fallback_is_sent_nothing_of_what_another_model_thought(provider
     assert given[-1] == "two"
     assert "one" not in given
     assert all(not extras(message) for message in called(last))
+
+
+@STREAMED
+async def test_a_resumed_loop_sends_it_back(provider, internet, hedge, tmp_path):
+    provider.insist(SEAT)
+    provider.reply(SEAT, thought("one", signature="QQ=="), Hang())
+    file = tmp_path / "runs.sqlite"
+    task = asyncio.create_task(afuse(QUESTION, alone(internet, hedge), keep=file))
+    await provider.until(lambda: provider.counts[SEAT] == 2)
+    await cancelled(task)
+    provider.reply(SEAT, thought("two", signature="Qg=="), MILL)
+    (run,) = await list_runs(file)
+    result = await afuse(resume=run.id, keep=file)
+    assert (result.answer, result.failed_models) == (MILL, [])
+    resumed, last = provider.calls(SEAT)[2:]
+    assert [given_back(message)["reasoning"] for message in called(resumed)] == ["one"]
+    assert [given_back(message)["reasoning"] for message in called(last)] == ["one", "two"]

@@ -56,6 +56,7 @@ class EventDecoder:
         """The lines of a body that is no stream of events."""
         self._has_begun = False
         self._has_said = False
+        self._is_done = False
         self._end: dict[str, Any] = {}
         """The last chunk that gave a reason to finish: joined chunks may hold one, and servers repeat it."""
 
@@ -117,6 +118,8 @@ class EventDecoder:
 
     def _dispatch(self, text: str, kind: str) -> Iterator[ServerEvent]:
         """What the client is to see of one event's data."""
+        if self._is_done:
+            return
         if text.startswith(_DONE):
             yield from self._done()
         elif text.startswith(("{", "[")):
@@ -155,7 +158,7 @@ class EventDecoder:
     def _done(self) -> Iterator[ServerEvent]:
         """The end that the server itself says: an answer is whole even if no chunk gave a reason to finish."""
         self._end = self._end or {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-        self._has_said = True
+        self._has_said = self._is_done = True
         yield from self._finish()
         yield ServerEvent(_DONE)
 
