@@ -1,4 +1,4 @@
-"""Which tools a run has, whether they can work here, and one toolkit for all seats of a wave."""
+"""Which tools a run has, whether they can work on this machine, and one toolkit for all seats of a wave."""
 
 import os
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from fusion_tool.tools.sandbox.shell import probe
 from fusion_tool.tools.search.search import PROVIDERS
 from fusion_tool.tools.toolkit import Toolkit
 
+# Weak: with its wave's last seat a toolkit goes, and with it every page and result that the seats looked up.
 _toolkits: WeakValueDictionary[str, Toolkit] = WeakValueDictionary()
 
 
@@ -23,7 +24,7 @@ async def build_toolkit(config: FusionConfig, *, key: str, nonce: str, custom_to
 
     Args:
         config: The run's configuration.
-        key: Names the run and its wave; who gives the same key shares the toolkit.
+        key: The run and its wave; all who pass the same key share one toolkit.
         nonce: The token of the run's fences.
         custom_tools: The caller's tools, after the package's own.
     """
@@ -39,6 +40,7 @@ async def _builtin_tools(config: FusionConfig) -> list[BaseTool]:
     tools: list[BaseTool] = []
     if config.max_tool_calls == 0:
         return tools
+    # Imported here, so that a run without tools does not load them and the libraries behind them.
     if config.search is not None:
         from fusion_tool.tools.builtin import fetch_page, web_search
 
@@ -55,7 +57,7 @@ async def _builtin_tools(config: FusionConfig) -> list[BaseTool]:
 
 
 async def check_tools(config: FusionConfig) -> str:
-    """Check search providers and shell, and bring the index of the documents' folder up to date.
+    """Check search providers and shell, and bring the index of the documents folder up to date.
 
     Returns:
         The state of the seats' shell: `sandbox`, `off`, or `none: ` with the reason.

@@ -1,4 +1,8 @@
-"""`web_search`, `fetch_page`, `search_documents`, `bash`: the package's own tools, as LangChain's."""
+"""`web_search`, `fetch_page`, `search_documents`, `bash`: the package's own tools, as LangChain tools.
+
+A tool records each call in its seat's log, and raises `ToolException` with one line for the model where it fails. The
+functions beside them are for seats whose models cannot call tools (see `evidence`).
+"""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -38,15 +42,15 @@ async def web_search(
 async def search_sources(
     toolkit: Toolkit, query: str, pay: ChargeSearch = no_charge
 ) -> tuple[list[RetrievedSource], int]:
-    """Return search the web for `query`; return the results as sources, and how many the exclusions dropped.
+    """Search the web for `query`; return the results as sources, and how many the exclusions dropped.
 
     Args:
         toolkit: The run's toolkit.
         query: What to look for.
-        pay: Pays for the search where it is made; what another seat looked up, or is looking up, is not paid for again.
+        pay: Pays for each request to a provider; a search that another seat made or is making is not paid for again.
 
     Raises:
-        SearchError: No provider gave any.
+        SearchError: No provider gave a result.
     """
     search, config = toolkit.config.search, toolkit.config
     if search is None:
@@ -64,6 +68,7 @@ async def search_sources(
             )
         )
 
+    # Across runs the outcome depends on all of these; within a run they are the same, and the query alone is the key.
     async def search_or_cached() -> dict[str, Any]:
         key = ("search", normalized, search.providers, config.excluded_domains, config.blocked_fragments)
         return await cached(key, search_now, seconds=search.cache_seconds)
@@ -87,6 +92,7 @@ async def fetch_page(
     toolkit, log = seat.toolkit, seat.log
     try:
         page = await read_page(toolkit, url, offset)
+    # These are kinds of the errors below, and count as a result that the exclusions dropped.
     except (ExcludedDomainError, PageWithheldError) as error:
         log.record("fetch_page", url, [], 1)
         raise ToolException(f"fetch failed: {error}") from error
@@ -101,6 +107,11 @@ async def fetch_page(
 
 async def read_page(toolkit: Toolkit, url: str, offset: int = 0) -> Page:
     """Return one window of a page's text; the page itself is fetched once a run.
+
+    Args:
+        toolkit: The run's toolkit.
+        url: The page's address.
+        offset: Where the window begins, in characters of the page's text.
 
     Raises:
         BlockedAddress: The page may not be fetched.
@@ -117,11 +128,12 @@ async def read_page(toolkit: Toolkit, url: str, offset: int = 0) -> Page:
         seconds = toolkit.config.fetch.cache_seconds
         return PageText(**await cached(key, fetch_now, seconds=seconds, worth_keeping=lambda page: page["cacheable"]))
 
+    # The whole page is shared, not the window: the next window must not cost another fetch.
     page = await toolkit.single_flight(("page", address), fetch_or_cached)
     return page.page(offset, tokens=policy.page_tokens)
 
 
-_RESULTS = 6
+_MAX_DOCUMENTS = 6
 
 
 @tool(response_format="content_and_artifact")
@@ -132,13 +144,13 @@ async def search_documents(
     """Search the user's own documents and return the best passages, each with an id to cite."""
     seat: SeatContext = runtime.context
     toolkit, log = seat.toolkit, seat.log
-    sources = await document_sources(toolkit, query, _RESULTS)
+    sources = await document_sources(toolkit, query, _MAX_DOCUMENTS)
     log.record("search_documents", query, sources)
     return toolkit.render_sources(sources) or "no document matches", sources
 
 
 async def document_sources(toolkit: Toolkit, query: str, limit: int) -> list[RetrievedSource]:
-    """Return the documents that match `query` best, one source a file."""
+    """Return at most `limit` documents that match `query` best, one source a file."""
     index = await toolkit.documents()
     return await toolkit.single_flight(("documents", query, limit), lambda: index.search(query, limit))
 
@@ -153,6 +165,7 @@ async def bash(
     result = await shell.run(command)
     ending = "timed out" if result.timed_out else f"exit status {result.exit_code}"
     text = f"$ {command}\n{result.output}\n({ending}{', output cut' if result.truncated else ''})"
+    # The command is the address: the same command in two seats is one source, with both outputs.
     source = make_source(f"command:{command}", title=command.strip().partition("\n")[0][:80], kind="command", text=text)
     seat.log.record("bash", command, [source])
     return seat.toolkit.render_sources([source]), [source]

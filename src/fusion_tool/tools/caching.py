@@ -1,4 +1,4 @@
-"""Look-ups done once: `SingleFlight` inside a run, `cached` across runs.
+"""Each look-up made once: `SingleFlight` inside a run, `cached` across runs.
 
 Inside a run the first caller starts the work and the others wait for the same outcome. Across runs searches and pages
 are stored in one SQLite file of the user's, where `cache_seconds` is set.
@@ -31,18 +31,19 @@ async def cached(
     A cache that is locked, corrupt or read-only costs one warning, never the answer.
 
     Args:
-        key: JSON values that name the job and everything its outcome depends on.
+        key: JSON values: the job's name and everything that its outcome depends on.
         job: Computes the value, an object of JSON values.
-        seconds: Time to live of a stored value; `None` neither reads nor stores.
+        seconds: Time to live of a stored value; with `None` nothing is read or stored.
         worth_keeping: Whether a new value may be stored.
     """
     if seconds is None:
         return await job()
     full = (("fusion-tool",), hashlib.sha256(json.dumps(key).encode()).hexdigest())
     try:
-        cache = await asyncio.to_thread(_cache)
+        cache = await asyncio.to_thread(_cache)  # opening the file may wait for another process's lock
         if (hit := (await cache.aget([full])).get(full)) is not None:
             return dict(hit)
+    # A bad row costs one look-up, whose outcome then takes its place; a bad file would fail at every step below.
     except UnreadableRowError as error:
         _log.warning("a search or page that was kept is made again: %s", error)
     except (sqlite3.Error, OSError) as error:
@@ -70,7 +71,7 @@ T = TypeVar("T")
 
 
 class SingleFlight:
-    """Runs each keyed job once and remembers its outcome; a failed job may be tried again."""
+    """A register of keyed jobs: each runs once and its outcome is remembered; a failed job may be tried again."""
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, asyncio.Task[Any]] = {}
@@ -91,6 +92,7 @@ class SingleFlight:
             return await asyncio.shield(flight)
         finally:
             self._waiting[key] -= 1
+            # An unfinished look-up ends with its last waiter; a failed one is forgotten, so that it can be repeated.
             if not self._waiting[key] and not _has_succeeded(flight):
                 flight.cancel()
                 self._flights.pop(key, None)

@@ -1,4 +1,4 @@
-"""Sources gathered before a model is called, for models that cannot call tools: one search, its first pages."""
+"""Evidence for models that cannot call tools, gathered before they are called: one search and its first pages."""
 
 import asyncio
 import re
@@ -22,20 +22,21 @@ async def gather_evidence(
 
     Args:
         question: Used as the query.
-        limit: Most documents and search results; the pages that are read come on top.
+        limit: The most documents and search results together; the pages that are read come on top.
         toolkit: The run's toolkit.
         log: The seat's log; it records each look-up.
-        excerpt: Most characters of each source's text, of the sentences nearest to the question; `None` for all.
+        excerpt: The most characters of each source's text, chosen by `relevant_sentences`; `None` for all of it.
     """
     config = toolkit.config
-    gathered: list[RetrievedSource] = []
+    evidence: list[RetrievedSource] = []
+    # The user's own documents first: they were handed in for this question, and the web only fills the room left.
     if config.documents is not None:
         log.count_call()
-        gathered = await document_sources(toolkit, question, limit)
-        log.record("search_documents", question, gathered)
-    if config.search is not None and len(gathered) < limit:
-        gathered += await _from_web(question, limit - len(gathered), toolkit=toolkit, log=log)
-    sources = list(merge_sources(gathered).values())
+        evidence = await document_sources(toolkit, question, limit)
+        log.record("search_documents", question, evidence)
+    if config.search is not None and len(evidence) < limit:
+        evidence += await _from_web(question, limit - len(evidence), toolkit=toolkit, log=log)
+    sources = list(merge_sources(evidence).values())
     if excerpt is None:
         return sources
     return [{**source, "text": relevant_sentences(source["text"], question, excerpt)} for source in sources]
@@ -47,12 +48,13 @@ def relevant_sentences(text: str, question: str, room: int) -> str:
     Args:
         text: A source's text.
         question: The question.
-        room: Most characters of the result.
+        room: The most characters of the result; where no sentence fits, the text is cut there.
     """
     question_words = _words(question)
     spans = [text[begin:end] for begin, end in split_sentences(text)]
     ranked = sorted(range(len(spans)), key=lambda i: -len(question_words & _words(spans[i])))
     chosen: list[int] = []
+    # A sentence that does not fit is passed over, not the end: a shorter one behind it may still fit.
     for i in ranked:
         if sum(len(spans[j]) + 1 for j in [*chosen, i]) <= room:
             chosen.append(i)
@@ -68,6 +70,7 @@ async def _from_web(question: str, limit: int, *, toolkit: Toolkit, log: ToolLog
     log.count_call()
     try:
         results, dropped = await search_sources(toolkit, question, log.pay_for_search)
+    # Recorded, not raised: without the web the seat still answers, and its log shows that nothing was retrieved.
     except SearchError as error:
         log.record("web_search", question, [], error.dropped)
         return []

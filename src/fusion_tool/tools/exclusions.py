@@ -1,7 +1,7 @@
 """The caller's exclusions: domains, and fragments of text.
 
-Pure functions. The same two functions filter search results, fetches, every redirect hop and what the caller's own
-tools return, so a spelling that hides a domain from one hides it from none.
+Pure functions. `is_excluded` and `blocked_by` filter search results, fetches, every redirect hop and the output of the
+caller's own tools alike, so that a spelling recognized in one place is recognized in all.
 """
 
 import unicodedata
@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from fusion_tool.tools.url_hosts import INVISIBLE, embedded_hosts, hosts
 
+# U+3000 is the last white space in Unicode.
 _UNSEEN = INVISIBLE | dict.fromkeys(c for c in range(0x3001) if chr(c).isspace())
 
 
@@ -41,6 +42,7 @@ def blocked_by(text: str, fragments: Sequence[str]) -> bool:
     return any(needle in haystack for needle in needles)
 
 
+# A page's text is searched address by address, each against the same few exclusions.
 @lru_cache(maxsize=32)
 def canonical_domains(domains: tuple[str, ...]) -> tuple[str, ...]:
     """Return `domains` in the canonical form that providers are sent; an entry without a host is left out."""

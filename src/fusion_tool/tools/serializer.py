@@ -1,4 +1,7 @@
-"""`PlainSerializer`: reads plain data and LangChain's messages from a database, whatever else a row names."""
+"""`PlainSerializer`: the format of stored rows, of which only plain data and LangChain's messages are read.
+
+A row is data that others may have written: a shared cache folder, a checkpoint from another machine.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -49,10 +52,10 @@ class UnreadableRowError(ConfigError):
 
 
 class PlainSerializer(JsonPlusSerializer):
-    """Writes as LangGraph does, and reads only what this package writes.
+    """A serializer that writes as LangGraph's does, and reads only what this package writes.
 
-    LangGraph's own reader calls what a row names, or, where it is told to be strict, passes over it in silence and
-    revives JSON objects of all of LangChain's core.
+    LangGraph's own reader imports and calls what a row names. In its strict mode it passes over unknown types in
+    silence, and still revives JSON objects of all of LangChain's core.
     """
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
@@ -61,9 +64,11 @@ class PlainSerializer(JsonPlusSerializer):
         Raises:
             UnreadableRowError: The value is of another kind, names a type that may not be built, or is broken.
         """
+        # "json" would revive LangChain's objects; "pickle", which runs code, LangGraph refuses by default only.
         if data[0] not in ("null", "msgpack"):
             raise UnreadableRowError(f"it holds {data[0]!r}, where only plain data may be")
-        refused: list[str] = []
+        # msgpack turns whatever its hook raises into a ValueError of its own words, so the reason is set aside here.
+        reasons: list[str] = []
 
         def build(code: int, inner: bytes) -> Any:
             content = reader.loads_typed(("msgpack", inner))
@@ -72,12 +77,12 @@ class PlainSerializer(JsonPlusSerializer):
                 builder = _BUILDERS[code, module, name]
             except (KeyError, TypeError, ValueError):
                 what = ".".join(map(str, content[:2])) if isinstance(content, list) else f"an object of kind {code}"
-                refused.append(f"it holds {what}, where only plain data may be")
+                reasons.append(f"it holds {what}, where only plain data may be")
                 raise
             return builder(arguments)
 
         reader = JsonPlusSerializer(__unpack_ext_hook__=build)
         try:
             return reader.loads_typed(data)
-        except (ValueError, TypeError, RecursionError) as error:  # what `build` raises comes as a ValueError
-            raise UnreadableRowError(next(iter(refused), f"it is broken ({error})")) from error
+        except (ValueError, TypeError, RecursionError) as error:
+            raise UnreadableRowError(next(iter(reasons), f"it is broken ({error})")) from error

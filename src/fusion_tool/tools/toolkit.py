@@ -1,4 +1,4 @@
-"""`Toolkit` and `SeatContext`: the tools of a run with what they need, and what a tool call receives."""
+"""`Toolkit`, the tools of a wave with what they share, and `SeatContext`, which a tool call receives."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -16,6 +16,7 @@ from fusion_tool.tools.search.base import Receipt
 from fusion_tool.tools.untrusted import fence
 
 
+# Compared by identity: two waves with the same settings do not share what they looked up.
 @dataclass(frozen=True, eq=False)
 class Toolkit:
     """The tools that the seats of a wave share, and what those tools need.
@@ -23,8 +24,8 @@ class Toolkit:
     Args:
         config: The run's configuration.
         nonce: The token of the run's fences.
-        tools: What a seat may call: LangChain tools, and providers' own server tools as dicts.
-        builtin_count: How many of `tools`, from the first on, are the package's own.
+        tools: The tools that a seat may call: LangChain tools, and providers' own server tools as dicts.
+        builtin_count: The number of `tools`, from the first on, that are the package's own.
         single_flight: Runs identical searches, fetches and indexing once for all seats.
     """
 
@@ -41,6 +42,7 @@ class Toolkit:
 
     def is_custom(self, tool: Any) -> bool:
         """Return whether `tool` is the caller's, not the package's."""
+        # By identity: a caller's tool may have the name of one of ours, and must not pass for it unscreened.
         return not any(tool is builtin for builtin in self.tools[: self.builtin_count])
 
     async def documents(self) -> DocumentIndex:
@@ -93,7 +95,7 @@ class ToolLog(Protocol):
 
 @dataclass(frozen=True)
 class SeatContext:
-    """What a tool call receives through the runtime: the toolkit, and its seat's log."""
+    """The context that a tool call receives through the runtime: the toolkit, and its seat's log."""
 
     toolkit: Toolkit
     log: ToolLog

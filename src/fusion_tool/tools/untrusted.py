@@ -1,6 +1,6 @@
 """Text from outside: put into fences, and screened by the exclusions.
 
-The output of the caller's own tools is outside text like any other, and the exclusions bind it too.
+The output of the caller's own tools is text from outside like any other, and the exclusions hold for it, too.
 """
 
 import json
@@ -22,11 +22,11 @@ def fence(text: str, *, label: str, nonce: str) -> str:
 
     Args:
         text: Untrusted text.
-        label: What it is, such as `answer A`.
+        label: The text's kind and origin, such as `answer A`, shown in the opening line.
         nonce: The run's random token; occurrences in the text are replaced, so that it cannot close the fence.
     """
-    # Replaced, not removed: what stood around a removed token could form it anew. A label is outside text too,
-    # where it carries a page's title.
+    # Replaced, not removed: the text on both sides of a removed token could form it anew. The label is text from
+    # outside, too, where it carries a page's title.
     inside, label = text.replace(nonce, "-"), " ".join(label.replace(nonce, "-").split())
     return f"<<<{nonce} begin {label}\n{inside}\n{nonce} end>>>"
 
@@ -53,15 +53,16 @@ def screen_output(message: Any, *, config: FusionConfig, nonce: str) -> tuple[An
     if not isinstance(message, ToolMessage):
         return message, 0
     blocks = [message.content] if isinstance(message.content, str) else message.content
-    withheld = [is_forbidden(_text(block), config) for block in blocks]
-    kept = [
-        _WITHHELD if hidden else _fence_block(block, f"output of {message.name}", nonce)
-        for block, hidden in zip(blocks, withheld, strict=True)
+    # Block by block: a search tool returns one for each hit, and one excluded hit must not cost the others.
+    is_withheld = [is_forbidden(_text(block), config) for block in blocks]
+    shown = [
+        _WITHHELD if withheld else _fence_block(block, f"output of {message.name}", nonce)
+        for block, withheld in zip(blocks, is_withheld, strict=True)
     ]
-    if all(isinstance(block, str) for block in kept):  # the protocol's lists hold objects
-        return message.model_copy(update={"content": "\n\n".join(map(str, kept))}), sum(withheld)
-    parts = [{"type": "text", "text": block} if isinstance(block, str) else block for block in kept]
-    return message.model_copy(update={"content": parts}), sum(withheld)
+    if all(isinstance(block, str) for block in shown):  # the providers' lists hold objects
+        return message.model_copy(update={"content": "\n\n".join(map(str, shown))}), sum(is_withheld)
+    parts = [{"type": "text", "text": block} if isinstance(block, str) else block for block in shown]
+    return message.model_copy(update={"content": parts}), sum(is_withheld)
 
 
 def _screen_command(command: Command[Any], config: FusionConfig, nonce: str) -> tuple[Command[Any], int]:
@@ -106,6 +107,7 @@ def _restrict(tool: dict[str, Any], config: FusionConfig) -> dict[str, Any]:
     kind = str(tool.get("type") or " ".join(tool)).lower()  # Google's have no type but their one key
     if _HONOURS_EXCLUSIONS.match(kind) and not config.blocked_fragments:
         return {**tool, "blocked_domains": [*tool.get("blocked_domains", []), *config.excluded_domains]}
+    # Refused by the sound of its name: a provider's new search tool must not slip past the exclusions as unknown.
     if kind == "mcp" or any(word in kind for word in ("search", "fetch", "url_context", "urlcontext")):
         raise ConfigError(
             f"the provider's own '{kind}' cannot honour excluded_domains and blocked_fragments; "

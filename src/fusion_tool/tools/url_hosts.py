@@ -62,9 +62,9 @@ def embedded_hosts(url: str) -> set[str]:
     percent-encoded up to three times. A word in a path is no host.
     """
     own = hosts(url)
-    found = {host.removesuffix(suffix) for host in own for suffix in _HYPHENATED if host.endswith(suffix)}
+    fronts = {host.removesuffix(suffix) for host in own for suffix in _HYPHENATED if host.endswith(suffix)}
     # A hyphen of the name itself is written as two, a dot as one.
-    names = {"-".join(part.replace("-", ".") for part in name.split("--")) for name in found}
+    names = {"-".join(part.replace("-", ".") for part in name.split("--")) for name in fronts}
     for reading in _readings(url):
         rest = reading[len(_AUTHORITY_END.split(reading, maxsplit=1)[0]) :]
         for _ in range(_DECODINGS + 1):
@@ -83,6 +83,7 @@ def canonical_host(host: str) -> str:
     # A host may be encoded more than once: `%252e` is a dot encoded twice.
     for _ in range(_DECODINGS):
         host = unquote(host)
+    # NFKC makes full-width letters, digits and dots ASCII, as UTS 46 does; done before addresses are recognized.
     host = _EDGES.sub("", unicodedata.normalize("NFKC", host.translate(INVISIBLE)))
     try:
         address = ip_address(host.rstrip("."))

@@ -1,6 +1,6 @@
 """HTTP bodies that may be hostile: bounded as sent and as decompressed, and only of types that hold text.
 
-The type is the declared one, or where none is declared, what the first bytes show.
+The type is the declared one; where none is declared, the first bytes tell.
 """
 
 import zlib
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from httpx import Response
 
 ACCEPT_ENCODING = "gzip"
-"""What a request accepts, and `read_body` decodes."""
+"""The one content coding that a request accepts and `read_body` decodes."""
 _GZIP = 16 + zlib.MAX_WBITS
 _MEGABYTE = 1_000_000
 
@@ -30,41 +30,49 @@ async def read_body(response: "Response", max_bytes: int) -> bytes:
 
     Args:
         response: An open httpx response of which nothing has been read.
-        max_bytes: Most bytes, as sent and as decompressed.
+        max_bytes: The most bytes, as sent and as decompressed.
 
     Raises:
         FetchError: Too large, an encoding other than gzip, or broken gzip.
     """
+    # Checked although the request accepts gzip alone: a server may send what it likes. "x-gzip" is gzip's older name
+    # (RFC 9110, 8.4.1.3).
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
         raise FetchError(f"content encoding {plain_line(encoding)} is not accepted")
+    # Spares the download where the server is honest; the loop below counts for the others.
     length = response.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length) > max_bytes:
         raise _too_large(max_bytes)
     inflate = _Inflater() if "gzip" in encoding else None
     body, sent = bytearray(), 0
-    async for chunk in response.aiter_raw():
+    async for chunk in response.aiter_raw():  # not `aiter_bytes`, which decompresses a chunk to whatever size it has
         sent += len(chunk)
-        body += inflate(chunk, max_bytes + 1 - len(body)) if inflate else chunk
+        body += inflate(chunk, max_bytes + 1 - len(body)) if inflate else chunk  # one byte more shows the excess
         if max(sent, len(body)) > max_bytes:
             raise _too_large(max_bytes)
-    if inflate and sent and not inflate.complete:
+    if inflate and sent and not inflate.is_complete:
         raise FetchError("the gzip body ends early")
     return bytes(body)
 
 
 class _Inflater:
-    """A gzip decoder whose output is bounded at each call; members may follow one another."""
+    """A gzip decoder whose output is bounded at each call; members may follow one another (RFC 1952, 2.2)."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(_GZIP)
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
+        """Whether the last member has ended."""
         return self._member.eof
 
     def __call__(self, data: bytes, limit: int) -> bytes:
-        """Decode `data` to at most `limit` bytes; what lies beyond them is lost."""
+        """Decode `data` to at most `limit` bytes; the rest of it is lost.
+
+        Raises:
+            FetchError: It is not valid gzip.
+        """
         out = bytearray()
         try:
             while data and len(out) < limit:
@@ -93,12 +101,13 @@ _READABLE = {
     "application/javascript",
     "application/yaml",
 }
+# What servers send for files of which they know no type.
 _UNDECLARED = {"", "application/octet-stream", "binary/octet-stream", "application/download"}
 _HEAD = 1024
 
 
 def check_content_type(content_type: str) -> str:
-    """Return `content_type` if text can be made of it; called before any of the body is read.
+    """Return `content_type` if text can be made of such a body; called before any of the body is read.
 
     Raises:
         FetchError: It is an image, an archive or the like.

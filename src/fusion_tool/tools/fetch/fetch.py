@@ -1,4 +1,4 @@
-"""`fetch_text`: one page over HTTP, every hop guarded, every byte counted, everything under one deadline."""
+"""`fetch_text`: one page over HTTP, with every hop guarded, every byte counted, and all of it under one deadline."""
 
 import asyncio
 from dataclasses import dataclass
@@ -67,6 +67,7 @@ async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:
             download = await _follow(url, policy)
             title, text = await _extract(download)
     except TimeoutError as error:
+        # One raised by something inside is no expired deadline, and must not be reported as one.
         if clock.expired():
             raise FetchError(f"timed out after {policy.timeout:g} s") from error
         raise
@@ -79,7 +80,9 @@ async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:
 
 
 async def _follow(url: str, policy: FetchPolicy) -> _Download:
-    """Walk the redirects from `url` to a body."""
+    """Follow the redirects from `url` to a body."""
+    # By hand and not by httpx, which would connect to the next hop unchecked. Cookies go along, since some sites
+    # redirect to themselves until theirs comes back; one `no-store` on the way holds for the page.
     cookies, cacheable = None, True
     for _ in range(policy.max_redirects + 1):
         # Each hop anew: a public page may redirect to an excluded or private one.
@@ -93,7 +96,12 @@ async def _follow(url: str, policy: FetchPolicy) -> _Download:
 
 
 async def _hop(url: str, policy: FetchPolicy, cookies: "Cookies | None") -> _Download | _Redirect:
-    """One request: a redirect, or the body."""
+    """Make one request; return its redirect or its body.
+
+    Raises:
+        BlockedAddress: The address that the name resolved to must not be reached.
+        FetchError: No connection, no success, or a body that cannot be read.
+    """
     import httpx
     from ssrfguard import SSRFGuardError
 
@@ -102,10 +110,12 @@ async def _hop(url: str, policy: FetchPolicy, cookies: "Cookies | None") -> _Dow
             guarded_client(url, policy, cookies=cookies, headers=_HEADERS) as client,
             client.stream("GET", url) as response,
         ):
+            # The only directive that forbids keeping a page at all (RFC 9111, 5.2.2.5); how long, the operator has set.
             cacheable = "no-store" not in response.headers.get("cache-control", "").lower()
             if response.next_request is not None:
                 return _Redirect(str(response.next_request.url), client.cookies, cacheable)
-            content_type = _acceptable(response)
+            # Judged by its headers first: of an error page or a film nothing is downloaded.
+            content_type = _accepted_type(response)
             data = await read_body(response, policy.max_bytes)
             return _Download(url, data, sniff_content_type(content_type, data), cacheable)
     except SSRFGuardError as error:
@@ -118,8 +128,12 @@ async def _hop(url: str, policy: FetchPolicy, cookies: "Cookies | None") -> _Dow
         raise FetchError(plain_line(f"broken response: {error or type(error).__name__}")) from error
 
 
-def _acceptable(response: "Response") -> str:
-    """The content type of a response worth reading."""
+def _accepted_type(response: "Response") -> str:
+    """Return the content type of a response that is worth reading.
+
+    Raises:
+        FetchError: Its status is no success, or no text can be made of its type.
+    """
     if not response.is_success:
         from http import HTTPStatus
 
@@ -131,7 +145,7 @@ def _acceptable(response: "Response") -> str:
 
 
 async def _extract(download: _Download) -> tuple[str, str]:
-    """Title and text of what was downloaded."""
+    """Return the title and the text of a download."""
     from fusion_tool.tools.extraction.content import ExtractionError
     from fusion_tool.tools.extraction.extract import extract
 
@@ -145,7 +159,7 @@ async def _extract(download: _Download) -> tuple[str, str]:
 
 
 def _proxy_hint(url: str, policy: FetchPolicy) -> str:
-    """Behind a proxy that was not trusted, a failed connection has a cure worth naming."""
+    """Return what may mend a failed connection to `url` behind a proxy; empty where no proxy would be used."""
     if policy.trust_proxy or not environment_proxy(url):
         return ""
     return " (the environment's proxy is not used for pages unless trust_proxy is set)"

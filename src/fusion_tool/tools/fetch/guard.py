@@ -42,6 +42,10 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 def check_address(url: str, policy: FetchPolicy) -> None:
     """Refuse `url` if its spelling alone shows that it must not be fetched; names are checked on connecting.
 
+    Args:
+        url: The address as its author wrote it.
+        policy: The fetch's exclusions and opened hosts.
+
     Raises:
         ExcludedDomainError: It belongs to one of `policy.excluded_domains`.
         BlockedAddress: Not http(s), userinfo, another port than 80 or 443, no host, an address that is not
@@ -60,7 +64,7 @@ def check_address(url: str, policy: FetchPolicy) -> None:
 def guarded_client(url: str, policy: FetchPolicy, **options: Any) -> "AsyncClient":
     """Return an httpx client for one hop to `url`, which connects only to addresses that it has checked.
 
-    One short-lived client a hop: none outlives its event loop, and each hop is held to its own host's rules.
+    Each hop has a short-lived client: none outlives its event loop, and each hop is held to its own host's rules.
     With `policy.trust_proxy` the environment's proxies are used, and they look the name up themselves.
 
     Args:
@@ -70,6 +74,7 @@ def guarded_client(url: str, policy: FetchPolicy, **options: Any) -> "AsyncClien
     """
     from ssrfguard.httpx import AsyncClient
 
+    # A proxy makes the connection, so that there is no address to check or to pin here.
     proxy = environment_proxy(url) if policy.trust_proxy else None
     # Not httpx's own reading of the environment: where NO_PROXY sends it past the proxy, the pin must hold.
     return AsyncClient(
@@ -93,14 +98,16 @@ def environment_proxy(url: str) -> str | None:
 
 
 def to_blocked_address(error: Exception) -> BlockedAddress:
-    """Convert a refusal of ssrfguard's to the package's own error."""
+    """Convert a refusal by ssrfguard to the package's own error."""
     return BlockedAddress(plain_line(f"not a public web address: {getattr(error, 'reason', error)}"))
 
 
 def _rules(url: str, policy: FetchPolicy) -> "Policy":
-    """The ssrfguard policy for the host of `url`."""
+    """Return the ssrfguard policy for the host of `url`."""
     from ssrfguard import Policy
 
+    # An opened host has the one port of its address, since an intranet's services stand on any; all others have 80 and
+    # 443, so that no page can make the seats knock at databases and mail servers.
     port = _opened_port(url, policy.allowed_private_hosts)
     return Policy(
         denied_networks=_table(opened=port is not None),
@@ -110,11 +117,12 @@ def _rules(url: str, policy: FetchPolicy) -> "Policy":
 
 
 def _opened_port(url: str, opened: Sequence[str]) -> int | None:
-    """The port of `url` if the operator opened its host there, else `None`."""
+    """Return the port of `url` if the operator opened its host there, else `None`."""
     if not opened:
         return None
     from httpx import URL, InvalidURL
 
+    # Read by the library that connects: a second parser might see another host, and open the wrong one.
     try:
         parsed = URL(url)
     except InvalidURL:
@@ -125,19 +133,19 @@ def _opened_port(url: str, opened: Sequence[str]) -> int | None:
 
 
 def _opens(entry: str, host: str, port: int) -> bool:
-    """Whether `entry`, a host or host:port, opens `port` of `host`."""
+    """Tell whether `entry`, a host or host:port, opens `port` of `host`."""
     name, colon, number = entry.rpartition(":")
-    if canonical_host(entry) == host:
+    if canonical_host(entry) == host:  # without a port it opens all of them; an IPv6 address has colons of its own
         return True
     return bool(colon) and number == str(port) and canonical_host(name) == host
 
 
 @cache
 def _table(*, opened: bool) -> "AddressTable":
-    """The table of ssrfguard, with IPv6 turned into an allow list and, for `opened` hosts, the intranet let in.
+    """Return ssrfguard's table with IPv6 turned into an allow list and, for `opened` hosts, the intranet permitted.
 
-    NAT64's well-known prefix stays decoded: behind DNS64 every IPv4 site has such an address, and what is
-    inside is checked. The other ways to carry an IPv4 address inside an IPv6 one have no such use.
+    Addresses with NAT64's well-known prefix (RFC 6052) are still decoded: behind DNS64 every IPv4 site has one, and the
+    IPv4 address inside is checked. The other ways to carry an IPv4 address inside an IPv6 one have no such use.
     """
     from dataclasses import replace
 
@@ -151,6 +159,7 @@ def _table(*, opened: bool) -> "AddressTable":
             return replace(block, reach=Reach.DENIED)
         return block
 
+    # Only 2000::/3 is assigned to the public internet (RFC 4291); whatever else IPv6 may come to hold is denied.
     rest = Block(ip_network("::/0"), "outside global unicast", "RFC4291", Reach.DENIED)
     unicast = Block(ip_network("2000::/3"), "global unicast", "RFC4291", Reach.PERMITTED)
     return AddressTable((*map(ours, DEFAULT_DENIED.blocks), rest, unicast))
@@ -158,7 +167,7 @@ def _table(*, opened: bool) -> "AddressTable":
 
 @cache
 def _tls() -> "ssl.SSLContext":
-    """One TLS context a process: loading the certificates costs more than many requests."""
+    """Return the process's one TLS context: loading the certificates takes longer than many requests."""
     from httpx import create_ssl_context
 
     return create_ssl_context()

@@ -1,4 +1,4 @@
-"""A page's text and its windows, the policy of a fetch, and the errors of an excluded or withheld page."""
+"""A page's text and its windows, the policy of a fetch, and the errors of an excluded and of a withheld page."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,10 @@ class ExcludedDomainError(BlockedAddress):
 
 
 class PageWithheldError(FetchError):
-    """A page that was read and dropped: it contains one of the caller's blocked fragments."""
+    """A page was read and dropped, since it contains one of the caller's blocked fragments."""
 
 
+# An estimate for English: each model has a tokenizer of its own, and a window only has to be of about the right size.
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -43,7 +44,7 @@ class PageText:
     Args:
         url: The address after redirects.
         title: The page's title; empty where it has none.
-        text: All of it.
+        text: The page's whole text.
         cacheable: False where a response on the way said `Cache-Control: no-store`.
     """
 
@@ -53,7 +54,11 @@ class PageText:
     cacheable: bool
 
     def page(self, offset: int, *, tokens: int) -> Page:
-        """Return the window from `offset` on, at most `tokens` long.
+        """Return the window from `offset` on.
+
+        Args:
+            offset: In characters of the whole text.
+            tokens: The window's length, at about four characters a token.
 
         Raises:
             FetchError: `offset` is not inside the text.
@@ -66,6 +71,11 @@ def text_window(text: str, *, offset: int, tokens: int) -> tuple[str, int | None
     """Return the part of `text` from `offset` on that fits `tokens`, and the offset at which to read on.
 
     A cut falls on white space where the window's last fifth has any, so that no word is lost.
+
+    Args:
+        text: The whole text.
+        offset: In characters.
+        tokens: The window's length, at about four characters a token.
 
     Raises:
         FetchError: `offset` is not inside the text.
@@ -90,9 +100,9 @@ class FetchPolicy:
         excluded_domains: Domains that are never fetched, subdomains and redirect hops included.
         blocked_fragments: A page whose text contains one of these is withheld.
         allowed_private_hosts: Hosts (`"host"`, any port, or `"host:port"`) that may be loopback or private.
-        max_bytes: Most bytes of a body, as sent and as decompressed.
-        timeout: Seconds for everything: lookup, redirects, body, extraction.
-        max_redirects: Most hops after the first address.
+        max_bytes: The most bytes of a body, as sent and as decompressed.
+        timeout: Seconds for everything: name resolution, redirects, body, extraction.
+        max_redirects: The most hops after the first address.
         page_tokens: Length of one window of text, at about four characters a token.
         trust_proxy: Whether pages go through the proxies of the environment (`HTTPS_PROXY`, ...). A proxy
             looks names up itself, so that pinning the checked address is then the proxy's job: off unless

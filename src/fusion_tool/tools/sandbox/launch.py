@@ -1,6 +1,6 @@
-"""Starting a sandbox so that no cancellation, however early, leaves one behind; the files handed in.
+"""The start of a sandbox, which no cancellation, however early, leaves running; and its input files.
 
-They are read by us, so that the sandbox needs no way to the host's.
+Input files are read here and copied in, so that no path of the host's is mounted for them.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ _NAME_BYTES = 255  # NAME_MAX of Linux file systems
 
 
 def read_inputs(files: Mapping[str, Path | bytes], limit: int) -> dict[str, bytes]:
-    """Read the files to hand in.
+    """Read the files that a command is given.
 
     Args:
-        files: Relative name below `/input` -> content, or the host file that holds it.
-        limit: Bytes that all of them may have together.
+        files: The content, or the host file that holds it, by relative name below `/input`.
+        limit: The most bytes of all of them together.
 
     Raises:
         ConfigError: A name that leaves `/input`, a symbolic link or anything else that is no plain file, an
@@ -36,7 +36,7 @@ def read_inputs(files: Mapping[str, Path | bytes], limit: int) -> dict[str, byte
     left = limit
     for name, source in files.items():
         _check_name(name)
-        content = source if isinstance(source, bytes) else _read(name, source, left + 1)
+        content = source if isinstance(source, bytes) else _read(name, source, left + 1)  # one byte more shows excess
         left -= len(content)
         if left < 0:
             raise ConfigError(f"more than {limit} bytes handed in; raise input_mb", field=_field(name))
@@ -49,20 +49,21 @@ def _field(name: str) -> str:
 
 
 def _check_name(name: str) -> None:
-    # "a//b" and "./a" are refused too: one name, one file
+    # "a//b" and "./a" are refused, too: two names for one file would overwrite each other.
     parts = name.split("/")
-    plain = all(part not in {"", ".", ".."} and len(os.fsencode(part)) <= _NAME_BYTES for part in parts)
-    if not plain or not name.isprintable() or str(PurePosixPath(name)) != name:
+    is_plain = all(part not in {"", ".", ".."} and len(os.fsencode(part)) <= _NAME_BYTES for part in parts)
+    if not is_plain or not name.isprintable() or str(PurePosixPath(name)) != name:
         raise ConfigError("use a plain relative name without '..'", field=_field(name))
 
 
 def _read(name: str, path: Path, at_most: int) -> bytes:
-    # a link inside somebody's folder could name any file of ours; NONBLOCK: a pipe must not hold us up
+    # A link in a folder that others can write to could name any file of the user's; opening a pipe must not block.
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         reason = "is a symbolic link" if path.is_symlink() else (error.strerror or "cannot be read")
         raise ConfigError(f"{path} {reason}; hand in a plain file", field=_field(name)) from error
+    # Asked of the open file, not of the path, which may name another file by now.
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise ConfigError(f"{path} is no plain file; hand in a plain file", field=_field(name))
@@ -83,11 +84,11 @@ async def start_sandbox(
     Args:
         bwrap: The bubblewrap program.
         command: The command line for the shell.
-        files: Relative name below `/input` -> content, or the host file that holds it.
+        files: The content, or the host file that holds it, by relative name below `/input`.
         limits: What the command may use.
 
     Raises:
-        ConfigError: Something handed in cannot be.
+        ConfigError: One of the files cannot be handed in.
         OSError: Bubblewrap cannot be executed.
     """
     box = await _finish(asyncio.ensure_future(_launch(bwrap, command, files, limits)))
@@ -98,27 +99,28 @@ async def start_sandbox(
         box.close()
 
 
-async def _finish(launching: asyncio.Future[SandboxProcess]) -> SandboxProcess:
-    # The milliseconds until the sandbox's first process is known are not interrupted: killed in between,
-    # bubblewrap could leave that process waiting for ever.
+async def _finish(launch: asyncio.Future[SandboxProcess]) -> SandboxProcess:
+    # The milliseconds until the sandbox's first process is known are not interrupted: if bubblewrap were killed in
+    # between, that process could wait for ever.
     try:
-        return await asyncio.shield(launching)
+        return await asyncio.shield(launch)
     except asyncio.CancelledError:
-        box = await launching
+        box = await launch
         await box.destroy()
         box.close()
         raise
 
 
 async def _launch(bwrap: Path, command: str, files: Mapping[str, Path | bytes], limits: ShellLimits) -> SandboxProcess:
-    with ExitStack() as theirs, ExitStack() as ours:  # theirs: bubblewrap has copies of them once it is started
+    # Ends of ours are closed only if the start fails; those of the child in any case, since it has copies once it runs.
+    with ExitStack() as theirs, ExitStack() as ours:
         inside, seccomp = await asyncio.to_thread(_open_inputs, theirs, files, limits)
         output, output_end = _pipe(theirs, ours)
         status, status_end = _pipe(theirs, ours)
         arguments = await asyncio.to_thread(
             bubblewrap_arguments, command, limits, files=inside, seccomp=seccomp, status=status_end
         )
-        executable = os.open(bwrap, os.O_PATH | os.O_CLOEXEC)
+        executable = os.open(bwrap, os.O_PATH | os.O_CLOEXEC)  # see `_drop_user`
         theirs.callback(os.close, executable)
         process: subprocess.Popen[bytes] = await asyncio.to_thread(
             partial[Any](
@@ -147,6 +149,7 @@ def _open_inputs(
 
 
 def _in_memory(stack: ExitStack, content: bytes) -> int:
+    # Not a pipe, which holds 64 KiB and would block, and not a file on disk, which could be left behind.
     descriptor = os.memfd_create("input")
     stack.callback(os.close, descriptor)
     with os.fdopen(descriptor, "wb", closefd=False) as file:
@@ -164,10 +167,10 @@ def _pipe(theirs: ExitStack, ours: ExitStack) -> tuple[int, int]:
 
 
 def _drop_user() -> dict[str, Any]:
-    """Whom to run bubblewrap as.
+    """Return the arguments of `Popen` for the user that runs bubblewrap; empty where that is the user we are.
 
-    Root gives up its user before bubblewrap starts: root mapped to another id inside would still own root's
-    files, and the kernel exempts root from the limit on processes. The other user may have no way to the folder
-    that holds bubblewrap, which is why it is executed through a descriptor; O_PATH gives no other right.
+    Root gives up its user before bubblewrap starts: root mapped to another id inside would still own root's files, and
+    the kernel exempts root from the limit on processes. The other user may have no access to the folder that holds
+    bubblewrap, which is why it is executed through a descriptor; O_PATH gives no other right.
     """
     return {"user": _NOBODY, "group": _NOBODY, "extra_groups": ()} if os.geteuid() == 0 else {}

@@ -1,6 +1,6 @@
-"""One started sandbox: its two processes, its output, its memory, and its certain end.
+"""A running sandbox: its two processes, its output, its memory, and its certain end.
 
-Memory is that of the whole sandbox: resource limits bound each process, never their sum.
+Memory is measured here for the whole sandbox, since resource limits bound each process and never their sum.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ class SandboxProcess:
         process: Bubblewrap on the host's side; it ends when the command does.
         output: Read end of the command's standard output and error, non-blocking.
         status: Read end of bubblewrap's reports, non-blocking.
-        handles: Process descriptors of bubblewrap and of the sandbox's first process: unlike ids they never
-            come to mean another process.
-        reports: What bubblewrap has reported so far, a JSON object a line: `child-pid`, then `exit-code`.
+        handles: Process descriptors (pidfd_open(2)) of bubblewrap and of the sandbox's first process. Unlike
+            ids, which the kernel uses again, they never come to mean another process.
+        reports: Bubblewrap's reports so far, a JSON object a line: `child-pid`, then `exit-code`.
     """
 
     process: subprocess.Popen[bytes]
@@ -38,7 +38,7 @@ class SandboxProcess:
     reports: bytearray = field(default_factory=bytearray)
 
     async def wait_until_open(self) -> "SandboxProcess":
-        """Wait until bubblewrap has made the sandbox's first process, or has failed to."""
+        """Wait until bubblewrap has made the sandbox's first process, or has failed to; return this object."""
         self._keep_handle(self.process.pid)
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_SECONDS):
@@ -50,19 +50,19 @@ class SandboxProcess:
 
     @property
     def init(self) -> int | None:
-        """Process id of the sandbox's first process, `None` where bubblewrap failed before it existed."""
+        """The process id of the sandbox's first process; `None` where bubblewrap failed before it existed."""
         return self._report("child-pid")
 
     @property
     def exit_code(self) -> int | None:
-        """The command's exit status, `None` where it did not end by itself; known after `destroy`."""
+        """The command's exit status, known after `destroy`; `None` where the command did not end by itself."""
         return self._report("exit-code")
 
     async def destroy(self) -> None:
         """Kill whatever still runs, and return when nothing does.
 
-        The kernel ends every process of a process namespace before the namespace's first process is gone, so
-        that waiting for this one waits for daemons too.
+        The kernel ends every process of a process namespace before the namespace's first process is gone
+        (pid_namespaces(7)), so that waiting for this one waits for daemons, too.
         """
         for handle in self.handles:
             with suppress(ProcessLookupError):
@@ -74,7 +74,7 @@ class SandboxProcess:
             pass
 
     def close(self) -> None:
-        """Close the descriptors; after `destroy`."""
+        """Close the descriptors; to be called after `destroy`."""
         for descriptor in (*self.handles, self.output, self.status):
             os.close(descriptor)
 
@@ -84,18 +84,19 @@ class SandboxProcess:
 
     async def _listen(self) -> bytes:
         await readable(self.status)
-        heard = os.read(self.status, _CHUNK)
-        self.reports += heard
-        return heard
+        chunk = os.read(self.status, _CHUNK)
+        self.reports += chunk
+        return chunk
 
     def _report(self, name: str) -> int | None:
+        # A report may be half read.
         whole_lines = self.reports[: self.reports.rfind(b"\n") + 1].splitlines()
         values = (json.loads(line).get(name) for line in whole_lines)
         return next((value for value in values if isinstance(value, int)), None)
 
 
 async def readable(descriptor: int) -> None:
-    """Return when a pipe has something to read or has ended, or when a process descriptor's process has."""
+    """Return when a pipe can be read or has ended, or when the process of a process descriptor has ended."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
     loop.add_reader(descriptor, _settle, ready)
@@ -110,16 +111,18 @@ def _settle(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-_EVERY_SECONDS = 0.05
-_HELD = (b"RssAnon:", b"RssShmem:", b"VmSwap:")  # mapped program files are the page cache's, not the sandbox's
-_INODE_BYTES = 1024  # what the kernel spends on an empty file, which the size of a tmpfs does not count
+_INTERVAL_SECONDS = 0.05
+# Lines of /proc/PID/status (proc(5)). Not RssFile: mapped program files are the page cache's, not the sandbox's.
+_MEMORY_LINES = (b"RssAnon:", b"RssShmem:", b"VmSwap:")
+# What the kernel spends on an empty file, which the size of a tmpfs does not count.
+_INODE_BYTES = 1024
 
 
 def memory_in_use(init: int) -> int:
-    """Return bytes of memory that a sandbox's processes and the names of its files take.
+    """Return the bytes of memory that a sandbox's processes and the names of its files take.
 
-    Pages shared between processes count once for each, so that the sum errs upwards only; the content of files
-    is not in it, as `disk_mb` bounds that.
+    Pages shared between processes count once for each, so that the sum errs upwards only. The content of files does not
+    count: `disk_mb` bounds it.
 
     Args:
         init: Process id of the sandbox's first process.
@@ -128,24 +131,30 @@ def memory_in_use(init: int) -> int:
 
 
 async def wait_for_memory_limit(init: int, limit: int) -> None:
-    """Return as soon as the sandbox is seen to hold more than `limit` bytes."""
+    """Return as soon as a sandbox holds more memory than `limit`.
+
+    Args:
+        init: Process id of the sandbox's first process.
+        limit: In bytes, as `memory_in_use` counts them.
+    """
     while True:
-        await asyncio.sleep(_EVERY_SECONDS)
+        await asyncio.sleep(_INTERVAL_SECONDS)
         if await asyncio.to_thread(memory_in_use, init) > limit:
             return
 
 
 def _in_processes(root: int) -> int:
-    total, waiting = 0, [str(root)]
-    while waiting:
-        process = Path("/proc", waiting.pop())
+    # From parent to child and not through all of /proc, whose ids say nothing about whose namespace they are in.
+    total, pids = 0, [str(root)]
+    while pids:
+        process = Path("/proc", pids.pop())
         try:
             lines = (process / "status").read_bytes().splitlines()
-            children = b" ".join(each.read_bytes() for each in process.glob("task/*/children"))
+            children = b" ".join(path.read_bytes() for path in process.glob("task/*/children"))
         except OSError:  # it has ended meanwhile
             continue
-        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(_HELD))
-        waiting += children.decode().split()
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(_MEMORY_LINES))
+        pids += children.decode().split()
     return total
 
 

@@ -1,6 +1,6 @@
-"""The system call filter: what namespaces and resource limits leave open.
+"""The system call filter, which closes what namespaces and resource limits leave open.
 
-Three holes are closed here. Sockets of other families than UNIX and IP do not belong to a network namespace
+There are three such holes. Sockets of other families than UNIX and IP do not belong to a network namespace
 (AF_VSOCK reaches the hypervisor of a virtual machine from any of them). Memory that no process maps (memfd,
 System V segments, message queues, pages spliced into pipes) escapes every limit on processes. Key rings, the
 kernel's log, io_uring, bpf and tracing are attack surface that no shell command needs.
@@ -63,7 +63,8 @@ _DENIED = {
 _SOCKETS = {"x86_64": {"socket": 41, "socketpair": 53}, "aarch64": {"socket": 198, "socketpair": 199}}
 _FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10}
 
-_X32_BIT = 0x4000_0000  # the second system call table of x86_64, under the same architecture word
+# x86_64 has a second system call table under the same architecture word, in which the numbers below mean other calls.
+_X32_BIT = 0x4000_0000
 
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16  # offsets into struct seccomp_data, little-endian
@@ -82,10 +83,10 @@ def seccomp_program(machine: str | None = None) -> bytes | None:
     """Return the filter for this kind of machine.
 
     Args:
-        machine: As `platform.machine()` names it; this machine where `None`.
+        machine: The kind as `platform.machine()` names it; `None` for this machine.
 
     Returns:
-        A `struct sock_filter` array for `bwrap --seccomp`, `None` where the call numbers are not known.
+        A `struct sock_filter` array for `bwrap --seccomp`; `None` where the call numbers are not known.
     """
     machine = machine or platform.machine()
     if machine not in _AUDIT_ARCH:
@@ -95,12 +96,14 @@ def seccomp_program(machine: str | None = None) -> bytes | None:
     calls = _SOCKETS[machine]
     return b"".join(
         (
+            # The architecture first, as the kernel's documentation demands: a 32-bit call has other numbers.
             _step(_LOAD, _ARCH),
             _step(_EQUAL, _AUDIT_ARCH[machine], skip_true=1),
             _step(_RETURN, _KILL),
             _step(_LOAD, _NUMBER),
             _step(_AT_LEAST, _X32_BIT, skip_false=1),
             _step(_RETURN, _ERRNO | errno.ENOSYS),
+            # EPERM and not a kill: programs that try such a call mostly have another way.
             *(_refuse(number) for number in _DENIED[machine].values()),
             _step(_EQUAL, calls["socket"], skip_true=1),
             _step(_EQUAL, calls["socketpair"], skip_false=len(sockets) // 8),

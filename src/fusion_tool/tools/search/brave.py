@@ -6,8 +6,9 @@ from typing import Any
 from fusion_tool.tools.search.base import SearchResult, api_key, list_at, normalize_rows, request_json
 
 _URL = "https://api.search.brave.com/res/v1"
-_LONGEST_QUERY = 400
-_MOST_WORDS = 50
+# Limits of the API's parameter `q`; a longer query is refused.
+_MAX_QUERY = 400
+_MAX_WORDS = 50
 
 
 async def search(
@@ -18,7 +19,7 @@ async def search(
     timeout: float = 15.0,  # noqa: ASYNC109 - passed on to httpx
     base_url: str | None = None,
 ) -> list[SearchResult]:
-    """Return search with Brave; a query past its limits (400 characters, 50 words) is cut at a word.
+    """Search with Brave; a query past its limits (400 characters, 50 words) is cut at a word.
 
     Raises:
         SearchProviderError: No key in `BRAVE_API_KEY`, or no usable answer.
@@ -31,22 +32,22 @@ async def search(
         params={
             "q": _cut(query),
             "count": limit,
-            "text_decorations": "false",
+            "text_decorations": "false",  # else the hits' words stand in <strong>
             **({"goggles": _goggle(excluded_domains)} if excluded_domains else {}),
         },
         refused="the key in BRAVE_API_KEY was refused",
     )
-    return normalize_rows(list_at(answer, "web", "results"), title="title", url="url", snippet=_snippet)
+    return normalize_rows(list_at(answer, "web", "results"), snippet=_snippet)
 
 
 def _goggle(excluded_domains: Sequence[str]) -> str:
-    """An inline goggle that discards `excluded_domains`: https://search.brave.com/help/goggles."""
+    """Return an inline goggle that discards `excluded_domains`: https://search.brave.com/help/goggles."""
     return "\n".join(f"$discard,site={domain}" for domain in excluded_domains)
 
 
 def _cut(query: str) -> str:
-    words = " ".join(query.split()[:_MOST_WORDS])
-    return words if len(words) <= _LONGEST_QUERY else words[: _LONGEST_QUERY + 1].rpartition(" ")[0]
+    words = " ".join(query.split()[:_MAX_WORDS])
+    return words if len(words) <= _MAX_QUERY else words[: _MAX_QUERY + 1].rpartition(" ")[0]
 
 
 def _snippet(row: Mapping[str, Any]) -> str:

@@ -11,7 +11,8 @@ from fusion_tool.errors import ConfigError
 from fusion_tool.tools.search.base import SearchProviderError, SearchResult, normalize_rows
 
 _T = TypeVar("_T")
-_LONGEST_QUERY = 400
+_MAX_QUERY = 400
+"""Characters of a query up to which exclusions are added to it; they are enforced on the results in any case."""
 
 
 async def search(
@@ -22,13 +23,13 @@ async def search(
     timeout: float = 15.0,  # noqa: ASYNC109 - ddgs blocks, so the limit is set here
     backends: Sequence[str] = ("duckduckgo",),
 ) -> list[SearchResult]:
-    """Return search with ddgs in a thread that is left behind when `timeout` passes.
+    """Search with ddgs in a thread that is left behind when `timeout` passes.
 
     Args:
         query: What to look for.
-        limit: Most results.
+        limit: The most results.
         excluded_domains: Passed on as `-site:` operators while the query stays short.
-        timeout: Seconds.
+        timeout: Seconds for the whole search.
         backends: Engines of ddgs, by its names.
 
     Raises:
@@ -53,13 +54,14 @@ async def search(
     except RatelimitException as error:
         raise SearchProviderError("rate limited") from error
     except DDGSException as error:
+        # ddgs has no exception of its own for this case; both texts name the rate limit, which it cannot tell apart.
         if "No results" in str(error):
             raise SearchProviderError("no results (maybe rate limited)") from error
         raise SearchProviderError("the engine cannot be reached (maybe rate limited)") from error
     except Exception as error:
         # ddgs takes foreign HTML apart, and a changed page can break it in any way.
         raise SearchProviderError(f"ddgs failed ({type(error).__name__})") from error
-    results = normalize_rows(hits, title="title", url="href", snippet=lambda row: row.get("body"))
+    results = normalize_rows(hits, snippet=lambda row: row.get("body"), url="href")
     if not results:
         raise SearchProviderError("no results (maybe rate limited)")
     return results
@@ -79,7 +81,7 @@ def _check_backends(backends: Sequence[str]) -> None:
 def _with_exclusions(query: str, excluded_domains: Sequence[str]) -> str:
     for domain in excluded_domains:
         longer = f"{query} -site:{domain}"
-        if len(longer) > _LONGEST_QUERY:
+        if len(longer) > _MAX_QUERY:
             break
         query = longer
     return query
@@ -94,7 +96,7 @@ async def _in_daemon_thread(call: Callable[[], _T]) -> _T:
     future: asyncio.Future[_T] = loop.create_future()
 
     def settle(result: _T | None, error: Exception | None) -> None:
-        if future.cancelled():
+        if future.cancelled():  # the caller has stopped waiting; the thread ends by itself
             return
         if error is None:
             future.set_result(result)  # type: ignore[arg-type] # no error means that there is a result

@@ -18,7 +18,7 @@ async def search(  # noqa: PLR0913 - as every provider's, and the receipt
     base_url: str | None = None,
     receipt: Receipt | None = None,
 ) -> list[SearchResult]:
-    """Return search with Exa, taking its highlights as snippets; the receipt gets the cost that its answer states.
+    """Search with Exa, taking its highlights as snippets; the receipt gets the cost that its answer states.
 
     Raises:
         SearchProviderError: No key in `EXA_API_KEY`, or no usable answer.
@@ -37,9 +37,10 @@ async def search(  # noqa: PLR0913 - as every provider's, and the receipt
         },
         refused="the key in EXA_API_KEY was refused",
     )
+    # Before the rows are read: the request is charged, whether or not its answer can be used.
     if receipt is not None:
         receipt.cost_usd = _cost(answer.get("costDollars"))
-    return normalize_rows(list_at(answer, "results"), title="title", url="url", snippet=_snippet)
+    return normalize_rows(list_at(answer, "results"), snippet=_snippet)
 
 
 def _cost(cost: Any) -> float | None:
@@ -47,6 +48,6 @@ def _cost(cost: Any) -> float | None:
 
 
 def _snippet(row: Mapping[str, Any]) -> str:
-    """The highlights, else the text, of a hit."""
+    """Return the highlights, else the text, of a hit."""
     highlights = row.get("highlights")
     return " ... ".join(map(str, highlights)) if isinstance(highlights, list) else str(row.get("text") or "")

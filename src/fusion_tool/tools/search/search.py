@@ -44,11 +44,14 @@ class SearchFee:
 class ProviderSpec:
     """A search provider: a module of this package with a function `search`, and what a run must know of it.
 
+    Each has a module of its own, however short: a provider is added by one file and one row below, and what its API
+    wants of a request stands in one place.
+
     Args:
         name: The provider's name in the configuration, and its module's.
         variable: The environment variable that it needs; `None` where it needs none.
-        fee: What it charges; `None` where searches are free.
-        max_results: Most results that it gives for one request; `None` where it sets no limit.
+        fee: Its price; `None` where searches are free.
+        max_results: The most results that it gives for one request; `None` where it sets no limit.
         options: Parameters of its `search` beyond those that all share: `base_url`, `receipt`.
     """
 
@@ -98,7 +101,7 @@ def search_fee(provider: str, results: int) -> float:
 
     Args:
         provider: A name out of `PROVIDERS`.
-        results: How many results are requested.
+        results: The number of results requested.
     """
     fee = PROVIDERS[provider].fee
     if fee is None:
@@ -118,7 +121,7 @@ async def search_web(  # noqa: PLR0913 - settings, all but two with a default
     searxng_url: str | None = None,
     pay: ChargeSearch = no_charge,
 ) -> SearchOutcome:
-    """Return search the web with the first of `providers` that gives a result.
+    """Search the web with the first of `providers` that gives a result.
 
     Exclusions are passed on to providers that support them and enforced here in any case.
 
@@ -127,7 +130,7 @@ async def search_web(  # noqa: PLR0913 - settings, all but two with a default
         providers: Names out of `PROVIDERS`, the first to try first.
         excluded_domains: Domains whose results are dropped, subdomains included.
         blocked_fragments: A result that contains one of these is dropped.
-        limit: Most results.
+        limit: The most results.
         timeout: Seconds for each provider.
         searxng_url: The operator's SearXNG, trusted and possibly private; `SEARXNG_URL` where it is `None`.
         pay: Pays for each request to a provider; one that it cannot afford is not made.
@@ -138,12 +141,13 @@ async def search_web(  # noqa: PLR0913 - settings, all but two with a default
     """
     _check(query, providers)
     domains = canonical_domains(tuple(excluded_domains))
-    # What exclusions remove is made up for by requesting more.
-    wanted = 2 * limit if excluded_domains or blocked_fragments else limit
+    # More are requested to make up for those that the exclusions remove.
+    requested = 2 * limit if excluded_domains or blocked_fragments else limit
     attempts, dropped = [], 0
     for name in providers:
-        count = min(wanted, PROVIDERS[name].max_results or wanted)
+        count = min(requested, PROVIDERS[name].max_results or requested)
         try:
+            # The limit of time inside the payment, which must see a search that was cut off: it may be charged.
             async with pay(name, count) as receipt, asyncio.timeout(timeout):
                 search = _search_function(name, base_url=searxng_url, receipt=receipt)
                 results = await search(query, limit=count, excluded_domains=domains, timeout=timeout)
@@ -153,6 +157,7 @@ async def search_web(  # noqa: PLR0913 - settings, all but two with a default
         except (SearchProviderError, OverBudgetError) as failure:
             attempts.append(f"{name}: {failure}")
             continue
+        # Here as well as at the provider, which may not know exclusions, or not heed them.
         allowed = without_excluded(results, domains, blocked_fragments)
         dropped += len(results) - len(allowed)
         if allowed:

@@ -15,7 +15,7 @@ async def search(
     timeout: float = 15.0,  # noqa: ASYNC109 - passed on to httpx
     base_url: str | None = None,
 ) -> list[SearchResult]:
-    """Return search with the SearXNG at `base_url`, else at `SEARXNG_URL`; its JSON format must be enabled.
+    """Search with the SearXNG at `base_url`, else at `SEARXNG_URL`; its JSON format must be enabled.
 
     Raises:
         SearchProviderError: No address, or no usable answer; names the engines that did not respond.
@@ -30,13 +30,17 @@ async def search(
         params={"q": query, "format": "json"},
         refused="JSON is refused: enable it under search.formats in its settings.yml",
     )
-    hits = normalize_rows(list_at(answer, "results"), title="title", url="url", snippet=lambda row: row.get("content"))
+    hits = normalize_rows(list_at(answer, "results"), snippet=lambda row: row.get("content"))
     if not hits and (silent := _silent_engines(list_at(answer, "unresponsive_engines"))):
         raise SearchProviderError(f"no results; engines that did not respond: {silent}")
-    return hits[:limit]
+    return hits[:limit]  # the API gives a page of hits, and takes no number of them
 
 
 def _silent_engines(engines: list[Any]) -> str:
-    """`engine (reason)` for each engine that gave nothing, as `[[engine, reason], ...]` or `[engine, ...]`."""
+    """Return `engine (reason)` for each engine that gave nothing.
+
+    Args:
+        engines: `[[engine, reason], ...]` or `[engine, ...]`; instances differ in this.
+    """
     pairs = [engine if isinstance(engine, list) else [engine] for engine in engines]
     return ", ".join(f"{pair[0]} ({pair[1]})" if len(pair) > 1 else str(pair[0]) for pair in pairs if pair)

@@ -15,7 +15,7 @@ async def search(
     timeout: float = 15.0,  # noqa: ASYNC109 - passed on to httpx
     base_url: str | None = None,
 ) -> list[SearchResult]:
-    """Return search with Tavily's basic depth, which costs one credit.
+    """Search with Tavily's basic depth, which costs one credit.
 
     Raises:
         SearchProviderError: No key in `TAVILY_API_KEY`, or no usable answer.
@@ -25,6 +25,8 @@ async def search(
         f"{base_url or _URL}/search",
         timeout=timeout,
         headers={"Authorization": f"Bearer {api_key('TAVILY_API_KEY')}"},
+        # Basic is the default depth, but stated: the fee in `search.py` is its price, and an advanced search costs
+        # two credits.
         body={
             "query": query,
             "max_results": limit,
@@ -33,4 +35,4 @@ async def search(
         },
         refused="the key in TAVILY_API_KEY was refused",
     )
-    return normalize_rows(list_at(answer, "results"), title="title", url="url", snippet=lambda row: row.get("content"))
+    return normalize_rows(list_at(answer, "results"), snippet=lambda row: row.get("content"))

@@ -30,6 +30,6 @@ def sandbox():
 @pytest.fixture
 def _unprobed():
     """The probe forgets, before and after, what it knows of this machine."""
-    shell._known.clear()
+    shell._cached_probe.clear()
     yield
-    shell._known.clear()
+    shell._cached_probe.clear()
