@@ -204,7 +204,7 @@ class CacheSlot:
 async def cache_slot(
     question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any] = (), *, instructions: str = ""
 ) -> AsyncIterator[CacheSlot]:
-    """Take a question's place in the cache; without `config.cache` the result is always the caller's to make.
+    """Take a question's place in the cache.
 
     Callers that ask the same meanwhile wait for it; where its owner fails or is cancelled, one of them makes it.
     Nobody waits longer than a run may take.
@@ -217,12 +217,9 @@ async def cache_slot(
         instructions: How the answer shall be written.
 
     Raises:
-        ConfigError: With the cache: a model or tool is an object, or the documents cannot be read.
-        RecursionRefused: With the cache: the caller is a seat of another run, and might wait for itself.
+        ConfigError: A model or tool is an object, or the documents cannot be read.
+        RecursionRefused: The caller is a seat of another run, and might wait for itself.
     """
-    if not config.cache:
-        yield CacheSlot()
-        return
     # A seat that asks what its own run asks would wait for itself.
     forbid_nested_run()
     started = time.monotonic()

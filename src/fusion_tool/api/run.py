@@ -1,7 +1,7 @@
 """`fuse`, `afuse`, `astream`: one question in, one grounded answer out, without building a graph or a tool."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,16 +126,17 @@ class _RunRequest:
         """Carry out the run, event by event, as `stream_run` does."""
         return stream_run(self._execution(config), self._cache_slot(config), is_watched=is_watched)
 
-    def _cache_slot(self, config: FusionConfig | None) -> AbstractAsyncContextManager[CacheSlot]:
+    def _cache_slot(self, config: FusionConfig | None) -> AbstractAsyncContextManager[CacheSlot] | None:
         # A resumed run has begun its answer, which no other run's may replace.
         if config is None or self.resume is not None:
-            return nullcontext(CacheSlot())
+            return None
         return request_slot(self.input, config, self.panel_tools)
 
     def _execution(self, config: FusionConfig | None) -> AbstractAsyncContextManager[Execution]:
+        inputs, tools = self.input.graph_input, self.panel_tools
+        if config is not None and self.resume is None and self.keep is False:
+            return transient_run(inputs, config, tools)
         path = default_path() if isinstance(self.keep, bool) else self.keep
-        if config is None or self.resume is not None:
-            return resumed_run(self.resume or "", config, self.panel_tools, path)
-        if self.keep is False:
-            return transient_run(self.input.graph_input, config, self.panel_tools)
-        return stored_run(self.input.graph_input, config, self.panel_tools, path)
+        if config is not None and self.resume is None:
+            return stored_run(inputs, config, tools, path)
+        return resumed_run(self.resume or "", config, tools, path)

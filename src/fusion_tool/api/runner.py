@@ -18,9 +18,9 @@ from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.runtime import UNWATCHED_KEY
 
 
-async def stream_run(
+def stream_run(
     execution: AbstractAsyncContextManager[Execution],
-    slot: AbstractAsyncContextManager[CacheSlot],
+    slot: AbstractAsyncContextManager[CacheSlot] | None,
     *,
     is_watched: bool,
 ) -> AsyncGenerator[Event, None]:
@@ -30,29 +30,44 @@ async def stream_run(
 
     Args:
         execution: Opens the run; left alone where the cache has the result.
-        slot: Opens the run's place in the response cache.
+        slot: Opens the run's place in the response cache; `None` does without the cache.
         is_watched: Whether somebody reads the answer while it is written; else it need not be streamed.
 
     Raises:
-        FusionError: As `afuse`.
+        FusionError: As `afuse`, from the iteration.
     """
-    async with slot as cached:
+    events = _execute(execution, is_watched=is_watched)
+    return events if slot is None else _execute_once(slot, events)
+
+
+async def _execute(
+    execution: AbstractAsyncContextManager[Execution], *, is_watched: bool
+) -> AsyncGenerator[Event, None]:
+    async with execution as run:
+        for event in run.past_events:
+            yield event
+        if run.result is not None:  # a resumed run that had finished: only its result was still to be fetched
+            yield run_completed(run.result)
+            return
+        async with aclosing(_graph_events(run, is_watched=is_watched)) as events:
+            async for event in events:
+                yield event
+
+
+async def _execute_once(
+    slot: AbstractAsyncContextManager[CacheSlot], events: AsyncGenerator[Event, None]
+) -> AsyncGenerator[Event, None]:
+    """Pass on `events`, and give their result to the cache; where it has one already, they are never begun."""
+    async with slot as cached, aclosing(events):
         if cached.result is not None:
             yield run_started(cached.result)
             yield run_completed(cached.result)
             return
-        async with execution as run:
-            for event in run.past_events:
-                yield event
-            if run.result is not None:  # a resumed run that had finished: only its result was still to be fetched
-                yield run_completed(run.result)
-                return
-            async with aclosing(_graph_events(run, is_watched=is_watched)) as events:
-                async for event in events:
-                    if event["type"] == "run.completed":
-                        # Before it is passed on: whoever has the result may stop listening.
-                        await cached.fill(event["result"])
-                    yield event
+        async for event in events:
+            if event["type"] == "run.completed":
+                # Before it is passed on: whoever has the result may stop listening.
+                await cached.fill(event["result"])
+            yield event
 
 
 async def final_result(
@@ -76,9 +91,10 @@ async def final_result(
 
 def request_slot(
     request: RunInput, config: FusionConfig, panel_tools: Sequence[Any] = ()
-) -> AbstractAsyncContextManager[CacheSlot]:
-    """Return a new run's place in the response cache."""
-    # The schema shapes the answer as instructions do, and so is part of the key.
+) -> AbstractAsyncContextManager[CacheSlot] | None:
+    """Return a new run's place in the response cache, `None` where `config.cache` is off."""
+    if not config.cache:
+        return None
     schema = json.dumps(request.answer_schema) if request.answer_schema else ""
     instructions = f"{request.instructions}{schema}"
     return cache_slot(request.question, request.context, config, panel_tools, instructions=instructions)

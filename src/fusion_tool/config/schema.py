@@ -39,10 +39,8 @@ def to_config_error(error: ValidationError) -> ConfigError:
     if isinstance(inner, ConfigError):
         path += [inner.field] if inner.field else []
         message = inner.message
-    elif first["type"] == "extra_forbidden":
-        message = "no such setting"
     else:
-        message = first["msg"]
+        message = "no such setting" if first["type"] == "extra_forbidden" else first["msg"]
     return ConfigError(message, field=".".join(path) or None)
 
 
@@ -256,8 +254,7 @@ class FusionConfig(ConfigModel):
         if len(labels) != len(set(labels)):
             raise ConfigError("two seats have the same label", field="panel")
         for field in ("quorum", "min_answers"):
-            value = getattr(self.limits, field)
-            if value is not None and value > len(self.panel):
+            if (value := getattr(self.limits, field)) is not None and value > len(self.panel):
                 raise ConfigError(f"{value} of {len(self.panel)} seats cannot answer", field=f"limits.{field}")
         return self
 
@@ -265,6 +262,11 @@ class FusionConfig(ConfigModel):
     def has_sources(self) -> bool:
         """Whether the seats have documents or the web to answer from."""
         return self.documents is not None or self.search is not None
+
+    @property
+    def documents_stay_local(self) -> bool:
+        """Whether there are documents that only local models may see."""
+        return self.documents is not None and self.documents.send_to == "local"
 
     @property
     def has_tools(self) -> bool:

@@ -12,7 +12,6 @@ from langgraph.graph.state import CompiledStateGraph
 
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.graph.redaction import redact_callbacks
-from fusion_tool.routing.policy.documents import documents_stay_local
 from fusion_tool.routing.policy.private_data import load_patterns, private_pattern
 
 _RUNTIME = "__pregel_runtime"
@@ -86,7 +85,7 @@ _END = object()
 
 async def _is_confidential(config: FusionConfig, inputs: Any) -> bool:
     """Return whether nothing of the run may be shown: its configuration says so, or the router will find it private."""
-    if not config.trace_content or config.privacy == "local" or documents_stay_local(config):
+    if not config.trace_content or config.privacy == "local" or config.documents_stay_local:
         return True
     if config.strategy != "auto":
         return False

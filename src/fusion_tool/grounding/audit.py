@@ -82,6 +82,8 @@ def audit_citations(text: str, sources: Mapping[str, RetrievedSource]) -> Audit:
     """
     known_ids = frozenset(sources)
     citations = [token for token in tokens(text, known_ids) if token.kind == "citation"]
+    if not citations:
+        return Audit((), ())
     verdicts: dict[tuple[str, str], CitationVerdict] = {}
     for claim, ids in _claims(text, citations):
         for source_id in ids:

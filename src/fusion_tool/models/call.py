@@ -252,10 +252,15 @@ def _fault(error: Exception) -> Fault:
 def prompt_bytes(messages: Sequence[BaseMessage]) -> int:
     """Return the prompt's length in bytes, with what frames each message, and the reasoning that goes back with it."""
     texts = (
-        f"{message.type}{message.content}{getattr(message, 'tool_calls', '')}{replay.fields_to_return(message) or ''}"
+        f"{message.type}{message.content}{getattr(message, 'tool_calls', '')}{_replayed(message)}"
         for message in messages
     )
     return sum(len(text.encode(errors="replace")) for text in texts)
+
+
+def _replayed(message: BaseMessage) -> str:
+    # Most messages have nothing beside their content.
+    return str((message.additional_kwargs and replay.fields_to_return(message)) or "")
 
 
 def to_call_row(message: AIMessage | None, account: CallContext, seconds: float) -> Call:

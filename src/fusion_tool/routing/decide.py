@@ -104,9 +104,10 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
     choice = _choose(config, inputs) if config.strategy == "auto" else None
     if choice is not None:
         config = _with(config, choice)
-    config = keep(require_local_readers(config))
-    if receivers := document_receivers(config):
-        notes.append(f"documents go to {', '.join(receivers)}")
+    if config.documents is not None:
+        config = keep(require_local_readers(config))
+        if receivers := document_receivers(config):
+            notes.append(f"documents go to {', '.join(receivers)}")
     if failing := sorted(_unavailable(config) & _names(config)):
         notes.append(f"asked last, since they keep failing: {', '.join(failing)}")
     return Decision(config if config != before else before, choice, tuple(notes))

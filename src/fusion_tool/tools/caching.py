@@ -1,17 +1,13 @@
-"""Each look-up made once: `SingleFlight` inside a run, `cached` across runs.
-
-Inside a run the first caller starts the work and the others wait for the same outcome. Across runs searches and pages
-are stored in one SQLite file of the user's, where `cache_seconds` is set.
-"""
+"""`cached`: searches and pages that are stored across runs, in one SQLite file, where `cache_seconds` is set."""
 
 import asyncio
 import hashlib
 import json
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from fusion_tool.config.storage import cache_path, make_private
 from fusion_tool.tools.serializer import PlainSerializer, UnreadableRowError
@@ -65,42 +61,3 @@ def _cache() -> Any:
     path = cache_path("tools.sqlite")
     make_private(path)
     return SqliteCache(path=str(path), serde=PlainSerializer())
-
-
-T = TypeVar("T")
-
-
-class SingleFlight:
-    """A register of keyed jobs: each runs once and its outcome is remembered; a failed job may be tried again."""
-
-    def __init__(self) -> None:
-        self._flights: dict[Hashable, asyncio.Task[Any]] = {}
-        self._waiting: dict[Hashable, int] = {}
-
-    async def __call__(self, key: Hashable, job: Callable[[], Awaitable[T]]) -> T:
-        """Return what `job()` returned, now or for the first caller with `key`.
-
-        Raises:
-            Exception: The job's own. The job is cancelled when the last of its waiters is.
-        """
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = asyncio.ensure_future(_run(job))
-        self._waiting[key] = self._waiting.get(key, 0) + 1
-        try:
-            # A seat that is cancelled must not take the look-up from the others that wait for it.
-            return await asyncio.shield(flight)
-        finally:
-            self._waiting[key] -= 1
-            # An unfinished look-up ends with its last waiter; a failed one is forgotten, so that it can be repeated.
-            if not self._waiting[key] and not _has_succeeded(flight):
-                flight.cancel()
-                self._flights.pop(key, None)
-
-
-def _has_succeeded(flight: asyncio.Task[Any]) -> bool:
-    return flight.done() and not flight.cancelled() and flight.exception() is None
-
-
-async def _run(job: Callable[[], Awaitable[T]]) -> T:
-    return await job()

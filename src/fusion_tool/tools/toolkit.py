@@ -1,19 +1,60 @@
-"""`Toolkit`, the tools of a wave with what they share, and `SeatContext`, which a tool call receives."""
+"""`Toolkit`, the tools of a wave with what they share, and `SeatContext`, which a tool call receives.
 
-from collections.abc import Sequence
+The seats share one `SingleFlight`: the first who looks something up does the work, the others wait for its outcome.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from langchain_core.tools import BaseTool
 
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.grounding.sources import RetrievedSource
-from fusion_tool.tools.caching import SingleFlight
 from fusion_tool.tools.documents.index import DocumentIndex, open_index
 from fusion_tool.tools.fetch.page import FetchPolicy
 from fusion_tool.tools.search.base import Receipt
 from fusion_tool.tools.untrusted import fence
+
+T = TypeVar("T")
+
+
+class SingleFlight:
+    """A register of keyed jobs: each runs once and its outcome is remembered; a failed job may be tried again."""
+
+    def __init__(self) -> None:
+        self._flights: dict[Hashable, asyncio.Task[Any]] = {}
+        self._waiting: dict[Hashable, int] = {}
+
+    async def __call__(self, key: Hashable, job: Callable[[], Awaitable[T]]) -> T:
+        """Return what `job()` returned, now or for the first caller with `key`.
+
+        Raises:
+            Exception: The job's own. The job is cancelled when the last of its waiters is.
+        """
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.ensure_future(_run(job))
+        self._waiting[key] = self._waiting.get(key, 0) + 1
+        try:
+            # A seat that is cancelled must not take the look-up from the others that wait for it.
+            return await asyncio.shield(flight)
+        finally:
+            self._waiting[key] -= 1
+            # An unfinished look-up ends with its last waiter; a failed one is forgotten, so that it can be repeated.
+            if not self._waiting[key] and not _has_succeeded(flight):
+                flight.cancel()
+                self._flights.pop(key, None)
+
+
+def _has_succeeded(flight: asyncio.Task[Any]) -> bool:
+    return flight.done() and not flight.cancelled() and flight.exception() is None
+
+
+async def _run(job: Callable[[], Awaitable[T]]) -> T:
+    return await job()
 
 
 # Compared by identity: two waves with the same settings do not share what they looked up.

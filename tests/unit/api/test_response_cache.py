@@ -66,11 +66,9 @@ async def test_the_second_time_it_is_given_again_marked_and_billed_nothing():
 
 
 async def test_without_the_setting_nothing_is_looked_up_or_kept(folder):
-    off = CONFIG.model_copy(update={"cache": False})
-    log = []
-    for _ in range(2):
-        await ask(off, log=log)
-    assert log == [Q, Q]
+    first, second = [await afuse(Q, fake_config("In 1861.", "In 1871.")) for _ in range(2)]
+    assert first.run_id != second.run_id
+    assert not second.cached
     assert not folder.exists()
 
 

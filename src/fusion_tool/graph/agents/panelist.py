@@ -143,9 +143,9 @@ async def answer_question(
 
 def seat_toolkit(toolkit: Toolkit, panelist: Panelist) -> Toolkit:
     """Return what a seat may use while `panelist` is its model: everything, unless the documents must stay local."""
-    config = seat_config(toolkit.config, panelist)
-    if config is toolkit.config:
+    if not toolkit.config.documents_stay_local:
         return toolkit
+    config = seat_config(toolkit.config, panelist)
     reads_documents = config.documents is not None
     hidden = _WEB_TOOLS if reads_documents else _DOCUMENT_TOOLS
     builtin = [
@@ -194,6 +194,8 @@ async def _evidence(
     question: str, limit: int, *, toolkit: Toolkit, log: SeatLog, excerpt: int | None = None
 ) -> list[RetrievedSource]:
     """What is gathered for the seat, in the time that it has."""
+    if not toolkit.has_sources:
+        return []
     try:
         async with asyncio.timeout(log.deadline - time.monotonic()):
             return await gather_evidence(question, limit, toolkit=toolkit, log=log, excerpt=excerpt)

@@ -19,11 +19,6 @@ from fusion_tool.routing.policy.locality import CURE, is_local, local_models_of,
 from fusion_tool.routing.policy.restrict import RestrictedConfig
 
 
-def documents_stay_local(config: FusionConfig) -> bool:
-    """Return whether the run has documents that only local models may see."""
-    return config.documents is not None and config.documents.send_to == "local"
-
-
 def require_local_readers(config: FusionConfig) -> RestrictedConfig:
     """Restrict `config` so that its documents stay with local models.
 
@@ -32,7 +27,7 @@ def require_local_readers(config: FusionConfig) -> RestrictedConfig:
     Raises:
         ConfigError: The judge or the synthesizer is not local, or no seat is that could read the documents.
     """
-    if not documents_stay_local(config):
+    if not config.documents_stay_local:
         return RestrictedConfig(config)
     if not any(map(local_models_of, config.panel)):
         raise ConfigError(f"documents.send_to = 'local', and no seat is local; {CURE}", field="panel")
@@ -46,7 +41,7 @@ def require_local_readers(config: FusionConfig) -> RestrictedConfig:
 
 def seat_config(config: FusionConfig, panelist: Panelist) -> FusionConfig:
     """Return `config` as a seat sees it while `panelist` is its model: with documents or the web, where not both."""
-    if not documents_stay_local(config):
+    if not config.documents_stay_local:
         return config
     return config.model_copy(update={"search": None} if is_local(panelist) else {"documents": None})
 
@@ -59,7 +54,7 @@ def may_read_answers(config: FusionConfig, panelist: Panelist, records: Iterable
         panelist: A seat that has yet to answer.
         records: Records of seats, with the sources of each under `found`.
     """
-    if not documents_stay_local(config) or not any(rests_on_documents(record) for record in records):
+    if not config.documents_stay_local or not any(rests_on_documents(record) for record in records):
         return True
     return all(is_local(with_model(panelist, model)) for model in (panelist.model, *panelist.fallbacks))
 
@@ -71,7 +66,7 @@ def rests_on_documents(record: Mapping[str, Any]) -> bool:
 
 def document_receivers(config: FusionConfig) -> tuple[str, ...]:
     """Return who receives the documents' excerpts, or answers made from them: providers, or servers by their host."""
-    if config.documents is None or documents_stay_local(config):
+    if config.documents is None or config.documents_stay_local:
         return ()
     roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
     reached = (with_model(panelist, model) for panelist in roles for model in (panelist.model, *panelist.fallbacks))
