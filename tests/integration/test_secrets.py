@@ -66,6 +66,21 @@ async def test_a_key_that_the_provider_echoes_is_in_no_error(provider, key, echo
     assert key not in json.dumps(failure.value.failed_models)
 
 
+@pytest.mark.parametrize("echo", range(4))
+@pytest.mark.parametrize("around", ["{}", " {}\n"])
+async def test_a_key_of_any_variable_is_sent_without_white_space_and_echoed_nowhere(
+    provider, monkeypatch, around, echo
+):
+    monkeypatch.setenv("OUR_GATEWAY", around.format(PLAIN))
+    provider.otherwise(echoes(PLAIN)[echo])
+    seat = {"model": "test/one", "base_url": provider.url, "api_key_env": "OUR_GATEWAY"}
+    with pytest.raises(PanelFailed) as failure:
+        await afuse(QUESTION, panel(*SEATS, panel=(seat,)))
+    assert provider.calls("test/one")[0].headers["authorization"] == f"Bearer {PLAIN}"
+    assert PLAIN not in str(failure.value)
+    assert "[secret]" in str(failure.value)
+
+
 async def test_it_is_in_no_message_to_the_calling_agent(provider, key):
     provider.otherwise(echoes(key)[0])
     call = {"type": "tool_call", "name": "fusion_research", "args": {"question": QUESTION}, "id": "1"}

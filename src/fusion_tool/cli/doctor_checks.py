@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fusion_tool.cli import terminal
+from fusion_tool.config.keys import read_key
 from fusion_tool.config.loading import DEFAULT_KEY
 from fusion_tool.config.schema import Panelist
 from fusion_tool.config.storage import cache_path, make_private_folder
@@ -61,7 +62,7 @@ def _other_providers() -> list[Check]:
 
     found = []
     for provider, known in PROVIDERS.items():
-        variable = next((name for name in known.keys if os.environ.get(name)), None)
+        variable = next((name for name in known.keys if read_key(name)), None)
         if provider == "openrouter" or variable is None:
             continue
         try:
@@ -112,10 +113,10 @@ def _search() -> list[Check]:
         variable, name = spec.variable, f"search: {provider}"
         if variable is None:
             checks.append(Check(name, ok=True, detail="needs no key; not asked"))
-        elif os.environ.get(variable):
+        elif read_key(variable):
             checks.append(Check(name, ok=True, detail=f"{variable} is set; not asked"))
         else:
-            checks.append(Check(name, ok=False, detail=f"{variable} is not set", cure=f"export {variable}=..."))
+            checks.append(Check(name, ok=False, detail=_unset(variable), cure=f"export {variable}=..."))
     return checks
 
 
@@ -151,15 +152,19 @@ _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 async def openrouter() -> list[Check]:
     """The network, as far as OpenRouter needs it, and the key. Being offline is told, and is no fault of the key."""
     url = (os.environ.get("OPENROUTER_BASE_URL") or OPENROUTER_URL).rstrip("/")
-    key = os.environ.get(DEFAULT_KEY)
+    key = read_key(DEFAULT_KEY)
     status = await _status(f"{url}/key" if key else f"{url}/models", key)
     return [_key(key, status), _network(url, status)]
+
+
+def _unset(variable: str) -> str:
+    return f"{variable} is {'set but empty' if variable in os.environ else 'not set'}"
 
 
 def _key(key: str | None, status: int | str) -> Check:
     name, new = "OpenRouter", f"export {DEFAULT_KEY}=...  # from {_KEYS_PAGE}"
     if not key:
-        return Check(name, ok=False, detail=f"{DEFAULT_KEY} is not set", cure=new)
+        return Check(name, ok=False, detail=_unset(DEFAULT_KEY), cure=new)
     if status in _REFUSED:
         return Check(name, ok=False, detail=f"{DEFAULT_KEY} is set, and refused ({status})", cure=new)
     tried = "and accepted" if status == HTTPStatus.OK else "not tried"

@@ -55,7 +55,7 @@ def error_line(error: BaseException | str) -> str:
     elif isinstance(error, FusionError | InterruptError | str):
         text = str(error)
     else:
-        from fusion_tool.models.faults import scrub
+        from fusion_tool.config.keys import scrub
 
         text = scrub(f"unexpected {type(error).__name__}: {error}; --debug shows where")
     return printable(" ".join(text.split()))
@@ -83,8 +83,8 @@ _LEVELS = {0: logging.WARNING, 1: logging.INFO}
 
 class _Line(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
+        from fusion_tool.config.keys import scrub
         from fusion_tool.events import one_line
-        from fusion_tool.models.faults import scrub
 
         # Looked up at each record: a live table on the terminal replaces stderr while it is shown.
         print(f"{record.levelname.lower()}: {one_line(scrub(record.getMessage()), 500)}", file=sys.stderr)  # noqa: T201 - stderr is where logs go

@@ -13,6 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
+from fusion_tool.config.keys import read_key
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.models.providers import PROVIDERS, endpoint_for, key_variable, with_model
 from fusion_tool.routing.profiles import load_profiles, retiring_models
@@ -71,7 +72,7 @@ async def _fetch_listing(url: str, panelist: Panelist) -> Listing | str:
     import httpx
 
     variable = key_variable(panelist)
-    key = os.environ.get(variable or "")
+    key = read_key(variable)
     if variable and not key and not panelist.model_name.startswith("openrouter:"):  # its list is open to all
         return f"{variable} is not set"
     try:

@@ -1,11 +1,11 @@
 """The resolution of what a caller passes (a config, a preset's name or a file, and overrides) into a `FusionConfig`."""
 
-import os
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
+from fusion_tool.config.keys import missing_key
 from fusion_tool.config.presets import preset as preset_by_name
 from fusion_tool.config.presets import preset_names, shipped_configs
 from fusion_tool.config.schema import FusionConfig
@@ -75,9 +75,9 @@ def _base(config: ConfigLike) -> FusionConfig:
     if isinstance(config, FusionConfig):
         return config
     if config is None:
-        if not os.environ.get(DEFAULT_KEY):
+        if missing := missing_key(DEFAULT_KEY):
             raise ConfigError(
-                f"no model provider is configured: set {DEFAULT_KEY}, or choose the preset 'local', "
+                f"no model provider is configured: {missing}, or choose the preset 'local', "
                 "which needs no key (fusion-tool model install, then --preset local)"
             )
         return preset_by_name(DEFAULT_PRESET)

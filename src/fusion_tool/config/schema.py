@@ -11,14 +11,16 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
 from fusion_tool.config.choices import Privacy, SearchProvider, Shell, Strategy
+from fusion_tool.config.keys import is_variable_name
 from fusion_tool.errors import ConfigError, RecursionRefused
 
 
 class ConfigModel(BaseModel):
     """The base of every part of a configuration."""
 
-    # Frozen, because runs share it; no extras, because a mistyped limit would otherwise be no limit.
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    # Frozen, because runs share it; no extras, because a mistyped limit would otherwise be no limit; errors without the
+    # input, because it may be a key.
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
     if not TYPE_CHECKING:  # the type checker keeps pydantic's typed constructor
 
@@ -89,6 +91,13 @@ class Panelist(ConfigModel):
         # By its type's name, which LangChain's bindings forward: a model with bound tools is recognized too.
         if getattr(value, "_llm_type", None) == "fusion":
             raise RecursionRefused("a ChatFusion is a panel itself; give this role another model")
+        return value
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _check_key_variable(cls, value: str | None) -> str | None:
+        if value is not None and not is_variable_name(value):  # it may be the key itself, so it is not repeated
+            raise ConfigError("expected the name of an environment variable that holds the key, such as MY_API_KEY")
         return value
 
     @field_validator("base_url")

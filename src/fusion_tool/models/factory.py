@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from pydantic import SecretStr
 
+from fusion_tool.config.keys import missing_key, read_key, remember_key
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.clients import http_client, model_cache
@@ -27,12 +29,15 @@ async def chat_model(panelist: Panelist) -> BaseChatModel:
     """
     if not isinstance(panelist.model, str):
         model_object: BaseChatModel = panelist.model
+        for secret in vars(model_object).values():
+            if isinstance(secret, SecretStr):
+                remember_key(secret.get_secret_value())
         return model_object
     cache = await model_cache()
     # Label and fallbacks do not change the client: two seats with one model share it, and its connections.
     identity = panelist.model_copy(update={"seat": None, "fallbacks": ()})
     # With what the environment says now: a key or an address that was changed since must not find the old model.
-    key = (identity, endpoint_for(panelist), os.environ.get(key_variable(panelist) or ""))
+    key = (identity, endpoint_for(panelist), read_key(key_variable(panelist)))
     if key not in cache:
         cache[key] = await _build(panelist)
     model: BaseChatModel = cache[key]
@@ -61,8 +66,8 @@ def _check(field: str, panelist: Panelist) -> None:
     if panelist.base_url is None and not name:
         raise ConfigError(f"'{panelist.model}' names no model; write 'provider:model'", field=f"{field}.model")
     variable = key_variable(panelist)
-    if variable and not os.environ.get(variable):
-        raise ConfigError(f"'{panelist.model}' needs a key: set {variable}", field=f"{field}.model")
+    if variable and (missing := missing_key(variable)):
+        raise ConfigError(f"'{panelist.model}' needs a key: {missing}", field=f"{field}.model")
     if provider == "local" and panelist.base_url is None:
         from fusion_tool.models.local import require_weights
 
@@ -111,12 +116,11 @@ async def _build_compatible(panelist: Panelist, name: str, *, base_url: str, **e
     await asyncio.to_thread(import_module, "fusion_tool.models.openai_compatible")
     from fusion_tool.models.openai_compatible import OpenAICompatibleChat
 
-    variable = key_variable(panelist)
     reasoning = {"extra_body": {"reasoning": {"effort": panelist.reasoning}}} if panelist.reasoning else {}
     return OpenAICompatibleChat(
         model=name,
         base_url=base_url,
-        api_key=os.environ.get(variable or "", "") or _NO_KEY,
+        api_key=read_key(key_variable(panelist)) or _NO_KEY,
         http_async_client=await http_client(),
         use_responses_api=False,  # some names of models would switch it on, and only OpenAI has that API
         max_retries=0,  # retries are ours: they know the run's deadline
@@ -137,8 +141,10 @@ async def _build_native(panelist: Panelist, provider: str, name: str) -> BaseCha
     # The other packages bring clients of their own, which take none from outside.
     if provider == "openai":
         options |= {"http_async_client": await http_client(), "stream_usage": True}
-    if panelist.api_key_env:
-        options["api_key"] = os.environ[panelist.api_key_env]
+    variable = key_variable(panelist)
+    # A provider's package reads its own variable, but takes the white space around the key along.
+    if (key := read_key(variable)) and (panelist.api_key_env or key != os.environ[variable or ""]):
+        options["api_key"] = key
     model: BaseChatModel = init_chat_model(name, model_provider=provider, **options)
     return model
 

@@ -1,12 +1,10 @@
 """From a provider's exception to one of the closed set of reasons, and which failures are tried again.
 
 - `to_fault`: the one place where an exception gets its reason.
-- `scrub`: keeps secrets out of messages.
 - `with_retries`: transient failures are retried after the provider's Retry-After, else after a jittered wait, as long
   as the deadline allows.
 """
 
-import os
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -17,6 +15,7 @@ from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
+from fusion_tool.config.keys import scrub
 from fusion_tool.errors import Reason
 from fusion_tool.models.refusals import Parameter, names_refused
 from fusion_tool.models.wire.errors import ErrorCause, error_cause
@@ -71,12 +70,10 @@ _WITHDRAWN = re.compile(
     re.IGNORECASE,
 )
 _FILTERED = re.compile(r"content.?(filter|policy|management)|safety|moderation|flagged", re.IGNORECASE)
-_SECRET = re.compile(r"\b(?:Bearer\s+\S+|(?:sk|pk|rk|gsk|tvly|xai|hf|AIza|key)[-_]?[A-Za-z0-9_\-]{12,})")
 _REJECTIONS = frozenset({400, 404, 415, 422, 501})
 """The statuses with which servers answer a parameter that they do not know."""
 _FIRST_ERROR = 400
 _MESSAGE_LENGTH = 300
-_SHORTEST_KEY = 8
 
 
 @dataclass(frozen=True)
@@ -108,14 +105,6 @@ def to_fault(error: BaseException) -> Fault:
     cause = _cause(error)
     free = _http_status(error) is not None or _never_connected(error)
     return Fault(_reason(error, cause), _one_line(error, cause), cause.status, may_be_charged=not free)
-
-
-def scrub(text: str) -> str:
-    """Replace every secret of the environment, and anything that looks like a key, in `text`."""
-    for name, value in os.environ.items():
-        if len(value) >= _SHORTEST_KEY and name.endswith(("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")):
-            text = text.replace(value, "[secret]")
-    return _SECRET.sub("[secret]", text)
 
 
 def status_of(error: BaseException) -> int | None:

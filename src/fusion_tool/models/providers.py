@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from fusion_tool.config.keys import read_key
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models.ollama import endpoint as ollama_endpoint
 
@@ -102,12 +103,12 @@ def key_variable(panelist: Panelist) -> str | None:
     provider = PROVIDERS.get(panelist.model_name.partition(":")[0])
     if provider is None:
         return None
-    return next((key for key in provider.keys if os.environ.get(key)), provider.keys[0])
+    return next((key for key in provider.keys if read_key(key)), provider.keys[0])
 
 
 def providers_with_key() -> frozenset[str]:
     """Return the providers whose key is set."""
-    return frozenset(name for name, provider in PROVIDERS.items() if any(os.environ.get(key) for key in provider.keys))
+    return frozenset(name for name, provider in PROVIDERS.items() if any(map(read_key, provider.keys)))
 
 
 def has_own_server(panelist: Panelist) -> bool:

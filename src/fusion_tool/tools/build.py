@@ -1,6 +1,5 @@
 """Which tools a run has, whether they can work on this machine, and one toolkit for all seats of a wave."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from weakref import WeakValueDictionary
 
 from langchain_core.tools import BaseTool
 
+from fusion_tool.config.keys import missing_key
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError, SandboxUnavailable
 from fusion_tool.tools.documents.index import open_index
@@ -69,8 +69,8 @@ async def check_tools(config: FusionConfig) -> str:
     """
     for name in config.search.providers if config.search else ():
         variable = PROVIDERS[name].variable
-        if variable and not os.environ.get(variable):
-            raise ConfigError(f"'{name}' needs {variable} to be set", field="search.providers")
+        if variable and (missing := missing_key(variable)):
+            raise ConfigError(f"'{name}' needs a key: {missing}", field="search.providers")
     if config.documents is not None:
         await _check_documents(config.documents.path)
     if config.bash == "off":

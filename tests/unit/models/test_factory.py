@@ -215,7 +215,7 @@ def test_a_missing_key_is_named(monkeypatch):
         check_models([("panel.0", Panelist(model="openrouter:vendor/a"))])
     assert caught.value.field == "panel.0.model"
     monkeypatch.setenv("OPENROUTER_API_KEY", "")
-    with pytest.raises(ConfigError, match="set OPENROUTER_API_KEY"):
+    with pytest.raises(ConfigError, match="OPENROUTER_API_KEY is set but empty"):
         check_models([("panel.0", Panelist(model="openrouter:vendor/a"))])
 
 

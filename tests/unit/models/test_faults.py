@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fusion_tool.config.keys import scrub
 from fusion_tool.errors import REASONS
 from fusion_tool.models.call import ModelCallError
-from fusion_tool.models.faults import AskOtherwiseError, retry_after, scrub, to_fault, with_retries
+from fusion_tool.models.faults import AskOtherwiseError, retry_after, to_fault, with_retries
 from tests.scripted_server import Cut, Hang, Interrupted, Raw, Reply, faults
 from tests.unit.models.models import account, asked, panelist
 

@@ -22,12 +22,13 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool, ToolException
 
 from fusion_tool.budget.ledger import TOOLS_BYTES
+from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.models.call import ModelCallError, ModelReply, call_model
 from fusion_tool.models.clients import model_cache
 from fusion_tool.models.factory import chat_model
-from fusion_tool.models.faults import Fault, scrub
+from fusion_tool.models.faults import Fault
 from fusion_tool.models.hedging import OnFirst, hedged_call
 from fusion_tool.models.providers import endpoint_for
 from fusion_tool.models.refusals import has_refused, remember_refusal

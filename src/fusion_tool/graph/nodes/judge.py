@@ -13,6 +13,7 @@ from langgraph.types import Command
 
 from fusion_tool.budget.ledger import Spent
 from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import PanelFailed
 from fusion_tool.graph.agents.answers import panel_answers
@@ -22,7 +23,6 @@ from fusion_tool.graph.limits import elapsed_work, wave_seconds
 from fusion_tool.graph.runtime import GraphOptions, Stage, judge_completed, panel_closed
 from fusion_tool.graph.state import FusionState, SeatAssignment, SeatRecord, StageRecord, answer_key
 from fusion_tool.graph.strategies import follow_up_assignments, strategy_named
-from fusion_tool.models.faults import scrub
 from fusion_tool.routing.policy.documents import may_read_answers
 
 _log = logging.getLogger(__name__)

@@ -6,13 +6,13 @@ from functools import partial
 
 from langgraph.runtime import Runtime
 
+from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.graph.agents.answers import panel_answers
 from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.agents.synthesizer import DeltaEmitter, Draft, SynthesisTask, write_answer
 from fusion_tool.graph.runtime import GraphOptions, Stage
 from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, answer_key
-from fusion_tool.models.faults import scrub
 from fusion_tool.models.providers import with_model
 
 _log = logging.getLogger(__name__)

@@ -7,13 +7,13 @@ because httpx quotes the value of a malformed header, which may be a key.
 
 import html
 import json
-import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
+from fusion_tool.config.keys import missing_key, read_key
 from fusion_tool.errors import FusionError
 from fusion_tool.events import plain_line
 from fusion_tool.tools.exclusions import blocked_by, is_excluded
@@ -152,13 +152,9 @@ def api_key(variable: str) -> str:
     Raises:
         SearchProviderError: It is not set, or cannot stand in a header.
     """
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise SearchProviderError(f"no key: set {variable}")
-    # httpx would put such a key into its exception's text.
-    if not key.isascii() or not key.isprintable():
-        raise SearchProviderError(f"the key in {variable} has characters that no key has")
-    return key
+    if missing := missing_key(variable):
+        raise SearchProviderError(f"no key: {missing}")
+    return read_key(variable)
 
 
 async def request_json(  # noqa: PLR0913 - one argument for each part of a request

@@ -98,7 +98,7 @@ async def test_nothing_listens(provider, site):
 
 
 @pytest.mark.parametrize("provider", KEYED)
-@pytest.mark.parametrize(("key", "reason"), [("", "no key: set"), ("k\u00e9y", "has characters"), ("a\nb", "has")])
+@pytest.mark.parametrize(("key", "reason"), [("", "set but empty"), ("k\u00e9y", "has characters"), ("a\nb", "has")])
 async def test_a_missing_or_broken_key_names_its_variable(provider, key, reason, site, monkeypatch):
     variable = KEYED[provider]
     monkeypatch.setenv(variable, key)

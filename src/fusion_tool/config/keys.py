@@ -1,0 +1,75 @@
+"""Keys: read from the environment's variables, and kept out of everything that is shown."""
+
+import os
+import re
+from urllib.parse import quote
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_KEY = re.compile(r"\b(?:Bearer\s+\S+|(?:sk|pk|rk|gsk|tvly|xai|hf|AIza|key)[-_]?[A-Za-z0-9_\-]{12,})")
+_TOKEN = re.compile(r"(?=.*[a-z])(?=.*\d)[A-Za-z0-9]{20,}")
+"""Letters and digits without a pause: no name is written so."""
+_SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+_SHORTEST_SECRET = 8
+"""A shorter value of such a variable may be any word."""
+_SHORTEST_KEY = 4
+_SHORTEST_PIECE = 6
+"""Characters of a key, at the end of a text that was cut, from which on it counts as one."""
+
+_read: set[str] = set()
+"""The keys that were read: whatever their variables are called, they are secrets."""
+
+
+def read_key(variable: str | None) -> str:
+    """Return the key in an environment variable, without the white space around it; empty where there is none."""
+    key = os.environ.get(variable, "").strip() if variable else ""
+    remember_key(key)
+    return key
+
+
+def remember_key(key: str) -> None:
+    """Keep a key, which came by another way than a variable, out of everything that is shown."""
+    if len(key) >= _SHORTEST_KEY:
+        _read.add(key)
+
+
+def missing_key(variable: str) -> str | None:
+    """Return what is wrong with the key in `variable`, and the cure; `None` where it can be sent."""
+    key = read_key(variable)
+    if not key:
+        return f"{variable} is set but empty" if variable in os.environ else f"set {variable}"
+    # An HTTP client would put such a key into its error's text.
+    if not key.isascii() or not key.isprintable() or " " in key:
+        return f"the key in {variable} has characters that no key has"
+    return None
+
+
+def is_variable_name(text: str) -> bool:
+    """Tell whether `text` is the name of a variable, rather than a key in its place."""
+    looks_like_key = _KEY.fullmatch(text) and any(char.islower() for char in text) and any(map(str.isdigit, text))
+    if looks_like_key or _TOKEN.fullmatch(text):
+        return text in os.environ
+    return bool(_VARIABLE.fullmatch(text))
+
+
+def scrub(text: str) -> str:
+    """Replace every key that was read, every secret of the environment, and anything that looks like a key."""
+    named = {value.strip() for name, value in os.environ.items() if name.endswith(_SECRET_NAMES)}
+    secrets = _read | {value for value in named if len(value) >= _SHORTEST_SECRET}
+    # The longest first: a key may hold another one.
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            for written in {secret, quote(secret, safe=""), secret.replace("/", "\\/")}:
+                text = text.replace(written, "[secret]")
+            text = _without_piece(text, secret)
+        else:
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "[secret]", text)
+    return _KEY.sub("[secret]", text)
+
+
+def _without_piece(text: str, secret: str) -> str:
+    """Return `text` without the beginning of a secret at its end: texts are cut, and the cut may fall into a key."""
+    body = text.removesuffix("…")
+    for length in range(min(len(secret) - 1, len(body)), _SHORTEST_PIECE - 1, -1):
+        if body.endswith(secret[:length]):
+            return f"{body[:-length]}[secret]"
+    return text
