@@ -1,7 +1,7 @@
-"""The user's folder: which files of it are documents, and how each is named.
+"""The documents of the user's folder, and the key of each.
 
-A file's key is its relative path, percent-encoded from the bytes of its name: plain ASCII whatever the
-name is, unique, and the path of the source's URL.
+A file's key is its relative path, percent-encoded from the bytes of its name. It is plain ASCII whatever the name is,
+unique, and the path of the source's URL; a name need not be UTF-8, and two that look alike need not be the same.
 """
 
 import os
@@ -24,7 +24,8 @@ CONTENT_TYPES = {
 MAX_BYTES = 32 << 20
 """A larger file is not read."""
 
-_SETTLED_NS = 2_000_000_000  # a file changed this recently may change again within one tick of its clock
+# A file that was changed this recently may change again without its times showing it: FAT's clock has steps of 2 s.
+_SETTLED_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,10 @@ class DocumentFile:
 
     Args:
         key: Its percent-encoded relative path, with `/`.
-        path: Where its bytes are.
+        path: The path of the file itself, links resolved.
         size: In bytes.
-        signature: Differs where the bytes may differ; `""` where that cannot be told.
-        problem: Why it cannot be indexed, `None` where nothing speaks against it.
+        signature: Size, times and inode, which differ where the bytes may differ; empty where that cannot be told.
+        problem: The reason for which it cannot be indexed; `None` where there is none.
     """
 
     key: str
@@ -52,7 +53,7 @@ class DocumentFile:
 
     @property
     def content_type(self) -> str:
-        """What the file's name says that it is; a link is what its own name says, wherever it leads."""
+        """The media type by the file's name; for a link by its own name, not by its target's."""
         return CONTENT_TYPES[_suffix(self.name)]
 
 
@@ -77,16 +78,17 @@ def key_of(path: Path, root: Path) -> str:
 
 
 def list_documents(root: Path) -> Iterator[DocumentFile]:
-    """Return every document below `root`, in a stable order; hidden files and folders are left out.
+    """Yield every document below `root`, in a stable order; hidden files and folders are left out.
 
     Links to folders are not followed, links to files only where they stay inside `root`.
     """
+    # `os.walk` passes over a folder that it cannot read in silence, unless it is told where to put the error.
     unreadable: list[OSError] = []
     for parent, folders, names in os.walk(root, onerror=unreadable.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and _suffix(name) in CONTENT_TYPES:
-                yield _candidate(Path(parent, name), root)
+                yield _check_file(Path(parent, name), root)
     for error in unreadable:
         path = Path(error.filename)
         yield DocumentFile(key_of(path, root), path, problem=f"cannot be read ({error.strerror})")
@@ -96,20 +98,23 @@ def _suffix(name: str) -> str:
     return PurePath(name).suffix.lower()
 
 
-def _candidate(path: Path, root: Path) -> DocumentFile:
+def _check_file(path: Path, root: Path) -> DocumentFile:
+    """Return the document at `path`, with its problem if it has one."""
     key = key_of(path, root)
     try:
         real = path.resolve(strict=True)
         status = real.stat()
     except (OSError, RuntimeError) as error:
         return DocumentFile(key, path, problem=f"cannot be read ({getattr(error, 'strerror', None) or error})")
+    # A folder that was unpacked from somewhere may hold a link to the user's keys, and its text goes to providers.
     if not real.is_relative_to(root):
         return DocumentFile(key, path, problem="is a link that leaves the folder")
     if not stat.S_ISREG(status.st_mode):
         return DocumentFile(key, path, problem="is not a regular file")
     if status.st_size > MAX_BYTES:
         return DocumentFile(key, path, problem=f"is larger than {MAX_BYTES >> 20} MB")
-    changed = max(status.st_mtime_ns, status.st_ctime_ns)
-    settled = changed + _SETTLED_NS < time_ns()
-    signature = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}" if settled else ""
+    # The change time as well, which no program can set back as it can the time of modification.
+    changed_at = max(status.st_mtime_ns, status.st_ctime_ns)
+    is_settled = changed_at + _SETTLED_NS < time_ns()
+    signature = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}" if is_settled else ""
     return DocumentFile(key, real, status.st_size, signature)

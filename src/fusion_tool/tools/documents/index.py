@@ -1,7 +1,6 @@
-"""`open_index`, `DocumentIndex`: the user's folder, searchable.
+"""`open_index` and `DocumentIndex`: full-text search in the user's folder.
 
-Quoting makes every word a string (https://www.sqlite.org/fts5.html#full_text_query_syntax), so that
-nothing a model writes is read as an operator.
+`folder` lists its documents, `refresh` brings the index up to date, and `store` is the SQLite file.
 """
 
 import asyncio
@@ -25,42 +24,47 @@ from fusion_tool.tools.documents.folder import readable_folder
 from fusion_tool.tools.documents.refresh import RefreshResult, refresh
 from fusion_tool.tools.documents.store import ChunkHit, Skipped
 
+# A decimal is one string, a phrase to FTS5: its parts alone would match any number with these digits.
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
-_MOST_WORDS = 32
+_MAX_WORDS = 32
 
-_COMMON = (
+_STOP_WORD_LIST = (
     "a about after all also an and any are as at be because been before being but by can could did do does "
     "doing down for from had has have having he her here hers him his how i if in into is it its just me "
     "more most my no nor not of off on once only or other our out over own s same she should so some such t "
     "than that the their them then there these they this those through to too under until up very was we "
     "were what when where which while who whom why will with would you your"
 )
-_STOP_WORDS = frozenset(_COMMON.split())
+_STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 
 def fts_query(question: str) -> str | None:
-    """Return the FTS5 expression for `question`, `None` where it holds no word at all.
+    """Return the FTS5 expression for `question`; `None` where it holds no word at all.
 
-    Stop words are left out unless there is nothing else.
+    Stop words are left out unless there is nothing else. Quoting makes every word a string
+    (https://www.sqlite.org/fts5.html#full_text_query_syntax), so that nothing a model writes is read as an operator.
     """
     words = list(dict.fromkeys(_WORD.findall(normalize("NFC", question.lower()))))
-    telling = [word for word in words if word not in _STOP_WORDS] or words
-    return " OR ".join(f'"{word}"' for word in telling[:_MOST_WORDS]) or None
+    content_words = [word for word in words if word not in _STOP_WORDS] or words
+    # OR, since a model's query is a sentence, of which no passage has all words; BM25 puts those with most first.
+    return " OR ".join(f'"{word}"' for word in content_words[:_MAX_WORDS]) or None
 
 
-_CANDIDATES = 200  # chunks looked at; enough that one long document cannot crowd out the others
+_CANDIDATES = 200
+"""Chunks that a search takes; so many that one long document cannot crowd out the others."""
+
 _GAP = "\n[...]\n"
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentIndex:
-    """A folder's documents, ready to be searched from any thread and any event loop.
+    """The index of a folder's documents, which any thread and any event loop may search.
 
     Args:
         folder: The folder, a real path.
         path: The index file.
-        document_count: How many documents it held when it was opened.
-        skipped: The documents that were left out, and why.
+        document_count: The number of documents that it held when it was opened.
+        skipped: The documents that were left out, each with the reason.
     """
 
     folder: Path
@@ -71,21 +75,21 @@ class DocumentIndex:
     async def search(self, query: str, limit: int = 6, *, max_chars: int = 1600) -> list[RetrievedSource]:
         """Return the documents that match `query` best, best first.
 
-        A document is one source, so it comes once, with its best chunks (of 60 to 120 words each) in
-        the order of the text. For a small context ask for few documents and `max_chars` of about 600,
-        which is one chunk.
+        A document is one source, so that it comes once, with its best chunks (of 60 to 120 words each) in the order of
+        the text. For a small context request few documents and `max_chars` of about 600, which is one chunk.
 
         Args:
             query: Words in any form; FTS5's own syntax has no meaning here.
-            limit: How many documents at most.
-            max_chars: The length of one document's excerpt at most, in characters.
+            limit: The most documents.
+            max_chars: The most characters of one document's excerpt.
         """
         expression = fts_query(query)
         if expression is None or limit < 1 or max_chars < 1:
             return []
         try:
             hits = await asyncio.to_thread(store.search_chunks, self.path, expression, _CANDIDATES)
-        except sqlite3.DatabaseError:  # the file was damaged or taken away since it was opened
+        # The file was damaged or removed since it was opened, by another process or by hand; it can be made anew.
+        except sqlite3.DatabaseError:
             await _refresh(self.folder, self.path, None)
             hits = await asyncio.to_thread(store.search_chunks, self.path, expression, _CANDIDATES)
         documents: dict[str, list[ChunkHit]] = {}
@@ -103,30 +107,31 @@ async def open_index(
 ) -> DocumentIndex:
     """Index the `.md`, `.txt`, `.html`, `.htm` and `.pdf` files below `folder`, or what changed of them.
 
-    Hidden files, links that leave the folder and files above 32 MB stay out. Safe while other threads
-    and processes do the same: one works, the others wait for it and then find nothing to do.
+    Hidden files, links that leave the folder and files above 32 MB are left out. Safe while other threads and processes
+    do the same: one works, and the others wait for it and then find nothing to do.
 
     Args:
         folder: The user's folder.
-        cache_dir: Where index files are kept; the user's cache folder by default.
-        on_progress: Called with the number of changed documents done and their total.
+        cache_dir: The folder of the index files; `None` for the user's cache folder.
+        on_progress: Called with the number of changed documents done and their total; `None` for nobody.
 
     Raises:
         ConfigError: The folder is missing or unreadable, the cache folder cannot be written, or whatever else
             keeps the index from being made; it names the folder and the cause.
     """
     root = await asyncio.to_thread(readable_folder, folder)
+    # Outside the user's folder, which may be read-only; one file a folder, by a name that any path can have.
     name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
     path = (cache_dir or cache_path()) / "documents" / f"{name}.sqlite"
     try:
-        held, skipped = await _refresh(root, path, on_progress)
+        document_count, skipped = await _refresh(root, path, on_progress)
     except (OSError, sqlite3.OperationalError) as error:
         cause = f"cannot write the index {str(path)!r} of the folder {str(root)!r} ({error})"
         raise ConfigError(cause, field="documents") from error
     except Exception as error:  # a run without its documents would look like one with them
         cause = f"cannot index the folder {str(root)!r} ({type(error).__name__}: {error})"
         raise ConfigError(cause, field="documents") from error
-    return DocumentIndex(root, path, held, tuple(skipped))
+    return DocumentIndex(root, path, document_count, tuple(skipped))
 
 
 async def _refresh(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> RefreshResult:
@@ -135,7 +140,7 @@ async def _refresh(root: Path, path: Path, on_progress: Callable[[int, int], Non
 
 
 def _excerpt(hits: list[ChunkHit], max_chars: int) -> str:
-    """The best chunks that fit into `max_chars`, in the order of the text; the best one is cut if it must be."""
+    """Return the best chunks that fit into `max_chars`, in the order of the text; the best is cut if it must be."""
     best, *others = hits
     chosen, left = [best], max_chars - len(best.text)
     if left < 0:
@@ -145,5 +150,6 @@ def _excerpt(hits: list[ChunkHit], max_chars: int) -> str:
             chosen.append(hit)
             left -= needed
     chosen.sort(key=attrgetter("place"))
+    # In a run of neighbours place and index grow alike, and their difference stays; a gap changes it.
     runs = groupby(enumerate(chosen), key=lambda numbered: numbered[1].place - numbered[0])
     return _GAP.join("\n".join(hit.text for _, hit in run) for _, run in runs)

@@ -1,6 +1,6 @@
 """Updates of an index from its folder: new and changed documents are added, vanished ones removed.
 
-A text is cut into whole paragraphs where they are short, into whole sentences where they are long.
+A text is cut into chunks of whole paragraphs where these are short, of whole sentences where they are long.
 """
 
 import asyncio
@@ -18,26 +18,28 @@ from fusion_tool.tools.documents.store import DocumentEntry, IndexedDocument, Sk
 from fusion_tool.tools.extraction.content import ExtractionError
 from fusion_tool.tools.extraction.extract import extract
 
-_MOST_WORDS = 120
-_MOST_CHARS = 1000  # for scripts that put no spaces between words
-_TAIL_WORDS = 40  # a shorter rest goes with the chunk before it
+_MAX_WORDS = 120
+_MAX_CHARS = 1000
+"""The length of a chunk in scripts without spaces between words."""
+_TAIL_WORDS = 40
+"""A rest shorter than this joins the chunk before it: alone it would say too little, and match too easily."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+")
 
 
 def split_chunks(text: str) -> list[str]:
-    """Cut `text` into chunks of about 60 to 120 words, none above 160 words; lines are kept."""
+    """Cut `text` into chunks of about 60 to 120 words, none above 160 words; line breaks stay."""
     chunks: list[str] = []
     lines: list[str] = []
     words = chars = 0
-    for piece in _pieces(text.replace("\0", " ")):
+    for piece in _pieces(text.replace("\0", " ")):  # SQLite's text ends at a NUL for most of its functions
         count = len(piece.split())
-        if lines and (words + count > _MOST_WORDS or chars + len(piece) > _MOST_CHARS):
+        if lines and (words + count > _MAX_WORDS or chars + len(piece) > _MAX_CHARS):
             chunks.append("\n".join(lines))
             lines, words, chars = [], 0, 0
         lines.append(piece)
         words, chars = words + count, chars + len(piece)
-    if lines and chunks and words < _TAIL_WORDS and chars < _MOST_CHARS // 3:
+    if lines and chunks and words < _TAIL_WORDS and chars < _MAX_CHARS // 3:
         chunks[-1] += "\n" + "\n".join(lines)
     elif lines:
         chunks.append("\n".join(lines))
@@ -52,6 +54,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 def _split(line: str) -> Iterator[str]:
     """Pack sentences, and the words of a sentence that is too long itself, up to half of a chunk."""
+    # Half, so that pieces of a long paragraph combine with each other and with their neighbours to full chunks.
     packed = ""
     for sentence in _SENTENCE_END.split(line):
         for part in _hard_split(sentence) if _too_long(sentence) else [sentence]:
@@ -66,23 +69,24 @@ def _split(line: str) -> Iterator[str]:
 
 def _hard_split(sentence: str) -> Iterator[str]:
     words = sentence.split()
-    step = _MOST_WORDS // 2
+    step = _MAX_WORDS // 2
     for start in range(0, len(words), step):
         part = " ".join(words[start : start + step])
-        yield from (part[at : at + _MOST_CHARS // 2] for at in range(0, len(part), _MOST_CHARS // 2))
+        yield from (part[at : at + _MAX_CHARS // 2] for at in range(0, len(part), _MAX_CHARS // 2))
 
 
 def _too_long(text: str, share: int = 1) -> bool:
-    return len(text) > _MOST_CHARS // share or len(text.split()) > _MOST_WORDS // share
+    return len(text) > _MAX_CHARS // share or len(text.split()) > _MAX_WORDS // share
 
 
 _log = logging.getLogger(__name__)
 
+# A batch is what is in memory at once, and what is written in one transaction.
 _BATCH_FILES, _BATCH_BYTES = 64, 8 << 20
 
 
 class RefreshResult(NamedTuple):
-    """How many documents the index now holds, and which were left out."""
+    """The number of documents that the index now holds, and those that were left out."""
 
     document_count: int
     skipped: list[Skipped]
@@ -94,7 +98,7 @@ async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None
     Args:
         root: The folder, a real path.
         path: The index file; created or rebuilt where needed.
-        on_progress: Called with the number of changed documents done and their total.
+        on_progress: Called with the number of changed documents done and their total; `None` for nobody.
     """
     await asyncio.to_thread(store.ensure_schema, path)
     known = await asyncio.to_thread(store.known_documents, path)
@@ -144,17 +148,19 @@ def _batches(changed: list[DocumentFile]) -> Iterator[list[DocumentFile]]:
 async def _entry(
     document: DocumentFile, before: IndexedDocument | None, problems: dict[str, str | None]
 ) -> DocumentEntry | None:
-    """What to write for a document; `None`, and a line in `problems`, where it cannot be read."""
+    """Return what to write for a document; `None`, with a line in `problems`, where it cannot be read."""
     try:
         data = await asyncio.to_thread(_read, document.path)
     except OSError as error:
         problems[document.key] = f"cannot be read ({error.strerror})"
         return None
+    # A copied or touched file has new times and the same bytes: only its signature is written, nothing is extracted.
     digest = hashlib.sha256(data).hexdigest()
     if before is not None and before.hash == digest:
         return DocumentEntry(document.key, document.signature, digest, title="", chunks=None)
     try:
         extracted = await extract(data, content_type=document.content_type)
+    # Written like any other, with its problem: a broken file is not tried again until it changes.
     except ExtractionError as error:
         return DocumentEntry(document.key, document.signature, digest, document.name, chunks=[], problem=str(error))
     chunks = await asyncio.to_thread(split_chunks, extracted.text)

@@ -1,4 +1,4 @@
-"""The kind of a body, by its content type and first bytes; its charset; the result of an extraction.
+"""The kind of a body by its content type and first bytes, its charset, and the result of an extraction.
 
 The order of charsets is that of the WHATWG Encoding standard (https://encoding.spec.whatwg.org/#decode): byte order
 mark, then the declared label, then UTF-8 with replacement.
@@ -16,8 +16,8 @@ class Extracted:
     """The readable part of a page or a document.
 
     Args:
-        title: The page's own title on one line, `""` where it has none.
-        text: The text, paragraphs on lines of their own; `""` where the bytes hold no text.
+        title: The page's own title on one line; empty where it has none.
+        text: The text, paragraphs on lines of their own; empty where the bytes hold none.
     """
 
     title: str
@@ -36,11 +36,12 @@ _TEXT = frozenset(
 )
 _UNKNOWN = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/unknown"})
 _BOMS_WITH_NULS = (b"\xff\xfe", b"\xfe\xff")
-_SNIFFED = 1024
+_HEAD_BYTES = 1024
+"""Bytes of a body that are looked at for its kind."""
 
 
 def parse_content_type(content_type: str) -> tuple[str, str | None]:
-    """Return the media type in lower case and the `charset` parameter, `None` where none is declared."""
+    """Return the media type in lower case and the `charset` parameter; `None` where none is declared."""
     media, *parameters = content_type.split(";")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
@@ -50,21 +51,26 @@ def parse_content_type(content_type: str) -> tuple[str, str | None]:
 
 
 def body_kind(media: str, data: bytes) -> BodyKind:
-    """Return the parser for a body of media type `media`.
+    """Return the kind of a body, which is the parser that it needs.
 
-    A PDF is known by its signature whatever its server calls it; a body without a telling type is
-    looked at.
+    A PDF is recognized by its signature, whatever type its server declares, a body of an unknown type by its first
+    bytes.
+
+    Args:
+        media: The media type, in lower case; empty where none is declared.
+        data: The body.
 
     Raises:
         ExtractionError: The body is neither a page, nor a PDF, nor text.
     """
-    head = data[:_SNIFFED]
+    head = data[:_HEAD_BYTES]
     if head.lstrip().startswith(b"%PDF-") or media in {"application/pdf", "application/x-pdf"}:
         return "pdf"
     if media in _HTML or (media in _UNKNOWN and head.lstrip().lower().startswith((b"<!doctype html", b"<html"))):
         return "html"
     if not (media in _TEXT | _UNKNOWN or media.startswith("text/") or media.endswith(("+json", "+xml"))):
         raise ExtractionError(f"{media} is not a page, a PDF or text")
+    # Text has no NUL but in UTF-16, which is taken for text only with its byte order mark.
     if b"\0" in head and not head.startswith(_BOMS_WITH_NULS):
         raise ExtractionError(f"the body is binary although it is called {media or 'nothing at all'}")
     return "text"
@@ -72,7 +78,8 @@ def body_kind(media: str, data: bytes) -> BodyKind:
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
-# What the label means on the web rather than in Python: the standard reads these as their supersets.
+# The meaning of a label on the web rather than in Python: the standard reads these as their supersets
+# (https://encoding.spec.whatwg.org/#names-and-labels).
 _SUPERSETS = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030"}
 
 # Python calls these encodings; none is a charset, and some take quadratic time on a hostile body.
@@ -82,7 +89,7 @@ _NOT_CHARSETS = frozenset(
 
 
 def python_charset(label: str | None) -> str | None:
-    """Return Python's name of the charset that `label` names, `None` where it names none."""
+    """Return Python's name of the charset that `label` names; `None` where it names none."""
     try:
         name = codecs.lookup(label or "").name.replace("_", "-")
     except (LookupError, ValueError):
@@ -95,12 +102,13 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
     Args:
         data: The body.
-        declared: The label that the server or the document gave, `None` for none.
+        declared: The label that the server or the document declares; `None` for none.
     """
     for bom, charset in _BOMS:
         if data.startswith(bom):
             return data[len(bom) :].decode(charset, "replace")
     try:
         return data.decode(python_charset(declared) or "utf-8", "replace")
-    except (LookupError, ValueError):  # a codec of bytes to bytes, such as "hex"
+    # Python has codecs from bytes to bytes, such as "hex", under names that a page may declare.
+    except (LookupError, ValueError):
         return data.decode("utf-8", "replace")

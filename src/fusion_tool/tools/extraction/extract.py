@@ -1,4 +1,9 @@
-"""`extract`: untrusted bytes in, text out."""
+"""`extract`: the text of untrusted bytes.
+
+Plain text is decoded here. HTML and PDF go to a worker process (`pool`, `worker`, over `protocol`), where `html` and
+`pdf` parse them: parsers of hostile files crash, hang and take memory, and must not do so in the process that has the
+keys.
+"""
 
 import re
 
@@ -18,15 +23,14 @@ async def extract(
 ) -> Extracted:
     """Extract the text of a page, a PDF or a text file.
 
-    HTML and PDF are parsed in a process of their own, without secrets and with bounds on memory and
-    time; one that passes them is killed and replaced. Works in any thread and any event loop, and never
-    blocks the loop. A page is read up to its first 2 MB and 40,000 tags, a text up to 2,000,000
-    characters.
+    HTML and PDF are parsed in a process without secrets and with bounds on memory and time; a process that passes them
+    is killed and replaced. Works in any thread and any event loop, and never blocks the loop. A page is read up to its
+    first 2 MB and 40,000 tags, a text up to 2,000,000 characters.
 
     Args:
         data: The body, decompressed.
-        content_type: The `Content-Type` header with its parameters, `""` where there was none.
-        url: The page's address, for what the parser can tell from it; never fetched.
+        content_type: The `Content-Type` header with its parameters; empty where there was none.
+        url: The page's address, from which the parser may take hints and which is never fetched; `None` if unknown.
         timeout: Seconds of work, from when a worker takes the body.
 
     Raises:
@@ -39,9 +43,11 @@ async def extract(
         text = decode(data, charset)[:_MAX_CHARS]
         heading = _HEADING.search(text) if media in _MARKDOWN else None
         return Extracted(title=heading[1] if heading else "", text=text)
+    # Loaded by the first page or PDF; a run over text files needs neither workers nor parsers.
     from fusion_tool.tools.extraction import html, pdf, pool
 
     if kind == "pdf" and len(data) > pdf.MAX_BYTES:
         raise ExtractionError(f"the PDF is larger than {pdf.MAX_BYTES >> 20} MB")
+    # A page can be cut and still be read; a PDF has its cross-reference table at the end, and cannot.
     body = memoryview(data)[: html.MAX_BYTES] if kind == "html" else data
     return await pool.run_in_worker({"kind": kind, "charset": charset, "url": url, "timeout": timeout}, body)

@@ -1,8 +1,8 @@
-"""Text out of a page; runs in the worker.
+"""The text of an HTML page; runs in the worker.
 
-selectolax parses first: it is small and fast, its cleaned tree is what trafilatura reads, and its text
-is what trafilatura is measured against. The bounds keep the process's peak under 80 MB: a page of 5 MB
-without them cost trafilatura 199 MB.
+selectolax parses first: it is small and fast, trafilatura reads its cleaned tree, and its text is the measure of how
+much trafilatura has lost. The bounds keep the process's peak under 80 MB; without them a page of 5 MB took 199 MB in
+trafilatura.
 """
 
 import re
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 MAX_BYTES = 2_000_000
-"""A page is read up to here; beyond lies more text than any model is given."""
+"""A page is read up to here; the text beyond is more than any model is shown."""
 
 _MAX_TAGS = 40_000  # about 350 bytes each in selectolax's tree
 _MAX_TAGS_TRAFILATURA = 15_000  # about 1.4 KB each in trafilatura's trees
@@ -27,8 +27,9 @@ _BLOCKS = (
     "address, article, blockquote, br, dd, div, dl, dt, figcaption, figure, h1, h2, h3, h4, h5, h6, hr, li, main, "
     "ol, p, pre, section, table, td, th, tr, ul"
 )
-_BREAK = "\x1e"  # stands for a block's border while white space is collapsed
+_BREAK = "\x1e"  # marks the edge of a block while white space is collapsed
 _SPACES = str.maketrans("\t\n\f\r\xa0", "     ")
+# Bounded repetitions, since a search over a hostile page must not take quadratic time.
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
 _META_WINDOW = 4096
 
@@ -38,27 +39,32 @@ def read_html(data: bytes, charset: str | None, url: str | None) -> tuple[str, s
 
     Args:
         data: The page, up to `MAX_BYTES`.
-        charset: The label from the server's header, `None` for none.
-        url: Where the page is from; trafilatura takes hints from it.
+        charset: The label from the server's header; `None` for none.
+        url: The page's address, from which trafilatura takes hints; `None` if unknown.
     """
     from selectolax.lexbor import LexborHTMLParser
 
     page = LexborHTMLParser(_decode(_cut(data), charset))
+    # The title before the clutter goes, which includes the page's head; trafilatura before the parts around the text
+    # go, which it removes by rules of its own.
     title = _title(page)
     page.strip_tags(_CLUTTER)
     article = _trafilatura(page.html or "", url)
     for node in page.css(_AROUND):
         node.decompose()
     main = _text(page.css_first("main") or page.css_first("article") or page.body)
+    # On pages that are no article, lists and documentation among them, trafilatura drops most of the text.
     return title, article if 2 * len(article) >= len(main) else main
 
 
 def _cut(data: bytes) -> bytes:
+    # By tags, counted before anything is parsed: they and not the bytes make the tree's size.
     beyond = next(islice(re.finditer(b"<", data), _MAX_TAGS, None), None)
     return data[: beyond.start()] if beyond else data
 
 
 def _decode(data: bytes, charset: str | None) -> str:
+    # The server's label wins over the page's own, by the standard; a guess comes last, since short texts mislead it.
     if not python_charset(charset):
         declared = _META_CHARSET.search(data[:_META_WINDOW])
         charset = declared[1].decode("ascii", "replace") if declared else _guess(data)
@@ -69,7 +75,7 @@ def _guess(data: bytes) -> str | None:
     try:
         data.decode()
     except UnicodeDecodeError as error:
-        if error.start > len(data) - 4:  # the cut fell into a character
+        if error.start > len(data) - 4:  # the cut fell into a character, which has at most four bytes
             return None
     else:
         return None
@@ -80,6 +86,7 @@ def _guess(data: bytes) -> str | None:
 
 
 def _title(page: "LexborHTMLParser") -> str:
+    # `og:title` first: it mostly lacks the site's name, which <title> carries.
     for selector, attribute in (("meta[property='og:title']", "content"), ("title", ""), ("h1", "")):
         if (node := page.css_first(selector)) is not None:
             text = node.attributes.get(attribute) if attribute else node.text()
@@ -93,7 +100,7 @@ def _trafilatura(markup: str, url: str | None) -> str:
         return ""
     from trafilatura import extract
 
-    # `fast` leaves out its own fallbacks: justext's stop words alone cost 33 MB, and ours is measured below
+    # `fast` leaves out its fallbacks, of which justext's stop words alone take 33 MB; ours is the page's main text.
     return extract(markup, url=url, fast=True, include_comments=False, favor_recall=True) or ""
 
 

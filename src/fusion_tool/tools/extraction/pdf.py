@@ -1,4 +1,4 @@
-"""Text out of a PDF; runs in the worker."""
+"""The text of a PDF; runs in the worker."""
 
 from typing import Any
 
@@ -8,7 +8,11 @@ MAX_BYTES = 32 << 20
 
 
 def read_pdf(data: bytes, max_chars: int) -> tuple[str, str]:
-    """Return the title and the text of a PDF, page after page until `max_chars` are read.
+    """Return the title and the text of a PDF.
+
+    Args:
+        data: The file.
+        max_chars: The most characters of text; no page after them is read.
 
     Raises:
         ExtractionError: The file is broken or encrypted, or no page of it can be read.
@@ -25,6 +29,7 @@ def read_pdf(data: bytes, max_chars: int) -> tuple[str, str]:
     for number in range(pages):
         try:
             texts.append(_page_text(document, number))
+        # One bad page must not cost the others; a file of nothing else is reported below.
         except pypdfium2.PdfiumError:
             broken += 1
             continue
@@ -39,6 +44,7 @@ def read_pdf(data: bytes, max_chars: int) -> tuple[str, str]:
 
 
 def _title(document: Any) -> str:
+    # pypdfium2 decodes metadata strictly, and a file may hold any bytes there.
     try:
         return " ".join(document.get_metadata_value("Title").split())
     except UnicodeDecodeError:
@@ -46,6 +52,7 @@ def _title(document: Any) -> str:
 
 
 def _page_text(document: Any, number: int) -> str:
+    # Closed by hand, page by page: PDFium's memory is outside Python's, and would grow with the file until the end.
     page = document[number]
     try:
         words = page.get_textpage()

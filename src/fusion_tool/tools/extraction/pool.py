@@ -1,8 +1,7 @@
-"""The limited worker processes and their supervision.
+"""The worker processes that parse, and their supervision.
 
-HTML and PDF have workers of their own, because a process that has loaded both parsers has less memory
-left for the page. The waiting is done in a handful of threads, so that no event loop blocks and no
-loop owns a worker.
+HTML and PDF have separate workers, because a process that has loaded both parsers has less memory left for the page. A
+few threads wait for the workers, so that no event loop blocks and no loop owns a worker.
 """
 
 import asyncio
@@ -23,26 +22,28 @@ from fusion_tool.tools.extraction.protocol import BrokenFrameError, read_frame, 
 if TYPE_CHECKING:
     from io import BufferedReader, BufferedWriter
 
-# All that the interpreter may need to start; everything else, secrets first, stays here.
+# All variables that the interpreter may need to start; the others, secrets among them, are not handed on.
 _ENVIRONMENT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 _MAX_REPLY = 16 << 20
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    variables = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     package_root = str(Path(fusion_tool.__file__).parent.parent)
+    # The empty entry means the working folder, in which a file named like a library could wait.
     paths = [str(Path(entry).absolute()) for entry in sys.path if entry]
-    return kept | {"PYTHONPATH": os.pathsep.join([*paths, package_root]), "PYTHONUTF8": "1"}
+    return variables | {"PYTHONPATH": os.pathsep.join([*paths, package_root]), "PYTHONUTF8": "1"}
 
 
 class Worker:
-    """One process that parses for one caller at a time; every method blocks.
+    """A process that parses for one caller at a time; every method blocks.
 
     Raises:
         ExtractionError: The process cannot be started.
     """
 
     def __init__(self) -> None:
+        # `-P`: `-m` would put the working folder in front of the path.
         command = [sys.executable, "-P", "-m", "fusion_tool.tools.extraction.worker"]
         pipe = subprocess.PIPE
         try:
@@ -58,25 +59,30 @@ class Worker:
             raise ExtractionError(f"the extraction process cannot be started ({error})") from error
         self._stdin = cast("BufferedWriter", self._process.stdin)
         self._stdout = cast("BufferedReader", self._process.stdout)
-        self.worn = False
+        self.is_worn = False
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether the process still runs."""
         return self._process.poll() is None
 
     def parse(self, job: dict[str, Any], data: bytes | memoryview) -> Extracted:
-        """Parse `data` as `job` says, in the process.
+        """Parse `data` in the process.
+
+        Args:
+            job: See `run_in_worker`.
+            data: The body.
 
         Raises:
             ExtractionError: The parser refused, or ran out of `job["timeout"]` seconds or of memory.
         """
         timeout = job["timeout"]
         deadline = monotonic() + timeout
+        # Killed from outside: while a parser hangs in C code, Python handles no signal. The read below then ends.
         alarm = threading.Timer(timeout, self._process.kill)
         alarm.daemon = True
         alarm.start()
-        self.worn = True  # until a whole reply has come
+        self.is_worn = True  # until a whole reply has come: half a reply in the pipe would be the next job's
         try:
             write_frame(self._stdin, job, data)
             reply, text = read_frame(self._stdout, _MAX_REPLY)
@@ -86,7 +92,7 @@ class Worker:
             raise ExtractionError("the parser crashed or ran out of memory") from error
         finally:
             alarm.cancel()
-        self.worn = bool(reply.get("worn"))
+        self.is_worn = bool(reply.get("worn"))
         if "error" in reply:
             raise ExtractionError(str(reply["error"]))
         return Extracted(title=str(reply.get("title", "")), text=text.decode("utf-8", "replace"))
@@ -102,18 +108,20 @@ class Worker:
         self.forget()
 
     def forget(self) -> None:
-        """Close the pipes alone: after a fork the process is the parent's."""
+        """Close the pipes alone, in a forked child: the process is the parent's."""
         # The raw ends: the buffer above may hold half a message, which must not be flushed.
         self._stdin.raw.close()
         self._stdout.raw.close()
-        self._process.returncode = self._process.returncode or 0  # it is not ours to wait for
+        # `Popen` waits for a process without a return code when it is collected; this one is not ours to wait for.
+        self._process.returncode = self._process.returncode or 0
 
 
 _SIZES = {"html": 2, "pdf": 1}
+"""The number of workers of each kind."""
 
 
 class _Call:
-    """One job; it knows the worker at work on it, so that a cancelled caller stops it."""
+    """A job and the worker at work on it, so that a cancelled caller can stop that worker."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -121,12 +129,14 @@ class _Call:
         self._cancelled = False
 
     def hand_to(self, worker: Worker | None) -> None:
+        """Note the worker at work; `None` once it is done, when it may be another call's already."""
         with self._lock:
             self._worker = worker
             if worker is not None and self._cancelled:
                 worker.kill()
 
     def cancel(self) -> None:
+        """Kill the worker at work, or the next one to take this call."""
         with self._lock:
             self._cancelled = True
             if self._worker is not None:
@@ -140,7 +150,8 @@ class _WorkerLane:
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="fusion-extraction")
         self._idle: list[Worker] = []
 
-    async def ask(self, job: dict[str, Any], data: bytes | memoryview) -> Extracted:
+    async def run(self, job: dict[str, Any], data: bytes | memoryview) -> Extracted:
+        """Run one job in the next worker that is free; see `run_in_worker`."""
         call = _Call()
         future = self._threads.submit(self._run, call, job, data)
         try:
@@ -156,24 +167,28 @@ class _WorkerLane:
             return worker.parse(job, data)
         finally:
             call.hand_to(None)
-            if worker.worn:
+            if worker.is_worn:
                 worker.close()
             else:
                 self._idle.append(worker)
 
     def _take(self) -> Worker:
-        while self._idle:
-            worker = self._idle.pop()
-            if worker.alive:
+        while True:
+            try:
+                worker = self._idle.pop()
+            except IndexError:  # not asked before: another thread may take the last one between the look and the pop
+                return Worker()
+            if worker.is_alive:
                 return worker
             worker.close()
-        return Worker()
 
     def close(self) -> None:
+        """End the idle workers."""
         while self._idle:
             self._idle.pop().close()
 
     def forget(self) -> None:
+        """Close the pipes of the idle workers, in a forked child."""
         for worker in self._idle:
             worker.forget()
 
@@ -185,7 +200,7 @@ async def run_in_worker(job: dict[str, Any], data: bytes | memoryview) -> Extrac
     """Run one job in a worker of its kind.
 
     Args:
-        job: `kind`, `charset`, `url`, and `timeout` in seconds of work.
+        job: `kind` (`html` or `pdf`), `charset` and `url` (`None` if unknown), `timeout` in seconds of work.
         data: The body.
 
     Raises:
@@ -193,7 +208,7 @@ async def run_in_worker(job: dict[str, Any], data: bytes | memoryview) -> Extrac
     """
     kind = job["kind"]
     lane = _lanes.get(kind) or _lanes.setdefault(kind, _WorkerLane(_SIZES[kind]))
-    return await lane.ask(job, data)
+    return await lane.run(job, data)
 
 
 @atexit.register
@@ -203,6 +218,7 @@ def _close() -> None:
 
 
 def _forget() -> None:
+    # A forked child has none of the threads, and the workers would get two callers' frames mixed.
     for lane in _lanes.values():
         lane.forget()
     _lanes.clear()

@@ -1,4 +1,4 @@
-"""Messages between parent and worker; the worker's resource limits.
+"""The messages between parent and worker, and the worker's limits on resources.
 
     4 bytes, header's length | 4 bytes, body's length (both big-endian) | header | body
 
@@ -15,11 +15,15 @@ _MAX_HEADER = 1 << 16
 
 
 class BrokenFrameError(Exception):
-    """The stream ended, or what came is not a frame."""
+    """The stream ended, or its bytes are no frame."""
 
 
 def write_frame(stream: IO[bytes], header: dict[str, Any], body: bytes | memoryview) -> None:
-    """Write one message and flush it; `OSError` where nobody reads."""
+    """Write one message and flush it.
+
+    Raises:
+        OSError: Nobody reads the stream.
+    """
     head = json.dumps(header).encode()
     stream.write(_LENGTHS.pack(len(head), len(body)) + head)
     stream.write(body)
@@ -27,12 +31,17 @@ def write_frame(stream: IO[bytes], header: dict[str, Any], body: bytes | memoryv
 
 
 def read_frame(stream: IO[bytes], max_body: int) -> tuple[dict[str, Any], bytes]:
-    """Read one message whose body is at most `max_body` bytes.
+    """Read one message.
+
+    Args:
+        stream: The pipe.
+        max_body: The most bytes of the body.
 
     Raises:
         BrokenFrameError: The stream ended before or within a message, or a length or the header is wrong.
     """
     head_length, body_length = _LENGTHS.unpack(_exactly(stream, _LENGTHS.size))
+    # Before anything of such a length is allocated: the worker may be in the hands of the file that it parses.
     if head_length > _MAX_HEADER or body_length > max_body:
         raise BrokenFrameError("a length is out of bounds")
     try:
@@ -51,22 +60,24 @@ def _exactly(stream: IO[bytes], length: int) -> bytes:
     return data
 
 
-_HEADROOM = 68 << 20  # on top of a bare interpreter's 10 MB: the resident peak stays under 80 MB
-_WORN = 52 << 20  # freed memory seldom goes back to the system; a worker this large is replaced
+# On top of a bare interpreter's 10 MB: the resident peak stays under 80 MB.
+_HEADROOM = 68 << 20
+# Freed memory seldom goes back to the system: a worker that has grown this large is replaced.
+_WORN = 52 << 20
 _OPEN_FILES = 64
 
 UNNEEDED = (
-    *("py3langid", "numpy"),  # the language of a page is not asked for, and numpy alone is more than the headroom
+    *("py3langid", "numpy"),  # a page's language is not needed, and numpy alone takes more than the headroom
     "cchardet",  # a page comes decoded
     *("brotli", "brotlicffi", "zstandard", "backports.zstd"),  # a body comes decompressed
     "pkg_resources",  # pytz asks it for zones that it has itself
     *("pycurl", "socks"),  # nothing is fetched here
 )
-"""What the parsers import where it happens to be installed, and do not need."""
+"""Packages that the parsers import where they happen to be installed, and do not need."""
 
 
 def mapped_bytes() -> int | None:
-    """Return the size of this process's address space; `None` where the system does not tell."""
+    """Return the size of this process's address space in bytes; `None` where the system does not tell."""
     try:
         with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - no pathlib in the worker
             pages = int(statm.read().split()[0])
@@ -78,7 +89,7 @@ def mapped_bytes() -> int | None:
 
 
 def block_unneeded_imports() -> None:
-    """Let every import of `UNNEEDED` fail as if it were not installed; before the first parser is imported."""
+    """Let every import of `UNNEEDED` fail as if it were not installed; to be called before a parser is imported."""
     sys.modules.update(dict.fromkeys(UNNEEDED))  # type: ignore[arg-type] # None is how the import system marks a module as missing
 
 
@@ -86,7 +97,8 @@ def limit_process() -> int | None:
     """Bound memory, files written and files open for the rest of this process's life.
 
     Returns:
-        The address space in bytes at which the worker is worn out, `None` where no bound on memory works.
+        The size of the address space, in bytes, from which on the worker is to be replaced; `None` where memory cannot
+        be bounded.
     """
     if sys.platform == "win32":
         return None
@@ -95,6 +107,8 @@ def limit_process() -> int | None:
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    # The address space is what can be limited (RLIMIT_RSS has had no effect since Linux 2.4.30), and an interpreter
+    # maps far more than it uses: hence a limit on top of what is mapped now.
     if (bare := mapped_bytes()) is None:
         return None
     _lower(resource.RLIMIT_AS, bare + _HEADROOM)
@@ -109,6 +123,7 @@ def limit_cpu(seconds: float) -> None:
 
     used = resource.getrusage(resource.RUSAGE_SELF)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    # The limit counts from the process's start and in whole seconds; exact is the alarm of the parent.
     soft = int(used.ru_utime + used.ru_stime + seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
@@ -116,6 +131,7 @@ def limit_cpu(seconds: float) -> None:
 def _lower(limit: int, value: int) -> None:
     import resource
 
+    # Soft and hard together, so that the process cannot raise them again; above the present hard one is an error.
     hard = resource.getrlimit(limit)[1]
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(limit, (value, value))

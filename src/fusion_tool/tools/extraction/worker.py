@@ -1,7 +1,7 @@
 """The process that parses: `python -m fusion_tool.tools.extraction.worker`, one job after the other.
 
-It reads frames from its input and writes frames to its output until its input ends, so that it never
-outlives its parent. It holds no secret: its environment is scrubbed by whoever starts it.
+It reads frames from its input and writes frames to its output until its input ends, so that it never outlives its
+parent. It holds no secret: `pool` starts it with an almost empty environment.
 """
 
 import os
@@ -20,11 +20,12 @@ from fusion_tool.tools.extraction.protocol import (
 )
 
 MAX_CHARS = 2_000_000
-"""A text is cut here."""
+"""The most characters of a text; the rest is cut off."""
 
 
 def parse(job: dict[str, Any], data: bytes) -> tuple[str, str]:
     """Return the title and the text of `data` by the parser that `job["kind"]` names."""
+    # One parser a process, loaded by its first job: memory that the other would take is the page's.
     if job["kind"] == "pdf":
         from fusion_tool.tools.extraction.pdf import read_pdf
 
@@ -51,6 +52,7 @@ def main() -> None:
     """Serve jobs until the input ends."""
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a parser prints must not pass for a frame
+    # Before the first parser is imported, and the limits before the first byte from outside is read.
     block_unneeded_imports()
     worn_at = limit_process()
     while True:
@@ -60,7 +62,7 @@ def main() -> None:
             return
         limit_cpu(job["timeout"])
         reply, text = answer(job, data)
-        del data
+        del data  # what is measured is the memory that the parser leaves behind
         size = mapped_bytes()
         if worn_at is not None and size is not None and size > worn_at:
             reply["worn"] = True
