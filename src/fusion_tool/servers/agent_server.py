@@ -1,6 +1,6 @@
-"""The context that a graph takes on Agent Server: `RunOverrides`, out of which comes a configuration.
+"""The context that a graph takes on Agent Server: `RunOverrides`, of which a configuration is made.
 
-Studio draws its form of it, so that it offers nothing that is refused.
+Studio makes its form of the same class, so that it offers nothing that is refused.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,7 +23,7 @@ def load_operator_config(file: Path) -> FusionConfig | None:
     """Return the operator's configuration; `None` where there is no file.
 
     Raises:
-        ConfigError: It is wrong.
+        ConfigError: The file cannot be read, or a setting in it is wrong.
     """
     return load_config_file(file) if file.exists() else None
 
@@ -32,9 +32,9 @@ def context_schema(operator: FusionConfig | None, presets: Collection[str] = OFF
     """Return a graph's `context_schema` on Agent Server.
 
     Args:
-        operator: The configuration that holds whatever a client asks for; `None` uses the preset that the client
+        operator: The configuration that bounds what a client may ask for; `None` uses the preset that the client
             names, else the default one, where its key is set.
-        presets: Which presets a client may choose.
+        presets: The presets that a client may choose.
 
     Returns:
         A class with the schema of `RunOverrides`. Called with the fields it returns a `FusionConfig`, or raises
@@ -45,23 +45,26 @@ def context_schema(operator: FusionConfig | None, presets: Collection[str] = OFF
         preset: Annotated[str | None, WithJsonSchema({"anyOf": [{"enum": [*presets]}, {"type": "null"}]})] = None
         """The models of a preset instead of the configured ones."""
 
+        # LangGraph calls the class with the client's fields: what it returns is the context of the run's nodes.
         def __new__(cls, **values: Any) -> FusionConfig:  # type: ignore[misc]
-            """Return what the run is configured with."""
+            """Return the configuration of the run."""
             overrides = parse_overrides(values)
+            # Without an operator's file the chosen preset is the base, for which the default one's key is not needed.
             base = operator or (
                 preset(overrides.preset) if overrides.preset and overrides.preset in presets else resolve_config()
             )
             return apply_overrides(base, overrides, presets=presets)
 
+    # The docstring is the form's text, and a class does not inherit it.
     Context.__doc__ = RunOverrides.__doc__
     return Context
 
 
 def reject_operator_settings(context: Mapping[str, Any]) -> None:
-    """Refuse a context that sets what is the operator's: Agent Server itself would pass over it in silence.
+    """Refuse a context that sets what is the operator's: Agent Server itself would drop the setting in silence.
 
     Raises:
-        ConfigError: It does; `field` names the setting.
+        ConfigError: It sets something that is the operator's; `field` names the setting.
     """
     for name in context:
         if name in OPERATOR_ONLY:

@@ -73,6 +73,7 @@ def create_app(options: Options) -> Starlette:
         Route("/metrics", metrics.render),
         Route("/healthz", _health),
     ]
+    # Starlette's own error pages are plain text, which OpenAI's clients cannot read.
     handlers: dict[Any, Any] = {ApiError: _error_response, HTTPException: _no_such_page}
     return Starlette(
         routes=routes,
@@ -86,10 +87,12 @@ def create_app(options: Options) -> Starlette:
 async def _lifespan(slots: RunSlots, _: Starlette) -> AsyncIterator[None]:
     """Let runs that were cancelled when the server stopped come to their end, and tell their clients."""
     yield
+    # After `yield` the time to drain is over and every run is cancelled; its cleanup and its client's 503 still need
+    # the loop. Bounded, since a tool that cannot be cancelled must not keep the process.
     with suppress(TimeoutError):
         async with asyncio.timeout(_SECONDS_TO_END):
             await slots.wait_until_empty()
-            # The clients' last bytes may still wait in the loop, which ends with this.
+            # A free slot does not mean that the last bytes were sent: they may wait in the loop, which ends with this.
             await asyncio.sleep(_SECONDS_TO_FLUSH)
 
 

@@ -1,4 +1,4 @@
-"""Who may send requests: bearers of a key; without keys programs on this machine, but no web page in its browsers."""
+"""The check of who may send requests: bearers of a key; without keys programs on this machine, but no web page."""
 
 import hmac
 import ipaddress
@@ -14,7 +14,8 @@ from fusion_tool.servers.openai.errors import ApiError
 from fusion_tool.servers.openai.response import send_json
 
 VARIABLE = "FUSION_SERVER_KEYS"
-_OPEN = ("/healthz",)
+# A load balancer asks whether the server lives, and has no key.
+_OPEN_PATHS = ("/healthz",)
 
 
 def keys_from_environment() -> tuple[str, ...]:
@@ -38,6 +39,7 @@ def check_address(host: str, keys: Sequence[str]) -> None:
 
 def is_loopback(host: str) -> bool:
     """Tell whether `host` names this machine alone."""
+    # A name may end in a dot, and means the same.
     if host.lower().rstrip(".") == "localhost":
         return True
     try:
@@ -58,11 +60,13 @@ class AuthMiddleware:
     """
 
     def __init__(self, app: ASGIApp, keys: Sequence[str] = ()) -> None:
+        # As bytes: `hmac.compare_digest` raises on a text that is not ASCII, and a header may hold one.
         self._app, self._keys = app, [key.encode() for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on to the application."""
-        if scope["type"] == "http" and scope["path"] not in _OPEN:
+        # The only other kind is the server's own start and end: websockets are switched off.
+        if scope["type"] == "http" and scope["path"] not in _OPEN_PATHS:
             headers = Headers(scope=scope)
             try:
                 self._check_key(headers) if self._keys else _check_local(headers)
@@ -74,14 +78,15 @@ class AuthMiddleware:
     def _check_key(self, headers: Headers) -> None:
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
         key = credentials.strip().encode() if scheme.lower() == "bearer" else b""
-        # Every key is compared, each in constant time: how long it takes tells nothing.
+        # Every key is compared, each in constant time: the time of the response tells nothing about the keys.
         if not sum(hmac.compare_digest(key, valid) for valid in self._keys):
             wrong = "wrong key" if key else "no key; send 'Authorization: Bearer KEY'"
             raise ApiError(wrong, status=401, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
 
 
 def _check_local(headers: Headers) -> None:
-    hosts = [f"//{headers.get('host', '')}", *(origin for origin in headers.getlist("origin"))]
+    # `Origin` gives a page of another site away, `Host` a page whose own name was made to point here.
+    hosts = [f"//{headers.get('host', '')}", *headers.getlist("origin")]
     if not all(is_loopback(_host_of(url)) for url in hosts):
         raise ApiError(
             f"without keys only programs on this machine may ask; the operator can set {VARIABLE}",

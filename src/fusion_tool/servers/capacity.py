@@ -1,4 +1,4 @@
-"""How much a server takes at once: bytes of a request, and runs."""
+"""The bounds of what a server takes at once: the bytes of a request, and the number of runs."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ from starlette.requests import Request
 from fusion_tool.servers.openai.errors import ApiError
 
 MOST_BYTES = 2_000_000
-_DISCARDED = 32_000_000
-"""Bytes of a request that is too large which are still read, so that its client sees the refusal."""
+_MOST_DISCARDED = 32_000_000
+"""How many bytes of a request that is too large are read all the same, so that its client sees the refusal."""
 _SECONDS_TO_SEND = 30.0
 _RETRY_AFTER = 5
 
@@ -25,46 +25,52 @@ class RunSlots:
     """
 
     def __init__(self, max_runs: int) -> None:
-        self._most, self._taken = max_runs, 0
-        self._emptied = asyncio.Event()
-        self._emptied.set()
+        self._max_runs, self._in_use = max_runs, 0
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     @contextmanager
     def acquire(self) -> Iterator[None]:
-        """Hold a place.
+        """Hold a place while the context is open.
 
         Raises:
             ApiError: 429; all are taken.
         """
-        if self._taken >= self._most:
+        # No semaphore, which would make clients queue: a run takes minutes, and they would rather go elsewhere.
+        if self._in_use >= self._max_runs:
             raise ApiError(
-                f"all {self._most} places for runs are taken; ask again in some seconds",
+                f"all {self._max_runs} places for runs are taken; ask again in some seconds",
                 status=429,
                 code="rate_limit_exceeded",
                 headers={"Retry-After": str(_RETRY_AFTER)},
             )
-        self._taken += 1
-        self._emptied.clear()
+        self._in_use += 1
+        self._empty.clear()
         try:
             yield
         finally:
-            self._taken -= 1
-            if not self._taken:
-                self._emptied.set()
+            self._in_use -= 1
+            if not self._in_use:
+                self._empty.set()
 
     async def wait_until_empty(self) -> None:
         """Wait until nobody holds a place."""
-        await self._emptied.wait()
+        await self._empty.wait()
 
 
 async def json_body(request: Request, max_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """Read the JSON object that a client sends.
+
+    Args:
+        request: The request.
+        max_bytes: Upper bound of the body, in bytes.
 
     Raises:
         ApiError: 413 more than `max_bytes` bytes, 408 too slowly, 400 no JSON object.
         ClientDisconnect: The client left.
     """
     try:
+        # A client that sends a byte now and then would hold its connection for ever.
         async with asyncio.timeout(_SECONDS_TO_SEND):
             raw = await _read(request, max_bytes)
     except TimeoutError:
@@ -73,7 +79,7 @@ async def json_body(request: Request, max_bytes: int = MOST_BYTES) -> dict[str, 
         body = json.loads(raw, parse_constant=_refuse)
         if b"\\ud" in raw.lower():  # halves of characters, which no provider takes
             body = json.loads(json.dumps(body, ensure_ascii=False).encode(errors="replace"))
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # the latter for a body of nothing but opening brackets
         raise ApiError("the body is not valid JSON", code="invalid_json") from None
     if not isinstance(body, dict):
         raise ApiError("the body must be a JSON object", code="invalid_json")
@@ -92,9 +98,10 @@ async def _read(request: Request, max_bytes: int) -> bytes:
         # Nothing above the bound is stored, but it is read on: a client that still sends sees no response.
         if size <= max_bytes:
             parts.append(part)
-        elif size > _DISCARDED:
+        elif size > _MOST_DISCARDED:
             break
     if size > max_bytes:
         message = f"the body has more than {max_bytes:,} bytes"
+        # Closed, or what is still on its way would be read as the next request of this connection.
         raise ApiError(message, status=413, code="request_too_large", headers={"Connection": "close"})
     return b"".join(parts)

@@ -1,7 +1,7 @@
-"""What a hosted caller may change of the operator's configuration: which of the operator's models, and lower limits.
+"""The changes that a hosted caller may make to the operator's configuration: among its models, and to lower limits.
 
-`RunOverrides` is what a caller may ask for, behind every face; `apply_overrides` checks it against the operator.
-Whatever reaches keys, files, addresses or the shell is the operator's alone.
+`RunOverrides` holds what a caller may ask for, on every server; `apply_overrides` checks it against the operator's
+configuration. Whatever reaches keys, files, addresses or the shell is the operator's alone.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,6 +16,7 @@ from fusion_tool.config.schema import ConfigModel, Fetch, FusionConfig, Limits, 
 from fusion_tool.errors import ConfigError
 
 
+# Both checks come before pydantic's own, which would name a class of Python's or an item of the list.
 def _check_strings(value: Any) -> Any:
     if value is not None and not (isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)):
         raise ConfigError("expected a list of strings")
@@ -34,7 +35,7 @@ def _meaning(owner: type[ConfigModel], name: str) -> Any:
 
 
 class LimitOverrides(ConfigModel):
-    """Limits within the operator's; left out, they are the operator's."""
+    """Limits up to the operator's; one that is left out is the operator's."""
 
     usd: float | None = _meaning(Limits, "usd")
     tokens: int | None = _meaning(Limits, "tokens")
@@ -46,13 +47,13 @@ class LimitOverrides(ConfigModel):
 
 
 class RunOverrides(ConfigModel):
-    """What a client may set of a run; left out, it is as the operator set it up."""
+    """The settings of a run that a client may choose; one that is left out is as the operator set it up."""
 
-    # No bounds here: the configuration that comes of it has them.
+    # No bounds here: the configuration that is made of it has them.
     preset: str | None = None
     """The models of a preset instead of the configured ones."""
     models: Annotated[list[str] | None, BeforeValidator(_check_strings)] = None
-    """The panel: which of the configured models, by name; one may sit twice."""
+    """The panel: which of the configured models, by name; the same may sit twice."""
     judge: str | None = None
     """Which of them compares the answers."""
     synthesizer: str | None = None
@@ -69,6 +70,8 @@ class RunOverrides(ConfigModel):
 OVERRIDABLE = tuple(RunOverrides.model_fields)
 """What a caller may set."""
 
+# By subtraction, so that a new setting is the operator's until it is offered above. `model` is left out because it is
+# an argument of every request, too.
 OPERATOR_ONLY: frozenset[str] = frozenset(
     {*FusionConfig.model_fields, *Panelist.model_fields, *Search.model_fields, *Fetch.model_fields}
     - {*OVERRIDABLE, "model"}
@@ -89,6 +92,7 @@ def parse_overrides(values: Any) -> RunOverrides:
     """
     if not isinstance(values, Mapping):
         raise ConfigError(f"expected an object with {', '.join(OVERRIDABLE)}", field="fusion")
+    # Not left to pydantic, which would call both "extra": a caller can mend a typo, but not a missing permission.
     for name in map(str, values):
         if name in OPERATOR_ONLY:
             raise ConfigError("only the operator of this server may set it", field=name)
@@ -101,11 +105,11 @@ def apply_overrides(operator: FusionConfig, overrides: RunOverrides, *, presets:
     """Return the configuration of a run that a hosted caller asked for.
 
     Args:
-        operator: The operator's own; its tools, filters and rules hold whatever a caller asks for.
+        operator: The operator's configuration; its tools, filters and rules hold whatever a caller asks for.
         overrides: What the caller asks for. Models are named as `provider:model`, by the name at their provider, by
             their short name or by their seat's label.
-        presets: Shipped presets that the operator allows; of one only the models, the strategy and the tighter of both
-            limits are taken.
+        presets: Shipped presets that the operator allows. Of a preset only the models and the strategy are taken, and
+            of both limits the tighter one.
 
     Raises:
         ConfigError: A value is out of range, not offered here, or above what the operator allows; `field` names it.
@@ -118,25 +122,26 @@ def apply_overrides(operator: FusionConfig, overrides: RunOverrides, *, presets:
         changes["excluded_domains"] = (*base.excluded_domains, *overrides.excluded_domains)
     changes["limits"] = _limits(base, overrides.limits, len(changes.get("panel", base.panel)))
     config = resolve_config(base, **changes)
+    # Of the finished configuration: whichever way a limit came into it, it is compared.
     _reject_above(config, operator)
     routes_as_operator = base is operator and operator.strategy == "auto" and overrides.models is None
     if config.strategy == "auto" and not routes_as_operator:
-        # Nobody but the operator opens to a caller whatever the operator's keys would pay for.
+        # Else the router would choose among all models that the operator's keys can pay for.
         return config.model_copy(update={"candidates": "configured"})
     return config
 
 
 def parse_fusion_plugin(plugins: Any) -> dict[str, Any]:
-    """Read OpenRouter's fusion plugin, in the words of `RunOverrides`.
+    """Return the settings of OpenRouter's fusion plugin under the names of `RunOverrides`.
 
     Source: https://openrouter.ai/docs/guides/features/plugins/fusion.
 
     Args:
-        plugins: `[{"id": "fusion", "analysis_models": [...], "model": ..., "max_tool_calls": ...}]`; `model` there both
+        plugins: `[{"id": "fusion", "analysis_models": [...], "model": ..., "max_tool_calls": ...}]`; its `model` both
             compares and writes.
 
     Raises:
-        ConfigError: Another plugin, or a field that is not understood.
+        ConfigError: Another plugin, or a field that has no counterpart here.
     """
     names = {"analysis_models": "models", "max_tool_calls": "max_tool_calls", "preset": "preset"}
     overrides: dict[str, Any] = {}
@@ -150,6 +155,7 @@ def parse_fusion_plugin(plugins: Any) -> dict[str, Any]:
                 overrides |= {"judge": value, "synthesizer": value}
             elif name in names:
                 overrides[names[name]] = value
+            # A plugin that is switched off asks for an answer without a fusion, which nothing here gives.
             elif name != "id" and not (name == "enabled" and value is True):
                 raise ConfigError("is not understood here; leave it out", field=f"plugins.{index}.{name}")
     return overrides
@@ -192,12 +198,14 @@ def _panelists(config: FusionConfig) -> tuple[Panelist, ...]:
 
 def _pick(name: str, offered: Sequence[Panelist], field: str) -> Panelist:
     """Return the operator's panelist of that name, with the operator's settings for it."""
+    # The exact name first: two providers may serve models of one short name.
     for attribute in ("model_name", "served_name", "short_name", "seat"):
         for panelist in offered:
             if name == getattr(panelist, attribute):
+                # Without its label, of which there may be one only: a caller can seat a model twice.
                 return panelist.model_copy(update={"seat": None})
-    there = ", ".join(dict.fromkeys(panelist.model_name for panelist in offered))
-    raise ConfigError(f"'{name}' is not offered here; there are {there}", field=field)
+    names = ", ".join(dict.fromkeys(panelist.model_name for panelist in offered))
+    raise ConfigError(f"'{name}' is not offered here; there are {names}", field=field)
 
 
 def _limits(base: FusionConfig, overrides: LimitOverrides | None, seats: int) -> dict[str, Any]:

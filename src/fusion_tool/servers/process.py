@@ -1,7 +1,7 @@
 """The server's process: socket, worker processes, graceful end.
 
-After SIGTERM or Ctrl-C no connection is accepted; runs may finish within the time to drain, and are then cancelled,
-which their clients are told.
+After SIGTERM or Ctrl-C no connection is accepted; runs may finish within the time to drain, and are then cancelled, and
+their clients get an error.
 """
 
 import os
@@ -26,7 +26,9 @@ QUIET: dict[str, Any] = {
     "log_level": "warning",
     "access_log": False,
     "server_header": False,
+    # Any client can send `X-Forwarded-For`, and no proxy is known whose word it would be.
     "proxy_headers": False,
+    # Not `auto`, which takes a failure at the start for an application that has no start.
     "lifespan": "on",
     "ws": "none",
 }
@@ -34,7 +36,12 @@ QUIET: dict[str, Any] = {
 
 
 def listen(host: str, port: int, *, backlog: int | None = None) -> socket.socket:
-    """Return a socket that listens; port 0 picks a free one.
+    """Return a socket that listens.
+
+    Args:
+        host: A name or an address of this machine.
+        port: The port; 0 picks a free one.
+        backlog: How many connections may wait to be accepted; `None` leaves it to the system.
 
     Raises:
         ConfigError: It cannot listen there, for example because the port is taken.
@@ -57,7 +64,14 @@ _BACKLOG = 2048
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Where a server listens, in how many processes, and how many seconds its runs have left when it ends."""
+    """The address and the processes of a server.
+
+    Args:
+        host: A name or an address of this machine.
+        port: The port; 0 picks a free one.
+        workers: How many processes share the port.
+        drain_seconds: Seconds that runs have to finish once the server is told to stop.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -77,12 +91,14 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
         ConfigError: The server would be open to other machines without keys, a model cannot work, or the port is taken.
     """
     check_address(address.host, options.keys)
-    _check(options)
+    _check_models(options)
+    # The socket is opened here, not by uvicorn: a taken port is then one line, and the port that 0 picked is known.
     with (
         listen(address.host, address.port, backlog=_BACKLOG) as listener,
         TemporaryDirectory(prefix="fusion-metrics-") as shared,
     ):
         config = uvicorn.Config(
+            # A factory, since an application cannot be sent to a worker process: each makes its own.
             partial(create_app, options),
             factory=True,
             workers=address.workers,
@@ -94,13 +110,15 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
         listener.set_inheritable(True)
         on_listening(f"{root_url(address.host, listener)}/v1")
         if address.workers > 1:
+            # Inherited by the workers, in which prometheus-client reads it while it is imported.
             os.environ[SHARED] = shared
             Multiprocess(config, sockets=[listener]).run()
         else:
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def _check(options: Options) -> None:
+def _check_models(options: Options) -> None:
+    # At the start, where the operator sees it: a model without its key would else fail at the first client's request.
     config, agent = options.config, options.agent_model
     panel = [(f"panel.{index}", seat) for index, seat in enumerate(config.panel)]
     check_models([*panel, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)])

@@ -34,13 +34,14 @@ class ResultResources:
     """
 
     def __init__(self, max_results: int = 20) -> None:
-        self._most = max_results
+        self._max_results = max_results
         self._results: dict[str, dict[str, Any]] = {}
 
     def add(self, result: dict[str, Any]) -> None:
         """Keep a `FusionResult` as a dict."""
         self._results[result["run_id"]] = result
-        while len(self._results) > self._most:
+        # Bounded: a client may stay connected for days, and a result holds all sources. The first key is the oldest.
+        while len(self._results) > self._max_results:
             del self._results[next(iter(self._results))]
 
     def list_resources(self) -> list[types.Resource]:
@@ -52,7 +53,10 @@ class ResultResources:
         return [overview, *(_resource(result) for result in reversed(self._results.values()))]
 
     def read(self, uri: AnyUrl) -> list[ReadResourceContents]:
-        """Answer `resources/read`.
+        """Answer `resources/read`: the list as JSON, or one result.
+
+        Args:
+            uri: The resource's address, as `list_resources` gives it.
 
         Raises:
             McpError: There is no such result, or not any more.
@@ -61,7 +65,7 @@ class ResultResources:
         if not run_id and root.rstrip("/") == _ROOT:
             return _contents([_row(result) for result in reversed(self._results.values())])
         if root or run_id not in self._results:
-            message = f"no result at {uri}; {_ROOT} lists the last {self._most} of this session"
+            message = f"no result at {uri}; {_ROOT} lists the last {self._max_results} of this session"
             raise McpError(types.ErrorData(code=_NOT_FOUND, message=message, data={"uri": str(uri)}))
         return _contents(self._results[run_id])
 

@@ -1,7 +1,7 @@
-"""The MCP server, whatever it is connected by.
+"""The MCP server, independent of its transport.
 
-The protocol is the official package's, by its low-level `Server`: `FastMCP` neither lets a list of resources change nor
-words its errors in one line.
+The protocol is the official package's, by its low-level `Server`: `FastMCP` has a fixed list of resources, and its
+errors have several lines.
 """
 
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ from fusion_tool.servers.capacity import RunSlots
 from fusion_tool.servers.mcp.resources import TEMPLATE, ResultResources
 from fusion_tool.servers.mcp.tool import (
     NAME,
-    Tell,
+    SendProgress,
     parse_arguments,
     refuse_recursion,
     run_research,
@@ -54,7 +54,7 @@ class McpOptions:
 
 
 class McpToolError(Exception):
-    """A call that gets an error as its result."""
+    """The failure of a call, whose text becomes the call's result."""
 
 
 def create_server(options: McpOptions) -> "Server[ResultResources, Any]":
@@ -66,6 +66,7 @@ def create_server(options: McpOptions) -> "Server[ResultResources, Any]":
     slots = RunSlots(options.max_runs)
 
     def results() -> ResultResources:
+        # The package enters the lifespan once for each session, so that what it yields is the session's own.
         return cast("ResultResources", server.request_context.lifespan_context)
 
     async def tools() -> list[types.Tool]:
@@ -74,14 +75,14 @@ def create_server(options: McpOptions) -> "Server[ResultResources, Any]":
     async def call(name: str, arguments: dict[str, Any]) -> Any:
         request = server.request_context
         try:
-            _reject_other(name)
+            _reject_unknown_tool(name)
             refuse_recursion(request.meta.model_dump() if request.meta else {})
             call_arguments = parse_arguments(arguments)
             config = call_arguments.config_for(options.config)
             with slots.acquire():
                 result = await shielded(run_research(call_arguments, config, _progress_sender(request)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in one line
-            # The package makes its text the result, with `isError` set.
+            # The package makes its text the result, with `isError` set: a model reads that, and no protocol error.
             raise McpToolError(to_api_error(error).message) from None
         results().add(result)
         text = summarize(FusionResult.model_validate(result), config.summary_tokens)
@@ -110,20 +111,22 @@ async def _session(_: "Server[ResultResources, Any]") -> AsyncIterator[ResultRes
     yield ResultResources()
 
 
-def _reject_other(name: str) -> None:
+def _reject_unknown_tool(name: str) -> None:
     if name != NAME:
         raise FusionError(f"no tool '{name}'; there is {NAME}")
 
 
-def _progress_sender(request: Any) -> Tell | None:
-    """Return what sends progress to the client; `None` where it did not ask for it."""
+def _progress_sender(request: Any) -> SendProgress | None:
+    """Return the function that sends progress to the client; `None` where it did not ask for any."""
+    # The protocol forbids notifications of progress without a token of the client's.
     token = request.meta.progressToken if request.meta else None
     if token is None:
         return None
 
-    async def tell(step: float, line: str) -> None:
+    async def send_progress(step: float, line: str) -> None:
+        # The request's id leads it, over HTTP, into the stream of this call; a client need not open another one.
         await request.session.send_progress_notification(
             token, step, message=line, related_request_id=str(request.request_id)
         )
 
-    return tell
+    return send_progress

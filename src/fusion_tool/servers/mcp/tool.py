@@ -1,4 +1,4 @@
-"""The tool `fusion_research`: schema, arguments, one call.
+"""The tool `fusion_research`: its schema, its arguments, and one call of it.
 
 Protocol: https://modelcontextprotocol.io/specification/2025-11-25/server/tools.
 """
@@ -48,8 +48,11 @@ class ResearchArguments(ConfigModel):
     def config_for(self, operator: FusionConfig) -> FusionConfig:
         """Return the run's configuration.
 
+        Args:
+            operator: The operator's configuration.
+
         Raises:
-            ConfigError: More is asked for than `operator` allows.
+            ConfigError: More is asked for than `operator` allows; `field` names the argument.
         """
         limits = LimitOverrides(usd=self.max_usd, seconds=self.max_seconds)
         excluded = list(self.excluded_domains)
@@ -62,7 +65,7 @@ class ResearchArguments(ConfigModel):
 
 
 def parse_arguments(arguments: Mapping[str, Any]) -> ResearchArguments:
-    """Return a call's arguments; one that is `null` is left out.
+    """Return a call's arguments; one that is `null` counts as left out.
 
     Raises:
         ConfigError: An argument is wrong, unknown, or the operator's alone; `field` names it.
@@ -73,6 +76,7 @@ def parse_arguments(arguments: Mapping[str, Any]) -> ResearchArguments:
             raise ConfigError("only the operator of this server may set it", field=name)
         if name not in ResearchArguments.model_fields:
             raise ConfigError(f"no such argument; there are {', '.join(ResearchArguments.model_fields)}", field=name)
+    # Models write `null` for an argument that they leave out.
     return ResearchArguments(**{name: value for name, value in arguments.items() if value is not None})
 
 
@@ -83,7 +87,7 @@ def tool_definition(*, is_structured: bool) -> types.Tool:
         is_structured: Whether a result comes as JSON too, whose schema is then part of the description.
     """
     schema = ResearchArguments.model_json_schema()
-    del schema["description"]
+    del schema["description"]  # the class's docstring, which is for programmers
     return types.Tool(
         name=NAME,
         title="Research by a panel of models",
@@ -97,8 +101,8 @@ def tool_definition(*, is_structured: bool) -> types.Tool:
 DEPTH = "fusion/depth"
 """The key of a request's `_meta` by which it says how many fusions it comes out of."""
 
-Tell: TypeAlias = Callable[[float, str], Awaitable[None]]
-"""Gets how far a run is, a number that grows, and a line about it."""
+SendProgress: TypeAlias = Callable[[float, str], Awaitable[None]]
+"""A function that sends how far a run is: the number of the step, which grows, and a line about it."""
 
 T = TypeVar("T")
 
@@ -112,16 +116,17 @@ def refuse_recursion(meta: dict[str, Any]) -> None:
     Raises:
         RecursionRefused: It comes out of a fusion.
     """
+    # Whatever else stands there counts as a depth: guessing wrongly would let panels call panels, at any cost.
     if meta.get(DEPTH, 0) not in (0, "0"):
         raise RecursionRefused("a fusion was started by a panelist of another fusion; give that seat another tool")
 
 
 async def shielded(work: Coroutine[Any, Any, T]) -> T:
-    """Do `work` in a task of its own; where the caller is cancelled cancel it once, and wait for its end.
+    """Return what `work` returns, from a task of its own; a cancelled caller cancels it once, and waits for its end.
 
-    The protocol's cancel scopes cancel at every await until they are left, which would break the cleanup of `work`.
+    The package's cancel scopes cancel at every `await` until they are left, which would break the cleanup of `work`.
     """
-    # A task has its own cancel state, which the scope around this one does not reach.
+    # A task has a cancel state of its own, which the scope around the caller does not reach.
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
@@ -132,26 +137,31 @@ async def shielded(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-async def run_research(arguments: ResearchArguments, config: FusionConfig, tell: Tell | None) -> dict[str, Any]:
+async def run_research(
+    arguments: ResearchArguments, config: FusionConfig, send_progress: SendProgress | None
+) -> dict[str, Any]:
     """Carry out a call, and return the run's result as a dict.
 
     Args:
-        arguments: The call's.
+        arguments: The call's arguments.
         config: The run's configuration.
-        tell: Gets the progress; `None` where nobody asked for it.
+        send_progress: Sends the progress to the client; `None` where it asked for none.
 
     Raises:
         FusionError: As `afuse`.
     """
-    steps, is_written = 0, False
+    steps, has_begun_writing = 0, False
 
     async def pass_on(event: Event) -> None:
-        nonlocal steps, is_written
+        nonlocal steps, has_begun_writing
         line = describe(event)
-        if event["type"] == "synthesis.delta" and not is_written:
-            line, is_written = "the answer is being written", True
-        if line is not None and tell is not None:
+        # Once: the protocol carries lines of progress, and no pieces of a result.
+        if event["type"] == "synthesis.delta" and not has_begun_writing:
+            line, has_begun_writing = "the answer is being written", True
+        if line is not None and send_progress is not None:
             steps += 1
-            await tell(steps, line)
+            await send_progress(steps, line)
 
-    return await run_request(RunInput(arguments.question, arguments.context), config, pass_on if tell else None)
+    return await run_request(
+        RunInput(arguments.question, arguments.context), config, pass_on if send_progress else None
+    )

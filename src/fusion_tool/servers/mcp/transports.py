@@ -40,8 +40,8 @@ async def serve_stdio(options: McpOptions) -> None:
         try:
             async with stdio_server(_Lines(), anyio.wrap_file(out)) as (incoming, outgoing):  # type: ignore[arg-type]
                 await server.run(incoming, outgoing, server.create_initialization_options())
-        except* (BrokenPipeError, ConnectionError):
-            _log.info("the client has gone without a word")
+        except* (BrokenPipeError, ConnectionError):  # the package's task group wraps what its tasks raise
+            _log.info("the client has gone without closing its end")
 
 
 @contextmanager
@@ -65,6 +65,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self._loop, self._lines = asyncio.get_running_loop(), asyncio.Queue[str | None]()
+        # A daemon, since a thread that reads cannot be interrupted: Python waits for any other when it ends.
         Thread(target=self._read, name="stdin", daemon=True).start()
 
     async def __aiter__(self) -> AsyncIterator[str]:
@@ -73,6 +74,7 @@ class _Lines:
 
     def _read(self) -> None:
         put = self._lines.put_nowait
+        # `replace`: one line of bytes that are not UTF-8 is one bad message, and not the end of the session.
         with suppress(RuntimeError), open(0, encoding="utf-8", errors="replace", closefd=False) as lines:
             for line in lines:
                 self._loop.call_soon_threadsafe(put, line)
@@ -81,12 +83,16 @@ class _Lines:
 
 PATH = "/mcp"
 _SECONDS_TO_END = 3
-"""How long streams that are open when the server is stopped may still take; its runs are cancelled then."""
+"""Seconds that open streams have to end when the server is stopped; runs are cancelled after it."""
 _THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
 
 
 class _Endpoint:
-    """The protocol's one path."""
+    """The protocol's only path, for all methods.
+
+    A class, since Starlette would call a function with a request and send the response that it returns; the package
+    sends its responses itself.
+    """
 
     def __init__(self, sessions: StreamableHTTPSessionManager) -> None:
         self._sessions = sessions
@@ -102,16 +108,18 @@ def create_app(options: McpOptions, keys: Sequence[str] = ()) -> Starlette:
     Args:
         options: The server's options.
         keys: Bearer keys; without any only programs on this machine may connect, and no page in its browsers.
+            `Host` and `Origin` are then checked by the package.
     """
     sessions = StreamableHTTPSessionManager(create_server(options), security_settings=_security(keys))
 
     @asynccontextmanager
-    async def running(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        # Sessions outlive the requests that open them: their tasks belong to the application.
         async with sessions.run():
             yield
 
-    guard: list[Any] = [Middleware(AuthMiddleware, keys)] if keys else []
-    return Starlette(routes=[Route(PATH, _Endpoint(sessions))], middleware=guard, lifespan=running)
+    auth: list[Any] = [Middleware(AuthMiddleware, keys)] if keys else []
+    return Starlette(routes=[Route(PATH, _Endpoint(sessions))], middleware=auth, lifespan=lifespan)
 
 
 def serve_http(
@@ -145,6 +153,7 @@ def _security(keys: Sequence[str]) -> TransportSecuritySettings:
 
     A page can have a browser send requests to loopback, under a name of its own too (DNS rebinding), but knows no key.
     """
+    # The package compares whole headers, in which any port but 80 is written out; `:*` stands for all of them.
     hosts = [*_THIS_MACHINE, *(f"{host}:*" for host in _THIS_MACHINE)]
     origins = [f"http://{host}" for host in hosts]
     return TransportSecuritySettings(
