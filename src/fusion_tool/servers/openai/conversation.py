@@ -84,6 +84,7 @@ class _Reader:
         content = _content(message) or str(message.get("refusal") or "")
         if not content and not calls:  # a turn that was interrupted; most providers refuse it
             return
+        # Providers match results to calls by id over the whole conversation: none may come twice.
         self._used |= {call["id"] for call in calls}
         self._open = [
             _OpenCall(entry.get("id"), call["function"]["name"], call["id"])
@@ -98,23 +99,24 @@ class _Reader:
     def _result(self, where: str, message: Mapping[str, Any]) -> ToolMessage:
         sent_id = message.get("tool_call_id")
         if sent_id:
-            answered = [call for call in self._open if call.sent_id == sent_id]
+            matches = [call for call in self._open if call.sent_id == sent_id]
         else:  # the older `function` has a name alone, and some clients have no ids
-            answered = [call for call in self._open if message.get("name") in (None, "", call.name)]
-        if not answered:
+            matches = [call for call in self._open if message.get("name") in (None, "", call.name)]
+        if not matches:
             field = "name" if message["role"] == "function" else "tool_call_id"
             raise ApiError(f"{where}.{field}: it answers no tool call of the message before", param=f"{where}.{field}")
-        call = answered[0]
+        call = matches[0]
         self._open.remove(call)
         return ToolMessage(text_of(message), tool_call_id=call.id, name=call.name)
 
     def _answer_open_calls(self) -> None:
+        # Providers refuse a conversation in which a call has no result before the next message.
         self._messages += [ToolMessage(_UNANSWERED, tool_call_id=call.id, name=call.name) for call in self._open]
         self._open = []
 
 
 def _entries(where: str, message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The tool calls of an assistant's message, each with a name."""
+    """Return the tool calls of an assistant's message, each of which has a name."""
     field, entries = "tool_calls", message.get("tool_calls")
     if not entries and message.get("function_call"):
         field, entries = "function_call", [{"function": message["function_call"]}]
@@ -143,7 +145,7 @@ def _check_reasoning(where: str, message: Mapping[str, Any], calls: Sequence[Map
 
 
 def _content(message: Mapping[str, Any]) -> str | list[str | dict[str, Any]]:
-    """A message's text; in parts only where they say more than their text, such as where a prompt's cache ends."""
+    """Return a message's text; in parts only where they say more than it, such as where a prompt's cache ends."""
     parts = message.get("content")
     if isinstance(parts, list) and any(part.get("cache_control") for part in parts):
         return [part for part in parts if part.get("text")]

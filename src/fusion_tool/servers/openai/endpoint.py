@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions`, for as long as its client is there; the panel models."""
+"""`POST /v1/chat/completions`, whose work ends when its client leaves; and the answers of the panel's models."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -40,27 +40,29 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> 
     """Do `work`; cancel it, and wait for its end, where the client leaves or the caller is cancelled.
 
     Args:
-        receive: ASGI's, after the request's body was read.
+        receive: ASGI's function, after the request's body was read.
         work: The work that the client waits for.
 
     Raises:
-        ClientGoneError: The client left.
+        ClientGoneError: The client left before the work had ended.
     """
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_client_left(receive))
+    work_task, disconnect = asyncio.ensure_future(work), asyncio.ensure_future(_wait_for_disconnect(receive))
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        left = not working.done()
+        await asyncio.wait((work_task, disconnect), return_when=asyncio.FIRST_COMPLETED)
+        # Asked before the cancellation, which ends both; where both ended at once the answer is out.
+        has_left = not work_task.done()
     finally:
-        for task in (working, leaving):
+        for task in (work_task, disconnect):
             task.cancel()
         # Both are waited for: a run that is still ending holds its place.
-        await asyncio.gather(working, leaving, return_exceptions=True)
-    if left:
+        await asyncio.gather(work_task, disconnect, return_exceptions=True)
+    if has_left:
         raise ClientGoneError
-    working.result()
+    work_task.result()
 
 
-async def _client_left(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
+    # Once the body is read ASGI has only the end of the connection to tell, and tells it to whoever waits for it.
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -68,7 +70,14 @@ async def _client_left(receive: Receive) -> None:
 async def answer(
     question: RunInput, config: FusionConfig, metrics: Metrics, emit: Emit, *, is_streamed: bool
 ) -> EndPiece:
-    """Ask the panel and pass on its answer; a stream gets it while it is written, with the progress.
+    """Ask the panel, and send its answer; a stream gets it while it is written, with the progress.
+
+    Args:
+        question: The question, and what belongs to it.
+        config: The run's configuration.
+        metrics: The server's counters.
+        emit: Sends text and progress to the client.
+        is_streamed: Whether the client gets the answer while it is written.
 
     Raises:
         ApiError: The answer broke off after its beginning had been passed on.
@@ -79,6 +88,7 @@ async def answer(
     async def pass_on(event: Event) -> None:
         if event["type"] == "synthesis.delta":
             attempts.append(event["attempt"])
+            # Another attempt's text cannot follow: a stream of OpenAI's has no way to take back what it sent.
             if event["attempt"] == attempts[0]:
                 await emit(TextPiece(event["text"]))
         elif (line := describe(event)) is not None:
@@ -120,6 +130,7 @@ class ChatCompletions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         http_request, model = Request(scope, receive), "none"
+        # For what fails before the request can be read, and with it whether a stream is wanted.
         responder: JsonResponder | SseResponder = JsonResponder(send, ResponseInfo(model))
         try:
             refuse_recursion(http_request.headers)
@@ -128,11 +139,13 @@ class ChatCompletions:
             # Only a model that is served becomes a label: a client's words would grow the metrics without bound.
             model = request.model
             responder = self._responder(send, request)
+            # Last of the checks: a request that is refused takes no place.
             with self.slots.acquire():
                 await while_connected(receive, self._answer(request, config, responder))
         except (ClientGoneError, ClientDisconnect):
             self.metrics.count_request(model, "client_left")
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the last stop before the client
+            # uvicorn cancels a request when the time to drain is over; its client still gets a 503.
             refusal = to_api_error(error)
             self.metrics.count_request(model, refusal.code or "error")
             await responder.fail(refusal)

@@ -13,6 +13,7 @@ from fusion_tool.errors import BudgetExceeded, ConfigError, FusionError, PanelFa
 
 _log = logging.getLogger(__name__)
 
+# For what may have been paid for; about other errors a client decides by their status.
 _PAID_FOR = {"x-should-retry": "false"}
 
 
@@ -22,8 +23,8 @@ class ApiError(Exception):
     Args:
         message: One line that names cause and cure.
         status: The HTTP status.
-        param: The part of the request at fault.
-        code: A word for programs.
+        param: The part of the request at fault; `None` where it is none.
+        code: The kind of error as a word for programs; `None` where the status says enough.
         headers: Further headers of the response.
         more: Further fields of the error object.
     """
@@ -65,6 +66,7 @@ def to_api_error(error: BaseException) -> ApiError:  # noqa: PLR0911 - one retur
             return ApiError(str(error), code="recursion_refused")
         case FusionError():
             return ApiError(str(error), status=500, code="unavailable", headers=_PAID_FOR)
+        # Without `x-should-retry`: clients repeat a 503, and another server may take the request.
         case asyncio.CancelledError():
             return ApiError("the server is shutting down; ask again", status=503, code="shutting_down")
         case _:
@@ -74,7 +76,12 @@ def to_api_error(error: BaseException) -> ApiError:  # noqa: PLR0911 - one retur
 
 
 def answer_restarted(answer: str, fusion: dict[str, Any]) -> ApiError:
-    """Return the error of an answer that broke off after its beginning was sent; it holds the whole one."""
+    """Return the error of an answer that broke off after its beginning was sent.
+
+    Args:
+        answer: The whole answer that replaced it.
+        fusion: The result beside the answer, as the response's `fusion` field.
+    """
     return ApiError(
         "the answer broke off and was written anew; the whole one is in error.answer",
         status=502,

@@ -1,4 +1,4 @@
-"""The server's counters in Prometheus' format; of several worker processes their sum."""
+"""The server's counters in Prometheus' format; with several worker processes their sum."""
 
 import os
 import time
@@ -20,6 +20,7 @@ class Metrics:
     """The counters of one application."""
 
     def __init__(self) -> None:
+        # Not the package's global registry, in which a second application of the process could not have these names.
         self._registry = registry = CollectorRegistry()
         self._requests = Counter("fusion_requests", "Requests by outcome.", ["model", "code"], registry=registry)
         self._runs = Counter("fusion_runs", "Runs of a panel by outcome.", ["status"], registry=registry)
@@ -28,6 +29,7 @@ class Metrics:
         self._cost = Counter("fusion_cost_usd", "US dollars of priced calls.", registry=registry)
         self._unpriced = Counter("fusion_unpriced_calls", "Calls whose cost is not known.", registry=registry)
         self._tokens = Counter("fusion_tokens", "Tokens of model calls.", ["direction"], registry=registry)
+        # Of living processes alone: a worker that was killed never counts its runs down.
         self.in_flight = Gauge(
             "fusion_runs_in_flight", "Runs under way.", registry=registry, multiprocess_mode="livesum"
         )
@@ -38,11 +40,13 @@ class Metrics:
 
     async def count_run(self, run: Awaitable[dict[str, Any]]) -> dict[str, Any]:
         """Wait for a run, count it, and return its result."""
+        # "cancelled" stands where neither an `Exception` nor a result replaces it.
         started, status = time.monotonic(), "cancelled"
         try:
             with self.in_flight.track_inprogress():
                 result = await run
         except PanelFailed as error:
+            # It was paid for like any other run.
             status = "failed"
             self._count_usage(error.usage or {}, error.failed_models)
             raise
@@ -58,7 +62,11 @@ class Metrics:
             self._seconds.observe(time.monotonic() - started)
 
     def count_calls(self, usage: Mapping[str, Any]) -> None:
-        """Count what calls spent, given as `Usage`."""
+        """Count what calls spent.
+
+        Args:
+            usage: The calls' `Usage` as a dict; figures that are unknown count nothing.
+        """
         self._cost.inc(usage.get("cost_usd") or 0)
         self._unpriced.inc(usage.get("unpriced_calls") or 0)
         for direction in ("input", "output"):

@@ -15,7 +15,7 @@ from fusion_tool.servers.openai.errors import ApiError
 
 PANEL, AGENT = "fusion", "fusion-agent"
 _SINCE = 1_767_225_600
-"""A date for clients that want one: the models are whatever the operator configured."""
+"""A fixed `created`, in Unix seconds: the protocol requires one, and a configured panel has none."""
 
 
 @dataclass(frozen=True)

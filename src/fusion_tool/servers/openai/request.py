@@ -1,7 +1,7 @@
-"""A chat completion's request, read and checked.
+"""The request of a chat completion, read and checked.
 
-Refused is whatever would change the reply's shape or meaning and is not supported. Ignored, as other compatible
-servers do, is what steers sampling (every seat has its own) and what is for accounting.
+Fields that would change the reply's shape or meaning, and are not supported, are refused. Fields that steer sampling
+(each seat has its own) or keep accounts are ignored, as other compatible servers do.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,10 @@ def check_messages(messages: Any) -> list[dict[str, Any]]:
 
 
 def to_question(messages: list[dict[str, Any]]) -> RunInput:
-    """Return what messages that `check_messages` let pass ask.
+    """Return the question that a conversation ends with, and its earlier turns as context.
+
+    Args:
+        messages: OpenAI's messages, which `check_messages` let pass.
 
     Raises:
         ApiError: The last message is not the user's.
@@ -59,7 +62,7 @@ def to_question(messages: list[dict[str, Any]]) -> RunInput:
 def _to_message(message: dict[str, Any]) -> BaseMessage:
     if message["role"] in _INSTRUCTING:
         return SystemMessage(text_of(message))
-    # Of the role's own name, not LangChain's: this is how the seats read who said it.
+    # Under OpenAI's name of the role, not LangChain's: by it the seats read who said it.
     return ChatMessage(content=text_of(message), role=message["role"])
 
 
@@ -84,7 +87,7 @@ def _check_content(content: Any, where: str) -> None:
 
 
 DEPTH = "fusion-depth"
-"""The header by which a request says how many fusions it comes out of."""
+"""The header that says how many fusions a request comes out of."""
 
 _SHARED_WITH_OPENAI = frozenset({"model", "models", "temperature", "seed", "reasoning", "max_tokens"})
 """Names that mean something else in a chat completion than in a configuration."""
@@ -152,6 +155,7 @@ def refuse_recursion(headers: Mapping[str, str]) -> None:
     Raises:
         RecursionRefused: It comes out of a fusion.
     """
+    # Whatever else stands there counts as a depth: guessing wrongly would let panels call panels, at any cost.
     if headers.get(DEPTH, "0").strip() not in ("", "0"):
         raise RecursionRefused("a fusion was started by a panelist of another fusion; give that seat another model")
 
@@ -168,8 +172,9 @@ def _reject_settings(body: Mapping[str, Any]) -> None:
 
 
 def _reject_shapes(body: Mapping[str, Any]) -> None:
+    # By value, not by presence: many clients send every field, with its default.
     shape = body.get("response_format") or {"type": "text"}
-    refused = {
+    is_used_by_name = {
         "n": body.get("n") not in (None, 1),
         "logprobs": bool(body.get("logprobs")),
         "top_logprobs": bool(body.get("top_logprobs")),
@@ -180,7 +185,7 @@ def _reject_shapes(body: Mapping[str, Any]) -> None:
         "models": bool(body.get("models")),
         "response_format": not isinstance(shape, dict) or shape.get("type") != "text",
     }
-    for name, is_used in refused.items():
+    for name, is_used in is_used_by_name.items():
         if is_used:
             raise ApiError(f"'{name}' is not supported here", param=name, code="unsupported")
 

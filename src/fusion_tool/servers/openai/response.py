@@ -1,4 +1,4 @@
-"""Answers as OpenAI's objects: whole, and their parts.
+"""The answer in OpenAI's objects: its parts while it is made, and the whole.
 
 Protocol: https://platform.openai.com/docs/api-reference/chat/object; `fusion` and `usage.cost` are additions.
 """
@@ -54,6 +54,7 @@ Emit: TypeAlias = Callable[[TextPiece | ProgressPiece], Awaitable[None]]
 
 def usage_object(usage: Usage) -> dict[str, Any] | None:
     """Return a bill as OpenAI's `usage`, with OpenRouter's `cost` in US dollars; `None` where no tokens are known."""
+    # OpenAI's fields are integers, and 0 would be believed.
     if usage.input_tokens is None or usage.output_tokens is None:
         return None
     cached = sum(call.cached_tokens or 0 for call in usage.calls)
@@ -99,7 +100,7 @@ class JsonResponder:
         self._text: list[str] = []
 
     async def feed(self, piece: TextPiece | ProgressPiece) -> None:
-        """Keep a piece of the answer."""
+        """Collect a piece of the answer; progress has no place in a whole response."""
         if isinstance(piece, TextPiece):
             self._text.append(piece.text)
 
@@ -108,6 +109,7 @@ class JsonResponder:
         text = "".join(self._text)
         message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, **end.reasoning}
         if end.tool_calls:
+            # Null where there is no text, as OpenAI sends it beside calls.
             message |= {"content": text or None, "tool_calls": list(end.tool_calls)}
         choice = {"index": 0, "message": message, "finish_reason": end.finish_reason, "logprobs": None}
         body = self._info.to_object("chat.completion", [choice], usage=usage_object(end.usage), fusion=dict(end.fusion))
@@ -118,13 +120,21 @@ class JsonResponder:
         await send_json(self._send, error.body, error.status, error.headers)
 
     def close(self) -> None:
-        """Do nothing: nothing is left open."""
+        """Do nothing: a response that is sent whole leaves nothing open."""
 
 
 async def send_json(send: Send, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
-    """Send a whole response."""
+    """Send a whole response.
+
+    Args:
+        send: ASGI's function.
+        body: What the response holds, as a value of JSON.
+        status: The HTTP status.
+        headers: Further headers.
+    """
     raw = json.dumps(body).encode()
     values = {"content-type": "application/json", "content-length": str(len(raw)), **(headers or {})}
+    # ASGI wants header names in lower case, and HTTP's bytes are Latin-1.
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in values.items()]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
     await send({"type": "http.response.body", "body": raw})

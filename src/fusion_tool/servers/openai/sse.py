@@ -1,7 +1,7 @@
-"""An answer while it is written: OpenAI's `chat.completion.chunk`s as server-sent events.
+"""The stream of an answer while it is written: OpenAI's `chat.completion.chunk`s as server-sent events.
 
 Protocol: https://platform.openai.com/docs/api-reference/chat-streaming; comments as in
-https://html.spec.whatwg.org/multipage/server-sent-events.html. Progress is told in comments, which clients skip and
+https://html.spec.whatwg.org/multipage/server-sent-events.html. Progress is sent in comments, which clients skip and
 which keep the connection alive, or as reasoning.
 """
 
@@ -50,7 +50,7 @@ class SseResponder:
     def __init__(self, send: Send, info: ResponseInfo, progress: ProgressStyle, *, include_usage: bool) -> None:
         self._send, self._info, self._progress, self._include_usage = send, info, progress, include_usage
         self._has_begun = False
-        self._sent = asyncio.get_running_loop().time()
+        self._last_sent = asyncio.get_running_loop().time()
         self._pulse = asyncio.create_task(self._keep_alive())
 
     async def feed(self, piece: TextPiece | ProgressPiece) -> None:
@@ -59,13 +59,15 @@ class SseResponder:
         if isinstance(piece, TextPiece):
             await self._write(self._chunk({"content": piece.text}))
         elif self._progress == "comments":
+            # A line break would end the comment, and let what follows pose as an event: no line of progress holds one.
             await self._write(f": {piece.line}\n\n".encode())
         elif self._progress == "reasoning":
+            # Under both names: OpenRouter's clients read the first, those of DeepSeek's protocol the second.
             line = f"{piece.line}\n"
             await self._write(self._chunk({"reasoning": line, "reasoning_content": line}))
 
     async def end(self, end: EndPiece) -> None:
-        """Send what comes with the answer, and the end of the stream."""
+        """Send the tool calls and the result beside the answer, and end the stream."""
         await self._begin()
         calls = [{"index": index, **call} for index, call in enumerate(end.tool_calls)]
         delta = {**end.reasoning} | ({"tool_calls": calls} if calls else {})
@@ -77,7 +79,7 @@ class SseResponder:
 
     async def fail(self, error: ApiError) -> None:
         """Send the error: as the response where none has begun, else as the stream's last event."""
-        # An error status is possible only as long as nothing was sent.
+        # HTTP sends the status first: once a stream has begun it is 200, whatever comes.
         if not self._has_begun:
             self._pulse.cancel()
             await send_json(self._send, error.body, error.status, error.headers)
@@ -90,12 +92,12 @@ class SseResponder:
 
     async def _begin(self) -> None:
         if not self._has_begun:
-            self._has_begun = True
+            self._has_begun = True  # before the first `await`: the pulse may begin it at the same moment
             await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await self._write(self._chunk({"role": "assistant", "content": ""}))
 
     async def _write(self, data: bytes) -> None:
-        self._sent = asyncio.get_running_loop().time()
+        self._last_sent = asyncio.get_running_loop().time()
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def _finish(self, last: bytes) -> None:
@@ -105,8 +107,9 @@ class SseResponder:
     async def _keep_alive(self) -> None:
         now = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(max(0.0, self._sent + SILENCE - now()))
-            if now() - self._sent >= SILENCE:
+            await asyncio.sleep(max(0.0, self._last_sent + SILENCE - now()))
+            # Not where something was sent in the meantime: the silence counts from that on.
+            if now() - self._last_sent >= SILENCE:
                 await self._begin()
                 await self._write(b": still working\n\n")
 

@@ -1,4 +1,4 @@
-"""Which tools `fusion-agent`'s main model has, the client's and the panel, and which of them it must call.
+"""The tools of `fusion-agent`'s main model, the client's and the panel, and which of them it must call.
 
 Protocol: OpenAI's chat completions, `tools` and `tool_choice`.
 """
@@ -17,13 +17,13 @@ class ToolChoice:
     Args:
         tools: All of them, as OpenAI's tools; empty where the client forbids tools.
         research: The name of the panel's tool.
-        is_required: LangChain's `tool_choice`: a tool's name, or `any`; `None` leaves it to the model.
+        requirement: LangChain's `tool_choice`: a tool's name, or `any`; `None` leaves it to the model.
         is_met_by_research: Whether a call of the panel is what is required.
     """
 
     tools: tuple[dict[str, Any], ...]
     research: str
-    is_required: str | None = None
+    requirement: str | None = None
     is_met_by_research: bool = False
 
     @classmethod
@@ -60,14 +60,14 @@ class ToolChoice:
     def after_research(self) -> "ToolChoice":
         """Return the choice that is left when the panel has answered."""
         # Still required, the panel would be called in every turn, and the model could never answer.
-        return replace(self, is_required=None) if self.is_met_by_research else self
+        return replace(self, requirement=None) if self.is_met_by_research else self
 
     def bind(self, model: Any) -> Any:
         """Return `model` with the tools."""
         # Providers refuse an empty list of tools.
         if not self.tools:
             return model
-        return model.bind_tools(list(self.tools), **({"tool_choice": self.is_required} if self.is_required else {}))
+        return model.bind_tools(list(self.tools), **({"tool_choice": self.requirement} if self.requirement else {}))
 
     @property
     def names(self) -> list[str]:
