@@ -18,6 +18,7 @@ from fusion_tool.models.faults import AskOtherwiseError, Fault, to_fault, with_r
 from fusion_tool.models.finish_reasons import InterruptedReplyError, ending_of, is_cut_off, unusable_reason
 from fusion_tool.models.health import HealthTracker, remember_withdrawn, withdrawn_fault
 from fusion_tool.models.streaming import NO_STREAM, FirstToken, MessageStream, StreamBrokenError
+from fusion_tool.models.thinking import fit_blocks, mark_blocks
 from fusion_tool.models.wire.leaked_reasoning import strip_reasoning
 from fusion_tool.models.wire.usage import tokens_of
 
@@ -101,14 +102,14 @@ async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and wh
     Raises:
         ModelCallError: The call failed, ran out of time or budget, was refused, or gave an empty answer.
     """
-    first = FirstToken(account.panelist, on_first)
+    messages, first = fit_blocks(messages, account.panelist), FirstToken(account.panelist, on_first)
     streaming = MessageStream(messages, first, on_delta)
 
     def send(max_tokens: int | None) -> Awaitable[AIMessage]:
         bound = model if max_tokens is None else model.bind(max_tokens=max_tokens)
         return streaming.attempt(bound) if on_delta or on_first else bound.ainvoke(messages, NO_STREAM)
 
-    return await measured_call(
+    reply = await measured_call(
         send,
         size=prompt_bytes(messages) + extra_bytes,
         account=account,
@@ -116,6 +117,8 @@ async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and wh
         first=first,
         is_shown=on_delta is not None,
     )
+    mark_blocks(reply.message, account.panelist)
+    return reply
 
 
 async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and who follows it

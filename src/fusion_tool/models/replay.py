@@ -18,7 +18,7 @@ REPLAY = "replay"
 MARK = "reasoning_endpoint"
 """The field of a message that tells a client's next request which endpoint its reasoning came from."""
 _PLAIN = ("reasoning", "reasoning_content")
-_DETAILS = "reasoning_details"
+DETAILS = "reasoning_details"
 EXTRA = "extra_content"
 _GROWING = ("text", "summary", "data")
 """The fields of a reasoning detail that a stream cuts into pieces; the others come whole, or again with each piece."""
@@ -32,13 +32,23 @@ def keep_fields(message: BaseMessage, raw: Mapping[str, Any], endpoint: str) -> 
         raw: The reply's message, or a stream's delta, as it came.
         endpoint: The mark of the endpoint that sent it.
     """
-    part = {name: raw[name] for name in (*_PLAIN, _DETAILS) if raw.get(name) is not None}
+    part = {name: raw[name] for name in (*_PLAIN, DETAILS) if raw.get(name) is not None}
     calls = [call for call in raw.get("tool_calls") or () if isinstance(call, dict)]
     # Ids are kept, too, where there is no extra: in a stream the extra may come in a later delta, which has no id.
     if relevant := [call for call in calls if call.get("id") or call.get(EXTRA) is not None]:
         part["calls"] = [(call.get("index"), call.get("id"), call.get(EXTRA)) for call in relevant]
     if part:
         message.additional_kwargs[REPLAY] = [{"endpoint": endpoint} | part]
+
+
+def keep_mark(message: BaseMessage, endpoint: str) -> None:
+    """Note on `message` the mark of the endpoint that its content came from."""
+    message.additional_kwargs[REPLAY] = [*_parts(message), {"endpoint": endpoint}]
+
+
+def endpoints_of(message: BaseMessage) -> list[str]:
+    """Return the marks of the endpoints that `message` holds something of, the one of its fields first."""
+    return [part["endpoint"] for part in _parts(message)]
 
 
 def read_fields(message: BaseMessage, raw: Mapping[str, Any], endpoint: str | None) -> None:
@@ -54,20 +64,10 @@ def read_fields(message: BaseMessage, raw: Mapping[str, Any], endpoint: str | No
         keep_fields(message, raw, mark)
 
 
-def fields_for_client(message: BaseMessage) -> dict[str, Any]:
-    """Return the fields of a reply that its client has to send back, with the mark of the endpoint they came from.
-
-    Returns:
-        As `fields_to_return`; empty where there are none.
-    """
-    fields = fields_to_return(message)
-    return fields and fields | {MARK: _parts(message)[0]["endpoint"]}
-
-
 def has_token(message: BaseMessage) -> bool:
     """Tell whether any reasoning is kept on `message`."""
     # An empty field has to be sent back, too, but it is no token.
-    return any(part.get(name) for part in _parts(message) for name in (*_PLAIN, _DETAILS))
+    return any(part.get(name) for part in _parts(message) for name in (*_PLAIN, DETAILS))
 
 
 def fields_to_return(message: BaseMessage, endpoint: str | None = None) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def fields_to_return(message: BaseMessage, endpoint: str | None = None) -> dict[
     """
     parts = [part for part in _parts(message) if endpoint in (None, part["endpoint"])]
     fields = {}
-    for name in (*_PLAIN, _DETAILS):
+    for name in (*_PLAIN, DETAILS):
         if pieces := [part[name] for part in parts if name in part]:
             fields[name] = pieces[0] if len(pieces) == 1 else _join(pieces)
     if extras := _extras(call for part in parts for call in part.get("calls", ())):

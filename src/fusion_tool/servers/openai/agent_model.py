@@ -25,10 +25,11 @@ from fusion_tool.events import Event, describe
 from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.models import replay
 from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.health import tracker_for
+from fusion_tool.models.replay import EXTRA
+from fusion_tool.models.thinking import fields_for_client, model_mark
 from fusion_tool.servers.openai.conversation import read_conversation
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
@@ -241,11 +242,11 @@ async def _end(agent: _AgentRequest, reply: ModelReply, client_calls: Sequence[d
         for finding in agent.findings:
             agent.is_new_paragraph = True
             await agent.say(finding)
-    fields = replay.fields_for_client(reply.message)
-    extras = fields.pop(replay.EXTRA, {})
+    fields = fields_for_client(reply.message)
+    extras = fields.pop(EXTRA, {})
     calls = [
         {"id": call["id"], "type": "function", "function": {"name": call["name"], "arguments": call["arguments"]}}
-        | ({replay.EXTRA: extras[call["id"]]} if call["id"] in extras else {})
+        | ({EXTRA: extras[call["id"]]} if call["id"] in extras else {})
         for call in client_calls
     ]
     why = "tool_calls" if calls else "length" if reply.truncated else "stop"
@@ -254,7 +255,7 @@ async def _end(agent: _AgentRequest, reply: ModelReply, client_calls: Sequence[d
 
 async def _only_endpoint(main: Panelist) -> str | None:
     """Return the mark of the main model's endpoint; `None` where a fallback may have answered before as well."""
-    return None if main.fallbacks else getattr(await chat_model(main), "endpoint_mark", None)
+    return None if main.fallbacks else getattr(await chat_model(main), "endpoint_mark", model_mark(main))
 
 
 def _calls(message: AIMessage) -> list[dict[str, Any]]:
