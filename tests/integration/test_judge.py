@@ -80,7 +80,8 @@ TOLERATED = [
     pytest.param(f"<think>{{hm}}</think>{verdict()}", id="reasoning before it"),
     pytest.param(json.dumps({"consensus": ["The mill is old."]}), id="the other lists left out"),
     pytest.param(json.dumps(ANALYSIS | {"confidence": 0.9}), id="a field of its own"),
-    pytest.param(verdict()[: verdict().index("partial_coverage") - 2], id="cut off after a list"),
+    pytest.param(verdict()[:-1], id="without its last brace"),
+    pytest.param(f"{verdict(consensus=['A draft.'])}\n\nFinal:\n{verdict()}", id="a draft before it"),
 ]
 
 
@@ -90,6 +91,31 @@ async def test_a_reply_that_can_be_read_is_read_without_asking_again(provider, r
     result = await afuse(QUESTION, panel(*SEATS))
     assert result.analysis.consensus == ["The mill is old."]
     assert (provider.counts[JUDGE], result.degraded) == (1, [])
+
+
+CUT = [
+    pytest.param(verdict()[: verdict().index("partial_coverage") - 3], None, id="after a list"),
+    pytest.param(verdict()[: verdict().index("burned")], None, id="in a sentence"),
+    pytest.param(verdict()[: verdict().index("burned")], "length", id="at the token limit"),
+]
+
+
+@pytest.mark.parametrize(("reply", "reason"), CUT)
+async def test_a_reply_that_breaks_off_is_kept_as_far_as_it_goes_and_marked(provider, reply, reason):
+    provider.reply(JUDGE, Reply(reply, finish_reason=reason))
+    result = await afuse(QUESTION, panel(*SEATS))
+    assert (result.analysis.consensus, result.analysis.partial_coverage) == (["The mill is old."], [])
+    assert (provider.counts[JUDGE], result.status, result.degraded) == (1, "partial", ["analysis_truncated"])
+
+
+@pytest.mark.parametrize(("reply", "reason"), CUT)
+async def test_it_makes_way_for_a_whole_one(provider, reply, reason):
+    provider.reply(JUDGE, Reply(reply, finish_reason=reason))
+    provider.reply("test/second-judge", verdict())
+    judge = {"model": f"openrouter:{JUDGE}", "fallbacks": ["openrouter:test/second-judge"]}
+    result = await afuse(QUESTION, panel(*SEATS, judge=judge))
+    assert result.analysis.blind_spots == ["Who built it."]
+    assert result.status == "ok"
 
 
 GARBAGE = [

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from fusion_tool import PanelFailed, afuse
-from tests.integration.panel import JUDGE, QUESTION, panel, text, verdict
+from fusion_tool.graph.agents.answers import assign_letters
+from fusion_tool.graph.agents.judge import restore_names
+from fusion_tool.graph.result import Analysis
+from tests.integration.panel import JUDGE, QUESTION, WRITER, nonce, panel, text, verdict
 from tests.scripted_server import Raw, faults
 from tests.scripted_server.web import Hit
 
@@ -104,6 +107,38 @@ async def test_an_error_that_passes_is_tried_again_and_any_other_tells_its_cause
     assert SAYS[case["id"]] in row["message"]
     assert "<" not in row["message"]
     assert row["reason"] == case["expect"].get("reason", row["reason"])
+
+
+async def judged(provider, case):
+    """The run of two seats whose judge replies as the case says."""
+    replies = [Raw(reply["body"].encode(), status=reply["status"]) for reply in case["replies"]]
+    for seat, said in (("test/a", "A says 3.4 m."), ("test/b", "B says 4 m.")):
+        provider.reply(seat, said)
+    provider.reply(JUDGE, *replies, verdict())
+    provider.reply(WRITER, ANSWER)
+    return await afuse(QUESTION, panel("test/a", "test/b"))
+
+
+JUDGED = [case for case in CASES if case["id"].startswith("judge:")]
+
+
+@pytest.mark.parametrize("case", JUDGED, ids=[case["id"] for case in JUDGED])
+async def test_the_judges_json_is_read_without_asking_again(provider, case):
+    result = await judged(provider, case)
+    letters = assign_letters(["a", "b"], nonce=nonce(provider.calls(JUDGE)[0]))
+    names = {letter: f"openrouter:test/{seat}" for letter, seat in letters.items()}
+    assert result.analysis == restore_names(Analysis.model_validate(case["expect"]["analysis"]), names)
+    assert provider.counts[JUDGE] == case["expect"]["judge_calls"]
+    assert result.degraded == case["expect"].get("degraded", [])
+
+
+async def test_a_judge_whose_window_is_too_small_is_asked_again_with_packed_answers(provider):
+    (case,) = [case for case in CASES if case["id"] == "error: overflow inside metadata.raw"]
+    result = await judged(provider, case)
+    first, second = provider.calls(JUDGE)
+    assert len(second.prompt) < len(first.prompt)
+    assert result.degraded == ["answers_packed"]
+    assert result.analysis is not None
 
 
 @of_kind("ending")

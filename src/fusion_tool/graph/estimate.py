@@ -27,7 +27,7 @@ from fusion_tool.budget.pricing import cost_of, is_priced
 from fusion_tool.budget.usage import StageName, is_search, search_name
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
-from fusion_tool.graph.agents.judge import schema_text
+from fusion_tool.graph.agents.judge_reply import schema_text
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
 from fusion_tool.tools.search.search import search_fee

@@ -16,6 +16,7 @@ Degradation: TypeAlias = Literal[
     "panel_reduced",
     "straggler_cut",
     "analysis_unavailable",
+    "analysis_truncated",
     "synthesis_unavailable",
     "answers_packed",
     "uncited",
@@ -24,7 +25,14 @@ Degradation: TypeAlias = Literal[
 ]
 
 PARTIAL: frozenset[Degradation] = frozenset(
-    {"analysis_unavailable", "synthesis_unavailable", "uncited", "budget_exhausted", "deadline_reached"}
+    {
+        "analysis_unavailable",
+        "analysis_truncated",
+        "synthesis_unavailable",
+        "uncited",
+        "budget_exhausted",
+        "deadline_reached",
+    }
 )
 """The marks that make a result `partial`; the others stand beside `ok`."""
 

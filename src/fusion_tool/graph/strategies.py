@@ -21,7 +21,7 @@ from fusion_tool.routing.policy.documents import may_read_answers
 
 if TYPE_CHECKING:
     from fusion_tool.graph.agents.answers import PanelAnswers
-    from fusion_tool.graph.agents.judge import JudgeReply
+    from fusion_tool.graph.agents.judge_reply import JudgeReply
 
 ESCALATION = 0.35
 """The share of runs in which a cascade goes beyond its scouts, and a chain from one seat to the next."""

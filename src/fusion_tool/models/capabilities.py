@@ -3,15 +3,12 @@
 - `Capabilities`: tools, JSON schema, context window.
 - `structured_output_methods`, `first_accepted`: the methods that an endpoint may take, tried strictest first.
 - `ask_structured`: one reply, parsed, and corrected once.
-- `parse_json_object`: an object out of a model's almost-JSON.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-import json_repair
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from fusion_tool.config.schema import Panelist
@@ -158,28 +155,14 @@ async def ask_structured(
         return parse(reply)
     except InvalidReplyError as error:
         # A call of a forced function has no text; without it the model would not see what is being corrected.
-        first = AIMessage(reply.text or str(reply.message.tool_calls))
+        first = AIMessage(reply.text or str(reply.message.tool_calls or reply.message.invalid_tool_calls))
         return parse(await ask(method, [*prompt, first, HumanMessage(correction(error))]))
 
 
-def structured_content(reply: ModelReply) -> str | Mapping[str, Any]:
-    """Return the arguments of the function that the reply calls, else its text."""
-    calls = reply.message.tool_calls
-    return calls[0]["args"] if calls else reply.text
+def reply_parts(reply: ModelReply) -> list[str | Mapping[str, Any]]:
+    """Return where a structured reply may stand: its text, then the arguments of its calls, read or not.
 
-
-def parse_json_object(text: str) -> tuple[dict[str, Any] | None, bool]:
-    """Read the JSON object in a model's text; tolerant of fences, prose around it and broken syntax.
-
-    Returns:
-        The object, `None` where there is none, and whether it had to be mended: its last item may be half of one.
+    The calls come last, and so win where both hold what was asked for: they were meant to.
     """
-    # From the first brace to the last: prose and fences around the object need no rules of their own.
-    begin = text.find("{")
-    if begin < 0:
-        return None, False
-    try:
-        value, was_mended = json.loads(text[begin : text.rfind("}") + 1]), False
-    except json.JSONDecodeError:
-        value, was_mended = json_repair.loads(text[begin:]), True
-    return (value if isinstance(value, dict) else None), was_mended
+    calls = [call["args"] for call in reply.message.tool_calls]
+    return [reply.text, *calls, *(str(call.get("args") or "") for call in reply.message.invalid_tool_calls)]

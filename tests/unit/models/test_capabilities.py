@@ -17,7 +17,6 @@ from fusion_tool.models.capabilities import (
     StructuredModel,
     ask_structured,
     capabilities_of,
-    parse_json_object,
     structured_output_methods,
 )
 from fusion_tool.models.faults import Fault
@@ -78,22 +77,6 @@ def test_the_ways_of_asking_end_with_prose(options, count):
     if options["takes_schema"] is not False:
         asked = ways[0].kwargs["response_format"]["json_schema"]
         assert asked == {"name": "report", "strict": True, "schema": WANTED}
-
-
-@pytest.mark.parametrize(
-    ("text", "value", "was_mended"),
-    [
-        ('{"a": 1}', {"a": 1}, False),
-        ('Here it is:\n```json\n{"a": 1}\n```\nDone.', {"a": 1}, False),
-        ('{"a": [1, 2', {"a": [1, 2]}, True),
-        ('{"a": 1,}', {"a": 1}, True),
-        ("", None, False),
-        ("[1, 2]", None, False),
-        ("no object", None, False),
-    ],
-)
-def test_an_object_is_read_out_of_almost_json(text, value, was_mended):
-    assert parse_json_object(text) == (value, was_mended)
 
 
 class Endpoint:

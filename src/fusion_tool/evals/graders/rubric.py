@@ -7,7 +7,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +26,12 @@ from fusion_tool.models.capabilities import (
     StructuredModel,
     ask_structured,
     capabilities_of,
-    parse_json_object,
-    structured_content,
+    reply_parts,
     structured_output_methods,
 )
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.health import HealthTracker
+from fusion_tool.models.json_reader import read_objects
 from fusion_tool.tools.untrusted import fence
 
 NAME = "report_verdict"
@@ -74,22 +74,25 @@ class Verdict(BaseModel):
     calls: tuple[Call, ...] = ()
 
 
-def parse_verdict(reply: str | Mapping[str, Any]) -> tuple[bool, str]:
+def parse_verdict(reply: Any) -> tuple[bool, str]:
     """Parse a reply: whether the statement is met, and the explanation.
 
-    Fences, prose around the JSON and bad commas are tolerated.
+    Fences, prose around the JSON and bad commas are tolerated; a draft gives way to what comes after it.
+
+    Args:
+        reply: A text, an object, or a list of such: a reply's text and the arguments of its calls.
 
     Raises:
         InvalidReplyError: The reply does not say, or says both.
     """
-    value = reply if isinstance(reply, Mapping) else parse_json_object(reply)[0]
-    # Braces in prose may be read as an object; only one that has a verdict is the reply.
-    if value is not None and (isinstance(reply, Mapping) or "verdict" in value):
-        word = " ".join(str(value.get("verdict", "")).upper().replace("_", " ").split())
+    if objects := read_objects(reply, lambda value: isinstance(value.get("verdict"), str)):
+        value = objects[-1].value
+        word = " ".join(value["verdict"].upper().replace("_", " ").split())
         if word not in _WORDS:
             raise InvalidReplyError("'verdict' must be MET or UNMET")
         return _WORDS[word], str(value.get("explanation") or "").strip()
-    text = str(reply).strip()
+    parts = reply if isinstance(reply, list) else [reply]
+    text = "\n".join(part for part in parts if isinstance(part, str)).strip()
     if bare := _ALONE.fullmatch(text):
         return _WORDS[bare[1].upper()], ""
     # Only beside the word "verdict": "the requirement is met" may be part of an explanation that ends otherwise.
@@ -223,7 +226,7 @@ class Grader:
             await self._structured_model(),
             prompt,
             ask=ask,
-            parse=lambda reply: parse_verdict(structured_content(reply)),
+            parse=lambda reply: parse_verdict(reply_parts(reply)),
             correction=lambda error: render("grader_retry", error=error),
         )
 

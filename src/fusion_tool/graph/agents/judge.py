@@ -4,125 +4,35 @@ Answers reach the judge as A, B, C in an order that depends on the run's nonce a
 name nor its place sways the comparison; a resumed run sees the same order.
 """
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from pydantic import TypeAdapter, ValidationError
 
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
+from fusion_tool.graph.agents.judge_reply import JudgeReply, parse_reply, reply_schema, schema_text
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, Stance, UniqueInsight
 from fusion_tool.graph.runtime import Stage
-from fusion_tool.models.call import ModelReply, call_model
+from fusion_tool.models.call import call_model
 from fusion_tool.models.capabilities import (
     Ask,
     Capabilities,
-    InvalidReplyError,
     StructuredModel,
     ask_structured,
     capabilities_of,
-    parse_json_object,
-    structured_content,
+    reply_parts,
     structured_output_methods,
 )
 from fusion_tool.models.factory import chat_model
 
-_KINDS: dict[str, Any] = {
-    "consensus": str,
-    "contradictions": Contradiction,
-    "partial_coverage": PartialCoverage,
-    "unique_insights": UniqueInsight,
-    "blind_spots": str,
-}
 _LETTER = re.compile(r"\b[A-K]\b")  # eight seats, and three asked once more
 _ONE_LETTER = re.compile(r"(?:answer\s+)?[(\[]?([A-K])[)\].:]?", re.IGNORECASE)
 _LETTERS = re.compile(r"\b[Aa]nswers?\s+([A-K]\b(?:(?:,\s*|,?\s+(?:and|or)\s+|\s*&\s*)[A-K]\b)*)")
-
-
-class JudgeReply(Analysis):
-    """A judge's reply: the analysis, still with letters, and whether it finds the question settled, where asked."""
-
-    settled: bool = False
-
-    @property
-    def analysis(self) -> dict[str, Any]:
-        """The analysis alone."""
-        return self.model_dump(exclude={"settled"})
-
-
-def reply_schema(letters: Sequence[str], *, statements: Sequence[str] = (), settled: bool = False) -> dict[str, Any]:
-    """The JSON schema of a judge's reply.
-
-    Args:
-        letters: The answers' letters; a stance may name no other.
-        statements: For a small model whose server enforces the grammar: it may only sort these, not write its own.
-        settled: Whether to ask if the question is settled.
-    """
-    text = {"type": "string"} | ({"enum": list(statements)} if statements else {})
-    letter = {"type": "string", "enum": list(letters)}
-
-    def many(item: dict[str, Any], most: int = 1) -> dict[str, Any]:
-        return {"type": "array", "items": item} | ({"maxItems": most} if statements else {})
-
-    def fields(**properties: Any) -> dict[str, Any]:
-        return {
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        }
-
-    return fields(
-        consensus=many(text),
-        contradictions=many(fields(topic=text, stances=many(fields(model=letter, stance=text), most=2))),
-        partial_coverage=many(fields(models=many(letter), point=text)),
-        unique_insights=many(fields(model=letter, insight=text)),
-        blind_spots=many(text),
-        **({"settled": {"type": "boolean"}} if settled else {}),
-    )
-
-
-def schema_text(letters: Sequence[str], *, settled: bool = False) -> str:
-    """The schema as text, for a model whose endpoint does not enforce it."""
-    return json.dumps(reply_schema(letters, settled=settled))
-
-
-def parse_reply(reply: str | Mapping[str, Any]) -> JudgeReply:
-    """The analysis in a judge's reply, still with letters; tolerant of fences, prose around it and bad commas.
-
-    Raises:
-        InvalidReplyError: There is none.
-    """
-    value, was_mended = (reply, False) if isinstance(reply, Mapping) else parse_json_object(reply)
-    if not value or not (set(value) & set(Analysis.model_fields)):
-        raise InvalidReplyError("no JSON object with the fields " + ", ".join(Analysis.model_fields))
-    lists = {name: _items(value.get(name), kind) for name, kind in _KINDS.items()}
-    for name, (valid, complaint) in lists.items():
-        if complaint and not valid and not was_mended:
-            raise InvalidReplyError(f"{name}: {complaint}")
-    fields = {name: valid for name, (valid, _) in lists.items()}
-    return JudgeReply(**fields, settled=value.get("settled") is True)
-
-
-def _items(rows: Any, kind: Any) -> tuple[list[Any], str]:
-    """The valid items of one list, and what is wrong with the last invalid one.
-
-    A reply that errs in one item loses that item, not the whole analysis.
-    """
-    adapter = TypeAdapter(kind)
-    valid, complaint = [], ""
-    for row in rows if isinstance(rows, list) else [rows] if rows else []:
-        try:
-            valid.append(adapter.validate_python(row))
-        except ValidationError as error:
-            complaint = error.errors(include_url=False)[0]["msg"]
-    return valid, complaint
 
 
 def restore_names(analysis: Analysis, names: Mapping[str, str]) -> Analysis:
@@ -187,6 +97,11 @@ class JudgeResult:
     analysis: JudgeReply
     answers_truncated: bool
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the reply came to its end."""
+        return not self.analysis.is_cut_off
+
 
 async def compare_answers(task: JudgeTask, attempt: Attempt) -> JudgeResult:
     """Ask one model for the comparison.
@@ -219,20 +134,10 @@ async def _compare_once(
         StructuredModel(methods),
         prompt,
         ask=ask,
-        parse=_parse_whole,
+        parse=lambda reply: parse_reply(reply_parts(reply)),
         correction=lambda error: render("judge_retry", error=error, shape=_shape(task, answers)),
     )
     return JudgeResult(analysis, answers.is_truncated)
-
-
-def _parse_whole(reply: ModelReply) -> JudgeReply:
-    content = structured_content(reply)
-    return parse_reply(_finished_items(content) if isinstance(content, str) and reply.truncated else content)
-
-
-def _finished_items(text: str) -> str:
-    """A cut-off reply up to its last finished item; half a sentence is nobody's finding."""
-    return text[: max(text.rfind(mark) for mark in ('",', "},", "],", '"]', "}]")) + 1]
 
 
 def _shape(task: JudgeTask, answers: PanelAnswers) -> str:

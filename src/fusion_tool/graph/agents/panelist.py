@@ -23,10 +23,11 @@ from fusion_tool.graph.agents.tool_loop import answer_with_tools
 from fusion_tool.graph.prompts import render, section
 from fusion_tool.grounding.sources import RetrievedSource, merge_sources
 from fusion_tool.models.call import ModelCallError, ModelReply, call_model
-from fusion_tool.models.capabilities import capabilities_of, parse_json_object
+from fusion_tool.models.capabilities import capabilities_of
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
 from fusion_tool.models.hedging import OnFirst, hedged_call
+from fusion_tool.models.json_reader import read_objects
 from fusion_tool.models.wire.text_calls import looks_like_tool_call
 from fusion_tool.routing.policy.documents import seat_config
 from fusion_tool.routing.policy.locality import is_local_tool
@@ -88,9 +89,8 @@ def claims_to_text(reply: str, sources: Sequence[RetrievedSource]) -> str | None
 
     Of a reply that was cut off at its token limit the whole claims are kept.
     """
-    value, _ = parse_json_object(reply)
-    rows = value.get("claims") if value else None
-    listed = rows if isinstance(rows, list) else []
+    objects = read_objects(reply, lambda value: isinstance(value.get("claims"), list))
+    listed = objects[-1].value["claims"] if objects else []
     whole = [claim for row in listed if (claim := _whole_claim(row)) and 1 <= claim.source <= len(sources)]
     lines = [f"- {' '.join(claim.text.split())} [{sources[claim.source - 1]['id']}]" for claim in whole]
     return "\n".join(dict.fromkeys(lines)) or None

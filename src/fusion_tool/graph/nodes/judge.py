@@ -89,6 +89,7 @@ async def _run_judge(task: JudgeTask, before: StageRecord) -> tuple[JudgeResult 
         health=task.stage.health,
         deadline=task.stage.deadline,
         on_failure=_log_failure,
+        is_whole=lambda result: result.is_whole,
     )
     spent = Spent(before["spent"][0], int(before["spent"][1])) + task.stage.budget.spent
     return result, StageRecord(
@@ -107,7 +108,8 @@ def _log_failure(attempt: Attempt, error: Exception) -> None:
 def _degradations(result: JudgeResult | None, task: JudgeTask) -> list[str]:
     if result is None:
         return ["analysis_unavailable", *task.stage.limit_marks()]
-    return ["answers_packed"] if result.answers_truncated else []
+    marks = [] if result.is_whole else ["analysis_truncated"]
+    return [*marks, "answers_packed"] if result.answers_truncated else marks
 
 
 def _panel_failed(records: list[SeatRecord], judgement: StageRecord) -> PanelFailed:

@@ -1,45 +1,16 @@
-"""A tool call's arguments as an object, however a provider wrote them; and JSON that is read without surprises."""
+"""A tool call's arguments as an object, however a provider wrote them."""
 
-import ast
 import json
 import re
 from typing import Any
 
-import json_repair
+from fusion_tool.models.json_reader import mend_object, parse_json_prefix
 
-_DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
-"""Line breaks inside strings are taken; `NaN` and `Infinity`, which no other reader knows, become null."""
 _FENCE = re.compile(r"\A```[\w-]*[ \t]*\n?(.*?)\n?[ \t]*(?:```)?\Z", re.DOTALL)
 _LEFTOVER = re.compile(r"(?:\s|`{3}|[}\])]|<[^<>]*>|\[/?[A-Z_]+\])*\Z")
 """What a model or a server leaves behind a finished object: a bracket too many, a fence, a closing tag or token."""
 _LAYERS = 4
 """How often an object may be wrapped: strings in strings, fences, lists of one."""
-_LONGEST_LITERAL = 20_000
-"""Python's own parser needs memory in proportion; longer texts are read as JSON alone."""
-
-
-def parse_json(text: str) -> Any:
-    """Parse one JSON text.
-
-    Raises:
-        ValueError: It is none, or nested deeper than can be read.
-    """
-    value, end = parse_json_prefix(text.lstrip())
-    if text.lstrip()[end:].strip():
-        raise ValueError("there is more than one JSON text")
-    return value
-
-
-def parse_json_prefix(text: str, start: int = 0) -> tuple[Any, int]:
-    """Parse the JSON value that begins at `start`; returns it and where it ends.
-
-    Raises:
-        ValueError: None begins there.
-    """
-    try:
-        return _DECODER.raw_decode(text, start)
-    except RecursionError as error:
-        raise ValueError("the JSON is nested too deeply") from error
 
 
 def read_arguments(raw: Any) -> dict[str, Any] | None:
@@ -75,49 +46,16 @@ def write_arguments(arguments: Any) -> str:
     return json.dumps(arguments, ensure_ascii=False, default=str).encode(errors="replace").decode()
 
 
-def parse_literal(text: str) -> Any:
-    """Parse a Python literal, as models write that think in Python.
-
-    Raises:
-        ValueError: It is none.
-    """
-    if len(text) > _LONGEST_LITERAL:
-        raise ValueError("too long for a literal")
-    try:
-        value = ast.literal_eval(text)
-        json.dumps(value)
-    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise ValueError("no literal that JSON knows") from error
-    return value
-
-
 def _decode(text: str) -> Any:
     if fenced := _FENCE.match(text):
         return fenced[1]
     try:
         value, end = parse_json_prefix(text)
     except ValueError:
-        return _decode_loosely(text)
+        return mend_object(text)  # never completed by guesswork: both braces must stand
     rest = text[end:].strip()
     if value == {} and rest.startswith("{"):  # some gateways begin every call with an empty object
         return rest
     if not _LEFTOVER.match(rest):
         raise ValueError("something else comes after the arguments")
-    return value
-
-
-def _decode_loosely(text: str) -> Any:
-    """Single quotes, trailing commas, bare keys: mended where both braces stand, never completed by guesswork."""
-    if not (text.startswith("{") and text.endswith("}")):
-        raise ValueError("no object")
-    try:
-        return parse_literal(text)
-    except ValueError:
-        pass
-    try:
-        value = json_repair.loads(text, skip_json_loads=True)
-    except (ValueError, RecursionError) as error:
-        raise ValueError("no object") from error
-    if not isinstance(value, dict) or not value:
-        raise ValueError("no object")
     return value

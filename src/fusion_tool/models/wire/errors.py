@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from fusion_tool.events import plain_line
-from fusion_tool.models.wire.arguments import parse_json_prefix, parse_literal
+from fusion_tool.models.json_reader import parse_json_prefix, parse_literal
 
 _INNER = ("metadata", "error", "errors", "detail", "choices", "fault", "cause", "response", "body", "data")
 """Where the error is further inside, the provider's own words first."""

@@ -18,7 +18,8 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from fusion_tool.models.wire.arguments import parse_json_prefix, read_arguments
+from fusion_tool.models.json_reader import parse_json_prefix
+from fusion_tool.models.wire.arguments import read_arguments
 from fusion_tool.models.wire.payloads import INVOKE, Calls, read_json_calls, read_parameters, read_payload
 
 Reader: TypeAlias = Callable[[re.Match[str]], Calls | None]

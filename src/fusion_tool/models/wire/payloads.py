@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from fusion_tool.models.wire.arguments import parse_json, parse_json_prefix, parse_literal, read_arguments
+from fusion_tool.models.json_reader import parse_json, parse_json_prefix, parse_literal
+from fusion_tool.models.wire.arguments import read_arguments
 
 Calls: TypeAlias = list[tuple[str, Any]]
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fusion_tool.models.wire.arguments import parse_json
+from fusion_tool.models.json_reader import parse_json
 from fusion_tool.models.wire.errors import error_cause, error_under_200
 from fusion_tool.models.wire.shapes import conform_reply
 from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fusion_tool.models.wire.arguments import parse_json
+from fusion_tool.models.json_reader import parse_json
 from fusion_tool.models.wire.tool_calls import CallIds, argument_text, extra_fields, name_and_arguments, raw_calls
 from fusion_tool.models.wire.tool_names import match_name, may_grow
 

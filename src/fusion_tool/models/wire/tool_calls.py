@@ -8,7 +8,8 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from fusion_tool.models.wire.arguments import parse_json, read_arguments, write_arguments
+from fusion_tool.models.json_reader import parse_json
+from fusion_tool.models.wire.arguments import read_arguments, write_arguments
 from fusion_tool.models.wire.tool_names import UNKNOWN_TOOL, match_name
 
 NO_OBJECT = "not a JSON object: "

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tool.graph.agents.answers import assign_letters
-from fusion_tool.graph.agents.judge import parse_reply, reply_schema, restore_names, schema_text
+from fusion_tool.graph.agents.judge import restore_names
+from fusion_tool.graph.agents.judge_reply import parse_reply, reply_schema, schema_text
 from fusion_tool.graph.result import Analysis
 from fusion_tool.models.capabilities import InvalidReplyError
 
@@ -95,9 +96,97 @@ def test_what_is_there_is_kept(reply, found):
 
 @given(st.integers(PLAIN.index("burned"), len(PLAIN)))
 def test_a_reply_that_was_cut_off_keeps_what_was_whole(length):
-    analysis = parse_reply(PLAIN[:length])
-    assert analysis.consensus == ANALYSIS.consensus
-    assert analysis.contradictions == ANALYSIS.contradictions
+    reply = parse_reply(PLAIN[:length])
+    assert reply.consensus == ANALYSIS.consensus
+    assert reply.contradictions == ANALYSIS.contradictions
+    assert reply.is_cut_off is (length < len(PLAIN) - 1)  # the last brace alone is no loss
+
+
+DRAFT = json.dumps({"consensus": ["draft only"]})
+SCHEMA = json.dumps(reply_schema("AB"))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"{DRAFT}\n\nFinal:\n{PLAIN}",
+        f"{PLAIN}\n\nIn short: {DRAFT}",
+        f"{PLAIN.replace('1861', '1871')}\nNo, wait.\n{PLAIN}",
+        f"The schema is {SCHEMA}, so:\n{PLAIN}",
+        f"{PLAIN}\n\n(by the schema {SCHEMA})",
+        f"Here is the analysis {{as requested}}:\n{PLAIN}",
+        json.dumps({"analysis": WHOLE}),
+        json.dumps({"report_comparison": {"analysis": WHOLE}}),
+        json.dumps({"type": "object", "properties": WHOLE}),
+        json.dumps({"type": "object", "properties": {k: {"type": "array", "items": v} for k, v in WHOLE.items()}}),
+        json.dumps({"name": "report_comparison", "arguments": PLAIN}),
+        json.dumps(PLAIN),
+        [PLAIN],
+        ["", {"analysis": f"```json\n{PLAIN}\n```"}],
+        [DRAFT, WHOLE],
+        json.dumps({name.title().replace("_", ""): rows for name, rows in WHOLE.items()}),
+    ],
+)
+def test_the_last_whole_object_is_read_whatever_it_is_wrapped_in(reply):
+    found = parse_reply(reply)
+    assert (found.analysis, found.is_cut_off) == (ANALYSIS.model_dump(), False)
+
+
+def test_a_draft_before_a_final_one_that_broke_off_is_no_whole_reply():
+    found = parse_reply(f"{PLAIN}\n\nFinal:\n{PLAIN[:-40]}")
+    assert (found.analysis, found.is_cut_off) == (ANALYSIS.model_dump(), True)
+
+
+STANCES = [{"model": "A", "stance": "3.4 m"}, {"model": "B", "stance": "4 m"}]
+DISPUTE = [{"topic": "height", "stances": STANCES}]
+COVERED = [{"models": ["A", "B"], "point": "It rose."}]
+INSIGHTS = [{"model": "A", "insight": "At noon."}, {"model": "B", "insight": "At night."}]
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "rows"),
+    [
+        ("consensus", "The tide rose.", ["The tide rose."]),
+        ("consensus", '["The tide rose."]', ["The tide rose."]),
+        ("consensus", '"The tide rose.", "It fell."', ["The tide rose.", "It fell."]),
+        ("consensus", "- The tide rose.\n- It fell, later.", ["The tide rose.", "It fell, later."]),
+        ("consensus", "1. The tide rose.\n2) It fell.", ["The tide rose.", "It fell."]),
+        ("consensus", "It rose at noon, and at night it fell again.", ["It rose at noon, and at night it fell again."]),
+        ("blind_spots", "year, exact place", ["year", "exact place"]),
+        ("blind_spots", "None", []),
+        ("blind_spots", "[]", []),
+        ("contradictions", json.dumps(DISPUTE), DISPUTE),
+        ("contradictions", [json.dumps(DISPUTE[0])], DISPUTE),
+        ("contradictions", DISPUTE[0], DISPUTE),
+        ("contradictions", [{"topic": "height", "stances": {"A": "3.4 m", "B": "4 m"}}], DISPUTE),
+        ("contradictions", [{"topic": "height", "stances": [{"A": "3.4 m"}, {"B": "4 m"}]}], DISPUTE),
+        ("contradictions", [{"topic": "height", "stances": ["A: 3.4 m", "B: 4 m"]}], DISPUTE),
+        ("contradictions", [{"topic": "height", "stances": "A: 3.4 m, B: 4 m"}], DISPUTE),
+        ("contradictions", [{"topic": "height", "stances": STANCES, "severity": "high"}], DISPUTE),
+        ("contradictions", {"height": {"A": "3.4 m", "B": "4 m"}}, DISPUTE),
+        (
+            "contradictions",
+            [{"topic": "height", "stances": {"A": 3.4}}],
+            [{"topic": "height", "stances": [{"model": "A", "stance": "3.4"}]}],
+        ),
+        ("contradictions", "none", []),
+        ("partial_coverage", [{"models": "A, B", "point": "It rose."}], COVERED),
+        ("partial_coverage", [{"models": "A and B", "point": "It rose."}], COVERED),
+        ("partial_coverage", {"A, B": "It rose."}, COVERED),
+        ("partial_coverage", {"It rose.": ["A", "B"]}, COVERED),
+        ("unique_insights", {"A": "At noon.", "B": ["At night."]}, INSIGHTS),
+        ("unique_insights", [{"A": "At noon."}, {"B": "At night."}], INSIGHTS),
+    ],
+)
+def test_what_says_the_same_is_read_as_the_same(field, written, rows):
+    assert parse_reply({**EMPTY, field: written}).analysis == EMPTY | {field: rows}
+
+
+@pytest.mark.parametrize(
+    ("said", "settled"), [(True, True), ("true", True), (False, False), ("no", False), ([], False)]
+)
+def test_settled_is_what_is_said(said, settled):
+    assert parse_reply(WHOLE | {"settled": said}).settled is settled
 
 
 @pytest.mark.parametrize(
@@ -115,7 +204,7 @@ def test_no_analysis_is_told_with_the_fields(reply):
         ("consensus", [{"point": "x"}]),
         ("contradictions", ["they differ"]),
         ("contradictions", [{"topic": "cost"}]),
-        ("partial_coverage", [{"models": "A", "point": "x"}]),
+        ("partial_coverage", [{"models": "A"}]),
         ("unique_insights", [{"model": 5, "insight": "x"}]),
     ],
 )
@@ -124,10 +213,28 @@ def test_items_of_the_wrong_shape_are_told_by_their_field(field, items):
         parse_reply(WHOLE | {field: items})
 
 
-@given(st.text() | st.dictionaries(st.sampled_from([*WHOLE, "x"]), st.none() | st.text() | st.lists(st.integers())))
-def test_whatever_a_judge_says_is_an_analysis_or_invalid(reply):
-    with contextlib.suppress(InvalidReplyError):
-        assert isinstance(parse_reply(reply), Analysis)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["A", "A: x", "[1", PLAIN]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from([*WHOLE, "topic", "stances", "model", "point", "A", "items"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(json_values)
+def test_whatever_a_judge_says_is_an_analysis_or_invalid(value):
+    for reply in (value, json.dumps(value), f"So:\n{json.dumps(value)[:-1]}", json.dumps({"consensus": value})):
+        with contextlib.suppress(InvalidReplyError):
+            assert isinstance(parse_reply(reply), Analysis)
+
+
+@given(st.dictionaries(st.sampled_from(list(WHOLE)), json_values), st.text())
+def test_whatever_stands_in_its_fields_is_an_analysis_or_invalid(fields, text):
+    for reply in (fields, json.dumps(fields), text):
+        with contextlib.suppress(InvalidReplyError):
+            assert isinstance(parse_reply(reply), Analysis)
 
 
 NAMES = {"A": "vendor/one", "B": "vendor/two", "C": "three-2"}

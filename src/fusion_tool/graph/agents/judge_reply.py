@@ -1,0 +1,143 @@
+"""A judge's reply: the schema that it is asked for, and the analysis that is read out of what comes.
+
+Endpoints that enforce no schema, and models that know better, wrap the object, draft it first, write lists as strings
+and rows as mappings. What says the same is read as the same; what is missing is missing.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from fusion_tool.graph.agents.judge_rows import ROWS, text_items
+from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, UniqueInsight
+from fusion_tool.models.capabilities import InvalidReplyError
+from fusion_tool.models.json_reader import JsonObject, read_objects
+
+_KINDS: dict[str, TypeAdapter[Any]] = {
+    "consensus": TypeAdapter(str),
+    "contradictions": TypeAdapter(Contradiction),
+    "partial_coverage": TypeAdapter(PartialCoverage),
+    "unique_insights": TypeAdapter(UniqueInsight),
+    "blind_spots": TypeAdapter(str),
+}
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+class JudgeReply(Analysis):
+    """The analysis, still with letters; whether the judge finds the question settled, and whether it broke off."""
+
+    settled: bool = False
+    is_cut_off: bool = False
+
+    @property
+    def analysis(self) -> dict[str, Any]:
+        """The analysis alone."""
+        return self.model_dump(include=set(Analysis.model_fields))
+
+
+def reply_schema(letters: Sequence[str], *, statements: Sequence[str] = (), settled: bool = False) -> dict[str, Any]:
+    """The JSON schema of a judge's reply.
+
+    Args:
+        letters: The answers' letters; a stance may name no other.
+        statements: For a small model whose server enforces the grammar: it may only sort these, not write its own.
+        settled: Whether to ask if the question is settled.
+    """
+    text = {"type": "string"} | ({"enum": list(statements)} if statements else {})
+    letter = {"type": "string", "enum": list(letters)}
+
+    def many(item: dict[str, Any], most: int = 1) -> dict[str, Any]:
+        return {"type": "array", "items": item} | ({"maxItems": most} if statements else {})
+
+    def fields(**properties: Any) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+
+    return fields(
+        consensus=many(text),
+        contradictions=many(fields(topic=text, stances=many(fields(model=letter, stance=text), most=2))),
+        partial_coverage=many(fields(models=many(letter), point=text)),
+        unique_insights=many(fields(model=letter, insight=text)),
+        blind_spots=many(text),
+        **({"settled": {"type": "boolean"}} if settled else {}),
+    )
+
+
+def schema_text(letters: Sequence[str], *, settled: bool = False) -> str:
+    """The schema as text, for a model whose endpoint does not enforce it."""
+    return json.dumps(reply_schema(letters, settled=settled))
+
+
+def parse_reply(reply: Any) -> JudgeReply:
+    """The analysis in a judge's reply, still with letters: the last whole object that fits, a draft before it not.
+
+    An object that breaks off is read up to its last finished item where none is whole.
+
+    Args:
+        reply: A text, an object, or a list of such: a reply's text and the arguments of its calls.
+
+    Raises:
+        InvalidReplyError: There is none.
+    """
+    objects = read_objects(reply, lambda value: bool(_fields(value)))
+    best_last = sorted(objects, key=lambda found: (not _breaks_off(found), _is_complete(found)))
+    complaints = []
+    for found in reversed(best_last):
+        try:
+            analysis = _parse(found)
+        except InvalidReplyError as error:
+            complaints.append(error)
+            continue
+        broken_later = any(map(_breaks_off, objects[objects.index(found) :]))
+        return analysis.model_copy(update={"is_cut_off": broken_later})
+    if complaints:
+        raise complaints[0]
+    raise InvalidReplyError("no JSON object with the fields " + ", ".join(Analysis.model_fields))
+
+
+def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an analysis, and `settled`, in whatever case and with whatever between their words."""
+    names = {"_".join(_WORDS.findall(str(key))).lower(): field for key, field in value.items()}
+    fields = {name: names[name] for name in _KINDS if name in names}
+    return fields | ({"settled": names["settled"]} if fields and "settled" in names else {})
+
+
+def _is_complete(found: JsonObject) -> bool:
+    return _KINDS.keys() <= _fields(found.value).keys()
+
+
+def _breaks_off(found: JsonObject) -> bool:
+    # A last brace that was forgotten takes nothing away.
+    return bool(found.missing) and not (found.missing == "}" and _is_complete(found))
+
+
+def _parse(found: JsonObject) -> JudgeReply:
+    fields = _fields(found.value)
+    lists: dict[str, list[Any]] = {}
+    for name, adapter in _KINDS.items():
+        rows = ROWS.get(name, text_items)(fields.get(name))
+        lists[name], complaint = _valid(rows, adapter)
+        if complaint and not lists[name] and not found.missing:
+            raise InvalidReplyError(f"{name}: {complaint}")
+    return JudgeReply(**lists, settled=fields.get("settled") in (True, "true", "True"))
+
+
+def _valid(rows: list[Any], adapter: TypeAdapter[Any]) -> tuple[list[Any], str]:
+    """The valid items of one list, and what is wrong with the last invalid one.
+
+    A reply that errs in one item loses that item, not the whole analysis.
+    """
+    valid, complaint = [], ""
+    for row in rows:
+        try:
+            valid.append(adapter.validate_python(row))
+        except ValidationError as error:
+            complaint = error.errors(include_url=False)[0]["msg"]
+    return valid, complaint

@@ -1,0 +1,127 @@
+"""The lists of a judge's reply as rows, however they are written: as lists, as strings, as mappings."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fusion_tool.models.json_reader import parse_json
+
+_NOTHING = frozenset({"", "-", "none", "n/a", "null", "nothing"})
+_BULLET = re.compile(r"(?:[-*•]|\(?\d{1,2}[.)])\s+")
+_BETWEEN_LETTERS = re.compile(r"\s*(?:[,;/&\n]|\band\b)\s*", re.IGNORECASE)
+_LETTER = re.compile(r"(?:answer\s+)?\(?[A-K]\)?", re.IGNORECASE)
+_LETTER_SAYS = re.compile(r"\s*((?:answer\s+)?\(?[A-K]\)?)\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)
+_SHORT_TERM = 3
+"""Words that a part of a comma-separated list of terms has at most; a sentence has commas, too."""
+
+
+def text_items(value: Any) -> list[Any]:
+    """Return the items of a list of texts; one that was written as a string is parsed, or split."""
+    value = _decode(value)
+    if not isinstance(value, str):
+        return _items(value)
+    lines = [_BULLET.sub("", line.strip(), count=1) for line in value.splitlines() if line.strip()]
+    if len(lines) == 1 and not lines[0].endswith((".", "!", "?")):
+        terms = [term.strip() for term in lines[0].split(",")]
+        if all(0 < len(term.split()) <= _SHORT_TERM for term in terms):
+            return terms
+    return lines
+
+
+def contradiction_rows(value: Any) -> list[Any]:
+    """Return rows of `topic` and `stances`; a mapping has stances by topic."""
+    rows = _rows(value, ("topic", "stances"), lambda topic, stances: [{"topic": topic, "stances": stances}])
+    return [_with(row, "stances", _stance_rows) for row in rows]
+
+
+def insight_rows(value: Any) -> list[Any]:
+    """Return rows of `model` and `insight`; a mapping has insights by model."""
+    return _rows(
+        value,
+        ("model", "insight"),
+        lambda model, insights: [{"model": model, "insight": text} for text in text_items(insights)],
+    )
+
+
+def coverage_rows(value: Any) -> list[Any]:
+    """Return rows of `models` and `point`; a mapping has points by model, or models by point."""
+    rows = _rows(value, ("models", "point"), _coverage_row)
+    return [_with(row, "models", _letters) for row in rows]
+
+
+ROWS: dict[str, Callable[[Any], list[Any]]] = {
+    "contradictions": contradiction_rows,
+    "partial_coverage": coverage_rows,
+    "unique_insights": insight_rows,
+}
+"""How each list that holds more than texts is read."""
+
+
+def _with(row: Any, field: str, read: Callable[[Any], list[Any]]) -> Any:
+    return row | {field: read(row[field])} if isinstance(row, dict) and field in row else row
+
+
+def _coverage_row(key: str, value: Any) -> list[dict[str, Any]]:
+    if all(_LETTER.fullmatch(part) for part in _BETWEEN_LETTERS.split(key)):
+        return [{"models": key, "point": text} for text in text_items(value)]
+    return [{"models": value, "point": key}]
+
+
+def _stance_rows(value: Any) -> list[Any]:
+    rows: list[Any] = []
+    value = text_items(value) if isinstance(value, str) else value
+    for row in _rows(value, ("model", "stance"), lambda model, stance: [{"model": model, "stance": stance}]):
+        said = _LETTER_SAYS.fullmatch(row) if isinstance(row, str) else None
+        rows.append({"model": said[1], "stance": said[2].strip()} if said else row)
+    return rows
+
+
+def _letters(value: Any) -> list[Any]:
+    value = _decode(value)
+    return _BETWEEN_LETTERS.split(value.strip()) if isinstance(value, str) else _items(value)
+
+
+def _rows(value: Any, fields: tuple[str, str], expand: Callable[[str, Any], list[dict[str, Any]]]) -> list[Any]:
+    """Rows with no more than `fields`; of a mapping without them, `expand` makes rows of each key and its value."""
+    rows: list[Any] = []
+    for item in map(_decode, _items(_decode(value))):
+        if not isinstance(item, Mapping):
+            rows.append(item)
+        elif item.keys() & set(fields):
+            rows.append({name: item[name] for name in fields if name in item})
+        else:
+            rows += [row for pair in item.items() for row in expand(*pair)]
+    return [
+        {name: part if name == "model" else _as_text(part) for name, part in row.items()}
+        if isinstance(row, dict)
+        else row
+        for row in rows
+    ]
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    if isinstance(value, Mapping) and isinstance(inner := value.get("items", value.get("value")), list):
+        return inner  # a schema that was filled in
+    return [value] if value else []
+
+
+def _decode(value: Any) -> Any:
+    """The value of a string that is JSON, and nothing for a word that says so; else as it is."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.lower().rstrip(".") in _NOTHING:
+        return None
+    if text[:1] in ("[", "{", '"'):
+        for candidate in (text, f"[{text}]"):
+            try:
+                return parse_json(candidate)
+            except ValueError:
+                continue
+    return value
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
