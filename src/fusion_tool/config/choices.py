@@ -3,11 +3,14 @@
 A module of its own, without pydantic: the command line's options and its help are made of them.
 """
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 SearchProvider: TypeAlias = Literal["duckduckgo", "searxng", "tavily", "exa", "brave"]
 PlannedStrategy: TypeAlias = Literal["panel", "solo", "cascade", "chain"]
 """How the seats of a planned run work together."""
+PANEL: Final = "panel"
+SOLO: Final = "solo"
+CASCADE: Final = "cascade"
 Strategy: TypeAlias = Literal[PlannedStrategy, "auto"]
 """What may be configured: a planned strategy, or `auto`, out of which the router makes one."""
 Privacy: TypeAlias = Literal["any", "local"]

@@ -109,7 +109,7 @@ def check_answer(answer: str, *, support: Sequence[Support] | None = None, is_cu
         support: The audit's verdict on each cited source; `None` where no audit was made.
         is_cut_off: Whether its provider reported that it stopped at the token limit.
     """
-    text = _SOURCES.sub("", answer).strip()
+    text = _SOURCES.sub("", answer).strip()  # the list's numbers are no citations, and its last line has no full stop
     # Code is left out: an answer about reasoning tags or prompts quotes them there.
     prose = _CODE.sub(" ", text)
     words = len(prose.split())
@@ -118,6 +118,7 @@ def check_answer(answer: str, *, support: Sequence[Support] | None = None, is_cu
         truncated=is_cut_off or _breaks_off(text, words),
         reasoning_leaked=bool(THOUGHT.search(prose) or THINKING_ALOUD.match(prose.lstrip(" \n*#>_"))),
         meta_text=bool(META.search(prose)),
+        # Only short texts: a long one that begins "I cannot provide legal advice, but" goes on to answer.
         refused=words <= _SHORT and bool(REFUSAL.match(prose.lstrip())),
         words=words,
         citations=len(_CITATION.findall(prose)),
@@ -135,5 +136,5 @@ def _breaks_off(text: str, words: int) -> bool:
         return True
     last = text.rsplit("\n", 1)[-1]
     # A list item, a table row or a heading may end without a full stop.
-    listed = re.match(r"\s*(?:[-*+]|\d+[.)]|\||#)", last)
-    return words > _SHORT and not listed and not _END.search(text)
+    is_item = re.match(r"\s*(?:[-*+]|\d+[.)]|\||#)", last)
+    return words > _SHORT and not is_item and not _END.search(text)

@@ -60,7 +60,7 @@ def read_recorded(path: Path) -> Mapping[str, RecordedAnswer]:
         ConfigError: The file cannot be read, or a row is wrong; names the line.
     """
     try:
-        lines = path.read_text("utf-8-sig").split("\n")
+        lines = path.read_text("utf-8-sig").split("\n")  # not `splitlines`: U+2028 may stand inside a JSON string
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -80,6 +80,7 @@ def read_recorded(path: Path) -> Mapping[str, RecordedAnswer]:
 def _row(line: str, at: str) -> RecordedAnswer:
     try:
         value: Any = json.loads(line)
+        # Many data sets number their tasks; ids are compared as texts.
         if isinstance(value, dict) and isinstance(value.get("id"), int):
             value["id"] = str(value["id"])
         return RecordedAnswer.model_validate(value)
@@ -103,6 +104,7 @@ FORMS = (
     "replay:FILE.jsonl",
 )
 _OPTIONS = "tools=on|off, judge=PROVIDER:MODEL, synthesizer=PROVIDER:MODEL, usd=LIMIT, and for self seats=N"
+# A name only before one of the forms: an option of the form has an equals sign, too.
 _NAME = re.compile(r"([\w.+@-]+)=(?=(?:solo|self|panel|routed|replay)\b)")
 _SWITCH = {"on": True, "off": False}
 _NO_TOOLS: Mapping[str, Any] = {"search": None, "documents": None, "bash": "off"}
@@ -148,6 +150,7 @@ def parse_arms(specs: list[str], overrides: Mapping[str, Any] | None = None) -> 
     if not specs:
         raise ConfigError(f"name at least one: {', '.join(FORMS)}", field="arm")
     arms = [_parse_arm(spec.strip(), overrides or {}) for spec in specs]
+    # Rows name their arm: two of one name would overwrite each other's answers.
     for index, arm in enumerate(arms):
         if any(arm.name == other.name for other in arms[:index]):
             raise ConfigError(
@@ -209,10 +212,11 @@ def _base_config(kind: str, value: str, options: Mapping[str, Any]) -> FusionCon
 
 def _adjust_config(config: FusionConfig, options: Mapping[str, Any], overrides: Mapping[str, Any]) -> FusionConfig:
     """Apply `overrides`, which hold for every arm, and over them the arm's own options."""
-    own = {**_roles(options), **({} if options.get("tools", True) else _NO_TOOLS)}
+    changes = {**_roles(options), **({} if options.get("tools", True) else _NO_TOOLS)}
     if "usd" in options:
-        own["limits"] = {"usd": options["usd"]}
-    return resolve_config(resolve_config(config, **overrides), **own)
+        changes["limits"] = {"usd": options["usd"]}
+    # One after the other: nested fields merge, so that `usd` stands beside a `seconds` of all arms.
+    return resolve_config(resolve_config(config, **overrides), **changes)
 
 
 def _roles(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,6 +229,7 @@ def _recorded_config(
     """Return the configuration that judges and writes over recorded panels; `None` for recorded answers."""
     roles = _roles(options)
     panels = [answer for answer in recorded.values() if answer.seats]
+    # Either both or neither: answers have nothing to be judged over, and panels nobody who would write.
     if bool(roles) != bool(panels):
         raise ConfigError(
             "recorded panels need a synthesizer: add synthesizer=PROVIDER:MODEL"
@@ -237,6 +242,7 @@ def _recorded_config(
         raise ConfigError("some rows hold a panel's 'answers', others one 'answer'; keep them in two files")
     synthesizer = roles.get("synthesizer") or roles["judge"]
     limits = {"limits": overrides["limits"]} if "limits" in overrides else {}
+    # A configuration needs a panel; this one is replaced by the recorded seats before it runs.
     return FusionConfig(
         panel=(synthesizer,), judge=roles.get("judge", synthesizer), synthesizer=synthesizer, **_NO_TOOLS, **limits
     )

@@ -59,7 +59,7 @@ async def watch(  # noqa: PLR0913 - what is compared with what, and how
     today: date,
     progress: EvalProgress | None = None,
 ) -> Drift:
-    """Ask each single model of `baseline` the canaries again, and compare.
+    """Ask each single model of `baseline` some of its tasks, the canaries, again, and compare.
 
     Args:
         canaries: Tasks that the baseline holds as well, word for word.
@@ -79,17 +79,19 @@ async def watch(  # noqa: PLR0913 - what is compared with what, and how
     judge = then.manifest.judge_model
     if judge is None and any(task.rubric for task in canaries.tasks):
         raise ConfigError(f"{baseline} is not graded: fusion-tool eval grade {baseline} --judge PROVIDER:MODEL")
-    own = EvalOptions(
+    # The baseline's judge and passes: a difference must come from the models, not from who graded them.
+    graded_as_then = EvalOptions(
         judge, then.manifest.passes, options.concurrency, options.usd, allow_unpriced=options.allow_unpriced
     )
-    now, counts = await evaluate(folder, canaries, arms, own, progress)
+    now, counts = await evaluate(folder, canaries, arms, graded_as_then, progress)
     ids = {task.id for task in canaries.tasks}
-    compared = [
+    comparisons = [
         compare(f"{arm.name} now", _scores(now, arm.name, ids), f"{arm.name} then", _scores(then, arm.name, ids))
         for arm in arms
     ]
+    # Corrected for all models: with ten of them, a watch that runs every night would often raise a false alarm.
     return Drift(
-        holm(compared),
+        holm(comparisons),
         _unanswered_tasks(now, arms),
         retiring_models((model.model_name for arm in arms for model in arm.models), today),
         folder,
@@ -98,6 +100,7 @@ async def watch(  # noqa: PLR0913 - what is compared with what, and how
 
 
 def _require_same_tasks(canaries: TaskSet, baseline: Results) -> None:
+    # Word for word, but for the exclusions: a reworded question has another difficulty, which would look like drift.
     known = {task.id: task for task in baseline.tasks.tasks}
     for task in canaries.tasks:
         if task.id not in known or known[task.id].model_dump(exclude={"exclude"}) != task.model_dump(
@@ -120,6 +123,7 @@ def _models(baseline: Results) -> list[Arm]:
 
 
 def _scores(results: Results, arm: str, tasks: set[str]) -> dict[str, float | None]:
+    # A refusal counts as 0: a model that begins to refuse what it answered has drifted.
     rows = [row for row in results.arm_rows(arm) if row.task in tasks]
     return {task: 0.0 if result.refused else result.score for task, result in score_rows(results, rows).items()}
 

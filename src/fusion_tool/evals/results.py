@@ -113,6 +113,7 @@ class Results:
             ConfigError: It holds the results of another task set, or of another arm of the same name.
             FusionError: It cannot be written.
         """
+        # The manifest last: its presence makes the folder one of results, and a kill in between leaves none.
         if not (folder / "manifest.json").exists():
             write_atomically(folder / "tasks.json", tasks.model_dump_json(indent=1))
             manifest = Manifest(tasks=tasks.name, fingerprint=tasks.fingerprint)
@@ -142,6 +143,7 @@ class Results:
             ConfigError: The folder has another arm of the same name.
         """
         records = {arm.name: arm_record(arm) for arm in arms}
+        # One name stands for one configuration, or the arm's answers would be of two different things.
         for name, record in records.items():
             if name in self.manifest.arms and self.manifest.arms[name] != record:
                 raise ConfigError(
@@ -157,7 +159,7 @@ class Results:
 
     def add_answer(self, row: AnswerRow) -> None:
         """Store an answer."""
-        self._answers.append(row)
+        self._answers.append(row)  # on disk first: what memory holds and the disk does not would be lost as paid
         self.paid.append(row)
 
     def add_verdict(self, row: VerdictRow) -> None:
@@ -167,6 +169,7 @@ class Results:
 
     def add_panel(self, row: PanelRow) -> bool:
         """Store a panel's bill, once; return whether it was new."""
+        # By the run, not by the panel's key: a panel that failed and was asked again was paid for twice.
         if any(row.run_id == known.run_id for known in self.panels):
             return False
         self._panels.append(row)
@@ -186,6 +189,7 @@ class Results:
         """Return the present judge's verdicts by task and digest; a later verdict replaces an earlier one."""
         judge = self.manifest.judge_model
         latest: dict[tuple[str, str], dict[tuple[str, int], Verdict]] = defaultdict(dict)
+        # Other judges' verdicts stay in the file: to go back to an earlier judge costs nothing.
         for row in self.verdicts:
             if judge and row.judge == judge.model_name and row.verdict.repeat <= self.manifest.passes:
                 latest[row.task, row.text][row.verdict.criterion, row.verdict.repeat] = row.verdict
@@ -205,8 +209,8 @@ def _read(path: Path, kind: Any) -> Any:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
-        what = error.errors(include_url=False)[0]
-        raise ConfigError(f"{path} is not what this version of fusion-tool writes: {what['msg']}") from None
+        first = error.errors(include_url=False)[0]
+        raise ConfigError(f"{path} is not what this version of fusion-tool writes: {first['msg']}") from None
 
 
 def _row(line: str, kind: Any) -> Any:

@@ -52,6 +52,7 @@ class AnswerRow(_Row):
     @classmethod
     def of_result(cls, arm: str, task: str, result: FusionResult, panel: str | None) -> Self:
         """Return the row of a run that gave an answer; the calls are in the row alone, not in its result."""
+        # The sums stay in the result, as what the answer cost; the calls would stand in the row twice.
         usage = result.usage
         return cls(
             arm=arm,
@@ -97,8 +98,9 @@ class AnswerRow(_Row):
         """The text that is graded: the answer with its sources."""
         if self.result is None or not self.result.citations:
             return self.answer
-        listed = (f"[{citation.number}] {citation.title} - {citation.url}" for citation in self.result.citations)
-        return "\n".join([f"{self.answer}\n\nSources", *listed])
+        # A judge that sees "[1]" without the list cannot say whether the answer names its sources.
+        sources = (f"[{citation.number}] {citation.title} - {citation.url}" for citation in self.result.citations)
+        return "\n".join([f"{self.answer}\n\nSources", *sources])
 
     def seat_texts(self) -> dict[str, str]:
         """Return what each seat answered, as it is graded, by the seat's label; the last wave counts."""
@@ -113,11 +115,12 @@ class AnswerRow(_Row):
         }
         texts = {}
         for response in self.result.responses:
+            # In the form of a final answer: by source ids a judge would see that this one is a seat's.
             numbered = number_citations(response.content, known)
-            listed = [
+            sources = [
                 f"[{number}] {known[key]['title']} - {known[key]['url']}" for key, number in numbered.numbers.items()
             ]
-            texts[response.seat] = "\n".join([f"{numbered.text}\n\nSources", *listed]) if listed else numbered.text
+            texts[response.seat] = "\n".join([f"{numbered.text}\n\nSources", *sources]) if sources else numbered.text
         return texts
 
 

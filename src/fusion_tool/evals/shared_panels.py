@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 _LATER_ROLES = ("judge", "synthesizer")
-_IRRELEVANT = (*_LATER_ROLES, "cache", "summary_tokens", "trace_content", "health")
+_IRRELEVANT_FIELDS = (*_LATER_ROLES, "cache", "summary_tokens", "trace_content", "health")
 """Configuration fields that do not change what a panel is asked."""
 
 
@@ -51,6 +51,7 @@ class SharedPanels:
         on_panel: Callable[[PanelRow], object] | None = None,
     ) -> None:
         self._saver, self._session, self._on_panel = saver, session, on_panel
+        # Without a configuration: each run brings its arm's own, and all arms share the compiled graph.
         self._graph: Any = build_graph(checkpointer=saver)
         self._panel_locks: defaultdict[str, Lock] = defaultdict(Lock)
 
@@ -63,6 +64,7 @@ class SharedPanels:
         """
         run, panel = self._thread(_run_key(arm, question, config)), panel_key(question, config)
         if panel is None:
+            # LangGraph takes an input for a new run of the thread, and `None` for going on where it stopped.
             values = (await self._graph.aget_state(run)).values
             return await self._finish(run, None if values else {"question": question}, config)
         async with self._panel_locks[panel]:  # two arms that share it ask it once
@@ -73,6 +75,7 @@ class SharedPanels:
         self, arm: str, question: str, recorded: RecordedAnswer, config: FusionConfig
     ) -> FusionResult:
         """Run the judge and the synthesizer of `config` over a recorded panel."""
+        # With a provider that does not exist: a recorded seat must never be taken for one that can be called.
         seats = tuple(Panelist(model=f"recorded:{seat.model}") for seat in recorded.seats)
         recorded_config = config.model_copy(update={"panel": seats})
         state = recorded_state(question, [(seat.model, seat.answer) for seat in recorded.seats], recorded_config)
@@ -91,9 +94,11 @@ class SharedPanels:
         before = await self._graph.aget_state(thread)
         if before.next != ("judge",):
             inputs = None if before.values else {"question": question}
+            # Each step is on disk before the next is paid for; by default LangGraph writes beside the next step.
             await self._graph.ainvoke(inputs, thread, context=config, interrupt_before=["judge"], durability="sync")
             await drop_intermediate_steps(self._saver, f"panel-{panel}")
         values: Mapping[str, Any] = (await self._graph.aget_state(thread)).values
+        # Reported by every arm that shares it: the process may have been killed before the first could.
         if self._on_panel:
             calls = tuple(Call.model_validate(call) for record in values["records"] for call in record["calls"])
             self._on_panel(PanelRow(panel=panel, run_id=values["run"]["id"], calls=calls))
@@ -102,14 +107,17 @@ class SharedPanels:
     async def _continue(self, run: Any, state: Mapping[str, Any], config: FusionConfig) -> FusionResult:
         """Run what follows the panel, from the panel's state on."""
         if not (await self._graph.aget_state(run)).values:
-            started = time.time() - elapsed_work(state["records"])  # as if it had gone on at once
-            own = state["run"] | {"config": dump_config(config), "started": started}
-            await self._graph.aupdate_state(run, {**state, "run": own}, as_node="panelist")
+            # As if it had gone on at once: deadlines count from the run's start, and the panel may be of another day.
+            started = time.time() - elapsed_work(state["records"])
+            # The panel holds the first arm's configuration, which is not this one's judge and synthesizer.
+            run_state = state["run"] | {"config": dump_config(config), "started": started}
+            # As the panelist's node: LangGraph goes on with what follows it, the judge.
+            await self._graph.aupdate_state(run, {**state, "run": run_state}, as_node="panelist")
         return await self._finish(run, None, config)
 
     async def _finish(self, run: Any, inputs: Mapping[str, Any] | None, config: FusionConfig) -> FusionResult:
         before = await self._graph.aget_state(run)
-        if before.values and not before.next:  # killed before its row was written
+        if before.values and not before.next:  # the process was killed before it wrote the row
             return FusionResult.model_validate(before.values["result"])
         state = await self._graph.ainvoke(inputs, run, context=config, durability="sync")
         return FusionResult.model_validate(state["result"])
@@ -123,9 +131,12 @@ class SharedPanels:
 
 def panel_key(question: str, config: FusionConfig) -> str | None:
     """Return the key that runs with the same panel share; `None` for strategies without a panel of its own."""
+    # Where the judge decides who is asked next, another judge would have asked others: there is nothing to share.
     if config.strategy == "auto" or config.follow_up or len(strategy_named(config.strategy).waves(config)) > 1:
         return None
-    return _key(question, {name: value for name, value in dump_config(config).items() if name not in _IRRELEVANT})
+    return _key(
+        question, {name: value for name, value in dump_config(config).items() if name not in _IRRELEVANT_FIELDS}
+    )
 
 
 def _run_key(arm: str, question: str, config: FusionConfig) -> str:

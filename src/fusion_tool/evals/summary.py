@@ -22,8 +22,8 @@ def judge_cautions(results: Results) -> list[str]:
     """Return warnings where the judge has a stake in the answers, or nothing is graded yet."""
     judge = results.manifest.judge_model
     if judge is None:
-        ungraded = any(task.rubric for task in results.tasks.tasks)
-        return ["nothing is graded yet: fusion-tool eval grade"] if ungraded else []
+        needs_judge = any(task.rubric for task in results.tasks.tasks)
+        return ["nothing is graded yet: fusion-tool eval grade"] if needs_judge else []
     models = {model.model_name: model for record in results.manifest.arms.values() for model in _writers(record)}
     return judge_warnings(judge, models.values())
 
@@ -119,6 +119,7 @@ def summarize(results: Results, *, against: str | None = None) -> Summary:
     if against is not None and against not in names:
         raise ConfigError(f"no arm '{against}' in {results.folder}; there are {', '.join(names)}", field="against")
     arms = [_arm(results, name) for name in names]
+    # Each later arm less each earlier one: the first arm on the command line is the baseline.
     pairs = [(arm, other) for other, arm in combinations(arms, 2) if against is None]
     pairs += [(arm, other) for arm in arms for other in arms if other.name == against != arm.name]
     judge = results.manifest.judge_model
@@ -139,17 +140,18 @@ def summarize(results: Results, *, against: str | None = None) -> Summary:
 def _arm(results: Results, name: str) -> ArmSummary:
     rows = results.arm_rows(name)
     scores = score_rows(results, rows)
-    answered = [row for row in rows if row.reason is None]
-    graded = [score.coverage for score in scores.values() if score.coverage is not None]
+    answers = [row for row in rows if row.reason is None]
+    coverages = [score.coverage for score in scores.values() if score.coverage is not None]
     return ArmSummary(
         name=name,
         scores=scores,
         score=score_arm(scores.values()),
-        cost_usd=_mean([None if row.unpriced_calls else row.cost_usd for row in answered]),
-        seconds=_mean([row.seconds for row in answered]),
-        dropped=sum(row.result.dropped for row in answered if row.result),
+        # A row with an unpriced call costs more than it says; one such answer leaves the arm's cost unknown.
+        cost_usd=_mean([None if row.unpriced_calls else row.cost_usd for row in answers]),
+        seconds=_mean([row.seconds for row in answers]),
+        dropped=sum(row.result.dropped for row in answers if row.result),
         failed=Counter(row.reason for row in rows if row.reason not in (None, "refused")),
-        coverage=fmean(graded) if graded else None,
+        coverage=fmean(coverages) if coverages else None,
         metrics={name: metric.compute(results, rows) for name, metric in METRICS.items()},
     )
 
@@ -161,16 +163,17 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _domains(results: Results, pairs: Sequence[tuple[ArmSummary, ArmSummary]]) -> dict[str, list[PairedComparison]]:
     domains = sorted({task.domain for task in results.tasks.tasks if task.domain})
-    compared_pairs = [(domain, *pair) for domain in domains for pair in pairs] if len(domains) > 1 else []
+    # With one domain alone this would repeat the comparisons, and make its own correction of them.
+    domain_pairs = [(domain, *pair) for domain in domains for pair in pairs] if len(domains) > 1 else []
 
     def within(arm: ArmSummary, domain: str) -> dict[str, float | None]:
         return {task: score.score for task, score in arm.scores.items() if score.domain == domain}
 
-    compared = holm(
-        [compare(arm.name, within(arm, d), other.name, within(other, d)) for d, arm, other in compared_pairs]
+    comparisons = holm(
+        [compare(arm.name, within(arm, d), other.name, within(other, d)) for d, arm, other in domain_pairs]
     )
     by_domain: dict[str, list[PairedComparison]] = {}
-    for (domain, _, _), comparison in zip(compared_pairs, compared, strict=True):
+    for (domain, _, _), comparison in zip(domain_pairs, comparisons, strict=True):
         if comparison.n:
             by_domain.setdefault(domain, []).append(comparison)
     return by_domain

@@ -75,6 +75,7 @@ class Task(_Value):
     @field_validator("reference", mode="before")
     @classmethod
     def _parse_reference(cls, value: Any) -> Any:
+        # A number may stand in the file as such; pydantic would not take it for a text.
         items = value if isinstance(value, list | tuple) else [value]
         return [str(item) if isinstance(item, int | float) else item for item in items if item is not None]
 
@@ -117,6 +118,7 @@ class TaskSet(_Value):
     @property
     def fingerprint(self) -> str:
         """SHA-256 over all that decides a score, as hex digits; results with another fingerprint are not comparable."""
+        # Without the exclusions, which may grow as copies of the rubrics turn up, and in an order of its own.
         rows = [task.model_dump_json(exclude={"exclude"}) for task in sorted(self.tasks, key=lambda task: task.id)]
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
@@ -142,8 +144,9 @@ def first_repeated(ids: Iterable[str]) -> str | None:
     return None
 
 
-_TELLING = 40
-"""Least length of a criterion whose wording marks a copy of the rubric: "States the year" is in innocent pages, too."""
+_MIN_FRAGMENT = 40
+"""Least length, in characters, of a criterion whose wording marks a copy of the rubric: shorter ones, such as "States
+the year", are in innocent pages, too."""
 
 
 def with_contamination_guard(config: FusionConfig, tasks: TaskSet) -> FusionConfig:
@@ -152,8 +155,8 @@ def with_contamination_guard(config: FusionConfig, tasks: TaskSet) -> FusionConf
     Pages are compared with every fragment, so that a run of one task is best guarded for that task alone:
     `with_contamination_guard(config, tasks.only([task.id]))`.
     """
-    exclude = exclusions(tasks)
-    merged = Exclude(domains=config.excluded_domains, fragments=config.blocked_fragments) | exclude
+    own_exclusions = Exclude(domains=config.excluded_domains, fragments=config.blocked_fragments)
+    merged = own_exclusions | exclusions(tasks)
     return config.model_copy(update={"excluded_domains": merged.domains, "blocked_fragments": merged.fragments})
 
 
@@ -167,4 +170,4 @@ def exclusions(tasks: TaskSet) -> Exclude:
 
 def _rubric_fragments(task: Task) -> tuple[str, ...]:
     wordings = (criterion.requirement for criterion in task.rubric)
-    return tuple(wording for wording in wordings if len(wording) >= _TELLING)
+    return tuple(wording for wording in wordings if len(wording) >= _MIN_FRAGMENT)

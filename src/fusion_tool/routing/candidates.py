@@ -28,7 +28,7 @@ _INSTRUCTIONS = 1500
 """Tokens of a role's instructions, with the schemas of a seat's tools."""
 
 _STEP = 1000
-"""Bytes by which questions are counted: the price list is slow, and steps let its answers be kept."""
+"""Bytes by which questions are counted: the price list is slow, and with steps its answers can be cached."""
 
 
 def seat_usd(model: str, config: FusionConfig, question_bytes: int) -> float | None:
@@ -41,15 +41,16 @@ def seat_usd(model: str, config: FusionConfig, question_bytes: int) -> float | N
     """
     turns = _turns(config)
     prompt, growth = _prompt(question_bytes), RESULT_TOKENS + TURN_TOKENS
-    read = sum(prompt + turn * growth for turn in range(turns + 1))
-    return _usd(model, read, _output_tokens(turns))
+    # Each turn sends the whole conversation again: what is read grows with the square of the turns.
+    input_tokens = sum(prompt + turn * growth for turn in range(turns + 1))
+    return _usd(model, input_tokens, _output_tokens(turns))
 
 
 def comparison_usd(judge: str, synthesizer: str, question_bytes: int, answers: int) -> float | None:
     """Return US dollars of comparing `answers` answers and writing one; `None` where a price is unknown."""
     prompt = _prompt(question_bytes) + answers * ANSWER_TOKENS
-    judged = _usd(judge, prompt, ANALYSIS_TOKENS)
-    return sum_known([judged, _usd(synthesizer, prompt + ANALYSIS_TOKENS, ANSWER_TOKENS)])
+    analysis = _usd(judge, prompt, ANALYSIS_TOKENS)
+    return sum_known([analysis, _usd(synthesizer, prompt + ANALYSIS_TOKENS, ANSWER_TOKENS)])
 
 
 def seat_seconds(tokens_per_second: float | None, config: FusionConfig) -> float | None:
@@ -58,13 +59,13 @@ def seat_seconds(tokens_per_second: float | None, config: FusionConfig) -> float
 
 
 def _prompt(question_bytes: int) -> int:
-    """Tokens of the first prompt."""
+    """Return tokens of the first prompt."""
     return _INSTRUCTIONS + math.ceil(question_bytes / _STEP) * _STEP // BYTES_A_TOKEN
 
 
 @lru_cache(maxsize=4096)
-def _usd(model: str, read: int, output_tokens: int) -> float | None:
-    return cost_of(model, input_tokens=read, output_tokens=output_tokens)[0]
+def _usd(model: str, input_tokens: int, output_tokens: int) -> float | None:
+    return cost_of(model, input_tokens=input_tokens, output_tokens=output_tokens)[0]
 
 
 def _turns(config: FusionConfig) -> int:
@@ -163,28 +164,30 @@ def find_candidates(  # noqa: PLR0913 - as for `choose`
     names: dict[str, str] = {}
     out: list[Candidate] = []
     for profile in profiles.values():
-        name, why = _reachable(profile, rejection_of, unavailable)
-        why = why or _unfit(profile, today, question_bytes)
-        if why is None:
+        name, rejection = _reachable(profile, rejection_of, unavailable)
+        rejection = rejection or _unfit(profile, today, question_bytes)
+        if rejection is None:
             names[profile.id] = name
         else:
-            out.append(Candidate(name, profile.family, rejection=why))
+            out.append(Candidate(name, profile.family, rejection=rejection))
+    # Among the allowed models alone: the best of them sets the scale, not one that cannot be asked anyway.
     worth = relative_quality(domain, [profiles[name] for name in names])
-    weighed = [_weigh(profiles[key], name, worth, config, question_bytes) for key, name in names.items()]
-    enough = _enough(weighed, config.quality)
-    limited = [_apply_limits(candidate, config, enough) for candidate in weighed]
+    allowed = [_weigh(profiles[key], name, worth, config, question_bytes) for key, name in names.items()]
+    enough = _enough(allowed, config.quality)
+    limited = [_apply_limits(candidate, config, enough) for candidate in allowed]
     return CandidateSet(tuple(sorted([*limited, *out], key=_order)), worth.basis, enough)
 
 
-def _reachable(profile: Profile, refusal: RejectionRule, unavailable: Collection[str]) -> tuple[str, str | None]:
-    """The first name under which it may be asked; else its first, and why not."""
-    whys: list[str] = []
+def _reachable(profile: Profile, rejection_of: RejectionRule, unavailable: Collection[str]) -> tuple[str, str | None]:
+    """Return the first name under which the model may be asked; else its first name, and why that may not."""
+    rejections: list[str] = []
     for name in profile.names:
-        why = "does not answer at present" if {name, profile.id} & set(unavailable) else refusal(name)
-        if why is None:
+        is_failing = {name, profile.id} & set(unavailable)
+        rejection = "does not answer at present" if is_failing else rejection_of(name)
+        if rejection is None:
             return name, None
-        whys.append(why)
-    return profile.names[0], whys[0]
+        rejections.append(rejection)
+    return profile.names[0], rejections[0]
 
 
 def _unfit(profile: Profile, today: date, question_bytes: int) -> str | None:
@@ -205,14 +208,15 @@ def _weigh(profile: Profile, name: str, worth: Quality, config: FusionConfig, qu
     )
 
 
-def _enough(weighed: Iterable[Candidate], quality: float) -> float:
-    """The best allowed model has all of the quality, but no known price perhaps, or leads in no domain that counts."""
-    known = [candidate.quality for candidate in weighed if candidate.quality is not None and candidate.usd is not None]
+def _enough(allowed: Iterable[Candidate], quality: float) -> float:
+    """Return the quality that is good enough: the configured one, or the best of those with a known price."""
+    # The best allowed model has quality 1, but perhaps no known price; and by a mean over domains none may have it.
+    known = [candidate.quality for candidate in allowed if candidate.quality is not None and candidate.usd is not None]
     return min(quality, max(known, default=quality))
 
 
 def _apply_limits(candidate: Candidate, config: FusionConfig, enough: float) -> Candidate:
-    """`candidate` with the first thing that keeps it out."""
+    """Return `candidate` with the first limit that keeps it out, if any."""
     limits, seconds = config.limits, config.limits.seat_seconds or config.limits.seconds
     if candidate.quality is None:
         return candidate
@@ -245,7 +249,7 @@ def configured_models(config: FusionConfig) -> Mapping[str, Panelist]:
     """
     roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
     behind = (with_model(role, model) for role in roles for model in role.fallbacks)
-    # Reversed, so that the first of several with one name wins.
+    # Reversed, as a dict keeps the last of several with one key, and the panel's settings are to win.
     return {role.model: role for role in reversed((*roles, *behind)) if isinstance(role.model, str)}
 
 
@@ -264,12 +268,13 @@ def rejection_rule(
         profiles: What is known of models.
         keyed: Providers whose key is set; `None` plans as if all were.
     """
-    named = configured_models(config)
+    configured = configured_models(config)
 
-    def refusal(model: str) -> str | None:
-        if config.candidates == "configured" and model not in named:
+    # What only the user can lift comes first, the missing key last: a denied model needs no key to be set.
+    def rejection_of(model: str) -> str | None:
+        if config.candidates == "configured" and model not in configured:
             return "is not one of the configured models"
-        panelist, provider = named.get(model) or Panelist(model=model), model.partition(":")[0]
+        panelist, provider = configured.get(model) or Panelist(model=model), model.partition(":")[0]
         if config.privacy == "local" and not is_local(panelist):
             return "privacy is local, and it is not"
         if pattern := matching_ban(panelist, config.deny, profiles):
@@ -281,4 +286,4 @@ def rejection_rule(
             return f"{KEYS[provider]} is not set"
         return None
 
-    return refusal
+    return rejection_of

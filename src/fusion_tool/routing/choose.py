@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from fusion_tool.budget.amounts import sum_known
-from fusion_tool.config.choices import PlannedStrategy
+from fusion_tool.config import choices
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.routing.candidates import (
@@ -19,52 +19,9 @@ from fusion_tool.routing.candidates import (
     seat_usd,
 )
 from fusion_tool.routing.classifier.classify import classify
-from fusion_tool.routing.classifier.signals import Domain, Signals
+from fusion_tool.routing.classifier.signals import Signals
+from fusion_tool.routing.explanation import domain_label, explain_choice
 from fusion_tool.routing.profiles import Profile
-
-_FEW = 3
-"""Words of evidence that are named."""
-
-
-def domain_label(domain: Domain) -> str:
-    """Return the domain in plain words."""
-    return domain.replace("_", " ")
-
-
-def explain_choice(  # noqa: PLR0913 - the parts of a sentence
-    strategy: str, seats: Sequence[Candidate], signals: Signals, *, basis: str, quality: float, usd: float | None
-) -> str:
-    """Explain a choice: domain and evidence, the chosen models, the basis of their quality, and the price.
-
-    Args:
-        strategy: `solo`, `cascade` or `panel`.
-        seats: The chosen models; a cascade's last is the strong one.
-        signals: The signals of the question.
-        basis: The benchmark, or what stands in for it.
-        quality: The share of the best score that the configuration asks for.
-        usd: Expected US dollars of the run if every seat is called.
-    """
-    lead = seats[-1] if strategy == "cascade" else seats[0]
-    names = ", ".join(seat.short_name for seat in seats)
-    is_enough = lead.rejection is None and (lead.quality or 0) >= quality
-    match strategy:
-        case "solo":
-            shape = f"{names} alone is the cheapest that is good enough" if is_enough else f"{names} alone"
-        case "cascade":
-            shape = f"{names}: two cheap scouts of different families, the best model where they disagree"
-        case _:
-            shape = f"{names}: {len(seats)} different model families{' that are good enough' * is_enough}"
-    scores = "" if lead.score is None else f"{lead.score:g} points, "
-    worth = f"{lead.short_name}: {scores}{lead.quality or 0:.3f} of the best allowed by {basis}, {quality:g} asked"
-    price = "at an unknown price" if usd is None else f"for ${usd:.4f} expected{' if all are asked' * (len(seats) > 1)}"
-    return f"{_question(signals)}. {shape} ({worth}), {price}."
-
-
-def _question(signals: Signals) -> str:
-    domain = f"{signals.domain}: "
-    said = [word.removeprefix(domain) for word in signals.evidence if word.startswith(domain)][:_FEW]
-    kind = [signals.difficulty, "closed" if signals.closed else "open", *(["deep"] if signals.deep else [])]
-    return f"{domain_label(signals.domain)} ({', '.join(said) or 'as given'}), {', '.join(kind)}"
 
 
 def no_candidate_error(field: CandidateSet, config: FusionConfig, domain: str) -> ConfigError:
@@ -103,7 +60,7 @@ def nearest_plan(field: CandidateSet, config: FusionConfig) -> tuple[Sequence[Ca
 
 
 def _inside(field: CandidateSet, config: FusionConfig) -> list[Candidate]:
-    """Candidates within all limits but quality."""
+    """Return the candidates within all limits but quality."""
     usd, seconds = config.limits.usd, config.limits.seat_seconds or config.limits.seconds
     return [
         candidate
@@ -117,14 +74,14 @@ SURE = 0.5
 _SEATS = 3
 """Seats of a chosen panel: as many as see a dispute settled."""
 _SCOUT = 0.9
-"""What share of the asked quality a scout must have: the strong model stands behind it where two disagree."""
+"""The share of the configured quality that a scout must have: where the two disagree, the strong model decides."""
 _FALLBACKS = 2
 """Models behind each seat, of other families, so that no single vendor's loss fails a run."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the router decided.
+    """The router's decision.
 
     Args:
         strategy: How the seats work.
@@ -137,7 +94,7 @@ class Choice:
         usd: Expected US dollars of the run if every seat is called, `None` where unknown.
     """
 
-    strategy: PlannedStrategy
+    strategy: choices.PlannedStrategy
     panel: tuple[Panelist, ...]
     judge: Panelist | None
     synthesizer: Panelist | None
@@ -187,24 +144,25 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
         today=today,
         question_bytes=question_bytes,
     )
-    choosing = _Chooser(config, signals, field, question_bytes)
+    planner = _Planner(config, signals, field, question_bytes)
+    # Where nothing is known, of the question or of the models, the user's own panel is the best guess.
     if signals.confidence < SURE:
-        return choosing.configured_panel(f"not sure what kind of question this is ({signals.confidence:.2f})")
+        return planner.configured_panel(f"not sure what kind of question this is ({signals.confidence:.2f})")
     if not field.eligible:
-        return choosing.configured_panel(f"no allowed model has a known score for {domain_label(signals.domain)}")
+        return planner.configured_panel(f"no allowed model has a known score for {domain_label(signals.domain)}")
     if field.fit:
-        return choosing.plan(field.fit, shortfall(field, config))
+        return planner.plan(field.fit, shortfall(field, config))
     if not nearest:
         raise no_candidate_error(field, config, domain_label(signals.domain))
-    return choosing.plan(*nearest_plan(field, config))
+    return planner.plan(*nearest_plan(field, config))
 
 
-class _Chooser:
-    """The work on one choice: its inputs, and the plans that it may become."""
+class _Planner:
+    """The plans that one choice may become, with what they are made from."""
 
     def __init__(self, config: FusionConfig, signals: Signals, field: CandidateSet, question_bytes: int) -> None:
         self._config = config
-        self._named = configured_models(config)
+        self._configured = configured_models(config)
         self._signals = signals
         self._field = field
         self._question_bytes = question_bytes
@@ -213,49 +171,57 @@ class _Chooser:
         """Plan with the configured panel."""
         panel = self._config.panel
         usd = self._usd([seat.model_name for seat in panel], None, None)
-        because = f"{why}: all {len(panel)} configured seats"
-        return Choice("panel", panel, None, None, because, self._signals, self._field.candidates, usd)
+        reason = f"{why}: all {len(panel)} configured seats"
+        return Choice(choices.PANEL, panel, None, None, reason, self._signals, self._field.candidates, usd)
 
     def plan(self, fit: Sequence[Candidate], note: str) -> Choice:
         """Return the first plan within the price, from the one that the question asks for down to a single seat."""
         limit, best = self._config.limits.usd, self._comparers(fit)
         for strategy, seats in self._shapes(fit):
-            judge, writer = (None, None) if strategy == "solo" else best
-            usd = seats[0].usd if strategy == "solo" else self._usd([seat.model for seat in seats], judge, writer)
-            if strategy == "solo" or limit is None or (usd is not None and usd <= limit):
+            # A single seat's answer is the run's: nobody compares, and no judge or writer is paid.
+            is_solo = strategy == choices.SOLO
+            judge, writer = (None, None) if is_solo else best
+            usd = seats[0].usd if is_solo else self._usd([seat.model for seat in seats], judge, writer)
+            if is_solo or limit is None or (usd is not None and usd <= limit):
                 break
             note += f"A {strategy} of {len(seats)} would pass limits.usd. "
         panel = tuple(self._seat(seat, seats, fit) for seat in seats)
-        because = explain_choice(
+        reason = explain_choice(
             strategy, seats, self._signals, basis=self._field.basis, quality=self._config.quality, usd=usd
         )
-        return Choice(strategy, panel, judge, writer, note + because, self._signals, self._field.candidates, usd)
+        return Choice(strategy, panel, judge, writer, note + reason, self._signals, self._field.candidates, usd)
 
-    def _shapes(self, fit: Sequence[Candidate]) -> Iterable[tuple[PlannedStrategy, list[Candidate]]]:
+    def _shapes(self, fit: Sequence[Candidate]) -> Iterable[tuple[choices.PlannedStrategy, list[Candidate]]]:
+        """Yield strategies with their seats, the one that suits the question first, each cheaper than the one before.
+
+        Closed answers can be compared without a model, so that two scouts who agree are enough; open ones of hard,
+        contested or broad questions are worth several views.
+        """
         signals = self._signals
         if signals.closed and signals.difficulty == "hard" and len(seats := self._cascade(fit)) == _SEATS:
-            yield "cascade", seats
+            yield choices.CASCADE, seats
         elif not signals.closed and (signals.difficulty == "hard" or signals.deep):
             families = _first_of_each_family(fit)[:_SEATS]
             for size in range(len(families), 1, -1):
-                yield "panel", families[:size]
-        yield "solo", [fit[0]]
+                yield choices.PANEL, families[:size]
+        yield choices.SOLO, [fit[0]]
 
     def _cascade(self, fit: Sequence[Candidate]) -> list[Candidate]:
-        """Two cheap scouts of different families, and the best model behind them."""
+        """Return two cheap scouts of different families, and the best model behind them."""
         best = max(fit, key=lambda candidate: (candidate.quality or 0, -(candidate.usd or 0)))
         enough = _SCOUT * self._field.enough
-        able = [
+        scouts = [
             candidate
             for candidate in self._field.eligible
             if candidate.limit in (None, "quality") and (candidate.quality or 0) >= enough
         ]
-        return [*_first_of_each_family(candidate for candidate in able if candidate.family != best.family)[:2], best]
+        # None of the best model's family: it would tend to repeat an error of its kin instead of correcting it.
+        return [*_first_of_each_family(scout for scout in scouts if scout.family != best.family)[:2], best]
 
     def _seat(self, candidate: Candidate, seats: Sequence[Candidate], fit: Sequence[Candidate]) -> Panelist:
-        """`candidate` as a panelist, with the configured settings of that model; behind it other families' models.
+        """Return `candidate` as a panelist, with the configured settings of that model and fallbacks behind it.
 
-        First those that are good enough, cheapest first, then the best of the rest.
+        The fallbacks are of other families: first those that are good enough, cheapest first, then the best others.
         """
         rest = sorted(
             (other for other in self._field.eligible if other not in fit), key=lambda other: -(other.quality or 0)
@@ -263,35 +229,38 @@ class _Chooser:
         others = _first_of_each_family(
             other for other in self._by_name((*fit, *rest)) if other.family != candidate.family
         )
-        taken = {seat.model for seat in seats}
-        others.sort(key=lambda other: other.model in taken)  # two seats with one model are one view
+        seated = {seat.model for seat in seats}
+        others.sort(key=lambda other: other.model in seated)  # two seats with one model are one view
         fallbacks = tuple(other.model for other in others[:_FALLBACKS])
-        known = self._named.get(candidate.model) or Panelist(model=candidate.model)
-        return known.model_copy(update={"fallbacks": fallbacks})
+        panelist = self._configured.get(candidate.model) or Panelist(model=candidate.model)
+        return panelist.model_copy(update={"fallbacks": fallbacks})
 
     def _by_name(self, models: Iterable[Candidate]) -> Iterable[Candidate]:
-        """Those that a bare name reaches, as a fallback's does, where they are configured."""
+        """Return those that their bare name reaches: a fallback is a name, without an endpoint or key of its own."""
         return (
-            model for model in models if (known := self._named.get(model.model)) is None or not has_own_endpoint(known)
+            model
+            for model in models
+            if (panelist := self._configured.get(model.model)) is None or not has_own_endpoint(panelist)
         )
 
-    def _comparers(self, able: Sequence[Candidate]) -> tuple[Panelist | None, Panelist | None]:
-        """Judge and synthesizer, `None` where one is configured; else the best of the able."""
-        best = max(able, key=lambda candidate: candidate.quality or 0)
-        stand_in = self._seat(best, [best], able)
+    def _comparers(self, fit: Sequence[Candidate]) -> tuple[Panelist | None, Panelist | None]:
+        """Return judge and synthesizer: the best model that is fit, `None` where one is configured."""
+        best = max(fit, key=lambda candidate: candidate.quality or 0)
+        stand_in = self._seat(best, [best], fit)
         judge = None if self._config.judge else stand_in
+        # A configured judge also writes where no synthesizer is configured, as in a run without a router.
         return judge, None if self._config.synthesizer or self._config.judge else stand_in
 
     def _usd(self, names: Sequence[str], judge: Panelist | None, writer: Panelist | None) -> float | None:
-        """What the seats and the comparison of their answers are expected to cost."""
+        """Return US dollars that the seats and the comparison of their answers are expected to cost."""
         config = self._config
         roles = judge or config.judge_or_default, writer or config.synthesizer_or_default
-        compared = comparison_usd(roles[0].model_name, roles[1].model_name, self._question_bytes, len(names))
-        return sum_known([*(seat_usd(name, config, self._question_bytes) for name in names), compared])
+        comparison = comparison_usd(roles[0].model_name, roles[1].model_name, self._question_bytes, len(names))
+        return sum_known([*(seat_usd(name, config, self._question_bytes) for name in names), comparison])
 
 
 def _first_of_each_family(models: Iterable[Candidate]) -> list[Candidate]:
-    """The first of each family."""
+    """Return the first model of each family: models of one family tend to err alike."""
     first: dict[str, Candidate] = {}
     for model in models:
         first.setdefault(model.family, model)

@@ -26,12 +26,12 @@ from fusion_tool.routing.profiles import load_profiles
 
 @dataclass(frozen=True)
 class Decision:
-    """The configuration of a run, and why it differs from the caller's.
+    """The configuration of a run, and the reasons why it differs from the caller's.
 
     Args:
         config: The configuration; the very same object where nothing was decided.
         choice: The router's choice, `None` where the strategy is not `auto`.
-        notes: What else was changed, or is to be known, and why; a line each.
+        notes: What else was changed, or the user should know, and why; one line each.
     """
 
     config: FusionConfig
@@ -65,8 +65,10 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
     """
     private, signals = None, None
     if config.strategy == "auto":
+        # In a thread: a pattern of the user's own may take a second of CPU, for which the loop would stand still.
         private = await asyncio.to_thread(_private, config, question, context)
         local = private is not None or config.privacy == "local"
+        # Before the classifier, which may be a model at a provider: it is shown no question that must stay here.
         signals = await classify_with(None if local else classifier, question, context)
     keyed = providers_with_key() if keyed is None else keyed
     inputs = _DecisionInput(question, context, private, signals, keyed, nearest)
@@ -88,24 +90,27 @@ class _DecisionInput(NamedTuple):
 
 
 def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[Any]) -> Decision:
+    """Apply each rule in its order: what must not leave this machine, what is banned, what is best, who reads."""
     before, notes = config, list[str]()
 
-    def keep(part: RestrictedConfig) -> FusionConfig:
+    def take(part: RestrictedConfig) -> FusionConfig:
         notes.extend(part.notes)
         return part.config
 
     if inputs.private is not None:
         config = config.model_copy(update={"privacy": "local"})
         notes.append(f"the question holds what is private ({inputs.private})")
+    # Locality first: a model that must not be asked anyway needs no key, and no replacement at its vendor.
     if config.privacy == "local":
-        config = keep(require_local(config, panel_tools))
+        config = take(require_local(config, panel_tools))
     if is_restricted(config, inputs.keyed):
-        config = keep(apply_bans(config, profiles=load_profiles(), keyed=inputs.keyed, today=_today()))
+        config = take(apply_bans(config, profiles=load_profiles(), keyed=inputs.keyed, today=_today()))
     choice = _choose(config, inputs) if config.strategy == "auto" else None
     if choice is not None:
         config = _with(config, choice)
+    # After the choice: it holds for the roles as they will be asked, the router's own judge among them.
     if config.documents is not None:
-        config = keep(require_local_readers(config))
+        config = take(require_local_readers(config))
         if receivers := document_receivers(config):
             notes.append(f"documents go to {', '.join(receivers)}")
     if failing := sorted(_unavailable(config) & _names(config)):
@@ -142,7 +147,7 @@ def _choose(config: FusionConfig, inputs: _DecisionInput) -> Choice:
 
 
 def _with(config: FusionConfig, choice: Choice) -> FusionConfig:
-    """`config` as the router wants it; limits that count seats fit its panel."""
+    """Return `config` with the router's choice; limits that count seats fit its panel."""
     return config.model_copy(
         update={
             "strategy": choice.strategy,

@@ -10,11 +10,11 @@ from fusion_tool.routing.profiles import Profile, Score
 _ENOUGH = 0.5
 """The share of the scored domains in which a model must have a score to be judged by their mean."""
 _SEVERAL = 2
-"""Measured models from which one's own measurements stand alone: one result compares with nothing."""
+"""Number of models from which the user's own measurements stand alone: a single result compares with nothing."""
 
 
 class Quality(NamedTuple):
-    """What models are worth in a domain.
+    """The worth of models in a domain.
 
     Args:
         scores: Points of 100 by `Profile.id`, of the models that have a result on the benchmark.
@@ -34,14 +34,17 @@ def relative_quality(domain: Domain, profiles: Sequence[Profile]) -> Quality:
     """
     if any(domain in profile.scores for profile in profiles):
         return _on_one_benchmark(domain, profiles)
-    scored = [
+    # Shares, not points: 80 points are much on one benchmark and little on another.
+    others = [
         _on_one_benchmark(other, profiles) for other in DOMAINS if any(other in profile.scores for profile in profiles)
     ]
     known = {
-        profile.id: [each.shares[profile.id] for each in scored if profile.id in each.shares] for profile in profiles
+        profile.id: [quality.shares[profile.id] for quality in others if profile.id in quality.shares]
+        for profile in profiles
     }
-    shares = {name: fmean(row) for name, row in known.items() if row and len(row) >= _ENOUGH * len(scored)}
-    return Quality({}, shares, f"the mean over {len(scored)} other domains, as nobody has a score here")
+    # A model with few scores would be judged by the domains that its vendor chose to publish.
+    shares = {name: fmean(row) for name, row in known.items() if row and len(row) >= _ENOUGH * len(others)}
+    return Quality({}, shares, f"the mean over {len(others)} other domains, as nobody has a score here")
 
 
 def _on_one_benchmark(domain: Domain, profiles: Sequence[Profile]) -> Quality:
@@ -49,6 +52,7 @@ def _on_one_benchmark(domain: Domain, profiles: Sequence[Profile]) -> Quality:
     for profile in profiles:
         for score in profile.scores.get(domain, ()):
             by_benchmark.setdefault(score.benchmark, {})[profile.id] = score
+    # One benchmark alone: scores of two, even of the same models, cannot be compared with each other.
     benchmark, results = max(by_benchmark.items(), key=lambda item: _weight(item[1]))
     best = max(score.score for score in results.values())
     scores = {name: score.score for name, score in results.items()}
@@ -56,6 +60,6 @@ def _on_one_benchmark(domain: Domain, profiles: Sequence[Profile]) -> Quality:
 
 
 def _weight(results: Mapping[str, Score]) -> tuple[bool, int]:
-    """What one has measured of several models oneself comes first, then what says most."""
-    measured = sum(score.measured for score in results.values())
-    return measured >= _SEVERAL, len(results)
+    """Return the rank of a benchmark: the user's own measurements of several models first, then the most results."""
+    own_count = sum(score.measured for score in results.values())
+    return own_count >= _SEVERAL, len(results)
