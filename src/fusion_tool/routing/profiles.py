@@ -43,7 +43,7 @@ class Score(ConfigModel):
 
 
 class Profile(ConfigModel):
-    """What is known of one model.
+    """The known facts of one model.
 
     Args:
         id: OpenRouter's slug, `"vendor/model"`, or `"provider:model"` for one that OpenRouter does not serve.
@@ -115,12 +115,12 @@ def profile_of(model: str, profiles: Mapping[str, Profile]) -> Profile | None:
         profiles: As `load_profiles` returns them.
     """
     slug = model.removeprefix("openrouter:")
-    plain = _VARIANT.sub("", slug) if "/" in slug else slug
-    found = profiles.get(slug) or profiles.get(plain)
-    if found is None:
-        wanted = {model, _SNAPSHOT.sub("", model)}
-        found = next((profile for profile in profiles.values() if profile.direct in wanted), None)
-    return found
+    plain = _VARIANT.sub("", slug) if "/" in slug else slug  # without a slash the colon follows a provider
+    profile = profiles.get(slug) or profiles.get(plain)  # a variant may have a table of its own
+    if profile is None:
+        names = {model, _SNAPSHOT.sub("", model)}
+        profile = next((profile for profile in profiles.values() if profile.direct in names), None)
+    return profile
 
 
 def retiring_models(models: Iterable[str], today: Date) -> dict[str, Date]:
@@ -132,7 +132,7 @@ def retiring_models(models: Iterable[str], today: Date) -> dict[str, Date]:
 
 @lru_cache(maxsize=8)
 def _merge(files: tuple[tuple[Path, int | None], ...]) -> Mapping[str, Profile]:
-    """The shipped profiles and `files` over them; when a file was written is part of the key."""
+    """Return the shipped profiles and `files` over them; when a file was written is part of the cache's key."""
     shipped = tomllib.loads(resources.files(__package__).joinpath("profiles.toml").read_text("utf-8"))
     profiles = {name: _profile(name, table, None, measured=False) for name, table in shipped.items()}
     for path in (path for path, written in files if written is not None):
@@ -143,11 +143,11 @@ def _merge(files: tuple[tuple[Path, int | None], ...]) -> Mapping[str, Profile]:
                 _reject_unpriced(profiles[name])
             except ConfigError as error:
                 raise ConfigError(f"{error.message} (in {path})", field=_path(name, error.field)) from None
-    return MappingProxyType(profiles)
+    return MappingProxyType(profiles)  # read-only: all callers share the cached one
 
 
 def _profile(name: str, table: Any, known: Profile | None, *, measured: bool) -> Profile:
-    """`table` over what is `known` of the model."""
+    """Return the profile of a table, over what is `known` of the model."""
     if not isinstance(table, dict):
         raise ConfigError('expected a table a model: ["vendor/model"]')
     if "id" in table:
@@ -155,6 +155,7 @@ def _profile(name: str, table: Any, known: Profile | None, *, measured: bool) ->
     scores = table.get("scores", {})
     if not isinstance(scores, dict):
         raise ConfigError("expected a table with a row a domain", field="scores")
+    # Scores are merged by domain, the other keys replaced: a user who adds one score keeps the shipped ones.
     merged: dict[str, tuple[Score, ...]] = dict(known.scores.items()) if known else {}
     for domain, row in scores.items():
         merged[domain] = _overlay(_score(domain, row, measured=measured), merged.get(domain, ()))
@@ -172,7 +173,7 @@ def _score(domain: str, row: Any, *, measured: bool) -> Score:
 
 
 def _overlay(new: Score, old: tuple[Score, ...]) -> tuple[Score, ...]:
-    """`new` in place of an older result on the same benchmark."""
+    """Return `new` in place of an older result on the same benchmark, before the others."""
     return new, *(score for score in old if score.benchmark != new.benchmark)
 
 

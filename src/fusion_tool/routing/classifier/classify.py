@@ -43,36 +43,42 @@ def classify(question: str, context: str = "") -> Signals:
     Where the words say nothing, or speak for several domains, `confidence` is low: then do not trust `domain`.
 
     Args:
-        question: What is asked; of a very long one the beginning and the end are read.
+        question: The question; of a very long one the beginning and the end are read.
         context: What is already known; it weighs less.
     """
-    asked = question.strip(_SPACE)
-    if len(asked) > _BEGINNING + _END:
-        asked = f"{asked[:_BEGINNING]}\n{asked[-_END:]}"
-    asked = _CODE.sub("``` ```", asked)
-    language = language_of(asked)
+    excerpt = question.strip(_SPACE)
+    # Cut, so that a pasted book costs no more time than a page does.
+    if len(excerpt) > _BEGINNING + _END:
+        excerpt = f"{excerpt[:_BEGINNING]}\n{excerpt[-_END:]}"
+    excerpt = _CODE.sub("``` ```", excerpt)
+    language = language_of(excerpt)
+    # English words stand in questions of every language; those of an unknown one may have nothing else to go by.
     known = language or "en"
-    text = tokenize(asked, known)
-    found = score_domains(asked, context[:_CONTEXT], known)
-    domain, confidence = _leading_domain(found.points, _trust(language, asked))
-    work = estimate_effort(asked, text, known, _technical(found, domain))
-    closed, shape = _closed_evidence(asked, known, domain)
-    fresh = _fresh_evidence(asked, text, known, domain if confidence >= word_lists()["scale"]["fresh"] else None)
+    text = tokenize(excerpt, known)
+    scores = score_domains(excerpt, context[:_CONTEXT], known)
+    domain, confidence = _leading_domain(scores.points, _trust(language, excerpt))
+    effort = estimate_effort(excerpt, text, known, _technical(scores, domain))
+    closed, shape = _closed_evidence(excerpt, known, domain)
+    fresh = _fresh_evidence(excerpt, text, known, domain if confidence >= word_lists()["scale"]["fresh"] else None)
     return Signals(
         domain=domain,
         closed=closed,
-        difficulty=work.difficulty,
-        deep=work.deep,
+        difficulty=effort.difficulty,
+        deep=effort.deep,
         needs_fresh=bool(fresh),
         language=language,
         length=len(question),
         confidence=confidence,
-        evidence=(*_evidence_names(found), *shape, *work.evidence, *fresh),
+        evidence=(*_evidence_names(scores), *shape, *effort.evidence, *fresh),
     )
 
 
 def _leading_domain(scores: Mapping[Domain, float], trust: float) -> tuple[Domain, float]:
-    """The domain with the most points, and how clear its lead is: the margin over all points that it needed."""
+    """Return the domain with the most points, and how clear its lead is, 0 to 1.
+
+    Confidence is the margin over the second domain, divided by the leader's own points and a constant: with little
+    evidence even a clear margin is believed little.
+    """
     ranked = sorted(scores.items(), key=lambda item: -item[1])
     if not ranked:
         return "general", 0.0
@@ -80,41 +86,41 @@ def _leading_domain(scores: Mapping[Domain, float], trust: float) -> tuple[Domai
     return domain, round(trust * (most - second) / (most + word_lists()["scale"]["closeness"]), 3)
 
 
-def _trust(language: str | None, asked: str) -> float:
-    """How far the word lists can be believed in this language."""
-    if language == "en" or not any(letter.isalpha() for letter in asked):
+def _trust(language: str | None, question: str) -> float:
+    """Return how far the word lists can be believed in this language, 0 to 1."""
+    # A formula alone has no language, and its form says what it is.
+    if language == "en" or not any(letter.isalpha() for letter in question):
         return 1.0
     return float(word_lists()["scale"]["foreign" if language in word_lists() else "unknown"])
 
 
 def _technical(scores: DomainScores, domain: Domain) -> list[str]:
-    """What makes the question one of specialists."""
+    """Return the words and patterns that make the question one of specialists."""
     return scores.evidence[domain] if domain in _FIELDS else []
 
 
-def _closed_evidence(asked: str, language: str, domain: Domain) -> tuple[bool, list[str]]:
-    """Whether there is one right answer, and what says so.
+def _closed_evidence(question: str, language: str, domain: Domain) -> tuple[bool, list[str]]:
+    """Return whether there is one right answer, and what says so.
 
     A demand for reasons, a text or a piece of work is open whatever else is asked; a calculation or a puzzle has one
     answer unless such a demand stands in it.
     """
-    closed, opened = (
-        matching_patterns(_forms("closed", language), asked),
-        matching_patterns(_forms("open", language), asked),
-    )
-    if domain in _SOLVED and not opened:
+    closed = matching_patterns(_forms("closed", language), question)
+    open_ = matching_patterns(_forms("open", language), question)
+    if domain in _SOLVED and not open_:
         closed.append(domain)
-    reasons = matching_patterns(_forms("reasons", language), asked)
-    is_closed = len(closed) > len(opened) and not reasons
-    return is_closed, [*(f"closed: {name}" for name in closed), *(f"open: {name}" for name in (*opened, *reasons))]
+    reasons = matching_patterns(_forms("reasons", language), question)
+    # A tie counts as open: in a cascade, open answers would have no common form in which they could be compared.
+    is_closed = len(closed) > len(open_) and not reasons
+    return is_closed, [*(f"closed: {name}" for name in closed), *(f"open: {name}" for name in (*open_, *reasons))]
 
 
-def _fresh_evidence(asked: str, text: TokenizedText, language: str, domain: Domain | None) -> list[str]:
-    """What says that the answer changes."""
-    found = [*sorted(_fresh_words(language).find(text)), *matching_patterns(_forms("fresh_forms", language), asked)]
+def _fresh_evidence(question: str, text: TokenizedText, language: str, domain: Domain | None) -> list[str]:
+    """Return what says that the answer changes with time."""
+    names = [*sorted(_fresh_words(language).find(text)), *matching_patterns(_forms("fresh_forms", language), question)]
     if domain == "current_events":
-        found.append("current events")
-    return [f"fresh: {name}" for name in found]
+        names.append("current events")
+    return [f"fresh: {name}" for name in names]
 
 
 def _evidence_names(scores: DomainScores) -> list[str]:
@@ -149,19 +155,20 @@ async def classify_with(classifier: Classifier | None, question: str, context: s
         question: What is asked.
         context: What is already known; the word lists read it.
     """
-    own = classify(question, context)
+    by_words = classify(question, context)
     if classifier is None:
-        return own
+        return by_words
     try:
-        said = await classifier(question)
-        return said if isinstance(said, Signals) else _complete_signals(said, own)
+        reply = await classifier(question)
+        return reply if isinstance(reply, Signals) else _complete_signals(reply, by_words)
     except Exception as error:  # noqa: BLE001 - anybody's code, and the run goes on without it
+        # Only the error's class: its text may hold the question, which does not belong into a log.
         _log.warning("the classifier gave no valid signals (%s); the word lists decide", type(error).__name__)
-        return own
+        return by_words
 
 
-def _complete_signals(partial: Mapping[str, Any], own: Signals) -> Signals:
+def _complete_signals(partial: Mapping[str, Any], by_words: Signals) -> Signals:
     if "domain" not in partial:
         raise ValueError("no domain")
-    default = own.model_dump() | {"confidence": 1.0, "evidence": (f"{partial['domain']}: the given classifier",)}
+    default = by_words.model_dump() | {"confidence": 1.0, "evidence": (f"{partial['domain']}: the given classifier",)}
     return Signals.model_validate(default | dict(partial))

@@ -42,25 +42,29 @@ def score_domains(question: str, context: str, language: str) -> DomainScores:
         context: What is already known; its words weigh less, and no task is read from it.
         language: Whose words are known, beside those that are the same everywhere.
     """
-    asked = tokenize(question, language)
+    text = tokenize(question, language)
     tally = _Tally(language)
-    if tally.add(asked, "transform"):
+    # "Translate this: ..." is of writing, whatever the text is about: its words would count for their own domains.
+    if tally.add(text, "transform"):
         question = _task(question)
-        asked = tokenize(question, language)
+        text = tokenize(question, language)
     for tier in ("head", "strong", "weak"):
-        tally.add(asked, tier)
+        tally.add(text, tier)
     tally.add_forms(question)
     if context:
-        known, share = tokenize(context, language), float(word_lists()["scale"]["context"])
+        context_text, share = tokenize(context, language), float(word_lists()["scale"]["context"])
         for tier in ("strong", "weak"):
-            tally.add(known, tier, share)
+            tally.add(context_text, tier, share)
         tally.add_forms(context, share)
-    if not tally.points.keys() - {"general"} and language == "en" and _has_subject(asked):
+    # A subject without any field's word is itself a sign, but only in English, whose common words are listed in full.
+    if not tally.points.keys() - {"general"} and language == "en" and _has_subject(text):
         tally.add_plain()
     return DomainScores(tally.points, tally.evidence)
 
 
 class _Tally:
+    """The points of each domain while a text is read."""
+
     def __init__(self, language: str) -> None:
         self.points: defaultdict[Domain, float] = defaultdict(float)
         self.evidence: dict[Domain, list[str]] = {domain: [] for domain in DOMAINS}
@@ -71,19 +75,20 @@ class _Tally:
         """Count the phrases of one weight, each once; return whether there were any."""
         weight, most = word_lists()["weights"][tier] * share, word_lists()["weights"].get(f"{tier}_most")
         heads = _heads(text) if tier in _HEADS else None
-        any_found = False
+        has_hits = False
         for domain in DOMAINS:
-            found = {
+            hits = {
                 phrase
                 for tiers in self._tiers
                 if domain in tiers.get(tier, {})
                 for phrase, positions in tiers[tier][domain].find(text).items()
                 if heads is None or not heads.isdisjoint(positions)
             }
-            new = [phrase for phrase in sorted(found) if (domain, phrase) not in self._seen]
+            # Once, however often it stands there: a long question would outweigh a clear one by repetition.
+            new = [phrase for phrase in sorted(hits) if (domain, phrase) not in self._seen]
             self._count(domain, new, weight, most)
-            any_found = any_found or bool(found)
-        return any_found
+            has_hits = has_hits or bool(hits)
+        return has_hits
 
     def add_forms(self, text: str, share: float = 1.0) -> None:
         """Count the forms of every weight."""
@@ -105,7 +110,7 @@ class _Tally:
 
 
 def _heads(text: TokenizedText) -> set[int]:
-    """Positions of the words with which sentences begin, after what is merely polite."""
+    """Return positions of the words with which sentences begin, after what is merely polite."""
     polite = _polite().find(text)
     skips = {place: len(phrase.split()) for phrase, places in polite.items() for place in places}
     heads = set()
@@ -118,13 +123,13 @@ def _heads(text: TokenizedText) -> set[int]:
 
 
 def _has_subject(text: TokenizedText) -> bool:
-    """Whether it says what it is about."""
-    said = {word for word in text.stems if word.isalpha()} - _vague()
-    return len(said) >= int(word_lists()["vague"]["topic_words"])
+    """Return whether the text says what it is about."""
+    topic_words = {word for word in text.stems if word.isalpha()} - _vague()
+    return len(topic_words) >= int(word_lists()["vague"]["topic_words"])
 
 
 def _task(question: str) -> str:
-    """What comes before the material; the whole where no material follows."""
+    """Return what comes before the material; the whole where no material follows."""
     ends = [at for mark in _MATERIAL if (at := question.find(mark)) > 0]
     return question[: min(ends)] if ends else question
 
@@ -140,7 +145,7 @@ def _tiers_of(language: str) -> _Tiers:
 
 
 def _read_tiers(table: Mapping[str, str | Mapping[str, str]], language: str | None) -> _Tiers:
-    """A language's phrases by weight; a list without weights is all strong."""
+    """Return a language's phrases by weight; a list without weights is all strong."""
     tiers: dict[str, dict[Domain, Phrases]] = {}
     for domain in DOMAINS:
         row = table.get(domain, {})
@@ -151,7 +156,7 @@ def _read_tiers(table: Mapping[str, str | Mapping[str, str]], language: str | No
 
 @cache
 def _vague() -> frozenset[str]:
-    """Stems of words that name no subject."""
+    """Return stems of words that name no subject."""
     common = word_lists()["languages"]["stop"]["en"].split()
     return frozenset(stem(word, "en") for word in (*split_entries(word_lists()["vague"]["words"]), *common))
 

@@ -31,56 +31,62 @@ def estimate_effort(question: str, text: TokenizedText, language: str, technical
     """Estimate the effort that `question` asks for; every point has a name in the evidence.
 
     Args:
-        question: As it was asked.
-        text: Its words, whose lists are English.
-        language: ISO 639-1.
-        technical: The words and forms of a field of knowledge in it.
+        question: The question's text.
+        text: Its words; the lists that they are looked up in are English.
+        language: Its language, ISO 639-1.
+        technical: The words and patterns of a field of knowledge in it.
     """
     limits = word_lists()["difficulty"]
-    english = language == "en"
-    scores = [*(_word_steps(text) if english else ()), *_build_steps(question), *_bulk_steps(text, technical)]
-    demanding = english and _lists()["demanding"].find(text)
-    plain = not demanding and len(technical) < limits["known_technical"]
-    if plain and len(text.words) <= limits["short_words"] and not any(weight > 0 for weight, _ in scores):
+    is_english = (
+        language == "en"
+    )  # of the word lists there are English ones alone; forms and lengths serve any language
+    scores = [*(_word_steps(text) if is_english else ()), *_build_steps(question), *_bulk_steps(text, technical)]
+    is_demanding = is_english and _lists()["demanding"].find(text)
+    is_plain = not is_demanding and len(technical) < limits["known_technical"]
+    # Short is easy only where nothing speaks against it: "Prove Fermat's last theorem" is short, too.
+    if is_plain and len(text.words) <= limits["short_words"] and not any(weight > 0 for weight, _ in scores):
         scores.append((-1, "easy: short"))
     total = sum(weight for weight, _ in scores)
     difficulty: Difficulty = (
         "hard" if total >= limits["hard_from"] else "easy" if total <= limits["easy_to"] else "medium"
     )
-    deep = [f"deep: {phrase}" for known in _deep() for phrase in sorted(known.find(text))] if english else []
+    deep = [f"deep: {phrase}" for known in _deep() for phrase in sorted(known.find(text))] if is_english else []
     return Effort(difficulty, bool(deep), [*(name for _, name in scores), *deep])
 
 
 def _word_steps(text: TokenizedText) -> Iterable[tuple[int, str]]:
-    """What words are worth, each with its name."""
-    found = {kind: sorted(known.find(text)) for kind, known in _lists().items()}
+    """Yield the points of words, each with its name."""
+    hits = {kind: sorted(known.find(text)) for kind, known in _lists().items()}
     for kind, weight, name in _WEIGHTS:
-        yield from ((weight, f"{name}: {phrase}") for phrase in found[kind])
-    constraints = found["constraints"]
-    if met := _steps("many_constraints", len(constraints)):
-        yield met, f"hard: {', '.join(constraints)}"
+        yield from ((weight, f"{name}: {phrase}") for phrase in hits[kind])
+    constraints = hits["constraints"]
+    # By their number: one "at least" is in every other question, three make a task.
+    if points := _steps("many_constraints", len(constraints)):
+        yield points, f"hard: {', '.join(constraints)}"
 
 
 def _build_steps(question: str) -> Iterable[tuple[int, str]]:
-    """What its build is worth, each with its name."""
+    """Yield the points of a question's build, each with its name."""
     yield from ((1, f"hard: {name}") for name in matching_patterns(_forms("patterns"), question))
-    asked = max(sum(1 for _ in _demand().finditer(question)), len(_QUESTION_MARK.findall(question)))
-    if met := _steps("many_demands", asked):
-        yield met, f"hard: {asked} demands"
+    # The greater of two counts, not their sum: "Explain why?" is one demand with a mark.
+    demands = max(sum(1 for _ in _demand().finditer(question)), len(_QUESTION_MARK.findall(question)))
+    if points := _steps("many_demands", demands):
+        yield points, f"hard: {demands} demands"
 
 
 def _bulk_steps(text: TokenizedText, technical: Sequence[str]) -> Iterable[tuple[int, str]]:
-    """What length and technical words are worth."""
+    """Yield the points of length and technical words, each with its name."""
     limits = word_lists()["difficulty"]
-    length, dense = _steps("long_words", len(text.words)), len(technical) >= limits["technical_words"]
-    if dense:
+    length, is_dense = _steps("long_words", len(text.words)), len(technical) >= limits["technical_words"]
+    if is_dense:
         yield 1, "hard: technical"
-    if met := min(length, limits["most_of_bulk"] - dense):
-        yield met, "hard: long"
+    # Capped together: a long question about code may be quite easy.
+    if points := min(length, limits["most_of_bulk"] - is_dense):
+        yield points, "hard: long"
 
 
 def _steps(name: str, count: int) -> int:
-    """A point from each of the listed counts on."""
+    """Return a point for each of the listed counts that `count` reaches."""
     return sum(count >= step for step in word_lists()["difficulty"][name])
 
 

@@ -19,7 +19,7 @@ _SCRIPTS = {
     "hi": re.compile(r"[\u0900-\u097f]"),
     "th": re.compile(r"[\u0e00-\u0e7f]"),
 }
-"""What only this language, or it before those below, is written with."""
+"""Letters that only this language, or it before those below, is written with: the order decides."""
 _LETTER = re.compile(r"[^\W\d_]")
 _LATIN = re.compile(r"[a-zà-öø-ɏ]")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -30,7 +30,7 @@ _FEW = 0.2
 
 
 def language_of(text: str) -> str | None:
-    """Return ISO 639-1 code of the language that `text` is written in, `None` where it cannot be told.
+    """Return the ISO 639-1 code of the language that `text` is written in, `None` where it cannot be told.
 
     A heuristic: variants of one script are told apart by letters that only one of them has.
     """
@@ -44,6 +44,7 @@ def language_of(text: str) -> str | None:
 
 
 def _by_common_words(tokens: list[str]) -> str | None:
+    # On a tie no language: related ones share their commonest words, and a wrong word list is worse than none.
     counts = Counter(code for token in tokens for code in _codes().get(token, ()))
     (best, most), (_, second) = [*counts.most_common(2), (None, 0), (None, 0)][:2]
     return best if most > second and (most > 1 or most >= _FEW * len(tokens)) else None
@@ -51,7 +52,7 @@ def _by_common_words(tokens: list[str]) -> str | None:
 
 @cache
 def _codes() -> dict[str, tuple[str, ...]]:
-    """Common word to the languages that it is common in."""
+    """Return, by word, the languages in which it is common."""
     table: dict[str, tuple[str, ...]] = {}
     for code, common in word_lists()["languages"]["stop"].items():
         for word in common.split():

@@ -42,6 +42,7 @@ def _english(word: str) -> str:
     word = word.removesuffix("'s")
     if _WHOLE.fullmatch(word):
         return word
+    # Plurals first, and then once more: "buildings" is "building", which is no form of "build".
     for ending, singular in _PLURALS:
         if ending.search(word):
             word = ending.sub(singular, word)
@@ -106,37 +107,38 @@ class Phrases:
     """A set of phrases.
 
     Args:
-        listed: The phrases in their plain form.
-        language: Whose endings are ignored, ISO 639-1; `None` ignores none.
-        together: The language does not separate words: a phrase is found anywhere.
+        entries: The phrases in their plain form.
+        language: The language whose endings are ignored, ISO 639-1; `None` ignores none.
+        together: Whether the language does not separate words, so that a phrase is found anywhere.
     """
 
-    def __init__(self, listed: Iterable[str], language: str | None = None, *, together: bool = False) -> None:
-        self._listed = tuple(listed)
+    def __init__(self, entries: Iterable[str], language: str | None = None, *, together: bool = False) -> None:
+        self._entries = tuple(entries)
         self._together = together
         self._stemmed = language is not None
         self._by_first: dict[str, list[tuple[Sequence[str], str]]] = {}
-        for phrase in self._listed:
+        for phrase in self._entries:
             tokens = tokenize(phrase, language).stems
             self._by_first.setdefault(tokens[0], []).append((tokens, phrase))
 
     def find(self, text: TokenizedText) -> dict[str, Sequence[int]]:
         """Return the phrases in `text`, in their plain form, each with the positions of its first word."""
         if self._together:
-            return {phrase: (0,) for phrase in self._listed if phrase in text.plain}
+            return {phrase: (0,) for phrase in self._entries if phrase in text.plain}
         tokens, places = (text.stems, text.stem_places) if self._stemmed else (text.words, text.places)
         hits: dict[str, Sequence[int]] = {}
+        # By first words: a question has some dozens of words and the lists have thousands of phrases.
         for first in self._by_first.keys() & places.keys():
-            for wanted, phrase in self._by_first[first]:
-                size = len(wanted)
-                if at := [place for place in places[first] if tokens[place : place + size] == wanted]:
+            for phrase_tokens, phrase in self._by_first[first]:
+                size = len(phrase_tokens)
+                if at := [place for place in places[first] if tokens[place : place + size] == phrase_tokens]:
                     hits[phrase] = at
         return hits
 
 
 def tokenize(text: str, language: str | None) -> TokenizedText:
     """Split `text` into words and, where its language is known, stems."""
-    plain = _SEAM.sub(" ", text.casefold().replace("\u2019", "'"))
+    plain = _SEAM.sub(" ", text.casefold().replace("\u2019", "'"))  # typesetters' apostrophes are not on the lists
     if language in _ELIDING:
         plain = plain.replace("'", " ")
     words: list[str] = []

@@ -1,4 +1,4 @@
-"""`Signals`: what the classifier says of a question."""
+"""`Signals`: the classifier's findings on a question."""
 
 from typing import Annotated, Literal, TypeAlias, get_args
 

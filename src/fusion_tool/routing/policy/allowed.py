@@ -30,6 +30,7 @@ def vendor_model(model: str, profiles: Mapping[str, Profile]) -> str | None:
     slug = model.removeprefix("openrouter:")
     vendor, _, name = slug.removeprefix("~").partition("/")
     profile = profile_of(model, profiles)
+    # An alias is served by OpenRouter alone, and no list says which model it stands for today.
     if slug.startswith("~") and not (profile and profile.direct):
         known = [profile.direct for profile in profiles.values() if profile.vendor == vendor and profile.direct]
         return nearest_in_price(model, [profile for profile in known if _provider(profile) == _own(vendor)])
@@ -62,11 +63,11 @@ def nearest_in_price(model: str, candidates: Sequence[str], seated: Sequence[str
         candidates: Models, `"provider:model"`.
         seated: Models that sit on the panel; providers less often among them come first, for diversity's sake.
     """
-    taken = Counter(map(_provider, seated))
-    wanted = _price(model) or 0.0
+    seats_of = Counter(map(_provider, seated))
+    target = _price(model) or 0.0
     # Of two that cost the same the later name: it has the higher version.
     ranked = [
-        (-taken[_provider(candidate)], -abs(price - wanted), candidate)
+        (-seats_of[_provider(candidate)], -abs(price - target), candidate)
         for candidate in candidates
         if (price := _price(candidate))
     ]
@@ -150,18 +151,15 @@ class _Rules:
 
     def admit(self, panelist: Panelist) -> Panelist | Rejection:
         """Return the panelist, moved to its vendor's own API where OpenRouter is barred; or why it is out."""
-        barred = self._bar(panelist) or self._bar_openrouter(panelist)
-        direct = (
-            vendor_model(panelist.model, self.profiles)
-            if is_openrouters(panelist.model) and not self._bar(panelist)
-            else None
-        )
-        if barred and direct and direct.partition(":")[0] in self.keyed:
+        ban = self._bar(panelist)
+        rejection = ban or self._bar_openrouter(panelist)
+        direct = vendor_model(panelist.model, self.profiles) if is_openrouters(panelist.model) and not ban else None
+        if rejection and direct and direct.partition(":")[0] in self.keyed:
             panelist = _move(panelist, direct)
-            barred = self._bar(panelist)
-        if barred is None:
+            rejection = self._bar(panelist)  # again: a ban may name the vendor's own API
+        if rejection is None:
             self.seated.append(panelist.model_name)
-        return barred or panelist
+        return rejection or panelist
 
     def replace(self, panelist: Panelist) -> Panelist | None:
         """Return what replaces a role with no model left; the role as it is where only a key is missing."""
@@ -169,6 +167,7 @@ class _Rules:
         reachable = [model for model in models if not self._bar(with_model(panelist, model))]
         if not reachable:
             return None
+        # Only for roles as a preset ships them: whoever writes down a model must not find another vendor's asked.
         candidates = available_models(self.profiles, self.keyed, self.today) if panelist in shipped_roles() else []
         candidates = [name for name in candidates if not self._bar(_move(panelist, name))]
         if (nearest := nearest_in_price(panelist.model_name, candidates, self.seated)) is not None:
@@ -176,22 +175,24 @@ class _Rules:
             if panelist.model.endswith(":free"):
                 self.paid.append(nearest)
             return _move(panelist, nearest)
+        # Without a key the role stays, so that the check before the run names the key; a denied provider is final.
         if self._openrouter_bans:
             return None
         return with_model(panelist, reachable[0]).model_copy(update={"fallbacks": tuple(reachable[1:])})
 
     @cached_property
     def _openrouter_bans(self) -> tuple[str, ...]:
-        """The patterns that mean OpenRouter as such."""
+        """The patterns that ban OpenRouter as such, and not one of its models."""
         return tuple(pattern for pattern in self.config.deny if matching_ban(_ANY, (pattern,), self.profiles))
 
     @cached_property
     def _beyond(self) -> tuple[str, ...]:
-        """The patterns that mean a model wherever it is asked."""
+        """The patterns that ban a model wherever it is asked."""
         return tuple(pattern for pattern in self.config.deny if pattern not in self._openrouter_bans)
 
     def _bar(self, panelist: Panelist) -> Rejection | None:
-        """What bars the model itself, wherever it is asked."""
+        """Return what bars the model itself, wherever it is asked; `None` where nothing does."""
+        # A ban of OpenRouter is no ban of its models: they may be asked at their vendors.
         deny = self._beyond if is_openrouters(panelist.model) else self.config.deny
         if pattern := matching_ban(panelist, deny, self.profiles):
             return Rejection("deny", f"denied by '{pattern}'")
@@ -202,16 +203,17 @@ class _Rules:
         return None
 
     def _has_open_weights(self, panelist: Panelist) -> bool:
-        """Whether all models that the panelist may reach are known to have open weights."""
+        """Return whether all models that the panelist may reach are known to have open weights."""
         for model, _ in reachable_models(panelist):
             profile = profile_of(model.removeprefix(":"), self.profiles)
-            held = model.partition(":")[0] in _HOLDS_WEIGHTS and not on_ollama_cloud(model)
-            if not held and not (profile and profile.open_weights):
+            # Whatever runs on the user's own machine could be downloaded; no profile is needed to know that.
+            is_downloaded = model.partition(":")[0] in _HOLDS_WEIGHTS and not on_ollama_cloud(model)
+            if not is_downloaded and not (profile and profile.open_weights):
                 return False
         return True
 
     def _bar_openrouter(self, panelist: Panelist) -> Rejection | None:
-        """What bars OpenRouter, where the model is asked there."""
+        """Return what bars OpenRouter, where the model is asked there; `None` where nothing does."""
         if not is_openrouters(panelist.model) or panelist.base_url is not None:
             return None
         if self._openrouter_bans:
@@ -222,6 +224,6 @@ class _Rules:
 
 
 def _move(panelist: Panelist, model: str) -> Panelist:
-    """`panelist` with a model elsewhere; reasoning effort is for OpenAI and OpenRouter models alone."""
-    moved = with_model(panelist, model)
-    return moved if model.startswith("openai:") else moved.model_copy(update={"reasoning": None})
+    """Return `panelist` with a model elsewhere; reasoning effort is for OpenAI and OpenRouter models alone."""
+    panelist = with_model(panelist, model)
+    return panelist if model.startswith("openai:") else panelist.model_copy(update={"reasoning": None})

@@ -1,4 +1,4 @@
-"""Who may read the user's documents, and answers made from them: `documents.send_to`.
+"""The readers of the user's documents, and of answers made from them: `documents.send_to`.
 
 With `send_to = "local"` a run may still mix local and remote seats. Three rules keep the documents here:
 
@@ -33,10 +33,13 @@ def require_local_readers(config: FusionConfig) -> RestrictedConfig:
         raise ConfigError(f"documents.send_to = 'local', and no seat is local; {CURE}", field="panel")
     judge = _local_reader("judge", config.judge_or_default)
     writer = _local_reader("synthesizer", config.synthesizer_or_default)
+    # By a seat's first model: one that begins on this machine may read documents, and must not go on elsewhere with
+    # what it has read. A remote one keeps local fallbacks, which see no documents either.
     panel = tuple(seat if not is_local(seat) else local_models_of(seat) for seat in config.panel)
-    changed = {"panel": panel, "judge": judge, "synthesizer": writer, "trace_content": False}
+    # Tracers, too, may send what they are shown to a server.
+    changes = {"panel": panel, "judge": judge, "synthesizer": writer, "trace_content": False}
     note = "documents go to local seats alone, which have no web tools"
-    return RestrictedConfig(config.model_copy(update=changed), (note,))
+    return RestrictedConfig(config.model_copy(update=changes), (note,))
 
 
 def seat_config(config: FusionConfig, panelist: Panelist) -> FusionConfig:
@@ -60,7 +63,7 @@ def may_read_answers(config: FusionConfig, panelist: Panelist, records: Iterable
 
 
 def rests_on_documents(record: Mapping[str, Any]) -> bool:
-    """Return whether a seat's answer may have been made from documents: it had found some."""
+    """Return whether a seat's answer may have been made from documents: its searches returned some."""
     return any(source["kind"] == "document" for source in record["found"])
 
 
@@ -69,8 +72,9 @@ def document_receivers(config: FusionConfig) -> tuple[str, ...]:
     if config.documents is None or config.documents_stay_local:
         return ()
     roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
-    reached = (with_model(panelist, model) for panelist in roles for model in (panelist.model, *panelist.fallbacks))
-    return tuple(dict.fromkeys(name for panelist in reached if not is_local(panelist) for name in _receivers(panelist)))
+    # Fallbacks included: nobody knows in advance which of them will be asked.
+    models = (with_model(panelist, model) for panelist in roles for model in (panelist.model, *panelist.fallbacks))
+    return tuple(dict.fromkeys(name for panelist in models if not is_local(panelist) for name in _receivers(panelist)))
 
 
 def _local_reader(role: str, panelist: Panelist) -> Panelist:

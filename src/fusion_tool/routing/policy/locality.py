@@ -45,27 +45,30 @@ def reachable_models(panelist: Panelist) -> Iterator[tuple[str, str | None]]:
 
 def unwrap_models(model: Any) -> Iterator[Any]:
     """Return the models inside bindings, retries and fallbacks; the model itself where it wraps none."""
-    inner = [inner_model for field in _WITHIN if hasattr(inner_model := getattr(model, field, None), "ainvoke")]
-    inner += [inner_model for inner_model in getattr(model, "fallbacks", None) or () if hasattr(inner_model, "ainvoke")]
-    if not inner:
+    # By their fields, not by their classes: a wrapper of another package does as LangChain's do, and what looks like a
+    # wrapper and is none only adds a model that has to be local, too.
+    wrapped = [inner for field in _WITHIN if hasattr(inner := getattr(model, field, None), "ainvoke")]
+    wrapped += [inner for inner in getattr(model, "fallbacks", None) or () if hasattr(inner, "ainvoke")]
+    if not wrapped:
         yield model
-    for inner_model in inner:
-        yield from unwrap_models(inner_model)
+    for inner in wrapped:
+        yield from unwrap_models(inner)
 
 
 def provider_of(model: Any) -> str:
     """Return LangChain's name of the provider whose package the model's class is from; empty where unknown."""
+    # Base classes, too: a caller's subclass of a provider's model is in a module of the caller's.
     for cls in type(model).__mro__:
-        if found := _PACKAGE.match(cls.__module__):
+        if package := _PACKAGE.match(cls.__module__):
             if cls.__name__.startswith("Azure"):
                 return "azure_openai"
-            name = found[1] or found[2]
+            name = package[1] or package[2]
             return _PROVIDERS.get(name, name)
     return ""
 
 
 def model_address(model: Any) -> str | None:
-    """Return the address that the model was given for its endpoint."""
+    """Return the address that is set for the model's endpoint; `None` where its package chooses it."""
     return next(
         (address for field in _ADDRESSES if isinstance(address := getattr(model, field, None), str) and address), None
     )
@@ -100,7 +103,8 @@ def is_local(panelist: Panelist) -> bool:
     given as an object is local where it computes in this process, or its address is a loopback one.
     """
     if not isinstance(panelist.model, str):
-        return all(_object_is_local(inner_model) for inner_model in unwrap_models(panelist.model))
+        return all(_object_is_local(model) for model in unwrap_models(panelist.model))
+    # Before the address: a local Ollama is asked, and passes the question on.
     if on_ollama_cloud(panelist.model):
         return False
     if panelist.base_url is not None:
@@ -135,17 +139,19 @@ def require_local(config: FusionConfig, panel_tools: Sequence[Any] = ()) -> Rest
                 'give it metadata={"local": True}',
                 field="panel_tools",
             )
-    kept = restrict(config, _admit, cure=f"; {CURE}")
-    closed = {"search": None, "trace_content": False}
-    if all(getattr(kept.config, name) == value for name, value in closed.items()):
-        return kept
-    notes = kept.notes if config.search is None else (*kept.notes, "no web tools: privacy = 'local'")
-    return RestrictedConfig(kept.config.model_copy(update=closed), notes)
+    restricted = restrict(config, _admit, cure=f"; {CURE}")
+    # A query is made from the question, and a tracer shows it to a server: either would carry it away.
+    changes = {"search": None, "trace_content": False}
+    if all(getattr(restricted.config, name) == value for name, value in changes.items()):
+        return restricted
+    notes = restricted.notes if config.search is None else (*restricted.notes, "no web tools: privacy = 'local'")
+    return RestrictedConfig(restricted.config.model_copy(update=changes), notes)
 
 
 def local_models_of(panelist: Panelist) -> Panelist | None:
     """Return `panelist` with its local models alone, in their order; `None` where it has none."""
-    local = [asked for model in (panelist.model, *panelist.fallbacks) if is_local(asked := with_model(panelist, model))]
+    panelists = [with_model(panelist, model) for model in (panelist.model, *panelist.fallbacks)]
+    local = [other for other in panelists if is_local(other)]
     return local[0].model_copy(update={"fallbacks": tuple(other.model for other in local[1:])}) if local else None
 
 
@@ -163,6 +169,7 @@ def _object_is_local(model: Any) -> bool:
     if runs_in_process(model):
         return True
     url = model_address(model)
+    # Without an address Ollama's package asks where `OLLAMA_HOST` says, which may be another machine.
     if provider_of(model) == "ollama" and url is None:
         url = ollama_endpoint()
     return url is not None and is_loopback(url) and not on_ollama_cloud(str(getattr(model, "model", "")))

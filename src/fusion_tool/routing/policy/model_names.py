@@ -74,13 +74,17 @@ def all_names(panelist: Panelist, profiles: Mapping[str, Profile]) -> frozenset[
     return frozenset(names)
 
 
+# Cached: every profile is asked for with every question, under each of its names.
 @lru_cache(maxsize=512)
 def _names(model: str, host: str | None) -> frozenset[str]:
+    """Return the names of a model; `host` is the provider whose API it is asked at, `None` where unknown."""
     provider, colon, rest = model.partition(":")
+    # After a slash the colon is a variant's, `vendor/model:free`, and there is no provider.
     if not colon or "/" in provider:
         provider, rest = "", model
-    rest = rest.removeprefix("~")
+    rest = rest.removeprefix("~")  # OpenRouter's mark of an alias for a vendor's latest model
     names = {model, rest, provider}
+    # A provider's address behind another prefix is that provider's model all the same.
     if host:
         names |= {host, f"{host}:{rest}"}
     for served in {rest, _VARIANT.sub("", rest)}:
@@ -94,7 +98,8 @@ def _names(model: str, host: str | None) -> frozenset[str]:
 
 
 def _makers(provider: str, served: str, bare: str) -> Iterator[str]:
-    """Who may have made the model: as the name says, as its beginning tells, as its only provider is."""
+    """Yield the vendors that may have made the model: by its name's parts, its name's beginning, its provider."""
+    # Rather one too many than one too few: a ban must not be escaped by an unusual name.
     parts = {_canonical(part) for part in _PARTS.split(served)[:-1]}
     if "/" in served:
         yield _canonical(served.partition("/")[0])
@@ -104,7 +109,8 @@ def _makers(provider: str, served: str, bare: str) -> Iterator[str]:
 
 
 def _bare(short: str) -> str:
-    """A name without Bedrock's region and vendor: `us.anthropic.claude-x` is `claude-x`."""
+    """Return a name without Bedrock's region and vendor: `us.anthropic.claude-x` is `claude-x`."""
+    # Only up to a known vendor: a version has dots, too.
     parts = short.split(".")
     known = [i for i, part in enumerate(parts[:-1]) if _canonical(part) in vendors()]
     return ".".join(parts[known[-1] + 1 :]) if known else short
@@ -121,7 +127,7 @@ def _canonical(vendor: str) -> str:
 
 @lru_cache(maxsize=128)
 def _expression(pattern: str) -> re.Pattern[str]:
-    """A shell pattern with the vendor under OpenRouter's name as well, and versions with dots or dashes."""
+    """Return a shell pattern's expression: the vendor also under OpenRouter's name, versions with dots or dashes."""
     plain = pattern.strip().lower()
     vendor, slash, model = plain.partition("/")
     spelled = {plain, f"{_canonical(vendor)}{slash}{model}"}
@@ -129,5 +135,5 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 
 def _with_dashes(name: str) -> str:
-    """`claude-opus-4.8` as Anthropic itself writes it."""
+    """Return a name with dashes in its version: `claude-opus-4.8` as Anthropic itself writes it."""
     return re.sub(r"(?<=\d)[.p](?=\d)", "-", name)

@@ -15,6 +15,7 @@ import regex
 from fusion_tool.config.storage import config_path, modified_at, read_toml
 from fusion_tool.errors import ConfigError
 
+# Questions about code are full of example keys: only what looks like a real one may keep a question on this machine.
 _PLACEHOLDER = re.compile(
     r"example|your[_-]?|my[_-]?(pass|secret|key)|change[_-]?me|redacted|placeholder|dummy|\bfoo\b|x{4,}|\*{3,}|\.{3}"
     r"|^[$%<{\[]|^(os\.|process\.|env|getenv|config|settings|self\.|args\.|none$|null$|true$|false$|undefined$)",
@@ -87,7 +88,9 @@ def secret(text: str) -> bool:
 def password(text: str) -> bool:
     """Return whether it looks like a real password: letters with digits or signs, and no placeholder."""
     plain = text.strip(".!?:").casefold()
+    # The last character is left out: at a sentence's end it may be a question or exclamation mark of the sentence.
     mixed = any(char.isalpha() for char in plain) and any(char.isdigit() or char in "!@#$%^&*+?" for char in text[:-1])
+    # "the password is sha256": names of algorithms are letters with digits, too.
     known = plain in _WORDS_FOR_PASSWORDS or _ALGORITHM.match(plain) or _PLACEHOLDER.search(text)
     return mixed and not known
 
@@ -143,13 +146,13 @@ class Pattern:
             text: The text.
             folded: The same in lower case.
         """
-        if self.holds and not any(word in folded for word in self.holds):
+        if self.holds and not any(word in folded for word in self.holds):  # most texts end here, for microseconds
             return False
         try:
             matches = self.expression.finditer(text, timeout=_PATIENCE)
             return any(self.check is None or VALIDATORS[self.check](_value(match)) for match in matches)
         except TimeoutError:
-            return True
+            return True  # not known to be harmless: a question that is kept here by mistake does no harm
 
 
 def private_pattern(question: str, context: str, patterns: Sequence[Pattern]) -> str | None:
@@ -178,11 +181,13 @@ def load_patterns(folder: Path | None = None) -> tuple[Pattern, ...]:
     return _load(path, modified_at(path))
 
 
+# The time of the last change is part of the key, so that a server sees a changed file without a restart.
 @lru_cache(maxsize=4)
 def _load(path: Path, written: int | None) -> tuple[Pattern, ...]:
     shipped = tomllib.loads(resources.files(__package__).joinpath(FILE).read_text("utf-8"))
     own = read_toml(path) if written is not None else {}
     try:
+        # The user's first, in their order, and in the place of a shipped one of the same name.
         merged = own | {name: own.get(name, table) for name, table in shipped.items()}
         return tuple(_pattern(name, table) for name, table in merged.items() if not _is_off(table))
     except ConfigError as error:
@@ -203,6 +208,7 @@ def _pattern(name: str, table: Any) -> Pattern:
     holds = table.get("holds", [])
     if not isinstance(holds, list) or not all(isinstance(word, str) for word in holds):
         raise ConfigError("expected a list of words", field=f"{name}.holds")
+    # By the `regex` package, whose searches have a time limit: a user's pattern may take exponential time.
     try:
         expression = regex.compile(table["pattern"])
     except regex.error as error:

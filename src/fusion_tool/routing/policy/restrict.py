@@ -11,7 +11,7 @@ from fusion_tool.models.providers import with_model
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why a model may not be asked.
+    """The reason why a model may not be asked.
 
     Args:
         field: The setting that bars it.
@@ -30,7 +30,7 @@ Replace: TypeAlias = Callable[[Panelist], Panelist | None]
 
 @dataclass(frozen=True)
 class RestrictedConfig:
-    """What of a configuration a run may use.
+    """The part of a configuration that a run may use.
 
     Args:
         config: The configuration; the very same object where nothing was taken out.
@@ -58,22 +58,26 @@ def restrict(
     Raises:
         ConfigError: No seat is left; it names the setting that bars them.
     """
-    work = _Restriction(admit, replace)
-    panel = tuple(seat for panelist in config.panel if (seat := work.role(panelist)) is not None)
+    restriction = _Restriction(admit, replace)
+    # The panel first: its seats stand in for a judge or writer who has no model left.
+    panel = tuple(seat for panelist in config.panel if (seat := restriction.role(panelist)) is not None)
     if not panel:
-        raise ConfigError(f"leaves no model on the panel: {'; '.join(work.lines())}{cure}", field=work.field)
-    judge = work.role(config.judge) if config.judge else None
+        raise ConfigError(
+            f"leaves no model on the panel: {'; '.join(restriction.lines())}{cure}", field=restriction.field
+        )
+    judge = restriction.role(config.judge) if config.judge else None
     if config.judge and judge is None:
         judge = _without_seat(panel[0])
-        work.note(f"the panel's {judge.short_name} judges")
-    writer = work.role(config.synthesizer) if config.synthesizer else None
+        restriction.note(f"the panel's {judge.short_name} judges")
+    writer = restriction.role(config.synthesizer) if config.synthesizer else None
     if config.synthesizer and writer is None:
         writer = judge or _without_seat(panel[0])
-        work.note(f"{writer.short_name} writes the answer")
+        restriction.note(f"{writer.short_name} writes the answer")
+    # The very same object: by it a caller sees that nothing was decided, and a compiled graph is found again.
     if (panel, judge, writer) == (config.panel, config.judge, config.synthesizer):
         return RestrictedConfig(config)
-    changed = {"panel": panel, "judge": judge, "synthesizer": writer, "limits": fit_limits(config.limits, len(panel))}
-    return RestrictedConfig(config.model_copy(update=changed), tuple(work.lines()))
+    changes = {"panel": panel, "judge": judge, "synthesizer": writer, "limits": fit_limits(config.limits, len(panel))}
+    return RestrictedConfig(config.model_copy(update=changes), tuple(restriction.lines()))
 
 
 class _Restriction:
@@ -86,33 +90,36 @@ class _Restriction:
         self.field: str | None = None
 
     def role(self, panelist: Panelist) -> Panelist | None:
-        reached = (self._reachable(with_model(panelist, model)) for model in (panelist.model, *panelist.fallbacks))
-        kept = [model for model in reached if model is not None]
-        if kept:
-            names = dict.fromkeys(other.model for other in kept[1:] if other.model != kept[0].model)
-            return kept[0].model_copy(update={"fallbacks": tuple(names)})
-        taken = self._replace(panelist)
-        if taken is not None and taken.model_name != panelist.model_name:
-            self.note(f"{taken.model_name} in place of {_slug(panelist)}")
-        return taken
+        """Return the panelist with the models that are left, or its replacement; `None` where there is neither."""
+        models = (self._admitted(with_model(panelist, model)) for model in (panelist.model, *panelist.fallbacks))
+        left = [model for model in models if model is not None]
+        if left:
+            # Two names may lead to one model, moved to its vendor's own API: asked again it would fail again.
+            names = dict.fromkeys(other.model for other in left[1:] if other.model != left[0].model)
+            return left[0].model_copy(update={"fallbacks": tuple(names)})
+        replacement = self._replace(panelist)
+        if replacement is not None and replacement.model_name != panelist.model_name:
+            self.note(f"{replacement.model_name} in place of {_slug(panelist)}")
+        return replacement
 
-    def _reachable(self, panelist: Panelist) -> Panelist | None:
-        answer = self._admit(panelist)
-        if isinstance(answer, Rejection):
-            self.field = self.field or answer.field
-            self.note(answer.reason, _slug(panelist))
+    def _admitted(self, panelist: Panelist) -> Panelist | None:
+        verdict = self._admit(panelist)
+        if isinstance(verdict, Rejection):
+            self.field = self.field or verdict.field  # an error names one setting: the first that took a model out
+            self.note(verdict.reason, _slug(panelist))
             return None
-        if answer.model != panelist.model:
-            self.note(f"{_slug(panelist)} asked as {answer.model_name}")
-        return answer
+        if verdict.model != panelist.model:
+            self.note(f"{_slug(panelist)} asked as {verdict.model_name}")
+        return verdict
 
     def note(self, why: str, model: str | None = None) -> None:
+        """Add a model to the note with the reason `why`; models with one reason share a line."""
         models = self._notes.setdefault(why, [])
         if model and model not in models:
             models.append(model)
 
     def lines(self) -> Iterator[str]:
-        """Yield a line a reason, with the models that it is about."""
+        """Yield a line for each reason, with the models that it is about."""
         for why, models in self._notes.items():
             yield f"{why}: {', '.join(models)}" if models else why
 
