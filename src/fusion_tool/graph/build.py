@@ -48,6 +48,7 @@ def build_graph(
         `{"result": ...}`, a `FusionResult` as a dict, and the answer as a message where messages came in.
     """
     options = GraphOptions(config, tuple(panel_tools), classifier)
+    # A class of its own, since Agent Server builds the context of whatever a client sends, be it nothing.
     schema: type[FusionConfig] = RunContext
     graph = StateGraph(FusionState, context_schema=schema, input_schema=FusionInput, output_schema=FusionOutput)
 

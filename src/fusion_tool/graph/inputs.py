@@ -9,10 +9,19 @@ from fusion_tool.errors import ConfigError
 from fusion_tool.graph.state import FusionInput, FusionState
 
 _LONGEST_QUESTION = 100_000
+"""Characters: a longer one is material, which every seat would pay for in each of its turns."""
 
 
 class RunInput(NamedTuple):
-    """A question, what is known about it, how the answer shall be written, and whether it came as a message."""
+    """What a run is asked.
+
+    Args:
+        question: What to find out.
+        context: What is already known about it.
+        instructions: How the answer shall be written.
+        answer_schema: The JSON schema that the answer shall have, `None` for a text.
+        from_messages: Whether the question came as a message, so that the answer is one too.
+    """
 
     question: str
     context: str = ""
@@ -27,7 +36,7 @@ class RunInput(NamedTuple):
 
     @property
     def graph_input(self) -> FusionInput:
-        """The same as the graph takes it."""
+        """The same, in the form that the graph takes."""
         inputs = FusionInput(question=self.question, context=self.context, instructions=self.instructions)
         return inputs if self.answer_schema is None else {**inputs, "answer_schema": self.answer_schema}
 
@@ -37,6 +46,7 @@ def parse_messages(messages: Sequence[BaseMessage]) -> RunInput:
 
     Those before it are context, each with who said it; the system's say how to write, wherever they stand.
     """
+    # A conversation may end with an assistant's message, which is then no part of what is asked.
     last = next((i for i in reversed(range(len(messages))) if isinstance(messages[i], HumanMessage)), None)
     if last is None:
         return RunInput("")
@@ -57,6 +67,7 @@ def parse_input(state: FusionState) -> RunInput:
     """
     question, context = state.get("question") or "", state.get("context") or ""
     instructions = state.get("instructions") or ""
+    # A question beside messages is the question: as a subgraph the graph also sees the messages of its parent.
     conversation = RunInput("") if question else parse_messages(state.get("messages") or [])
     question = (question or conversation.question).strip()
     if not question:

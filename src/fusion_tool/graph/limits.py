@@ -21,6 +21,7 @@ from fusion_tool.graph.state import SeatRecord, StageRecord
 from fusion_tool.graph.strategies import strategy_named
 
 _FIRST_PART = 0.7
+"""Share of the time that the first of several gets, waves or models; the others have the rest."""
 
 
 def stage_deadline(config: FusionConfig, stage: StageName, worked: float) -> float:
@@ -61,6 +62,7 @@ def share_of_deadline(deadline: float, models: int) -> float:
 
 def elapsed_work(records: Sequence[SeatRecord], judgement: StageRecord | None = None) -> float:
     """Return the seconds that a run's stages took: its waves one after the other, the seats of each side by side."""
+    # Not from the run's start: a run that waited for hours between two of its steps has not worked in them.
     waves = {record["wave"] for record in records}
     panel = sum(max(r["seconds"] for r in records if r["wave"] == wave) for wave in waves)
     return panel + (judgement["seconds"] if judgement else 0.0)
@@ -90,6 +92,7 @@ def session_ledger() -> Ledger | None:
     return session.ledger if session else None
 
 
+# Weak, so that a wave's limits end with its seats and a process that runs for months keeps none of them.
 _waves: WeakValueDictionary[str, "WaveLimits"] = WeakValueDictionary()
 
 
@@ -109,6 +112,7 @@ class QuorumGate:
 
     def record_answer(self, seat: str) -> None:
         """Count the usable answer of `seat`, once; the quorum's last one sets the time to close."""
+        # By name: after a resume every seat of the wave reports those that had answered before.
         self._answered.add(seat)
         if self._quorum is None or len(self._answered) < self._quorum or self._closes_at is not None:
             return

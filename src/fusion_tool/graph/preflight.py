@@ -12,6 +12,7 @@ from fusion_tool.models.factory import check_models
 from fusion_tool.tools.build import check_tools
 from fusion_tool.tools.untrusted import apply_exclusions
 
+# A context variable: it reaches whatever a seat's tools call, across awaits and tasks, and no other run beside it.
 _inside_seat: ContextVar[bool] = ContextVar("fusion_inside_seat", default=False)
 
 

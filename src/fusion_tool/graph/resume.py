@@ -19,6 +19,7 @@ from fusion_tool.budget.ledger import Ledger, Spent, StageBudget
 from fusion_tool.budget.usage import Call, StageName
 from fusion_tool.graph.state import SeatRecord
 
+# The runtime does not show the checkpointer, whose pending writes are the only memory of a step that was broken off.
 _CHECKPOINTER = "__pregel_checkpointer"
 """Where LangGraph hands a graph's checkpointer down to its tasks, whoever provided it."""
 _BEGUN, _SPENT = "begun", "spent"
@@ -70,6 +71,7 @@ async def prior_attempts(runtime: Runtime[Any]) -> PriorAttempts:
     # Each beginning has a mark of its own, since a second write under the same id would be passed over.
     begun = sum(task_id.startswith(mark) for task_id, _, _ in writes)
     await checkpointer.aput_writes({"configurable": here}, [(_BEGUN, begun)], task_id=f"{mark}/{begun}")
+    # Each attempt counts what its own stage has used, the ones before it among them: the highest sums are the last.
     spent = [value for task_id, _, value in writes if task_id.startswith(f"{info.task_id}/{_SPENT}")]
     return PriorAttempts(
         records=tuple(record for _, channel, value in writes if channel == "records" for record in value),

@@ -35,8 +35,9 @@ UNWATCHED_KEY = "fusion_unwatched"
 
 
 class RunContext(FusionConfig, title="FusionConfig"):
-    """A graph's context; Agent Server sends an empty one where there is none, which is none."""
+    """A graph's context, as LangGraph builds it of what a client sends; an empty one counts as none."""
 
+    # Agent Server sends `{}` where its caller sent no context, and a configuration without a panel would be refused.
     def __new__(cls, **values: Any) -> FusionConfig | None:  # type: ignore[misc]  # noqa: D102 - no method of its own
         return FusionConfig(**values) if values else None
 
@@ -53,19 +54,22 @@ class GraphOptions:
     classifier: Classifier | None = None
 
     def config_for(self, runtime: Runtime[FusionConfig], run: Run | None = None) -> FusionConfig:
-        """The run's configuration: the caller's context, else the graph's own, else what the run stored.
+        """Return the run's configuration: the caller's context, else the graph's own, else what the run stored.
 
         What `route` decided about it stands above it.
 
-        As a subgraph the graph receives its parent's context; one that is not a `FusionConfig` is not ours.
+        Args:
+            runtime: The node's runtime, with the context.
+            run: The run's facts; `None` before there are any.
 
         Raises:
-            ConfigError: None is given and no default applies.
+            ConfigError: There is no configuration, and no default applies.
         """
-        given = self._base_config(runtime, run)
-        return apply_decision(given, run["decided"]) if run and run["decided"] else given
+        base = self._base_config(runtime, run)
+        return apply_decision(base, run["decided"]) if run and run["decided"] else base
 
     def _base_config(self, runtime: Runtime[FusionConfig], run: Run | None) -> FusionConfig:
+        # As a subgraph the graph receives its parent's context: one that is no `FusionConfig` is not meant for it.
         context: object = runtime.context
         if isinstance(context, FusionConfig):
             return context
@@ -78,6 +82,7 @@ class EventEmitter:
     """Sends the run's events into the graph's custom stream."""
 
     def __init__(self, runtime: Runtime[Any], run: Run) -> None:
+        # Where nobody reads the custom stream LangGraph's writer does nothing.
         self._write: Callable[[Any], None] = runtime.stream_writer
         self._run = run
 
@@ -124,12 +129,16 @@ class Stage:
     async def open(
         cls, options: GraphOptions, state: FusionState, runtime: Runtime[FusionConfig], name: StageName
     ) -> Self:
-        """Open the judge's or the synthesizer's stage."""
-        config, records, judgement = (
-            options.config_for(runtime, state["run"]),
-            records_of_run(state),
-            state["judgement"],
-        )
+        """Open the judge's or the synthesizer's stage.
+
+        Args:
+            options: The graph's options.
+            state: The graph's state.
+            runtime: The node's runtime.
+            name: `judge` or `synthesizer`.
+        """
+        config, records = options.config_for(runtime, state["run"]), records_of_run(state)
+        judgement = state["judgement"]
         before = await prior_attempts(runtime)
         owner = config.judge_or_default if name == "judge" else config.synthesizer_or_default
         return cls(
@@ -167,7 +176,13 @@ class SeatStage(Stage):
 
     @classmethod
     async def for_seat(cls, options: GraphOptions, task: SeatTask, runtime: Runtime[FusionConfig]) -> Self:
-        """Open the stage of one seat in one wave."""
+        """Open the stage of one seat in one wave.
+
+        Args:
+            options: The graph's options.
+            task: What `fan_out` sent to the seat.
+            runtime: The node's runtime.
+        """
         config = options.config_for(runtime, task["run"])
         seat, place = config.seat_labels[task["ask"]["seat"]], task["ask"]["seat"]
         # Held before the earlier attempts are read: until all of the wave have looked, none may be gone with its gate.
@@ -224,6 +239,7 @@ def panelist_ended(record: SeatRecord, stamp: EventStamp) -> PanelistAnswered | 
             seconds=record["seconds"],
             cost_usd=Usage.of(map(Call.model_validate, record["calls"])).cost_usd,
         )
+    # Its last model's: what the models before it met, it was there to make good.
     last = record["failures"][-1]
     return PanelistFailed(
         type="panelist.failed",

@@ -20,7 +20,16 @@ ReplyT = TypeVar("ReplyT")
 
 
 def assign_letters(keys: Sequence[str], *, nonce: str) -> dict[str, str]:
-    """A letter for each answer, `{letter: key}`, in the letters' order."""
+    """Assign a letter to each answer, at random but always the same for one run.
+
+    Args:
+        keys: The answers' keys, in any order.
+        nonce: The token of the run's fences, which seeds the order.
+
+    Returns:
+        `{letter: key}`, in the letters' order.
+    """
+    # Sorted first: seats end in any order, and a resumed run must see the letters that the judge saw.
     order = sorted(keys)
     random.Random(nonce).shuffle(order)  # noqa: S311 - it hides an order, it protects nothing
     return dict(zip(ascii_uppercase, order, strict=False))
@@ -32,7 +41,7 @@ _LONGEST_WORD = 40
 
 
 def truncate_evenly(texts: Sequence[str], room: int) -> list[str]:
-    """`texts`, cut so that together they have at most `room` characters.
+    """Cut `texts` so that together they have at most `room` characters.
 
     Every text gets the same share; what a short one leaves over goes to the longer ones (max-min fairness, as in
     Bertsekas and Gallager, "Data Networks", section 6.5.2). A cut falls on white space where there is any.
@@ -48,8 +57,9 @@ def truncate_evenly(texts: Sequence[str], room: int) -> list[str]:
 
 
 def _share(lengths: Sequence[int], room: int) -> int:
-    """The largest length to which all may be cut so that their sum fits."""
+    """Return the largest length to which all may be cut so that their sum fits."""
     left = room
+    # From the shortest on: what it leaves of its share is divided among those that are longer.
     for done, length in enumerate(sorted(lengths)):
         fair = left // (len(lengths) - done)
         if length > fair:
@@ -61,9 +71,9 @@ def _share(lengths: Sequence[int], room: int) -> int:
 def _cut(text: str, length: int) -> str:
     if len(text) <= length:
         return text
-    kept = text[: max(0, length - len(_MARK))]
-    words = kept.rsplit(None, 1)[0] if kept.strip() else kept
-    return (words if len(kept) - len(words) <= _LONGEST_WORD else kept) + _MARK[: max(1, length)]
+    start = text[: max(0, length - len(_MARK))]
+    words = start.rsplit(None, 1)[0] if start.strip() else start
+    return (words if len(start) - len(words) <= _LONGEST_WORD else start) + _MARK[: max(1, length)]
 
 
 _CHARACTERS_A_TOKEN = 3
@@ -77,7 +87,7 @@ class PanelAnswers:
     """The usable answers of a run.
 
     Args:
-        records: They, in the panel's order.
+        records: The records of the seats that gave them, in the panel's order.
         letters: Each answer's letter and its key.
         nonce: The token of the run's fences.
         is_truncated: Whether answers were cut to fit a model's window.
@@ -89,7 +99,7 @@ class PanelAnswers:
     is_truncated: bool = False
 
     def truncated(self, room: int | None) -> "PanelAnswers":
-        """This briefing with its answers cut, fairly, to `room` characters together; `None` is room enough."""
+        """Return these answers, cut fairly to `room` characters together; `None` is room enough."""
         contents = [record["content"] for record in self.records]
         if room is None or sum(map(len, contents)) <= room:
             return self
@@ -106,6 +116,7 @@ class PanelAnswers:
     @property
     def names(self) -> dict[str, str]:
         """What each letter stands for: the model's name, or the seat's label where two seats share a model."""
+        # By label, not by record: a seat that answered in two waves is one seat, and its model's name tells it.
         seats_of: dict[str, set[str]] = {}
         for record in self.records:
             seats_of.setdefault(record["model"], set()).add(record["seat"])
@@ -125,17 +136,18 @@ class PanelAnswers:
         return merge_sources(found for record in self.records for found in record["found"])
 
     def answers(self) -> str:
-        """The answers as text, in the letters' order."""
+        """Return the answers as text, each in a fence of its own, in the letters' order."""
         return "\n\n".join(self._answer(letter, record) for letter, record in self._records_by_letter())
 
     def unfenced_answers(self) -> str:
-        """The answers with their citations, as somebody who answers next sees them; to be fenced as a whole."""
+        """Return the answers with their citations, as somebody who answers next sees them; to be fenced as a whole."""
         return "\n\n".join(
             f"Answer {letter}, not checked:\n{record['content']}" for letter, record in self._records_by_letter()
         )
 
     def plain_answers(self) -> str:
-        """The answers for a model with little context: letters and texts without citations, in one fence."""
+        """Return the answers for a model with little context: letters and texts without citations, in one fence."""
+        # Numbered against no sources: no id is known, so that every citation is dropped.
         lines = [
             f"Answer {letter}:\n{number_citations(record['content'], {}).text}"
             for letter, record in self._records_by_letter()
@@ -143,12 +155,12 @@ class PanelAnswers:
         return fence("\n\n".join(lines), label="answers", nonce=self.nonce)
 
     def statements(self) -> list[str]:
-        """The answers' lines without their citations, each once."""
+        """Return the answers' lines without their citations, each once."""
         texts = [number_citations(record["content"], {}).text for record in self.records]
         return list(dict.fromkeys(line.strip("- ") for text in texts for line in text.splitlines() if line.strip("- ")))
 
     def cited_lines(self) -> list[RetrievedSource]:
-        """The answers' cited lines, each as a note that stands for the source it cites."""
+        """Return the answers' cited lines, each as a note that stands for the first source it cites."""
         lines = [line for record in self.records for line in record["content"].splitlines()]
         return [
             RetrievedSource(
@@ -163,7 +175,7 @@ class PanelAnswers:
         ]
 
     def audit_of(self, record: SeatRecord) -> dict[str, int]:
-        """The audit of one answer's citations against what its seat retrieved, or was shown of earlier waves."""
+        """Count one answer's citations by their verdict, against what its seat retrieved or was shown."""
         return seat_audit(record, [earlier for earlier in self.records if earlier["wave"] < record["wave"]])
 
     def _records_by_letter(self) -> list[tuple[str, SeatRecord]]:
@@ -172,17 +184,20 @@ class PanelAnswers:
 
     def _answer(self, letter: str, record: SeatRecord) -> str:
         counts = self.audit_of(record)
-        told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()).replace("unknown", "invented")
-        cut = " This answer was cut off." if record["truncated"] else ""
-        cut += " It was written without a look at the sources." if record.get("unread") else ""
+        # To a reader of the prompt an id that was never retrieved is not unknown but made up.
+        audit = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()).replace("unknown", "invented")
+        notes = " This answer was cut off." if record["truncated"] else ""
+        # Runs that an older version stored have no such key.
+        notes += " It was written without a look at the sources." if record.get("unread") else ""
         body = fence(record["content"], label=f"answer {letter}", nonce=self.nonce)
+        # A point was put together from models' words, which are outside text like the answer itself.
         point = fence(record["point"], label="point", nonce=self.nonce) if record["point"] else ""
-        asked = f" It was asked about one open point alone:\n\n{point}" if point else ""
-        return f"## Answer {letter}\n\nIts citations: {told}.{cut}{asked}\n\n{body}"
+        notes += f" It was asked about one open point alone:\n\n{point}" if point else ""
+        return f"## Answer {letter}\n\nIts citations: {audit}.{notes}\n\n{body}"
 
 
 def panel_answers(state: FusionState) -> PanelAnswers:
-    """The briefing on this run's usable answers."""
+    """Return this run's usable answers, with their letters."""
     run = state["run"]
     records = [record for record in records_of_run(state) if record["answered"]]
     return PanelAnswers(
@@ -191,16 +206,23 @@ def panel_answers(state: FusionState) -> PanelAnswers:
 
 
 def seat_audit(record: SeatRecord, earlier: Sequence[SeatRecord] = ()) -> dict[str, int]:
-    """The counts of the audit of one seat's citations against what it, and `earlier` ones, retrieved."""
-    found = merge_sources(source for known in (*earlier, record) for source in known["found"])
-    seen = tuple((source["id"], source["title"], source["text"]) for source in found.values())
-    return dict(_counts(record["content"], seen))
+    """Count one seat's citations by their verdict.
+
+    Args:
+        record: The seat's record.
+        earlier: Records whose answers the seat was shown, and whose sources it may cite too.
+    """
+    retrieved = merge_sources(source for seat in (*earlier, record) for source in seat["found"])
+    texts = tuple((source["id"], source["title"], source["text"]) for source in retrieved.values())
+    return dict(_counts(record["content"], texts))
 
 
+# Judge, synthesizer and `ground` each want the same audit of the same answer; hence arguments that can be hashed.
 @lru_cache(maxsize=64)
-def _counts(content: str, seen: tuple[tuple[str, str, str], ...]) -> dict[str, int]:
-    """Judge, synthesizer and `ground` each want the same audit of the same answer."""
-    sources = {key: RetrievedSource(id=key, url="", title=title, kind="result", text=text) for key, title, text in seen}
+def _counts(content: str, texts: tuple[tuple[str, str, str], ...]) -> dict[str, int]:
+    sources = {
+        key: RetrievedSource(id=key, url="", title=title, kind="result", text=text) for key, title, text in texts
+    }
     return audit_citations(content, sources).counts
 
 
@@ -219,9 +241,16 @@ async def retry_when_too_long(answers: PanelAnswers, ask: Callable[[PanelAnswers
 
 
 def answer_room(capabilities: Capabilities, panelist: Panelist, others: int) -> int | None:
-    """Characters of answers that fit a model's window beside `others` characters; `None` where it is not known."""
+    """Return how many characters of answers fit a model's window; `None` where the window is not known.
+
+    Args:
+        capabilities: What is known of the model.
+        panelist: The model in its role, whose `max_tokens` its answer may take.
+        others: Characters of the prompt beside the answers.
+    """
     if capabilities.max_input_tokens is None:
         return None
+    # The reply shares the window, but may not have all of a small one: half of it is left for what is to be read.
     tokens = capabilities.max_input_tokens - min(
         panelist.max_tokens or _ANSWER_TOKENS, capabilities.max_input_tokens // 2
     )

@@ -58,6 +58,7 @@ async def first_whole_reply(  # noqa: PLR0913 - who is asked, until when, and wh
         The first whole reply; else the first that was cut off; `None` without any.
     """
     kept: ReplyT | None = None
+    # Read one by one: a model that is due for a trial has it only where its turn comes.
     for tried, panelist in enumerate(by_availability(candidates, health)):
         left = (len(candidates) if shares is None else shares) - tried
         attempt = Attempt(panelist, share_of_deadline(deadline, left), tried + 1)

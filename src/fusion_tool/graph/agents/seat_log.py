@@ -1,4 +1,4 @@
-"""What a seat keeps while it works: its bill, what it found, how many tools it used."""
+"""`SeatLog`: what a seat records while it works: its bill, its sources, its tool calls, its models' failures."""
 
 import time
 from collections.abc import AsyncIterator
@@ -28,9 +28,10 @@ class SeatAnswer:
     unread: bool = False
 
 
+# Not frozen, and filled in while the seat works: what it holds must outlive the seat's cancellation by the gate.
 @dataclass
 class SeatLog:
-    """One seat's notes, over all the models it tries; they outlive its cancellation.
+    """One seat's record of its work, over all the models it tries.
 
     Args:
         stage: The seat's stage, whose bill it adds to.
@@ -53,7 +54,14 @@ class SeatLog:
 
     @asynccontextmanager
     async def pay_for_search(self, provider: str, results: int) -> AsyncIterator[Receipt]:
-        """Pay for one search: its row stands as unknown while it is under way, as other seats may wait for it too.
+        """Pay for one search, which is made inside the context.
+
+        Args:
+            provider: The search provider.
+            results: Results that it is asked for, on which some providers' fees depend.
+
+        Yields:
+            A receipt, for the provider's own word on the cost.
 
         Raises:
             OverBudgetError: The fee could pass a limit.
@@ -63,6 +71,7 @@ class SeatLog:
             yield receipt
             return
         held, row = await self.stage.budget.reserve_fee(fee), Call.for_search(provider, self.stage.seat)
+        # Of unknown cost while it is under way: a seat that is cut off meanwhile may have been charged.
         rows.append(row)
         ended: Call | None = row
         started = time.monotonic()
@@ -74,6 +83,7 @@ class SeatLog:
             raise
         finally:
             took = {"seconds": round(time.monotonic() - started, 3)}
+            # By its place: rows of calls side by side may have come after it. None is left of a search without charge.
             place = rows.index(row)
             rows[place : place + 1] = [ended.model_copy(update=took)] if ended else []
             self.stage.budget.settle(held, ended)
@@ -83,7 +93,14 @@ class SeatLog:
         self.tool_calls += 1
 
     def record(self, tool: str, query: str, sources: list[RetrievedSource], dropped: int = 0) -> None:
-        """Write down what one tool call brought."""
+        """Record what one tool call brought, and emit its event.
+
+        Args:
+            tool: The tool's name.
+            query: What it was called with.
+            sources: The sources that it returned.
+            dropped: How many results the exclusions removed.
+        """
         self.dropped += dropped
         self.sources += sources
         stamp, found = self.stage.events.stamp, len(sources)

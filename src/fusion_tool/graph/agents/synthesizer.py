@@ -32,8 +32,8 @@ class SynthesisTask:
 
     Args:
         stage: The synthesizer's stage.
-        run: The run: question, context, and how the answer is wanted.
-        analysis: The judge's; `None` where there is none.
+        run: The run: its question, its context, and how the answer shall be written.
+        analysis: The judge's analysis, with letters; `None` where there is none.
         answers: The panel's answers.
     """
 
@@ -65,7 +65,7 @@ class DeltaEmitter:
         self._emit(self._stream.feed(text))
 
     def finish(self, text: str) -> None:
-        """Pass on all of a text that did not stream, or nothing but the end of one that did."""
+        """Pass on all of a text that did not stream, or, with an empty one, the end of what did."""
         if self._events.is_watched:
             self._emit(number_citations_in_json(text, self._sources).text if self._is_json else self._stream.feed(text))
             self._emit(self._stream.close())
@@ -83,16 +83,18 @@ async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
     A window that is known is kept to; one that turns out too small gets half the material, once.
 
     Raises:
-        ModelCallError: It gave none.
+        ModelCallError: The model gave no usable answer.
     """
     panelist = attempt.panelist
     model = await chat_model(panelist)
     capabilities = capabilities_of(panelist, model)
     ask = partial(call_model, account=task.stage.call_context(panelist), deadline=attempt.deadline)
+    # Claims have a schema of their own, which the caller's would replace.
     if capabilities.small and not task.run["answer_schema"]:
         text = await _write_claims(model, task, ask)
         DeltaEmitter(task, attempt.number).finish(text)
         return Draft(text)
+    # Measured on a prompt without answers: what is left of the window is theirs.
     others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce))))
     answers = task.answers.truncated(answer_room(capabilities, panelist, others))
     return await retry_when_too_long(answers, lambda part: _write_once(model, task, part, ask, attempt.number))
@@ -100,16 +102,17 @@ async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
 
 async def _write_once(model: Any, task: SynthesisTask, answers: PanelAnswers, ask: _Ask, attempt: int) -> Draft:
     prompt, deltas = _prompt(task, answers), DeltaEmitter(task, attempt)
-    wanted = task.run["answer_schema"]
-    on_delta = deltas.feed if task.stage.events.is_watched and not wanted else None
-    ways = structured_output_methods(model, "answer", wanted, takes_schema=None, tools=False) if wanted else [model]
-    reply, _ = await first_accepted(ways, lambda way: ask(way, prompt, on_delta=on_delta))
-    deltas.finish(reply.text if wanted else "")
+    schema = task.run["answer_schema"]
+    # An object's citations are numbered in its strings, which can only be told from its keys once it is whole.
+    on_delta = deltas.feed if task.stage.events.is_watched and not schema else None
+    methods = structured_output_methods(model, "answer", schema, takes_schema=None, tools=False) if schema else [model]
+    reply, _ = await first_accepted(methods, lambda method: ask(method, prompt, on_delta=on_delta))
+    deltas.finish(reply.text if schema else "")
     return Draft(reply.text, reply.truncated, answers.is_truncated)
 
 
 async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask) -> str:
-    """A small model's answer: claims over the panel's own claims, each of which carries its source on."""
+    """Ask a small model for claims over the panel's own claims, each of which carries its source on."""
     notes, question = task.answers.cited_lines(), task.run["question"]
     if not notes:
         plain = [HumanMessage(f"{task.answers.plain_answers()}\n\nQuestion: {question}")]
@@ -141,7 +144,8 @@ def _prompt(task: SynthesisTask, answers: PanelAnswers) -> list[BaseMessage]:
 
 
 def _instructions(run: Run) -> str:
-    """How the caller wants the answer, which is its to say: it is not outside text."""
+    """Return how the answer shall be written, for the system prompt."""
+    # Not fenced: of all texts this is the caller's own instruction, which the model shall follow.
     form = render("answer_schema", schema=json.dumps(run["answer_schema"])) if run["answer_schema"] else ""
     wishes = render("instructions", instructions=run["instructions"]) if run["instructions"] else ""
     return "".join(f"\n\n{part}" for part in (wishes, form) if part)

@@ -22,11 +22,12 @@ async def fan_out(
     seats = [config.seat_labels[ask["seat"]] for ask in state["asks"]]
     events = EventEmitter(runtime, run)
     events.emit(WaveStarted(type="wave.started", **events.stamp, wave=wave, seats=seats))
+    # A follow-up, which may come after the last planned wave, needs time as well.
     more = len(plan["waves"]) - wave + config.follow_up
     task = SeatTask(
         run=run,
         wave=wave,
-        ask=state["asks"][0],
+        ask=state["asks"][0],  # replaced below, by each seat's own
         seats=strategy_named(config.strategy).max_seats(config),
         seconds=wave_seconds(config, elapsed_work(records, state["judgement"]), more),
         spent=list(spent_so_far(records, state["judgement"])),

@@ -10,6 +10,7 @@ def render(name: str, **values: object) -> str:
 
     Values are inserted as they are: a `$` inside one stays a `$`.
     """
+    # Not `safe_substitute`: a placeholder without a value is a fault of ours, which a prompt must not show.
     return _template(name).substitute(values)
 
 
