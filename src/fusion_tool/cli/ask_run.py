@@ -96,7 +96,6 @@ def _try_out(path: Path) -> None:
         path.unlink()
 
 
-_MOST_BYTES = 1 << 20
 _LOCAL = (
     "The embedded model shows the machinery, not the quality: it has 135 million parameters and misattributes. "
     "Read the verdict beside each citation, and trust no answer of it."
@@ -213,21 +212,11 @@ def _run_arguments(request: AskRequest) -> dict[str, Any]:
     """What `astream` is called with."""
     if request.resume is not None:
         return {"resume": request.resume}
-    return {"question": _read(request.question or ""), "context": _clean(request.context), "keep": request.keep}
-
-
-def _read(question: str) -> str:
-    if question != "-":
-        return _clean(question)
-    piped = sys.stdin.buffer.read(_MOST_BYTES + 1)
-    if len(piped) > _MOST_BYTES:
-        raise ConfigError("standard input holds more than 1 MB; put material into a folder (--docs)", field="question")
-    return piped.decode("utf-8", "replace")
-
-
-def _clean(text: str) -> str:
-    """`text` without the halves of characters that Python makes of arguments that are not UTF-8."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return {
+        "question": terminal.read_question(request.question or ""),
+        "context": terminal.clean_text(request.context),
+        "keep": request.keep,
+    }
 
 
 def _is_local(config: FusionConfig) -> bool:

@@ -1,125 +1,68 @@
-"""`fusion-tool ask`: its options. What they mean stands in `config_options`, what happens in `ask_run`."""
+"""`fusion-tool ask`: its options. Their meaning is in `cli.config_options`, the run itself in `cli.ask_run`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fusion_tool.cli.commands import options
+from fusion_tool.cli.commands.options import LIMITS, PANEL, QUESTION_HELP, QUESTION_METAVAR, TOOLS
 from fusion_tool.cli.errors import Verbosity
-from fusion_tool.config.choices import Privacy, Shell, Strategy
 
-_PANEL, _TOOLS, _LIMITS, _KEEPING, _OUTPUT = "Panel", "Tools and sources", "Limits", "Keeping", "Output"
-
-
-def _preset_names() -> list[str]:
-    from fusion_tool.config.presets import preset_names
-
-    return list(preset_names())
+_KEEPING, _OUTPUT = "Keeping", "Output"
 
 
 def ask(  # noqa: PLR0913 - each is an option of the command line
-    question: Annotated[
-        str | None, typer.Argument(metavar="QUESTION", help="What to find out; - reads standard input.")
-    ] = None,
+    # Optional here alone: a resumed run has its question.
+    question: Annotated[str | None, typer.Argument(metavar=QUESTION_METAVAR, help=QUESTION_HELP)] = None,
     *,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="A panel by name; 'fusion-tool presets' lists them. Default: budget.",
-            rich_help_panel=_PANEL,
-            autocompletion=_preset_names,
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Settings over the preset's.", rich_help_panel=_PANEL)
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PROVIDER:MODEL", help="A seat of the panel; repeat it.", rich_help_panel=_PANEL),
-    ] = None,
-    judge: Annotated[
-        str | None,
-        typer.Option(metavar="PROVIDER:MODEL", help="Compares the answers.", rich_help_panel=_PANEL),
-    ] = None,
-    synthesizer: Annotated[
-        str | None, typer.Option(metavar="PROVIDER:MODEL", help="Writes the answer.", rich_help_panel=_PANEL)
-    ] = None,
-    strategy: Annotated[
-        Strategy | None,
-        typer.Option(
-            help="All seats; the first alone; two, and the rest where they disagree; one after the other until an "
-            "answer is good enough; or what the question asks for.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
-    quality: Annotated[
-        float | None,
-        typer.Option(metavar="SHARE", help="With auto: good enough, as a share of the best.", rich_help_panel=_PANEL),
-    ] = None,
-    privacy: Annotated[
-        Privacy | None,
-        typer.Option(help="local: nothing of the question leaves this machine.", rich_help_panel=_PANEL),
-    ] = None,
-    deny: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Use no such model, as 'anthropic/*'; repeat it.", rich_help_panel=_PANEL),
-    ] = None,
-    open_weights: Annotated[
-        bool, typer.Option("--open-weights", help="Only models whose weights are open.", rich_help_panel=_PANEL)
-    ] = False,
+    preset: options.Preset = None,
+    config: options.Config = None,
+    model: options.Model = None,
+    judge: options.Judge = None,
+    synthesizer: options.Synthesizer = None,
+    strategy: options.Strategy = None,
+    quality: options.Quality = None,
+    privacy: options.Privacy = None,
+    deny: options.Deny = None,
+    open_weights: options.OpenWeights = False,
     follow_up: Annotated[
-        bool, typer.Option("--follow-up", help="Ask once more about what is disputed.", rich_help_panel=_PANEL)
+        bool, typer.Option("--follow-up", help="Ask once more about what is disputed.", rich_help_panel=PANEL)
     ] = False,
     hedge: Annotated[
         float | None,
         typer.Option(
             metavar="SHARE",
             help="Ask a slow seat's fallback too, with at most this share of extra calls.",
-            rich_help_panel=_PANEL,
+            rich_help_panel=PANEL,
         ),
     ] = None,
-    docs: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Your texts, to be searched.", rich_help_panel=_TOOLS)
-    ] = None,
-    context: Annotated[str, typer.Option(help="What you already know.", rich_help_panel=_TOOLS)] = "",
+    docs: options.Docs = None,
+    context: options.Context = "",
     search: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PROVIDER",
             help="duckduckgo, searxng, tavily, exa or brave; repeated ones are asked in order.",
-            rich_help_panel=_TOOLS,
+            rich_help_panel=TOOLS,
         ),
     ] = None,
-    no_search: Annotated[bool, typer.Option("--no-search", help="No web tools.", rich_help_panel=_TOOLS)] = False,
+    no_search: options.NoSearch = False,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(metavar="DOMAIN", help="Keep this site out as well; repeat it.", rich_help_panel=_TOOLS),
+        typer.Option(metavar="DOMAIN", help="Keep this site out as well; repeat it.", rich_help_panel=TOOLS),
     ] = None,
-    bash: Annotated[
-        Shell | None,
-        typer.Option(help="The sandboxed shell: where it works, required, or none.", rich_help_panel=_TOOLS),
-    ] = None,
-    max_usd: Annotated[
-        float | None,
-        typer.Option(metavar="USD", help="No model call that could pass it is made.", rich_help_panel=_LIMITS),
-    ] = None,
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Likewise, prompts and answers together.", rich_help_panel=_LIMITS),
-    ] = None,
-    allow_unpriced: Annotated[
-        bool,
-        typer.Option("--allow-unpriced", help="Let unpriced models run under --max-usd.", rich_help_panel=_LIMITS),
-    ] = False,
-    max_seconds: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Time for the whole run.", rich_help_panel=_LIMITS)
-    ] = None,
+    bash: options.Bash = None,
+    max_usd: options.MaxUsd = None,
+    max_tokens: options.MaxTokens = None,
+    allow_unpriced: options.AllowUnpriced = False,
+    max_seconds: options.MaxSeconds = None,
     quorum: Annotated[
-        int | None, typer.Option(metavar="N", help="Close the panel after N answers.", rich_help_panel=_LIMITS)
+        int | None, typer.Option(metavar="N", help="Close the panel after N answers.", rich_help_panel=LIMITS)
     ] = None,
     grace: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Time for late seats after the quorum.", rich_help_panel=_LIMITS),
+        typer.Option(metavar="SECONDS", help="Time for late seats after the quorum.", rich_help_panel=LIMITS),
     ] = None,
     resume: Annotated[
         str | None,
@@ -160,6 +103,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.cli.ask_run import AskRequest, OutputOptions, run_ask
     from fusion_tool.cli.config_options import ConfigOptions
 
+    # By hand: Click knows no options that exclude each other.
     if (question is None) == (resume is None):
         raise typer.BadParameter("give a question, or a run with --resume", param_hint="QUESTION")
     if resume is not None and (context or no_keep):
@@ -168,7 +112,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         raise typer.BadParameter("choose one of --json and --events", param_hint="--json")
     if search and no_search:
         raise typer.BadParameter("choose one of --search and --no-search", param_hint="--search")
-    choices = ConfigOptions(
+    config_options = ConfigOptions(
         preset=preset,
         config=config,
         models=tuple(model or ()),
@@ -194,5 +138,5 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         quorum=quorum,
         grace_seconds=grace,
     )
-    options = OutputOptions(as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose, report=report)
-    raise typer.Exit(run_ask(AskRequest(question, context, resume, keep=not no_keep), choices, options))
+    output = OutputOptions(as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose, report=report)
+    raise typer.Exit(run_ask(AskRequest(question, context, resume, keep=not no_keep), config_options, output))

@@ -1,12 +1,11 @@
-"""`fusion-tool estimate`: the bill in advance. Nothing is asked of anybody, and no key is needed."""
+"""`fusion-tool estimate`: the bill in advance. No model is called, and no key is needed."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fusion_tool.config.choices import Shell, Strategy
+from fusion_tool.cli.commands import options
 
 if TYPE_CHECKING:
     from fusion_tool.budget.amounts import Amount, Estimate
@@ -15,37 +14,37 @@ _STAGES = {"judge": "judge", "synthesizer": "synthesis"}
 
 
 def estimate(  # noqa: PLR0913 - each is an option of the command line
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to find out; - reads standard input.")],
+    question: options.Question,
     *,
     versus: Annotated[
         list[str] | None,
         typer.Option(metavar="PROVIDER:MODEL", help="Compare with asking this model alone; repeat it."),
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="A panel by name. Default: budget.")] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Settings over the preset's.")] = None,
-    model: Annotated[
-        list[str] | None, typer.Option(metavar="PROVIDER:MODEL", help="A seat of the panel; repeat it.")
-    ] = None,
-    judge: Annotated[str | None, typer.Option(metavar="PROVIDER:MODEL", help="Compares the answers.")] = None,
-    synthesizer: Annotated[str | None, typer.Option(metavar="PROVIDER:MODEL", help="Writes the answer.")] = None,
-    strategy: Annotated[Strategy | None, typer.Option(help="As for ask.")] = None,
-    docs: Annotated[Path | None, typer.Option(metavar="DIR", help="Your texts, to be searched.")] = None,
-    context: Annotated[str, typer.Option(help="What you already know.")] = "",
-    no_search: Annotated[bool, typer.Option("--no-search", help="No web tools.")] = False,
-    bash: Annotated[Shell | None, typer.Option(help="The sandboxed shell.")] = None,
-    max_usd: Annotated[float | None, typer.Option(metavar="USD", help="As for ask.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(metavar="N", help="As for ask.")] = None,
-    allow_unpriced: Annotated[bool, typer.Option("--allow-unpriced", help="As for ask.")] = False,
+    preset: options.Preset = None,
+    config: options.Config = None,
+    model: options.Model = None,
+    judge: options.Judge = None,
+    synthesizer: options.Synthesizer = None,
+    strategy: options.Strategy = None,
+    docs: options.Docs = None,
+    context: options.Context = "",
+    no_search: options.NoSearch = False,
+    bash: options.Bash = None,
+    max_usd: options.MaxUsd = None,
+    max_tokens: options.MaxTokens = None,
+    allow_unpriced: options.AllowUnpriced = False,
     as_json: Annotated[bool, typer.Option("--json", help="The estimate as JSON.")] = False,
 ) -> None:
     """Show the expected and the worst bill of a question, stage by stage, before anything is spent."""
+    from fusion_tool.cli import terminal
     from fusion_tool.cli.config_options import ConfigOptions
     from fusion_tool.config.loading import DEFAULT_PRESET
     from fusion_tool.errors import ConfigError
-    from fusion_tool.graph.estimate import estimate as estimated
+    from fusion_tool.graph.estimate import estimate as forecast
 
-    choices = ConfigOptions(
-        preset=preset or (None if config or model else DEFAULT_PRESET),  # a price needs no key
+    config_options = ConfigOptions(
+        # Named, since no preset at all would ask for the default one's key: a price needs none.
+        preset=preset or (None if config or model else DEFAULT_PRESET),
         config=config,
         models=tuple(model or ()),
         judge=judge,
@@ -58,11 +57,11 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
         tokens=max_tokens,
         allow_unpriced=allow_unpriced,
     )
-    asked = sys.stdin.read() if question == "-" else question
+    text = terminal.read_question(question)
     try:
-        bill = estimated(choices.to_config(), asked, context=context, versus=versus or ())
+        bill = forecast(config_options.to_config(), text, context=terminal.clean_text(context), versus=versus or ())
     except ConfigError as error:
-        raise choices.in_option_terms(error) from None
+        raise config_options.in_option_terms(error) from None
     if as_json:
         sys.stdout.write(bill.model_dump_json(indent=2) + "\n")
     else:

@@ -1,13 +1,12 @@
-"""`fusion-tool route`: what `--strategy auto` would do with a question, and why. Nothing is asked of anybody."""
+"""`fusion-tool route`: the plan of `--strategy auto` for a question, and its reasons. No model is called."""
 
 import sys
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fusion_tool.config.choices import Privacy, Shell
+from fusion_tool.cli.commands import options
 
 if TYPE_CHECKING:
     from fusion_tool.config.schema import FusionConfig
@@ -18,36 +17,41 @@ _UNKNOWN_QUALITY = "no score"
 
 
 def route(  # noqa: PLR0913 - each is an option of the command line
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to find out; - reads standard input.")],
+    question: options.Question,
     *,
-    preset: Annotated[str | None, typer.Option(help="The panel for unclear questions. Default: budget.")] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Settings over the preset's.")] = None,
-    model: Annotated[
-        list[str] | None, typer.Option(metavar="PROVIDER:MODEL", help="A seat of that panel; repeat it.")
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="The panel for unclear questions. Default: budget.",
+            rich_help_panel=options.PANEL,
+            autocompletion=options.complete_preset,
+        ),
     ] = None,
-    context: Annotated[str, typer.Option(help="What you already know.")] = "",
-    quality: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="Good enough, as a share of the best allowed model.")
-    ] = None,
-    privacy: Annotated[Privacy | None, typer.Option(help="As for ask.")] = None,
-    deny: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="As for ask; repeat it.")] = None,
-    open_weights: Annotated[bool, typer.Option("--open-weights", help="As for ask.")] = False,
-    no_search: Annotated[bool, typer.Option("--no-search", help="No web tools.")] = False,
-    bash: Annotated[Shell | None, typer.Option(help="The sandboxed shell.")] = None,
-    max_usd: Annotated[float | None, typer.Option(metavar="USD", help="As for ask.")] = None,
-    max_seconds: Annotated[float | None, typer.Option(metavar="SECONDS", help="As for ask.")] = None,
+    config: options.Config = None,
+    model: options.Model = None,
+    context: options.Context = "",
+    quality: options.Quality = None,
+    privacy: options.Privacy = None,
+    deny: options.Deny = None,
+    open_weights: options.OpenWeights = False,
+    no_search: options.NoSearch = False,
+    bash: options.Bash = None,
+    max_usd: options.MaxUsd = None,
+    max_seconds: options.MaxSeconds = None,
     nearest: Annotated[
         bool, typer.Option("--nearest", help="Where nothing meets the limits, show what comes nearest.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False,
 ) -> None:
     """Show which models --strategy auto would ask, how, and why, before anything is spent."""
+    from fusion_tool.cli import terminal
     from fusion_tool.cli.config_options import ConfigOptions
     from fusion_tool.config.loading import DEFAULT_PRESET
     from fusion_tool.errors import ConfigError
 
-    choices = ConfigOptions(
-        preset=preset or (None if config or model else DEFAULT_PRESET),  # a plan needs no key
+    config_options = ConfigOptions(
+        # Named, since no preset at all would ask for the default one's key: a plan needs none.
+        preset=preset or (None if config or model else DEFAULT_PRESET),
         config=config,
         models=tuple(model or ()),
         quality=quality,
@@ -59,16 +63,16 @@ def route(  # noqa: PLR0913 - each is an option of the command line
         usd=max_usd,
         seconds=max_seconds,
     )
-    asked = sys.stdin.read() if question == "-" else question
+    text = terminal.read_question(question)
     try:
-        settings = choices.to_config()
-        choice = _choose(asked, context, settings, nearest=nearest)
+        run_config = config_options.to_config()
+        choice = _choose(text, terminal.clean_text(context), run_config, nearest=nearest)
     except ConfigError as error:
-        raise choices.in_option_terms(error) from None
+        raise config_options.in_option_terms(error) from None
     if as_json:
         _dump(choice)
     else:
-        _show(choice, settings)
+        _show(choice, run_config)
 
 
 def _choose(question: str, context: str, config: "FusionConfig", *, nearest: bool) -> "Choice":
@@ -80,7 +84,8 @@ def _choose(question: str, context: str, config: "FusionConfig", *, nearest: boo
 
     if not question.strip():
         raise ConfigError("is empty; ask something", field="question")
-    keyed = providers_with_key() or frozenset(PROVIDERS)  # without any, a plan as if all were set
+    # Without any key the plan is made as if all were set: whoever looks at it has not chosen a provider yet.
+    keyed = providers_with_key() or frozenset(PROVIDERS)
     auto = config.model_copy(update={"strategy": "auto"})
     decision = asyncio.run(decide(auto, question, context, keyed=keyed, nearest=nearest))
     assert decision.choice is not None  # noqa: S101 - `auto` always chooses
@@ -118,12 +123,12 @@ def _show(choice: "Choice", config: "FusionConfig") -> None:
     for number, seat in enumerate(choice.panel, start=1):
         table.add_row(f"seat {number}", one_line(seat.model_name), one_line(", ".join(seat.fallbacks)))
     if len(choice.panel) > 1:
-        for role, given, kept in (
-            ("judge", choice.judge, config.judge_or_default),
-            ("synthesis", choice.synthesizer, config.synthesizer_or_default),
+        # Where the router chose none, the configured one works.
+        for role, panelist in (
+            ("judge", choice.judge or config.judge_or_default),
+            ("synthesis", choice.synthesizer or config.synthesizer_or_default),
         ):
-            note = given or kept
-            table.add_row(role, one_line(note.model_name), one_line(", ".join(note.fallbacks)))
+            table.add_row(role, one_line(panelist.model_name), one_line(", ".join(panelist.fallbacks)))
     console.print(table)
     _show_candidates(choice.candidates)
 
@@ -135,15 +140,16 @@ def _show_candidates(candidates: "tuple[Candidate, ...]") -> None:
     from fusion_tool.events import UNKNOWN, format_usd, one_line
 
     console = terminal.stdout()
-    told = [candidate for candidate in candidates if candidate.rejection != _UNKNOWN_QUALITY]
+    # Models without a score were never compared; the list of them would hide those that were.
+    rows = [candidate for candidate in candidates if candidate.rejection != _UNKNOWN_QUALITY]
     table = Table(box=None, pad_edge=False, header_style="bold", title="\nConsidered", title_justify="left")
     for column in ("model", "score", "of the best", "one seat", "why not"):
         table.add_column(column, justify="left" if column in ("model", "why not") else "right", overflow="fold")
-    for note in told:
-        score = UNKNOWN if note.score is None else f"{note.score:g}"
-        quality = UNKNOWN if note.quality is None else f"{note.quality:.3f}"
-        table.add_row(one_line(note.model), score, quality, format_usd(note.usd), one_line(note.rejection or ""))
-    if told:
+    for row in rows:
+        score = UNKNOWN if row.score is None else f"{row.score:g}"
+        quality = UNKNOWN if row.quality is None else f"{row.quality:.3f}"
+        table.add_row(one_line(row.model), score, quality, format_usd(row.usd), one_line(row.rejection or ""))
+    if rows:
         console.print(table)
-    if len(told) < len(candidates):
-        console.print(f"\n{len(candidates) - len(told)} more without a score that tells how good they are here.")
+    if len(rows) < len(candidates):
+        console.print(f"\n{len(candidates) - len(rows)} more without a score that tells how good they are here.")

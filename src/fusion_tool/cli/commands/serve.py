@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fusion_tool.cli.commands.ask import _preset_names
+from fusion_tool.cli.commands.options import complete_preset
 
 if TYPE_CHECKING:
     from fusion_tool.config.schema import FusionConfig
@@ -31,7 +31,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
         typer.Option(
             help="The panel behind the model 'fusion'. Default: budget.",
             rich_help_panel=_PANEL,
-            autocompletion=_preset_names,
+            autocompletion=complete_preset,
         ),
     ] = None,
     config: Annotated[
@@ -44,7 +44,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
             metavar="PRESET",
             help="Serve this preset too, as the model fusion-PRESET; repeat it.",
             rich_help_panel=_PANEL,
-            autocompletion=_preset_names,
+            autocompletion=complete_preset,
         ),
     ] = None,
     agent_model: Annotated[
@@ -133,7 +133,7 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
     *,
     preset: Annotated[
         str | None,
-        typer.Option(help="The panel. Default: budget.", rich_help_panel=_MCP_PANEL, autocompletion=_preset_names),
+        typer.Option(help="The panel. Default: budget.", rich_help_panel=_MCP_PANEL, autocompletion=complete_preset),
     ] = None,
     config: Annotated[
         Path | None,
