@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 
 class EventStamp(TypedDict):
-    """What all events have: the run's id, and the seconds since its start."""
+    """The fields of all events: the run's id, and the seconds since its start."""
 
     run_id: str
     t: float

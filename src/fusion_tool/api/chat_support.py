@@ -54,8 +54,8 @@ class StructuredAnswer(BaseOutputParser[Any]):
 
     def _read(self, value: Any) -> Any:
         if _is_model(self.target):
-            read = self.target.model_validate if hasattr(self.target, "model_validate") else self.target.parse_obj
-            return read(value)
+            validate = self.target.model_validate if hasattr(self.target, "model_validate") else self.target.parse_obj
+            return validate(value)
         if not isinstance(value, dict):
             raise ValueError(f"expected an object, got {type(value).__name__}")  # noqa: TRY004 - as all other misfits
         if missing := [key for key in self.required if key not in value]:

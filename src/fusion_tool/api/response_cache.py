@@ -232,9 +232,9 @@ async def cache_slot(
         flight, is_own = join_flight(key)
     try:
         # Looked up with the flight in hand: before it, a run could end between the look and the joining, and be lost.
-        if (stored := await asyncio.to_thread(read_result, key)) is not None:
-            finish_flight(key, flight, stored)
-        yield CacheSlot(as_cached(stored, started) if stored else None, (key, flight))
+        if (result := await asyncio.to_thread(read_result, key)) is not None:
+            finish_flight(key, flight, result)
+        yield CacheSlot(as_cached(result, started) if result else None, (key, flight))
     finally:
         # Ends only a flight that brought no result: those who wait then try themselves.
         finish_flight(key, flight, None)

@@ -156,10 +156,10 @@ async def delete_runs(*run_ids_: str, older_than_days: float | None = None, path
     if not path.exists() and not run_ids_:
         return []
     async with open_store(path) as saver:
-        stored = set(await run_ids(saver))
+        stored_ids = set(await run_ids(saver))
         # All ids are checked before the first run goes: a mistyped one must not leave half of the command done.
         for run_id in run_ids_:
-            if run_id not in stored:
+            if run_id not in stored_ids:
                 raise ConfigError(f"no run {run_id!r} is kept in {path}; 'fusion-tool runs' lists them", field="runs")
         for run_id in run_ids_:
             with run_lock(run_id, path):
@@ -219,8 +219,8 @@ async def state_of(graph: Any, run_id: str) -> Any:
     try:
         return await graph.aget_state({"configurable": {"thread_id": run_id}})
     except Exception as error:  # a row is data: it may hold anything
-        why = error.message if isinstance(error, ConfigError) else f"it is broken ({type(error).__name__})"
-        raise ConfigError(f"run {run_id} cannot be read: {why}", field="resume") from error
+        reason = error.message if isinstance(error, ConfigError) else f"it is broken ({type(error).__name__})"
+        raise ConfigError(f"run {run_id} cannot be read: {reason}", field="resume") from error
 
 
 async def _read_run(graph: Any, run_id: str) -> StoredRun:
@@ -236,12 +236,12 @@ async def _read_run(graph: Any, run_id: str) -> StoredRun:
 
 def _to_stored_run(run_id: str, state: Any) -> StoredRun:
     # LangGraph stores an error as its `repr`: of its class only the name is left.
-    failed = any(str(task.error).startswith("PanelFailed") for task in state.tasks)
+    has_failed = any(str(task.error).startswith("PanelFailed") for task in state.tasks)
     return StoredRun(
         id=run_id,
         question=state.values["run"]["question"] if "run" in state.values else "",
         last_step_at=datetime.fromisoformat(state.created_at).astimezone(UTC),
-        status="failed" if failed else "unfinished" if state.next else "finished",
+        status="failed" if has_failed else "unfinished" if state.next else "finished",
         stage=state.next[0] if state.next else None,
     )
 

@@ -70,7 +70,7 @@ def _start(work: Coroutine[Any, Any, T]) -> "tuple[Future[T], Callable[[], objec
     def start() -> None:
         task = loop.create_task(work, context=context)
         started.append(task)
-        task.add_done_callback(lambda done: _hand_over(done, outcome))
+        task.add_done_callback(lambda finished_task: _hand_over(finished_task, outcome))
 
     loop.call_soon_threadsafe(start)
     return outcome, lambda: loop.call_soon_threadsafe(lambda: [task.cancel() for task in started])

@@ -23,11 +23,11 @@ class Amount(BaseModel):
     def total(cls, amounts: Iterable["Amount"]) -> "Amount":
         """Sum `amounts`: all tokens, and the dollars of those that are priced (`None` where none is)."""
         rows = list(amounts)
-        known = [row.usd for row in rows if row.usd is not None]
+        prices = [row.usd for row in rows if row.usd is not None]
         return cls(
             input_tokens=sum(row.input_tokens for row in rows),
             output_tokens=sum(row.output_tokens for row in rows),
-            usd=sum(known) if known else None,
+            usd=sum(prices) if prices else None,
         )
 
     def scaled(self, factor: float) -> "Amount":
@@ -55,7 +55,7 @@ class Amount(BaseModel):
 
 
 class EstimateRow(BaseModel):
-    """What one seat, the judge, the synthesizer, or all searches at a provider are expected to take, and at most."""
+    """The expected and the largest cost of one seat, the judge, the synthesizer, or all searches at a provider."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -110,14 +110,14 @@ RESULT_TOKENS = 2500
 
 
 class CallCount(NamedTuple):
-    """How often a model is asked in a run: on average, and at most."""
+    """The number of calls of a model in a run: on average, and at most."""
 
     expected: float
     maximum: int
 
 
 class ExpectedCalls(NamedTuple):
-    """How often each seat, in the panel's order, the judge and the synthesizer are asked."""
+    """The numbers of calls of each seat, in the panel's order, of the judge and of the synthesizer."""
 
     seats: list[CallCount]
     judge: CallCount
@@ -127,5 +127,5 @@ class ExpectedCalls(NamedTuple):
 def sum_known(costs: Sequence[float | None]) -> float | None:
     """Return the sum in US dollars; `None` where one of them is unknown."""
     # Not a partial sum, as in `Amount.total`: plans are compared by this, and the unpriced ones would look cheapest.
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
+    prices = [cost for cost in costs if cost is not None]
+    return sum(prices) if len(prices) == len(costs) else None

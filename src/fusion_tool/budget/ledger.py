@@ -175,9 +175,9 @@ class Ledger:
         # Dollars and tokens are settled apart: a provider that reports tokens and has no price keeps its reserved
         # dollars, and one that reports nothing keeps both. Taking unknown for 0 would let a run pass its limits.
         usd = 0.0 if call is None else call.cost_usd
-        known = call is None or None not in (call.input_tokens, call.output_tokens)
+        is_known = call is None or None not in (call.input_tokens, call.output_tokens)
         tokens = (call.input_tokens or 0) + (call.output_tokens or 0) if call else 0
-        counted = Spent(reservation.usd if usd is None else usd, tokens if known else reservation.tokens)
+        counted = Spent(reservation.usd if usd is None else usd, tokens if is_known else reservation.tokens)
         with self._lock:
             self._add(counted - Spent(reservation.usd, reservation.tokens))
         return counted

@@ -23,7 +23,7 @@ _MIN_SECONDS = 1.0
 
 
 class SessionSpent(NamedTuple):
-    """What a session's runs took: US dollars, tokens, and seconds at work, those under way included.
+    """The spending of a session's runs: US dollars, tokens, and seconds at work, those under way included.
 
     Under a limit an unknown cost counts with what it may be at most; without one it does not count.
     """

@@ -127,5 +127,5 @@ class Usage(BaseModel):
 
 
 def _sum(values: "Iterable[int | None] | Iterable[float | None]") -> int | float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) if numbers else None

@@ -163,10 +163,10 @@ def _parse_arm(spec: str, overrides: Mapping[str, Any]) -> Arm:
     prefix = _NAME.match(spec)
     name = prefix[1] if prefix else spec
     form, *words = spec.removeprefix(prefix[0] if prefix else "").split(",")
-    kind, _, what = form.partition(":")
+    kind, _, target = form.partition(":")
     options = _parse_options(spec, words)
     try:
-        match kind, what:
+        match kind, target:
             case "replay", str(file) if file:
                 recorded = read_recorded(Path(file))
                 return Arm(name, "replay", _recorded_config(recorded, options, overrides), recorded)

@@ -161,11 +161,11 @@ def forecast_costs(
         judge: The model that grades; `None` for no grading.
         passes: Verdicts on each criterion.
     """
-    seen: set[str] = set()
-    return [_forecast(arm, tasks, judge, passes, seen) for arm in arms]
+    panel_keys: set[str] = set()
+    return [_forecast(arm, tasks, judge, passes, panel_keys) for arm in arms]
 
 
-def _forecast(arm: Arm, tasks: TaskSet, judge: Panelist | None, passes: int, seen: set[str]) -> ArmForecast:
+def _forecast(arm: Arm, tasks: TaskSet, judge: Panelist | None, passes: int, panel_keys: set[str]) -> ArmForecast:
     expected, worst, unpriced = list[float | None](), list[float | None](), dict[str, None]()
     for task in tasks.tasks if arm.config else ():
         assert arm.config  # noqa: S101 - for the type checker
@@ -173,12 +173,12 @@ def _forecast(arm: Arm, tasks: TaskSet, judge: Panelist | None, passes: int, see
         unpriced |= dict.fromkeys(bill.unpriced)
         # With the guard, as the run will be: exclusions are part of the configuration that a panel is shared by.
         key = panel_key(task.question, with_contamination_guard(arm.config, tasks.only([task.id])))
-        shared = arm.kind == "replay" or (key is not None and key in seen)
-        seen |= {key} if key else set()
-        rows = [row for row in bill.rows if not (shared and row.stage == "panelist")]
+        is_shared = arm.kind == "replay" or (key is not None and key in panel_keys)
+        panel_keys |= {key} if key else set()
+        rows = [row for row in bill.rows if not (is_shared and row.stage == "panelist")]
         expected += [row.expected.usd for row in rows]
         # The whole bill's worst case is less than the sum of its rows' where the arm has a limit of its own.
-        worst += [row.worst.usd for row in rows] if shared else [bill.worst.usd]
+        worst += [row.worst.usd for row in rows] if is_shared else [bill.worst.usd]
     verdicts = sum(len(task.rubric) for task in tasks.tasks) * passes
     costs = [_verdicts_usd(task, judge, passes) for task in tasks.tasks if task.rubric] if judge else []
     return ArmForecast(
@@ -223,5 +223,5 @@ def _verdicts_usd(
 
 def _sum(costs: Sequence[float | None]) -> float | None:
     # Nothing to pay is 0; only costs of which none is known are unknown.
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if known or not costs else None
+    prices = [cost for cost in costs if cost is not None]
+    return sum(prices) if prices or not costs else None

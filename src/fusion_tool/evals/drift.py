@@ -101,9 +101,9 @@ async def watch(  # noqa: PLR0913 - what is compared with what, and how
 
 def _require_same_tasks(canaries: TaskSet, baseline: Results) -> None:
     # Word for word, but for the exclusions: a reworded question has another difficulty, which would look like drift.
-    known = {task.id: task for task in baseline.tasks.tasks}
+    baseline_tasks = {task.id: task for task in baseline.tasks.tasks}
     for task in canaries.tasks:
-        if task.id not in known or known[task.id].model_dump(exclude={"exclude"}) != task.model_dump(
+        if task.id not in baseline_tasks or baseline_tasks[task.id].model_dump(exclude={"exclude"}) != task.model_dump(
             exclude={"exclude"}
         ):
             raise ConfigError(f"'{task.id}' is not, or not so, among the tasks of {baseline.folder}", field="baseline")

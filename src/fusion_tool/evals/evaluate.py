@@ -67,12 +67,12 @@ async def evaluate(
         if options.judge:
             results.update_manifest(judge=options.judge.model_dump(mode="json"), passes=options.passes)
         budget = EvalBudget(options.usd, eval_bill(results).total.cost_usd or 0.0, _grading_cost(results, options))
-        chosen = tasks.tasks[: options.limit]
-        progress.start_phase("answers", len(pending_runs(results, arms, chosen)))
+        first_tasks = tasks.tasks[: options.limit]
+        progress.start_phase("answers", len(pending_runs(results, arms, first_tasks)))
         counts = await run_arms(
             results,
             arms,
-            chosen,
+            first_tasks,
             budget=budget,
             concurrency=options.concurrency,
             judge=options.judge,

@@ -170,7 +170,7 @@ class Results:
     def add_panel(self, row: PanelRow) -> bool:
         """Store a panel's bill, once; return whether it was new."""
         # By the run, not by the panel's key: a panel that failed and was asked again was paid for twice.
-        if any(row.run_id == known.run_id for known in self.panels):
+        if any(row.run_id == other.run_id for other in self.panels):
             return False
         self._panels.append(row)
         self.panels.append(row)

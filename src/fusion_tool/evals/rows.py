@@ -109,18 +109,19 @@ class AnswerRow(_Row):
 
         if self.result is None or len(self.result.plan.seats) < 2:  # noqa: PLR2004 - one seat is no panel
             return {}
-        known = {
+        sources_by_id = {
             source.id: RetrievedSource(id=source.id, url=source.url, title=source.title, kind=source.kind, text="")
             for source in self.result.sources
         }
         texts = {}
         for response in self.result.responses:
             # In the form of a final answer: by source ids a judge would see that this one is a seat's.
-            numbered = number_citations(response.content, known)
+            citations = number_citations(response.content, sources_by_id)
             sources = [
-                f"[{number}] {known[key]['title']} - {known[key]['url']}" for key, number in numbered.numbers.items()
+                f"[{number}] {sources_by_id[key]['title']} - {sources_by_id[key]['url']}"
+                for key, number in citations.numbers.items()
             ]
-            texts[response.seat] = "\n".join([f"{numbered.text}\n\nSources", *sources]) if sources else numbered.text
+            texts[response.seat] = "\n".join([f"{citations.text}\n\nSources", *sources]) if sources else citations.text
         return texts
 
 

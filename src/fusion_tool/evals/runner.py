@@ -102,12 +102,12 @@ async def run_arms(  # noqa: PLR0913 - keyword options, each with a default
 
 def pending_runs(results: Results, arms: Sequence[Arm], tasks: Sequence[Task]) -> list[tuple[Arm, Task]]:
     """Return what is not answered yet, a task's arms together, so that a limit leaves whole tasks."""
-    known = results.answer_rows
+    rows = results.answer_rows
     return [
         (arm, task)
         for task in tasks
         for arm in arms
-        if (row := known.get((arm.name, task.id))) is None or not row.is_final
+        if (row := rows.get((arm.name, task.id))) is None or not row.is_final
     ]
 
 

@@ -111,12 +111,12 @@ def score_rubric(
     if refused:
         return unscored
     # Pass by pass, then the mean: a majority over passes would hide how much the judge wavers.
-    known = {criterion.id for criterion in task.rubric}
+    criteria = {criterion.id for criterion in task.rubric}
     rounds: dict[int, dict[str, bool]] = defaultdict(dict)
     for verdict in verdicts:
-        if verdict.met is not None and verdict.criterion in known and verdict.repeat <= passes:
+        if verdict.met is not None and verdict.criterion in criteria and verdict.repeat <= passes:
             rounds[verdict.repeat][verdict.criterion] = verdict.met
-    coverage = sum(map(len, rounds.values())) / (len(known) * passes)
+    coverage = sum(map(len, rounds.values())) / (len(criteria) * passes)
     # A few missing verdicts matter little; with many, the score would be one of whatever happened to be judged.
     if coverage < floor:
         return unscored.model_copy(update={"coverage": coverage})
@@ -170,8 +170,8 @@ def _mean_in_bounds(values: Sequence[float]) -> Mean | None:
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
+    numbers = [value for value in values if value is not None]
+    return fmean(numbers) if numbers else None
 
 
 def score_rows(results: Results, rows: Iterable[AnswerRow]) -> dict[str, TaskScore]:

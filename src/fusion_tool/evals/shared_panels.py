@@ -91,9 +91,9 @@ class SharedPanels:
     async def _panel_state(self, panel: str, question: str, config: FusionConfig) -> Mapping[str, Any]:
         """Run the graph up to its judge, and return the state with all seats' answers."""
         thread = self._thread(f"panel-{panel}")
-        before = await self._graph.aget_state(thread)
-        if before.next != ("judge",):
-            inputs = None if before.values else {"question": question}
+        state = await self._graph.aget_state(thread)
+        if state.next != ("judge",):
+            inputs = None if state.values else {"question": question}
             # Each step is on disk before the next is paid for; by default LangGraph writes beside the next step.
             await self._graph.ainvoke(inputs, thread, context=config, interrupt_before=["judge"], durability="sync")
             await drop_intermediate_steps(self._saver, f"panel-{panel}")
@@ -116,9 +116,9 @@ class SharedPanels:
         return await self._finish(run, None, config)
 
     async def _finish(self, run: Any, inputs: Mapping[str, Any] | None, config: FusionConfig) -> FusionResult:
-        before = await self._graph.aget_state(run)
-        if before.values and not before.next:  # the process was killed before it wrote the row
-            return FusionResult.model_validate(before.values["result"])
+        stored_state = await self._graph.aget_state(run)
+        if stored_state.values and not stored_state.next:  # the process was killed before it wrote the row
+            return FusionResult.model_validate(stored_state.values["result"])
         state = await self._graph.ainvoke(inputs, run, context=config, durability="sync")
         return FusionResult.model_validate(state["result"])
 

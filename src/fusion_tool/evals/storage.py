@@ -75,14 +75,14 @@ def unwritable_error(path: Path, cause: str) -> FusionError:
 
 
 def _write(file: int, data: memoryview) -> None:
-    before = os.fstat(file).st_size
+    size = os.fstat(file).st_size
     try:
         while data:  # a write may take only a part, on a disk that is nearly full
             data = data[os.write(file, data) :]
     except OSError:
         # Best effort: if this fails as well, the reader skips the half row and `mend` cuts it off.
         with suppress(OSError):
-            os.ftruncate(file, before)
+            os.ftruncate(file, size)
         raise
 
 

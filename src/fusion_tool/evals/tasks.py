@@ -128,19 +128,19 @@ class TaskSet(_Value):
         Raises:
             KeyError: There is no such task.
         """
-        chosen = set(ids)
-        if unknown := chosen - {task.id for task in self.tasks}:
+        id_set = set(ids)
+        if unknown := id_set - {task.id for task in self.tasks}:
             raise KeyError(min(unknown))
-        return self.model_copy(update={"tasks": tuple(task for task in self.tasks if task.id in chosen)})
+        return self.model_copy(update={"tasks": tuple(task for task in self.tasks if task.id in id_set)})
 
 
 def first_repeated(ids: Iterable[str]) -> str | None:
     """Return the first id that occurs twice; `None` where all differ."""
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for id_ in ids:
-        if id_ in seen:
+        if id_ in earlier:
             return id_
-        seen.add(id_)
+        earlier.add(id_)
     return None
 
 

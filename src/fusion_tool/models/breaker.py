@@ -91,10 +91,10 @@ class Breaker:
         now = self._clock()
         with self._lock:
             # What this process saw itself is newer than what it reads, and may be in there a second time.
-            known = frozenset(self._streaks)
+            known_models = frozenset(self._streaks)
         for outcome in outcomes:
             # Not after now: a row that was written while the clock was wrong would set its model aside until then.
-            if outcome.model not in known and now - MEMORY_SECONDS <= outcome.at <= now:
+            if outcome.model not in known_models and now - MEMORY_SECONDS <= outcome.at <= now:
                 self.record(outcome.model, outcome.reason, outcome.at)
 
     def allows(self, model: str) -> bool:

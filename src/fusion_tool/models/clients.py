@@ -76,7 +76,7 @@ class PooledClient(httpx2.AsyncClient):
 
 
 class _LoopResources:
-    """What lives as long as one loop: the client, and the chat models built on it."""
+    """The resources that live as long as one loop: the client, and the chat models built on it."""
 
     def __init__(self, client: httpx2.AsyncClient, holder: AsyncGenerator[httpx2.AsyncClient]) -> None:
         # The generator is held, though nobody reads it: collected, it would close the client under its users.

@@ -94,15 +94,15 @@ async def _build(panelist: Panelist) -> BaseChatModel:
     provider, _, name = panelist.model.partition(":")
     if (url := endpoint_for(panelist)) is not None:
         # At an address of its own a model's prefix says nothing: any server may answer there, under any name.
-        known = PROVIDERS.get(provider) if panelist.base_url is None else None
-        if known and provider != "openrouter":
+        row = PROVIDERS.get(provider) if panelist.base_url is None else None
+        if row and provider != "openrouter":
             _check_reasoning(panelist, provider)
         return await _build_compatible(
             panelist,
             panelist.served_name,
             base_url=url,
-            usage_accounting=known is PROVIDERS["openrouter"],  # its own request field, which others may refuse
-            stream_usage=known is None or known.counts_streams,
+            usage_accounting=row is PROVIDERS["openrouter"],  # its own request field, which others may refuse
+            stream_usage=row is None or row.counts_streams,
         )
     if provider == "local":
         from fusion_tool.models.local import PROFILE, serve

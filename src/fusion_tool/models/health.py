@@ -74,21 +74,21 @@ def summarize_outcomes(outcomes: Iterable[Outcome]) -> list[ModelHealth]:
 
 
 def _row(model: str, calls: Sequence[Outcome]) -> ModelHealth:
-    answered = [call for call in calls if call.reason is None]
+    answers = [call for call in calls if call.reason is None]
     reasons = Counter(call.reason for call in calls if call.reason is not None)
     first = [call.first_token_seconds for call in calls if call.first_token_seconds is not None]
     costs = [call.cost_usd for call in calls if call.cost_usd is not None]
     return ModelHealth(
         model=model,
         calls=len(calls),
-        answered=len(answered),
+        answered=len(answers),
         cut=sum(reasons[reason] for reason in INTERRUPTED),
         failed={reason: count for reason, count in reasons.most_common() if reason not in INTERRUPTED},
         first_token_p50=quantile(first, 0.5),
         first_token_p90=quantile(first, 0.9),
-        seconds_p50=quantile([call.seconds for call in answered], 0.5),
+        seconds_p50=quantile([call.seconds for call in answers], 0.5),
         cost_usd=math.fsum(costs) if costs else None,
-        unpriced=sum(call.cost_usd is None for call in answered),
+        unpriced=sum(call.cost_usd is None for call in answers),
         input_tokens=_total(call.input_tokens for call in calls),
         output_tokens=_total(call.output_tokens for call in calls),
     )
@@ -101,8 +101,8 @@ def quantile(values: Iterable[float], share: float) -> float | None:
 
 
 def _total(counts: Iterable[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
+    numbers = [count for count in counts if count is not None]
+    return sum(numbers) if numbers else None
 
 
 Number = TypeVar("Number", int, float)
@@ -114,7 +114,7 @@ _EXIT_SECONDS = 0.5
 
 
 class HealthTracker:
-    """What a process knows of how models fare: its circuit breaker, and the recorder of the file that all share.
+    """A process's knowledge of how models fare: its circuit breaker, and the recorder of the file that all share.
 
     A run with `health = false` is handed none.
     """
@@ -213,8 +213,8 @@ def tracker_for(config: FusionConfig) -> HealthTracker | None:
 
 def _sum(values: Sequence[Number | None]) -> Number | None:
     # One unknown attempt makes the call's sum unknown: as a sum of the others it would be too low, and look exact.
-    known = [value for value in values if value is not None]
-    return sum(known[1:], known[0]) if known and len(known) == len(values) else None
+    numbers = [value for value in values if value is not None]
+    return sum(numbers[1:], numbers[0]) if numbers and len(numbers) == len(values) else None
 
 
 def by_availability(panelists: Iterable[Panelist], health: HealthTracker | None) -> Iterator[Panelist]:

@@ -68,8 +68,8 @@ def installed_panel() -> FusionConfig:
     for model in models:
         families.setdefault(_family(model), model)
     first = list(families.values())
-    chosen = (first + [model for model in models if model not in first])[:_PANEL_SIZE]
-    return FusionConfig(panel=tuple(Panelist(model=f"ollama:{model}") for model in chosen))
+    panel = (first + [model for model in models if model not in first])[:_PANEL_SIZE]
+    return FusionConfig(panel=tuple(Panelist(model=f"ollama:{model}") for model in panel))
 
 
 def _family(model: str) -> str:

@@ -32,7 +32,7 @@ INTERRUPTED: frozenset[Reason] = frozenset({"cancelled", "straggler"})
 
 
 class Outcome(NamedTuple):
-    """How one call ended.
+    """The end of one call.
 
     Args:
         model: The called model's `health_key`.
@@ -132,7 +132,7 @@ _log = logging.getLogger(__name__)
 
 
 class OutcomeRecorder:
-    """Writes outcomes in a thread of its own; a file that fails costs one warning and the outcomes, never a call.
+    """A writer of outcomes in a thread of its own; a file that fails costs one warning and the outcomes, never a call.
 
     Args:
         path: Returns the file's path; called each time it is needed.

@@ -137,9 +137,9 @@ def _continues(piece: Any, detail: Any) -> bool:
 
 def _extend(detail: dict[str, Any], piece: Mapping[str, Any]) -> None:
     for name, value in piece.items():
-        known = detail.get(name)
-        if name in _GROWING and isinstance(known, str) and isinstance(value, str):
-            detail[name] = known if name == "data" and known == value else known + value
+        present = detail.get(name)
+        if name in _GROWING and isinstance(present, str) and isinstance(value, str):
+            detail[name] = present if name == "data" and present == value else present + value
         elif value is not None:
             detail[name] = value
 
@@ -153,6 +153,6 @@ def _extras(calls: Iterable[tuple[Any, Any, Any]]) -> dict[str, Any]:
         if id_:
             ids[index] = id_
         if extra is not None and (name := ids.get(index)):
-            known = extras.get(name)
-            extras[name] = known | extra if isinstance(known, dict) and isinstance(extra, dict) else extra
+            present = extras.get(name)
+            extras[name] = present | extra if isinstance(present, dict) and isinstance(extra, dict) else extra
     return extras

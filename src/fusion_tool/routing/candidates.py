@@ -171,11 +171,11 @@ def find_candidates(  # noqa: PLR0913 - as for `choose`
         else:
             out.append(Candidate(name, profile.family, rejection=rejection))
     # Among the allowed models alone: the best of them sets the scale, not one that cannot be asked anyway.
-    worth = relative_quality(domain, [profiles[name] for name in names])
-    allowed = [_weigh(profiles[key], name, worth, config, question_bytes) for key, name in names.items()]
+    quality = relative_quality(domain, [profiles[name] for name in names])
+    allowed = [_weigh(profiles[key], name, quality, config, question_bytes) for key, name in names.items()]
     enough = _enough(allowed, config.quality)
     limited = [_apply_limits(candidate, config, enough) for candidate in allowed]
-    return CandidateSet(tuple(sorted([*limited, *out], key=_order)), worth.basis, enough)
+    return CandidateSet(tuple(sorted([*limited, *out], key=_order)), quality.basis, enough)
 
 
 def _reachable(profile: Profile, rejection_of: RejectionRule, unavailable: Collection[str]) -> tuple[str, str | None]:
@@ -211,8 +211,10 @@ def _weigh(profile: Profile, name: str, worth: Quality, config: FusionConfig, qu
 def _enough(allowed: Iterable[Candidate], quality: float) -> float:
     """Return the quality that is good enough: the configured one, or the best of those with a known price."""
     # The best allowed model has quality 1, but perhaps no known price; and by a mean over domains none may have it.
-    known = [candidate.quality for candidate in allowed if candidate.quality is not None and candidate.usd is not None]
-    return min(quality, max(known, default=quality))
+    qualities = [
+        candidate.quality for candidate in allowed if candidate.quality is not None and candidate.usd is not None
+    ]
+    return min(quality, max(qualities, default=quality))
 
 
 def _apply_limits(candidate: Candidate, config: FusionConfig, enough: float) -> Candidate:
@@ -223,14 +225,14 @@ def _apply_limits(candidate: Candidate, config: FusionConfig, enough: float) -> 
     if candidate.usd is None:
         return replace(candidate, rejection="no known price")
     if candidate.quality < enough:
-        why = f"{candidate.quality:.3f} of the best score, less than {enough:.4g}"
-        return replace(candidate, rejection=why, limit="quality")
+        reason = f"{candidate.quality:.3f} of the best score, less than {enough:.4g}"
+        return replace(candidate, rejection=reason, limit="quality")
     if limits.usd is not None and candidate.usd > limits.usd:
-        why = f"${candidate.usd:.4f} expected, more than ${limits.usd:g}"
-        return replace(candidate, rejection=why, limit="limits.usd")
+        reason = f"${candidate.usd:.4f} expected, more than ${limits.usd:g}"
+        return replace(candidate, rejection=reason, limit="limits.usd")
     if candidate.seconds is not None and candidate.seconds > seconds:
-        why = f"{candidate.seconds:.0f} s expected, more than {seconds:g}"
-        return replace(candidate, rejection=why, limit="limits.seconds")
+        reason = f"{candidate.seconds:.0f} s expected, more than {seconds:g}"
+        return replace(candidate, rejection=reason, limit="limits.seconds")
     return candidate
 
 

@@ -32,8 +32,8 @@ def no_candidate_error(field: CandidateSet, config: FusionConfig, domain: str) -
     good = [candidate for candidate in field.eligible if candidate.limit != "quality"]
     nearest = min(good, key=lambda candidate: (candidate.usd or 0, candidate.model))
     cures = ["raise it"]
-    if inside := _inside(field, config):
-        best = max(inside, key=lambda candidate: candidate.quality or 0)
+    if within_limits := _candidates_within_limits(field, config):
+        best = max(within_limits, key=lambda candidate: candidate.quality or 0)
         cures.append(f"lower quality to {int((best.quality or 0) * 1000) / 1000:g} for {best.short_name}")
     return ConfigError(
         f"no model that is good enough for {domain} fits: {nearest.short_name} has {nearest.rejection}; "
@@ -51,15 +51,15 @@ def shortfall(field: CandidateSet, config: FusionConfig) -> str:
 
 def nearest_plan(field: CandidateSet, config: FusionConfig) -> tuple[Sequence[Candidate], str]:
     """Return what comes nearest, and what is given up for it: quality, or else a limit."""
-    if inside := _inside(field, config):
-        best = max(inside, key=lambda candidate: candidate.quality or 0)
+    if within_limits := _candidates_within_limits(field, config):
+        best = max(within_limits, key=lambda candidate: candidate.quality or 0)
         return [best], f"Nearest plan: quality {best.quality:.3f} instead of {config.quality:g}. "
     cheapest = min(field.eligible, key=lambda candidate: (candidate.usd or 0, -(candidate.quality or 0)))
     takes = f"${cheapest.usd:.4f}" + ("" if cheapest.seconds is None else f" and {cheapest.seconds:.0f} s")
     return [cheapest], f"Nearest plan, though not within the limits: even {cheapest.short_name} takes {takes}. "
 
 
-def _inside(field: CandidateSet, config: FusionConfig) -> list[Candidate]:
+def _candidates_within_limits(field: CandidateSet, config: FusionConfig) -> list[Candidate]:
     """Return the candidates within all limits but quality."""
     usd, seconds = config.limits.usd, config.limits.seat_seconds or config.limits.seconds
     return [
@@ -167,11 +167,11 @@ class _Planner:
         self._field = field
         self._question_bytes = question_bytes
 
-    def configured_panel(self, why: str) -> Choice:
+    def configured_panel(self, doubt: str) -> Choice:
         """Plan with the configured panel."""
         panel = self._config.panel
         usd = self._usd([seat.model_name for seat in panel], None, None)
-        reason = f"{why}: all {len(panel)} configured seats"
+        reason = f"{doubt}: all {len(panel)} configured seats"
         return Choice(choices.PANEL, panel, None, None, reason, self._signals, self._field.candidates, usd)
 
     def plan(self, fit: Sequence[Candidate], note: str) -> Choice:

@@ -91,7 +91,7 @@ class _DecisionInput(NamedTuple):
 
 def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[Any]) -> Decision:
     """Apply each rule in its order: what must not leave this machine, what is banned, what is best, who reads."""
-    before, notes = config, list[str]()
+    original, notes = config, list[str]()
 
     def take(part: RestrictedConfig) -> FusionConfig:
         notes.extend(part.notes)
@@ -115,7 +115,7 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
             notes.append(f"documents go to {', '.join(receivers)}")
     if failing := sorted(_unavailable(config) & _names(config)):
         notes.append(f"asked last, since they keep failing: {', '.join(failing)}")
-    return Decision(config if config != before else before, choice, tuple(notes))
+    return Decision(config if config != original else original, choice, tuple(notes))
 
 
 def _private(config: FusionConfig, question: str, context: str) -> str | None:

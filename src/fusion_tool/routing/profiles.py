@@ -135,7 +135,7 @@ def _merge(files: tuple[tuple[Path, int | None], ...]) -> Mapping[str, Profile]:
     """Return the shipped profiles and `files` over them; when a file was written is part of the cache's key."""
     shipped = tomllib.loads(resources.files(__package__).joinpath("profiles.toml").read_text("utf-8"))
     profiles = {name: _profile(name, table, None, measured=False) for name, table in shipped.items()}
-    for path in (path for path, written in files if written is not None):
+    for path in (path for path, mtime in files if mtime is not None):
         for name, table in read_toml(path).items():
             try:
                 profiles[name] = _profile(name, table, profiles.get(name), measured=path.name == MEASURED_FILE)

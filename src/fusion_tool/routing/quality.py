@@ -38,12 +38,12 @@ def relative_quality(domain: Domain, profiles: Sequence[Profile]) -> Quality:
     others = [
         _on_one_benchmark(other, profiles) for other in DOMAINS if any(other in profile.scores for profile in profiles)
     ]
-    known = {
+    shares_of = {
         profile.id: [quality.shares[profile.id] for quality in others if profile.id in quality.shares]
         for profile in profiles
     }
     # A model with few scores would be judged by the domains that its vendor chose to publish.
-    shares = {name: fmean(row) for name, row in known.items() if row and len(row) >= _ENOUGH * len(others)}
+    shares = {name: fmean(row) for name, row in shares_of.items() if row and len(row) >= _ENOUGH * len(others)}
     return Quality({}, shares, f"the mean over {len(others)} other domains, as nobody has a score here")
 
 

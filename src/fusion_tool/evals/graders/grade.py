@@ -45,7 +45,7 @@ def ungraded_texts(results: Results, *, arms: Sequence[str] | None = None, seats
         arms: Names of the arms whose texts count; `None` for all.
         seats: Whether the seats' answers count, too.
     """
-    known, texts = results.known_verdicts(), dict[tuple[str, str], str]()
+    verdicts, texts = results.known_verdicts(), dict[tuple[str, str], str]()
     tasks = {task.id: task for task in results.tasks.tasks if task.rubric}
     for (arm, task), row in results.answer_rows.items():
         if task not in tasks or (arms is not None and arm not in arms) or row.reason is not None or row.is_refusal:
@@ -53,7 +53,9 @@ def ungraded_texts(results: Results, *, arms: Sequence[str] | None = None, seats
         # By what the text says, not by whose it is: two arms that answer alike get one verdict, and pay for one.
         for text in (row.text, *(row.seat_texts().values() if seats else ())):
             texts.setdefault((task, digest(text)), text)
-    rows = [UngradedText(tasks[task], text, tuple(known.get((task, key), ()))) for (task, key), text in texts.items()]
+    rows = [
+        UngradedText(tasks[task], text, tuple(verdicts.get((task, key), ()))) for (task, key), text in texts.items()
+    ]
     return [row for row in rows if row.missing(results.manifest.passes)]
 
 

@@ -50,8 +50,8 @@ def match_reference(task: Task, answer: str) -> Match:
 def _match_kind(question: str, answer: str, finals: list[str], reference: str) -> MatchKind | None:
     if reference in finals:
         return "exact"
-    compared = compare_closed(question, [answer, json.dumps({"answer": reference})])
-    if compared.closed and len(compared.groups) == 1:
+    agreement = compare_closed(question, [answer, json.dumps({"answer": reference})])
+    if agreement.closed and len(agreement.groups) == 1:
         return "numeric"
     # After the comparison by value: "1,000" and "1000" are alike to it, and a text fold would not see that.
     fold = _strip_quotes if expected_answer(question).code else _fold  # in code a letter's case and each blank count
@@ -73,8 +73,8 @@ def _strip_quotes(text: str) -> str:
 
 
 def _fold(text: str) -> str:
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(".")
-    return _strip_quotes(folded).strip()
+    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(".")
+    return _strip_quotes(plain).strip()
 
 
 def _bare_number(text: str) -> Fraction | None:

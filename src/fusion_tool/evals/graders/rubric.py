@@ -168,7 +168,7 @@ class Grader:
         Raises:
             ConfigError: The judge's model cannot be made.
         """
-        known = {(verdict.criterion, verdict.repeat): verdict for verdict in verdicts if verdict.met is not None}
+        earlier = {(verdict.criterion, verdict.repeat): verdict for verdict in verdicts if verdict.met is not None}
         prompts = [
             _GradingPrompt(criterion, repeat, self._prompt(task, answer, criterion))
             for repeat in range(1, self.passes + 1)
@@ -176,7 +176,7 @@ class Grader:
         ]
 
         async def verdict_on(prompt: _GradingPrompt) -> Verdict:
-            if verdict := known.get((prompt.criterion.id, prompt.repeat)):
+            if verdict := earlier.get((prompt.criterion.id, prompt.repeat)):
                 return verdict
             verdict = await self._judge(prompt)
             on_verdict(verdict)

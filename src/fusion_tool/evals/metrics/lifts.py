@@ -27,7 +27,7 @@ _EQUAL = 1.25
 
 @dataclass(frozen=True)
 class ArmDesign:
-    """What an arm is made of.
+    """The models, tools and synthesizer that an arm is made of.
 
     Args:
         models: One model a seat, in any order.

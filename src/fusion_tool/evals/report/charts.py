@@ -33,14 +33,14 @@ class Chart:
 
 def ranking_chart(summary: "Summary") -> "Markup | None":
     """Draw the arms' scores, the best first; `None` where none has any."""
-    scored = [(arm, arm.score.score) for arm in summary.arms if arm.score.score]
+    scores = [(arm, arm.score.score) for arm in summary.arms if arm.score.score]
     lanes = [
         Lane(
             arm.name,
             f"{format_points(mean.value)} ({format_interval(mean)}), n = {mean.n}",
             _marks(mean.value, mean.interval),
         )
-        for arm, mean in sorted(scored, key=lambda pair: -pair[1].value)
+        for arm, mean in sorted(scores, key=lambda pair: -pair[1].value)
     ]
     return _draw("Scores with intervals", lanes, end=100.0)
 
@@ -93,8 +93,8 @@ def _draw(title: str, lanes: Sequence[Lane], end: float) -> "Markup | None":
 
 def _differences(title: str, rows: Sequence[tuple[str, PairedComparison]]) -> "Markup | None":
     """Draw differences about a line at zero; `None` where no difference is known."""
-    known = [(domain, row) for domain, row in rows if row.difference is not None]
-    ends = [abs(end) * 100 for _, comparison in known for end in _ends(comparison)]
+    comparisons = [(domain, row) for domain, row in rows if row.difference is not None]
+    ends = [abs(end) * 100 for _, comparison in comparisons for end in _ends(comparison)]
     if not ends:
         return None
     # The lanes' axis begins at 0, so that all is moved right by whole steps.
@@ -102,7 +102,7 @@ def _differences(title: str, rows: Sequence[tuple[str, PairedComparison]]) -> "M
     zero = Mark(offset - _HAIR, offset + _HAIR, "judge", "no difference")
     lanes = [
         Lane(domain, _note(comparison), [zero, *_marks(comparison.difference or 0.0, comparison.interval, offset)])
-        for domain, comparison in known
+        for domain, comparison in comparisons
     ]
     edge = Lane(lanes[-1].label, lanes[-1].note, [*lanes[-1].marks, Mark(2 * offset, 2 * offset, _UNSEEN, "")])
     return draw_lanes(title, [*lanes[:-1], edge], lambda value: f"{value - offset:+g}")
@@ -250,9 +250,9 @@ def _label_at(dot: Dot, dots: Sequence[Dot]) -> str:
 
 def _name(name: str, across: float, level: float, width: float) -> ET.Element:
     """Draw a name beside its dot, on the side where there is room."""
-    left = across > width / 2
-    room = int((across if left else width - across) / _LETTER)
-    at = {"x": across - 9 if left else across + 9, "y": level + 4, "text-anchor": "end" if left else "start"}
+    is_left = across > width / 2
+    room = int((across if is_left else width - across) / _LETTER)
+    at = {"x": across - 9 if is_left else across + 9, "y": level + 4, "text-anchor": "end" if is_left else "start"}
     text = ET.Element("text", _texts({"class": "label", **at}))
     text.text = name if len(name) <= room else f"{name[: max(0, room - 1)]}…"
     return text

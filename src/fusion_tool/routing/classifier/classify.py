@@ -53,13 +53,15 @@ def classify(question: str, context: str = "") -> Signals:
     excerpt = _CODE.sub("``` ```", excerpt)
     language = language_of(excerpt)
     # English words stand in questions of every language; those of an unknown one may have nothing else to go by.
-    known = language or "en"
-    text = tokenize(excerpt, known)
-    scores = score_domains(excerpt, context[:_CONTEXT], known)
+    list_language = language or "en"
+    text = tokenize(excerpt, list_language)
+    scores = score_domains(excerpt, context[:_CONTEXT], list_language)
     domain, confidence = _leading_domain(scores.points, _trust(language, excerpt))
-    effort = estimate_effort(excerpt, text, known, _technical(scores, domain))
-    closed, shape = _closed_evidence(excerpt, known, domain)
-    fresh = _fresh_evidence(excerpt, text, known, domain if confidence >= word_lists()["scale"]["fresh"] else None)
+    effort = estimate_effort(excerpt, text, list_language, _technical(scores, domain))
+    closed, shape = _closed_evidence(excerpt, list_language, domain)
+    fresh = _fresh_evidence(
+        excerpt, text, list_language, domain if confidence >= word_lists()["scale"]["fresh"] else None
+    )
     return Signals(
         domain=domain,
         closed=closed,

@@ -69,7 +69,7 @@ class _Tally:
         self.points: defaultdict[Domain, float] = defaultdict(float)
         self.evidence: dict[Domain, list[str]] = {domain: [] for domain in DOMAINS}
         self._tiers = [_everywhere(), _tiers_of(language)]
-        self._seen: set[tuple[Domain, str]] = set()
+        self._hits: set[tuple[Domain, str]] = set()
 
     def add(self, text: TokenizedText, tier: str, share: float = 1.0) -> bool:
         """Count the phrases of one weight, each once; return whether there were any."""
@@ -85,7 +85,7 @@ class _Tally:
                 if heads is None or not heads.isdisjoint(positions)
             }
             # Once, however often it stands there: a long question would outweigh a clear one by repetition.
-            new = [phrase for phrase in sorted(hits) if (domain, phrase) not in self._seen]
+            new = [phrase for phrase in sorted(hits) if (domain, phrase) not in self._hits]
             self._count(domain, new, weight, most)
             has_hits = has_hits or bool(hits)
         return has_hits
@@ -93,8 +93,8 @@ class _Tally:
     def add_forms(self, text: str, share: float = 1.0) -> None:
         """Count the forms of every weight."""
         for tier, by_domain in _forms().items():
-            for domain, known in by_domain.items():
-                self._count(domain, matching_patterns(known, text), word_lists()["weights"][tier] * share, None)
+            for domain, forms in by_domain.items():
+                self._count(domain, matching_patterns(forms, text), word_lists()["weights"][tier] * share, None)
 
     def add_plain(self) -> None:
         """Count a question of everyday words for `general`."""
@@ -106,7 +106,7 @@ class _Tally:
             total = weight * len(names) if most is None else min(weight * len(names), most)
             self.points[domain] += total * (word_lists()["scale"]["everyday"] if domain == "general" else 1.0)
             self.evidence[domain] += names
-            self._seen.update((domain, name) for name in names)
+            self._hits.update((domain, name) for name in names)
 
 
 def _heads(text: TokenizedText) -> set[int]:

@@ -50,13 +50,13 @@ def estimate_effort(question: str, text: TokenizedText, language: str, technical
     difficulty: Difficulty = (
         "hard" if total >= limits["hard_from"] else "easy" if total <= limits["easy_to"] else "medium"
     )
-    deep = [f"deep: {phrase}" for known in _deep() for phrase in sorted(known.find(text))] if is_english else []
+    deep = [f"deep: {phrase}" for words in _deep() for phrase in sorted(words.find(text))] if is_english else []
     return Effort(difficulty, bool(deep), [*(name for _, name in scores), *deep])
 
 
 def _word_steps(text: TokenizedText) -> Iterable[tuple[int, str]]:
     """Yield the points of words, each with its name."""
-    hits = {kind: sorted(known.find(text)) for kind, known in _lists().items()}
+    hits = {kind: sorted(words.find(text)) for kind, words in _lists().items()}
     for kind, weight, name in _WEIGHTS:
         yield from ((weight, f"{name}: {phrase}") for phrase in hits[kind])
     constraints = hits["constraints"]

@@ -32,13 +32,15 @@ def vendor_model(model: str, profiles: Mapping[str, Profile]) -> str | None:
     profile = profile_of(model, profiles)
     # An alias is served by OpenRouter alone, and no list says which model it stands for today.
     if slug.startswith("~") and not (profile and profile.direct):
-        known = [profile.direct for profile in profiles.values() if profile.vendor == vendor and profile.direct]
-        return nearest_in_price(model, [profile for profile in known if _provider(profile) == _own(vendor)])
+        direct_names = [profile.direct for profile in profiles.values() if profile.vendor == vendor and profile.direct]
+        return nearest_in_price(
+            model, [profile for profile in direct_names if _provider(profile) == _own_provider(vendor)]
+        )
     if profile is not None or ":" in name:
         return profile.direct if profile else None
-    provider = _own(vendor)
-    spelled = f"{provider}:{re.sub(r'(?<=[0-9])[.](?=[0-9])', '-', name) if vendor == 'anthropic' else name}"
-    return spelled if provider and is_priced(spelled) else None
+    provider = _own_provider(vendor)
+    name_at_vendor = f"{provider}:{re.sub(r'(?<=[0-9])[.](?=[0-9])', '-', name) if vendor == 'anthropic' else name}"
+    return name_at_vendor if provider and is_priced(name_at_vendor) else None
 
 
 def available_models(profiles: Mapping[str, Profile], keyed: frozenset[str], today: date) -> list[str]:
@@ -79,8 +81,8 @@ def is_openrouters(model: object) -> bool:
     return isinstance(model, str) and _provider(model) == "openrouter"
 
 
-def _own(vendor: str) -> str | None:
-    return known.direct if (known := vendors().get(vendor)) else None
+def _own_provider(vendor: str) -> str | None:
+    return row.direct if (row := vendors().get(vendor)) else None
 
 
 def _provider(model: str) -> str:
@@ -125,8 +127,8 @@ def apply_bans(
     rules = _Rules(config, profiles, keyed, today)
     if not is_restricted(config, keyed):
         return RestrictedConfig(config)
-    left = restrict(config, rules.admit, replace=rules.replace)
-    return RestrictedConfig(left.config, (*left.notes, _NOT_FREE)) if rules.paid else left
+    restricted = restrict(config, rules.admit, replace=rules.replace)
+    return RestrictedConfig(restricted.config, (*restricted.notes, _NOT_FREE)) if rules.paid else restricted
 
 
 def is_restricted(config: FusionConfig, keyed: frozenset[str]) -> bool:

@@ -112,8 +112,8 @@ def _bare(short: str) -> str:
     """Return a name without Bedrock's region and vendor: `us.anthropic.claude-x` is `claude-x`."""
     # Only up to a known vendor: a version has dots, too.
     parts = short.split(".")
-    known = [i for i, part in enumerate(parts[:-1]) if _canonical(part) in vendors()]
-    return ".".join(parts[known[-1] + 1 :]) if known else short
+    vendor_parts = [i for i, part in enumerate(parts[:-1]) if _canonical(part) in vendors()]
+    return ".".join(parts[vendor_parts[-1] + 1 :]) if vendor_parts else short
 
 
 @lru_cache(maxsize=1)
@@ -130,8 +130,10 @@ def _expression(pattern: str) -> re.Pattern[str]:
     """Return a shell pattern's expression: the vendor also under OpenRouter's name, versions with dots or dashes."""
     plain = pattern.strip().lower()
     vendor, slash, model = plain.partition("/")
-    spelled = {plain, f"{_canonical(vendor)}{slash}{model}"}
-    return re.compile("|".join(translate(spelling) for spelling in sorted(spelled | set(map(_with_dashes, spelled)))))
+    spellings = {plain, f"{_canonical(vendor)}{slash}{model}"}
+    return re.compile(
+        "|".join(translate(spelling) for spelling in sorted(spellings | set(map(_with_dashes, spellings))))
+    )
 
 
 def _with_dashes(name: str) -> str:

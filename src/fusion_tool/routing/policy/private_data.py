@@ -91,8 +91,8 @@ def password(text: str) -> bool:
     # The last character is left out: at a sentence's end it may be a question or exclamation mark of the sentence.
     mixed = any(char.isalpha() for char in plain) and any(char.isdigit() or char in "!@#$%^&*+?" for char in text[:-1])
     # "the password is sha256": names of algorithms are letters with digits, too.
-    known = plain in _WORDS_FOR_PASSWORDS or _ALGORITHM.match(plain) or _PLACEHOLDER.search(text)
-    return mixed and not known
+    is_known = plain in _WORDS_FOR_PASSWORDS or _ALGORITHM.match(plain) or _PLACEHOLDER.search(text)
+    return mixed and not is_known
 
 
 def person(text: str) -> bool:
@@ -183,13 +183,13 @@ def load_patterns(folder: Path | None = None) -> tuple[Pattern, ...]:
 
 # The time of the last change is part of the key, so that a server sees a changed file without a restart.
 @lru_cache(maxsize=4)
-def _load(path: Path, written: int | None) -> tuple[Pattern, ...]:
+def _load(path: Path, mtime: int | None) -> tuple[Pattern, ...]:
     shipped = tomllib.loads(resources.files(__package__).joinpath(FILE).read_text("utf-8"))
-    own = read_toml(path) if written is not None else {}
+    user_tables = read_toml(path) if mtime is not None else {}
     try:
         # The user's first, in their order, and in the place of a shipped one of the same name.
-        merged = own | {name: own.get(name, table) for name, table in shipped.items()}
-        return tuple(_pattern(name, table) for name, table in merged.items() if not _is_off(table))
+        tables = user_tables | {name: user_tables.get(name, table) for name, table in shipped.items()}
+        return tuple(_pattern(name, table) for name, table in tables.items() if not _is_off(table))
     except ConfigError as error:
         raise ConfigError(f"{error.message} (in {path})", field=error.field) from None
 

@@ -112,16 +112,16 @@ class _Restriction:
             self.note(f"{_slug(panelist)} asked as {verdict.model_name}")
         return verdict
 
-    def note(self, why: str, model: str | None = None) -> None:
-        """Add a model to the note with the reason `why`; models with one reason share a line."""
-        models = self._notes.setdefault(why, [])
+    def note(self, reason: str, model: str | None = None) -> None:
+        """Add a model to the note with this reason; models with one reason share a line."""
+        models = self._notes.setdefault(reason, [])
         if model and model not in models:
             models.append(model)
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each reason, with the models that it is about."""
-        for why, models in self._notes.items():
-            yield f"{why}: {', '.join(models)}" if models else why
+        for reason, models in self._notes.items():
+            yield f"{reason}: {', '.join(models)}" if models else reason
 
 
 def fit_limits(limits: Limits, seats: int) -> Limits:
