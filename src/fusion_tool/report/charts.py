@@ -1,7 +1,7 @@
 """Lanes over an axis as SVG: drawing them (`draw_lanes`), the lanes of a timeline, the lanes of a bill.
 
-Colours are the style sheet's, by class, so that the picture follows light and dark. It is drawn twice, for a wide
-page and for a phone, since text in a scaled picture cannot be read; the style sheet shows one.
+Colours come from the style sheet, by class, so that the picture follows light and dark. It is drawn twice, for a wide
+page and for a phone, since text in a scaled picture cannot be read; the style sheet shows one of the two.
 """
 
 import xml.etree.ElementTree as ET
@@ -21,14 +21,18 @@ _WIDTHS = {"wide": 760, "narrow": 380}
 _LANE, _BAR, _DOT = 52, 14, 5
 _PADDING = 24
 _LETTER = 6.6
-"""The width of a letter of the picture's text, roughly."""
+"""The average width of a letter of the picture's text: there is no font here to measure it with."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Something on a lane: a bar from `start` to `end`, a dot where they are the same, in the axis's unit.
+    """A mark on a lane: a bar, or a dot where `start` and `end` are the same.
 
-    `kind` is its class in the style sheet, `text` its tooltip.
+    Args:
+        start: In the axis's unit.
+        end: In the axis's unit.
+        kind: Its class in the style sheet.
+        text: Its tooltip.
     """
 
     start: float
@@ -39,7 +43,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Lane:
-    """One row: its name, its sum in words, and its marks, the later ones on top."""
+    """A row of a picture: its name, a note beside the name, and its marks, the later ones on top."""
 
     label: str
     note: str
@@ -50,26 +54,28 @@ def draw_lanes(title: str, lanes: Sequence[Lane], tick: Callable[[float], str]) 
     """Draw `lanes`, top down, from 0 to the last mark's end.
 
     Args:
-        title: What the picture shows; with the lanes' labels and notes it is what a screen reader says.
+        title: The subject of the picture; a screen reader says it with the lanes' labels and notes.
         lanes: At least one, with at least one mark that ends above 0.
-        tick: A value of the axis in words.
+        tick: Returns the text of a value on the axis.
     """
     from markupsafe import Markup
 
-    drawn = (_draw(title, lanes, tick, size, width) for size, width in _WIDTHS.items())
-    return Markup('<div class="picture">{}</div>').format(Markup("").join(map(Markup, drawn)))
+    # Safe as it is: the element tree has escaped every text.
+    pictures = (_draw(title, lanes, tick, size, width) for size, width in _WIDTHS.items())
+    return Markup('<div class="picture">{}</div>').format(Markup("").join(map(Markup, pictures)))
 
 
 def _draw(title: str, lanes: Sequence[Lane], tick: Callable[[float], str], size: str, width: int) -> str:
     from leather import Axis, Chart, Linear, Ordinal, Series, theme
 
+    # Places and not labels: two lanes may have the same name, and leather gives one interval to each key.
     keys = [str(place) for place in range(len(lanes))]
     end = max(mark.end for lane in lanes for mark in lane.marks)
     margin = width * theme.margin
     inner = len(lanes) * _LANE + theme.tick_font_char_height + 2 * theme.tick_size
     chart = Chart()
     chart.set_x_scale(Linear(0, end))
-    chart.set_y_scale(Ordinal(keys[::-1]))
+    chart.set_y_scale(Ordinal(keys[::-1]))  # leather counts from the bottom
     chart.set_x_axis(Axis(tick_formatter=lambda value, *_: tick(float(value))))
     chart.set_y_axis(Axis(tick_formatter=lambda *_: ""))
     chart.add_series(Series([(0, key) for key in keys]), _Lanes(lanes))
@@ -82,12 +88,13 @@ def _draw(title: str, lanes: Sequence[Lane], tick: Callable[[float], str], size:
             "viewBox": f"{margin - _PADDING:g} {margin:g} {width - 2 * (margin - _PADDING):g} {inner + _PADDING:g}",
         },
     )
+    # The group alone: leather's own SVG has a fixed size. The view box cuts off most of the group's margin.
     root.append(chart.to_svg_group(width, inner + 2 * margin))
     return ET.tostring(root, encoding="unicode")
 
 
 class _Lanes:
-    """The shape by which the chart draws a series of lanes."""
+    """A shape of leather's (it has an interface and no class for them) that draws a series as lanes."""
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
         self._lanes = lanes
@@ -107,6 +114,7 @@ class _Lanes:
 def _lane(lane: Lane, top: float, width: float, at: Callable[[float], float]) -> ET.Element:
     group = ET.Element("g", {"class": "lane"})
     room = int(width / _LETTER)
+    # Cut here, since SVG does not wrap: the label gets at most half of the line, the note what is left of it.
     label = ET.SubElement(group, "text", {"class": "label", "x": "0", "y": f"{top + 12:.1f}"})
     label.text = one_line(lane.label, room // 2)
     note = ET.SubElement(label, "tspan", {"class": "note", "dx": "8"})
@@ -121,12 +129,12 @@ def _lane(lane: Lane, top: float, width: float, at: Callable[[float], float]) ->
 def _mark(mark: Mark, middle: float, at: Callable[[float], float]) -> ET.Element:
     start, end = at(mark.start), at(mark.end)
     if mark.start == mark.end:
-        drawn = ET.Element("circle", _texts({"class": f"mark {mark.kind}", "cx": start, "cy": middle, "r": _DOT}))
+        shape = ET.Element("circle", _texts({"class": f"mark {mark.kind}", "cx": start, "cy": middle, "r": _DOT}))
     else:
         box = {"x": start, "y": middle - _BAR / 2, "width": max(1.0, end - start), "height": _BAR, "rx": 3}
-        drawn = ET.Element("rect", _texts({"class": f"mark {mark.kind}", **box}))
-    ET.SubElement(drawn, "title").text = mark.text
-    return drawn
+        shape = ET.Element("rect", _texts({"class": f"mark {mark.kind}", **box}))
+    ET.SubElement(shape, "title").text = mark.text  # a tooltip without a script
+    return shape
 
 
 def _texts(attributes: dict[str, Any]) -> dict[str, str]:
@@ -138,24 +146,28 @@ JUDGE, SYNTHESIS = "judge", "synthesis"
 
 def has_all_starts(events: Sequence[Any]) -> bool:
     """Tell whether `events` say when each seat that ended began; those of a resumed run or a stored result do not."""
-    began = {event["seat"] for event in events if event["type"] == "panelist.started"}
-    ended = {event["seat"] for event in events if event["type"] in ("panelist.answered", "panelist.failed")}
-    return bool(began) and ended <= began
+    starts = {event["seat"] for event in events if event["type"] == "panelist.started"}
+    ends = {event["seat"] for event in events if event["type"] in ("panelist.answered", "panelist.failed")}
+    return bool(starts) and ends <= starts
 
 
 @dataclass
 class EventTimeline:
-    """The timeline of a run, folded out of its events one by one."""
+    """The timeline of a run, built from its events in their order."""
 
     _bars: dict[str, list[Mark]] = field(default_factory=dict)
     _dots: dict[str, list[Mark]] = field(default_factory=dict)
     _notes: dict[str, list[str]] = field(default_factory=dict)
-    _began: dict[str, float] = field(default_factory=dict)
+    _starts: dict[str, float] = field(default_factory=dict)
     _attempt: int = 0
 
     @classmethod
     def lanes(cls, events: Sequence[Any]) -> list[Lane]:
-        """Return a lane for each seat, and for judge and synthesis where they worked."""
+        """Return a lane for each seat, and for judge and synthesis where they worked.
+
+        Args:
+            events: The run's events, with its seats' starts (see `has_all_starts`).
+        """
         timeline = cls()
         for event in events:
             timeline._fold(event)
@@ -169,43 +181,51 @@ class EventTimeline:
         at = float(event["t"])
         match event["type"]:
             case "plan.chosen":
+                # All seats of the plan, so that one that was never called has its lane, too.
                 self._bars |= {seat: [] for seat in event["seats"]}
             case "panelist.started":
-                self._began[event["seat"]] = at
+                self._starts[event["seat"]] = at
             case "panelist.tool":
                 text = f"{format_seconds(at)}: {event['tool']} {one_line(event['query'], 120)}, {event['found']} found"
                 self._dots.setdefault(event["seat"], []).append(Mark(at, at, "tool", text))
             case "panelist.answered":
                 self._end(event["seat"], at, "answered", f"answered in {format_seconds(event['seconds'])}")
             case "panelist.failed":
+                # A seat that was too late has done nothing wrong, and is not shown as failed.
                 is_late = event["reason"] == "straggler"
                 why = "cut off" if is_late else REASONS.get(event["reason"], event["reason"])
                 self._end(event["seat"], at, "cut" if is_late else "failed", f"{why} at {format_seconds(at)}")
             case "panel.closed":
                 # No event says when judge and synthesis begin: it is when the stage before ends.
-                self._began[JUDGE] = self._began[SYNTHESIS] = at
+                self._starts[JUDGE] = self._starts[SYNTHESIS] = at
             case "judge.completed":
-                self._end(JUDGE, at, "judge", f"compared in {format_seconds(at - self._began.get(JUDGE, at))}")
-                self._began[SYNTHESIS] = at
+                self._end(JUDGE, at, "judge", f"compared in {format_seconds(at - self._starts.get(JUDGE, at))}")
+                self._starts[SYNTHESIS] = at
+            # The first delta of each attempt; the others say nothing about times.
             case "synthesis.delta" if event["attempt"] != self._attempt:
                 self._attempt = event["attempt"]
                 text = f"{format_seconds(at)}: begins to write" + (" anew" if self._attempt > 1 else "")
                 self._dots.setdefault(SYNTHESIS, []).append(Mark(at, at, "tool", text))
             case "run.completed" if event["result"]["timing"]["synthesis_seconds"] is not None:
-                took = at - self._began.get(SYNTHESIS, at)
-                self._end(SYNTHESIS, at, "synthesis", f"written in {format_seconds(took)}")
+                seconds = at - self._starts.get(SYNTHESIS, at)
+                self._end(SYNTHESIS, at, "synthesis", f"written in {format_seconds(seconds)}")
 
-    def _note(self, who: str) -> str:
-        return ", ".join(self._notes.get(who, ["not ended" if who in self._began else "not asked"]))
+    def _note(self, name: str) -> str:
+        return ", ".join(self._notes.get(name, ["not ended" if name in self._starts else "not asked"]))
 
-    def _end(self, who: str, at: float, kind: str, text: str) -> None:
-        start = min(at, self._began.get(who, at))
-        self._bars.setdefault(who, []).append(Mark(start, max(at, start + 1e-3), kind, text))
-        self._notes.setdefault(who, []).append(text)
+    def _end(self, name: str, at: float, kind: str, text: str) -> None:
+        start = min(at, self._starts.get(name, at))
+        # Never of length 0, which would be drawn as a dot, like a tool call.
+        self._bars.setdefault(name, []).append(Mark(start, max(at, start + 1e-3), kind, text))
+        self._notes.setdefault(name, []).append(text)
 
 
 def from_durations(result: FusionResult) -> list[Lane]:
-    """Return the lanes of a run without events: its waves one after the other, then judge and synthesis."""
+    """Return the lanes of a run without events: its waves one after the other, then judge and synthesis.
+
+    Args:
+        result: The run's result, which has each part's duration and no times of day.
+    """
     bars: dict[str, list[Mark]] = {seat: [] for seat in result.plan.seats}
     notes: dict[str, list[str]] = {}
     at = 0.0
@@ -219,18 +239,19 @@ def from_durations(result: FusionResult) -> list[Lane]:
     for failed in result.failed_models:
         notes.setdefault(failed.seat, []).append(REASONS[failed.reason])
     lanes = [Lane(seat, ", ".join(notes.get(seat, ["not asked"])), marks) for seat, marks in bars.items()]
+    # The panel took longer than its answers where it waited for a seat that then failed, which has no duration.
     at = max(at, result.timing.panel_seconds or 0.0)
-    for name, took in ((JUDGE, result.timing.judge_seconds), (SYNTHESIS, result.timing.synthesis_seconds)):
-        if took is not None:
-            lanes.append(
-                Lane(name, f"took {format_seconds(took)}", [Mark(at, at + took, name, f"took {format_seconds(took)}")])
-            )
-            at += took
+    for name, seconds in ((JUDGE, result.timing.judge_seconds), (SYNTHESIS, result.timing.synthesis_seconds)):
+        if seconds is not None:
+            text = f"took {format_seconds(seconds)}"
+            lanes.append(Lane(name, text, [Mark(at, at + seconds, name, text)]))
+            at += seconds
     return lanes
 
 
 def bill_lanes(usage: Usage) -> tuple[list[Lane], Callable[[float], str]]:
-    """Return a lane for each stage, its calls in order, and the axis's labels; no lanes where nothing is known."""
+    """Return a lane for each stage, its calls in order, and what writes the axis's values; no lanes without figures."""
+    # By tokens where no price is known, as with local models: the shares are worth seeing without an amount.
     if usage.cost_usd:
         return _lanes(usage, _cost, lambda calls: _in_dollars(Usage.of(calls))), lambda value: f"${value:g}"
     if usage.input_tokens or usage.output_tokens:
@@ -239,7 +260,7 @@ def bill_lanes(usage: Usage) -> tuple[list[Lane], Callable[[float], str]]:
 
 
 def bill_by_stage(usage: Usage) -> list[tuple[str, Usage]]:
-    """Return each stage that made calls, in words, and its part of the bill."""
+    """Return the name of each stage that made calls, and its part of the bill."""
     parts = {name: [call for call in usage.calls if call.stage == stage] for stage, name in STAGES.items()}
     return [(name, Usage.of(calls)) for name, calls in parts.items() if calls]
 
@@ -250,10 +271,11 @@ def _lanes(usage: Usage, size: Callable[[Call], float], describe: Callable[[Sequ
         marks: list[Mark] = []
         at = 0.0
         for call in part.calls:
-            if worth := size(call):
+            # A call without a figure has no bar; where the bill is in dollars, the lane's note counts such calls.
+            if length := size(call):
                 caller = f"{call.seat}, {call.model}" if call.seat else call.model
-                marks.append(Mark(at, at + worth, _CLASSES[name], f"{caller}: {describe([call])}"))
-                at += worth
+                marks.append(Mark(at, at + length, _CLASSES[name], f"{caller}: {describe([call])}"))
+                at += length
         lanes.append(Lane(name, describe(part.calls), marks))
     return lanes
 

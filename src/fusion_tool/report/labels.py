@@ -1,4 +1,8 @@
-"""Words for a result's closed sets, and texts of its numbers."""
+"""The words for a result's closed sets, and the texts of its numbers.
+
+The tables have the sets' own types, so that mypy rejects a label for a value that does not exist; the tests find a
+value without a label.
+"""
 
 from fusion_tool.budget.usage import CostSource, StageName
 from fusion_tool.errors import Reason
@@ -14,7 +18,7 @@ VERDICTS: dict[Support, str] = {
 }
 
 MARKS: dict[Support, str] = {"supported": "✓", "weak": "~", "mismatch": "✗"}
-"""What tells verdicts apart without colour."""
+"""The signs that tell verdicts apart without colour."""
 
 LOSSES: dict[Degradation, str] = {
     "panel_reduced": "At least one seat gave no full answer; the others carry the result.",
@@ -62,16 +66,21 @@ PRICES: dict[CostSource, str] = {
 
 
 def dollars(cost: float | None, unpriced: int = 0) -> str:
-    """Return an amount of US dollars and how many calls it leaves out; unknown is said, never 0."""
+    """Return the text of an amount, with the calls that it leaves out; an unknown one is called so, and is never 0.
+
+    Args:
+        cost: US dollars; `None` if unknown.
+        unpriced: The number of calls that `cost` leaves out.
+    """
     left_out = f" + {count_of(unpriced, 'call')} of unknown cost" if unpriced and cost is not None else ""
     return f"{format_usd(cost)}{left_out}"
 
 
 def count(number: int | None) -> str:
-    """Return a number of tokens in words."""
+    """Return the text of a number of tokens; `None` is unknown."""
     return UNKNOWN if number is None else f"{number:,}"
 
 
 def count_of(number: int, thing: str) -> str:
-    """Return a number of things in words."""
+    """Return the text of a number of things, such as `1 call`, `2 calls`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -17,18 +17,27 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
     from markupsafe import Markup
 
-_LONGEST = 60_000
+_MAX_CHARS = 60_000
 """Characters up to which text is read as Markdown: at the very worst a second of work."""
 
+# Numbers in the answer, ids of sources in the seats' answers; never the text of a link.
 _BRACKETS = re.compile(r"\[([0-9a-f]{1,8}(?:[,;]? ?[0-9a-f]{1,8})*)\](?!\()")
-_DEEPEST = 6
-_BELOW = 2
+_DEEPEST_HEADING = 6
+_PAGE_HEADINGS = 2
 """Levels of heading that the page itself takes."""
 
 
 @dataclass(frozen=True)
 class CitationLink:
-    """A citation's source; `anchor` is the id of its place among the sources, `support` `None` if unknown."""
+    """A citation as a link to its source.
+
+    Args:
+        label: The text in brackets: a number or an id.
+        anchor: The HTML id of the source's place on the page.
+        title: The source's title.
+        url: The source's address.
+        support: The audit's verdict; `None` where the citation was not judged.
+    """
 
     label: str
     anchor: str
@@ -37,19 +46,19 @@ class CitationLink:
     support: Support | None = None
 
 
-def render_markdown(text: str, cited: Mapping[str, CitationLink]) -> "Markup":
+def render_markdown(text: str, citations: Mapping[str, CitationLink]) -> "Markup":
     """Return `text` as HTML.
 
     Args:
         text: A model's text.
-        cited: The citations by the keys that stand in brackets.
+        citations: The citations by the keys that stand in brackets.
     """
     from markupsafe import Markup
 
     # Some Markdown takes time that grows with the square of its length.
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_CHARS:
         return Markup('<div class="plain">{}</div>').format(text)
-    return Markup(_parser().render(text, {"cited": cited}))  # noqa: S704 - made by a parser that escapes
+    return Markup(_parser().render(text, {"citations": citations}))  # noqa: S704 - made by a parser that escapes
 
 
 def is_web(url: str) -> bool:
@@ -80,17 +89,19 @@ def _parser() -> "MarkdownIt":
 def _citation(state: "StateInline", silent: bool) -> bool:
     brackets = _BRACKETS.match(state.src, state.pos)
     keys = re.findall(r"\w+", brackets[1]) if brackets else []
-    if brackets is None or not all(key in state.env["cited"] for key in keys):
+    # One key that is none, and the brackets are the model's own: "[1, 99]" stays text as a whole.
+    if brackets is None or not all(key in state.env["citations"] for key in keys):
         return False
+    # `silent`: markdown-it only asks whether the rule applies here, and how far it reaches.
     if not silent:
         for key in keys:
-            state.push("citation", "", 0).meta["cited"] = state.env["cited"][key]
+            state.push("citation", "", 0).meta["citation"] = state.env["citations"][key]
     state.pos = brackets.end()
     return True
 
 
 def _render_citation(_self: Any, tokens: "Sequence[Token]", index: int, *_: Any) -> str:
-    return _citation_html(tokens[index].meta["cited"])
+    return _citation_html(tokens[index].meta["citation"])
 
 
 @lru_cache(maxsize=1024)
@@ -99,10 +110,10 @@ def _citation_html(citation: CitationLink) -> str:
 
 
 def _fit(state: "StateCore") -> None:
-    """Move headings below the page's own, and let links tell the other side nothing."""
+    """Move headings below the page's own, and let links send no referrer and open outside the page."""
     for token in state.tokens:
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(_DEEPEST, int(token.tag[1:]) + _BELOW)}"
+            token.tag = f"h{min(_DEEPEST_HEADING, int(token.tag[1:]) + _PAGE_HEADINGS)}"
         for inner in token.children or ():
             if inner.type == "link_open":
                 inner.attrSet("rel", "noopener noreferrer nofollow")

@@ -1,4 +1,4 @@
-"""The judge's analysis as a matrix of points by seats: who said what."""
+"""The judge's analysis as a matrix of points by seats, which shows who said what."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from fusion_tool.graph.result import Analysis, Contradiction, Response
 
 @dataclass(frozen=True)
 class Cell:
-    """A sign, and the same in words for screen readers; `kind` is its class in the style sheet."""
+    """A cell: a sign, its meaning in words for screen readers, and its class in the style sheet."""
 
     sign: str = ""
     text: str = "does not say it"
@@ -18,13 +18,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """A point and where each seat stands on it.
+    """A point and the position of each seat on it.
 
     Args:
         point: The judge's words.
-        cells: One for each seat, in the columns' order; none where the judge does not tell seats apart.
-        stances: The sides of a dispute: sign, names, what they say.
-        others: Names that are no seat's.
+        cells: One for each seat, in the columns' order; empty where the judge does not tell seats apart.
+        stances: The sides of a dispute: sign, names, statement.
+        others: Names in the analysis that are no seat's.
     """
 
     point: str
@@ -35,7 +35,13 @@ class MatrixRow:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The analysis by seats; `groups` are headings with their rows."""
+    """The analysis by seats.
+
+    Args:
+        seats: The columns.
+        groups: Headings with their rows.
+        blind_spots: What no answer covers, in the judge's words.
+    """
 
     seats: Sequence[str]
     groups: Sequence[tuple[str, Sequence[MatrixRow]]]
@@ -46,7 +52,12 @@ _SAYS, _ALONE = Cell("●", "says it", "says"), Cell("★", "says it alone", "al
 
 
 def build_matrix(analysis: Analysis, responses: Sequence[Response]) -> Matrix:
-    """Return the matrix over the seats that answered; the analysis names them by label or by model."""
+    """Return the matrix over the seats that answered.
+
+    Args:
+        analysis: The judge's analysis, which names seats by label or by model.
+        responses: The seats' answers; a seat of several waves has several.
+    """
     seats = list(dict.fromkeys(response.seat for response in responses))
     # A label wins over a model of the same name.
     seat_names = {response.model: response.seat for response in responses} | {seat: seat for seat in seats}
@@ -69,12 +80,13 @@ class _Columns:
 
     def row(self, point: str, cells: dict[str, Cell], stances: Sequence[tuple[str, str, str]] = ()) -> MatrixRow:
         """Return a row with `cells`, which are by name, in their columns."""
+        # A judge is a model, and may name what is no seat: shown beside the point, unless the stances name it already.
         by_seat = {self.seat_names[name]: cell for name, cell in cells.items() if name in self.seat_names}
         others = [] if stances else [name for name in cells if name not in self.seat_names]
         return MatrixRow(point, [by_seat.get(seat, Cell()) for seat in self.seats], stances, others)
 
     def dispute_row(self, dispute: Contradiction) -> MatrixRow:
-        """Return the row of one dispute, the same words being one side."""
+        """Return the row of one dispute, in which seats with the same words are one side."""
         sides: dict[str, list[str]] = {}
         for stance in dispute.stances:
             sides.setdefault(stance.stance, []).append(stance.model)
@@ -85,8 +97,8 @@ class _Columns:
             for name in names
         }
         stances = [
-            (sign, ", ".join(self.seat_names.get(name, name) for name in names), said)
-            for sign, (said, names) in zip(signs, sides.items(), strict=True)
+            (sign, ", ".join(self.seat_names.get(name, name) for name in names), statement)
+            for sign, (statement, names) in zip(signs, sides.items(), strict=True)
         ]
         return self.row(dispute.topic, cells, stances)
 

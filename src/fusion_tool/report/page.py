@@ -1,4 +1,4 @@
-"""Pages: their templates, their one style sheet, and the policy that keeps everything else out."""
+"""Pages: their templates, their one style sheet, and the policy by which a browser loads nothing else."""
 
 import base64
 import hashlib
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 _HOME = "fusion_tool.report"
 _POLICY = "default-src 'none'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'"
-"""Neither script nor network: even what slipped through as HTML could do nothing."""
+"""A Content Security Policy without script and network: even text that slipped through as HTML could do nothing."""
 
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, those that turn the direction of writing, and halves of characters, which no file can hold."""
+"""Control characters, those that turn the direction of writing, and halves of surrogate pairs, which UTF-8 lacks."""
 
 
 def render_page(template: str, *, package: str = _HOME, **context: Any) -> str:
-    """Fill a template that extends `base.html`. Everything in `context` is escaped but `Markup`.
+    """Fill a template that extends `base.html`; everything in `context` but `Markup` is escaped.
 
     Args:
         template: The template's file name.
         package: The package whose folder `templates` holds it; templates of this package are found too.
-        context: The values of the names in the template.
+        context: The template's variables.
 
     Returns:
         HTML in one piece.

@@ -1,4 +1,4 @@
-"""A run as a page: `to_html`."""
+"""`to_html`: a run as a page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class FailedRun(BaseModel):
-    """A run without an answer: the JSON that `fusion-tool ask --json` prints of it."""
+    """A run without an answer, as in the JSON that `fusion-tool ask --json` prints of it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +45,7 @@ def to_html(result: "FusionResult | FailedRun | Mapping[str, Any]", events: "Seq
     """Return a run as one self-contained page: no network, no script; text from models and the web is escaped.
 
     Args:
-        result: A run's result, or its dict or JSON form; a failed run's JSON is taken too.
+        result: A run's result or its dict, or the same of a failed run.
         events: The run's events, for a true timeline; without them it is put together from durations.
 
     Returns:
@@ -57,14 +57,15 @@ def to_html(result: "FusionResult | FailedRun | Mapping[str, Any]", events: "Seq
     """
     run = _read(result)
     if isinstance(run, FailedRun):
+        # The JSON of a failed run need not hold its question; the events of a run do.
         question = next((event["question"] for event in events if event["type"] == "run.started"), run.question)
-        lanes = EventTimeline.lanes(events) if has_all_starts(events) else []
+        lanes = EventTimeline.lanes(events) if has_all_starts(events) else []  # failed seats have no durations
         bill = _bill(run.usage) if run.usage else None
         return render_page(
-            "failed.html", run=run, question=question, timeline=_timeline(lanes), watched=True, bill=bill
+            "failed.html", run=run, question=question, timeline=_timeline(lanes), has_starts=True, bill=bill
         )
-    watched = has_all_starts(events)
-    lanes = EventTimeline.lanes(events) if watched else from_durations(run)
+    has_starts = has_all_starts(events)
+    lanes = EventTimeline.lanes(events) if has_starts else from_durations(run)
     support = {citation.source_id: citation.support for citation in run.citations}
     numbers = {citation.source_id: citation.number for citation in run.citations}
     sources = _list_sources(run.sources, numbers, support)
@@ -77,7 +78,7 @@ def to_html(result: "FusionResult | FailedRun | Mapping[str, Any]", events: "Seq
         matrix=build_matrix(run.analysis, run.responses) if run.analysis else None,
         # A cached result has the time of its lookup, not of the run.
         timeline=None if run.cached else _timeline(lanes),
-        watched=watched,
+        has_starts=has_starts,
         bill=_bill(run.usage),
         sources=sources,
         answers=[(response, render_markdown(response.content, by_id)) for response in run.responses],
@@ -129,12 +130,12 @@ def _anchor(source_id: str) -> str:
 def _list_sources(
     sources: Sequence[Source], numbers: dict[str, int], support: dict[str, Support]
 ) -> list[_ListedSource]:
-    """Return the sources, the cited ones first, by number."""
+    """Return the sources, those that the answer cites first, by number."""
     rows = [
         _ListedSource(
             **source.model_dump(),
             anchor=_anchor(source.id),
-            href=source.url if is_web(source.url) else None,
+            href=source.url if is_web(source.url) else None,  # a document or a command has an address to show only
             number=numbers.get(source.id),
             support=support.get(source.id),
         )
