@@ -16,7 +16,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from fusion_tool import BudgetExceeded, FusionConfig, PanelFailed, afuse
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.budget.usage import is_search
-from fusion_tool.models.call import prompt_bytes
+from fusion_tool.models.prompt import prompt_bytes
 from fusion_tool.testing import ScriptedChat, calls
 from fusion_tool.tools.search.base import SearchProviderError, SearchResult
 from fusion_tool.tools.search.search import search_fee

@@ -117,4 +117,4 @@ async def test_what_does_not_pass_is_not_tried_again(provider, fault):
 async def test_the_message_of_an_error_under_status_200_is_the_providers(provider):
     provider.reply("test/one", Interrupted(code=400, message="The provider is on holiday"))
     result = await ask(seat("test/one"), seat("test/two"))
-    assert result.failed_models[0].message == "The provider is on holiday"
+    assert result.failed_models[0].message == "openrouter:test/one: The provider is on holiday"

@@ -7,6 +7,7 @@ from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, Syst
 
 from fusion_tool.errors import ConfigError
 from fusion_tool.graph.state import FusionInput, FusionState
+from fusion_tool.models.prompt import to_sendable
 
 _LONGEST_QUESTION = 100_000
 """Characters: a longer one is material, which every seat would pay for in each of its turns."""
@@ -52,9 +53,11 @@ def parse_messages(messages: Sequence[BaseMessage]) -> RunInput:
         return RunInput("")
     earlier = [message for message in messages[:last] if not isinstance(message, SystemMessage)]
     return RunInput(
-        question=str(messages[last].text),
-        context=_join(*(f"{_speaker(message)}: {message.text}" for message in earlier if message.text)),
-        instructions=_join(*(str(message.text) for message in messages if isinstance(message, SystemMessage))),
+        question=to_sendable(str(messages[last].text)),
+        context=to_sendable(_join(*(f"{_speaker(message)}: {message.text}" for message in earlier if message.text))),
+        instructions=to_sendable(
+            _join(*(str(message.text) for message in messages if isinstance(message, SystemMessage)))
+        ),
         from_messages=True,
     )
 
@@ -65,8 +68,9 @@ def parse_input(state: FusionState) -> RunInput:
     Raises:
         ConfigError: There is no question, or it is too long.
     """
-    question, context = state.get("question") or "", state.get("context") or ""
-    instructions = state.get("instructions") or ""
+    # A lone surrogate could be sent to no provider, and be stored or printed nowhere.
+    question, context = to_sendable(state.get("question") or ""), to_sendable(state.get("context") or "")
+    instructions = to_sendable(state.get("instructions") or "")
     # A question beside messages is the question: as a subgraph the graph also sees the messages of its parent.
     conversation = RunInput("") if question else parse_messages(state.get("messages") or [])
     question = (question or conversation.question).strip()

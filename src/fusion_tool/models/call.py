@@ -13,16 +13,20 @@ from fusion_tool.budget.ledger import OverBudgetError, StageBudget
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.budget.usage import Call, StageName
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models import replay
+from fusion_tool.errors import Reason
+from fusion_tool.models.causes import explain_fault
 from fusion_tool.models.faults import AskOtherwiseError, Fault, to_fault, with_retries
 from fusion_tool.models.finish_reasons import InterruptedReplyError, ending_of, is_cut_off, unusable_reason
 from fusion_tool.models.health import HealthTracker, remember_withdrawn, withdrawn_fault
+from fusion_tool.models.prompt import offers_tools, prompt_bytes, sendable_messages
 from fusion_tool.models.streaming import NO_STREAM, FirstToken, MessageStream, StreamBrokenError
 from fusion_tool.models.thinking import fit_blocks, mark_blocks
 from fusion_tool.models.wire.leaked_reasoning import strip_reasoning
 from fusion_tool.models.wire.usage import tokens_of
 
 _CANCELLED = Fault("cancelled", "the call was cancelled")
+_FAIR_SECONDS = 30.0
+"""A model that is given less time may be late through no fault of its own."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,8 @@ async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and wh
     Raises:
         ModelCallError: The call failed, ran out of time or budget, was refused, or gave an empty answer.
     """
-    messages, first = fit_blocks(messages, account.panelist), FirstToken(account.panelist, on_first)
+    messages = fit_blocks(sendable_messages(messages), account.panelist)
+    first = FirstToken(account.panelist, on_first)
     streaming = MessageStream(messages, first, on_delta)
 
     def send(max_tokens: int | None) -> Awaitable[AIMessage]:
@@ -116,6 +121,7 @@ async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and wh
         deadline=deadline,
         first=first,
         is_shown=on_delta is not None,
+        takes_calls=offers_tools(model),
     )
     mark_blocks(reply.message, account.panelist)
     return reply
@@ -129,6 +135,7 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
     deadline: float,
     first: FirstToken,
     is_shown: bool = False,
+    takes_calls: bool = True,
 ) -> ModelReply:
     """Make a call by `send`: reserved, retried, timed, billed and checked, whoever makes the request.
 
@@ -139,6 +146,7 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
         deadline: As for `call_model`.
         first: Holds when the first token came.
         is_shown: Whether the text was passed on as it was written, and so must be what was passed on.
+        takes_calls: Whether tools were offered, so that calling one is a reply.
 
     Raises:
         ModelCallError: As for `call_model`.
@@ -149,19 +157,19 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
     fault: Fault | None = _CANCELLED  # what `finally` finds where neither a message nor an `Exception` comes
     try:
         message = await _final_message(attempts, deadline)
-        fault = unusable_reason(message)
+        fault = unusable_reason(message, takes_calls=takes_calls)
     except ModelCallError as failed:
         fault = failed.fault
         raise
     except Exception as error:
-        fault = _fault(error)
+        fault = explain_fault(_fault(error), error, account.panelist)
         remember_withdrawn(account.panelist, fault)
         raise ModelCallError(fault, account.model) from error
     finally:  # the model is judged by what became of the call: an attempt that a retry made good harmed nobody
         if attempts.begun and account.health:
             account.health.record_call(
                 account.panelist,
-                fault.reason if fault else None,
+                _reason_to_record(fault, allowed=deadline - started),
                 seconds=time.monotonic() - started,
                 first_token_seconds=first.seconds,
                 rows=attempts.rows,
@@ -170,6 +178,14 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
         raise ModelCallError(fault, account.model)
     text = strip_reasoning(str(message.text), begins_inside=not is_shown)
     return ModelReply(text, message, is_cut_off(message), account.panelist, first.seconds)
+
+
+def _reason_to_record(fault: Fault | None, *, allowed: float) -> Reason | None:
+    """The reason that counts for the model's health: what was the caller's doing counts as a call broken off."""
+    if fault is None:
+        return None
+    is_hurried = fault.reason == "timeout" and fault.status_code is None and allowed < _FAIR_SECONDS
+    return "cancelled" if is_hurried or not fault.is_of_model else fault.reason
 
 
 async def _final_message(attempts: "_Attempts", deadline: float) -> AIMessage:
@@ -250,20 +266,6 @@ class _Attempts:
 
 def _fault(error: Exception) -> Fault:
     return to_fault(error.error if isinstance(error, StreamBrokenError | AskOtherwiseError) else error)
-
-
-def prompt_bytes(messages: Sequence[BaseMessage]) -> int:
-    """Return the prompt's length in bytes, with what frames each message, and the reasoning that goes back with it."""
-    texts = (
-        f"{message.type}{message.content}{getattr(message, 'tool_calls', '')}{_replayed(message)}"
-        for message in messages
-    )
-    return sum(len(text.encode(errors="replace")) for text in texts)
-
-
-def _replayed(message: BaseMessage) -> str:
-    # Most messages have nothing beside their content.
-    return str((message.additional_kwargs and replay.fields_to_return(message)) or "")
 
 
 def to_call_row(message: AIMessage | None, account: CallContext, seconds: float) -> Call:

@@ -8,10 +8,10 @@
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
@@ -61,8 +61,14 @@ _BY_TYPE: dict[str, Reason] = {
 
 _OVERFLOW = re.compile(
     r"context.{0,12}(length|window|limit)|maximum context|too many (input )?tokens|prompt is too long"
-    r"|input (is )?too long|exceeds?.{0,40}(context|token)|reduce the length",
+    r"|(?:input|prompt|string) (is )?too long|exceeds?.{0,40}(context|token)|reduce the length"
+    r"|maximum (?:prompt|input|sequence) length|longer than the (?:model|maximum|context)",
     re.IGNORECASE,
+)
+_TOO_LARGE = re.compile(r"request too large", re.IGNORECASE)
+"""Groq and OpenAI answer so, as 413 or 429, to a prompt that alone passes a minute's limit: waiting never helps."""
+_UNREADABLE = re.compile(
+    r"surrogate|invalid (?:utf|unicode)|not valid (?:utf|unicode)|unicode (?:de|en)code", re.IGNORECASE
 )
 _WITHDRAWN = re.compile(
     r"no longer available|deprecated|decommissioned|not a valid model|does not exist|model not found"
@@ -85,6 +91,8 @@ class Fault:
     status_code: int | None = None
     may_be_charged: bool = True
     """Whether tokens may have been spent: not where the provider answered with an error status at once."""
+    is_of_model: bool = True
+    """Whether it says anything about the model: not where the request's text or a parameter was refused."""
 
     def rejects(self, *parameters: Parameter) -> bool:
         """Tell whether the endpoint rejected one of these parameters, rather than the question or a message."""
@@ -103,8 +111,12 @@ class ProviderReplyError(Exception):
 def to_fault(error: BaseException) -> Fault:
     """Return the fault that `error` stands for."""
     cause = _cause(error)
-    free = _http_status(error) is not None or _never_connected(error)
-    return Fault(_reason(error, cause), _one_line(error, cause), cause.status, may_be_charged=not free)
+    free = _http_status(error) is not None or never_connected(error)
+    fault = Fault(_reason(error, cause), _one_line(error, cause), cause.status, may_be_charged=not free)
+    is_unreadable = isinstance(error, UnicodeError) or (
+        cause.status in _REJECTIONS and _UNREADABLE.search(cause.message)
+    )
+    return replace(fault, is_of_model=not (is_unreadable or fault.rejects(*get_args(Parameter))))
 
 
 def status_of(error: BaseException) -> int | None:
@@ -116,7 +128,8 @@ def _reason(error: BaseException, cause: ErrorCause) -> Reason:
     status, message = cause.status, cause.message
     # The text first, then the status: providers answer 400 or 404 to nearly everything, and only the message tells a
     # prompt that is too long from a model that is gone. `None` is an error event within a stream.
-    if status in (400, 413, 422, 500, 502, None) and _OVERFLOW.search(message):
+    is_overflow = status in (400, 413, 422, 500, 502, None) and _OVERFLOW.search(message)
+    if is_overflow or (status in (413, 429) and _TOO_LARGE.search(message)):
         return "context_overflow"
     if by_code := _BY_CODE.get((cause.code or "").lower()):
         return by_code
@@ -160,7 +173,7 @@ def _one_line(error: BaseException, cause: ErrorCause) -> str:
     return scrub(text)[:_MESSAGE_LENGTH]
 
 
-def _never_connected(error: BaseException | None) -> bool:
+def never_connected(error: BaseException | None) -> bool:
     """Tell whether the request never left: what no provider has seen, none charges for."""
     while error is not None:
         if {cls.__name__ for cls in type(error).__mro__} & {"ConnectError", "ConnectTimeout"}:
@@ -231,8 +244,8 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _is_transient(error: BaseException) -> bool:
-    status = status_of(error)
-    if status is not None:
-        return status in _TRANSIENT_STATUS
+    cause = _cause(error)
+    if cause.status is not None:
+        return cause.status in _TRANSIENT_STATUS and _reason(error, cause) != "context_overflow"
     # Without a status nothing reached the provider, or its stream broke: LangChain's errors tell which may be repeated.
     return bool(getattr(error, "is_retryable", False))

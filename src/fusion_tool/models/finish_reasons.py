@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage
 
 from fusion_tool.models.faults import Fault
 from fusion_tool.models.wire.leaked_reasoning import strip_reasoning
+from fusion_tool.models.wire.text_calls import LONGEST_LEAD
 
 Ending: TypeAlias = Literal["limit", "refusal", "interruption", "error"]
 """How a reply ended before its end: at a limit of tokens, by a filter, by its server, or in an error."""
@@ -67,8 +68,13 @@ def is_cut_off(message: AIMessage) -> bool:
     return ending_of(message) in ("limit", "interruption")
 
 
-def unusable_reason(message: AIMessage) -> Fault | None:
-    """Return why `message` is no answer; `None` where it is one, or a part of one, or calls tools."""
+def unusable_reason(message: AIMessage, *, takes_calls: bool = True) -> Fault | None:
+    """Return why `message` is no answer; `None` where it is one, or a part of one, or calls tools that were offered.
+
+    Args:
+        message: The reply.
+        takes_calls: Whether tools were offered.
+    """
     ending = ending_of(message)
     if message.additional_kwargs.get("refusal") or ending == "refusal":
         return Fault("refused", "the model refused to answer")
@@ -76,8 +82,13 @@ def unusable_reason(message: AIMessage) -> Fault | None:
         return Fault("upstream_error", "the provider ended the answer with an error")
     if finish_reason(message) is None and message.response_metadata.get("model_provider") == "openai":
         return Fault("upstream_error", "the answer broke off")  # the protocol closes every answer with a reason
-    if message.tool_calls or message.invalid_tool_calls or strip_reasoning(str(message.text)):
-        return None
-    if ending == "limit":
+    text, calls = strip_reasoning(str(message.text)), message.tool_calls or message.invalid_tool_calls
+    if calls and not takes_calls and len(text) <= LONGEST_LEAD:
+        return Fault("invalid_output", "it called a tool in place of an answer, and none was offered")
+    return None if calls or text else _empty_reason(message)
+
+
+def _empty_reason(message: AIMessage) -> Fault:
+    if ending_of(message) == "limit":
         return Fault("truncated", "the token limit was spent before an answer began")
     return Fault("empty", "the model returned nothing but reasoning" if message.text else "the model returned nothing")

@@ -6,8 +6,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.messages.ai import add_ai_message_chunks
 
 from fusion_tool.models import replay
-from fusion_tool.models.call import prompt_bytes
 from fusion_tool.models.openai_compatible import OpenAICompatibleChat
+from fusion_tool.models.prompt import prompt_bytes
 
 WORDS = st.lists(st.text(max_size=5), min_size=1, max_size=6)
 JSON = st.recursive(

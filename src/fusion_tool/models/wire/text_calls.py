@@ -25,7 +25,7 @@ _MOST_CALLS = 64
 """Of one notation in one text: no model calls more at once, and a text of nothing but marks costs no time."""
 _MOST_STARTS = 40
 """How many lines are tried as the beginning of a call without marks; a call at the end is among the last ones."""
-_LONGEST_LEAD = 300
+LONGEST_LEAD = 300
 """Characters of text beside a call up to which the text is no answer: "I will search for this first."."""
 
 
@@ -54,7 +54,7 @@ def looks_like_tool_call(text: str) -> bool:
     if _CUT_OFF.match(text):
         return True
     rest, calls = _split(text, None)
-    return bool(calls) and len(rest) <= _LONGEST_LEAD
+    return bool(calls) and len(rest) <= LONGEST_LEAD
 
 
 def _split(whole: str, offered: Collection[str] | None) -> tuple[str, Calls]:
