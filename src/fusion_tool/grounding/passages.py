@@ -66,8 +66,7 @@ def _split(text: str, start: int, end: int) -> list[tuple[int, int]]:
         spans.append((start, stop.end()))
         start = stop.end()
     spans.append((start, end))
-    trimmed = [_trim(text, *span) for span in spans]
-    return [span for span in trimmed if span[0] < span[1]]
+    return [span for span in (_trim(text, *span) for span in spans) if span[0] < span[1]]
 
 
 def _ends(text: str, stop: int, after: int, end: int) -> bool:
@@ -78,8 +77,8 @@ def _ends(text: str, stop: int, after: int, end: int) -> bool:
     following = text[after : min(after + 40, end)].lstrip(" \t\n\"'\u201c\u2018*_(")
     if following[:1].islower():
         return False
-    initial = len(bare) == 1 and bare.isalpha() and word[0][-1].isupper()
-    return not following or not (initial or bare in lexicon().abbreviations)
+    is_initial = len(bare) == 1 and bare.isalpha() and word[0][-1].isupper()
+    return not following or not (is_initial or bare in lexicon().abbreviations)
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

@@ -96,7 +96,7 @@ def merge_sources(sources: Iterable[RetrievedSource]) -> dict[str, RetrievedSour
         if earlier is None:
             by_id[source["id"]] = source
             continue
-        best = max(earlier, source, key=lambda each: _RANK[each["kind"]])
+        best = max(earlier, source, key=lambda retrieval: _RANK[retrieval["kind"]])
         text = earlier["text"] if source["text"] in earlier["text"] else f"{earlier['text']}\n\n{source['text']}"
         by_id[source["id"]] = RetrievedSource(
             id=best["id"], url=best["url"], title=best["title"], kind=best["kind"], text=text

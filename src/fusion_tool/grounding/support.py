@@ -54,14 +54,14 @@ def quantities_agree(claim: Quantity, source: Quantity) -> bool:
 def _near(claim: Quantity, source: Quantity) -> bool:
     gap, size = abs(claim.value - source.value), max(abs(claim.value), abs(source.value))
     if claim.bound or source.bound:
-        allowed = _HEDGED * size
+        tolerance = _HEDGED * size
     else:
         # One of the two rounds the other only where it has fewer digits; 40 does not cover 42. The second limit is for
         # few digits: half of the last one of "2 million" would forgive a quarter of the value.
         step = max(claim.step, source.step) if claim.step != source.step else 0.0
-        allowed = min(step / 2, _PLAIN * size)
+        tolerance = min(step / 2, _PLAIN * size)
     # Conversion into base units leaves an error in the last bits of a float.
-    return gap <= allowed * (1 + 1e-9) + 1e-9 * size
+    return gap <= tolerance * (1 + 1e-9) + 1e-9 * size
 
 
 Support: TypeAlias = Literal["supported", "weak", "mismatch"]

@@ -76,8 +76,8 @@ def stem(word: str) -> str:
 @lru_cache(maxsize=20_000)
 def concept(word: str) -> str:
     """Return what `word` (lower case) is compared by: the first word of its row of synonyms, else its stem."""
-    known = lexicon().concepts
-    return known.get(word) or known.get(stem(word)) or stem(word)
+    rows = lexicon().concepts
+    return rows.get(word) or rows.get(stem(word)) or stem(word)
 
 
 @lru_cache(maxsize=2_000)

@@ -116,10 +116,8 @@ def _read(result: "FusionResult | FailedRun | Mapping[str, Any]") -> FusionResul
 
 def _citations_by_number(run: FusionResult) -> dict[str, CitationLink]:
     return {
-        str(cited.number): CitationLink(
-            str(cited.number), _anchor(cited.source_id), cited.title, cited.url, cited.support
-        )
-        for cited in run.citations
+        str(row.number): CitationLink(str(row.number), _anchor(row.source_id), row.title, row.url, row.support)
+        for row in run.citations
     }
 
 
@@ -152,5 +150,5 @@ def _timeline(lanes: Sequence[Lane]) -> "Markup | None":
 
 def _bill(usage: Usage) -> _Bill:
     lanes, tick = bill_lanes(usage)
-    drawn = draw_lanes("The bill by stage", lanes, tick) if lanes else None
-    return _Bill(usage, bill_by_stage(usage), drawn)
+    picture = draw_lanes("The bill by stage", lanes, tick) if lanes else None
+    return _Bill(usage, bill_by_stage(usage), picture)

@@ -52,13 +52,13 @@ def relevant_sentences(text: str, question: str, room: int) -> str:
     """
     question_words = _words(question)
     spans = [text[begin:end] for begin, end in split_sentences(text)]
-    ranked = sorted(range(len(spans)), key=lambda i: -len(question_words & _words(spans[i])))
-    chosen: list[int] = []
+    ranking = sorted(range(len(spans)), key=lambda i: -len(question_words & _words(spans[i])))
+    selection: list[int] = []
     # A sentence that does not fit is passed over, not the end: a shorter one behind it may still fit.
-    for i in ranked:
-        if sum(len(spans[j]) + 1 for j in [*chosen, i]) <= room:
-            chosen.append(i)
-    return " ".join(" ".join(spans[i].split()) for i in sorted(chosen)) or text[:room]
+    for i in ranking:
+        if sum(len(spans[j]) + 1 for j in [*selection, i]) <= room:
+            selection.append(i)
+    return " ".join(" ".join(spans[i].split()) for i in sorted(selection)) or text[:room]
 
 
 def _words(text: str) -> set[str]:

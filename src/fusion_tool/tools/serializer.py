@@ -76,8 +76,8 @@ class PlainSerializer(JsonPlusSerializer):
                 module, name, arguments = content[:3]
                 builder = _BUILDERS[code, module, name]
             except (KeyError, TypeError, ValueError):
-                what = ".".join(map(str, content[:2])) if isinstance(content, list) else f"an object of kind {code}"
-                reasons.append(f"it holds {what}, where only plain data may be")
+                kind = ".".join(map(str, content[:2])) if isinstance(content, list) else f"an object of kind {code}"
+                reasons.append(f"it holds {kind}, where only plain data may be")
                 raise
             return builder(arguments)
 

@@ -42,10 +42,10 @@ def parse_unit(text: str, *, is_separate: bool) -> tuple[str, Fraction] | None:
         is_separate: A blank stands between number and unit; words that are glued to a number are no unit.
     """
     text = " ".join(text.rstrip(".").split())
-    known = _known_units().get(text.lower())
+    unit = _known_units().get(text.lower())
     # The case of a symbol counts ("Mm" is no millimetre), but not that of a currency or of a whole word.
-    if known and (text.islower() or len(text) > _SYMBOL or known[0] in _CURRENCIES or not text.isalpha()):
-        return known
+    if unit and (text.islower() or len(text) > _SYMBOL or unit[0] in _CURRENCIES or not text.isalpha()):
+        return unit
     words = text.split()
     if (
         not is_separate

@@ -141,15 +141,15 @@ async def _refresh(root: Path, path: Path, on_progress: Callable[[int, int], Non
 
 def _excerpt(hits: list[ChunkHit], max_chars: int) -> str:
     """Return the best chunks that fit into `max_chars`, in the order of the text; the best is cut if it must be."""
-    best, *others = hits
-    chosen, left = [best], max_chars - len(best.text)
-    if left < 0:
+    best, *rest = hits
+    selection, room = [best], max_chars - len(best.text)
+    if room < 0:
         return best.text[:max_chars].rsplit(maxsplit=1)[0]
-    for hit in others:
-        if (needed := len(hit.text) + len(_GAP)) <= left:
-            chosen.append(hit)
-            left -= needed
-    chosen.sort(key=attrgetter("place"))
+    for hit in rest:
+        if (length := len(hit.text) + len(_GAP)) <= room:
+            selection.append(hit)
+            room -= length
+    selection.sort(key=attrgetter("place"))
     # In a run of neighbours place and index grow alike, and their difference stays; a gap changes it.
-    runs = groupby(enumerate(chosen), key=lambda numbered: numbered[1].place - numbered[0])
+    runs = groupby(enumerate(selection), key=lambda row: row[1].place - row[0])
     return _GAP.join("\n".join(hit.text for _, hit in run) for _, run in runs)

@@ -49,25 +49,25 @@ def split_chunks(text: str) -> list[str]:
 def _pieces(text: str) -> Iterator[str]:
     for line in text.splitlines():
         if line := line.strip():
-            yield from _split(line) if _too_long(line) else [line]
+            yield from _split(line) if _is_too_long(line) else [line]
 
 
 def _split(line: str) -> Iterator[str]:
     """Pack sentences, and the words of a sentence that is too long itself, up to half of a chunk."""
     # Half, so that pieces of a long paragraph combine with each other and with their neighbours to full chunks.
-    packed = ""
+    piece = ""
     for sentence in _SENTENCE_END.split(line):
-        for part in _hard_split(sentence) if _too_long(sentence) else [sentence]:
-            if packed and _too_long(f"{packed} {part}", share=2):
-                yield packed
-                packed = part
+        for part in _split_words(sentence) if _is_too_long(sentence) else [sentence]:
+            if piece and _is_too_long(f"{piece} {part}", share=2):
+                yield piece
+                piece = part
             else:
-                packed = f"{packed} {part}".strip()
-    if packed:
-        yield packed
+                piece = f"{piece} {part}".strip()
+    if piece:
+        yield piece
 
 
-def _hard_split(sentence: str) -> Iterator[str]:
+def _split_words(sentence: str) -> Iterator[str]:
     words = sentence.split()
     step = _MAX_WORDS // 2
     for start in range(0, len(words), step):
@@ -75,7 +75,7 @@ def _hard_split(sentence: str) -> Iterator[str]:
         yield from (part[at : at + _MAX_CHARS // 2] for at in range(0, len(part), _MAX_CHARS // 2))
 
 
-def _too_long(text: str, share: int = 1) -> bool:
+def _is_too_long(text: str, share: int = 1) -> bool:
     return len(text) > _MAX_CHARS // share or len(text.split()) > _MAX_WORDS // share
 
 
@@ -101,42 +101,45 @@ async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None
         on_progress: Called with the number of changed documents done and their total; `None` for nobody.
     """
     await asyncio.to_thread(store.ensure_schema, path)
-    known = await asyncio.to_thread(store.known_documents, path)
+    records = await asyncio.to_thread(store.read_documents, path)
     documents = await asyncio.to_thread(lambda: list(list_documents(root)))
     problems: dict[str, str | None] = {
         document.key: document.problem for document in documents if document.problem is not None
     }
-    sound = [document for document in documents if document.problem is None]
-    changed = [
+    readable = [document for document in documents if document.problem is None]
+    # Without a signature the times prove nothing: such a document is read each time, and compared by its hash.
+    candidates = [
         document
-        for document in sound
-        if not document.signature or document.signature != _signature(known.get(document.key))
+        for document in readable
+        if not document.signature or document.signature != _signature(records.get(document.key))
     ]
-    skipped: dict[str, str | None] = {
-        key: before.problem for key, before in known.items() if before.problem is not None
+    # A document that could not be extracted stays so until its bytes change.
+    failures: dict[str, str | None] = {
+        key: record.problem for key, record in records.items() if record.problem is not None
     }
-    done = 0
-    for batch in _batches(changed):
-        entries = await asyncio.gather(*(_entry(document, known.get(document.key), problems) for document in batch))
+    count = 0
+    for batch in _batches(candidates):
+        entries = await asyncio.gather(*(_entry(document, records.get(document.key), problems) for document in batch))
         await asyncio.to_thread(store.write, path, [entry for entry in entries if entry is not None])
-        skipped |= {entry.key: entry.problem for entry in entries if entry and entry.chunks is not None}
-        done += len(batch)
+        failures |= {entry.key: entry.problem for entry in entries if entry and entry.chunks is not None}
+        count += len(batch)
         if on_progress is not None:
-            on_progress(done, len(changed))
-    present = {document.key for document in sound} - problems.keys()
-    await asyncio.to_thread(store.remove, path, known.keys() - present)
-    skipped = {key: problem for key, problem in skipped.items() if key in present} | problems
-    left_out = {key: problem for key, problem in skipped.items() if problem is not None}
+            on_progress(count, len(candidates))
+    # Only now, as reading may have added problems: what is gone or has become unreadable leaves the index.
+    present = {document.key for document in readable} - problems.keys()
+    await asyncio.to_thread(store.remove, path, records.keys() - present)
+    failures = {key: problem for key, problem in failures.items() if key in present} | problems
+    left_out = {key: problem for key, problem in failures.items() if problem is not None}
     return RefreshResult(len(present - left_out.keys()), [_warn(*document) for document in sorted(left_out.items())])
 
 
-def _signature(known: IndexedDocument | None) -> str | None:
-    return known.signature if known else None
+def _signature(record: IndexedDocument | None) -> str | None:
+    return record.signature if record else None
 
 
-def _batches(changed: list[DocumentFile]) -> Iterator[list[DocumentFile]]:
+def _batches(documents: list[DocumentFile]) -> Iterator[list[DocumentFile]]:
     batch: list[DocumentFile] = []
-    for document in changed:
+    for document in documents:
         if batch and (len(batch) == _BATCH_FILES or sum(b.size for b in batch) + document.size > _BATCH_BYTES):
             yield batch
             batch = []
@@ -146,7 +149,7 @@ def _batches(changed: list[DocumentFile]) -> Iterator[list[DocumentFile]]:
 
 
 async def _entry(
-    document: DocumentFile, before: IndexedDocument | None, problems: dict[str, str | None]
+    document: DocumentFile, record: IndexedDocument | None, problems: dict[str, str | None]
 ) -> DocumentEntry | None:
     """Return what to write for a document; `None`, with a line in `problems`, where it cannot be read."""
     try:
@@ -156,16 +159,16 @@ async def _entry(
         return None
     # A copied or touched file has new times and the same bytes: only its signature is written, nothing is extracted.
     digest = hashlib.sha256(data).hexdigest()
-    if before is not None and before.hash == digest:
+    if record is not None and record.hash == digest:
         return DocumentEntry(document.key, document.signature, digest, title="", chunks=None)
     try:
-        extracted = await extract(data, content_type=document.content_type)
+        content = await extract(data, content_type=document.content_type)
     # Written like any other, with its problem: a broken file is not tried again until it changes.
     except ExtractionError as error:
         return DocumentEntry(document.key, document.signature, digest, document.name, chunks=[], problem=str(error))
-    chunks = await asyncio.to_thread(split_chunks, extracted.text)
+    chunks = await asyncio.to_thread(split_chunks, content.text)
     problem = None if chunks else "holds no text"
-    return DocumentEntry(document.key, document.signature, digest, extracted.title or document.name, chunks, problem)
+    return DocumentEntry(document.key, document.signature, digest, content.title or document.name, chunks, problem)
 
 
 def _read(path: Path) -> bytes:

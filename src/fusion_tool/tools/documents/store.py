@@ -98,7 +98,7 @@ def ensure_schema(path: Path) -> None:
         connection.executescript(_SCHEMA)
 
 
-def known_documents(path: Path) -> dict[str, IndexedDocument]:
+def read_documents(path: Path) -> dict[str, IndexedDocument]:
     """Return the documents that the index holds, by key."""
     with open_connection(path) as connection:
         rows = connection.execute("SELECT key, signature, hash, problem FROM documents")

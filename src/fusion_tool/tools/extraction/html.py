@@ -59,15 +59,15 @@ def read_html(data: bytes, charset: str | None, url: str | None) -> tuple[str, s
 
 def _cut(data: bytes) -> bytes:
     # By tags, counted before anything is parsed: they and not the bytes make the tree's size.
-    beyond = next(islice(re.finditer(b"<", data), _MAX_TAGS, None), None)
-    return data[: beyond.start()] if beyond else data
+    excess = next(islice(re.finditer(b"<", data), _MAX_TAGS, None), None)
+    return data[: excess.start()] if excess else data
 
 
 def _decode(data: bytes, charset: str | None) -> str:
     # The server's label wins over the page's own, by the standard; a guess comes last, since short texts mislead it.
     if not python_charset(charset):
-        declared = _META_CHARSET.search(data[:_META_WINDOW])
-        charset = declared[1].decode("ascii", "replace") if declared else _guess(data)
+        meta = _META_CHARSET.search(data[:_META_WINDOW])
+        charset = meta[1].decode("ascii", "replace") if meta else _guess(data)
     return decode(data, charset)
 
 
@@ -110,5 +110,5 @@ def _text(root: "LexborNode | None") -> str:
     for block in root.css(_BLOCKS):
         block.insert_before(_BREAK)
         block.insert_after(_BREAK)
-    spaced = re.sub(" {2,}", " ", root.text().translate(_SPACES))  # `split` and `join` would take 30 MB here
-    return "\n".join(line for part in spaced.split(_BREAK) if (line := part.strip()))
+    text = re.sub(" {2,}", " ", root.text().translate(_SPACES))  # `split` and `join` would take 30 MB here
+    return "\n".join(line for part in text.split(_BREAK) if (line := part.strip()))

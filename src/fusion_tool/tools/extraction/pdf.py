@@ -25,20 +25,20 @@ def read_pdf(data: bytes, max_chars: int) -> tuple[str, str]:
         raise ExtractionError(f"the PDF cannot be opened: {error}") from error
     pages = len(document)
     texts: list[str] = []
-    broken = length = 0
+    failures = length = 0
     for number in range(pages):
         try:
             texts.append(_page_text(document, number))
         # One bad page must not cost the others; a file of nothing else is reported below.
         except pypdfium2.PdfiumError:
-            broken += 1
+            failures += 1
             continue
         length += len(texts[-1])
         if length >= max_chars:
             break
     title = _title(document)
     document.close()
-    if broken == pages:
+    if failures == pages:
         raise ExtractionError("no page of the PDF can be read")
     return title, "\n\n".join(text for text in texts if text)[:max_chars]
 

@@ -138,8 +138,8 @@ def _accepted_type(response: "Response") -> str:
         from http import HTTPStatus
 
         # The phrase is ours: the server's own is free text for a model to read.
-        known = response.status_code in set(HTTPStatus)
-        phrase = f" {HTTPStatus(response.status_code).phrase}" if known else ""
+        is_standard = response.status_code in set(HTTPStatus)
+        phrase = f" {HTTPStatus(response.status_code).phrase}" if is_standard else ""
         raise FetchError(f"{response.status_code}{phrase}")
     return check_content_type(response.headers.get("content-type", ""))
 
@@ -152,10 +152,10 @@ async def _extract(download: _Download) -> tuple[str, str]:
     if not download.data.strip():
         raise FetchError("empty page")
     try:
-        extracted = await extract(download.data, content_type=download.content_type, url=download.url)
+        content = await extract(download.data, content_type=download.content_type, url=download.url)
     except ExtractionError as error:
         raise FetchError(plain_line(str(error))) from error
-    return extracted.title or "", extracted.text
+    return content.title or "", content.text
 
 
 def _proxy_hint(url: str, policy: FetchPolicy) -> str:

@@ -108,28 +108,28 @@ def _rules(url: str, policy: FetchPolicy) -> "Policy":
 
     # An opened host has the one port of its address, since an intranet's services stand on any; all others have 80 and
     # 443, so that no page can make the seats knock at databases and mail servers.
-    port = _opened_port(url, policy.allowed_private_hosts)
+    port = _private_port(url, policy.allowed_private_hosts)
     return Policy(
-        denied_networks=_table(opened=port is not None),
+        denied_networks=_table(private=port is not None),
         allowed_ports=frozenset({port} if port else _DEFAULT_PORTS.values()),
         allow_proxy=policy.trust_proxy,
     )
 
 
-def _opened_port(url: str, opened: Sequence[str]) -> int | None:
+def _private_port(url: str, allowed_hosts: Sequence[str]) -> int | None:
     """Return the port of `url` if the operator opened its host there, else `None`."""
-    if not opened:
+    if not allowed_hosts:
         return None
     from httpx import URL, InvalidURL
 
     # Read by the library that connects: a second parser might see another host, and open the wrong one.
     try:
-        parsed = URL(url)
+        address = URL(url)
     except InvalidURL:
         return None
-    port = parsed.port or _DEFAULT_PORTS.get(parsed.scheme)
-    host = canonical_host(parsed.host)
-    return port if port and any(_opens(entry, host, port) for entry in opened) else None
+    port = address.port or _DEFAULT_PORTS.get(address.scheme)
+    host = canonical_host(address.host)
+    return port if port and any(_opens(entry, host, port) for entry in allowed_hosts) else None
 
 
 def _opens(entry: str, host: str, port: int) -> bool:
@@ -141,8 +141,8 @@ def _opens(entry: str, host: str, port: int) -> bool:
 
 
 @cache
-def _table(*, opened: bool) -> "AddressTable":
-    """Return ssrfguard's table with IPv6 turned into an allow list and, for `opened` hosts, the intranet permitted.
+def _table(*, private: bool) -> "AddressTable":
+    """Return ssrfguard's table with IPv6 turned into an allow list and, if `private`, the intranet permitted.
 
     Addresses with NAT64's well-known prefix (RFC 6052) are still decoded: behind DNS64 every IPv4 site has one, and the
     IPv4 address inside is checked. The other ways to carry an IPv4 address inside an IPv6 one have no such use.
@@ -151,9 +151,9 @@ def _table(*, opened: bool) -> "AddressTable":
 
     from ssrfguard import DEFAULT_DENIED, AddressTable, Block, Reach
 
-    def ours(block: Block) -> Block:
+    def adapt(block: Block) -> Block:
         network = str(block.network)
-        if opened and network in _INTRANET:
+        if private and network in _INTRANET:
             return replace(block, reach=Reach.PERMITTED)
         if block.reach is Reach.TRANSLATED and network != _NAT64:
             return replace(block, reach=Reach.DENIED)
@@ -162,7 +162,7 @@ def _table(*, opened: bool) -> "AddressTable":
     # Only 2000::/3 is assigned to the public internet (RFC 4291); whatever else IPv6 may come to hold is denied.
     rest = Block(ip_network("::/0"), "outside global unicast", "RFC4291", Reach.DENIED)
     unicast = Block(ip_network("2000::/3"), "global unicast", "RFC4291", Reach.PERMITTED)
-    return AddressTable((*map(ours, DEFAULT_DENIED.blocks), rest, unicast))
+    return AddressTable((*map(adapt, DEFAULT_DENIED.blocks), rest, unicast))
 
 
 @cache

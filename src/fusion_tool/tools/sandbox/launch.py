@@ -33,12 +33,12 @@ def read_inputs(files: Mapping[str, Path | bytes], limit: int) -> dict[str, byte
             unreadable file, or more than `limit` bytes.
     """
     contents: dict[str, bytes] = {}
-    left = limit
+    room = limit
     for name, source in files.items():
         _check_name(name)
-        content = source if isinstance(source, bytes) else _read(name, source, left + 1)  # one byte more shows excess
-        left -= len(content)
-        if left < 0:
+        content = source if isinstance(source, bytes) else _read(name, source, room + 1)  # one byte more shows excess
+        room -= len(content)
+        if room < 0:
             raise ConfigError(f"more than {limit} bytes handed in; raise input_mb", field=_field(name))
         contents[name] = content
     return contents

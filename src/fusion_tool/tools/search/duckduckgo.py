@@ -70,20 +70,20 @@ async def search(
 def _check_backends(backends: Sequence[str]) -> None:
     from ddgs.engines import ENGINES
 
-    known = sorted(ENGINES["text"])
+    engines = sorted(ENGINES["text"])
     for name in backends:
-        if name not in known:
-            raise ConfigError(f"{name!r} is not one of {', '.join(known)}", field="search.backends")
+        if name not in engines:
+            raise ConfigError(f"{name!r} is not one of {', '.join(engines)}", field="search.backends")
     if not backends:
-        raise ConfigError(f"name at least one of {', '.join(known)}", field="search.backends")
+        raise ConfigError(f"name at least one of {', '.join(engines)}", field="search.backends")
 
 
 def _with_exclusions(query: str, excluded_domains: Sequence[str]) -> str:
     for domain in excluded_domains:
-        longer = f"{query} -site:{domain}"
-        if len(longer) > _MAX_QUERY:
+        extension = f" -site:{domain}"
+        if len(query) + len(extension) > _MAX_QUERY:
             break
-        query = longer
+        query += extension
     return query
 
 
