@@ -105,6 +105,8 @@ ANALYSIS_TOKENS = 2000
 """The judge's comparison; likewise half of it is reasoning."""
 TURN_TOKENS = 300
 """What a model writes to call one tool: short reasoning and the call."""
+EXTRA_TURNS = 3
+"""Model calls that a seat may make beyond its tool calls: for malformed calls, and for the answer itself."""
 RESULT_TOKENS = 2500
 """What one tool call adds to the prompts after it: between six search results (about 1,000) and a page (4,000)."""
 

@@ -13,6 +13,7 @@ from fusion_tool.budget.amounts import (
     ANALYSIS_TOKENS,
     ANSWER_TOKENS,
     BYTES_A_TOKEN,
+    EXTRA_TURNS,
     RESULT_TOKENS,
     TURN_TOKENS,
     Alternative,
@@ -30,7 +31,7 @@ from fusion_tool.errors import BudgetExceeded, ConfigError
 from fusion_tool.graph.agents.judge_reply import schema_text
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
-from fusion_tool.tools.search.search import search_fee
+from fusion_tool.tools.search.search import RESULTS, search_fee
 
 WORST_BYTES_A_TOKEN = 6
 """Bytes of text that one token of a model's answer becomes in a later prompt: Cyrillic or Hindi, from above."""
@@ -40,10 +41,6 @@ WORST_EVIDENCE_BYTES = 4 * WORST_RESULT_BYTES
 """What is gathered for a seat that does not look at its sources: three pages, and as much again for all results."""
 WORST_GROWTH = 2
 """How much longer than the judge's reply its comparison may stand in the synthesizer's prompt."""
-RESULTS = 6
-"""Results that a search asks its provider for; twice as many where some may be excluded."""
-EXTRA_TURNS = 3
-"""Model calls that a seat may make beyond its tool calls, as its loop allows."""
 
 ASSUMPTIONS = (
     f"every seat makes all its tool calls, one a turn; each adds {RESULT_TOKENS:,} tokens to the prompts after it",
@@ -71,6 +68,7 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
         context: What is already known about it.
         versus: Models, `"provider:model"`, each priced as if asked alone.
     """
+    # In bytes, as the ledger reserves: no tokenizer fits all models, and none is needed for an upper bound.
     sizes = _sizes(config, len((question + context).encode(errors="replace")))
     odds = strategy_named(config.strategy).expected_calls(config)
     seats = config.panel[: len(odds.seats)]
@@ -85,6 +83,7 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
         rows.append(_synthesizer(sizes, config, odds.synthesizer))
     roles = [*((f"panel.{i}", seat) for i, seat in enumerate(seats)), *later]
     expected = Amount.total(row.expected for row in rows)
+    # Compared without searches: a model that is asked alone is priced without them, too.
     models = Amount.total(row.expected for row in rows if not is_search(row.model))
     alone = [(name, _turns_of_a_seat(name, None, sizes)) for name in versus]
     return Estimate(
@@ -116,6 +115,7 @@ def _sizes(config: FusionConfig, question_bytes: int) -> _Sizes:
     hint = render("panelist_tools", calls=turns) if turns else ""
     system = f"{render('panelist', nonce=_NONCE, today=_DATE)}\n\n{hint}".strip()
     user = render("question", question="", context="", evidence="")
+    # The longest form of the prompt, whether or not a run comes to ask it.
     settled = render("judge_settled")
     judge = render("judge", nonce=_NONCE, shape=schema_text(["A", "B"], settled=True), also=settled)
     judge += render("judge_answers", question="", answers="")
@@ -156,6 +156,7 @@ def _searches(sizes: _Sizes, config: FusionConfig, odds: ExpectedCalls) -> Itera
     for place, provider in enumerate(config.search.providers):
         if not (fee := search_fee(provider, wanted)):
             continue
+        # Without tools of its own a seat gets one search, made for it.
         often = math.ceil(sizes.turns / 2) if sizes.turns else 1
         expected = 0.0 if place else fee * often * sum(seat.expected for seat in odds.seats)
         worst = fee * (sizes.turns + 1) * sum(seat.maximum for seat in odds.seats)
@@ -218,6 +219,7 @@ def _turns_of_a_seat(model: str, max_tokens: int | None, sizes: _Sizes, seen: in
 def _reserved_amount(stage: StageName, panelist: Panelist, prompts: Sequence[int]) -> Amount:
     """Return what a ledger without a limit reserves for these prompts, sent to every model of `panelist`."""
     budget = StageBudget(Ledger(usd=math.inf, tokens=None), stage)
+    # Each call reserved as if none had been settled: the worst case is that all of them last as long as they may.
     held = [
         budget.reserve_unpersisted(name, size, panelist.max_tokens) for name in _models(panelist) for size in prompts
     ]

@@ -30,7 +30,8 @@ _WHOLE = frozenset({"run_id", "parent_run_id", "tags", "metadata", "name", "run_
 
 
 def redact_argument(key: str, value: Any) -> Any:
-    """Return what is left of an event's named argument."""
+    """Return what is left of an event's argument called `key`; `None` where nothing may be."""
+    # By what is known to be harmless, not by what is known to be text: a new argument is withheld until it is listed.
     if key in _WHOLE or value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, LLMResult):
@@ -53,6 +54,7 @@ def class_name_only(serialized: Any) -> Any:
 
 
 def _prompts(batches: list[list[Any]]) -> list[list[ChatMessage]]:
+    # The roles stay: how many turns a conversation had is its shape.
     return [[ChatMessage(content="", role=message.type) for message in batch] for batch in batches]
 
 
@@ -77,6 +79,7 @@ def _generation(generation: Any) -> Generation:
 
 def _error_without_text(error: BaseException) -> BaseException:
     """Return an error of the same name; the text may quote a prompt or an answer, and the traceback holds both."""
+    # A class of that name is what tracers show, and not every error can be made without its own arguments.
     of_that_name: type[Exception] = type(type(error).__name__, (Exception,), {})
     return of_that_name("its text is withheld")
 
@@ -125,6 +128,7 @@ class RedactingClient:
     def __init__(self, client: Any) -> None:
         self._client = client
 
+    # All else that a tracer asks its client for, such as settings, holds nothing of a run.
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
@@ -138,6 +142,7 @@ class RedactingClient:
         self._client.update_run(run_id, **_redact_fields(more))
 
 
+# A descriptor: a tracer reads its `client` anew for every run that it sends.
 class RedactingClientAttribute:
     """A tracer's `client`, content-free to whoever asks for it."""
 
@@ -180,6 +185,7 @@ def redact_callbacks(callbacks: Callbacks) -> CallbackManager:
     """
     # Configured here, so that the tracers of the environment are among the handlers that are replaced.
     manager = CallbackManager.configure(inheritable_callbacks=callbacks)
+    # LangChain would add a reader again, beside its replacement, and so send it everything after all.
     readers = _caller_trace()
     for handlers in (manager.handlers, manager.inheritable_handlers):
         handlers[:] = [
@@ -200,6 +206,7 @@ def _mute(handler: BaseCallbackHandler) -> BaseCallbackHandler:
 
     if isinstance(handler, _StreamingCallbackHandler) or getattr(handler, "is_content_free", False):
         return handler
+    # Without `__init__`, whose arguments nobody here knows.
     cls: Any = type(handler)
     muted: BaseCallbackHandler = object.__new__(_mute_class(cls))
     # Tracers keep their runs in attributes, some of them in slots: the copy shares them all.
@@ -210,6 +217,7 @@ def _mute(handler: BaseCallbackHandler) -> BaseCallbackHandler:
     return muted
 
 
+# One replacement for each class, however many runs its handlers follow.
 @lru_cache(maxsize=64)
 def _mute_class(cls: Any) -> Any:
     from langchain_core.tracers.langchain import LangChainTracer

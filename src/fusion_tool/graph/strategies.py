@@ -88,6 +88,7 @@ class Strategy:
         waves, seats = self.waves(config), len(config.panel)
         if seats == 1:
             return ExpectedCalls([CallCount(1.0, 1)], CallCount(0.0, 0), CallCount(1.0, 1))
+        # The n-th wave comes only where all before it were not enough, each with the same chance.
         wave_of = {seat: number for number, wave in enumerate(waves) for seat in wave}
         judged = sum(ESCALATION**number for number in range(len(waves)))
         follow_up = ESCALATION ** (len(waves) - 1) if config.follow_up else 0.0  # it comes after the last wave
@@ -126,6 +127,7 @@ class Strategy:
 
     def needs_judge(self, answered: int, *, is_closed: bool, is_last: bool) -> bool:
         """Return whether a judge compares `answered` answers; closed ones that differ are left to the next wave."""
+        # At the end even closed answers that differ are compared: the synthesizer has to choose among them.
         if is_last:
             return answered > 1
         return not is_closed and answered >= self._fewest_to_judge
@@ -279,6 +281,7 @@ def follow_up_assignments(analysis: Analysis, answers: "PanelAnswers", seats: Se
     for point, involved in _open_points(analysis, answers):
         if not free or len(assignments) == MAX_FOLLOW_UPS:
             break
+        # One seat a point, so that a single model does not settle all that is open.
         seat = next((seat for seat in free if seat not in involved), free[0])
         free.remove(seat)
         assignments.append(SeatAssignment(seat=seat, point=point, shown=""))
@@ -289,6 +292,7 @@ def _open_points(analysis: Analysis, answers: "PanelAnswers") -> Iterator[tuple[
     """Yield each dispute, then each gap, with the seats that took a stance on it."""
     seat_of = answers.seats
     for dispute in analysis.contradictions:
+        # Without saying how many hold each: a seat that knows the majority follows it.
         stances = "\n".join(f"- {stance.stance}" for stance in dispute.stances)
         involved = {seat_of[stance.model] for stance in dispute.stances if stance.model in seat_of}
         yield render("follow_up_dispute", topic=dispute.topic, stances=stances), involved

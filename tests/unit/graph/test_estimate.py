@@ -5,7 +5,6 @@ import pytest
 from fusion_tool import FusionConfig, afuse
 from fusion_tool.budget import amounts, ledger
 from fusion_tool.budget.pricing import cost_of
-from fusion_tool.graph import estimate
 from fusion_tool.graph.estimate import estimate as estimated
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
 from fusion_tool.testing import ScriptedChat
@@ -168,13 +167,6 @@ async def test_a_run_under_a_limit_reserves_what_was_estimated(monkeypatch, max_
     assert len(judges) == 2  # the second time with what was wrong
     assert 0 < sum(one.usd for one in judges) <= rows[2].worst.usd
     assert 0 < sum(one.usd for one in writers) <= rows[3].worst.usd
-
-
-def test_the_seats_loop_is_assumed_as_it_is():
-    from fusion_tool.budget import ledger
-    from fusion_tool.graph.agents import tool_loop
-
-    assert (estimate.EXTRA_TURNS, ledger.TOOLS_BYTES) == (tool_loop._EXTRA_TURNS, ledger.TOOLS_BYTES)
 
 
 # Strategies and searches ---------------------------------------------------------------------------------------------

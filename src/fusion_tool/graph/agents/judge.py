@@ -1,4 +1,4 @@
-"""The comparison: asked, parsed, corrected once.
+"""The comparison of the answers by one judge: its prompt, its reply, and one correction.
 
 Answers reach the judge as A, B, C in an order that depends on the run's nonce alone, so that neither a model's
 name nor its place sways the comparison; a resumed run sees the same order.
@@ -36,18 +36,25 @@ _LETTERS = re.compile(r"\b[Aa]nswers?\s+([A-K]\b(?:(?:,\s*|,?\s+(?:and|or)\s+|\s
 
 
 def restore_names(analysis: Analysis, names: Mapping[str, str]) -> Analysis:
-    """`analysis` with each letter replaced by the name it stands for, in the texts too ("Answer B says ...")."""
+    """Replace each letter in `analysis` by the name it stands for, in the texts too ("Answer B says ...").
+
+    Args:
+        analysis: The judge's, with letters.
+        names: What each letter stands for.
+    """
 
     def name(letter: str) -> str:
         match = _ONE_LETTER.fullmatch(letter.strip())
         return names.get(match[1].upper(), letter) if match else letter
 
     def text(value: str) -> str:
-        return _LETTERS.sub(restored, value)
+        # Only behind "answer": a letter alone may be a word, a unit, or an option of the question.
+        return _LETTERS.sub(to_names, value)
 
-    def restored(match: re.Match[str]) -> str:
-        known = all(letter in names for letter in _LETTER.findall(match[1]))
-        return _LETTER.sub(lambda letter: names[letter[0]], match[1]) if known else match[0]
+    def to_names(match: re.Match[str]) -> str:
+        # All letters of an enumeration or none: one that no answer has means that these are not the answers' letters.
+        is_ours = all(letter in names for letter in _LETTER.findall(match[1]))
+        return _LETTER.sub(lambda letter: names[letter[0]], match[1]) if is_ours else match[0]
 
     return Analysis(
         consensus=[text(point) for point in analysis.consensus],
@@ -109,13 +116,14 @@ async def compare_answers(task: JudgeTask, attempt: Attempt) -> JudgeResult:
     A window that is known is kept to; one that turns out too small gets half the material, once.
 
     Raises:
-        ModelCallError: It gave no reply.
+        ModelCallError: The model gave no reply.
         InvalidReplyError: Neither of two replies holds an analysis.
     """
     panelist = attempt.panelist
     model = await chat_model(panelist)
     capabilities = capabilities_of(panelist, model)
     ask = partial(call_model, account=task.stage.call_context(panelist), deadline=attempt.deadline)
+    # Measured on a prompt without answers: what is left of the window is theirs.
     others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce), capabilities)))
     answers = task.answers.truncated(answer_room(capabilities, panelist, others))
     return await retry_when_too_long(answers, lambda part: _compare_once(model, capabilities, task, part, ask))
@@ -125,6 +133,7 @@ async def _compare_once(
     model: Any, capabilities: Capabilities, task: JudgeTask, answers: PanelAnswers, ask: Ask
 ) -> JudgeResult:
     prompt, letters = _prompt(task, answers, capabilities), list(answers.letters)
+    # Left to write its own, a small model fills the grammar with anything: it may only sort what the answers say.
     statements = answers.statements() if capabilities.small else ()
     schema = reply_schema(letters, statements=statements, settled=task.asks_whether_settled)
     methods = structured_output_methods(
@@ -146,10 +155,10 @@ def _shape(task: JudgeTask, answers: PanelAnswers) -> str:
 
 def _prompt(task: JudgeTask, answers: PanelAnswers, capabilities: Capabilities) -> list[BaseMessage]:
     if capabilities.small:
-        asked = render("small_judge_answers", question=task.question, answers=answers.plain_answers())
+        material = render("small_judge_answers", question=task.question, answers=answers.plain_answers())
         example = HumanMessage(render("small_judge_example_question")), AIMessage(render("small_judge_example_answer"))
-        return [SystemMessage(render("small_judge")), *example, HumanMessage(asked)]
-    asked = render("judge_answers", question=task.question, answers=answers.answers())
+        return [SystemMessage(render("small_judge")), *example, HumanMessage(material)]
+    material = render("judge_answers", question=task.question, answers=answers.answers())
     also = render("judge_settled") + "\n" if task.asks_whether_settled else ""
     system = render("judge", nonce=answers.nonce, shape=_shape(task, answers), also=also)
-    return [SystemMessage(system), HumanMessage(asked)]
+    return [SystemMessage(system), HumanMessage(material)]

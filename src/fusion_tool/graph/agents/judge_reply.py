@@ -39,7 +39,7 @@ class JudgeReply(Analysis):
 
 
 def reply_schema(letters: Sequence[str], *, statements: Sequence[str] = (), settled: bool = False) -> dict[str, Any]:
-    """The JSON schema of a judge's reply.
+    """Return the JSON schema of a judge's reply.
 
     Args:
         letters: The answers' letters; a stance may name no other.
@@ -71,12 +71,12 @@ def reply_schema(letters: Sequence[str], *, statements: Sequence[str] = (), sett
 
 
 def schema_text(letters: Sequence[str], *, settled: bool = False) -> str:
-    """The schema as text, for a model whose endpoint does not enforce it."""
+    """Return the schema as text, for a model whose endpoint does not enforce it."""
     return json.dumps(reply_schema(letters, settled=settled))
 
 
 def parse_reply(reply: Any) -> JudgeReply:
-    """The analysis in a judge's reply, still with letters: the last whole object that fits, a draft before it not.
+    """Return the analysis in a judge's reply, still with letters: the last whole object that fits, no draft before it.
 
     An object that breaks off is read up to its last finished item where none is whole.
 
@@ -84,18 +84,20 @@ def parse_reply(reply: Any) -> JudgeReply:
         reply: A text, an object, or a list of such: a reply's text and the arguments of its calls.
 
     Raises:
-        InvalidReplyError: There is none.
+        InvalidReplyError: There is no analysis in it; says what was wrong with the best candidate.
     """
     objects = read_objects(reply, lambda value: bool(_fields(value)))
-    best_last = sorted(objects, key=lambda found: (not _breaks_off(found), _is_complete(found)))
+    # Sorting is stable: among equals the later one, which a model wrote to replace its draft, stays the better.
+    best_last = sorted(objects, key=lambda candidate: (not _breaks_off(candidate), _is_complete(candidate)))
     complaints = []
-    for found in reversed(best_last):
+    for candidate in reversed(best_last):
         try:
-            analysis = _parse(found)
+            analysis = _parse(candidate)
         except InvalidReplyError as error:
             complaints.append(error)
             continue
-        broken_later = any(map(_breaks_off, objects[objects.index(found) :]))
+        # One that breaks off behind it was to replace it: what is read is then a draft, and the reply not whole.
+        broken_later = any(map(_breaks_off, objects[objects.index(candidate) :]))
         return analysis.model_copy(update={"is_cut_off": broken_later})
     if complaints:
         raise complaints[0]
@@ -103,34 +105,36 @@ def parse_reply(reply: Any) -> JudgeReply:
 
 
 def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an analysis, and `settled`, in whatever case and with whatever between their words."""
+    """Return the fields of an analysis, and `settled`, in whatever case and with whatever between their words."""
     names = {"_".join(_WORDS.findall(str(key))).lower(): field for key, field in value.items()}
     fields = {name: names[name] for name in _KINDS if name in names}
+    # Alone it is no analysis: any object may have a field of that name.
     return fields | ({"settled": names["settled"]} if fields and "settled" in names else {})
 
 
-def _is_complete(found: JsonObject) -> bool:
-    return _KINDS.keys() <= _fields(found.value).keys()
+def _is_complete(candidate: JsonObject) -> bool:
+    return _KINDS.keys() <= _fields(candidate.value).keys()
 
 
-def _breaks_off(found: JsonObject) -> bool:
+def _breaks_off(candidate: JsonObject) -> bool:
     # A last brace that was forgotten takes nothing away.
-    return bool(found.missing) and not (found.missing == "}" and _is_complete(found))
+    return bool(candidate.missing) and not (candidate.missing == "}" and _is_complete(candidate))
 
 
-def _parse(found: JsonObject) -> JudgeReply:
-    fields = _fields(found.value)
+def _parse(candidate: JsonObject) -> JudgeReply:
+    fields = _fields(candidate.value)
     lists: dict[str, list[Any]] = {}
     for name, adapter in _KINDS.items():
         rows = ROWS.get(name, text_items)(fields.get(name))
         lists[name], complaint = _valid(rows, adapter)
-        if complaint and not lists[name] and not found.missing:
+        # A list of which nothing can be read is told to the model; a broken-off reply may end in half an item.
+        if complaint and not lists[name] and not candidate.missing:
             raise InvalidReplyError(f"{name}: {complaint}")
     return JudgeReply(**lists, settled=fields.get("settled") in (True, "true", "True"))
 
 
 def _valid(rows: list[Any], adapter: TypeAdapter[Any]) -> tuple[list[Any], str]:
-    """The valid items of one list, and what is wrong with the last invalid one.
+    """Return the valid items of one list, and what is wrong with the last invalid one.
 
     A reply that errs in one item loses that item, not the whole analysis.
     """

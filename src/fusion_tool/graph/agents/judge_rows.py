@@ -71,8 +71,8 @@ def _stance_rows(value: Any) -> list[Any]:
     rows: list[Any] = []
     value = text_items(value) if isinstance(value, str) else value
     for row in _rows(value, ("model", "stance"), lambda model, stance: [{"model": model, "stance": stance}]):
-        said = _LETTER_SAYS.fullmatch(row) if isinstance(row, str) else None
-        rows.append({"model": said[1], "stance": said[2].strip()} if said else row)
+        match = _LETTER_SAYS.fullmatch(row) if isinstance(row, str) else None
+        rows.append({"model": match[1], "stance": match[2].strip()} if match else row)
     return rows
 
 
@@ -82,7 +82,7 @@ def _letters(value: Any) -> list[Any]:
 
 
 def _rows(value: Any, fields: tuple[str, str], expand: Callable[[str, Any], list[dict[str, Any]]]) -> list[Any]:
-    """Rows with no more than `fields`; of a mapping without them, `expand` makes rows of each key and its value."""
+    """Return rows with no more than `fields`; of a mapping without them `expand` makes rows, of each key and value."""
     rows: list[Any] = []
     for item in map(_decode, _items(_decode(value))):
         if not isinstance(item, Mapping):
@@ -108,13 +108,14 @@ def _items(value: Any) -> list[Any]:
 
 
 def _decode(value: Any) -> Any:
-    """The value of a string that is JSON, and nothing for a word that says so; else as it is."""
+    """Return the value of a string that is JSON, `None` for a word that says "nothing", anything else as it is."""
     if not isinstance(value, str):
         return value
     text = value.strip()
     if text.lower().rstrip(".") in _NOTHING:
         return None
     if text[:1] in ("[", "{", '"'):
+        # A list's rows may come without its brackets.
         for candidate in (text, f"[{text}]"):
             try:
                 return parse_json(candidate)

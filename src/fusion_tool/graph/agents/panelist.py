@@ -50,11 +50,11 @@ class _Claim(BaseModel):
 
 
 def claims_prompt(question: str, sources: Sequence[RetrievedSource], *, nonce: str) -> list[BaseMessage]:
-    """The prompt: one worked example, the numbered sources, the question.
+    """Return a small model's prompt: one worked example, the numbered sources, the question.
 
     Args:
         question: The question.
-        sources: The sources, the best first.
+        sources: The sources that claims may be made from, the best first.
         nonce: The token of the run's fences.
     """
     numbered = "\n".join(f"[{n}] {' '.join(source['text'].split())}" for n, source in enumerate(sources, start=1))
@@ -69,7 +69,7 @@ def claims_prompt(question: str, sources: Sequence[RetrievedSource], *, nonce: s
 
 
 def response_format(count: int) -> dict[str, Any]:
-    """OpenAI's `response_format` for 1 or 2 claims over `count` numbered sources."""
+    """Return OpenAI's `response_format` for one or two claims over `count` numbered sources."""
     claim = {
         "type": "object",
         "properties": {
@@ -85,13 +85,18 @@ def response_format(count: int) -> dict[str, Any]:
 
 
 def claims_to_text(reply: str, sources: Sequence[RetrievedSource]) -> str | None:
-    """The claims of a reply as lines with citations by id; `None` where it holds none.
+    """Return the claims of a reply as lines with citations by id; `None` where it holds none.
 
     Of a reply that was cut off at its token limit the whole claims are kept.
+
+    Args:
+        reply: The model's text, JSON by `response_format`.
+        sources: The sources that its numbers stand for.
     """
     objects = read_objects(reply, lambda value: isinstance(value.get("claims"), list))
     listed = objects[-1].value["claims"] if objects else []
     whole = [claim for row in listed if (claim := _whole_claim(row)) and 1 <= claim.source <= len(sources)]
+    # By id, as every other seat cites: what follows does not know that these sources once had numbers.
     lines = [f"- {' '.join(claim.text.split())} [{sources[claim.source - 1]['id']}]" for claim in whole]
     return "\n".join(dict.fromkeys(lines)) or None
 
@@ -114,6 +119,13 @@ async def answer_question(
 ) -> SeatAnswer:
     """Ask `panelist` the question; once more, over evidence, where it did not look at the sources that there are.
 
+    Args:
+        panelist: The model, in its seat.
+        question: The question as the seat gets it.
+        context: What is already known; outside text that is not fenced yet.
+        toolkit: The tools of the wave.
+        log: The seat's log.
+
     Raises:
         ModelCallError: It gave no usable answer, or none over evidence; what it cost, and the first, stand in `log`.
     """
@@ -126,10 +138,12 @@ async def answer_question(
     over_evidence = partial(_over_evidence, panelist, question, known, toolkit=toolkit, log=log)
     if not (capabilities.tools and toolkit.tools):
         return await over_evidence()
-    asked, before = _prompt(question, known, "", toolkit, _tools_hint(toolkit)), len(log.sources)
+    # A seat's fallbacks share its log: what an earlier model retrieved, this one has not read.
+    prompt, before = _prompt(question, known, "", toolkit, _tools_hint(toolkit)), len(log.sources)
     try:
-        first = await answer_with_tools(model, asked, panelist=panelist, toolkit=toolkit, log=log)
+        first = await answer_with_tools(model, prompt, panelist=panelist, toolkit=toolkit, log=log)
     except ModelCallError as failed:
+        # What is listed of a model may be wrong: only its endpoint knows whether it takes tools.
         if not failed.fault.rejects("tools"):
             raise
         return await over_evidence()
@@ -137,6 +151,7 @@ async def answer_question(
         return await over_evidence(seen=log.sources[before:])
     if not first.unread:
         return first
+    # An answer from memory is better than none, should the evidence not be found or the second call fail.
     log.keep_answer(first)
     return await over_evidence(first=first)
 
@@ -147,6 +162,7 @@ def seat_toolkit(toolkit: Toolkit, panelist: Panelist) -> Toolkit:
         return toolkit
     config = seat_config(toolkit.config, panelist)
     reads_documents = config.documents is not None
+    # What a model has read it may put into a query: whoever reads the documents has nothing that reaches out.
     hidden = _WEB_TOOLS if reads_documents else _DOCUMENT_TOOLS
     builtin = [
         tool
@@ -167,22 +183,33 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
     first: SeatAnswer | None = None,
     seen: Sequence[RetrievedSource] = (),
 ) -> SeatAnswer:
-    """The answer over evidence, and over what was `seen` before; where none is found, `first` stands."""
-    found = list(merge_sources([*seen, *await _evidence(question, _EVIDENCE, toolkit=toolkit, log=log)]).values())
-    if first and not found:
-        return first
-    asked = _prompt(question, known, toolkit.render_sources(found), toolkit)
+    """Ask for an answer over evidence that is gathered for the model.
 
-    async def asking(panelist: Panelist, on_first: OnFirst | None) -> ModelReply:
+    Args:
+        panelist: The model, in its seat.
+        question: The question as the seat gets it.
+        known: What is already known, fenced.
+        toolkit: What the seat may use.
+        log: The seat's log.
+        first: An answer without evidence, which stands where none is found; `None` for none.
+        seen: Sources that the model has retrieved itself.
+    """
+    gathered = await _evidence(question, _EVIDENCE, toolkit=toolkit, log=log)
+    sources = list(merge_sources([*seen, *gathered]).values())
+    if first and not sources:
+        return first
+    prompt = _prompt(question, known, toolkit.render_sources(sources), toolkit)
+
+    async def call(panelist: Panelist, on_first: OnFirst | None) -> ModelReply:
         return await call_model(
             await chat_model(panelist),
-            asked,
+            prompt,
             account=log.stage.call_context(panelist),
             deadline=log.deadline,
             on_first=on_first,
         )
 
-    reply = await hedged_call(asking, panelist, share=toolkit.config.hedge)
+    reply = await hedged_call(call, panelist, share=toolkit.config.hedge)
     if looks_like_tool_call(reply.text):
         raise ModelCallError(
             Fault("invalid_output", "it wrote a tool call in place of an answer"), reply.panelist.model_name
@@ -193,7 +220,7 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
 async def _evidence(
     question: str, limit: int, *, toolkit: Toolkit, log: SeatLog, excerpt: int | None = None
 ) -> list[RetrievedSource]:
-    """What is gathered for the seat, in the time that it has."""
+    """Gather evidence for the seat, in the time that it has; `limit` and `excerpt` as for `gather_evidence`."""
     if not toolkit.has_sources:
         return []
     try:
@@ -209,26 +236,26 @@ def _tools_hint(toolkit: Toolkit) -> str:
 
 def _prompt(question: str, known: str, evidence: str, toolkit: Toolkit, hint: str = "") -> list[BaseMessage]:
     system = render("panelist", nonce=toolkit.nonce, today=datetime.now(UTC).date().isoformat())
-    asked = render(
+    user = render(
         "question",
         question=question,
         context=section("What is already known", known),
         evidence=section("Evidence", evidence),
     )
-    return [SystemMessage(f"{system}\n\n{hint}".strip()), HumanMessage(asked)]
+    return [SystemMessage(f"{system}\n\n{hint}".strip()), HumanMessage(user)]
 
 
 async def _from_claims(model: Any, panelist: Panelist, question: str, *, toolkit: Toolkit, log: SeatLog) -> SeatAnswer:
-    """A small model's answer: a short prompt, and claims over the sources that were found."""
-    found = await _evidence(question, _EVIDENCE_SMALL, toolkit=toolkit, log=log, excerpt=_EXCERPT_SMALL)
+    """Ask a small model for claims over the sources that are found, or plainly where none are."""
+    sources = await _evidence(question, _EVIDENCE_SMALL, toolkit=toolkit, log=log, excerpt=_EXCERPT_SMALL)
     account = log.stage.call_context(panelist)
-    if not found:
+    if not sources:
         reply = await call_model(model, [HumanMessage(question)], account=account, deadline=log.deadline)
         return SeatAnswer(reply.text, account.model, reply.truncated)
-    bound = model.bind(response_format=response_format(len(found)))
-    prompt = claims_prompt(question, found, nonce=toolkit.nonce)
+    bound = model.bind(response_format=response_format(len(sources)))
+    prompt = claims_prompt(question, sources, nonce=toolkit.nonce)
     reply = await call_model(bound, prompt, account=account, deadline=log.deadline)
-    text = claims_to_text(reply.text, found)
+    text = claims_to_text(reply.text, sources)
     if text is None:
         raise ModelCallError(Fault("invalid_output", "no claim could be read from the reply"))
     return SeatAnswer(text, account.model)

@@ -21,6 +21,7 @@ from langchain_core.messages.tool import default_tool_parser
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool, ToolException
 
+from fusion_tool.budget.amounts import EXTRA_TURNS
 from fusion_tool.budget.ledger import TOOLS_BYTES
 from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import Panelist
@@ -38,8 +39,6 @@ from fusion_tool.tools.toolkit import SeatContext, Toolkit
 from fusion_tool.tools.untrusted import screen_output
 
 _ANSWER_NOW = "Your tool calls are spent. Answer the question now from what you have found, citing source ids."
-_EXTRA_TURNS = 3
-"""Model calls beyond the tool budget, for malformed tool calls and the answer itself."""
 _MOST_AGENTS = 64
 
 
@@ -57,10 +56,17 @@ class LoopState(SeatContext):
 async def answer_with_tools(
     model: BaseChatModel, messages: Sequence[BaseMessage], *, panelist: Panelist, toolkit: Toolkit, log: SeatLog
 ) -> SeatAnswer:
-    """Let `model` use the kit's tools, then answer.
+    """Let `model` use the toolkit's tools, then answer.
+
+    Args:
+        model: The panelist's chat model.
+        messages: The prompt.
+        panelist: The model, in its seat.
+        toolkit: What the seat may use.
+        log: The seat's log; its deadline ends the loop.
 
     Raises:
-        ModelCallError: It gave no usable answer.
+        ModelCallError: The model gave no usable answer.
     """
     agent, before = await _agent(model, toolkit), log.tool_calls
     turn = LoopState(
@@ -69,7 +75,8 @@ async def answer_with_tools(
         panelist=panelist,
         budget=before + toolkit.config.max_tool_calls,
     )
-    steps = 4 * (toolkit.config.max_tool_calls + _EXTRA_TURNS) + 10
+    # Far above what the middleware lets happen: LangGraph's own limit would end the loop without a word on why.
+    steps = 4 * (toolkit.config.max_tool_calls + EXTRA_TURNS) + 10
     await agent.ainvoke({"messages": list(messages)}, {"recursion_limit": steps, "tags": ["nostream"]}, context=turn)
     last = turn.replies[-1]
     if not last.text:
@@ -86,11 +93,12 @@ def _searched_elsewhere(message: AIMessage) -> bool:
 
 
 async def _agent(model: BaseChatModel, toolkit: Toolkit) -> Any:
-    """The compiled agent for this model and these tools; compiling one costs more than running it."""
+    """Return the compiled agent for this model and these tools; compiling one costs more than running it."""
     cache = await model_cache()
     key = ("agent", id(model), *map(id, toolkit.tools))
     if key not in cache:
-        agents = [known for known in cache if isinstance(known, tuple) and known[0] == "agent"]
+        # The cache holds other things too, and callers that make model objects for each run would fill it.
+        agents = [entry for entry in cache if isinstance(entry, tuple) and entry[0] == "agent"]
         if len(agents) >= _MOST_AGENTS:
             del cache[agents[0]]
         agent = create_agent(model, list(toolkit.tools), middleware=[SeatLoopMiddleware()], context_schema=LoopState)
@@ -111,7 +119,7 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
             # The tools stay declared: providers refuse a history with tool calls to a request without tools.
             request = request.override(tool_choice="none", messages=_with_request_to_answer(request.messages))
         while True:
-            if len(turn.replies) >= turn.toolkit.config.max_tool_calls + _EXTRA_TURNS:
+            if len(turn.replies) >= turn.toolkit.config.max_tool_calls + EXTRA_TURNS:
                 raise ModelCallError(Fault("tool_loop", "the model went on calling tools instead of answering"))
             # Where a fallback has stepped in, it goes on: what it was told and said is in the messages.
             speaker = turn.replies[-1].panelist if turn.replies else turn.panelist
@@ -131,8 +139,9 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
         turn: Any = request.runtime.context  # a `LoopState`
         call = request.tool_call
         key = json.dumps([call["name"], call["args"]], sort_keys=True, default=str)
-        if (known := turn.tool_results.get(key)) is not None:
-            return ToolMessage(str(known.text), tool_call_id=str(call["id"]), name=call["name"])
+        # A repeat is not counted: it costs nothing, and would take the budget from a call that brings something.
+        if (earlier := turn.tool_results.get(key)) is not None:
+            return ToolMessage(str(earlier.text), tool_call_id=str(call["id"]), name=call["name"])
         if turn.log.tool_calls >= turn.budget:
             return _error(call, "no tool calls are left; answer now")
         turn.log.count_call()
@@ -154,7 +163,7 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
 
 
 async def _call_panelist(request: ModelRequest[Any], panelist: Panelist, on_first: OnFirst | None) -> ModelReply:
-    """One call of `panelist` in place of the agent's own, which could neither stream nor go to another model."""
+    """Call `panelist` in place of the agent's own call, which could neither stream nor go to another model."""
     turn: Any = request.runtime.context  # a `LoopState`
     model = await chat_model(panelist)
 

@@ -110,13 +110,17 @@ def search_fee(provider: str, results: int) -> float:
     return fee.request_usd + max(0, results - included) * fee.further_result_usd
 
 
+RESULTS = 6
+"""Results that a search asks its provider for; twice as many where some may be excluded."""
+
+
 async def search_web(  # noqa: PLR0913 - settings, all but two with a default
     query: str,
     *,
     providers: Sequence[str],
     excluded_domains: Sequence[str] = (),
     blocked_fragments: Sequence[str] = (),
-    limit: int = 6,
+    limit: int = RESULTS,
     timeout: float = 15.0,  # noqa: ASYNC109 - a limit for each provider, not one that a caller could set around
     searxng_url: str | None = None,
     pay: ChargeSearch = no_charge,
