@@ -239,7 +239,7 @@ def _is_contrary(claim: Statement, nearest: Statement, topic: set[str]) -> bool:
         return False
     our_negative, our_positive = negated_concepts(claim.text)
     their_negative, their_positive = negated_concepts(nearest.text)
-    # Two turns cancel each other: "did not rise" says what "fell" says. Contrary is one turn, or both words negated.
+    # "Did not rise" agrees with "fell": opposites contradict each other where neither of them is negated, or both are.
     if swaps:
         return all((key in our_negative) == bool(opposites[key] & their_negative) for key in swaps)
     if our_negative & their_negative:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fusion_tool.errors import FusionError
 from fusion_tool.events import plain_line
+from fusion_tool.tools.extraction.content import parse_content_type
 
 if TYPE_CHECKING:
     from httpx import Response
@@ -112,10 +113,10 @@ def check_content_type(content_type: str) -> str:
     Raises:
         FetchError: It is an image, an archive or the like.
     """
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind.startswith("text/") or kind.endswith(("+json", "+xml")) or kind in _READABLE | _UNDECLARED:
+    media, _ = parse_content_type(content_type)
+    if media.startswith("text/") or media.endswith(("+json", "+xml")) or media in _READABLE | _UNDECLARED:
         return content_type
-    raise FetchError(f"binary content {plain_line(kind)}")
+    raise FetchError(f"binary content {plain_line(media)}")
 
 
 def sniff_content_type(content_type: str, data: bytes) -> str:
@@ -124,13 +125,13 @@ def sniff_content_type(content_type: str, data: bytes) -> str:
     Raises:
         FetchError: Nothing was declared and the bytes are not text.
     """
-    kind = content_type.partition(";")[0].strip().lower()
+    media, _ = parse_content_type(content_type)
     head = data[:_HEAD]
     # Servers send PDFs under any type, text/html among them.
     if head.lstrip().startswith(b"%PDF-"):
         return "application/pdf"
-    if kind not in _UNDECLARED:
+    if media not in _UNDECLARED:
         return content_type
     if b"\0" in head:
-        raise FetchError(f"binary content {plain_line(kind) or 'of no declared type'}")
+        raise FetchError(f"binary content {plain_line(media) or 'of no declared type'}")
     return "text/html" if b"<" in head and b">" in head else "text/plain"
