@@ -84,6 +84,7 @@ def audit_citations(text: str, sources: Mapping[str, RetrievedSource]) -> Audit:
     citations = [token for token in tokens(text, known_ids) if token.kind == "citation"]
     if not citations:
         return Audit((), ())
+    # By claim and source: the same source cited twice for a sentence is one verdict, not two for the counts.
     verdicts: dict[tuple[str, str], CitationVerdict] = {}
     for claim, ids in _claims(text, citations):
         for source_id in ids:

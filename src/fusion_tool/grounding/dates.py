@@ -128,6 +128,7 @@ def _parse_date(match: re.Match[str]) -> Date:
 def conflicts(claim: Date, source: Date) -> bool:
     """Return whether the two cannot be the same date; a part that one of them lacks is no conflict."""
     if claim.year and source.year:
+        # "The 1990s" and 1994 may be the same date: with a decade on either side only decades are compared.
         if claim.decade or source.decade:
             if claim.year // 10 != source.year // 10:
                 return True
@@ -139,6 +140,7 @@ def conflicts(claim: Date, source: Date) -> bool:
 
 def is_borne_out(claim: Date, source: Date) -> bool:
     """Return whether `source` gives everything that `claim` states; the year may stand elsewhere in the text."""
+    # A year alone must be there; that of a full date may stand in a heading, far from the day and the month.
     if conflicts(claim, source) or (claim.year and not source.year and not claim.month):
         return False
     # `_quarter` only on the source's side: "March" bears out "the first quarter", and not the other way round.

@@ -24,7 +24,7 @@ class MatrixRow:
         point: The judge's words.
         cells: One for each seat, in the columns' order; empty where the judge does not tell seats apart.
         stances: The sides of a dispute: sign, names, statement.
-        others: Names in the analysis that are no seat's.
+        others: Names in the analysis that no seat has.
     """
 
     point: str
@@ -87,6 +87,7 @@ class _Columns:
 
     def dispute_row(self, dispute: Contradiction) -> MatrixRow:
         """Return the row of one dispute, in which seats with the same words are one side."""
+        # The judge states a stance for each seat; a side is what has one letter in the row.
         sides: dict[str, list[str]] = {}
         for stance in dispute.stances:
             sides.setdefault(stance.stance, []).append(stance.model)

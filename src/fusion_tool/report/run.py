@@ -110,6 +110,7 @@ class _Bill:
 def _read(result: "FusionResult | FailedRun | Mapping[str, Any]") -> FusionResult | FailedRun:
     if isinstance(result, FusionResult | FailedRun):
         return result
+    # By its status, not as a union, whose errors would speak of the fields of both.
     kind = FailedRun if result.get("status") == "failed" else FusionResult
     return kind.model_validate(result)
 

@@ -57,7 +57,7 @@ async def _run(job: Callable[[], Awaitable[T]]) -> T:
     return await job()
 
 
-# Compared by identity: two waves with the same settings do not share what they looked up.
+# Compared by identity: two toolkits with the same settings differ in what their seats have looked up.
 @dataclass(frozen=True, eq=False)
 class Toolkit:
     """The tools that the seats of a wave share, and what those tools need.
@@ -99,7 +99,7 @@ class Toolkit:
         return await self.single_flight(("index", folder), lambda: open_index(folder))
 
     def fetch_policy(self) -> FetchPolicy:
-        """Return what a fetch of this run may reach."""
+        """Return the policy of this run's fetches."""
         return FetchPolicy(
             excluded_domains=self.config.excluded_domains,
             blocked_fragments=self.config.blocked_fragments,
@@ -128,9 +128,9 @@ class ToolLog(Protocol):
 
         Args:
             tool: The tool's name.
-            query: What it was called with.
+            query: The query, address or command of the call.
             sources: The sources that it returned.
-            dropped: How many results the exclusions removed.
+            dropped: The number of results that the exclusions removed.
         """
 
 

@@ -46,7 +46,7 @@ def screen_output(message: Any, *, config: FusionConfig, nonce: str) -> tuple[An
         nonce: The token of the run's fences.
 
     Returns:
-        The message to show, and how many blocks of it were withheld.
+        The message to show, and the number of its blocks that were withheld.
     """
     if isinstance(message, Command):
         return _screen_command(message, config, nonce)

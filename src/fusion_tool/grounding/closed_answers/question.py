@@ -78,6 +78,8 @@ def _known_units() -> dict[str, tuple[str, Fraction]]:
     }
 
 
+# Broad on purpose, as `_OPEN` below: in doubt a question is about code or asks for prose. Both make the comparison
+# stricter, and what it leaves undecided a judge decides.
 _CODE = re.compile(
     r"```|`[^`\n]+`|\[PYTHON\]|^\s*(?:def|class|import|from|assert|fn|func|public|let|const|var)\s\w.*[=({:;]|\bassert\s\w+\("
     r"|console\.log|\bprint\w*\(|^\s*#include\b|=>|\bSELECT\b.*\bFROM\b",
@@ -95,6 +97,7 @@ _PERCENT = re.compile(
     r"(?:percent(?:age)?|per cent)\b|\bwhat\s+%",
     re.IGNORECASE,
 )
+# Questions whose answer is an equation, such as a line's, in which the letters matter.
 _EQUATION = re.compile(
     r"\b(?:equations?|asymptotes?|lines?|axis|axes|directrix|tangents?|which variable)\b", re.IGNORECASE
 )
@@ -105,6 +108,7 @@ _OPEN = re.compile(
     r"|\b(?:explain|describe|discuss|justify|prove|compare)\b",
     re.IGNORECASE,
 )
+# Several questions in one: their answers' order is anybody's choice.
 _PARTS = re.compile(
     r"\?.+\?|\band\s+(?:what|who|when|where|how|which|why)\b|^\s*\(?[ab1][.)]\s", re.DOTALL | re.MULTILINE
 )

@@ -88,6 +88,7 @@ def text_window(text: str, *, offset: int, tokens: int) -> tuple[str, int | None
         return text[offset:], None
     soft = max(text.rfind(mark, end - size // 5, end) for mark in ("\n", " "))
     end = soft + 1 if soft >= 0 else end
+    # In the text, since a model sees nothing else of the window.
     note = f"[cut at character {end} of {len(text)}; read on with offset={end}]"
     return f"{text[offset:end].rstrip()}\n\n{note}", end
 

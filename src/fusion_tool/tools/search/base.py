@@ -184,6 +184,7 @@ async def request_json(  # noqa: PLR0913 - one argument for each part of a reque
     import httpx
 
     all_headers = {"Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING, **(headers or {})}
+    # httpx follows no redirect unless it is told to; `_check_status` reports one.
     try:
         async with (
             httpx.AsyncClient(timeout=timeout, headers=all_headers) as client,
@@ -222,6 +223,7 @@ def list_at(answer: Mapping[str, Any], *path: str) -> list[Any]:
 def _check_status(code: int, refused: str) -> None:
     if HTTPStatus.OK <= code < HTTPStatus.MULTIPLE_CHOICES:
         return
+    # A request that is refused is taken to cost nothing: `may_be_charged` stays false for all of these.
     if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise SearchProviderError(f"{refused} ({code})")
     if code == HTTPStatus.TOO_MANY_REQUESTS:
