@@ -75,7 +75,7 @@ def _guess(data: bytes) -> str | None:
     try:
         data.decode()
     except UnicodeDecodeError as error:
-        if error.start > len(data) - 4:  # the cut fell into a character, which has at most four bytes
+        if error.start > len(data) - 4:  # `_cut` fell into a character, which has at most four bytes
             return None
     else:
         return None

@@ -112,7 +112,7 @@ class Worker:
         # The raw ends: the buffer above may hold half a message, which must not be flushed.
         self._stdin.raw.close()
         self._stdout.raw.close()
-        # `Popen` waits for a process without a return code when it is collected; this one is not ours to wait for.
+        # `Popen` warns of a process without a return code when it is collected; this one is not ours to wait for.
         self._process.returncode = self._process.returncode or 0
 
 

@@ -107,7 +107,7 @@ def _rules(url: str, policy: FetchPolicy) -> "Policy":
     from ssrfguard import Policy
 
     # An opened host has the one port of its address, since an intranet's services stand on any; all others have 80 and
-    # 443, so that no page can make the seats knock at databases and mail servers.
+    # 443, so that no page can make a seat connect to a database or a mail server.
     port = _private_port(url, policy.allowed_private_hosts)
     return Policy(
         denied_networks=_table(private=port is not None),

@@ -26,7 +26,7 @@ async def execute(bwrap: Path, command: str, files: Mapping[str, Path | bytes], 
     """Run a command as `run` does, with the bubblewrap program at `bwrap`, whether or not it is known to work."""
     loop = asyncio.get_running_loop()
     started = loop.time()
-    # A model's JSON may hold half a surrogate pair, which no argument can.
+    # A model's JSON may hold half a surrogate pair, which UTF-8 and so the command line cannot.
     command = command.encode(errors="replace").decode()
     if "\0" in command or len(command.encode()) > _COMMAND_BYTES:
         raise ConfigError(f"at most {_COMMAND_BYTES} bytes and no NUL character", field="command")
