@@ -5,46 +5,15 @@ LangGraph Studio makes a form, and the shape of `fusion.toml`.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
+from fusion_tool.config.base import ConfigModel
 from fusion_tool.config.choices import Privacy, SearchProvider, Shell, Strategy
 from fusion_tool.config.keys import is_variable_name
 from fusion_tool.errors import ConfigError, RecursionRefused
-
-
-class ConfigModel(BaseModel):
-    """The base of every part of a configuration."""
-
-    # Frozen, because runs share it; no extras, because a mistyped limit would otherwise be no limit; errors without the
-    # input, because it may be a key.
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
-
-    if not TYPE_CHECKING:  # the type checker keeps pydantic's typed constructor
-
-        def __init__(self, **data: Any) -> None:
-            try:
-                super().__init__(**data)
-            except ValidationError as error:
-                # `from None`: pydantic's text quotes the values, and a key may be among them.
-                raise to_config_error(error) from None
-
-
-def to_config_error(error: ValidationError) -> ConfigError:
-    """Return pydantic's first complaint as a `ConfigError` that names the field."""
-    first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"]]
-    # A part's own ConfigError arrives in `ctx`, as any ValueError of a validator does; its field is inside the part.
-    inner = first.get("ctx", {}).get("error")
-    if isinstance(inner, ConfigError):
-        path += [inner.field] if inner.field else []
-        message = inner.message
-    else:
-        message = "no such setting" if first["type"] == "extra_forbidden" else first["msg"]
-    return ConfigError(message, field=".".join(path) or None)
-
 
 _PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp"})
 """Prefixes of `provider:model` that are not part of a model's name at a `base_url`; any other word is, as in a tag."""

@@ -54,5 +54,6 @@ async def check_run(config: FusionConfig, panel_tools: Sequence[Any], *, needs_s
         SandboxUnavailable: The shell is required and does not work here.
     """
     check_models(strategy_named(config.strategy).roles(config, needs_synthesizer=needs_synthesizer))
+    # For its refusal alone: the seats' tools are made anew for each wave.
     apply_exclusions(panel_tools, config)
     return await check_tools(config)

@@ -11,6 +11,7 @@ from fusion_tool.grounding.sources import Source
 from fusion_tool.grounding.support import Support
 
 SCHEMA_VERSION = 1
+"""Of the result's JSON; a field that is only added leaves it as it is."""
 
 Degradation: TypeAlias = Literal[
     "panel_reduced",
@@ -24,6 +25,7 @@ Degradation: TypeAlias = Literal[
     "deadline_reached",
 ]
 
+# What the reader of an answer must know before relying on it; a panel that was reduced or packed still did its work.
 PARTIAL: frozenset[Degradation] = frozenset(
     {
         "analysis_unavailable",

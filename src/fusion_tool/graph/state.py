@@ -119,6 +119,7 @@ class StageRecord(TypedDict):
 
 def merge_records(old: list[SeatRecord], new: list[SeatRecord]) -> list[SeatRecord]:
     """Merge records by (run, wave, seat); a later one replaces an earlier one, so that a resumed seat counts once."""
+    # LangGraph calls this for every write, also for those that a checkpointer hands back of a step that was broken off.
     merged = {(r["run_id"], r["wave"], r["seat"]): r for r in [*old, *new]}
     return list(merged.values())
 

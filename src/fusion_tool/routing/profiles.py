@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from fusion_tool.budget.pricing import is_priced
-from fusion_tool.config.schema import ConfigModel
+from fusion_tool.config.base import ConfigModel
 from fusion_tool.config.storage import config_path, modified_at, read_toml
 from fusion_tool.errors import ConfigError
 from fusion_tool.routing.classifier.signals import Domain

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from fusion_tool.config.base import ConfigModel
 from fusion_tool.config.choices import Strategy
 from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.presets import preset as preset_by_name
-from fusion_tool.config.schema import ConfigModel, Fetch, FusionConfig, Limits, Panelist, Search
+from fusion_tool.config.schema import Fetch, FusionConfig, Limits, Panelist, Search
 from fusion_tool.errors import ConfigError
 
 

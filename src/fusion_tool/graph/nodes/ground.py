@@ -34,7 +34,7 @@ from fusion_tool.grounding.sources import RetrievedSource, Source, merge_sources
 
 
 async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options: GraphOptions) -> dict[str, Any]:
-    """The run's `FusionResult`, and the answer as a message where messages came in."""
+    """Return the run's `FusionResult`, and the answer as a message where messages came in."""
     run, records = state["run"], records_of_run(state)
     config = options.config_for(runtime, run)
     stages = [stage for stage in (state["judgement"], state["synthesis"]) if stage]
@@ -75,7 +75,8 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
 
 
 def _number_answer(raw: str, sources: dict[str, RetrievedSource], *, is_json: bool) -> tuple[str, list[Citation]]:
-    """The answer with numbered citations, and what stands behind each number."""
+    """Return the answer with numbered citations, and what stands behind each number."""
+    # Audited as it was written: once ids have become numbers, an invented citation is gone and could not be counted.
     numbered = number_citations_in_json(raw, sources) if is_json else number_citations(raw, sources)
     support = audit_citations(raw, sources).support
     citations = [
@@ -92,6 +93,7 @@ def _number_answer(raw: str, sources: dict[str, RetrievedSource], *, is_json: bo
 
 
 def _sources(records: list[SeatRecord]) -> list[Source]:
+    # A list in the order of the records, not a set: who retrieved a source is listed in the panel's order.
     seen_by: dict[str, list[str]] = {}
     for record in records:
         for source in record["found"]:
@@ -125,18 +127,20 @@ def _degradations(records: list[SeatRecord], stages: list[StageRecord]) -> list[
         marks.append("panel_reduced")
     if any(failure["reason"] == "straggler" for failure in failures):
         marks.append("straggler_cut")
+    # With a status it was the provider that refused for want of money, which is not a limit of the run's.
     if any(failure["reason"] == "budget" and failure["status_code"] is None for failure in failures):
         marks.append("budget_exhausted")
     return list(dict.fromkeys([*marks, *(mark for stage in stages for mark in stage["degraded"])]))
 
 
 def _analysis(judgement: StageRecord | None, names: Mapping[str, str]) -> Analysis | None:
-    """The analysis with the panel's own names in place of the letters that judge and synthesizer saw."""
+    """Return the analysis with the panel's own names in place of the letters that judge and synthesizer saw."""
     output = judgement["output"] if judgement else None
     return restore_names(Analysis.model_validate(output), names) if output else None
 
 
 def _timing(state: FusionState, records: list[SeatRecord]) -> Timing:
+    # A stage that asked nobody, because an answer stood by itself, has no time of its own to show.
     judgement, synthesis = state["judgement"], state["synthesis"]
     return Timing(
         total_seconds=round(time.time() - state["run"]["started"], 3),

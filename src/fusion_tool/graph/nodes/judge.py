@@ -45,6 +45,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     seats, late = _next_seats(state, config, records)
     if answered < config.limits.min_answers and not seats:
         raise _panel_failed(records, before)
+    # Without a model first: answers that agree by themselves need no judge, and pay for none.
     standing = strategy.decide_early(state["run"]["question"], answers, is_last=not seats)
     if standing.key is not None:
         output = standing.disputed.model_dump() if standing.disputed else None
@@ -56,8 +57,10 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     result, judgement = await _run_judge(task, before)
     stage.events.emit(judge_completed(judgement["output"], stage.events.stamp))
     if result and strategy.is_settled(result.analysis):
+        # An answer alone is not compared: it stands as it is, and its analysis would repeat it.
         alone = answer_key(answers.records[0]) if answered == 1 else None
         return _next_step({**judgement, "output": None} if alone else judgement, [], alone)
+    # Once, after the last planned wave: a follow-up is a wave beyond the plan, so that the next time this is not true.
     if result and config.follow_up and state["wave"] == len(state["plan"]["waves"]):
         readers = [
             seat for seat in state["plan"]["seats"] if may_read_answers(config, config.panel[seat], answers.records)
@@ -72,7 +75,7 @@ def _next_step(judgement: StageRecord, wanted: list[SeatAssignment], standing: s
 
 
 def _next_seats(state: FusionState, config: FusionConfig, records: list[SeatRecord]) -> tuple[list[int], list[str]]:
-    """The seats of the next planned wave; none, and a mark of `degraded`, where no time is left for it."""
+    """Return the seats of the next planned wave; none, and a mark of `degraded`, where no time is left for it."""
     waves = state["plan"]["waves"][state["wave"] :]
     if not waves:
         return [], []
@@ -81,7 +84,7 @@ def _next_seats(state: FusionState, config: FusionConfig, records: list[SeatReco
 
 
 async def _run_judge(task: JudgeTask, before: StageRecord) -> tuple[JudgeResult | None, StageRecord]:
-    """What the judge finds, and the stage's record: the bills of all waves, the last wave's product."""
+    """Return what the judge finds, and the stage's record: the bills of all waves, the last wave's product."""
     started = time.monotonic()
     result = await first_whole_reply(
         models_of_role(task.stage.config.judge_or_default),

@@ -42,6 +42,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: G
     )
     log, started = SeatLog(stage, stage.deadline), time.monotonic()
     try:
+        # Only the work itself: the record below must be written whatever becomes of the seat.
         async with stage.wave.gate.admit():
             with inside_seat():
                 answer = await _first_usable(panelist, task, toolkit, log)
@@ -78,7 +79,7 @@ def _record(task: SeatTask, log: SeatLog, answer: SeatAnswer | None, *, model: s
 
 
 async def _first_usable(seat: Panelist, task: SeatTask, toolkit: Toolkit, log: SeatLog) -> SeatAnswer | None:
-    """The first full answer of the seat's models; where no model gives one, what was kept: cut off, or unread."""
+    """Return the first full answer of the seat's models; else the one that was kept, cut off or unread."""
     question, context = _question_for(task)
 
     async def ask(attempt: Attempt) -> SeatAnswer:
@@ -116,7 +117,7 @@ def _is_whole(answer: SeatAnswer) -> bool:
 
 
 def _question_for(task: SeatTask) -> tuple[str, str]:
-    """The question as this seat gets it, and what is already known; both may hold outside text, the latter fenced."""
+    """Return the question as this seat gets it, and what is already known, which is to be fenced."""
     run, ask = task["run"], task["ask"]
     question = render("pointed_question", question=run["question"]) if ask["point"] else run["question"]
     return question, "\n\n".join(part for part in (run["context"], ask["shown"], ask["point"]) if part)

@@ -28,9 +28,11 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         RecursionRefused: The caller is a seat of another run.
         SandboxUnavailable: The shell is required and does not work here.
     """
+    # First of all, so that a fusion inside a fusion costs nothing.
     forbid_nested_run()
     request = parse_input(state)
     base = options.config_for(runtime)
+    # Before anything is decided: what other processes learnt since counts for the order of the models, too.
     if health := tracker_for(base):
         await health.load_recent()
     decision = await decide(
@@ -46,6 +48,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         parts=strategy.limit_parts(config),
         session=session_ledger(),
     )
+    # Both are stored: a resumed run is compared with what its caller set, and goes on with what was made of it.
     run = new_run(
         base,
         request.question,
@@ -66,7 +69,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         "wave": 0,
         "asks": strategy.assignments(config, plan["waves"][0]),
         "agreed": None,
-        "records": Overwrite([]),
+        "records": Overwrite([]),  # a list would be merged with what the thread's last run left
         **NO_OUTCOME,
     }
 
@@ -91,6 +94,7 @@ def _plan(decision: Decision, shell: str) -> Plan:
 def _run_id(state: FusionState, runtime: Runtime[FusionConfig]) -> str | None:
     """Return the caller's `RunnableConfig.run_id`; `None` where there is none, or the thread's last run had it."""
     caller_id = runtime.execution_info.run_id if runtime.execution_info else None
+    # A retried thread comes again with the same id; records of two runs under one id would be taken for one run's.
     previous = state.get("run")
     if caller_id is None or (previous and previous["id"] == uuid.UUID(caller_id).hex):
         return None

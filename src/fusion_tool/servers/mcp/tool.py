@@ -13,8 +13,9 @@ from pydantic import Field
 
 from fusion_tool.api.runner import run_request
 from fusion_tool.api.tool import FusionTool
+from fusion_tool.config.base import ConfigModel
 from fusion_tool.config.choices import Strategy
-from fusion_tool.config.schema import ConfigModel, FusionConfig, Positive
+from fusion_tool.config.schema import FusionConfig, Positive
 from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.events import Event, describe
 from fusion_tool.graph.inputs import RunInput
