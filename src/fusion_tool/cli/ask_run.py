@@ -1,4 +1,4 @@
-"""Carrying out one question: configuration, index, run, output, page, and its end whatever it is."""
+"""One question from the command line: its configuration, index, run, output and page, and its end, whatever that is."""
 
 import sys
 from contextlib import aclosing
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 
 async def index(folder: Path, console: Console, *, quiet: bool) -> None:
-    """Bring the index of `folder` up to date, and tell which documents were left out.
+    """Bring the index of `folder` up to date, and print which documents were left out.
+
+    Args:
+        folder: The folder of the user's documents.
+        console: The console of stderr.
+        quiet: Whether nothing is printed.
 
     Raises:
         ConfigError: The folder cannot be read.
@@ -34,18 +39,23 @@ async def index(folder: Path, console: Console, *, quiet: bool) -> None:
 
     from fusion_tool.tools.documents.index import open_index
 
+    # A run would index, too, but in silence: the first index of a large folder takes minutes.
     columns = TextColumn("indexing documents"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
         bar = progress.add_task("", total=None)
-        opened = await open_index(
+        document_index = await open_index(
             folder, on_progress=lambda done, total: progress.update(bar, completed=done, total=total)
         )
-    for skipped in () if quiet else opened.skipped:
+    for skipped in () if quiet else document_index.skipped:
         console.print(f"left out: {skipped.path}: {skipped.reason}", style="yellow", soft_wrap=True)
 
 
 class ReportFile:
-    """The page of one run; it hears the run's events.
+    """The page of one run, made of the run's events.
+
+    Args:
+        path: The file to write.
+        quiet: Whether the file's place is not printed.
 
     Raises:
         ConfigError: The file cannot be written, or the extra `report` is not installed; nothing is paid for yet.
@@ -54,7 +64,7 @@ class ReportFile:
     def __init__(self, path: Path, *, quiet: bool) -> None:
         self._path, self._quiet, self._events = path, quiet, list[Any]()
         require_extra("report")
-        _try_out(path)
+        _check_writable(path)
 
     def observe(self, event: Any) -> None:
         """Keep one event."""
@@ -69,7 +79,7 @@ class ReportFile:
         return self._write(self._events[-1]["result"])
 
     def fail(self, error: BaseException) -> None:
-        """Write what there is of a run whose panel failed; of another failure there is nothing to tell."""
+        """Write the page of a run whose panel failed; any other failure leaves nothing to show."""
         if isinstance(error, PanelFailed):
             self._write(failed_run_json(error))
 
@@ -78,7 +88,7 @@ class ReportFile:
 
         try:
             self._path.write_text(to_html(run, self._events), "utf-8", newline="\n")
-        except Exception as error:  # noqa: BLE001 - the answer is out, and no page may take it back
+        except Exception as error:  # noqa: BLE001 - the answer is printed, and a failed page is no reason to lose it
             print_error(f"--report: {error}")
             return UNEXPECTED
         if not self._quiet:
@@ -86,7 +96,8 @@ class ReportFile:
         return 0
 
 
-def _try_out(path: Path) -> None:
+def _check_writable(path: Path) -> None:
+    # By opening it: permissions, full disks and missing folders differ too much between systems to be asked about.
     is_new = not path.exists()
     try:
         path.open("ab").close()
@@ -104,7 +115,14 @@ _LOCAL = (
 
 @dataclass(frozen=True)
 class AskRequest:
-    """What is to be done: a question, or a kept run to be finished."""
+    """What `ask` is to do: answer a question, or finish a kept run.
+
+    Args:
+        question: The question; `None` where a run is resumed.
+        context: What the user already knows.
+        resume: The id of the run to finish; `None` for a new one.
+        keep: Whether the run is kept.
+    """
 
     question: str | None
     context: str = ""
@@ -114,7 +132,16 @@ class AskRequest:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """How a run is shown."""
+    """How a run is shown.
+
+    Args:
+        as_json: The result as JSON on stdout.
+        events: Each event as a line of JSON on stdout.
+        quiet: Nothing on stderr but errors.
+        debug: The traceback of an error.
+        verbosity: How much of the log goes to stderr: 0 warnings, 1 information, 2 all.
+        report: The file of the run's page; `None` for none.
+    """
 
     as_json: bool = False
     events: bool = False
@@ -124,13 +151,13 @@ class OutputOptions:
     report: Path | None = None
 
     def output(self) -> Output:
-        """What goes to stdout."""
+        """Return the form of what goes to stdout."""
         if self.as_json:
             return JsonOutput()
         return EventsOutput() if self.events else AnswerOutput()
 
     def page(self, view: RunView) -> ReportFile | None:
-        """What goes to a file, fed by `view`."""
+        """Return the run's page, which listens to `view`; `None` where none is wanted."""
         if self.report is None:
             return None
         page = ReportFile(self.report, quiet=self.quiet)
@@ -139,7 +166,12 @@ class OutputOptions:
 
 
 def run_ask(request: AskRequest, choices: ConfigOptions, options: OutputOptions) -> int:
-    """Ask, show, and say how it ended.
+    """Carry out a request, and show its progress and its end.
+
+    Args:
+        request: What is to be done.
+        choices: The flags that set the configuration.
+        options: How the run is shown.
 
     Returns:
         The exit status.
@@ -147,20 +179,22 @@ def run_ask(request: AskRequest, choices: ConfigOptions, options: OutputOptions)
     log_to_stderr(options.verbosity, quiet=options.quiet)
     output, view, page = options.output(), RunView(), None
     try:
+        # First, since it may fail: nothing is paid for yet.
         page = options.page(view)
+        # A resumed run has its own configuration; one that is given must equal it.
         config = None if request.resume and choices == ConfigOptions() else choices.to_config()
         run_until_signal(_stream_run(_run_arguments(request), config, options, output, view))
     except BrokenPipeError:
-        raise  # whoever read stdout has left; typer ends quietly
+        raise  # the reader of stdout has left, as `head` does: Click ends quietly
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop before the user
-        told = choices.in_option_terms(error) if isinstance(error, ConfigError) else error
-        output.fail(told)
+        shown_error = choices.in_option_terms(error) if isinstance(error, ConfigError) else error
+        output.fail(shown_error)
         if page is not None:
-            page.fail(told)
-        print_error(told.with_traceback(error.__traceback__), debug=options.debug)
+            page.fail(shown_error)
+        print_error(shown_error.with_traceback(error.__traceback__), debug=options.debug)
         if not options.quiet:
             sys.stderr.writelines(
-                f"{line}\n" for line in (_print_spending(error, view), _resume_hint(error, request, view)) if line
+                f"{line}\n" for line in (_spending(error, view), _resume_hint(error, request, view)) if line
             )
         return exit_status(error)
     return 0 if page is None else page.write()
@@ -174,42 +208,46 @@ async def _stream_run(
     console = terminal.stderr()
     notice = _LOCAL if not options.quiet and config is not None and _is_local(config) else None
     same_terminal = isinstance(output, AnswerOutput) and sys.stdout.isatty()
-    last: Any = None
+    last_event: Any = None
     if config is not None and config.documents is not None:
         await index(config.documents.path, console, quiet=options.quiet)
     with show_progress(view, console, quiet=options.quiet, until_answer=same_terminal):
         question = call.pop("question", None)
+        # Closed even when a signal comes, and not when the generator is collected: closing cancels the run's requests.
         async with aclosing(cast("AsyncGenerator[Any, None]", astream(question, config, **call))) as events:
             async for event in events:
                 view.observe(event)
                 if notice and event["type"] == "run.started":
                     console.print(notice, style="yellow", soft_wrap=True)
                 if event["type"] == "run.completed":
-                    last = event  # shown once the table is gone from the terminal
+                    last_event = event  # shown once the table is gone from the terminal
                 else:
                     output.observe(event)
-    output.observe(last)
+    output.observe(last_event)
     if isinstance(output, AnswerOutput) and not options.quiet:
-        print_report(FusionResult.model_validate(last["result"]), console)
+        print_report(FusionResult.model_validate(last_event["result"]), console)
+    # Again: by now the first one has scrolled away above the answer that it is about.
     if notice:
         console.print(notice, style="yellow", soft_wrap=True)
 
 
-def _print_spending(error: BaseException, view: RunView) -> str | None:
+def _spending(error: BaseException, view: RunView) -> str | None:
+    """Return a line on what the failed run cost; `None` where nothing is known of it."""
     if isinstance(error, PanelFailed) and error.usage is not None:
         return f"spent: {cost(error.usage['cost_usd'], error.usage['unpriced_calls'])}"
     return view.spent if isinstance(error, InterruptError | KeyboardInterrupt) else None
 
 
 def _resume_hint(error: BaseException, request: AskRequest, view: RunView) -> str | None:
-    """How the run goes on, where it can."""
-    kept = view.run_id if request.keep else None
+    """Return the command that resumes the run; `None` where it cannot be resumed."""
+    run_id = view.run_id if request.keep else None
+    # Resuming changes nothing about a panel with too few answers, a limit, or a wrong setting.
     is_final = isinstance(error, FusionError)
-    return f"resume with: fusion-tool ask --resume {kept}" if kept and not is_final else None
+    return f"resume with: fusion-tool ask --resume {run_id}" if run_id and not is_final else None
 
 
 def _run_arguments(request: AskRequest) -> dict[str, Any]:
-    """What `astream` is called with."""
+    """Return the arguments of `astream`."""
     if request.resume is not None:
         return {"resume": request.resume}
     return {

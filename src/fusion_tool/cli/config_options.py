@@ -1,4 +1,4 @@
-"""From the command line's flags to a `FusionConfig`: a flag over the file, the file over the preset."""
+"""The resolution of the command line's flags into a `FusionConfig`: a flag over the file, the file over the preset."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +32,12 @@ _FLAGS = {
     "limits.quorum": ("--quorum", "quorum"),
     "limits.grace_seconds": ("--grace", "grace_seconds"),
 }
-"""Which flag sets which field, and under which name of `ConfigOptions`."""
+"""By the field of the configuration, the flag that sets it and its name in `ConfigOptions`."""
 
 
 @dataclass(frozen=True)
 class ConfigOptions:
-    """What was chosen by flags; `None` and empty are what was not."""
+    """The flags that set the configuration; `None`, `False` and empty stand for a flag that was not used."""
 
     preset: str | None = None
     config: Path | None = None
@@ -65,25 +65,28 @@ class ConfigOptions:
     grace_seconds: float | None = None
 
     def to_config(self) -> FusionConfig:
-        """The run's configuration.
+        """Return the run's configuration.
 
         Raises:
             ConfigError: As `fusion_tool.config.loading.resolve_config`.
         """
         base, overrides = self._base(), self._overrides()
-        if base is None and self.models:  # needs no preset, hence no preset's key
+        # A panel of one's own needs no preset, hence no preset's key.
+        if base is None and self.models:
             return resolve_config(**overrides, excluded_domains=self.exclude, deny=self.deny)
         base = base or resolve_config()
+        # Bans are added, and do not replace the file's: a flag that is forgotten must not open what the file closed.
         more = {"excluded_domains": (*base.excluded_domains, *self.exclude), "deny": (*base.deny, *self.deny)}
         return resolve_config(base, **overrides, **more)
 
     def in_option_terms(self, error: ConfigError) -> ConfigError:
-        """`error` in the command line's words, where a flag caused it."""
+        """Return `error` with the flag that caused it as its field; unchanged where no flag did."""
+        # The nested name first (`limits.usd`), then the first part alone, as for a seat's field (`panel.0.model`).
         parts = (error.field or "").split(".")
         for field in (".".join(parts[:2]), parts[0]):
             flag, name = _FLAGS.get(field, ("", ""))
             value = getattr(self, name) if name else None
-            if value is not None and value is not False and value != ():  # 0.0 is a choice
+            if value is not None and value is not False and value != ():  # not by truth: 0.0 is a choice
                 return ConfigError(error.message, field=flag)
         return error
 
@@ -94,7 +97,8 @@ class ConfigOptions:
 
     def _overrides(self) -> dict[str, Any]:
         limits = {name: getattr(self, name) for name in ("usd", "tokens", "seconds", "quorum", "grace_seconds")}
-        given = {
+        # A flag that was not used is `None` here, and is left out below: it overrides nothing.
+        values = {
             "panel": [{"model": name} for name in self.models] or None,
             "judge": None if self.judge is None else {"model": self.judge},
             "synthesizer": None if self.synthesizer is None else {"model": self.synthesizer},
@@ -111,5 +115,6 @@ class ConfigOptions:
             "allow_unpriced": self.allow_unpriced or None,
             "limits": {name: value for name, value in limits.items() if value is not None} or None,
         }
-        chosen = {name: value for name, value in given.items() if value is not None}
-        return chosen | ({"search": None} if self.no_search else {})
+        overrides = {name: value for name, value in values.items() if value is not None}
+        # The one setting for which `None` means something.
+        return overrides | ({"search": None} if self.no_search else {})

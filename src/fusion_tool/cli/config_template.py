@@ -1,4 +1,4 @@
-"""The commented `fusion.toml`, generated from the configuration's own classes, so that it cannot drift.
+"""The commented `fusion.toml`, generated from the configuration's classes, so that it always names every setting.
 
 Prose begins with `# `, a setting with `#` alone: taking away the latter sets it.
 """
@@ -39,10 +39,10 @@ _EXAMPLES: dict[str, Any] = {
     "base_url": "http://localhost:8000/v1",
     "api_key_env": "MY_SERVER_KEY",
 }
-"""For settings without a default."""
+"""Values of settings without a default."""
 
 _FALLBACK_EXAMPLE = 1
-"""For settings without a default and without an example: `init` must not fail for that."""
+"""Value of a setting without a default and an example: a new setting must not make `init` fail."""
 
 _OFF = {"search": "That line takes the place of this table."}
 _WIDTH = 118
@@ -53,9 +53,10 @@ def template() -> str:
     presets = "\n".join(f"#   {name:9} {preset_description(name)}" for name in preset_names())
     head = _HEAD.format(presets=presets, default=DEFAULT_PRESET)
     defaults = {name: field.get_default() for name, field in FusionConfig.model_fields.items()}
+    # After the plain settings: in TOML whatever follows a table's head belongs to the table.
     tables = {name: value for name, value in defaults.items() if isinstance(value, BaseModel)}
-    plain = [name for name in defaults if name not in tables and name != "panel"]
-    blocks = [_setting(FusionConfig, name, _to_toml(name, defaults[name])) for name in plain]
+    plain_names = [name for name in defaults if name not in tables and name != "panel"]
+    blocks = [_setting(FusionConfig, name, _to_toml(name, defaults[name])) for name in plain_names]
     blocks += [_table(name, value) for name, value in tables.items()]
     return "\n".join([head, *blocks, _panel()])
 
@@ -83,6 +84,7 @@ def _to_toml(name: str, value: Any) -> str:
     if value is None and name in ("judge", "synthesizer"):
         role: Panelist = getattr(preset(DEFAULT_PRESET), name)
         return f"{{ model = {json.dumps(role.model_name)} }}"
+    # JSON's strings, numbers, booleans and flat lists are TOML's as well.
     return json.dumps(_EXAMPLES.get(name, _FALLBACK_EXAMPLE) if value is None else value)
 
 

@@ -1,4 +1,4 @@
-"""What `doctor` looks at, and its findings as a table.
+"""The checks of `doctor`, and their findings as a table.
 
 Protocol: OpenRouter's API reference, "Get current API key" (`GET /key`) and "List models" (`GET /models`).
 """
@@ -27,11 +27,11 @@ class Check:
     """One finding.
 
     Args:
-        name: What was looked at.
+        name: What was checked.
         ok: Whether it can be used.
-        detail: One line on what is so.
-        cure: The command that mends it; `None` where nothing is to be mended, or `detail` holds more than one way.
-        runs: Whether a panel can run with this.
+        detail: The finding in one line.
+        cure: The command that mends it; `None` where nothing is to be mended, or `detail` names more than one way.
+        runs: Whether a panel can run with it.
     """
 
     name: str
@@ -42,8 +42,8 @@ class Check:
 
 
 async def examine() -> list[Check]:
-    """All checks, made at once; the slowest waits three seconds for an answer."""
-    found = await asyncio.gather(
+    """Return the findings of all checks, which are made at once; the slowest waits three seconds for an answer."""
+    findings = await asyncio.gather(
         openrouter(),
         asyncio.to_thread(_other_providers),
         asyncio.to_thread(_ollama),
@@ -52,27 +52,28 @@ async def examine() -> list[Check]:
         _sandbox(),
         asyncio.to_thread(_documents_cache),
     )
-    return [check for checks in found for check in checks]
+    return [check for checks in findings for check in checks]
 
 
 def _other_providers() -> list[Check]:
-    """The providers whose key is set; those without are many, and nobody misses them."""
+    """Check the providers whose key is set; a row for each of the many others would bury these."""
     from fusion_tool.models.factory import check_models
     from fusion_tool.models.providers import PROVIDERS
 
-    found = []
-    for provider, known in PROVIDERS.items():
-        variable = next((name for name in known.keys if read_key(name)), None)
+    checks = []
+    for provider, spec in PROVIDERS.items():
+        variable = next((name for name in spec.keys if read_key(name)), None)
         if provider == "openrouter" or variable is None:
             continue
+        # By any name: what can be missing here is the provider's package, and whether a model exists costs a request.
         try:
             check_models([("model", Panelist(model=f"{provider}:any"))])
         except ConfigError as error:
             cause, _, cure = error.message.rpartition(": ")
-            found.append(Check(provider, ok=False, detail=f"{variable} is set, but {cause}", cure=cure))
+            checks.append(Check(provider, ok=False, detail=f"{variable} is set, but {cause}", cure=cure))
         else:
-            found.append(Check(provider, ok=True, detail=f"{variable} is set, not tried", runs=True))
-    return found
+            checks.append(Check(provider, ok=True, detail=f"{variable} is set, not tried", runs=True))
+    return checks
 
 
 def _ollama() -> list[Check]:
@@ -123,8 +124,8 @@ def _search() -> list[Check]:
 async def _sandbox() -> list[Check]:
     from fusion_tool.tools.sandbox.shell import probe
 
-    found = await probe()
-    return [Check("sandboxed shell", ok=found.works, detail=found.detail)]
+    state = await probe()
+    return [Check("sandboxed shell", ok=state.works, detail=state.detail)]
 
 
 def _documents_cache() -> list[Check]:
@@ -135,6 +136,7 @@ def _documents_cache() -> list[Check]:
     except OSError as error:
         detail = f"{folder} cannot be used ({error.strerror})"
         return [Check("documents cache", ok=False, detail=detail, cure=f"mkdir -p {folder}")]
+    # Making a folder that exists fails for nobody, writable or not.
     if not os.access(folder, os.W_OK):
         detail = f"{folder} cannot be written"
         return [Check("documents cache", ok=False, detail=detail, cure=f"chmod u+w {folder}")]
@@ -150,9 +152,13 @@ _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 async def openrouter() -> list[Check]:
-    """The network, as far as OpenRouter needs it, and the key. Being offline is told, and is no fault of the key."""
+    """Check OpenRouter's key, and the network as far as OpenRouter needs it.
+
+    Both in one request, and apart in the findings: that there is no network says nothing against the key.
+    """
     url = (os.environ.get("OPENROUTER_BASE_URL") or OPENROUTER_URL).rstrip("/")
     key = read_key(DEFAULT_KEY)
+    # `/models` is open to all, and answers a wrong key as well: only `/key` tells whether it is accepted.
     status = await _status(f"{url}/key" if key else f"{url}/models", key)
     return [_key(key, status), _network(url, status)]
 
@@ -179,7 +185,7 @@ def _network(url: str, status: int | str) -> Check:
 
 
 async def _status(url: str, key: str | None) -> int | str:
-    """The HTTP status, or what kept it away."""
+    """Return the HTTP status, or the name of the error that kept it away."""
     import httpx
 
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -194,17 +200,17 @@ _MARKS = {True: Text("works", "green"), False: Text("no", "yellow")}
 
 
 def print_findings(checks: Iterable[Check]) -> None:
-    """A row a check, the command that mends it below, and what the whole comes to."""
+    """Print a row for each check with the command that mends it, and what a panel can run with."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     ways = []
     for check in checks:
-        told = Text(one_line(check.detail, 1000))
+        text = Text(one_line(check.detail, 1000))
         if check.cure:
-            told.append(f"\n-> {one_line(check.cure, 300)}", "bold")
-        table.add_row(check.name, _MARKS[check.ok], told)
+            text.append(f"\n-> {one_line(check.cure, 300)}", "bold")
+        table.add_row(check.name, _MARKS[check.ok], text)
         ways += [check.name] if check.runs else []
     console = terminal.stdout()
     console.print(table)

@@ -1,4 +1,4 @@
-"""How a command fails: one line that names cause and cure, an exit status, and the JSON of a failed run.
+"""The failure of a command: one line that names cause and cure, an exit status, and the JSON of a failed run.
 
 `-v` and `-vv` show what the package itself logs, on stderr. Never other packages' logs: those hold prompts.
 """
@@ -26,7 +26,11 @@ class InterruptError(Exception):
 
 
 def exit_status(error: BaseException) -> int:
-    """2 wrong usage or configuration, 3 no usable answer, 4 refused by budget, 130 and 143 signals, else 1."""
+    """Return the exit status of a command that ends with `error`.
+
+    2 wrong usage or configuration, 3 no usable answer, 4 refused by budget, 130 and 143 signals, else 1.
+    """
+    # `FusionError` comes last: it is the base of the two before it.
     match error:
         case InterruptError():
             return _SIGNALLED + error.signal_number
@@ -62,17 +66,22 @@ def error_line(error: BaseException | str) -> str:
 
 
 def print_error(error: BaseException | str, *, debug: bool = False) -> None:
-    """Say it on stderr; with `debug` after the traceback."""
+    """Print an error's line on stderr.
+
+    Args:
+        error: The error, or its text.
+        debug: Whether its traceback comes first.
+    """
     if debug and isinstance(error, BaseException):
         traceback.print_exception(error)
     sys.stderr.write(f"error: {error_line(error)}\n")
 
 
 def failed_run_json(error: BaseException) -> dict[str, Any]:
-    """The JSON of a failed run; `usage` only where something is known of it."""
-    failed = error.failed_models if isinstance(error, PanelFailed) else []
-    known = {"usage": error.usage} if isinstance(error, PanelFailed) and error.usage is not None else {}
-    return {"status": "failed", "error": error_line(error), "failed_models": failed, **known}
+    """Return a failed run as JSON; `usage` is left out where nothing is known of it."""
+    failed_models = error.failed_models if isinstance(error, PanelFailed) else []
+    usage = {"usage": error.usage} if isinstance(error, PanelFailed) and error.usage is not None else {}
+    return {"status": "failed", "error": error_line(error), "failed_models": failed_models, **usage}
 
 
 Verbosity = Annotated[
@@ -81,7 +90,7 @@ Verbosity = Annotated[
 _LEVELS = {0: logging.WARNING, 1: logging.INFO}
 
 
-class _Line(logging.Handler):
+class _LineHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         from fusion_tool.config.keys import scrub
         from fusion_tool.events import one_line
@@ -91,8 +100,14 @@ class _Line(logging.Handler):
 
 
 def log_to_stderr(verbosity: int, *, quiet: bool = False) -> None:
-    """Log the package's records: warnings, with 1 information, with 2 all; with `quiet` errors alone."""
+    """Print the package's log records on stderr.
+
+    Args:
+        verbosity: 0 for warnings, 1 for information too, 2 for all.
+        quiet: Whether only errors are printed; a higher verbosity wins over it.
+    """
     logger = logging.getLogger("fusion_tool")
-    logger.handlers[:] = [_Line()]
+    # Replaced, not added: the option may stand before the command and after it, and records would come twice.
+    logger.handlers[:] = [_LineHandler()]
     logger.propagate = False
     logger.setLevel(logging.ERROR if quiet and not verbosity else _LEVELS.get(verbosity, logging.DEBUG))

@@ -1,4 +1,4 @@
-"""How an evaluation goes and ends, in the terminal: a bar a phase, the findings, a status."""
+"""The output of an evaluation in the terminal: a bar for each phase, the findings, and the exit status."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ from fusion_tool.events import format_usd, one_line
 
 @contextmanager
 def progress_bars() -> Iterator[EvalProgress]:
-    """A watcher whose bars are shown while the context is open; where stderr is no terminal, only their end."""
+    """Yield a watcher that shows a bar for each phase; where stderr is no terminal, only the last state is printed."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -45,62 +45,68 @@ def progress_bars() -> Iterator[EvalProgress]:
     try:
         yield _Bars(progress)
     finally:
-        if progress.live.is_started:  # else it would end with an empty line
+        if progress.live.is_started:  # else rich prints an empty line for bars that never were
             progress.stop()
 
 
 class _Bars(EvalProgress):
     def __init__(self, progress: Progress) -> None:
-        self._progress, self._at = progress, TaskID(0)
+        self._progress, self._bar = progress, TaskID(0)
         self._spent: float | None = None
 
     def start_phase(self, phase: Phase, total: int) -> None:
         self._spent = None
-        self._progress.start()  # not before: a refusal stands alone
-        self._at = self._progress.add_task(phase, total=total, spent="")
+        # Not before: what is refused at the start is an error of one line, without a bar above it.
+        self._progress.start()
+        self._bar = self._progress.add_task(phase, total=total, spent="")
 
     def advance(self) -> None:
-        self._progress.update(self._at, advance=1)
+        self._progress.update(self._bar, advance=1)
 
     def add_calls(self, calls: Sequence[Call]) -> None:
-        known = [call.cost_usd for call in calls if call.cost_usd is not None]
-        if known:
-            self._spent = (self._spent or 0.0) + sum(known)
-            self._progress.update(self._at, spent=format_usd(self._spent))
+        costs = [call.cost_usd for call in calls if call.cost_usd is not None]
+        # Nothing is shown before the first known cost: $0.0000 would be taken for one.
+        if costs:
+            self._spent = (self._spent or 0.0) + sum(costs)
+            self._progress.update(self._bar, spent=format_usd(self._spent))
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Print all of it."""
-    for sheet in report_sections(summary):
-        console.print(f"\n{sheet.title}", style="bold", soft_wrap=True)
-        if sheet.columns:
-            console.print(_table(sheet))
-        for sentence in sheet.sentences:
+    """Print an evaluation's findings, section by section."""
+    for section in report_sections(summary):
+        console.print(f"\n{section.title}", style="bold", soft_wrap=True)
+        if section.columns:
+            console.print(_table(section))
+        for sentence in section.sentences:
             console.print(f"- {one_line(sentence, 600)}", soft_wrap=True)
 
 
-def _table(sheet: ReportSection) -> Table:
+def _table(section: ReportSection) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for place, name in enumerate(sheet.columns):
+    for place, name in enumerate(section.columns):
         justify: Literal["left", "right"] = "right" if place else "left"
         table.add_column(one_line(name), justify=justify, overflow="fold")
-    for row in sheet.rows:
+    for row in section.rows:
         table.add_row(*(one_line(cell) for cell in row))
     return table
 
 
 def finish_eval(results: Results, counts: RunCounts | None = None) -> int:
-    """Print the findings and the next step.
+    """Print the findings, the bill and the next step of an evaluation.
+
+    Args:
+        results: The results folder.
+        counts: How the runs of this call ended; `None` where it only graded.
 
     Returns:
-        The exit status: 4 where the limit left runs out.
+        The exit status: 4 where the limit in dollars left runs out.
     """
     print_summary(summarize(results), terminal.stdout())
     console, bill = terminal.stderr(), eval_bill(results).total
     if counts is not None:
         failed = sum(counts.failed.values())
-        lost = f", {failed} without an answer, which the same command tries again" if failed else ""
-        console.print(f"answered: {counts.answered}{lost}", soft_wrap=True)
+        failures = f", {failed} without an answer, which the same command tries again" if failed else ""
+        console.print(f"answered: {counts.answered}{failures}", soft_wrap=True)
     console.print(
         f"paid so far: {cost(bill.cost_usd, bill.unpriced_calls) if bill.calls else 'nothing'}", soft_wrap=True
     )
@@ -111,8 +117,8 @@ def finish_eval(results: Results, counts: RunCounts | None = None) -> int:
         again = f"missing: {missing} verdicts; 'fusion-tool eval grade {results.folder}' asks for them again"
         console.print(again, style="yellow", soft_wrap=True)
     if counts is not None and counts.not_begun:
-        left = f"not begun: {counts.not_begun} runs, each of which could have passed --max-usd; a higher one goes on, "
-        left += "and an arm's usd=LIMIT lowers what its runs could take"
-        console.print(left, style="yellow", soft_wrap=True)
+        hint = f"not begun: {counts.not_begun} runs, each of which could have passed --max-usd; a higher one goes on, "
+        hint += "and an arm's usd=LIMIT lowers what its runs could take"
+        console.print(hint, style="yellow", soft_wrap=True)
         return NO_BUDGET
     return 0

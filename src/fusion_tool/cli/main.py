@@ -17,6 +17,7 @@ from fusion_tool.cli.commands.estimate import estimate
 from fusion_tool.cli.commands.evals import evals
 from fusion_tool.cli.commands.listings import presets, runs
 from fusion_tool.cli.commands.models import model, models
+from fusion_tool.cli.commands.options import examples
 from fusion_tool.cli.commands.route import route
 from fusion_tool.cli.commands.serve import MCP_EXAMPLES, SERVE_EXAMPLES, mcp, serve
 from fusion_tool.cli.commands.setup import doctor, init
@@ -27,7 +28,7 @@ class CommandGroup(TyperGroup):
     """A group that prints no traceback and no box, unless `--debug` is among the arguments."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """The list of commands in plain text: loading what draws boxes would take three times as long."""
+        """Print the list of commands as plain text: loading what draws boxes would take three times as long."""
         self.rich_markup_mode = None
         super().format_help(ctx, formatter)
 
@@ -40,23 +41,26 @@ class CommandGroup(TyperGroup):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        given = list(sys.argv[1:] if args is None else args)
+        arguments = list(sys.argv[1:] if args is None else args)
         try:
+            # Without the base's standalone mode, in which typer prints errors in boxes and ends the process by itself.
             status = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)  # noqa: FBT003 - standalone mode is ours, below
         except Exception as error:  # noqa: BLE001 - the last stop before the user
-            status = _exit_with(error, debug="--debug" in given)
+            # Looked up in the arguments: the error may come before any option was parsed.
+            status = _exit_with(error, debug="--debug" in arguments)
         if not standalone_mode:
             return status
         sys.exit(status if isinstance(status, int) else 0)
 
 
 def _exit_with(error: Exception, *, debug: bool) -> int:
+    """Print `error`, and return the exit status that it means."""
     # By attribute: typer raises click's exceptions, or those of its own copy of click, depending on its version.
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stdout.write(f"{error}\n")
         return 2
     if hasattr(error, "format_message"):
-        if message := error.format_message():  # empty where help was shown for want of arguments
+        if message := error.format_message():  # empty where the help was printed because there were no arguments
             context = getattr(error, "ctx", None)
             print_error(f"{message.rstrip('.')} (see {context.command_path if context else 'fusion-tool'} --help)")
         return int(getattr(error, "exit_code", 2))
@@ -85,16 +89,12 @@ _EXITS = (
 
 
 def _unwrapped(rows: list[tuple[str, str]]) -> str:
-    """As click keeps it: a backspace before a paragraph leaves its lines as they are."""
+    """Return examples for Click's plain help: a backspace before a paragraph keeps its lines from being joined."""
     return "\n\n".join(["Examples:", *(f"\b\n# {why}\n{command}" for why, command in rows)])
 
 
-def _paragraphs(rows: list[tuple[str, str]]) -> str:
-    return "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n{command}" for why, command in rows)])
-
-
 EXAMPLES = _unwrapped(_ROWS)
-ASK_EXAMPLES = f"{_paragraphs(_ASK_ROWS)}\n\n{_EXITS}"
+ASK_EXAMPLES = f"{examples(*_ASK_ROWS)}\n\n{_EXITS}"
 
 
 app = typer.Typer(
@@ -121,8 +121,9 @@ app.add_typer(evals)
 app.add_typer(runs)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(is_wanted: bool) -> None:
+    # Click calls it in any case, with the option's value.
+    if is_wanted:
         from fusion_tool.config.installation import version
 
         typer.echo(f"fusion-tool {version()}")
@@ -131,7 +132,10 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    _version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    # Eager, so that it needs no command.
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
     verbose: Verbosity = 0,
     _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
@@ -140,14 +144,16 @@ def _options(
 
 
 def run() -> None:
-    """The entry point of `fusion-tool`."""
+    """Run `fusion-tool` as the installed command does."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the caller
+        if getattr(sys, name) is None:  # closed by the caller, as cron and services may
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
         getattr(sys, name).reconfigure(errors="replace")  # an old encoding shows `?` instead of failing
     # Half a million objects are imported, none of them garbage: to look for it takes a quarter of a command's start.
     gc.set_threshold(100_000)
+    # At the end Python collects once more: what is frozen is not looked through.
     atexit.register(gc.freeze)
-    if not sys.warnoptions:  # Python's warnings are for programmers: a run cut short leaves coroutines unawaited
+    # Python's warnings are for programmers: a run that is cut short leaves coroutines that nobody awaited.
+    if not sys.warnoptions:
         warnings.simplefilter("ignore")
     app(prog_name="fusion-tool")

@@ -1,4 +1,4 @@
-"""How the models fared, as a table or as JSON."""
+"""The record of how models fared, as a table or as JSON."""
 
 import json
 import time
@@ -24,13 +24,13 @@ _THOUSAND = 1000
 
 @dataclass(frozen=True)
 class HealthReport:
-    """What is to be shown.
+    """What `fusion-tool models` shows.
 
     Args:
-        days: How far back.
-        rows: Each model's record, and what the breaker makes of it now.
-        warnings: The warnings.
-        was_checked: Whether the providers were asked.
+        days: How many days back the calls go.
+        rows: Each model's record, and its state in the breaker now.
+        warnings: Models that retire or are no longer listed.
+        was_checked: Whether the providers were asked for their lists.
     """
 
     days: float
@@ -40,7 +40,7 @@ class HealthReport:
 
 
 def print_health(report: HealthReport) -> None:
-    """The table and the warnings on stdout, what they rest on on stderr."""
+    """Print the table and the warnings on stdout, and on stderr how they are to be read."""
     console, aside = terminal.stdout(), terminal.stderr()
     if report.rows:
         console.print(_table(report.rows))
@@ -50,8 +50,9 @@ def print_health(report: HealthReport) -> None:
         )
     else:
         console.print(f"No call of the last {report.days:g} days is recorded; every run records its calls.")
-    for doubt in report.warnings:
-        console.print(f"warning: {one_line(doubt.model)} {one_line(doubt.detail)}", style="yellow", soft_wrap=True)
+    for warning in report.warnings:
+        line = f"warning: {one_line(warning.model)} {one_line(warning.detail)}"
+        console.print(line, style="yellow", soft_wrap=True)
     if not report.was_checked:
         aside.print("whether the providers still list the models: --check", style="dim")
     where = f"recorded in {default_path()}, each call for {KEEP_DAYS} days; delete the file to forget them"
@@ -59,15 +60,16 @@ def print_health(report: HealthReport) -> None:
 
 
 def print_health_json(report: HealthReport) -> None:
-    """All of it as one object."""
+    """Print the report as one JSON object."""
+    # `asdict` knows fields alone, and the share is a property.
     rows = [asdict(row) | {"answered_share": row.answered_share, "now": asdict(now)} for row, now in report.rows]
-    told: dict[str, Any] = {
+    body: dict[str, Any] = {
         "days": report.days,
         "path": str(default_path()),
         "models": rows,
-        "warnings": [asdict(doubt) for doubt in report.warnings],
+        "warnings": [asdict(warning) for warning in report.warnings],
     }
-    typer.echo(json.dumps(told, indent=2, default=str))
+    typer.echo(json.dumps(body, indent=2, default=str))
 
 
 def _table(rows: Sequence[tuple[ModelHealth, BreakerStatus]]) -> Table:
@@ -78,6 +80,7 @@ def _table(rows: Sequence[tuple[ModelHealth, BreakerStatus]]) -> Table:
     for row, now in rows:
         table.add_row(
             one_line(row.model),
+            # Of the calls that ended: one that was cut off by somebody says nothing about its model.
             "-" if row.answered_share is None else f"{row.answered_share:.0%} of {row.calls - row.cut:,}",
             _failures(row),
             _seconds(row.first_token_p50, row.first_token_p90),
@@ -90,14 +93,14 @@ def _table(rows: Sequence[tuple[ModelHealth, BreakerStatus]]) -> Table:
 
 
 def _failures(row: ModelHealth) -> str:
-    told = [f"{count} {reason}" for reason, count in row.failed.items()]
-    return "\n".join([*told, *([f"{row.cut} cut off"] if row.cut else [])])
+    reasons = [f"{count} {reason}" for reason, count in row.failed.items()]
+    return "\n".join([*reasons, *([f"{row.cut} cut off"] if row.cut else [])])
 
 
-def _seconds(median: float | None, most: float | None = None) -> str:
+def _seconds(median: float | None, p90: float | None = None) -> str:
     if median is None:
         return "-"
-    return f"{median:.1f} s" if most is None else f"{median:.1f}/{most:.1f} s"
+    return f"{median:.1f} s" if p90 is None else f"{median:.1f}/{p90:.1f} s"
 
 
 def _count(tokens: int | None) -> str:

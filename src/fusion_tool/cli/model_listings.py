@@ -1,4 +1,4 @@
-"""What providers say they serve, and which models are about to go.
+"""The providers' lists of the models that they serve, and warnings of models that are about to go.
 
 Protocols: OpenRouter's "List models" (`expiration_date`, pages by `links.next`), OpenAI's (`shutdown_date`), Mistral's
 (`deprecation`), Groq's (`active`), Anthropic's (its own headers), Gemini's OpenAI-compatible one (`models/` in ids).
@@ -32,7 +32,12 @@ _MOST_PAGES = 20
 
 @dataclass(frozen=True)
 class ListedModel:
-    """One model of a list: whether it is deprecated, and its last day where that is announced."""
+    """One model of a list.
+
+    Args:
+        deprecated: Whether it is, or has ended already.
+        last_day: Its last day; `None` where none is announced.
+    """
 
     deprecated: bool = False
     last_day: date | None = None
@@ -43,14 +48,14 @@ Listing: TypeAlias = Mapping[str, ListedModel]
 
 
 async def fetch_listings(panelists: Iterable[Panelist]) -> dict[str, Listing | str]:
-    """The lists of all providers that serve `panelists`, by address; instead of a list, why there is none."""
+    """Return the lists of all providers that serve `panelists`, by address; in place of a list, why there is none."""
     keys = {url: panelist for panelist in panelists if (url := address(panelist)) is not None}
     lists = await asyncio.gather(*(_fetch_listing(url, value) for url, value in keys.items()))
     return dict(zip(keys, lists, strict=True))
 
 
 def address(panelist: Panelist) -> str | None:
-    """Where the provider of a panelist's model lists what it serves; `None` where that is not known."""
+    """Return the address at which the provider of a panelist's model lists its models; `None` where it has none."""
     if (url := endpoint_for(panelist)) is None:
         name = panelist.model_name.partition(":")[0]
         provider = PROVIDERS.get(name)
@@ -60,10 +65,12 @@ def address(panelist: Panelist) -> str | None:
 
 
 def find_listed(panelist: Panelist, listing: Listing) -> ListedModel | None:
-    """The panelist's model in the list; `None` where it is not in it. An alias, `~vendor/model-latest`, always is."""
+    """Return the panelist's model as `listing` has it; `None` where it is not in it."""
     name = panelist.served_name
+    # An alias, `~vendor/model-latest`, stands for whichever model is served: it cannot be missing.
     if name.startswith("~"):
         return ListedModel()
+    # Only with a vendor's slash: the tag of Ollama's `qwen3:8b` is part of the name.
     plain = _VARIANT.sub("", name) if "/" in name else name
     return next((listing[known] for known in (name, f"{name}:latest", plain) if known in listing), None)
 
@@ -87,7 +94,8 @@ async def _rows(client: "httpx.AsyncClient", url: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     seen: set[str] = set()
     host = urlsplit(url).netloc
-    while len(seen) < _MOST_PAGES and url not in seen and urlsplit(url).netloc == host:  # the key goes nowhere else
+    # A body names the next page: it must not lead the key to another host, nor in circles.
+    while len(seen) < _MOST_PAGES and url not in seen and urlsplit(url).netloc == host:
         seen.add(url)
         body = (await client.get(url)).raise_for_status().json()
         if isinstance(body, list):  # Together's
@@ -113,31 +121,31 @@ def _headers(panelist: Panelist, key: str | None) -> dict[str, str]:
 
 
 def _id(row: Mapping[str, Any]) -> str:
-    return str(row["id"]).removeprefix("models/")
+    return str(row["id"]).removeprefix("models/")  # Gemini's ids are paths
 
 
 def _to_listed_model(row: Mapping[str, Any]) -> ListedModel:
-    last = next((day for field in _LAST_DAYS if (day := _day(row.get(field))) is not None), None)
-    ended = row.get("active") is False or row.get("deprecated") is True
-    return ListedModel(deprecated=ended or last is not None, last_day=last)
+    last_day = next((day for field in _LAST_DAYS if (day := _day(row.get(field))) is not None), None)
+    has_ended = row.get("active") is False or row.get("deprecated") is True
+    return ListedModel(deprecated=has_ended or last_day is not None, last_day=last_day)
 
 
 def _day(value: Any) -> date | None:
     try:
-        return date.fromisoformat(str(value)[:10])
+        return date.fromisoformat(str(value)[:10])  # some write a time behind the date
     except ValueError:
         return None
 
 
 @dataclass(frozen=True)
 class ModelWarning:
-    """One warning.
+    """A warning about one model, or about one provider's list.
 
     Args:
-        model: As the configuration or the profile names it; a provider's address where that gives no list.
-        kind: `unlisted_models` is a list that could not be had.
+        model: The model, as the configuration or the profile names it; the provider's address for a list.
+        kind: What is wrong; `unlisted` stands for a list that could not be fetched.
         detail: The warning as one line.
-        day: The model's last day, where it is known.
+        day: The model's last day; `None` where it is not known.
     """
 
     model: str
@@ -147,23 +155,28 @@ class ModelWarning:
 
 
 def candidates(config: FusionConfig) -> list[Panelist]:
-    """Every model that `config` may call by name, fallbacks included, each once."""
+    """Return every model that `config` may call by name, fallbacks included, each once."""
     roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
-    named = [with_model(role, model) for role in roles for model in (role.model, *role.fallbacks)]
+    models = [with_model(role, model) for role in roles for model in (role.model, *role.fallbacks)]
     return list(
         {
-            (panelist.model_name, panelist.base_url): panelist for panelist in named if isinstance(panelist.model, str)
+            (panelist.model_name, panelist.base_url): panelist for panelist in models if isinstance(panelist.model, str)
         }.values()
     )
 
 
 def recorded_models(names: Iterable[str]) -> list[Panelist]:
-    """The models of recorded calls; not those at an endpoint of their own, whose key only a configuration names."""
+    """Return the models of recorded calls, but for those at an endpoint of their own.
+
+    Args:
+        names: The models as the health store names them.
+    """
+    # The store writes "MODEL at ADDRESS" for these, and only a configuration names the key of such an address.
     return [Panelist(model=name) for name in names if ":" in name and " at " not in name]
 
 
 def profiled_models() -> list[Panelist]:
-    """Every model that has a profile, as it is called first."""
+    """Return every model that has a profile, under the first of its names."""
     return [Panelist(model=profile.names[0]) for profile in load_profiles().values()]
 
 
@@ -181,16 +194,19 @@ def retirement_warnings(models: Iterable[str], today: date) -> list[ModelWarning
 
 
 async def unlisted_models(panelists: Iterable[Panelist]) -> list[ModelWarning]:
-    """Those of `panelists` that their providers list as deprecated, or not at all; each provider is asked once."""
-    asked = {(panelist.model_name, address(panelist)): panelist for panelist in panelists}
-    lists = await fetch_listings(asked.values())
-    refusals = [
+    """Return a warning for each of `panelists` that its provider lists as deprecated, or not at all.
+
+    Each provider is asked once; one whose list cannot be fetched is a warning, too.
+    """
+    models = {(panelist.model_name, address(panelist)): panelist for panelist in panelists}
+    lists = await fetch_listings(models.values())
+    list_warnings = [
         ModelWarning(url, "unlisted", f"its list of models could not be had: {why}")
         for url, why in lists.items()
         if isinstance(why, str)
     ]
-    doubts = (_warning_for(listing, lists) for listing in asked.values())
-    return [*(doubt for doubt in doubts if doubt is not None), *refusals]
+    model_warnings = (_warning_for(panelist, lists) for panelist in models.values())
+    return [*(warning for warning in model_warnings if warning is not None), *list_warnings]
 
 
 def _warning_for(panelist: Panelist, lists: Mapping[str, Listing | str]) -> ModelWarning | None:

@@ -1,4 +1,4 @@
-"""`fusion-tool presets` and `fusion-tool runs`: what there is to choose from, what is kept."""
+"""`fusion-tool presets` and `fusion-tool runs`: the presets to choose from, and the runs that are kept."""
 
 from collections import Counter
 from typing import Annotated
@@ -32,7 +32,7 @@ def _row(name: str) -> tuple[str, str, str]:
 
 
 def _model_lines(models: list[str]) -> str:
-    """A model a line, without the provider, which the last column tells."""
+    """Return each model on a line of its own, without its provider, which the last column implies."""
     counts = Counter(model.partition(":")[2] for model in models)
     return "\n".join(f"{model} ({n} times)" if n > 1 else model for model, n in counts.items())
 
@@ -40,8 +40,9 @@ def _model_lines(models: list[str]) -> str:
 def _needs(models: list[str]) -> str:
     from fusion_tool.config.loading import DEFAULT_KEY
 
-    cures = {"openrouter": DEFAULT_KEY, "local": "fusion-tool model install"}
-    return ", ".join(dict.fromkeys(cures[model.partition(":")[0]] for model in models))
+    # Presets that are data have models of these two alone; a new provider fails here, in the tests.
+    needs = {"openrouter": DEFAULT_KEY, "local": "fusion-tool model install"}
+    return ", ".join(dict.fromkeys(needs[model.partition(":")[0]] for model in models))
 
 
 runs = typer.Typer(
@@ -54,6 +55,7 @@ runs = typer.Typer(
 @runs.callback()
 def list_(context: typer.Context) -> None:
     """List the kept runs, the latest first."""
+    # Click runs the group before its commands; alone, the group is the list.
     if context.invoked_subcommand is not None:
         return
     import asyncio
@@ -70,8 +72,9 @@ def list_(context: typer.Context) -> None:
     problems = []
     for run in asyncio.run(list_runs()):
         state = f"{run.status} before {run.stage}" if run.stage else run.status
-        at = f"{run.last_step_at.astimezone():%Y-%m-%d %H:%M}" if run.last_step_at else UNKNOWN
-        table.add_row(one_line(run.id), at, state, one_line(run.question, 60))
+        # Stored in UTC, shown in the user's time.
+        last_step = f"{run.last_step_at.astimezone():%Y-%m-%d %H:%M}" if run.last_step_at else UNKNOWN
+        table.add_row(one_line(run.id), last_step, state, one_line(run.question, 60))
         problems += [f"warning: {run.problem}; 'fusion-tool runs delete' removes it"] if run.problem else []
     if table.row_count:
         terminal.stdout().print(table)

@@ -1,4 +1,4 @@
-"""`fusion-tool models` and `fusion-tool model`: how the models fared; the embedded model's weights."""
+"""`fusion-tool models` and `fusion-tool model`: the record of how models fared, and the embedded model's weights."""
 
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +32,7 @@ def models(
     choices = ConfigOptions(preset=preset or (None if config else DEFAULT_PRESET), config=config)
     configured = model_listings.candidates(choices.to_config())
     now = datetime.now(UTC)
+    # Without it the breakers would be new: this process has called no model.
     TRACKER.load_recent_now()
     rows = [(row, TRACKER.status(row.model)) for row in TRACKER.statistics(now - timedelta(days=days))]
     names = [row.model for row, _ in rows] + [panelist.model_name for panelist in configured]
@@ -63,6 +64,7 @@ def install(
     from fusion_tool.models.local import install as install_weights
 
     console = terminal.stderr()
+    # A download of a hundred megabytes, in which nothing else would move.
     with console.status("working"):
         install_weights(name, on_progress=console.print)
 

@@ -1,4 +1,4 @@
-"""The options of the command line that `ask`, `estimate` and `route` share, each with its help."""
+"""The options of the command line that `ask`, `estimate` and `route` share, and the form of examples in the help."""
 
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -11,6 +11,16 @@ PANEL, TOOLS, LIMITS = "Panel", "Tools and sources", "Limits"
 """The headings of the help under which options stand."""
 
 QUESTION_METAVAR, QUESTION_HELP = "QUESTION", "What to find out; - reads standard input."
+
+
+def examples(*rows: tuple[str, str]) -> str:
+    """Return the examples at the end of a command's help, in rich's markup.
+
+    Args:
+        rows: What an example is for, and its command line.
+    """
+    # A blank line after each: typer joins the lines of one paragraph.
+    return "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n{command}" for why, command in rows)])
 
 
 def complete_preset() -> list[str]:

@@ -1,11 +1,11 @@
-"""`fusion-tool serve` and `fusion-tool mcp`: their options. What happens stands in `fusion_tool.servers`."""
+"""`fusion-tool serve` and `fusion-tool mcp`: their options. The servers are in `fusion_tool.servers`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fusion_tool.cli.commands.options import complete_preset
+from fusion_tool.cli.commands.options import complete_preset, examples
 
 if TYPE_CHECKING:
     from fusion_tool.config.schema import FusionConfig
@@ -21,7 +21,7 @@ _ROWS = [
     ("for other machines, which need a key", "FUSION_SERVER_KEYS=secret1,secret2 fusion-tool serve --host 0.0.0.0"),
     ("another main model for agents with tools", "fusion-tool serve --agent-model openrouter:openai/gpt-5.5"),
 ]
-SERVE_EXAMPLES = "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n{line}" for why, line in _ROWS)])
+SERVE_EXAMPLES = examples(*_ROWS)
 
 
 def serve(  # noqa: PLR0913 - each is an option of the command line
@@ -87,6 +87,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.config.installation import require_extra
     from fusion_tool.config.schema import Panelist
 
+    # Before the imports below, which would fail with Python's own error.
     require_extra("server")
     from fusion_tool.servers.app import Options
     from fusion_tool.servers.auth import keys_from_environment
@@ -95,6 +96,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
 
     options = Options(
         config=ConfigOptions(preset=preset, config=config).to_config(),
+        # The preset behind `fusion` has its own name as well, so that a client can say which one it means.
         presets=tuple(dict.fromkeys([*([preset] if preset else []), *(also or ())])),
         agent_model=None if agent_model is None else Panelist(model=agent_model),
         max_runs=max_runs,
@@ -113,7 +115,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
 
 
 def how_to_call(url: str, keys: tuple[str, ...]) -> str:
-    """What is printed once the server listens."""
+    """Return the address of a server that listens, and a command that tries it; keys are never printed."""
     key = " -H 'Authorization: Bearer KEY'" if keys else ""
     body = '{"model": "fusion", "stream": true, "messages": [{"role": "user", "content": "Which ...?"}]}'
     return f"listening on {url}\ntry: curl -N {url}/chat/completions{key} -d '{body}'"
@@ -126,7 +128,7 @@ _MCP_ROWS = [
     ("for clients that connect, on http://127.0.0.1:8000/mcp", "fusion-tool mcp --http --config fusion.toml"),
     ("for other machines, which need a key", "FUSION_SERVER_KEYS=secret fusion-tool mcp --http --host 0.0.0.0"),
 ]
-MCP_EXAMPLES = "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n{line}" for why, line in _MCP_ROWS)])
+MCP_EXAMPLES = examples(*_MCP_ROWS)
 
 
 def mcp(  # noqa: PLR0913 - each is an option of the command line
@@ -172,35 +174,36 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
     require_extra("mcp")
     from fusion_tool.servers.mcp.server import McpOptions
 
-    chosen = ConfigOptions(preset=preset, config=config).to_config()
-    _check(chosen)
-    options = McpOptions(chosen, max_runs=max_runs, is_structured=not text_only)
+    panel = ConfigOptions(preset=preset, config=config).to_config()
+    _check(panel)
+    options = McpOptions(panel, max_runs=max_runs, is_structured=not text_only)
     if http:
-        _listen(options, host, port)
+        _serve_http(options, host, port)
     else:
-        _talk(options)
+        _serve_stdio(options)
 
 
 def _check(config: "FusionConfig") -> None:
-    """Fail now, not at the first question, where a model cannot work."""
+    """Fail now, where the operator sees it, and not at the first question, where a model cannot work."""
     from fusion_tool.models.factory import check_models
 
     seats = [(f"panel.{index}", seat) for index, seat in enumerate(config.panel)]
     check_models([*seats, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)])
 
 
-def _talk(options: "McpOptions") -> None:
+def _serve_stdio(options: "McpOptions") -> None:
     from fusion_tool.cli.errors import InterruptError, exit_status
     from fusion_tool.cli.signals import run_until_signal
     from fusion_tool.servers.mcp.transports import serve_stdio
 
+    # uvicorn handles signals itself; standard input has nobody who would.
     try:
         run_until_signal(serve_stdio(options))
     except (InterruptError, KeyboardInterrupt) as signal:  # its runs have ended
         raise typer.Exit(exit_status(signal)) from None
 
 
-def _listen(options: "McpOptions", host: str, port: int) -> None:
+def _serve_http(options: "McpOptions", host: str, port: int) -> None:
     from fusion_tool.cli import terminal
     from fusion_tool.servers.auth import keys_from_environment
     from fusion_tool.servers.mcp.transports import serve_http

@@ -1,4 +1,4 @@
-"""`fusion-tool doctor` and `fusion-tool init`."""
+"""`fusion-tool doctor` and `fusion-tool init`: what works here, and a configuration file to begin with."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,18 +15,16 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="The findings
     import json
     from dataclasses import asdict
 
-    from fusion_tool.cli.doctor_checks import examine
+    from fusion_tool.cli.doctor_checks import examine, print_findings
     from fusion_tool.cli.errors import BAD_USAGE
 
-    found = asyncio.run(examine())
-    runs = any(check.runs for check in found)
+    checks = asyncio.run(examine())
+    can_run = any(check.runs for check in checks)
     if as_json:
-        typer.echo(json.dumps({"runs": runs, "checks": [asdict(check) for check in found]}, indent=2))
+        typer.echo(json.dumps({"runs": can_run, "checks": [asdict(check) for check in checks]}, indent=2))
     else:
-        from fusion_tool.cli.doctor_checks import print_findings
-
-        print_findings(found)
-    raise typer.Exit(0 if runs else BAD_USAGE)
+        print_findings(checks)
+    raise typer.Exit(0 if can_run else BAD_USAGE)
 
 
 def init(
@@ -40,6 +38,7 @@ def init(
 
     text = template()
     try:
+        # `x` fails where the file exists, however it came there: to look first would leave a moment between.
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:

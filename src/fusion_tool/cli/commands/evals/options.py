@@ -1,10 +1,11 @@
-"""Options that several commands of `fusion-tool eval` have, and what its help teaches by example."""
+"""The options that several commands of `fusion-tool eval` share, and the examples of their help."""
 
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from fusion_tool.cli.commands.options import examples
 from fusion_tool.config.choices import Shell
 
 Tasks: TypeAlias = Annotated[
@@ -52,14 +53,15 @@ MaxSeconds: TypeAlias = Annotated[
 def overrides(
     *, search: list[str] | None, no_search: bool, bash: str | None, max_seconds: float | None, unpriced: bool
 ) -> dict[str, Any]:
-    """What these options change of every arm's configuration."""
+    """Return what these options change of every arm's configuration."""
     if search and no_search:
         raise typer.BadParameter("choose one of --search and --no-search", param_hint="--search")
-    given: dict[str, Any] = {"search": {"providers": search}} if search else {}
-    given |= {"search": None} if no_search else {}
-    given |= {} if bash is None else {"bash": bash}
-    given |= {} if max_seconds is None else {"limits": {"seconds": max_seconds}}
-    return given | ({"allow_unpriced": True} if unpriced else {})
+    # Only options that were used: every other setting is the arm's own.
+    changes: dict[str, Any] = {"search": {"providers": search}} if search else {}
+    changes |= {"search": None} if no_search else {}
+    changes |= {} if bash is None else {"bash": bash}
+    changes |= {} if max_seconds is None else {"limits": {"seconds": max_seconds}}
+    return changes | ({"allow_unpriced": True} if unpriced else {})
 
 
 _JUDGE = "--judge openrouter:google/gemini-3.1-pro-preview"
@@ -67,11 +69,7 @@ _SELF, _FLASH = "self:openrouter:anthropic/claude-opus-4.8", "openrouter:google/
 _SOLO = "--arm solo:openrouter:anthropic/claude-opus-4.8"
 
 
-def _examples(*rows: tuple[str, str]) -> str:
-    return "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n{command}" for why, command in rows)])
-
-
-RUN = _examples(
+RUN = examples(
     (
         "one model, the same twice, a panel; a judge outside of it",
         f"fusion-tool eval run tasks.jsonl {_SOLO} --arm {_SELF} --arm panel:budget {_JUDGE} --out results",
@@ -90,22 +88,22 @@ RUN = _examples(
         "--arm solo:openrouter:openrouter/fusion --arm replay:theirs.jsonl",
     ),
 )
-GRADE = _examples(
+GRADE = examples(
     ("by another judge, three verdicts a criterion", f"fusion-tool eval grade results {_JUDGE} --passes 3"),
     (
         "the seats' answers too, to see what the panel's answer keeps of them",
         "fusion-tool eval grade results --grade-seats",
     ),
 )
-REPORT = _examples(
+REPORT = examples(
     ("in the terminal, and as a page with pictures", "fusion-tool eval report results --html report.html"),
     ("every arm against one", "fusion-tool eval report results --against solo --markdown report.md"),
 )
-ESTIMATE = _examples(
+ESTIMATE = examples(
     ("the bill of DRACO before it is spent", f"fusion-tool eval estimate draco --arm panel:budget {_SOLO} {_JUDGE}"),
 )
-PROFILES = _examples(("let the router know what was measured here", "fusion-tool eval profiles results"))
-WATCH = _examples(
+PROFILES = examples(("let the router know what was measured here", "fusion-tool eval profiles results"))
+WATCH = examples(
     (
         "from cron: silent unless a model got worse or retires",
         "fusion-tool eval watch canaries.jsonl --baseline results",

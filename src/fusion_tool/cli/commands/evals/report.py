@@ -1,4 +1,4 @@
-"""`fusion-tool eval report`, `profiles` and `estimate`: the findings, what the router takes of them, the bill."""
+"""`fusion-tool eval report`, `profiles` and `estimate`: the findings, the router's profiles, the bill in advance."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,6 +48,7 @@ def _save(path: Path, text: str) -> None:
     from fusion_tool.errors import ConfigError
 
     try:
+        # An answer may hold halves of characters, and one of them must not cost the report.
         path.write_text(text, "utf-8", errors="replace")
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
@@ -73,20 +74,20 @@ def profiles(
 
     require_extra("evals")
     results = Results(folder)
-    found = measure_scores(results, min_tasks=min_tasks)
-    if not found:
+    scores = measure_scores(results, min_tasks=min_tasks)
+    if not scores:
         raise typer.BadParameter(
             "it has no arm of a single model with scores: --arm solo:PROVIDER:MODEL", param_hint="DIR"
         )
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, name in enumerate(("model", "domain", "score", "interval", "n", "")):
         table.add_column(name, justify="right" if 1 < place < 5 else "left", overflow="fold")  # noqa: PLR2004 - numbers
-    for score in found:
+    for score in scores:
         figures = (format_points(score.mean.value), format_interval(score.mean), str(score.mean.n))
         table.add_row(one_line(score.model), score.domain, *figures, one_line(score.rejection or "to be written", 120))
     terminal.stdout().print(table)
-    if not dry_run and any(not score.rejection for score in found):
-        terminal.stderr().print(f"written: {write_profiles(results, found)}", soft_wrap=True)
+    if not dry_run and any(not score.rejection for score in scores):
+        terminal.stderr().print(f"written: {write_profiles(results, scores)}", soft_wrap=True)
 
 
 def estimate(  # noqa: PLR0913 - each is an option of the command line
@@ -110,9 +111,9 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.evals.datasets import load_tasks
 
     common = options.overrides(search=search, no_search=no_search, bash=bash, max_seconds=max_seconds, unpriced=False)
-    arms, chosen = parse_arms(arm or [], common), asyncio.run(load_tasks(tasks))
-    chosen = chosen.only(task.id for task in chosen.tasks[:limit])
-    _show(forecast_costs(arms, chosen, Panelist(model=judge) if judge else None, passes=passes))
+    arms, task_set = parse_arms(arm or [], common), asyncio.run(load_tasks(tasks))
+    task_set = task_set.only(task.id for task in task_set.tasks[:limit])
+    _show(forecast_costs(arms, task_set, Panelist(model=judge) if judge else None, passes=passes))
 
 
 def _show(rows: "list[ArmForecast]") -> None:
@@ -151,6 +152,6 @@ def _show(rows: "list[ArmForecast]") -> None:
 
 
 def _sum(costs: Iterable[float | None]) -> float | None:
-    """Unknown where nothing is known."""
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if known else None
+    """Return the sum of the known costs, in US dollars; `None` where none is known."""
+    known_costs = [cost for cost in costs if cost is not None]
+    return sum(known_costs) if known_costs else None

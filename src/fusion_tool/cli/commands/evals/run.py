@@ -1,4 +1,4 @@
-"""`fusion-tool eval run_evaluation`, `grade` and `watch`: ask every arm, grade, look whether models have changed."""
+"""`fusion-tool eval run`, `grade` and `watch`: ask every arm, grade the answers, look whether models have changed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -54,12 +54,13 @@ def run_evaluation(  # noqa: PLR0913 - each is an option of the command line
     )
 
     async def work() -> int:
-        chosen = await load_tasks(tasks)
-        if terms.judge is None and not no_grade and any(task.rubric for task in chosen.tasks):
+        task_set = await load_tasks(tasks)
+        # Before any arm is paid for: an answer to such a task is worth nothing without its grade.
+        if terms.judge is None and not no_grade and any(task.rubric for task in task_set.tasks):
             raise typer.BadParameter("some tasks have a rubric: name who grades, or --no-grade", param_hint="--judge")
         with progress_bars() as watcher:
-            results, asked = await evaluate(out, chosen, arms, terms, watcher)
-        return finish_eval(results, asked)
+            results, counts = await evaluate(out, task_set, arms, terms, watcher)
+        return finish_eval(results, counts)
 
     raise typer.Exit(run_until_signal(work()))
 
@@ -98,7 +99,7 @@ def grade(  # noqa: PLR0913 - each is an option of the command line
 
 
 DRIFTED = 5
-"""The exit status where something is wrong."""
+"""The exit status where a model dropped, gives no answers, or retires soon; no other command uses it."""
 
 
 def watch(  # noqa: PLR0913 - each is an option of the command line
@@ -126,19 +127,21 @@ def watch(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.cli.signals import run_until_signal
     from fusion_tool.evals.datasets import load_tasks
     from fusion_tool.evals.drift import Drift
-    from fusion_tool.evals.drift import watch as watched
+    from fusion_tool.evals.drift import watch as watch_drift
     from fusion_tool.evals.evaluate import EvalOptions
     from fusion_tool.evals.runner import EvalProgress
     from fusion_tool.events import one_line
 
     today = datetime.now(UTC).date()
+    # By the day, so that cron's next call of a stopped one goes on with it, and the next day's begins anew.
     folder = out or baseline / "watch" / today.isoformat()
     terms = EvalOptions(concurrency=concurrency, usd=max_usd, allow_unpriced=allow_unpriced)
 
     async def work() -> Drift:
         canaries = await load_tasks(tasks)
+        # Silent by default: cron mails whatever a command prints.
         with progress_bars() if verbose else nullcontext(EvalProgress()) as watcher:
-            return await watched(canaries, baseline, folder, terms, today=today, progress=watcher)
+            return await watch_drift(canaries, baseline, folder, terms, today=today, progress=watcher)
 
     drift = run_until_signal(work())
     for comparison in drift.comparisons if verbose else ():
