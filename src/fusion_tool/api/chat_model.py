@@ -203,6 +203,7 @@ class ChatFusion(BaseChatModel):
         # Bound by hand, past `bind_tools`: silence would be an agent without tools.
         if "tools" in options:
             raise NotImplementedError(_NO_TOOLS)
+        # An option that is passed over in silence would look obeyed.
         for name in options.keys() - {"answer_schema", "max_tokens", "stream", "temperature"}:
             raise ConfigError("no call takes it, only stop, temperature and max_tokens", field=name)
         sampling = {name: options.get(name) for name in ("temperature", "max_tokens")}

@@ -50,6 +50,7 @@ class Session:
         for field in explicit:
             if field not in _KINDS:
                 raise ConfigError("holds for one run; set it under limits", field=f"session_limits.{field}")
+        # Without a limit the ledger counts all the same: `spent` is there for sessions that only want to know.
         self.ledger = Ledger(usd=explicit.get("usd"), tokens=explicit.get("tokens"))
         self._limit: float | None = explicit.get("seconds")
         self._seconds, self._lock = 0.0, Lock()

@@ -8,11 +8,14 @@ from typing import Final, Literal, TypeAlias
 SearchProvider: TypeAlias = Literal["duckduckgo", "searxng", "tavily", "exa", "brave"]
 PlannedStrategy: TypeAlias = Literal["panel", "solo", "cascade", "chain"]
 """How the seats of a planned run work together."""
+Strategy: TypeAlias = Literal[PlannedStrategy, "auto"]
+"""What may be configured: a planned strategy, or `auto`, out of which the router makes one."""
+# By name for code that decides on one: a `match` takes them as values, and a misspelled one is an error at once.
 PANEL: Final = "panel"
 SOLO: Final = "solo"
 CASCADE: Final = "cascade"
-Strategy: TypeAlias = Literal[PlannedStrategy, "auto"]
-"""What may be configured: a planned strategy, or `auto`, out of which the router makes one."""
+CHAIN: Final = "chain"
+AUTO: Final = "auto"
 Privacy: TypeAlias = Literal["any", "local"]
 """Where a question or a document may go: to any model, or only to those on this machine."""
 Shell: TypeAlias = Literal["auto", "sandbox", "off"]

@@ -97,6 +97,7 @@ async def regrade(folder: Path, options: EvalOptions, progress: EvalProgress | N
         if judge is None:
             raise ConfigError("nobody is to grade: name a judge, --judge PROVIDER:MODEL", field="judge")
         check_judge(judge, limited=options.usd is not None, allow_unpriced=options.allow_unpriced)
+        # Before the first verdict: the folder's judge is the one whose verdicts count, and the earlier one's stay.
         results.update_manifest(judge=judge.model_dump(mode="json"), passes=options.passes)
         spent = eval_bill(results).total.cost_usd or 0.0
         await _grade(results, options, EvalBudget(options.usd, spent), progress or EvalProgress())

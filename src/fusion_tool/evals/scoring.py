@@ -125,6 +125,7 @@ def score_rubric(
         return _mean(of(met) for met in rounds.values())
 
     axes = dict.fromkeys(criterion.axis for criterion in task.rubric if criterion.axis)
+    # The axis is bound as a default: a lambda looks a loop's variable up when it is called.
     by_axis = {
         axis: over_passes(lambda met, axis=axis: rubric_score((c for c in task.rubric if c.axis == axis), met))  # type: ignore[misc]
         for axis in axes

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fusion_tool.api.run_store import drop_intermediate_steps
 from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.budget.usage import Call
+from fusion_tool.config.choices import AUTO
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.config.serialization import dump_config
 from fusion_tool.evals.arms import RecordedAnswer
@@ -132,7 +133,7 @@ class SharedPanels:
 def panel_key(question: str, config: FusionConfig) -> str | None:
     """Return the key that runs with the same panel share; `None` for strategies without a panel of its own."""
     # Where the judge decides who is asked next, another judge would have asked others: there is nothing to share.
-    if config.strategy == "auto" or config.follow_up or len(strategy_named(config.strategy).waves(config)) > 1:
+    if config.strategy == AUTO or config.follow_up or len(strategy_named(config.strategy).waves(config)) > 1:
         return None
     return _key(
         question, {name: value for name, value in dump_config(config).items() if name not in _IRRELEVANT_FIELDS}

@@ -150,6 +150,7 @@ def _arm(results: Results, name: str) -> ArmSummary:
         cost_usd=_mean([None if row.unpriced_calls else row.cost_usd for row in answers]),
         seconds=_mean([row.seconds for row in answers]),
         dropped=sum(row.result.dropped for row in answers if row.result),
+        # Without refusals, which are the arm's own answer and counted by its score.
         failed=Counter(row.reason for row in rows if row.reason not in (None, "refused")),
         coverage=fmean(coverages) if coverages else None,
         metrics={name: metric.compute(results, rows) for name, metric in METRICS.items()},
@@ -157,6 +158,7 @@ def _arm(results: Results, name: str) -> ArmSummary:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
+    # All or nothing: the mean over the known ones would be that of the cheaper or faster providers.
     numbers = [value for value in values if value is not None]
     return fmean(numbers) if numbers and len(numbers) == len(values) else None
 

@@ -12,10 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from fusion_tool.config.schema import FusionConfig
 
 _Text = Annotated[str, Field(min_length=1)]
-_Weight = Annotated[float, Field(allow_inf_nan=False)]
+_Weight = Annotated[
+    float, Field(allow_inf_nan=False)
+]  # Python's JSON reads `Infinity` and `NaN`, and no score has them
 
 
 class _Value(BaseModel):
+    # Unknown fields are refused: a misspelled `exclude` would leave the rubric's pages open, and nobody would notice.
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
@@ -90,6 +93,7 @@ class Task(_Value):
 
     @model_validator(mode="after")
     def _check_gradable(self) -> "Task":
+        # Not both: they are graded in different ways, and a task has one score.
         if bool(self.rubric) == bool(self.reference):
             raise ValueError("a task needs a rubric with criteria or a reference, and not both")
         return self

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from fusion_tool.budget.amounts import CallCount, ExpectedCalls
 from fusion_tool.budget.ledger import MAX_FOLLOW_UPS, WHOLE_LIMIT, Shares
 from fusion_tool.budget.pricing import cost_of
-from fusion_tool.config.choices import PlannedStrategy
+from fusion_tool.config.choices import AUTO, CASCADE, CHAIN, PANEL, SOLO, PlannedStrategy
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import Analysis, Contradiction, Stance
@@ -140,13 +140,13 @@ class Strategy:
 class PanelStrategy(Strategy):
     """All seats at once."""
 
-    name = "panel"
+    name = PANEL
 
 
 class SoloStrategy(Strategy):
     """The first seat alone; its answer stands as it is."""
 
-    name = "solo"
+    name = SOLO
     shares = WHOLE_LIMIT
     is_single = True
 
@@ -201,7 +201,7 @@ class _Escalation(Strategy):
 class CascadeStrategy(_Escalation):
     """The first two seats, and the others only where these disagree."""
 
-    name = "cascade"
+    name = CASCADE
 
     def waves(self, config: FusionConfig) -> list[list[int]]:
         """Return the scouts, then the reserve."""
@@ -223,7 +223,7 @@ class CascadeStrategy(_Escalation):
 class ChainStrategy(_Escalation):
     """One seat after the other, the cheapest first, until an answer is good enough."""
 
-    name = "chain"
+    name = CHAIN
     shows_answers = True
     _fewest_to_judge = 1
     _synthesis_chance = ESCALATION  # the first answer, where it is good enough, stands as it is
@@ -248,7 +248,7 @@ STRATEGIES: Mapping[str, Strategy] = {
 
 def strategy_named(name: str) -> Strategy:
     """Return the strategy called `name`; `auto`, which is not chosen yet, counts as the whole panel."""
-    return STRATEGIES["panel" if name == "auto" else name]
+    return STRATEGIES[PANEL if name == AUTO else name]
 
 
 def _price(panelist: Panelist) -> tuple[bool, float]:

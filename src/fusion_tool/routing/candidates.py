@@ -224,6 +224,7 @@ def _apply_limits(candidate: Candidate, config: FusionConfig, enough: float) -> 
         return candidate
     if candidate.usd is None:
         return replace(candidate, rejection="no known price")
+    # Quality before the limits: an error names a limit as what binds, and that is true only of a good enough model.
     if candidate.quality < enough:
         reason = f"{candidate.quality:.3f} of the best score, less than {enough:.4g}"
         return replace(candidate, rejection=reason, limit="quality")

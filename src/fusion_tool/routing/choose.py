@@ -34,6 +34,7 @@ def no_candidate_error(field: CandidateSet, config: FusionConfig, domain: str) -
     cures = ["raise it"]
     if within_limits := _candidates_within_limits(field, config):
         best = max(within_limits, key=lambda candidate: candidate.quality or 0)
+        # Rounded down: at the next higher number the model would still be out.
         cures.append(f"lower quality to {int((best.quality or 0) * 1000) / 1000:g} for {best.short_name}")
     return ConfigError(
         f"no model that is good enough for {domain} fits: {nearest.short_name} has {nearest.rejection}; "
@@ -54,6 +55,7 @@ def nearest_plan(field: CandidateSet, config: FusionConfig) -> tuple[Sequence[Ca
     if within_limits := _candidates_within_limits(field, config):
         best = max(within_limits, key=lambda candidate: candidate.quality or 0)
         return [best], f"Nearest plan: quality {best.quality:.3f} instead of {config.quality:g}. "
+    # Nothing is within the limits: what passes them least is what a user can still decide to pay for.
     cheapest = min(field.eligible, key=lambda candidate: (candidate.usd or 0, -(candidate.quality or 0)))
     takes = f"${cheapest.usd:.4f}" + ("" if cheapest.seconds is None else f" and {cheapest.seconds:.0f} s")
     return [cheapest], f"Nearest plan, though not within the limits: even {cheapest.short_name} takes {takes}. "

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
+from fusion_tool.config.choices import AUTO
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.models.health import tracker_for
 from fusion_tool.models.providers import providers_with_key
@@ -64,7 +65,7 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
         ConfigError: No model is left that may be asked, or meets the limits; names the setting that binds.
     """
     private, signals = None, None
-    if config.strategy == "auto":
+    if config.strategy == AUTO:
         # In a thread: a pattern of the user's own may take a second of CPU, for which the loop would stand still.
         private = await asyncio.to_thread(_private, config, question, context)
         local = private is not None or config.privacy == "local"
@@ -72,7 +73,7 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
         signals = await classify_with(None if local else classifier, question, context)
     keyed = providers_with_key() if keyed is None else keyed
     inputs = _DecisionInput(question, context, private, signals, keyed, nearest)
-    if config.strategy == "auto" or is_restricted(config, keyed):
+    if config.strategy == AUTO or is_restricted(config, keyed):
         # In a thread: files are read, and the first time the price list is loaded, which takes half a second.
         return await asyncio.to_thread(_settle, config, inputs, panel_tools)
     return _settle(config, inputs, panel_tools)
@@ -105,7 +106,7 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
         config = take(require_local(config, panel_tools))
     if is_restricted(config, inputs.keyed):
         config = take(apply_bans(config, profiles=load_profiles(), keyed=inputs.keyed, today=_today()))
-    choice = _choose(config, inputs) if config.strategy == "auto" else None
+    choice = _choose(config, inputs) if config.strategy == AUTO else None
     if choice is not None:
         config = _with(config, choice)
     # After the choice: it holds for the roles as they will be asked, the router's own judge among them.

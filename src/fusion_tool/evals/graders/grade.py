@@ -16,6 +16,7 @@ from fusion_tool.evals.tasks import Task
 from fusion_tool.models.health import TRACKER, HealthTracker
 
 _TEXTS_AT_ONCE = 16
+"""Texts that are graded side by side."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def ungraded_texts(results: Results, *, arms: Sequence[str] | None = None, seats
     verdicts, texts = results.known_verdicts(), dict[tuple[str, str], str]()
     tasks = {task.id: task for task in results.tasks.tasks if task.rubric}
     for (arm, task), row in results.answer_rows.items():
+        # A refusal has no score: verdicts on it would be paid for nothing.
         if task not in tasks or (arms is not None and arm not in arms) or row.reason is not None or row.is_refusal:
             continue
         # By what the text says, not by whose it is: two arms that answer alike get one verdict, and pay for one.

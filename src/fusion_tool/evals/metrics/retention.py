@@ -58,6 +58,7 @@ def compute(results: Results, rows: Sequence[AnswerRow]) -> Retention | None:
     for row in rows:
         if row.reason is not None:
             continue
+        # By the text's digest, as verdicts are stored: they do not say whose text it was.
         seats = [_met_criteria(verdicts.get((row.task, digest(text)), ())) for text in row.seat_texts().values()]
         fused = _met_criteria(verdicts.get((row.task, digest(row.text)), ()))
         if len(seats) < 2 or row.task not in tasks:  # noqa: PLR2004 - one seat alone leaves nothing to keep

@@ -79,7 +79,7 @@ def _marks(value: float, interval: Interval | None, offset: float = 0.0) -> list
         return [dot]
     low, high = interval.low * 100 + offset, interval.high * 100 + offset
     bar = Mark(low, high, "answered", f"{format_points(interval.low)} to {format_points(interval.high)}")
-    return [bar, dot] if high > low else [dot]
+    return [bar, dot] if high > low else [dot]  # SVG paints in this order: the dot lies on the bar
 
 
 def _draw(title: str, lanes: Sequence[Lane], end: float) -> "Markup | None":
@@ -223,7 +223,7 @@ class _Dots:
             across = float(x.project(dot.x, 0, width))
 
             def up(value: float) -> float:
-                return float(y.project(value, height, 0))
+                return float(y.project(value, height, 0))  # SVG counts from the top
 
             if dot.interval:
                 ends = {"y1": up(dot.interval.low * 100), "y2": up(dot.interval.high * 100)}
@@ -250,6 +250,7 @@ def _label_at(dot: Dot, dots: Sequence[Dot]) -> str:
 
 def _name(name: str, across: float, level: float, width: float) -> ET.Element:
     """Draw a name beside its dot, on the side where there is room."""
+    # The text's width is not known without a browser: it is estimated from its letters, and cut to fit.
     is_left = across > width / 2
     room = int((across if is_left else width - across) / _LETTER)
     at = {"x": across - 9 if is_left else across + 9, "y": level + 4, "text-anchor": "end" if is_left else "start"}

@@ -103,6 +103,7 @@ class _Tally:
 
     def _count(self, domain: Domain, names: list[str], weight: float, most: float | None) -> None:
         if names:
+            # Weak words are capped together: any number of them settles no more than one strong word does.
             total = weight * len(names) if most is None else min(weight * len(names), most)
             self.points[domain] += total * (word_lists()["scale"]["everyday"] if domain == "general" else 1.0)
             self.evidence[domain] += names
@@ -112,6 +113,7 @@ class _Tally:
 def _heads(text: TokenizedText) -> set[int]:
     """Return positions of the words with which sentences begin, after what is merely polite."""
     polite = _polite().find(text)
+    # "Could you please help me to translate": polite phrases come one after the other before the task.
     skips = {place: len(phrase.split()) for phrase, places in polite.items() for place in places}
     heads = set()
     for start in text.starts:

@@ -6,6 +6,7 @@ from functools import cache
 
 from fusion_tool.routing.classifier.phrases import word_lists
 
+# Kana before Chinese characters, which Japanese has, too; Ukrainian and Persian before their scripts' larger languages.
 _SCRIPTS = {
     "ja": re.compile(r"[\u3040-\u30ff]"),
     "ko": re.compile(r"[\uac00-\ud7af\u1100-\u11ff]"),

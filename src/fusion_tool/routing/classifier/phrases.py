@@ -123,6 +123,7 @@ class Phrases:
 
     def find(self, text: TokenizedText) -> dict[str, Sequence[int]]:
         """Return the phrases in `text`, in their plain form, each with the positions of its first word."""
+        # Without words there are no positions: such a phrase counts as standing at the beginning.
         if self._together:
             return {phrase: (0,) for phrase in self._entries if phrase in text.plain}
         tokens, places = (text.stems, text.stem_places) if self._stemmed else (text.words, text.places)
@@ -148,6 +149,7 @@ def tokenize(text: str, language: str | None) -> TokenizedText:
             words.append(token["word"])
         else:
             starts.add(len(words))
+    # The very same list where there are no stems, by which `stem_places` sees that it need not be made.
     stems = words if language is None else [stem(word, language) for word in words]
     return TokenizedText(plain, words, stems, frozenset(starts))
 

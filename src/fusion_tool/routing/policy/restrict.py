@@ -126,6 +126,7 @@ class _Restriction:
 
 def fit_limits(limits: Limits, seats: int) -> Limits:
     """Return `limits` with those that count seats no higher than a panel of `seats`."""
+    # A quorum above the number of seats would never be reached, and every run would wait for its deadline.
     quorum = None if limits.quorum is None else min(limits.quorum, seats)
     return limits.model_copy(update={"quorum": quorum, "min_answers": min(limits.min_answers, seats)})
 
