@@ -138,7 +138,7 @@ def run_completed(result: dict[str, Any]) -> RunCompleted:
 
 
 def describe(event: Any) -> str | None:  # noqa: PLR0911 - one line an event
-    """Return the event in one line, `None` where there is nothing to say."""
+    """Return the event in one line, `None` for an event that is not worth a line."""
     match event["type"]:
         case "plan.chosen":
             return _event_line(f"{event['reason']}: {', '.join(event['seats'])}")

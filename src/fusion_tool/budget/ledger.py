@@ -27,7 +27,7 @@ _BYTES_A_TOKEN = 2
 """Tokenizers take about four bytes of English for a token, three of Chinese, two of digits and code: the fewest,
 so that no prompt has more tokens than are reserved."""
 _ANSWER_TOKENS = 8192
-"""What a call may answer at most under a limit, where its model's `max_tokens` does not say."""
+"""The longest answer of a call under a limit, in tokens, where the model has no `max_tokens`."""
 TOOLS_BYTES = 6000
 """An upper bound of a seat's system message and its tools' schemas."""
 _SHORTEST_ANSWER = 256
@@ -148,7 +148,7 @@ class Ledger:
         return reservation
 
     def reserve_fee(self, budget: "StageBudget", usd: float) -> Reservation:
-        """Reserve a fee of `usd` dollars that is no model's, a search's say.
+        """Reserve a fee of `usd` dollars that is not a model's, such as a search's.
 
         Raises:
             OverBudgetError: They could pass a limit.

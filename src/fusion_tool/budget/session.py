@@ -1,4 +1,4 @@
-"""A session: several runs under one set of limits, beside each one's own.
+"""A session: several runs under one set of limits, besides the limits of each run.
 
 Dollars and tokens are reserved in the session's ledger with every call of every run. Seconds are time at work, summed
 over the runs: each reserves what it may take when it begins, and gives back what it did not use.

@@ -1,1 +1,1 @@
-"""Evaluation: is a panel worth its price on one's own questions? Tasks, blind grading, scores with honest intervals."""
+"""Evaluation: is a panel worth its price on your own questions? Tasks, blind grading, scores with honest intervals."""

@@ -35,7 +35,7 @@ class EvalBudget:
         left = None if limit is None else limit - spent
         self.session = None if left is None or left <= 0 else Session(Limits(usd=left))
         """Every call is reserved in its ledger; `None` without a limit, or where nothing is left."""
-        # A limit must be above 0, so that "nothing is left" cannot be a session's; without one it would mean no limit.
+        # `Limits` refuses 0, so an empty budget has no session; and having none would by itself mean having no limit.
         self._is_empty = left is not None and left <= 0
         self._kept_back, self._reserved = kept_back, 0.0
         self._changed = asyncio.Condition()

@@ -22,8 +22,8 @@ class EvalOptions:
 
     Args:
         judge: The model that grades by rubric; `None` for no grading.
-        passes: Verdicts a criterion.
-        concurrency: Runs at once; verdicts are twice as many.
+        passes: Number of verdicts on each criterion.
+        concurrency: Runs at once, and half of the verdicts at once.
         usd: US dollars that the folder may cost in all, earlier commands included; `None` for no limit.
         limit: Number of tasks, from the first; `None` for all.
         seats: Whether the seats' answers are graded, too.
@@ -97,7 +97,7 @@ async def regrade(folder: Path, options: EvalOptions, progress: EvalProgress | N
         if judge is None:
             raise ConfigError("nobody is to grade: name a judge, --judge PROVIDER:MODEL", field="judge")
         check_judge(judge, limited=options.usd is not None, allow_unpriced=options.allow_unpriced)
-        # Before the first verdict: the folder's judge is the one whose verdicts count, and the earlier one's stay.
+        # Before the first verdict: only the verdicts of the manifest's judge count; those of an earlier judge stay.
         results.update_manifest(judge=judge.model_dump(mode="json"), passes=options.passes)
         spent = eval_bill(results).total.cost_usd or 0.0
         await _grade(results, options, EvalBudget(options.usd, spent), progress or EvalProgress())

@@ -51,7 +51,7 @@ class Manifest(BaseModel):
         fingerprint: The task set's fingerprint.
         arms: The arms by name.
         judge: The model whose verdicts count, as JSON; `None` before the first grading.
-        passes: Verdicts a criterion.
+        passes: Number of verdicts on each criterion.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -182,7 +182,7 @@ class Results:
         return {(row.arm, row.task): row for row in self.paid}
 
     def arm_rows(self, arm: str) -> list[AnswerRow]:
-        """Return the latest rows of the arm of that name, one a task."""
+        """Return the latest rows of the arm of that name, one for each task."""
         return [row for (name, _), row in self.answer_rows.items() if name == arm]
 
     def known_verdicts(self) -> dict[tuple[str, str], list[Verdict]]:

@@ -180,7 +180,7 @@ def score_rows(results: Results, rows: Iterable[AnswerRow]) -> dict[str, TaskSco
 
     Args:
         results: The folder.
-        rows: The arm's rows, one a task.
+        rows: The arm's rows, one for each task.
     """
     verdicts, tasks = results.known_verdicts(), {task.id: task for task in results.tasks.tasks}
     passes = results.manifest.passes

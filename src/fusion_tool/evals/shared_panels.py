@@ -110,7 +110,7 @@ class SharedPanels:
         if not (await self._graph.aget_state(run)).values:
             # As if it had gone on at once: deadlines count from the run's start, and the panel may be of another day.
             started = time.time() - elapsed_work(state["records"])
-            # The panel holds the first arm's configuration, which is not this one's judge and synthesizer.
+            # The panel's state holds the configuration of the arm that asked it, with another judge and synthesizer.
             run_state = state["run"] | {"config": dump_config(config), "started": started}
             # As the panelist's node: LangGraph goes on with what follows it, the judge.
             await self._graph.aupdate_state(run, {**state, "run": run_state}, as_node="panelist")

@@ -68,7 +68,7 @@ class Journal:
 
 
 def unwritable_error(path: Path, cause: str) -> FusionError:
-    """Return the error for results that cannot be written, because of a full disk say."""
+    """Return the error for results that cannot be written, for example because the disk is full."""
     return FusionError(
         f"{path} cannot be written: {cause}; what was written before is kept: make room and run the same command again"
     )

@@ -46,7 +46,7 @@ def _writers(record: ArmRecord) -> Iterator[Panelist]:
 
 @dataclass(frozen=True)
 class ArmSummary:
-    """One arm.
+    """The findings of one arm.
 
     Args:
         name: The arm's name.
@@ -84,7 +84,7 @@ class Summary:
         tasks: The task set's name.
         count: Number of its tasks.
         judge: The model that graded; `None` where none did.
-        passes: Verdicts a criterion.
+        passes: Number of verdicts on each criterion.
         version: Version of the package that made the folder.
         arms: The arms in the folder's order.
         comparisons: Pairs of arms, p-values corrected for all of them.

@@ -44,7 +44,7 @@ def capabilities_of(panelist: Panelist, model: Any) -> Capabilities:
     # Other packages translate `response_format` themselves, each in its own way, or drop it.
     compatible = "ChatOpenAI" in {cls.__name__ for cls in type(model).__mro__}
     structured = profile.get("structured_output")
-    # LangChain has profiles for known models only; of a server of one's own the class says what can be bound.
+    # LangChain has profiles for known models only; for a model on the user's own server its class has to do.
     return Capabilities(
         tools=bool(profile.get("tool_calling", _binds_tools(model))),
         json_schema=structured if compatible else False,

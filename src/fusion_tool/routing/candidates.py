@@ -32,7 +32,7 @@ _STEP = 1000
 
 
 def seat_usd(model: str, config: FusionConfig, question_bytes: int) -> float | None:
-    """Return US dollars of one seat that makes all its tool calls, one a turn; `None` where the price is unknown.
+    """Return US dollars of a seat that makes all its tool calls, one in each turn; `None` where the price is unknown.
 
     Args:
         model: `"provider:model"`.
@@ -91,7 +91,7 @@ class Candidate:
         model: The name under which it would be called, `"provider:model"`.
         family: Models of one family tend to err alike.
         score: Points of 100 in the question's domain, `None` where it has none.
-        quality: Its score over the best allowed one's, 0 to 1; `None` where it cannot be told.
+        quality: Its score divided by that of the best allowed model, 0 to 1; `None` where there is none.
         usd: Expected US dollars as a single seat, `None` where unknown.
         seconds: Expected seconds of writing, `None` where unknown.
         rejection: What keeps it out of this plan; `None` where nothing does.

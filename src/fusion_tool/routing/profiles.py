@@ -32,7 +32,7 @@ class Score(ConfigModel):
         benchmark: Only scores of the same benchmark are compared.
         source: Who published it.
         date: When it was published.
-        measured: It comes from an evaluation of one's own, and wins over what was published.
+        measured: Whether it comes from the user's own evaluation, which is preferred to published scores.
     """
 
     score: float = Field(ge=0, le=100)

@@ -1,4 +1,4 @@
-"""The relative quality of models in a domain: the score over the best one's, on one benchmark."""
+"""The relative quality of models in a domain: the score divided by the best model's, on one benchmark."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -18,7 +18,7 @@ class Quality(NamedTuple):
 
     Args:
         scores: Points of 100 by `Profile.id`, of the models that have a result on the benchmark.
-        shares: Each score over the best one's, 0 to 1; or the mean of these over other domains.
+        shares: Each score divided by the best, 0 to 1; or the mean of these over other domains.
         basis: The benchmark, or what stands in for it, for people.
     """
 

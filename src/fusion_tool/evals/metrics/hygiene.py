@@ -41,7 +41,7 @@ def compute(results: Results, rows: Sequence[AnswerRow]) -> ArmHygiene:  # noqa:
 
     Args:
         results: The folder.
-        rows: The arm's rows, one a task.
+        rows: The arm's rows, one for each task.
     """
     return arm_hygiene(row.hygiene for row in rows if row.reason is None)
 

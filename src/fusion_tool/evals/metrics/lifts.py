@@ -30,7 +30,7 @@ class ArmDesign:
     """The models, tools and synthesizer that an arm is made of.
 
     Args:
-        models: One model a seat, in any order.
+        models: The model of each seat, in any order.
         tools: Whether the seats had tools.
         synthesizer: The model that wrote the answer; `None` for a single seat.
     """
@@ -90,13 +90,13 @@ class Lift:
 
 
 def compute(results: Results, rows: Sequence[AnswerRow]) -> ArmDesign | None:
-    """Return what an arm is made of.
+    """Return the design of an arm.
 
-    `None` where nobody can say: a router's seats vary from task to task, and a recording's are unknown.
+    `None` where there is not one design: a router's seats vary from task to task, and a recording's are unknown.
 
     Args:
         results: The folder.
-        rows: The arm's rows, one a task.
+        rows: The arm's rows, one for each task.
     """
     record = results.manifest.arms[rows[0].arm] if rows else None
     if record is None or record.config is None or record.kind in ("routed", "replay"):

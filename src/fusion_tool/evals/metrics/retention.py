@@ -51,7 +51,7 @@ def compute(results: Results, rows: Sequence[AnswerRow]) -> Retention | None:
 
     Args:
         results: The folder.
-        rows: The arm's rows, one a task.
+        rows: The arm's rows, one for each task.
     """
     verdicts, tasks = results.known_verdicts(), {task.id: task for task in results.tasks.tasks}
     counts: defaultdict[int, list[bool]] = defaultdict(list)

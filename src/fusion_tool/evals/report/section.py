@@ -16,7 +16,7 @@ class ReportSection:
         key: The name by which a page finds the section's charts.
         title: The heading.
         columns: Headings of the table's columns; empty where there is no table.
-        rows: The table, one text a cell.
+        rows: The table, a text for each cell.
         sentences: Lines below the table.
         short_title: The heading where there is little room; empty where the title is short enough.
     """

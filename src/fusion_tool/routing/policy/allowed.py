@@ -61,9 +61,9 @@ def nearest_in_price(model: str, candidates: Sequence[str], seated: Sequence[str
     """Return the candidate whose price is nearest to that of `model`, so that no bill is a surprise.
 
     Args:
-        model: What it stands in for; a free or unpriced one has the cheapest for its neighbour.
+        model: The model that is replaced; for a free or unpriced one the nearest is the cheapest.
         candidates: Models, `"provider:model"`.
-        seated: Models that sit on the panel; providers less often among them come first, for diversity's sake.
+        seated: Models on the panel; providers that occur less often among them come first, for the sake of diversity.
     """
     seats_of = Counter(map(_provider, seated))
     target = _price(model) or 0.0
@@ -103,6 +103,7 @@ _ANY = Panelist(model="openrouter:-/-")
 _UNKNOWN_WEIGHTS = "no profile says that their weights are open (open_weights = true, in your profiles.toml, does)"
 
 _NOT_FREE = "these are paid: only OpenRouter serves models for nothing"
+"""The note where a free model was replaced by a paid one."""
 
 
 def apply_bans(
@@ -112,8 +113,8 @@ def apply_bans(
 
     `deny` and `require_open_weights` take models out. Where OpenRouter's key is not set, or OpenRouter itself is
     denied, its models are asked at their vendors' own APIs if a key for that is set. A role of a shipped preset that
-    has none left then gets the model nearest in price that a set key opens. A role of one's own does not, so that
-    no vendor is asked that was not named: its key is found missing later, as ever.
+    has none left then gets the model nearest in price that a set key opens. A role that the user wrote does not, so
+    that no vendor is asked whom nobody named: the check before the run then says which key is missing.
 
     Args:
         config: The run's configuration.

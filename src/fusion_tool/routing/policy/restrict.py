@@ -34,7 +34,7 @@ class RestrictedConfig:
 
     Args:
         config: The configuration; the very same object where nothing was taken out.
-        notes: What was changed and why, a line each, for the plan's reason.
+        notes: What was changed and why, one line for each reason; they become part of the plan's reason.
     """
 
     config: FusionConfig
