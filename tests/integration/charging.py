@@ -35,6 +35,10 @@ class Till:
     def usd(self) -> float:
         return sum(charge.usd for charge in self.charges)
 
+    @property
+    def tokens(self) -> int:
+        return sum(charge.prompt + charge.answer for charge in self.charges)
+
     def reply(self, fate: str) -> Callable[[Request], Answer]:
         """A reply with one of `FATES`."""
 
@@ -86,6 +90,8 @@ FREE: dict[str, Raw] = {
     "429": faults.rate_limited(0),
     "500": faults.server_error(),
     "503": faults.overloaded(0),
+    "401": faults.unauthorized(),
     "no stream_options": faults.unsupported("stream_options"),
+    "no response_format": faults.unsupported("response_format"),
 }
 """Replies that are not."""

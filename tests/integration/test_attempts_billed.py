@@ -1,6 +1,7 @@
 """Every attempt that a provider may charge for is reserved and billed by itself, however a call is made again."""
 
 import asyncio
+import math
 import re
 from collections import Counter
 from functools import partial
@@ -79,10 +80,13 @@ FATE = st.sampled_from([*FATES, *FREE])
 @settings(max_examples=40, deadline=None)
 @given(
     fates=st.fixed_dictionaries({model: st.lists(FATE, min_size=1, max_size=6) for model in MODELS}),
-    usd=st.floats(0.005, 0.4),
+    limits=st.one_of(
+        st.fixed_dictionaries({"usd": st.floats(0.005, 0.4)}),
+        st.fixed_dictionaries({"tokens": st.integers(2_000, 60_000)}),
+    ),
     way=st.tuples(st.sampled_from([None, 300, 2000]), st.sampled_from([None, 1.0]), st.booleans()),
 )
-def test_what_is_charged_stays_within_the_limit_and_on_the_bill(endpoint, fates, usd, way):
+def test_what_is_charged_stays_within_the_limit_and_on_the_bill(endpoint, fates, limits, way):
     till, (max_tokens, hedge, is_watched) = Till(), way
     for model, sequence in fates.items():
         endpoint.reply(model, *map(till.reply, sequence))
@@ -91,9 +95,10 @@ def test_what_is_charged_stays_within_the_limit_and_on_the_bill(endpoint, fates,
     for one in seats:
         for _ in range(10):
             streaming.record_first_token(Panelist(**one), 0.0)
-    asked = config(*seats, hedge=hedge, limits={"usd": usd, "seconds": 20})
+    asked = config(*seats, hedge=hedge, limits={**limits, "seconds": 20})
     usage = asyncio.run(bill(asked, is_watched=is_watched))
-    assert till.usd <= usd * (1 + 1e-9)
+    assert till.usd <= limits.get("usd", math.inf) * (1 + 1e-9)
+    assert till.tokens <= limits.get("tokens", math.inf)
     if usage is None:
         assert till.charges == []
         return
@@ -101,7 +106,11 @@ def test_what_is_charged_stays_within_the_limit_and_on_the_bill(endpoint, fates,
     assert charged <= rows
     if hedge is None:  # a hedged call may be cut before its request has left
         assert charged == rows
+    unknown = sum(row["cost_usd"] is None for row in usage["calls"])
+    assert usage["unpriced_calls"] == unknown
+    # What is told is what was charged: no more, and less only by calls that are told as unknown.
     assert (usage["cost_usd"] or 0.0) <= till.usd * (1 + 1e-9)
+    assert unknown or (usage["cost_usd"] or 0.0) == pytest.approx(till.usd)
 
 
 class Case(NamedTuple):

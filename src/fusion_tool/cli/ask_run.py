@@ -1,7 +1,7 @@
 """One question from the command line: its configuration, index, run, output and page, and its end, whatever that is."""
 
 import sys
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -41,7 +41,8 @@ async def index(folder: Path, console: Console, *, quiet: bool) -> None:
 
     # A run would index, too, but in silence: the first index of a large folder takes minutes.
     columns = TextColumn("indexing documents"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+    progress, is_shown = Progress(*columns, console=console, transient=True), console.is_terminal and not quiet
+    with progress if is_shown else nullcontext():  # older versions of rich end a bar that is disabled by an empty line
         bar = progress.add_task("", total=None)
         document_index = await open_index(
             folder, on_progress=lambda done, total: progress.update(bar, completed=done, total=total)
