@@ -92,6 +92,26 @@ async def test_an_answer_is_kept(provider, internet, case):
     assert result.responses[0].content == whole.get("content", case["expect"]["answer"])
 
 
+@of_kind("stream", "no stream")
+@pytest.mark.parametrize("label", ["application/json", "text/event-stream", "text/plain", "application/x-ndjson"])
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_a_body_is_read_whatever_its_label_says(provider, internet, case, label, streamed):
+    replies = [reply | {"headers": {"content-type": label}} for reply in case["replies"]]
+    script(provider, case | {"replies": replies})
+    result = await alone(provider, internet, case | {"kind": "answer, streamed" if streamed else "answer"}, tools=False)
+    assert (result.responses[0].content, result.failed_models) == (ANSWER, [])
+
+
+@of_kind("usage")
+async def test_usage_is_counted_once_and_believed_where_it_can_be(provider, internet, case):
+    script(provider, case)
+    result = await alone(provider, internet, case, tools=False)
+    (row,) = [row for row in result.usage.calls if SEAT in row.model]
+    expected = {name: value for name, value in case["expect"]["usage"].items() if not isinstance(value, str)}
+    assert {name: getattr(row, name) for name in expected} == expected
+    assert row.cost_usd is None or row.cost_usd >= 0
+
+
 @of_kind("error", "error under 200")
 async def test_an_error_that_passes_is_tried_again_and_any_other_tells_its_cause(provider, internet, case):
     script(provider, case)

@@ -4,6 +4,7 @@ Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage
 `annotations`) as in its API reference, "Chat completion" and "Usage accounting".
 """
 
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -114,6 +115,8 @@ class OpenAICompatibleChat(ChatOpenAI):
         try:
             with self._learn_refusals():
                 return await super()._agenerate(messages, *args, **kwargs)
+        except json.JSONDecodeError as error:  # events, or lines of JSON, under the label of JSON
+            return self._create_chat_result(error.doc)
         finally:
             _offer.reset(token)
 
