@@ -48,6 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model is withdrawn or set aside because an earlier test's server had the same name and said so."""
+    if "fusion_tool.models.reasoning_filters" in sys.modules:
+        monkeypatch.setattr("fusion_tool.models.reasoning_filters._begins_inside", {})
     if "fusion_tool.models.refusals" in sys.modules:
         monkeypatch.setattr("fusion_tool.models.refusals._refused", set())
     if "fusion_tool.models.health" in sys.modules:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from fusion_tool import PanelFailed, afuse
+from fusion_tool import PanelFailed, afuse, astream
 from fusion_tool.graph.agents.answers import assign_letters
 from fusion_tool.graph.agents.judge import restore_names
 from fusion_tool.graph.result import Analysis
-from tests.integration.panel import JUDGE, QUESTION, WRITER, nonce, panel, text, verdict
-from tests.scripted_server import Raw, faults
+from tests.integration.panel import JUDGE, QUESTION, WRITER, deltas, nonce, panel, text, verdict
+from tests.scripted_server import Raw, Reply, faults
 from tests.scripted_server.web import Hit
 
 pytestmark = pytest.mark.loopback
@@ -90,6 +90,16 @@ async def test_an_answer_is_kept(provider, internet, case):
     result = await alone(provider, internet, case, tools=False)
     whole = json.loads(case["replies"][0]["body"])["choices"][0]["message"] if case["id"].startswith("no leak") else {}
     assert result.responses[0].content == whole.get("content", case["expect"]["answer"])
+
+
+@of_kind("leaked reasoning", "no leak")
+async def test_no_reasoning_is_in_the_deltas_of_a_live_answer(provider, case):
+    content = json.loads(case["replies"][0]["body"])["choices"][0]["message"]["content"]
+    provider.reply(SPARE, ANSWER)
+    provider.reply(WRITER, Reply(content, chunk_size=7))
+    events = [event async for event in astream(QUESTION, panel(SEAT, SPARE))]
+    answer = content if case["id"].startswith("no leak") else case["expect"]["answer"]
+    assert events[-1]["result"]["answer"] == deltas(events) == answer
 
 
 @of_kind("stream", "no stream")

@@ -19,9 +19,10 @@ from fusion_tool.models.faults import AskOtherwiseError, Fault, to_fault, with_r
 from fusion_tool.models.finish_reasons import InterruptedReplyError, ending_of, is_cut_off, unusable_reason
 from fusion_tool.models.health import HealthTracker, remember_withdrawn, withdrawn_fault
 from fusion_tool.models.prompt import offers_tools, prompt_bytes, sendable_messages
+from fusion_tool.models.reasoning_filters import reasoning_filter, record_beginning
 from fusion_tool.models.streaming import NO_STREAM, FirstToken, MessageStream, StreamBrokenError
 from fusion_tool.models.thinking import fit_blocks, mark_blocks
-from fusion_tool.models.wire.leaked_reasoning import strip_reasoning
+from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter, strip_reasoning
 from fusion_tool.models.wire.usage import tokens_of
 
 _CANCELLED = Fault("cancelled", "the call was cancelled")
@@ -108,7 +109,8 @@ async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and wh
     """
     messages = fit_blocks(sendable_messages(messages), account.panelist)
     first = FirstToken(account.panelist, on_first)
-    streaming = MessageStream(messages, first, on_delta)
+    make_filter = reasoning_filter(account.panelist, is_shown=on_delta is not None)
+    streaming = MessageStream(messages, first, on_delta, make_filter)
 
     def send(max_tokens: int | None) -> Awaitable[AIMessage]:
         bound = model if max_tokens is None else model.bind(max_tokens=max_tokens)
@@ -121,6 +123,7 @@ async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and wh
         deadline=deadline,
         first=first,
         is_shown=on_delta is not None,
+        make_filter=make_filter,
         takes_calls=offers_tools(model),
     )
     mark_blocks(reply.message, account.panelist)
@@ -135,6 +138,7 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
     deadline: float,
     first: FirstToken,
     is_shown: bool = False,
+    make_filter: Callable[[], ReasoningFilter] = ReasoningFilter,
     takes_calls: bool = True,
 ) -> ModelReply:
     """Make a call by `send`: reserved, retried, timed, billed and checked, whoever makes the request.
@@ -146,6 +150,7 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
         deadline: As for `call_model`.
         first: Holds when the first token came.
         is_shown: Whether the text was passed on as it was written, and so must be what was passed on.
+        make_filter: Makes the filter through which it was passed on.
         takes_calls: Whether tools were offered, so that calling one is a reply.
 
     Raises:
@@ -176,7 +181,8 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
             )
     if fault:
         raise ModelCallError(fault, account.model)
-    text = strip_reasoning(str(message.text), begins_inside=not is_shown)
+    record_beginning(account.panelist, str(message.text))
+    text = make_filter().apply(str(message.text))
     return ModelReply(text, message, is_cut_off(message), account.panelist, first.seconds)
 
 

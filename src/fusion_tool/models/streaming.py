@@ -112,12 +112,18 @@ class MessageStream:
         messages: The prompt.
         first: Times the first token, be it of the answer, its reasoning, or a tool call.
         on_delta: Receives the answer's text in pieces; `None` for nobody.
+        make_filter: Makes the filter of an attempt's text.
     """
 
     def __init__(
-        self, messages: Sequence[BaseMessage], first: FirstToken, on_delta: Callable[[str], None] | None = None
+        self,
+        messages: Sequence[BaseMessage],
+        first: FirstToken,
+        on_delta: Callable[[str], None] | None = None,
+        make_filter: Callable[[], ReasoningFilter] = ReasoningFilter,
     ) -> None:
         self._messages, self._first, self._on_delta = messages, first, on_delta
+        self._make_filter = make_filter
         self._options: dict[str, Any] = {}
 
     async def attempt(self, model: Runnable[Any, AIMessage]) -> AIMessage:
@@ -139,8 +145,7 @@ class MessageStream:
             raise AskOtherwiseError(error) from error
 
     async def _read(self, model: Runnable[Any, AIMessage]) -> AIMessage:
-        # What is shown at once cannot wait for a closing mark that may never come.
-        answer, chunks = ReasoningFilter(begins_inside=False), []
+        answer, chunks = self._make_filter(), []
         with self._first.measure():
             async for message in model.astream(self._messages, NO_STREAM, **self._options):
                 chunk = _as_chunk(message)

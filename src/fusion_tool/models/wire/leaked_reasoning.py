@@ -12,6 +12,7 @@ from fusion_tool.models.wire.prose import is_in_code, is_quoted, line_before
 from fusion_tool.models.wire.reasoning_marks import (
     ANSWER_TAGS,
     ANSWER_TOKENS,
+    BEGINS_THOUGHT,
     CLOSES_ALONE,
     END,
     END_IN_TAGS,
@@ -39,10 +40,12 @@ class ReasoningFilter:
     Args:
         begins_inside: Whether the text may begin amid reasoning that only a closing mark ends. It is then held back
             until that mark, or the end: `False` for a model that is known not to, so that its text goes on at once.
+        only_thoughts: Whether only a text that begins as a thought waits for a closing mark, as one must that is shown
+            while it is written.
     """
 
-    def __init__(self, *, begins_inside: bool = True) -> None:
-        self._begins_inside = begins_inside
+    def __init__(self, *, begins_inside: bool = True, only_thoughts: bool = False) -> None:
+        self._begins_inside, self._only_thoughts = begins_inside, only_thoughts
         self._held = ""
         self._passed = ""
         self._started = False
@@ -62,6 +65,10 @@ class ReasoningFilter:
     def close(self) -> str:
         """Return the rest, once the stream has ended."""
         return self._advance(final=True)
+
+    def apply(self, content: str) -> str:
+        """Return the answer in a whole text."""
+        return self.feed(content) + self.close()
 
     def _advance(self, *, final: bool) -> str:
         while not self._started:
@@ -114,6 +121,8 @@ class ReasoningFilter:
 
     def _is_answer(self, *, final: bool) -> bool:
         """Whether no closing mark comes any more; where one has come, what stands before it goes."""
+        if self._only_thoughts and not BEGINS_THOUGHT.match(self._held, partial=not final):
+            return True
         while closing := CLOSES_ALONE.search(self._held, max(self._scanned, 0)):
             ends = _ends_reasoning(self._held, closing.start(), closing.end(), final=final)
             if ends is None:
@@ -170,8 +179,13 @@ class ReasoningFilter:
 
 def strip_reasoning(content: str, *, begins_inside: bool = True) -> str:
     """Return the answer in a whole message's text; for `begins_inside` see `ReasoningFilter`."""
-    stream = ReasoningFilter(begins_inside=begins_inside)
-    return stream.feed(content) + stream.close()
+    return ReasoningFilter(begins_inside=begins_inside).apply(content)
+
+
+def begins_amid_reasoning(content: str) -> bool:
+    """Return whether a whole text begins amid reasoning that only a closing mark ends."""
+    is_closed = CLOSES_ALONE.search(content) is not None
+    return is_closed and strip_reasoning(content) != strip_reasoning(content, begins_inside=False)
 
 
 def _ends_reasoning(text: str, start: int, end: int, *, final: bool) -> bool | None:

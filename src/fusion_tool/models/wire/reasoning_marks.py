@@ -92,3 +92,11 @@ TOOL_CALL_OPENS = regex.compile(
     r"|<｜tool▁calls▁begin｜>|\[TOOL_CALLS\]"
 )
 """Some models call a tool before they have closed their reasoning (Qwen3.5, GLM, Kimi K2): the call is none of it."""
+BEGINS_THOUGHT = regex.compile(
+    r"(?:(?:ok(?:ay)?|alright|hmm?|wait|well|right|so|now|first)\b[,.:! ]*)*"
+    r"(?:the user\b|user(?:'s)? (?:asks|wants|question)|let(?:'s| me| us)\b|we (?:need|have to|are|should|must)\b"
+    r"|i (?:need|should|must|have to|will|think|want|am|recall)\b|i['’](?:ll|m|d)\b|thinking\b|looking at\b"
+    r"|to answer\b|(?:ok(?:ay)?|alright|hmm?|wait)\b|用户|好的|嗯|首先)",
+    regex.IGNORECASE,
+)
+"""How a model thinks aloud where it was trained to: a text that begins so waits for its closing mark, or its end."""

@@ -166,7 +166,8 @@ async def _ask(agent: _AgentRequest, main: Panelist, messages: Sequence[BaseMess
     def on_failure(attempt: Attempt, error: Exception) -> None:
         if not isinstance(error, ModelCallError):
             raise error
-        message = f"{attempt.panelist.model_name}: {error.fault.message}"
+        name, message = attempt.panelist.model_name, error.fault.message
+        message = message if message.startswith(name) else f"{name}: {message}"
         failures.append(ApiError(message, status=502, code=error.fault.reason))
         # The client has read a part of this answer: another model's cannot follow it.
         if agent.characters_said != characters_before:

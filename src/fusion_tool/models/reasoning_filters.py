@@ -1,0 +1,34 @@
+"""Which filter a model's text goes through: whether it may begin amid reasoning, remembered over its replies."""
+
+from collections.abc import Callable
+from functools import partial
+
+from fusion_tool.config.schema import Panelist
+from fusion_tool.models.providers import endpoint_for
+from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter, begins_amid_reasoning
+
+_begins_inside: dict[tuple[str | None, str], bool] = {}
+"""Whether a model was seen to begin its text amid reasoning: templates write the opening mark into the prompt."""
+
+
+def reasoning_filter(panelist: Panelist, *, is_shown: bool) -> Callable[[], ReasoningFilter]:
+    """Return what makes the filters of one call's attempts.
+
+    Args:
+        panelist: Whose text it is.
+        is_shown: Whether it is passed on as it is written, and so cannot wait for a closing mark that may never come.
+    """
+    known = _begins_inside.get(_key(panelist))
+    if known is None and is_shown:
+        return partial(ReasoningFilter, only_thoughts=True)
+    return partial(ReasoningFilter, begins_inside=known is not False or not is_shown)
+
+
+def record_beginning(panelist: Panelist, text: str) -> None:
+    """Record whether a reply's whole text began amid reasoning; a model that did so once may do so again."""
+    if not _begins_inside.get(_key(panelist)):
+        _begins_inside[_key(panelist)] = begins_amid_reasoning(text)
+
+
+def _key(panelist: Panelist) -> tuple[str | None, str]:
+    return endpoint_for(panelist), panelist.model_name
