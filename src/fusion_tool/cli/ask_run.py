@@ -45,7 +45,7 @@ async def index(folder: Path, console: Console, *, quiet: bool) -> None:
     with progress if is_shown else nullcontext():  # older versions of rich end a bar that is disabled by an empty line
         bar = progress.add_task("", total=None)
         document_index = await open_index(
-            folder, on_progress=lambda done, total: progress.update(bar, completed=done, total=total)
+            folder, on_progress=lambda count, total: progress.update(bar, completed=count, total=total)
         )
     for skipped in () if quiet else document_index.skipped:
         console.print(f"left out: {skipped.path}: {skipped.reason}", style="yellow", soft_wrap=True)

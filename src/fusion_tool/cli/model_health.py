@@ -112,8 +112,8 @@ def _count(tokens: int | None) -> str:
 def _state(now: BreakerStatus) -> str:
     match now.state:
         case "open":
-            left = max(0.0, (now.until or 0.0) - time.time())
-            return f"aside {left:.0f} s"
+            seconds = max(0.0, (now.until or 0.0) - time.time())
+            return f"aside {seconds:.0f} s"
         case "half_open":
             return "on trial"
     return "in use"

@@ -72,7 +72,7 @@ def find_listed(panelist: Panelist, listing: Listing) -> ListedModel | None:
         return ListedModel()
     # Only with a vendor's slash: the tag of Ollama's `qwen3:8b` is part of the name.
     plain = _VARIANT.sub("", name) if "/" in name else name
-    return next((listing[known] for known in (name, f"{name}:latest", plain) if known in listing), None)
+    return next((listing[key] for key in (name, f"{name}:latest", plain) if key in listing), None)
 
 
 async def _fetch_listing(url: str, panelist: Panelist) -> Listing | str:
@@ -92,11 +92,11 @@ async def _fetch_listing(url: str, panelist: Panelist) -> Listing | str:
 
 async def _rows(client: "httpx.AsyncClient", url: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    seen: set[str] = set()
+    urls: set[str] = set()
     host = urlsplit(url).netloc
     # A body names the next page: it must not lead the key to another host, nor in circles.
-    while len(seen) < _MOST_PAGES and url not in seen and urlsplit(url).netloc == host:
-        seen.add(url)
+    while len(urls) < _MOST_PAGES and url not in urls and urlsplit(url).netloc == host:
+        urls.add(url)
         body = (await client.get(url)).raise_for_status().json()
         if isinstance(body, list):  # Together's
             return rows + body

@@ -169,8 +169,8 @@ def table(view: RunView, spinner: Spinner) -> Table:
             Text(one_line(seat.label, 32)), _state(seat.state), tools, time, cost, _note(seat.note or seat.model)
         )
     grid.add_row("judge", _state(view.judge), "", "", "", _note(view.compared))
-    written = f"{view.characters_written} characters" if view.characters_written else ""
-    grid.add_row("synthesis", _state(view.writing), "", "", "", _note(written))
+    length = f"{view.characters_written} characters" if view.characters_written else ""
+    grid.add_row("synthesis", _state(view.writing), "", "", "", _note(length))
     whole = Table.grid()
     whole.add_row(grid)
     wave = f", wave {view.wave}" if view.wave > 1 else ""

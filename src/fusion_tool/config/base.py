@@ -20,7 +20,6 @@ class ConfigModel(BaseModel):
             try:
                 super().__init__(**data)
             except ValidationError as error:
-                # `from None`: pydantic's text quotes the values, and a key may be among them.
                 raise to_config_error(error) from None
 
 
