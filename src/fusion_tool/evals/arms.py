@@ -229,7 +229,7 @@ def _recorded_config(
     """Return the configuration that judges and writes over recorded panels; `None` for recorded answers."""
     roles = _roles(options)
     panels = [answer for answer in recorded.values() if answer.seats]
-    # Either both or neither: answers have nothing to be judged over, and panels nobody who would write.
+    # Either both or neither: recorded answers need nobody, and over recorded panels somebody has to write.
     if bool(roles) != bool(panels):
         raise ConfigError(
             "recorded panels need a synthesizer: add synthesizer=PROVIDER:MODEL"

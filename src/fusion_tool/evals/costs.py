@@ -171,13 +171,13 @@ def _forecast(arm: Arm, tasks: TaskSet, judge: Panelist | None, passes: int, pan
         assert arm.config  # noqa: S101 - for the type checker
         bill = estimate(arm.config, task.question)
         unpriced |= dict.fromkeys(bill.unpriced)
-        # With the guard, as the run will be: exclusions are part of the configuration that a panel is shared by.
+        # With the guard, as the run will be: its exclusions are part of what the panel's key is made from.
         key = panel_key(task.question, with_contamination_guard(arm.config, tasks.only([task.id])))
         is_shared = arm.kind == "replay" or (key is not None and key in panel_keys)
         panel_keys |= {key} if key else set()
         rows = [row for row in bill.rows if not (is_shared and row.stage == "panelist")]
         expected += [row.expected.usd for row in rows]
-        # The whole bill's worst case is less than the sum of its rows' where the arm has a limit of its own.
+        # The bill's own worst case, not the sum of its rows': only as a whole is it capped by the arm's limits.
         worst += [row.worst.usd for row in rows] if is_shared else [bill.worst.usd]
     verdicts = sum(len(task.rubric) for task in tasks.tasks) * passes
     costs = [_verdicts_usd(task, judge, passes) for task in tasks.tasks if task.rubric] if judge else []

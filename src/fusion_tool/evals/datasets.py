@@ -125,7 +125,7 @@ def _normalize_row(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row in the form of `Task`, whichever of the accepted forms it has."""
     if "problem" in row:
         row = {"question" if key == "problem" else "rubric" if key == "answer" else key: row[key] for key in row}
-        # Said here: the missing field that `Task` would name, `rubric`, is not in the user's file.
+        # Checked here: the missing field that `Task` would name, `rubric`, is not in the user's file.
         if "rubric" not in row:
             raise ValueError("DRACO's rows carry their rubric in 'answer', which is missing")
     rubric = row.get("rubric")
@@ -156,7 +156,7 @@ def _criteria(rubric: Any) -> list[Any]:
 
 
 def _in_section(criterion: Any, section: dict[str, Any]) -> Any:
-    # What is no dict passes: `Task` refuses it with the place where it stands.
+    # Anything but a dict is passed on: `Task` refuses it, and names its place.
     return {"axis": section.get("id")} | criterion if isinstance(criterion, dict) else criterion
 
 

@@ -159,7 +159,7 @@ class Results:
 
     def add_answer(self, row: AnswerRow) -> None:
         """Store an answer."""
-        self._answers.append(row)  # on disk first: what memory holds and the disk does not would be lost as paid
+        self._answers.append(row)  # on disk first: memory must not hold a row that could not be stored
         self.paid.append(row)
 
     def add_verdict(self, row: VerdictRow) -> None:

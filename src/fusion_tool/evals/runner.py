@@ -95,7 +95,7 @@ async def run_arms(  # noqa: PLR0913 - keyword options, each with a default
                 for arm, task in pending_runs(results, arms, tasks):
                     group.create_task(run_arm(arm, task))
         except ExceptionGroup as group_error:
-            # What a run itself fails by is in its row. What gets here, a full disk, stops all of them alike.
+            # Why a run fails is in its row; only what stops all of them, such as a full disk, gets here.
             raise group_error.exceptions[0] from None
     return _count_runs(results, arms, tasks)
 
@@ -123,7 +123,7 @@ class ArmRunner:
 
     async def answer(self, arm: Arm, task: Task) -> None:
         """Run `arm` on `task` and store its row; no row where the budget has no room for the run."""
-        # With its grading: an answer that there is no money left to grade is paid for in vain.
+        # Together with its grading: an answer that cannot be graded any more is paid for in vain.
         later = grading_usd(task, self.judge, self.results.manifest.passes) if self.judge else 0.0
         async with self.budget.reserve(_worst_usd(arm, task), later) as is_granted:
             if not is_granted:

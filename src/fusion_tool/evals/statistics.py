@@ -285,7 +285,7 @@ def holm(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]:
     adjusted: dict[int, float] = {}
     largest = 0.0
     for rank, (p, place) in enumerate(ranked):
-        # Never below the one before: of two comparisons the one with the smaller p must not be the one not found.
+        # Never below the one before: the correction must not change the order of the p-values.
         adjusted[place] = largest = max(largest, min(1.0, p * (len(ranked) - rank)))
     return [
         replace(c, adjusted_p=adjusted.get(place), comparison_count=len(ranked)) for place, c in enumerate(comparisons)

@@ -158,7 +158,7 @@ def _arm(results: Results, name: str) -> ArmSummary:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    # All or nothing: the mean over the known ones would be that of the cheaper or faster providers.
+    # All or nothing: a mean over the known ones alone would be of other answers, and look exact.
     numbers = [value for value in values if value is not None]
     return fmean(numbers) if numbers and len(numbers) == len(values) else None
 

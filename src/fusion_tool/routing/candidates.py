@@ -273,7 +273,7 @@ def rejection_rule(
     """
     configured = configured_models(config)
 
-    # What only the user can lift comes first, the missing key last: a denied model needs no key to be set.
+    # The missing key last: whoever has denied a model is not to be told that it lacks a key.
     def rejection_of(model: str) -> str | None:
         if config.candidates == "configured" and model not in configured:
             return "is not one of the configured models"

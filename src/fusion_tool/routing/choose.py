@@ -55,7 +55,7 @@ def nearest_plan(field: CandidateSet, config: FusionConfig) -> tuple[Sequence[Ca
     if within_limits := _candidates_within_limits(field, config):
         best = max(within_limits, key=lambda candidate: candidate.quality or 0)
         return [best], f"Nearest plan: quality {best.quality:.3f} instead of {config.quality:g}. "
-    # Nothing is within the limits: what passes them least is what a user can still decide to pay for.
+    # Nothing is within the limits: the cheapest passes them least.
     cheapest = min(field.eligible, key=lambda candidate: (candidate.usd or 0, -(candidate.quality or 0)))
     takes = f"${cheapest.usd:.4f}" + ("" if cheapest.seconds is None else f" and {cheapest.seconds:.0f} s")
     return [cheapest], f"Nearest plan, though not within the limits: even {cheapest.short_name} takes {takes}. "
@@ -217,7 +217,7 @@ class _Planner:
             for candidate in self._field.eligible
             if candidate.limit in (None, "quality") and (candidate.quality or 0) >= enough
         ]
-        # None of the best model's family: it would tend to repeat an error of its kin instead of correcting it.
+        # None of the best model's family: models of one family tend to make the same errors.
         return [*_first_of_each_family(scout for scout in scouts if scout.family != best.family)[:2], best]
 
     def _seat(self, candidate: Candidate, seats: Sequence[Candidate], fit: Sequence[Candidate]) -> Panelist:

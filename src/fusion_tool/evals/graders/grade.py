@@ -114,7 +114,7 @@ async def grade_all(
 
 def _health(results: Results) -> HealthTracker | None:
     """Return the process's tracker; `None` where an arm's configuration does without."""
-    # No configuration is the judge's own, and the files are the machine's: one arm that writes none speaks for all.
+    # The judge has no configuration of its own: where any arm's says `health = false`, nothing is recorded.
     configs = [record.config for record in results.manifest.arms.values() if record.config]
     return TRACKER if all(config.get("health", True) for config in configs) else None
 

@@ -53,7 +53,7 @@ def _match_kind(question: str, answer: str, finals: list[str], reference: str) -
     agreement = compare_closed(question, [answer, json.dumps({"answer": reference})])
     if agreement.closed and len(agreement.groups) == 1:
         return "numeric"
-    # After the comparison by value: "1,000" and "1000" are alike to it, and a text fold would not see that.
+    # Only after the comparison by value, by which "1,000" and "1000" are alike: as texts they are not.
     fold = _strip_quotes if expected_answer(question).code else _fold  # in code a letter's case and each blank count
     plain, number = fold(reference), _bare_number(reference)
     if plain and any(fold(final) == plain for final in finals):

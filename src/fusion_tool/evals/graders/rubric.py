@@ -243,7 +243,7 @@ class Grader:
 
 def judge_warnings(judge: Panelist, models: Iterable[Panelist]) -> list[str]:
     """Return warnings where the judge has a stake in the answers: it wrote some, or its own vendor did."""
-    # By name without its provider: the same model through another endpoint has the same taste.
+    # By name without its provider: through another endpoint it is the same model.
     judge_name, vendor = _bare_name(judge), _vendor(judge)
     others = list(models)
     if any(_bare_name(model) == judge_name for model in others):

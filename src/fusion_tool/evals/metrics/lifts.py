@@ -132,7 +132,7 @@ def lifts(arms: Sequence[ArmScores]) -> list[Lift]:
 
 def _kind(arm: ArmDesign, other: ArmDesign) -> LiftKind | None:
     """Return what `arm` has and `other` has not, where that is one thing alone; `None` elsewhere."""
-    # One difference alone: of two nobody could say which brought the gain.
+    # One difference alone: with two, nobody could say which of them brought the gain.
     if sorted(arm.models) == sorted(other.models):
         same_writer = arm.synthesizer == other.synthesizer
         return "tools" if arm.tools and not other.tools and same_writer else None

@@ -62,6 +62,6 @@ def _frontiers(summary: Summary) -> list[Chart]:
             for arm, x in values
             if x is not None and arm.score.score
         ]
-        if len(dots) > 1:  # one dot alone is on the frontier of nothing
+        if len(dots) > 1:  # a single arm has nothing to be compared with
             pictures.append(Chart(scatter(f"Score against {unit}", unit, dots), f"Score against {unit}. {_FRONTIER}"))
     return pictures

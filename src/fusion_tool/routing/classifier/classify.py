@@ -52,7 +52,7 @@ def classify(question: str, context: str = "") -> Signals:
         excerpt = f"{excerpt[:_BEGINNING]}\n{excerpt[-_END:]}"
     excerpt = _CODE.sub("``` ```", excerpt)
     language = language_of(excerpt)
-    # English words stand in questions of every language; those of an unknown one may have nothing else to go by.
+    # For an unknown language the English lists are tried: many technical words are the same everywhere.
     list_language = language or "en"
     text = tokenize(excerpt, list_language)
     scores = score_domains(excerpt, context[:_CONTEXT], list_language)
@@ -164,7 +164,7 @@ async def classify_with(classifier: Classifier | None, question: str, context: s
         reply = await classifier(question)
         return reply if isinstance(reply, Signals) else _complete_signals(reply, by_words)
     except Exception as error:  # noqa: BLE001 - anybody's code, and the run goes on without it
-        # Only the error's class: its text may hold the question, which does not belong into a log.
+        # Only the error's class: its text may hold the question, which does not belong in a log.
         _log.warning("the classifier gave no valid signals (%s); the word lists decide", type(error).__name__)
         return by_words
 

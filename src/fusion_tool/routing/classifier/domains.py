@@ -44,7 +44,7 @@ def score_domains(question: str, context: str, language: str) -> DomainScores:
     """
     text = tokenize(question, language)
     tally = _Tally(language)
-    # "Translate this: ..." is of writing, whatever the text is about: its words would count for their own domains.
+    # "Translate this: ..." is writing, whatever the text is about; the words of the text would count for other domains.
     if tally.add(text, "transform"):
         question = _task(question)
         text = tokenize(question, language)
@@ -56,7 +56,7 @@ def score_domains(question: str, context: str, language: str) -> DomainScores:
         for tier in ("strong", "weak"):
             tally.add(context_text, tier, share)
         tally.add_forms(context, share)
-    # A subject without any field's word is itself a sign, but only in English, whose common words are listed in full.
+    # A subject of which no word belongs to a field is itself a sign; only in English is there a list to tell it by.
     if not tally.points.keys() - {"general"} and language == "en" and _has_subject(text):
         tally.add_plain()
     return DomainScores(tally.points, tally.evidence)
@@ -84,7 +84,7 @@ class _Tally:
                 for phrase, positions in tiers[tier][domain].find(text).items()
                 if heads is None or not heads.isdisjoint(positions)
             }
-            # Once, however often it stands there: a long question would outweigh a clear one by repetition.
+            # Once, however often it occurs: a repeated word makes its domain no more certain.
             new = [phrase for phrase in sorted(hits) if (domain, phrase) not in self._hits]
             self._count(domain, new, weight, most)
             has_hits = has_hits or bool(hits)

@@ -37,9 +37,7 @@ def estimate_effort(question: str, text: TokenizedText, language: str, technical
         technical: The words and patterns of a field of knowledge in it.
     """
     limits = word_lists()["difficulty"]
-    is_english = (
-        language == "en"
-    )  # of the word lists there are English ones alone; forms and lengths serve any language
+    is_english = language == "en"  # the lists of words are English; patterns and lengths serve any language
     scores = [*(_word_steps(text) if is_english else ()), *_build_steps(question), *_bulk_steps(text, technical)]
     is_demanding = is_english and _lists()["demanding"].find(text)
     is_plain = not is_demanding and len(technical) < limits["known_technical"]

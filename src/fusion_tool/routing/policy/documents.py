@@ -34,7 +34,7 @@ def require_local_readers(config: FusionConfig) -> RestrictedConfig:
     judge = _local_reader("judge", config.judge_or_default)
     writer = _local_reader("synthesizer", config.synthesizer_or_default)
     # By a seat's first model: one that begins on this machine may read documents, and must not go on elsewhere with
-    # what it has read. A remote one keeps local fallbacks, which see no documents either.
+    # what it has read.
     panel = tuple(seat if not is_local(seat) else local_models_of(seat) for seat in config.panel)
     # Tracers, too, may send what they are shown to a server.
     changes = {"panel": panel, "judge": judge, "synthesizer": writer, "trace_content": False}

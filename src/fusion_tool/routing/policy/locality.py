@@ -31,7 +31,7 @@ def reachable_models(panelist: Panelist) -> Iterator[tuple[str, str | None]]:
         Each model's name, `"provider:model"` where the provider is known, and its address where one is set.
     """
     if isinstance(panelist.model, str):
-        # At an address of its own the model's colon may be that of a tag, `qwen3:8b`, and no provider is before it.
+        # At an address of its own a colon in the model's name may be that of a tag, `qwen3:8b`, not of a provider.
         yield panelist.model if panelist.base_url is None else f":{panelist.served_name}", panelist.base_url
         return
     for model in unwrap_models(panelist.model):

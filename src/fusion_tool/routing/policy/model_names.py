@@ -84,7 +84,7 @@ def _names(model: str, host: str | None) -> frozenset[str]:
         provider, rest = "", model
     rest = rest.removeprefix("~")  # OpenRouter's mark of an alias for a vendor's latest model
     names = {model, rest, provider}
-    # A provider's address behind another prefix is that provider's model all the same.
+    # What is asked at a provider's address is that provider's model, whatever its prefix says.
     if host:
         names |= {host, f"{host}:{rest}"}
     for served in {rest, _VARIANT.sub("", rest)}:

@@ -152,7 +152,7 @@ class Pattern:
             matches = self.expression.finditer(text, timeout=_PATIENCE)
             return any(self.check is None or VALIDATORS[self.check](_value(match)) for match in matches)
         except TimeoutError:
-            return True  # not known to be harmless: a question that is kept here by mistake does no harm
+            return True  # undecided, and rather kept on this machine by mistake than sent away by mistake
 
 
 def private_pattern(question: str, context: str, patterns: Sequence[Pattern]) -> str | None:

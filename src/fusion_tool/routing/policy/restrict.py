@@ -73,7 +73,7 @@ def restrict(
     if config.synthesizer and writer is None:
         writer = judge or _without_seat(panel[0])
         restriction.note(f"{writer.short_name} writes the answer")
-    # The very same object: by it a caller sees that nothing was decided, and a compiled graph is found again.
+    # The very same object: by it `decide` and the graph see that nothing was changed, and store no second one.
     if (panel, judge, writer) == (config.panel, config.judge, config.synthesizer):
         return RestrictedConfig(config)
     changes = {"panel": panel, "judge": judge, "synthesizer": writer, "limits": fit_limits(config.limits, len(panel))}
@@ -126,7 +126,7 @@ class _Restriction:
 
 def fit_limits(limits: Limits, seats: int) -> Limits:
     """Return `limits` with those that count seats no higher than a panel of `seats`."""
-    # A quorum above the number of seats would never be reached, and every run would wait for its deadline.
+    # `FusionConfig` refuses more answers than seats, and `model_copy` does not check: every such run would fail.
     quorum = None if limits.quorum is None else min(limits.quorum, seats)
     return limits.model_copy(update={"quorum": quorum, "min_answers": min(limits.min_answers, seats)})
 
