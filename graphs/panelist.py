@@ -46,7 +46,7 @@ def to_the_seat(state: SeatState, runtime: Runtime[FusionConfig]) -> Send:
 async def audit(state: SeatState) -> SeatOutput:
     """Hold the seat's citations against what it retrieved; no model is asked."""
     (record,) = records_of_run(state)
-    return {"record": record, "audit": seat_audit(record)}
+    return {"record": record, "audit": seat_audit(record).counts}
 
 
 config = load_operator_config(Path(__file__).parents[1] / "fusion.toml")

@@ -43,14 +43,45 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Occurrence(_Value):
+    """One place where the answer cites a source, and what the audit found there.
+
+    `start` and `end` are the offsets of the mark `[1]` in `answer`, in characters; `sentence` is the sentence as it
+    stands there; `passage` are the words of the source that it was compared with, at most 400 characters, empty where
+    none speak of the matter.
+    """
+
+    start: int
+    end: int
+    sentence: str
+    support: Support
+    passage: str
+
+
 class Citation(_Value):
-    """One numbered source of the answer; `support` is the worst verdict over the sentences that cite it."""
+    """One numbered source of the answer; `support` is the worst verdict over its `occurrences`."""
 
     number: int
     source_id: str
     url: str
     title: str
     support: Support
+    occurrences: list[Occurrence] = []
+
+
+class UncitedSentence(_Value):
+    """A sentence of the answer that makes a claim and cites nothing that was retrieved.
+
+    `source_id` is the retrieved source that comes nearest to it and `support` how far that carries it; both `None`
+    where none is near. `invented` says that it did cite, but a source that was never retrieved.
+    """
+
+    sentence: str
+    start: int
+    end: int
+    source_id: str | None
+    support: Support | None
+    invented: bool = False
 
 
 class Stance(_Value):
@@ -101,7 +132,11 @@ class AuditCounts(_Value):
 
 
 class Response(_Value):
-    """One seat's usable answer; `tool_calls` counts them, `seconds` is wall time."""
+    """One seat's usable answer; `tool_calls` counts them, `seconds` is wall time.
+
+    `invented` is the number of its citations of sources that were never retrieved; `audit.unknown` counts those
+    sources.
+    """
 
     seat: str
     model: str
@@ -111,6 +146,7 @@ class Response(_Value):
     seconds: float
     wave: int
     audit: AuditCounts
+    invented: int = 0
 
 
 class FailedModel(_Value):
@@ -144,7 +180,8 @@ class Timing(_Value):
 class FusionResult(_Value):
     """The outcome of a run that produced an answer; a failed run raises instead.
 
-    `dropped` counts what `excluded_domains` and `blocked_fragments` kept out.
+    `dropped` counts what `excluded_domains` and `blocked_fragments` kept out, `invented` the citations of sources that
+    were never retrieved, which do not stand in `answer`.
     """
 
     status: Literal["ok", "partial"]
@@ -158,6 +195,8 @@ class FusionResult(_Value):
     failed_models: list[FailedModel]
     degraded: list[Degradation]
     dropped: int = 0
+    uncited: list[UncitedSentence] = []
+    invented: int = 0
     plan: PlanResult
     usage: Usage
     timing: Timing

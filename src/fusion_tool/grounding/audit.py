@@ -3,35 +3,64 @@
 This is the entry of the pipeline that the package's docstring lists: citations, claims, passages, checks, verdicts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fusion_tool.grounding.grammar import Token, tokens
-from fusion_tool.grounding.passages import split_sentences
+from fusion_tool.grounding.citations import NumberedText, number_citations
+from fusion_tool.grounding.claims import find_sentences, makes_claim
+from fusion_tool.grounding.passages import nearest_sources
 from fusion_tool.grounding.sources import RetrievedSource
-from fusion_tool.grounding.support import Support, judge_support
-from fusion_tool.grounding.wording import content_words
+from fusion_tool.grounding.support import Support, compare_claim
 
 _WORST: tuple[Support, ...] = ("mismatch", "weak", "supported")
 """Verdicts, the worst first."""
 
-_CLAIM_WORDS = 3
-"""Content words that make the text before a citation a claim of its own; with fewer ("Paris [a]") it is none."""
+_NEAR = 0.5
+"""Share of an uncited claim's words that a passage must hold for its source to be proposed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CitationVerdict:
-    """The verdict on one claim and one of the sources cited for it.
+    """The verdict on one place where a text cites a source.
 
     Args:
         claim: The sentence, or the part of it that the citation stands for, without its citations.
         id: The cited source's id.
         support: How far the source's text carries the claim.
+        passage: The words of the source that were compared; empty where none speak of the matter.
+        sentence: The sentence as it stands in the text.
+        start: Offset in the text of the citation's bracket.
+        end: Offset behind it.
     """
 
     claim: str
     id: str
     support: Support
+    passage: str
+    sentence: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class UncitedClaim:
+    """A sentence that makes a claim and cites nothing that was retrieved.
+
+    Args:
+        sentence: The sentence as it stands in the text.
+        start: Offset in the text of its first character.
+        end: Offset behind its last character.
+        source_id: The retrieved source that comes nearest to it; `None` where none is near.
+        support: How far that source carries it; `None` where none is near.
+        invented: Whether it cited a source that was never retrieved.
+    """
+
+    sentence: str
+    start: int
+    end: int
+    source_id: str | None
+    support: Support | None
+    invented: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +68,17 @@ class Audit:
     """The verdicts on a text's citations.
 
     Args:
-        verdicts: One row for each claim and source, in order of the text.
+        verdicts: One row for each citation of a known source, in order of the text.
         unknown: Cited ids that were never retrieved, in order of first appearance, without repeats.
+        invented: The number of citations of ids that were never retrieved.
+        uncited: The claims without a citation, in order of the text; where nothing was retrieved, only those that cite
+            what was not.
     """
 
     verdicts: tuple[CitationVerdict, ...]
     unknown: tuple[str, ...]
+    invented: int
+    uncited: tuple[UncitedClaim, ...]
 
     @property
     def support(self) -> dict[str, Support]:
@@ -70,58 +104,43 @@ class Audit:
 
 
 def audit_citations(text: str, sources: Mapping[str, RetrievedSource]) -> Audit:
-    """Judge every citation of `text`.
+    """Judge every citation of `text`, Markdown with citations by id; see `audit_numbered`."""
+    return audit_numbered(number_citations(text, sources), sources)
 
-    A citation belongs to the sentence it stands in or, behind a full stop, to the one before. Where a
-    sentence holds several citations, each stands for the words since the one before it; if those are too
-    few to claim anything, for the whole sentence. A citation alone on its line belongs to the line before.
+
+def audit_numbered(text: NumberedText, sources: Mapping[str, RetrievedSource]) -> Audit:
+    """Judge every citation of a text where it stands, and hold its uncited claims against all that was retrieved.
 
     Args:
-        text: Markdown with citations by id, before `citations` turns them into numbers.
+        text: The text with its citations as numbers; offsets of the audit are in `text.text`.
         sources: The retrieved sources by id. A source's title is read along with its text.
     """
-    known_ids = frozenset(sources)
-    citations = [token for token in tokens(text, known_ids) if token.kind == "citation"]
-    if not citations:
-        return Audit((), ())
-    # By claim and source: the same source cited twice for a sentence is one verdict, not two for the counts.
-    verdicts: dict[tuple[str, str], CitationVerdict] = {}
-    for claim, ids in _claims(text, citations):
-        for source_id in ids:
-            if source_id in known_ids and (claim, source_id) not in verdicts:
-                source = sources[source_id]
-                support = judge_support(claim, f"{source['title']}\n\n{source['text']}")
-                verdicts[claim, source_id] = CitationVerdict(claim, source_id, support)
-    unknown = dict.fromkeys(source_id for token in citations for source_id in token.ids if source_id not in known_ids)
-    return Audit(tuple(verdicts.values()), tuple(unknown))
+    texts = {key: f"{source['title']}\n\n{source['text']}" for key, source in sources.items()}
+    verdicts: list[CitationVerdict] = []
+    uncited: list[UncitedClaim] = []
+    for prose in text.prose:
+        for sentence in find_sentences(prose):
+            written = prose.text[sentence.start : sentence.end]
+            for claim in sentence.claims:
+                for mark in claim.marks:
+                    support, passage, _ = compare_claim(claim.text, texts[mark.id])
+                    place = prose.locate(mark.start), prose.locate(mark.end)
+                    verdicts.append(CitationVerdict(claim.text, mark.id, support, passage, written, *place))
+            if not sentence.claims and (
+                sentence.invented or (texts and sentence.is_prose and makes_claim(sentence.text))
+            ):
+                place = prose.locate(sentence.start), prose.locate(sentence.end)
+                proposal = _propose_source(sentence.text, texts)
+                uncited.append(UncitedClaim(written, *place, *proposal, invented=sentence.invented))
+    return Audit(tuple(verdicts), tuple(text.dropped), text.invented, tuple(uncited))
 
 
-def _claims(text: str, citations: list[Token]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield each citation's claim and ids."""
-    # Both copies keep every offset: `bare` is what a claim's words are taken from; in `masked` a citation is a plain
-    # bracket, since the full stop of "p. 3" within one would end the sentence.
-    bare, masked = text, text
-    for token in citations:
-        bare = _overwrite(bare, token, " " * len(token.raw))
-        masked = _overwrite(masked, token, f"[{'.' * (len(token.raw) - 2)}]")
-    previous = ""
-    spans = split_sentences(masked)
-    for i, (start, end) in enumerate(spans):
-        until = spans[i + 1][0] if i + 1 < len(spans) else len(text)
-        here = [token for token in citations if start <= token.start < until]
-        sentence = " ".join(bare[start:end].split())
-        if not sentence.strip(" .,;:()[]-*_") and previous:
-            sentence = previous
-        part_start = start
-        for n, token in enumerate(here):
-            # The words behind the last citation have no citation of their own: they are part of its claim.
-            part_end = end if n == len(here) - 1 else token.start
-            part = " ".join(bare[part_start:part_end].split()).lstrip(" ,;.:")
-            is_claim = len(here) > 1 and len(content_words(part)) >= _CLAIM_WORDS
-            yield (part if is_claim else sentence), token.ids
-            part_start = token.start + len(token.raw) if is_claim else part_start
-        previous = sentence or previous
-
-
-def _overwrite(text: str, token: Token, mask: str) -> str:
-    return text[: token.start] + mask + text[token.start + len(mask) :]
+def _propose_source(sentence: str, texts: Mapping[str, str]) -> tuple[str | None, Support | None]:
+    """Return the source that comes nearest to an uncited sentence and its verdict; `None` where none is near."""
+    best: tuple[bool, float, str, Support] | None = None
+    for key in nearest_sources(sentence, texts):
+        support, _, coverage = compare_claim(sentence, texts[key])
+        rank = (support == "supported", coverage, key, support)
+        if coverage >= _NEAR and (best is None or rank[:2] > best[:2]):
+            best = rank
+    return (best[2], best[3]) if best else (None, None)

@@ -7,10 +7,49 @@ equals that of the whole text. In JSON citations stand inside the strings, and n
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fusion_tool.grounding.grammar import Scanner, Token, tokens
+
+_PRIVATE = (0xE000, 0xF900)
+"""Code points that no text needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class CitationMark:
+    """A place where a text cites a source.
+
+    Args:
+        id: The cited source's id.
+        start: Offset of the bracket of `[1]`, in characters.
+        end: Offset behind it; equal to `start` where the id was never retrieved, and nothing stands in the text.
+    """
+
+    id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A piece of prose within a numbered text: the text itself, or one string of it where the text is JSON.
+
+    Args:
+        text: The prose, unescaped.
+        marks: Its citations in order, with offsets in `text`.
+        start: Offset of the prose in the whole.
+        escaped: Whether the whole is JSON, in which a quote of the prose takes two characters.
+    """
+
+    text: str
+    marks: tuple[CitationMark, ...]
+    start: int = 0
+    escaped: bool = False
+
+    def locate(self, offset: int) -> int:
+        """Return the offset in the whole of what stands at `offset` in the prose."""
+        return self.start + (len(_escape(self.text[:offset])) if self.escaped else offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +60,18 @@ class NumberedText:
         text: The text with `[1] [2]`.
         numbers: The number of each cited id, from 1 in order of first appearance.
         dropped: Ids that were cited and never retrieved, in order of first appearance, without repeats.
+        prose: The prose of the text with its citations: one piece, or as many as the JSON has strings.
     """
 
     text: str
     numbers: dict[str, int]
     dropped: list[str]
+    prose: tuple[Prose, ...]
+
+    @property
+    def invented(self) -> int:
+        """The number of places where a source is cited that was never retrieved."""
+        return sum(mark.start == mark.end for piece in self.prose for mark in piece.marks)
 
 
 @dataclass(slots=True)
@@ -36,12 +82,16 @@ class Numbering:
         known_ids: The retrieved ids.
         numbers: The number of each id cited so far; several texts may share it.
         dropped: Ids cited so far that were never retrieved; several texts may share it.
+        marks: The citations of this text so far.
     """
 
     known_ids: frozenset[str]
     numbers: dict[str, int] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
-    # Blanks that wait for the next token, whether a dropped citation stands before them, the last character written.
+    marks: list[CitationMark] = field(default_factory=list)
+    # Characters written, blanks that wait for the next token, whether a dropped citation stands before them, the last
+    # character written.
+    _length: int = 0
     _gap: str = ""
     _after_dropped: bool = False
     _last: str = "\n"
@@ -52,11 +102,7 @@ class Numbering:
             self._space(token.raw)
             return ""
         if token.kind == "citation":
-            citation = self._cite(token.ids)
-            if not citation:
-                self._after_dropped = True
-                return ""
-            return self._put(f"({citation})" if token.in_parentheses else citation, apart=True)
+            return self._cite(token)
         # Where nothing was retrieved no number can pass for a citation, and `[3]` may be the answer: a list of one.
         return self._put(_unbracket(token.raw) if token.kind == "number" and self.known_ids else token.raw)
 
@@ -72,14 +118,27 @@ class Numbering:
         elif self._last != "\n":
             self._gap, self._after_dropped = blanks, False
 
-    def _cite(self, ids: tuple[str, ...]) -> str:
-        for source_id in ids:
+    def _cite(self, token: Token) -> str:
+        known: list[str] = []
+        for source_id in dict.fromkeys(token.ids):
             if source_id in self.known_ids:
                 self.numbers.setdefault(source_id, len(self.numbers) + 1)
-            elif source_id not in self.dropped:
+                known.append(source_id)
+                continue
+            self.marks.append(CitationMark(source_id, self._length, self._length))
+            if source_id not in self.dropped:
                 self.dropped.append(source_id)
-        known = [source_id for source_id in dict.fromkeys(ids) if source_id in self.known_ids]
-        return " ".join(f"[{self.numbers[source_id]}]" for source_id in known)
+        if not known:
+            self._after_dropped = True
+            return ""
+        citation = " ".join(f"[{self.numbers[source_id]}]" for source_id in known)
+        written = self._put(f"({citation})" if token.in_parentheses else citation, apart=True)
+        end = self._length - len(written) + written.index("[")
+        for source_id in known:
+            start, end = end, end + len(f"[{self.numbers[source_id]}]")
+            self.marks.append(CitationMark(source_id, start, end))
+            end += 1  # the blank between two numbers
+        return written
 
     def _put(self, text: str, *, apart: bool = False) -> str:
         gap = self._gap
@@ -89,6 +148,7 @@ class Numbering:
         if apart and not gap and (self._last.isalnum() or self._last in "_])"):
             gap = " "
         self._gap, self._after_dropped, self._last = "", False, text[-1]
+        self._length += len(gap) + len(text)
         return gap + text
 
 
@@ -109,7 +169,8 @@ def number_citations(text: str, sources: Mapping[str, object]) -> NumberedText:
         The text, the number of each id and the ids dropped. A dropped citation takes the blanks before it along.
     """
     numbering = Numbering(frozenset(sources))
-    return NumberedText(_write_whole(text, numbering), numbering.numbers, numbering.dropped)
+    written = _write_whole(text, numbering)
+    return NumberedText(written, numbering.numbers, numbering.dropped, (Prose(written, tuple(numbering.marks)),))
 
 
 def _write_whole(text: str, numbering: Numbering) -> str:
@@ -170,13 +231,18 @@ def number_citations_in_json(text: str, sources: Mapping[str, object]) -> Number
         value = json.loads(text)
     except json.JSONDecodeError:
         return number_citations(text, sources)
-    numbers, dropped = dict[str, int](), list[str]()
+    numbers, dropped, strings = dict[str, int](), list[str](), list[Prose]()
+    whole = json.dumps(value, ensure_ascii=False)
+    # Each string leaves a hole, a character that stands nowhere else: so its place in the JSON is known.
+    hole = next(character for character in map(chr, range(*_PRIVATE)) if character not in whole)
 
     def convert(value: Any) -> Any:
         match value:
             case str():
                 # A fence or a gap of one string must not reach into the next; only the numbers run through.
-                return _write_whole(value, Numbering(frozenset(sources), numbers, dropped))
+                numbering = Numbering(frozenset(sources), numbers, dropped)
+                strings.append(Prose(_write_whole(value, numbering), tuple(numbering.marks), escaped=True))
+                return hole
             case list():
                 return [convert(item) for item in value]
             case dict():
@@ -184,4 +250,13 @@ def number_citations_in_json(text: str, sources: Mapping[str, object]) -> Number
             case _:
                 return value
 
-    return NumberedText(json.dumps(convert(value), ensure_ascii=False), numbers, dropped)
+    first, *rest = json.dumps(convert(value), ensure_ascii=False).split(hole)
+    written, prose = first, list[Prose]()
+    for piece, after in zip(strings, rest, strict=True):
+        prose.append(replace(piece, start=len(written)))
+        written += _escape(piece.text) + after
+    return NumberedText(written, numbers, dropped, tuple(prose))
+
+
+def _escape(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]

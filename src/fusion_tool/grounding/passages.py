@@ -5,6 +5,7 @@ prepares a whole source, and `nearest_passages` selects what `support` compares 
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +21,10 @@ from fusion_tool.grounding.wording import (
     words_of_concept,
 )
 
-_END = re.compile(r"[.!?…]+[\"'\u201d\u2019)*_]*(?P<cited>(?:[ \t]*\[[^\[\]\n]{1,400}\])*)(?=\s|$)|[。\uff01\uff1f]+")
+_END = re.compile(
+    r"[.!?…]+[\"'\u201d\u2019)*_]*(?P<cited>(?:[ \t]*(?:\[[^\[\]\n]{1,400}\]|\((?:\[\d+\] ?)+\)))*)(?=\s|$)"
+    r"|[。\uff01\uff1f]+"
+)
 _LINE = re.compile(r"[^\n]+")
 _BULLET = re.compile(r"[ \t]*(?:>[ \t]*)*(?:#{1,6}[ \t]+|[-*+•][ \t]+|\d{1,3}[.)][ \t]+)?(?:\[[ xX]\][ \t]+)?")
 # A line of marks alone: a blank line, a thematic break, the rule of a table's head.
@@ -94,6 +98,15 @@ _MAX_PASSAGES = 6
 
 _SNIPPET_SENTENCES = 4
 """The most sentences of a source that counts as one passage as a whole, too; a search result's snippet has as many."""
+
+_MAX_SOURCES = 3
+"""The most sources that an uncited sentence is compared with in full."""
+
+EXCERPT = 400
+"""The most characters of a source that are shown beside a verdict."""
+
+_EXCERPTS, _WORD_ROOM = 12, 40
+"""How many cuts of a long passage are compared, and characters by which the last of them may fall short."""
 
 _ROOT = 3
 """Letters that a word must share with a claim's word before it is worth stemming."""
@@ -179,6 +192,28 @@ def nearest_passages(claim: Statement, source: SourceIndex) -> tuple[frozenset[s
     scored.sort(key=lambda row: (-row[0], row[1], row[2]))
     windows = ["\n".join(source.sentences[start:end]) for _, start, end in scored[:_MAX_PASSAGES]]
     return frozenset[str]().union(*hits), [parse_statement(window) for window in windows]
+
+
+def nearest_sources(sentence: str, texts: Mapping[str, str]) -> list[str]:
+    """Return the keys of the texts that hold most of the words of `sentence`, at most three, the best first."""
+    claim = parse_statement(normalize_text(sentence))
+    forms = [{word, key, *words_of_concept(key)} for key, word in claim.concepts.items()]
+    shared = {key: sum(not index_source(text).words.isdisjoint(each) for each in forms) for key, text in texts.items()}
+    best = sorted((key for key in texts if shared[key]), key=lambda key: -shared[key])
+    return best[:_MAX_SOURCES]
+
+
+def excerpt(passage: str, claim: Statement) -> str:
+    """Return `passage` as one line of at most 400 characters: of a longer one, the part with most of the claim."""
+    line = " ".join(passage.split())
+    if len(line) <= EXCERPT:
+        return line
+    starts = [0, *(gap.end() for gap in re.finditer(r"\s", line) if gap.end() <= len(line) - EXCERPT + _WORD_ROOM)]
+    windows = [line[start : start + EXCERPT - 2] for start in starts[:: max(1, len(starts) // _EXCERPTS)]]
+    best = max(windows, key=lambda window: len(content_words(window).keys() & claim.concepts.keys()))
+    start = line.index(best)
+    whole = best if start + len(best) == len(line) else best.rpartition(" ")[0] or best
+    return f"{'…' if start else ''}{whole}{'…' if start + len(best) < len(line) else ''}"
 
 
 def _hits(claim: Statement, source: SourceIndex) -> list[set[str]]:

@@ -6,10 +6,17 @@ judged once, after the code was frozen (`docs/grounding.md`). `benchmarks/ground
 """
 
 import re
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from fusion_tool.grounding.dates import conflicts, is_borne_out
-from fusion_tool.grounding.passages import SourceIndex, Statement, index_source, nearest_passages, parse_statement
+from fusion_tool.grounding.passages import (
+    SourceIndex,
+    Statement,
+    excerpt,
+    index_source,
+    nearest_passages,
+    parse_statement,
+)
 from fusion_tool.grounding.quantities import Quantity
 from fusion_tool.grounding.wording import (
     concept,
@@ -82,30 +89,49 @@ _RELATIVE = re.compile(r"\s+(?:after|before|later|earlier|ago|since|apart)\b")
 _CLAUSE = re.compile(r"[;\n()]|,(?!\d)|\b(?:while|whereas|and|but|compared|against|versus)\b")
 
 
-def judge_support(sentence: str, source_text: str) -> Support:
+class Comparison(NamedTuple):
+    """What a source is worth for a claim.
+
+    Args:
+        support: `supported` where a passage carries the claim; `mismatch` where a quotation is not in the source or
+            the passage nearest to the claim says otherwise; `weak` for all else.
+        passage: The words of the source that were compared, at most 400 characters; empty where none were.
+        coverage: Share of the claim's content words that stand in that passage, 0 to 1.
+    """
+
+    support: Support
+    passage: str
+    coverage: float
+
+
+def compare_claim(sentence: str, source_text: str) -> Comparison:
     """Compare a claim with the text of the source that it cites.
 
     Args:
         sentence: The claim: a sentence or a part of it, without citations.
         source_text: All that was read of the source.
-
-    Returns:
-        `supported` where a passage of the source carries the sentence; `mismatch` where a quotation is not in
-        the source or the passage nearest to the sentence says otherwise; `weak` for all else.
     """
     claim, source = parse_statement(normalize_text(sentence)), index_source(source_text)
+    anywhere, candidates = nearest_passages(claim, source)
+    best: Support = "weak"
+    passage = candidates[0] if candidates else None
     # Before all else: a quotation asserts the source's very words, and no likeness of content makes up for them.
     if any(not is_quoted_in(quote, source.text) for quote in quotations(claim.text)):
-        return "mismatch"
-    best: Support = "weak"
+        best, candidates = "mismatch", []
     most = 0.0
-    anywhere, candidates = nearest_passages(claim, source)
-    for passage in candidates:
-        verdict, coverage = _compare(claim, passage, source, anywhere)
+    for candidate in candidates:
+        verdict, coverage = _compare(claim, candidate, source, anywhere)
         # The passage that has most of the claim's words decides, and of two that have as many the one that carries it.
         if verdict != "weak" and (coverage > most or (coverage == most and verdict == "supported")):
-            best, most = verdict, coverage
-    return best
+            best, most, passage = verdict, coverage, candidate
+    if passage is None:
+        return Comparison(best, "", 0.0)
+    return Comparison(best, excerpt(passage.text, claim), _coverage(_topic(claim), passage))
+
+
+def judge_support(sentence: str, source_text: str) -> Support:
+    """Return the verdict alone of `compare_claim`."""
+    return compare_claim(sentence, source_text).support
 
 
 def _compare(

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.state import FusionState, SeatRecord, answer_key, records_of_run
-from fusion_tool.grounding.audit import audit_citations
+from fusion_tool.grounding.audit import Audit, audit_citations
 from fusion_tool.grounding.citations import cited_ids, number_citations
 from fusion_tool.grounding.sources import RetrievedSource, merge_sources
 from fusion_tool.models.call import ModelCallError
@@ -174,8 +174,8 @@ class PanelAnswers:
             if (cited := [key for key in cited_ids(line) if key in self.sources])
         ]
 
-    def audit_of(self, record: SeatRecord) -> dict[str, int]:
-        """Count one answer's citations by their verdict, against what its seat retrieved or was shown."""
+    def audit_of(self, record: SeatRecord) -> Audit:
+        """Audit one answer's citations against what its seat retrieved or was shown."""
         return seat_audit(record, [earlier for earlier in self.records if earlier["wave"] < record["wave"]])
 
     def _records_by_letter(self) -> list[tuple[str, SeatRecord]]:
@@ -183,7 +183,7 @@ class PanelAnswers:
         return [(letter, by_key[key]) for letter, key in self.letters.items()]
 
     def _answer(self, letter: str, record: SeatRecord) -> str:
-        counts = self.audit_of(record)
+        counts = self.audit_of(record).counts
         # To a reader of the prompt an id that was never retrieved is not unknown but made up.
         audit = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()).replace("unknown", "invented")
         notes = " This answer was cut off." if record["truncated"] else ""
@@ -205,25 +205,26 @@ def panel_answers(state: FusionState) -> PanelAnswers:
     )
 
 
-def seat_audit(record: SeatRecord, earlier: Sequence[SeatRecord] = ()) -> dict[str, int]:
-    """Count one seat's citations by their verdict.
+def seat_audit(record: SeatRecord, earlier: Sequence[SeatRecord] = ()) -> Audit:
+    """Audit one seat's citations.
 
     Args:
         record: The seat's record.
         earlier: Records whose answers the seat was shown, and whose sources it may cite too.
     """
     retrieved = merge_sources(source for seat in (*earlier, record) for source in seat["found"])
-    texts = tuple((source["id"], source["title"], source["text"]) for source in retrieved.values())
-    return dict(_counts(record["content"], texts))
+    return _audit(
+        record["content"], tuple((source["id"], source["title"], source["text"]) for source in retrieved.values())
+    )
 
 
 # Judge, synthesizer and `ground` each want the same audit of the same answer; hence arguments that can be hashed.
 @lru_cache(maxsize=64)
-def _counts(content: str, texts: tuple[tuple[str, str, str], ...]) -> dict[str, int]:
+def _audit(content: str, texts: tuple[tuple[str, str, str], ...]) -> Audit:
     sources = {
         key: RetrievedSource(id=key, url="", title=title, kind="result", text=text) for key, title, text in texts
     }
-    return audit_citations(content, sources).counts
+    return audit_citations(content, sources)
 
 
 async def retry_when_too_long(answers: PanelAnswers, ask: Callable[[PanelAnswers], Awaitable[ReplyT]]) -> ReplyT:

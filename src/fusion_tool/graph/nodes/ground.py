@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from langchain_core.messages import AIMessage
@@ -22,14 +23,16 @@ from fusion_tool.graph.result import (
     Degradation,
     FailedModel,
     FusionResult,
+    Occurrence,
     PlanResult,
     Response,
     Timing,
+    UncitedSentence,
 )
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions
 from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, records_of_run
-from fusion_tool.grounding.audit import audit_citations
-from fusion_tool.grounding.citations import number_citations, number_citations_in_json
+from fusion_tool.grounding.audit import Audit, audit_numbered
+from fusion_tool.grounding.citations import NumberedText, number_citations, number_citations_in_json
 from fusion_tool.grounding.sources import RetrievedSource, Source, merge_sources
 
 
@@ -39,16 +42,17 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
     config = options.config_for(runtime, run)
     stages = [stage for stage in (state["judgement"], state["synthesis"]) if stage]
     answers = panel_answers(state)
-    answer, citations = _number_answer(
+    audit, numbered = _audit_answer(
         str(stages[-1]["output"]), answers.sources, is_json=run["answer_schema"] is not None
     )
+    citations = _citations(numbered, audit, answers.sources)
     degraded = _degradations(records, stages)
     if config.has_sources and not citations:
         degraded.append("uncited")
     plan = state["plan"]
     result = FusionResult(
         status="partial" if PARTIAL & set(degraded) else "ok",
-        answer=answer,
+        answer=numbered.text,
         citations=citations,
         sources=_sources(records),
         analysis=_analysis(state["judgement"], answers.names),
@@ -56,6 +60,8 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         failed_models=[FailedModel(seat=r["seat"], **failure) for r in records for failure in r["failures"]],
         degraded=degraded,
         dropped=sum(record["dropped"] for record in records),
+        uncited=[UncitedSentence(**asdict(row)) for row in audit.uncited],
+        invented=audit.invented,
         plan=PlanResult(
             strategy=plan["strategy"],
             seats=[config.seat_labels[seat] for seat in plan["seats"]],
@@ -71,25 +77,31 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
     )
     events, update = EventEmitter(runtime, run), {"result": result.model_dump(mode="json")}
     events.emit(RunCompleted(type="run.completed", **events.stamp, status=result.status, result=update["result"]))
-    return {**update, "messages": [AIMessage(answer)]} if run["from_messages"] else update
+    return {**update, "messages": [AIMessage(numbered.text)]} if run["from_messages"] else update
 
 
-def _number_answer(raw: str, sources: dict[str, RetrievedSource], *, is_json: bool) -> tuple[str, list[Citation]]:
-    """Return the answer with numbered citations, and what stands behind each number."""
-    # Audited as it was written: once ids have become numbers, an invented citation is gone and could not be counted.
+def _audit_answer(raw: str, sources: dict[str, RetrievedSource], *, is_json: bool) -> tuple[Audit, NumberedText]:
     numbered = number_citations_in_json(raw, sources) if is_json else number_citations(raw, sources)
-    support = audit_citations(raw, sources).support
-    citations = [
+    return audit_numbered(numbered, sources), numbered
+
+
+def _citations(numbered: NumberedText, audit: Audit, sources: dict[str, RetrievedSource]) -> list[Citation]:
+    """Return what stands behind each number, and the verdict at every place where it stands."""
+    occurrences: dict[str, list[Occurrence]] = {}
+    for row in audit.verdicts:
+        fields = {name: getattr(row, name) for name in Occurrence.model_fields}
+        occurrences.setdefault(row.id, []).append(Occurrence(**fields))
+    return [
         Citation(
             number=number,
             source_id=key,
             url=sources[key]["url"],
             title=sources[key]["title"],
-            support=support.get(key, "weak"),
+            support=audit.support[key],
+            occurrences=occurrences[key],
         )
         for key, number in numbered.numbers.items()
     ]
-    return numbered.text, citations
 
 
 def _sources(records: list[SeatRecord]) -> list[Source]:
@@ -107,6 +119,7 @@ def _sources(records: list[SeatRecord]) -> list[Source]:
 
 
 def _response(record: SeatRecord, answers: PanelAnswers) -> Response:
+    audit = answers.audit_of(record)
     return Response(
         seat=record["seat"],
         model=record["model"],
@@ -115,7 +128,8 @@ def _response(record: SeatRecord, answers: PanelAnswers) -> Response:
         tool_calls=record["tool_calls"],
         seconds=record["seconds"],
         wave=record["wave"],
-        audit=AuditCounts(**answers.audit_of(record)),
+        audit=AuditCounts(**audit.counts),
+        invented=audit.invented,
     )
 
 

@@ -96,5 +96,5 @@ def _candidates(config: FusionConfig) -> list[Panelist]:
 
 def _support_rank(task: SynthesisTask, record: SeatRecord) -> tuple[int, int]:
     """How well an answer's own citations hold, then its length: the best-supported answer stands in."""
-    counts = task.answers.audit_of(record)
+    counts = task.answers.audit_of(record).counts
     return counts["supported"] - counts["mismatch"] - counts["unknown"], len(record["content"])

@@ -96,7 +96,8 @@ def test_notes_are_cited_lines_with_the_source_they_carry():
 
 def test_a_seats_audit_counts_its_own_citations():
     counts = {"supported": 1, "weak": 0, "mismatch": 0, "unknown": 1}
-    assert seat_audit(record(0, f"{CITED} So it was [deadbeef].", found=[MILL])) == counts
+    audit = seat_audit(record(0, f"{CITED} So it was [deadbeef]. So said all [deadbeef].", found=[MILL]))
+    assert (audit.counts, audit.invented) == (counts, 2)
 
 
 MARK = " [cut]"
