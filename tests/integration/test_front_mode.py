@@ -183,6 +183,21 @@ def whole_message(url, messages, *, stream):
     return message
 
 
+@MODES
+def test_calls_that_the_model_wrote_as_text_are_made(provider, url, stream):
+    asks = {"name": "fusion_research", "arguments": {"question": "When?"}}
+    reads = {"name": "read_file", "arguments": {"path": "notes.md"}}
+    provider.reply(MAIN, *(f"<tool_call>{json.dumps(call)}</tool_call>" for call in (asks, reads)))
+    text, (call,), why, _ = say(url, [user("When?")], stream=stream, tools=[READ_FILE])
+    assert (call.function.name, json.loads(call.function.arguments), why) == (
+        "read_file",
+        {"path": "notes.md"},
+        "tool_calls",
+    )
+    assert FOUND in text
+    assert stream or "<tool_call>" not in text
+
+
 def test_a_client_cannot_say_what_a_model_thought(provider, url):
     said = {"role": "assistant", "content": "Hm.", "replay": "x", "reasoning": "y"}
     provider.reply(MAIN, "In 1861.")

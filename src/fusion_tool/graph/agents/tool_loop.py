@@ -9,7 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
@@ -17,7 +17,6 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMessage
-from langchain_core.messages.tool import default_tool_parser
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool, ToolException
 
@@ -33,8 +32,7 @@ from fusion_tool.models.faults import Fault
 from fusion_tool.models.hedging import OnFirst, hedged_call
 from fusion_tool.models.providers import endpoint_for
 from fusion_tool.models.refusals import has_refused, remember_refusal
-from fusion_tool.models.wire.text_calls import parse_text_calls
-from fusion_tool.models.wire.tool_calls import normalize_tool_calls
+from fusion_tool.models.written_calls import make_written_calls
 from fusion_tool.tools.toolkit import SeatContext, Toolkit
 from fusion_tool.tools.untrusted import screen_output
 
@@ -126,7 +124,8 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
             reply = await hedged_call(
                 partial(_call_panelist, request), speaker, share=turn.toolkit.config.hedge, tools=True
             )
-            reply = _with_written_calls(reply, request)
+            names = [tool.name for tool in request.tools if isinstance(tool, BaseTool)]
+            reply = make_written_calls(reply, names, request.messages)
             turn.replies.append(reply)
             message = reply.message
             if message.tool_calls or not message.invalid_tool_calls:
@@ -206,21 +205,6 @@ def _with_request_to_answer(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     else:
         content = [*last.content, {"type": "text", "text": _ANSWER_NOW}]
     return [*earlier, last.model_copy(update={"content": content})]
-
-
-def _with_written_calls(reply: ModelReply, request: ModelRequest[Any]) -> ModelReply:
-    """Make calls of those that the model wrote into its text, as small ones and servers without its template do."""
-    names = [tool.name for tool in request.tools if isinstance(tool, BaseTool)]
-    if reply.message.tool_calls or reply.message.invalid_tool_calls:
-        return reply
-    text, written = parse_text_calls(reply.text, names)
-    if not written:
-        return reply
-    earlier = [message for message in request.messages if isinstance(message, AIMessage)]
-    used = {str(call["id"]) for message in earlier for call in message.tool_calls}
-    calls, invalid = default_tool_parser(normalize_tool_calls({"tool_calls": written}, names, used)["tool_calls"])
-    update = {"content": text, "tool_calls": calls, "invalid_tool_calls": invalid}
-    return replace(reply, text=text, message=reply.message.model_copy(update=update))
 
 
 def _complaints(message: AIMessage) -> list[ToolMessage]:

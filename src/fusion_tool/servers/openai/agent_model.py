@@ -30,6 +30,7 @@ from fusion_tool.models.factory import chat_model
 from fusion_tool.models.health import tracker_for
 from fusion_tool.models.replay import EXTRA
 from fusion_tool.models.thinking import fields_for_client, model_mark
+from fusion_tool.models.written_calls import make_written_calls
 from fusion_tool.servers.openai.conversation import read_conversation
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
@@ -200,9 +201,10 @@ async def _ask_model(
         account=CallContext("synthesizer", panelist, agent.budget, agent.rows, health=tracker_for(agent.config)),
         deadline=attempt.deadline,
     )
-    if agent.request.stream:
-        return await relay_deltas(agent.say, lambda on_delta: call(on_delta=on_delta))
-    reply = await call()
+    if agent.request.stream:  # a written call has been shown by now, as any text
+        reply = await relay_deltas(agent.say, lambda on_delta: call(on_delta=on_delta))
+        return make_written_calls(reply, choice.names, messages)
+    reply = make_written_calls(await call(), choice.names, messages)
     if reply.text:
         await agent.say(reply.text)
     return reply
