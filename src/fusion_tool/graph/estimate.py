@@ -136,12 +136,12 @@ def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: CallCount) -> E
         prompts = [base, *(base + results + turn * _answer_bytes(panelist) for turn in later)]
     if config.has_sources:
         prompts.append(base + results + WORST_EVIDENCE_BYTES)
-    seen = ANSWER_TOKENS if strategy.shows_answers else 0
+    shown_tokens = ANSWER_TOKENS if strategy.shows_answers else 0
     return EstimateRow(
         stage="panelist",
         seat=config.seat_labels[seat],
         model=panelist.model_name,
-        expected=_turns_of_a_seat(panelist.model_name, panelist.max_tokens, sizes, seen).scaled(often.expected),
+        expected=_turns_of_a_seat(panelist.model_name, panelist.max_tokens, sizes, shown_tokens).scaled(often.expected),
         worst=_reserved_amount("panelist", panelist, prompts or [base])
         .scaled(often.maximum)
         .capped(config.limits, often.maximum / strategy.limit_parts(config)),
@@ -152,9 +152,9 @@ def _searches(sizes: _Sizes, config: FusionConfig, odds: ExpectedCalls) -> Itera
     """Yield a row for each search provider that charges; those after the first are asked where it finds nothing."""
     if config.search is None:
         return
-    wanted = 2 * RESULTS if config.excluded_domains or config.blocked_fragments else RESULTS
+    results = 2 * RESULTS if config.excluded_domains or config.blocked_fragments else RESULTS
     for place, provider in enumerate(config.search.providers):
-        if not (fee := search_fee(provider, wanted)):
+        if not (fee := search_fee(provider, results)):
             continue
         # Without tools of its own a seat gets one search, made for it.
         often = math.ceil(sizes.turns / 2) if sizes.turns else 1
@@ -206,9 +206,9 @@ def _synthesizer(sizes: _Sizes, config: FusionConfig, often: CallCount) -> Estim
     )
 
 
-def _turns_of_a_seat(model: str, max_tokens: int | None, sizes: _Sizes, seen: int = 0) -> Amount:
-    """Return a seat's expected calls: a prompt with `seen` tokens of others that grows by a result a turn."""
-    prompt = seen + (sizes.seat + (TOOLS_BYTES if sizes.turns else 0)) // BYTES_A_TOKEN
+def _turns_of_a_seat(model: str, max_tokens: int | None, sizes: _Sizes, shown_tokens: int = 0) -> Amount:
+    """Return a seat's expected calls: a prompt with `shown_tokens` of other answers that grows by a result a turn."""
+    prompt = shown_tokens + (sizes.seat + (TOOLS_BYTES if sizes.turns else 0)) // BYTES_A_TOKEN
     grown = RESULT_TOKENS + TURN_TOKENS
     turns = [_priced_amount(model, prompt + turn * grown, TURN_TOKENS) for turn in range(sizes.turns)]
     return Amount.total(
@@ -220,14 +220,14 @@ def _reserved_amount(stage: StageName, panelist: Panelist, prompts: Sequence[int
     """Return what a ledger without a limit reserves for these prompts, sent to every model of `panelist`."""
     budget = StageBudget(Ledger(usd=math.inf, tokens=None), stage)
     # Each call reserved as if none had been settled: the worst case is that all of them last as long as they may.
-    held = [
+    reservations = [
         budget.reserve_unpersisted(name, size, panelist.max_tokens) for name in _models(panelist) for size in prompts
     ]
-    answers = sum(hold.max_tokens or 0 for hold in held)
+    answers = sum(reservation.max_tokens or 0 for reservation in reservations)
     return Amount(
-        input_tokens=sum(hold.tokens for hold in held) - answers,
+        input_tokens=sum(reservation.tokens for reservation in reservations) - answers,
         output_tokens=answers,
-        usd=sum(hold.usd for hold in held) if all(map(is_priced, _models(panelist))) else None,
+        usd=sum(reservation.usd for reservation in reservations) if all(map(is_priced, _models(panelist))) else None,
     )
 
 

@@ -240,8 +240,8 @@ def _redacting_hook(event: str, hook: Callable[..., Any]) -> Callable[..., Any]:
         if cleaners is None:
             return None
         # An argument that a later LangChain adds has no cleaner, and is dropped.
-        kept = [clean(value) for clean, value in zip(cleaners, arguments, strict=False)]
-        return hook(self, *kept, **{key: redact_argument(key, value) for key, value in named.items()})
+        cleaned = [clean(value) for clean, value in zip(cleaners, arguments, strict=False)]
+        return hook(self, *cleaned, **{key: redact_argument(key, value) for key, value in named.items()})
 
     @wraps(hook)
     async def redacted_async(self: Any, *arguments: Any, **named: Any) -> Any:

@@ -133,7 +133,7 @@ class PanelAnswers:
     @property
     def sources(self) -> dict[str, RetrievedSource]:
         """Everything that these seats retrieved, by id."""
-        return merge_sources(found for record in self.records for found in record["found"])
+        return merge_sources(source for record in self.records for source in record["found"])
 
     def answers(self) -> str:
         """Return the answers as text, each in a fence of its own, in the letters' order."""

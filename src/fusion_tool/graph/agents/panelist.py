@@ -94,8 +94,8 @@ def claims_to_text(reply: str, sources: Sequence[RetrievedSource]) -> str | None
         sources: The sources that its numbers stand for.
     """
     objects = read_objects(reply, lambda value: isinstance(value.get("claims"), list))
-    listed = objects[-1].value["claims"] if objects else []
-    whole = [claim for row in listed if (claim := _whole_claim(row)) and 1 <= claim.source <= len(sources)]
+    rows = objects[-1].value["claims"] if objects else []
+    whole = [claim for row in rows if (claim := _whole_claim(row)) and 1 <= claim.source <= len(sources)]
     # By id, as every other seat cites: what follows does not know that these sources once had numbers.
     lines = [f"- {' '.join(claim.text.split())} [{sources[claim.source - 1]['id']}]" for claim in whole]
     return "\n".join(dict.fromkeys(lines)) or None
@@ -134,12 +134,12 @@ async def answer_question(
     capabilities = capabilities_of(panelist, model)
     if capabilities.small:
         return await _from_claims(model, panelist, question, toolkit=toolkit, log=log)
-    known = fence(context, label="context", nonce=toolkit.nonce) if context else ""
-    over_evidence = partial(_over_evidence, panelist, question, known, toolkit=toolkit, log=log)
+    background = fence(context, label="context", nonce=toolkit.nonce) if context else ""
+    over_evidence = partial(_over_evidence, panelist, question, background, toolkit=toolkit, log=log)
     if not (capabilities.tools and toolkit.tools):
         return await over_evidence()
     # A seat's fallbacks share its log: what an earlier model retrieved, this one has not read.
-    prompt, before = _prompt(question, known, "", toolkit, _tools_hint(toolkit)), len(log.sources)
+    prompt, before = _prompt(question, background, "", toolkit, _tools_hint(toolkit)), len(log.sources)
     try:
         first = await answer_with_tools(model, prompt, panelist=panelist, toolkit=toolkit, log=log)
     except ModelCallError as failed:
@@ -148,7 +148,7 @@ async def answer_question(
             raise
         return await over_evidence()
     if looks_like_tool_call(first.text):
-        return await over_evidence(seen=log.sources[before:])
+        return await over_evidence(retrieved=log.sources[before:])
     if not first.unread:
         return first
     # An answer from memory is better than none, should the evidence not be found or the second call fail.
@@ -176,29 +176,29 @@ def seat_toolkit(toolkit: Toolkit, panelist: Panelist) -> Toolkit:
 async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is known already
     panelist: Panelist,
     question: str,
-    known: str,
+    background: str,
     *,
     toolkit: Toolkit,
     log: SeatLog,
     first: SeatAnswer | None = None,
-    seen: Sequence[RetrievedSource] = (),
+    retrieved: Sequence[RetrievedSource] = (),
 ) -> SeatAnswer:
     """Ask for an answer over evidence that is gathered for the model.
 
     Args:
         panelist: The model, in its seat.
         question: The question as the seat gets it.
-        known: What is already known, fenced.
+        background: What is already known, fenced.
         toolkit: What the seat may use.
         log: The seat's log.
         first: An answer without evidence, which stands where none is found; `None` for none.
-        seen: Sources that the model has retrieved itself.
+        retrieved: Sources that the model has retrieved itself.
     """
     gathered = await _evidence(question, _EVIDENCE, toolkit=toolkit, log=log)
-    sources = list(merge_sources([*seen, *gathered]).values())
+    sources = list(merge_sources([*retrieved, *gathered]).values())
     if first and not sources:
         return first
-    prompt = _prompt(question, known, toolkit.render_sources(sources), toolkit)
+    prompt = _prompt(question, background, toolkit.render_sources(sources), toolkit)
 
     async def call(panelist: Panelist, on_first: OnFirst | None) -> ModelReply:
         return await call_model(
@@ -234,12 +234,12 @@ def _tools_hint(toolkit: Toolkit) -> str:
     return render("panelist_tools", calls=toolkit.config.max_tool_calls)
 
 
-def _prompt(question: str, known: str, evidence: str, toolkit: Toolkit, hint: str = "") -> list[BaseMessage]:
+def _prompt(question: str, background: str, evidence: str, toolkit: Toolkit, hint: str = "") -> list[BaseMessage]:
     system = render("panelist", nonce=toolkit.nonce, today=datetime.now(UTC).date().isoformat())
     user = render(
         "question",
         question=question,
-        context=section("What is already known", known),
+        context=section("What is already known", background),
         evidence=section("Evidence", evidence),
     )
     return [SystemMessage(f"{system}\n\n{hint}".strip()), HumanMessage(user)]

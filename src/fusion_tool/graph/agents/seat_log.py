@@ -70,7 +70,7 @@ class SeatLog:
         if not fee:
             yield receipt
             return
-        held, row = await self.stage.budget.reserve_fee(fee), Call.for_search(provider, self.stage.seat)
+        reservation, row = await self.stage.budget.reserve_fee(fee), Call.for_search(provider, self.stage.seat)
         # Of unknown cost while it is under way: a seat that is cut off meanwhile may have been charged.
         rows.append(row)
         ended: Call | None = row
@@ -86,7 +86,7 @@ class SeatLog:
             # By its place: rows of calls side by side may have come after it. None is left of a search without charge.
             place = rows.index(row)
             rows[place : place + 1] = [ended.model_copy(update=took)] if ended else []
-            self.stage.budget.settle(held, ended)
+            self.stage.budget.settle(reservation, ended)
 
     def count_call(self) -> None:
         """Count a tool call before it is made, so that calls side by side cannot pass the budget."""
@@ -103,7 +103,6 @@ class SeatLog:
         """
         self.dropped += dropped
         self.sources += sources
-        stamp, found = self.stage.events.stamp, len(sources)
-        self.stage.events.emit(
-            PanelistTool(type="panelist.tool", **stamp, seat=self.stage.seat, tool=tool, query=query[:200], found=found)
-        )
+        events, seat = self.stage.events, self.stage.seat
+        count, query = len(sources), query[:200]
+        events.emit(PanelistTool(type="panelist.tool", **events.stamp, seat=seat, tool=tool, query=query, found=count))
