@@ -72,7 +72,8 @@ def _cut(text: str, length: int) -> str:
     if len(text) <= length:
         return text
     start = text[: max(0, length - len(_MARK))]
-    words = start.rsplit(None, 1)[0] if start.strip() else start
+    parts = start.rsplit(None, 1)
+    words = parts[0] if len(parts) > 1 else start  # one word alone would be returned without the space before it
     return (words if len(start) - len(words) <= _LONGEST_WORD else start) + _MARK[: max(1, length)]
 
 

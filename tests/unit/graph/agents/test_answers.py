@@ -115,6 +115,7 @@ def test_all_are_kept_and_fit(given_texts, given_room):
 
 
 @given(texts, room)
+@example(["aaaaaaaa", " aaaaaaaa"], 16)
 def test_a_text_is_as_it_was_or_its_beginning_with_a_mark(given_texts, given_room):
     for before, after in zip(given_texts, truncate_evenly(given_texts, given_room), strict=True):
         if after != before:
