@@ -102,7 +102,7 @@ class StreamedAnswer:
         Raises:
             AnswerRestarted: The text given so far is not the answer's beginning.
         """
-        # Told at the end, not when the second attempt begins: by then the caller has the whole result that it paid for.
+        # Raised at the end, not when the second attempt begins: the error holds the whole result, which is paid for.
         if len(self._attempts) > 1:
             raise AnswerRestarted(self.result)
         # Without a delta the answer was not written: a cached result, or agreeing answers that are handed on.

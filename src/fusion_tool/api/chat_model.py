@@ -200,7 +200,7 @@ class ChatFusion(BaseChatModel):
     def _events(
         self, messages: Sequence[BaseMessage], options: Mapping[str, Any], run: object, *, is_watched: bool
     ) -> AsyncGenerator[Event, None]:
-        # Bound by hand, past `bind_tools`: silence would be an agent without tools.
+        # Bound by `bind(tools=...)`, past `bind_tools`: an agent would go on without tools, and not know it.
         if "tools" in options:
             raise NotImplementedError(_NO_TOOLS)
         # An option that is passed over in silence would look obeyed.

@@ -66,7 +66,7 @@ async def stored_run(
             execution = Execution(
                 build_graph(panel_tools=panel_tools, checkpointer=saver), inputs, _thread(run_id.hex), settings
             )
-            # The thread is chosen before `route` makes an id; with this one the result names the thread to resume.
+            # `route` takes it for the run's id, so that the result names the thread that resumes it.
             execution.config["run_id"] = run_id
             try:
                 yield execution

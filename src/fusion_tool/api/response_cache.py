@@ -231,7 +231,7 @@ async def cache_slot(
             return
         flight, is_own = join_flight(key)
     try:
-        # Looked up with the flight in hand: before it, a run could end between the look and the joining, and be lost.
+        # Looked up only now: a run that ended between an earlier look and the joining would be made again.
         if (result := await asyncio.to_thread(read_result, key)) is not None:
             finish_flight(key, flight, result)
         yield CacheSlot(as_cached(result, started) if result else None, (key, flight))
