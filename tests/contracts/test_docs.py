@@ -1,5 +1,6 @@
 """What the pages say of the source is so: their generated parts are current, their links lead somewhere."""
 
+import json
 import re
 from itertools import chain
 from pathlib import Path
@@ -58,6 +59,16 @@ def test_named_pages_and_scripts_exist(page):
 def test_every_page_is_reached_from_the_readme():
     readme = (ROOT / "README.md").read_text("utf-8")
     assert [page.name for page in (ROOT / "docs").glob("*.md") if f"docs/{page.name}" not in readme] == []
+
+
+def test_the_page_of_providers_names_cases_that_there_are_and_every_kind_of_them():
+    lines = (ROOT / "tests" / "data" / "wire_cases.jsonl").read_text("utf-8").splitlines()
+    cases = [json.loads(line)["id"] for line in lines]
+    page = (ROOT / "docs" / "providers.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.endswith("| cases |")]
+    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row.split(" | ")[-1])]
+    assert [name for name in named if not any(case.startswith(name) for case in cases)] == []
+    assert [case for case in cases if not any(case.startswith(name) for name in named)] == []
 
 
 def test_the_layers_are_those_that_are_kept():
