@@ -56,7 +56,7 @@ class PanelFailed(FusionError):  # noqa: N818 - the public name is part of the c
     """A panel of which fewer than `limits.min_answers` seats answered.
 
     Args:
-        failed_models: One row for each failed seat: `seat`, `model`, `reason`, `message`, `status_code`.
+        failed_models: One row for each failed model: `stage`, `seat`, `model`, `reason`, `message`, `status_code`.
         usage: The bill so far, as the dict form of `Usage`; nothing paid for is hidden by the failure.
     """
 

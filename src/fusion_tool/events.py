@@ -88,19 +88,21 @@ class PanelClosed(EventStamp):
 
 
 class JudgeCompleted(EventStamp):
-    """The judge's comparison; counts are `None` where there is no analysis."""
+    """The judge's comparison, and whose it is; all three are `None` where there is no analysis."""
 
     type: Literal["judge.completed"]
+    model: str | None
     consensus: int | None
     contradictions: int | None
 
 
 class SynthesisDelta(EventStamp):
-    """A piece of the answer. The joined pieces of the last `attempt` are the answer."""
+    """A piece of the answer, by `model`. The joined pieces of the last `attempt` are the answer."""
 
     type: Literal["synthesis.delta"]
     text: str
     attempt: int
+    model: str
 
 
 class RunCompleted(EventStamp):
@@ -149,14 +151,21 @@ def describe(event: Any) -> str | None:  # noqa: PLR0911 - one line an event
         case "panelist.tool":
             return _event_line(f"{event['seat']}: {event['tool']} {event['query'][:80]!r}, {event['found']} found")
         case "panelist.answered":
-            return _event_line(f"{event['seat']}: answered in {format_seconds(event['seconds'])}")
+            return _event_line(f"{event['seat']}: answered in {format_seconds(event['seconds'])}{signed_by(event)}")
         case "panelist.failed":
             return _event_line(f"{event['seat']}: failed, {event['reason']}: {event['message']}")
         case "panel.closed":
             return f"the panel has closed: {event['answered']} answered, {event['failed']} failed"
         case "judge.completed":
-            return "the answers are compared"
+            if event["consensus"] is None:
+                return "the answers could not be compared"
+            return _event_line(f"the answers are compared{signed_by(event)}")
     return None
+
+
+def signed_by(event: Any) -> str:
+    """Return whose work an event tells, as the end of a line; empty where it does not say, as older ones do not."""
+    return f" ({event['model']})" if event.get("model") else ""
 
 
 def _event_line(text: str) -> str:

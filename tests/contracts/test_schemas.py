@@ -16,7 +16,7 @@ RESULT = {
     "sources": {"id", "url", "title", "kind", "retrieved_by"},
     "analysis": {"consensus", "contradictions", "partial_coverage", "unique_insights", "blind_spots"},
     "responses": {"seat", "model", "content", "sources", "tool_calls", "seconds", "wave", "audit", "invented"},
-    "failed_models": {"seat", "model", "reason", "message", "status_code"},
+    "failed_models": {"stage", "seat", "model", "reason", "message", "status_code"},
     "degraded": None,
     "dropped": None,
     "uncited": {"sentence", "start", "end", "source_id", "support", "invented"},

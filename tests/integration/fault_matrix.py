@@ -32,11 +32,16 @@ class Outcome(NamedTuple):
         return f"{self.status}{marks} ({self.by})"
 
 
-ITSELF, FALLBACK = Outcome("ok", (), "itself"), Outcome("ok", (), "fallback")
+ITSELF = Outcome("ok", (), "itself")
+FALLBACK: Mapping[Stage, Outcome] = {
+    "seat": Outcome("ok", (), "fallback"),
+    "judge": Outcome("ok", ("judge_replaced",), "fallback"),
+    "synthesizer": Outcome("ok", ("synthesizer_replaced",), "fallback"),
+}
 LOST: Mapping[Stage, Outcome] = {
     "seat": Outcome("ok", ("panel_reduced",), "nobody"),
     "judge": Outcome("partial", ("analysis_unavailable",), "nobody"),
-    "synthesizer": Outcome("ok", (), "judge's model"),
+    "synthesizer": Outcome("ok", ("synthesizer_replaced",), "judge's model"),
 }
 LATE: Mapping[Stage, Outcome] = {
     "seat": LOST["seat"],
@@ -76,7 +81,7 @@ class Fault:
 
     def outcome(self, stage: Stage, *, backed: bool) -> Outcome:
         """What becomes of the run."""
-        return self.backed.get(stage, FALLBACK) if backed else self.alone.get(stage, LOST[stage])
+        return self.backed.get(stage, FALLBACK[stage]) if backed else self.alone.get(stage, LOST[stage])
 
 
 def fails(reply: Scripted) -> Callable[[str], Sequence[Scripted]]:

@@ -8,7 +8,7 @@ from tenacity import AsyncRetrying
 
 from fusion_tool import astream
 from fusion_tool.models import faults, health
-from tests.integration.fault_matrix import REFUSED, Case, cases
+from tests.integration.fault_matrix import PACKED, PASSES, REFUSED, Case, cases
 from tests.integration.panel import ANALYSIS, JUDGE, QUESTION, WRITER, deltas, panel, verdict
 from tests.scripted_server import Reply
 
@@ -116,9 +116,13 @@ def kept_what_was_paid_for(case: Case, result) -> None:
 
 
 def told_why(case: Case, result) -> None:
-    """A seat's failure is a row with its reason; that of a later stage shows in `degraded` alone."""
-    reasons = [(row["seat"], row["reason"]) for row in result["failed_models"]]
-    assert reasons == ([("one", case.fault.reason)] if case.stage == "seat" and case.fault.reason else [])
+    """A failure is a row with its stage, model and reason; what the same model made good at once is none."""
+    rows = [(row["stage"], row["model"], row["reason"]) for row in result["failed_models"]]
+    failed = (STAGE[case.stage], f"openrouter:{FAULTY[case.stage]}", case.fault.reason)
+    outcome = case.fault.outcome(case.stage, backed=case.backed)
+    if outcome.by == "panel":  # no time was left for the judge's model
+        assert rows.pop() == ("synthesizer", f"openrouter:{JUDGE}", case.fault.reason)
+    assert rows == ([] if outcome in (PASSES[case.stage], PACKED.get(case.stage)) else [failed])
 
 
 def billed(case: Case, result) -> None:

@@ -146,7 +146,7 @@ async def test_garbage_twice_goes_to_the_fallback(provider):
     judge = {"model": f"openrouter:{JUDGE}", "fallbacks": ["openrouter:test/second-judge"]}
     result = await afuse(QUESTION, panel(*SEATS, judge=judge))
     assert (provider.counts[JUDGE], provider.counts["test/second-judge"]) == (2, 1)
-    assert (result.status, result.degraded) == ("ok", [])
+    assert (result.status, result.degraded) == ("ok", ["judge_replaced"])
     assert result.analysis.consensus == ["The mill is old."]
 
 

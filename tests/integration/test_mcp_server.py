@@ -60,7 +60,7 @@ async def test_a_call_tells_its_progress_can_be_cancelled_and_leaves_its_result(
         kept = await client.read_resource(AnyUrl(f"fusion://results/{result.run_id}"))
         assert json.loads(kept.contents[0].text) == answered.structuredContent
         assert (result.status, result.answer) == ("ok", "In 1861.")
-        assert {"one: asked", "two: asked", "the answers are compared"} <= set(lines)
+        assert {"one: asked", "two: asked", "the answers are compared (judge)"} <= set(lines)
 
         scripted.reply("one", Hang())
         scripted.reply("two", Hang())

@@ -60,7 +60,7 @@ async def test_its_fallback_writes_where_it_fails(provider, reply):
     provider.reply("test/second", "The second writer says 1861.")
     result = await afuse(QUESTION, panel(*SEATS, synthesizer=writer("test/first-down", "test/second")))
     assert result.answer == "The scripted answer of test/first-down."
-    assert (result.status, result.degraded) == ("ok", [])
+    assert (result.status, result.degraded) == ("ok", ["synthesizer_replaced"])
     assert "test/second" not in provider.counts
 
 
@@ -69,7 +69,7 @@ async def test_then_the_judges_model_writes(provider):
     provider.reply("test/second", faults.unauthorized())
     provider.reply(JUDGE, verdict(), "The judge writes 1861.")
     result = await afuse(QUESTION, panel(*SEATS, synthesizer=writer("test/second")))
-    assert (result.answer, result.status, result.degraded) == ("The judge writes 1861.", "ok", [])
+    assert (result.answer, result.status, result.degraded) == ("The judge writes 1861.", "ok", ["synthesizer_replaced"])
     assert [row.model for row in result.usage.calls if row.stage == "synthesizer"] == [f"openrouter:{JUDGE}"]
 
 

@@ -92,7 +92,8 @@ def event_line(event: Any, view: RunView) -> str | None:  # noqa: C901, PLR0911 
             tool, query = one_line(event["tool"], 32), one_line(event["query"], 80)
             return f"{seat}: {tool} {query!r}, {event['found']} found"
         case "panelist.answered":
-            return f"{seat}: answered in {format_seconds(event['seconds'])}, cost {format_usd(event['cost_usd'])}"
+            took, cost = format_seconds(event["seconds"]), format_usd(event["cost_usd"])
+            return f"{seat}: answered in {took}, cost {cost} ({one_line(event['model'], 64)})"
         case "panelist.failed":
             return f"{seat}: failed, {one_line(event['reason'] + ': ' + event['message'])}"
         case "panel.closed":
@@ -100,7 +101,8 @@ def event_line(event: Any, view: RunView) -> str | None:  # noqa: C901, PLR0911 
         case "judge.completed":
             return f"compared: {view.compared}"
         case "synthesis.delta" if view.characters_written == len(event["text"]):  # the first piece of its attempt
-            return "the answer is being written" if view.attempt == 1 else "the answer is being written anew"
+            again, writer = "" if view.attempt == 1 else " anew", f" ({view.writer})" if view.writer else ""
+            return f"the answer is being written{again}{writer}"
         case "run.completed" if event["result"].get("cached"):
             return f"from the cache: the same was asked at {one_line(event['result']['created_at'], 40)}"
     return None
@@ -169,8 +171,8 @@ def table(view: RunView, spinner: Spinner) -> Table:
             Text(one_line(seat.label, 32)), _state(seat.state), tools, time, cost, _note(seat.note or seat.model)
         )
     grid.add_row("judge", _state(view.judge), "", "", "", _note(view.compared))
-    length = f"{view.characters_written} characters" if view.characters_written else ""
-    grid.add_row("synthesis", _state(view.writing), "", "", "", _note(length))
+    written = f"{view.characters_written} characters, {view.writer}".rstrip(", ") if view.characters_written else ""
+    grid.add_row("synthesis", _state(view.writing), "", "", "", _note(written))
     whole = Table.grid()
     whole.add_row(grid)
     wave = f", wave {view.wave}" if view.wave > 1 else ""

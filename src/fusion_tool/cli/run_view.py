@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from fusion_tool.events import format_usd, one_line
+from fusion_tool.events import format_usd, one_line, signed_by
 from fusion_tool.graph.strategies import strategy_named
 
 State: TypeAlias = Literal["waiting", "working", "answered", "failed", "done", "skipped"]
@@ -47,6 +47,7 @@ class RunView:
         writing: State of the synthesis.
         attempt: Which writer is at work, from 1; 0 before the first.
         characters_written: Length of that writer's text so far.
+        writer: That writer's model.
         listeners: Called with each event, after the view has taken it in.
         run_id: The run's id; `None` before its first event.
     """
@@ -59,6 +60,7 @@ class RunView:
     writing: State = "waiting"
     attempt: int = 0
     characters_written: int = 0
+    writer: str = ""
     listeners: list[Callable[[Any], None]] = field(default_factory=list)
     run_id: str | None = None
     _origin: float = field(default_factory=time.monotonic)
@@ -107,7 +109,8 @@ class RunView:
             case "judge.completed":
                 self.judge, self.writing = "done", "working"
                 if event["consensus"] is not None:
-                    self.compared = f"{event['consensus']} agreed, {event['contradictions']} disputed"
+                    found = f"{event['consensus']} agreed, {event['contradictions']} disputed"
+                    self.compared = one_line(found + signed_by(event), 120)
                 else:
                     self.compared = "no analysis"
             case "synthesis.delta":
@@ -115,6 +118,7 @@ class RunView:
                 # Another writer begins from nothing: the text of the one that broke off does not count.
                 if event["attempt"] != self.attempt:
                     self.attempt, self.characters_written = event["attempt"], 0
+                    self.writer = one_line(event.get("model") or "", 64)
                 self.writing, self.characters_written = "working", self.characters_written + len(event["text"])
             case "run.completed":
                 self._skip_waiting()
@@ -144,6 +148,7 @@ class RunView:
                 before, cost = seat.cost_usd if seat.answers else 0.0, event["cost_usd"]
                 seat.cost_usd = None if before is None or cost is None else before + cost
                 seat.state, seat.seconds, seat.answers = "answered", event["seconds"], seat.answers + 1
+                seat.model, seat.note = event["model"], ""  # who answered, which may be a fallback
             case "panelist.failed":
                 seat.state, seat.seconds = "failed", event["t"] - (seat.started or 0.0)
                 seat.note = one_line(f"{event['reason']}: {event['message']}", 120)

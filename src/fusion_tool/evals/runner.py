@@ -225,7 +225,7 @@ def _worst_usd(arm: Arm, task: Task) -> float:
 
 def _failed_row(arm: Arm, task: Task, error: PanelFailed) -> AnswerRow:
     """Return the row of a panel without a usable answer; `refused` where each of its models refused."""
-    reasons: list[Reason] = [row["reason"] for row in error.failed_models]
+    reasons: list[Reason] = [row["reason"] for row in error.failed_models if row["stage"] == "panelist"]
     # A refusal is final; with any other reason among them, another try may bring an answer.
     passing = [reason for reason in reasons if reason != "refused"]
     reason: Reason = passing[-1] if passing else "refused" if reasons else "empty"

@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from fusion_tool.budget.usage import Usage
+from fusion_tool.budget.usage import StageName, Usage
 from fusion_tool.config.choices import PlannedStrategy
 from fusion_tool.errors import Reason
 from fusion_tool.grounding.sources import Source
@@ -16,8 +16,10 @@ SCHEMA_VERSION = 1
 Degradation: TypeAlias = Literal[
     "panel_reduced",
     "straggler_cut",
+    "judge_replaced",
     "analysis_unavailable",
     "analysis_truncated",
+    "synthesizer_replaced",
     "synthesis_unavailable",
     "answers_packed",
     "uncited",
@@ -150,8 +152,13 @@ class Response(_Value):
 
 
 class FailedModel(_Value):
-    """One model of a seat that gave no usable answer; `status_code` is the provider's HTTP status if any."""
+    """One model that was to answer, to compare or to write, and gave no usable, or no whole, reply.
 
+    `stage` says which, as in the bill; `seat` is a panelist's label, else the stage's name; `status_code` is the
+    provider's HTTP status if any.
+    """
+
+    stage: StageName = "panelist"
     seat: str
     model: str
     reason: Reason

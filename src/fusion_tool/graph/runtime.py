@@ -1,7 +1,7 @@
 """What nodes share that is not state: the graph's options, the run's events, and the stage that a node works in."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -25,7 +25,7 @@ from fusion_tool.events import (
 )
 from fusion_tool.graph.limits import WaveLimits, elapsed_work, run_ledger, shared_limits, spent_so_far, stage_deadline
 from fusion_tool.graph.resume import prior_attempts
-from fusion_tool.graph.state import FusionState, Plan, Run, SeatRecord, SeatTask, records_of_run
+from fusion_tool.graph.state import FusionState, Plan, Run, SeatRecord, SeatTask, StageRecord, records_of_run
 from fusion_tool.models.call import CallContext
 from fusion_tool.models.health import HealthTracker, tracker_for
 from fusion_tool.routing.classifier.classify import Classifier
@@ -257,11 +257,13 @@ def panel_closed(records: Sequence[SeatRecord], stamp: EventStamp) -> PanelClose
     return PanelClosed(type="panel.closed", **stamp, answered=answered, failed=len(records) - answered)
 
 
-def judge_completed(analysis: Mapping[str, Any] | None, stamp: EventStamp) -> JudgeCompleted:
-    """Return the event that counts what the judge has seen; `None` where it gave no analysis."""
+def judge_completed(judgement: StageRecord, stamp: EventStamp) -> JudgeCompleted:
+    """Return the event that names who judged and counts what it saw; `None` where there is no analysis."""
+    analysis = judgement["output"]
     return JudgeCompleted(
         type="judge.completed",
         **stamp,
+        model=judgement.get("model"),
         consensus=len(analysis["consensus"]) if analysis else None,
         contradictions=len(analysis["contradictions"]) if analysis else None,
     )
@@ -280,4 +282,4 @@ def replay_events(state: FusionState, config: FusionConfig) -> Iterator[Event]:
     yield from (panelist_ended(record, stamp) for record in records)
     if judgement:
         yield panel_closed(records, stamp)
-        yield judge_completed(judgement["output"], stamp)
+        yield judge_completed(judgement, stamp)

@@ -68,7 +68,7 @@ class SeatAssignment(TypedDict):
 
 
 class Failure(TypedDict):
-    """One model of a seat that gave no usable answer."""
+    """One model of a seat, the judge or the synthesizer that gave no usable, or no whole, reply."""
 
     model: str
     reason: str
@@ -107,7 +107,8 @@ class StageRecord(TypedDict):
     """The outcome of the judge or the synthesizer: its product, its calls, its seconds, and what was lost.
 
     `spent` is dollars and tokens that count against the limits; `output` is the analysis (a dict, still
-    with letters for the answers) or the raw text of the answer, `None` where there is none.
+    with letters for the answers) or the raw text of the answer, `None` where there is none. `model` is whose it is,
+    `failures` are those of the models before it, over all waves; older runs have neither.
     """
 
     output: Any
@@ -115,6 +116,8 @@ class StageRecord(TypedDict):
     spent: list[float]
     seconds: float
     degraded: list[str]
+    model: NotRequired[str | None]
+    failures: NotRequired[list[Failure]]
 
 
 def merge_records(old: list[SeatRecord], new: list[SeatRecord]) -> list[SeatRecord]:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from fusion_tool.config.schema import Panelist
+from fusion_tool.errors import Reason
 from fusion_tool.models.call import ModelCallError, ModelReply
 
 _SMALL_WINDOW = 2048
@@ -66,6 +67,8 @@ Ask: TypeAlias = Callable[[Any, Sequence[BaseMessage]], Awaitable[ModelReply]]
 
 class InvalidReplyError(ValueError):
     """A reply that does not hold what it should; the message tells the model what is wrong."""
+
+    reason: Reason = "invalid_output"
 
 
 def structured_output_methods(
@@ -150,13 +153,21 @@ async def ask_structured(
         ModelCallError: There was no usable reply.
         InvalidReplyError: Neither reply could be read.
     """
+
+    def read(reply: ModelReply) -> Parsed:
+        try:
+            return parse(reply)
+        except InvalidReplyError as error:
+            error.reason = "truncated" if reply.truncated else error.reason
+            raise
+
     reply, method = await model.reply(prompt, ask)
     try:
-        return parse(reply)
+        return read(reply)
     except InvalidReplyError as error:
         # A call of a forced function has no text; without it the model would not see what is being corrected.
         first = AIMessage(reply.text or str(reply.message.tool_calls or reply.message.invalid_tool_calls))
-        return parse(await ask(method, [*prompt, first, HumanMessage(correction(error))]))
+        return read(await ask(method, [*prompt, first, HumanMessage(correction(error))]))
 
 
 def reply_parts(reply: ModelReply) -> list[str | Mapping[str, Any]]:

@@ -236,7 +236,7 @@ def from_durations(result: FusionResult) -> list[Lane]:
             bars.setdefault(response.seat, []).append(Mark(at, at + response.seconds, "answered", text))
             notes.setdefault(response.seat, []).append(text)
         at += max(response.seconds for response in responses)
-    for failed in result.failed_models:
+    for failed in (row for row in result.failed_models if row.stage == "panelist"):
         notes.setdefault(failed.seat, []).append(REASONS[failed.reason])
     lanes = [Lane(seat, ", ".join(notes.get(seat, ["not asked"])), marks) for seat, marks in bars.items()]
     # The panel took longer than its answers where it waited for a seat that then failed, which has no duration.

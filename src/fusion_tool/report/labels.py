@@ -23,8 +23,10 @@ MARKS: dict[Support, str] = {"supported": "✓", "weak": "~", "mismatch": "✗"}
 LOSSES: dict[Degradation, str] = {
     "panel_reduced": "At least one seat gave no full answer; the others carry the result.",
     "straggler_cut": "A late seat was cut off when the panel closed, and is not heard.",
+    "judge_replaced": "The judge failed, or fails time and again; another model compared the answers.",
     "analysis_unavailable": "The answers could not be compared: disagreements are not listed.",
     "analysis_truncated": "The comparison broke off: disagreements may be missing from it.",
+    "synthesizer_replaced": "The synthesizer failed, or fails time and again; another model wrote the answer.",
     "synthesis_unavailable": "No answer could be written from the panel's; the best-supported one stands in for it.",
     "answers_packed": "The answers were too long for the model that read them, and were cut to fit.",
     "uncited": "The answer cites no source, though there were documents or the web to answer from.",

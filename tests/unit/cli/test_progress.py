@@ -21,7 +21,7 @@ _RUN = [
     {"type": "panelist.failed", "t": 3.0, "seat": "b", "model": "p:b", "reason": "auth", "message": "no key"},
     {"type": "panel.closed", "t": 3.0, "answered": 1, "failed": 1},
 ]
-_DELTA = {"type": "synthesis.delta", "t": 5.0, "text": "Titan", "attempt": 1}
+_DELTA = {"type": "synthesis.delta", "t": 5.0, "text": "Titan", "attempt": 1, "model": "p:writer"}
 
 
 def _board(*events: Any) -> RunView:
@@ -128,7 +128,7 @@ def _answered(seat: str, cost: float | None, t: float = 9.0) -> dict[str, Any]:
     return {"type": "panelist.answered", "t": t, "seat": seat, "model": "p:a", "seconds": 1.0, "cost_usd": cost}
 
 
-_JUDGED = {"type": "judge.completed", "t": 4.0, "consensus": 2, "contradictions": 1}
+_JUDGED = {"type": "judge.completed", "t": 4.0, "model": "p:judge", "consensus": 2, "contradictions": 1}
 _AGAIN = {"type": "panelist.started", "t": 8.0, "seat": "a", "model": "p:a", "wave": 2}
 
 
@@ -179,7 +179,19 @@ def test_seats_and_a_judge_that_were_not_needed_are_skipped_once_the_answer_begi
 def test_a_judge_that_was_heard_in_an_earlier_wave_is_heard_again() -> None:
     again = {**_JUDGED, "consensus": 5, "contradictions": 0}
     board = _board(*_RUN, _JUDGED, _wave(2, "a"), _AGAIN, _answered("a", 0.1), _RUN[-1], again, _DELTA)
-    assert (board.judge, board.compared) == ("done", "5 agreed, 0 disputed")
+    assert (board.judge, board.compared) == ("done", "5 agreed, 0 disputed (p:judge)")
+
+
+def test_the_table_names_who_did_the_work_not_who_was_to_do_it() -> None:
+    """Fallbacks answer, judge and write under the names of their own."""
+    answered = {**_answered("a", 0.1), "model": "p:spare"}
+    judged, written = {**_JUDGED, "model": "p:second"}, {**_DELTA, "attempt": 2, "model": "p:third"}
+    rows = {
+        row.split()[0]: row.rstrip() for row in _drawn(_board(*_RUN[:4], answered, judged, written)).splitlines() if row
+    }
+    assert rows["a"].endswith("p:spare")
+    assert rows["judge"].endswith("2 agreed, 1 disputed (p:second)")
+    assert rows["synthesis"].endswith("5 characters, p:third")
 
 
 _CACHED = [
@@ -200,14 +212,14 @@ async def test_lines_tell_waves_another_writer_and_the_cache() -> None:
     with plain_lines(board, Console(file=out, width=100)):
         for event in [*_RUN, _JUDGED, _wave(2, "a"), _AGAIN, _answered("a", 0.1), _DELTA, _DELTA]:
             board.observe(event)
-        board.observe({**_DELTA, "attempt": 2})
+        board.observe({**_DELTA, "attempt": 2, "model": "p:spare"})
         board.observe(_CACHED[1])
     told = [row.split("] ", 1)[1] for row in out.getvalue().splitlines()]
     assert told[-6:] == [
         "wave 2: a",
         "a: asked (p:a)",
-        "a: answered in 1.0 s, cost $0.1000",
-        "the answer is being written",
-        "the answer is being written anew",
+        "a: answered in 1.0 s, cost $0.1000 (p:a)",
+        "the answer is being written (p:writer)",
+        "the answer is being written anew (p:spare)",
         "from the cache: the same was asked at 2026-01-01T00:00:00+00:00",
     ]

@@ -211,7 +211,7 @@ class Grader:
         except ModelCallError as error:
             failure = {"reason": error.fault.reason, "explanation": error.fault.message}
         except InvalidReplyError as error:
-            failure = {"reason": "invalid_output", "explanation": str(error)}
+            failure = {"reason": error.reason, "explanation": str(error)}
         finally:
             self.calls += rows  # also those of a cancelled call, which has no verdict to carry them
         return verdict.model_copy(update=failure | {"calls": tuple(rows)})

@@ -1,15 +1,27 @@
-"""One loop over a role's models: each in its turn, until one gives a whole reply."""
+"""One loop over a role's models: each in its turn, until one gives a whole reply; and who of them failed, and why."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
+from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.limits import share_of_deadline
+from fusion_tool.graph.result import FailedModel
+from fusion_tool.graph.runtime import Stage
+from fusion_tool.graph.state import Failure, SeatRecord, StageRecord
+from fusion_tool.models.call import ModelCallError
+from fusion_tool.models.capabilities import InvalidReplyError
+from fusion_tool.models.faults import Fault, to_fault
 from fusion_tool.models.health import HealthTracker, by_availability
 from fusion_tool.models.providers import with_model
 
 ReplyT = TypeVar("ReplyT")
+
+CUT_OFF = Fault("truncated", "cut off: at a token limit, or by its provider")
+"""Why a reply that is kept, as a part, is no whole one."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,3 +83,90 @@ async def first_whole_reply(  # noqa: PLR0913 - who is asked, until when, and wh
             return reply
         kept = reply if kept is None else kept
     return kept
+
+
+@dataclass(frozen=True)
+class StageReply(Generic[ReplyT]):
+    """What the judge's or the synthesizer's models came to.
+
+    Args:
+        reply: The first whole reply, else one that was cut off; `None` without any.
+        model: Whose it is; `None` without any.
+        failures: Those of the models before, and of a model that was cut off.
+    """
+
+    reply: ReplyT | None
+    model: str | None
+    failures: list[Failure]
+
+    def stands_in_for(self, owner: Panelist) -> bool:
+        """Tell whether a model stands in for `owner`, the stage's own: it failed, or keeps failing."""
+        return self.model is not None and self.model != owner.model_name
+
+
+async def ask_stage(
+    stage: Stage,
+    candidates: Sequence[Panelist],
+    ask: Callable[[Attempt], Awaitable[ReplyT]],
+    *,
+    is_whole: Callable[[ReplyT], bool],
+    shares: int | None = None,
+) -> StageReply[ReplyT]:
+    """Ask the models of a stage, as `first_whole_reply`, and write down who failed.
+
+    Args:
+        stage: The judge's or the synthesizer's.
+        candidates: As for `first_whole_reply`.
+        ask: As for `first_whole_reply`.
+        is_whole: As for `first_whole_reply`.
+        shares: As for `first_whole_reply`.
+    """
+    failures: list[Failure] = []
+
+    def note_failure(attempt: Attempt, why: Fault | Exception) -> None:
+        failures.append(failure := to_failure(attempt.panelist.model_name, why))
+        product = "analysis" if stage.name == "judge" else "answer"
+        _log.warning("the %s %s gave no %s: %s", stage.name, failure["model"], product, failure["message"])
+
+    async def ask_one(attempt: Attempt) -> tuple[ReplyT, str]:
+        reply = await ask(attempt)
+        if not is_whole(reply):
+            note_failure(attempt, CUT_OFF)
+        return reply, attempt.panelist.model_name
+
+    signed = await first_whole_reply(
+        candidates,
+        ask_one,
+        health=stage.health,
+        deadline=stage.deadline,
+        on_failure=note_failure,
+        is_whole=lambda signed: is_whole(signed[0]),
+        shares=shares,
+    )
+    reply, model = signed or (None, None)
+    return StageReply(reply, model, failures)
+
+
+def failed_models(
+    records: Iterable[SeatRecord], judgement: StageRecord | None, synthesis: StageRecord | None = None
+) -> list[FailedModel]:
+    """Return a row for each model that gave no usable, or no whole, reply: the seats', the judge's, the writer's."""
+    rows = [FailedModel(seat=record["seat"], **failure) for record in records for failure in record["failures"]]
+    compared = judgement.get("failures", []) if judgement else []
+    rows += [FailedModel(stage="judge", seat="judge", **failure) for failure in compared]
+    written = synthesis.get("failures", []) if synthesis else []
+    return rows + [FailedModel(stage="synthesizer", seat="synthesizer", **failure) for failure in written]
+
+
+def to_failure(model: str, why: Fault | Exception) -> Failure:
+    """Return the row of a model that gave no usable, or no whole, reply; a call's error may name another one."""
+    match why:
+        case Fault():
+            fault = why
+        case ModelCallError():
+            fault, model = why.fault, why.model or model
+        case InvalidReplyError():
+            fault = Fault(why.reason, scrub(str(why)))
+        case _:
+            fault = to_fault(why)
+    return Failure(model=model, reason=fault.reason, message=fault.message, status_code=fault.status_code)

@@ -45,8 +45,9 @@ class SynthesisTask:
 
 @dataclass(frozen=True)
 class Draft:
-    """An attempt's text, whether it was cut off, and whether the answers were cut to fit."""
+    """A model's text, whether it was cut off, and whether the answers were cut to fit."""
 
+    model: str
     text: str
     truncated: bool = False
     answers_truncated: bool = False
@@ -55,8 +56,8 @@ class Draft:
 class DeltaEmitter:
     """One attempt's stream: ids become numbers on the way, and what was never retrieved is dropped."""
 
-    def __init__(self, task: SynthesisTask, attempt: int) -> None:
-        self._events, self._attempt = task.stage.events, attempt
+    def __init__(self, task: SynthesisTask, attempt: int, model: str) -> None:
+        self._events, self._attempt, self._model = task.stage.events, attempt, model
         self._sources, self._is_json = task.answers.sources, task.run["answer_schema"] is not None
         self._stream = CitationStream(self._sources)
 
@@ -72,9 +73,8 @@ class DeltaEmitter:
 
     def _emit(self, text: str) -> None:
         if text:
-            self._events.emit(
-                SynthesisDelta(type="synthesis.delta", **self._events.stamp, text=text, attempt=self._attempt)
-            )
+            stamp, attempt, model = self._events.stamp, self._attempt, self._model
+            self._events.emit(SynthesisDelta(type="synthesis.delta", **stamp, text=text, attempt=attempt, model=model))
 
 
 async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
@@ -92,23 +92,24 @@ async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
     # Claims have a schema of their own, which the caller's would replace.
     if capabilities.small and not task.run["answer_schema"]:
         text = await _write_claims(model, task, ask)
-        DeltaEmitter(task, attempt.number).finish(text)
-        return Draft(text)
+        DeltaEmitter(task, attempt.number, panelist.model_name).finish(text)
+        return Draft(panelist.model_name, text)
     # Measured on a prompt without answers: what is left of the window is theirs.
     others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce))))
     answers = task.answers.truncated(answer_room(capabilities, panelist, others))
-    return await retry_when_too_long(answers, lambda part: _write_once(model, task, part, ask, attempt.number))
+    return await retry_when_too_long(answers, lambda part: _write_once(model, task, part, ask, attempt))
 
 
-async def _write_once(model: Any, task: SynthesisTask, answers: PanelAnswers, ask: _Ask, attempt: int) -> Draft:
-    prompt, deltas = _prompt(task, answers), DeltaEmitter(task, attempt)
+async def _write_once(model: Any, task: SynthesisTask, answers: PanelAnswers, ask: _Ask, attempt: Attempt) -> Draft:
+    name = attempt.panelist.model_name
+    prompt, deltas = _prompt(task, answers), DeltaEmitter(task, attempt.number, name)
     schema = task.run["answer_schema"]
     # An object's citations are numbered in its strings, which can only be told from its keys once it is whole.
     on_delta = deltas.feed if task.stage.events.is_watched and not schema else None
     methods = structured_output_methods(model, "answer", schema, takes_schema=None, tools=False) if schema else [model]
     reply, _ = await first_accepted(methods, lambda method: ask(method, prompt, on_delta=on_delta))
     deltas.finish(reply.text if schema else "")
-    return Draft(reply.text, reply.truncated, answers.is_truncated)
+    return Draft(name, reply.text, reply.truncated, answers.is_truncated)
 
 
 async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask) -> str:

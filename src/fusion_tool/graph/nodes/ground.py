@@ -13,6 +13,7 @@ from fusion_tool.config.installation import version
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import RunCompleted
 from fusion_tool.graph.agents.answers import PanelAnswers, panel_answers
+from fusion_tool.graph.agents.attempts import failed_models
 from fusion_tool.graph.agents.judge import restore_names
 from fusion_tool.graph.limits import elapsed_work
 from fusion_tool.graph.result import (
@@ -21,7 +22,6 @@ from fusion_tool.graph.result import (
     AuditCounts,
     Citation,
     Degradation,
-    FailedModel,
     FusionResult,
     Occurrence,
     PlanResult,
@@ -57,7 +57,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         sources=_sources(records),
         analysis=_analysis(state["judgement"], answers.names),
         responses=[_response(record, answers) for record in records if record["answered"]],
-        failed_models=[FailedModel(seat=r["seat"], **failure) for r in records for failure in r["failures"]],
+        failed_models=failed_models(records, state["judgement"], state["synthesis"]),
         degraded=degraded,
         dropped=sum(record["dropped"] for record in records),
         uncited=[UncitedSentence(**asdict(row)) for row in audit.uncited],

@@ -3,7 +3,6 @@
 What fails here costs the analysis, never the answers.
 """
 
-import logging
 import time
 from functools import partial
 from typing import Literal
@@ -13,11 +12,10 @@ from langgraph.types import Command
 
 from fusion_tool.budget.ledger import Spent
 from fusion_tool.budget.usage import Call, Usage
-from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import PanelFailed
 from fusion_tool.graph.agents.answers import panel_answers
-from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
+from fusion_tool.graph.agents.attempts import ask_stage, failed_models, models_of_role
 from fusion_tool.graph.agents.judge import JudgeResult, JudgeTask, compare_answers
 from fusion_tool.graph.limits import elapsed_work, wave_seconds
 from fusion_tool.graph.runtime import GraphOptions, Stage, judge_completed, panel_closed
@@ -25,7 +23,6 @@ from fusion_tool.graph.state import FusionState, SeatAssignment, SeatRecord, Sta
 from fusion_tool.graph.strategies import follow_up_assignments, strategy_named
 from fusion_tool.routing.policy.documents import may_read_answers
 
-_log = logging.getLogger(__name__)
 _NOTHING = StageRecord(output=None, calls=[], spent=[0.0, 0], seconds=0.0, degraded=[])
 
 _Onward = Command[Literal["fan_out", "synthesize"]]
@@ -55,7 +52,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         return _next_step({**before, "degraded": late}, wanted)
     task = JudgeTask(stage, state["run"]["question"], answers, asks_whether_settled=bool(seats))
     result, judgement = await _run_judge(task, before)
-    stage.events.emit(judge_completed(judgement["output"], stage.events.stamp))
+    stage.events.emit(judge_completed(judgement, stage.events.stamp))
     if result and strategy.is_settled(result.analysis):
         # An answer alone is not compared: it stands as it is, and its analysis would repeat it.
         alone = answer_key(answers.records[0]) if answered == 1 else None
@@ -86,26 +83,21 @@ def _next_seats(state: FusionState, config: FusionConfig, records: list[SeatReco
 async def _run_judge(task: JudgeTask, before: StageRecord) -> tuple[JudgeResult | None, StageRecord]:
     """Return what the judge finds, and the stage's record: the bills of all waves, the last wave's product."""
     started = time.monotonic()
-    result = await first_whole_reply(
-        models_of_role(task.stage.config.judge_or_default),
-        partial(compare_answers, task),
-        health=task.stage.health,
-        deadline=task.stage.deadline,
-        on_failure=_log_failure,
-        is_whole=lambda result: result.is_whole,
+    owner = task.stage.config.judge_or_default
+    found = await ask_stage(
+        task.stage, models_of_role(owner), partial(compare_answers, task), is_whole=lambda result: result.is_whole
     )
+    result = found.reply
     spent = Spent(before["spent"][0], int(before["spent"][1])) + task.stage.budget.spent
     return result, StageRecord(
         output=result.analysis.analysis if result else None,
         calls=[*before["calls"], *(row.model_dump() for row in task.stage.calls)],
         spent=list(spent),
         seconds=round(before["seconds"] + time.monotonic() - started, 3),
-        degraded=_degradations(result, task),
+        degraded=["judge_replaced"] * found.stands_in_for(owner) + _degradations(result, task),
+        model=found.model,
+        failures=[*before.get("failures", []), *found.failures],
     )
-
-
-def _log_failure(attempt: Attempt, error: Exception) -> None:
-    _log.warning("the judge %s gave no analysis: %s", attempt.panelist.model_name, scrub(str(error)))
 
 
 def _degradations(result: JudgeResult | None, task: JudgeTask) -> list[str]:
@@ -116,6 +108,6 @@ def _degradations(result: JudgeResult | None, task: JudgeTask) -> list[str]:
 
 
 def _panel_failed(records: list[SeatRecord], judgement: StageRecord) -> PanelFailed:
-    rows = [{"seat": record["seat"], **failure} for record in records for failure in record["failures"]]
+    rows = [row.model_dump() for row in failed_models(records, judgement)]
     calls = [Call.model_validate(call) for stage in (*records, judgement) for call in stage["calls"]]
     return PanelFailed(rows, Usage.of(calls).model_dump())

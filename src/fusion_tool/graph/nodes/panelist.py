@@ -6,16 +6,15 @@ from langgraph.runtime import Runtime
 
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.events import PanelistStarted
-from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
+from fusion_tool.graph.agents.attempts import CUT_OFF, Attempt, first_whole_reply, models_of_role, to_failure
 from fusion_tool.graph.agents.panelist import answer_question
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.graph.limits import LateSeatError
 from fusion_tool.graph.preflight import inside_seat
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.runtime import GraphOptions, SeatStage, panelist_ended
-from fusion_tool.graph.state import Failure, FusionState, SeatRecord, SeatTask
-from fusion_tool.models.call import ModelCallError
-from fusion_tool.models.faults import Fault, to_fault
+from fusion_tool.graph.state import FusionState, SeatRecord, SeatTask
+from fusion_tool.models.faults import Fault
 from fusion_tool.tools.build import build_toolkit
 from fusion_tool.tools.toolkit import Toolkit
 from fusion_tool.tools.untrusted import apply_exclusions
@@ -47,7 +46,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: G
             with inside_seat():
                 answer = await _first_usable(panelist, task, toolkit, log)
     except LateSeatError:
-        log.failures.append(_failure(panelist.model_name, Fault("straggler", "late: the panel had closed")))
+        log.failures.append(to_failure(panelist.model_name, Fault("straggler", "late: the panel had closed")))
         answer = log.kept_answer
     if answer is not None:
         stage.wave.gate.record_answer(stage.seat)
@@ -86,19 +85,15 @@ async def _first_usable(seat: Panelist, task: SeatTask, toolkit: Toolkit, log: S
         log.deadline = attempt.deadline
         answer = await answer_question(attempt.panelist, question, context, toolkit=toolkit, log=log)
         if answer.unread:
-            log.failures.append(
-                _failure(answer.model, Fault("empty", "it did not look, and no evidence was found for it"))
-            )
+            unread = Fault("empty", "it did not look, and no evidence was found for it")
+            log.failures.append(to_failure(answer.model, unread))
         if answer.truncated:
-            log.failures.append(
-                _failure(answer.model, Fault("truncated", "cut off: at a token limit, or by its provider"))
-            )
+            log.failures.append(to_failure(answer.model, CUT_OFF))
             log.keep_answer(answer)
         return answer
 
     def note_failure(attempt: Attempt, error: Exception) -> None:
-        failed = error if isinstance(error, ModelCallError) else ModelCallError(to_fault(error))
-        log.failures.append(_failure(failed.model or attempt.panelist.model_name, failed.fault))
+        log.failures.append(to_failure(attempt.panelist.model_name, error))
 
     answer = await first_whole_reply(
         models_of_role(seat),
@@ -121,7 +116,3 @@ def _question_for(task: SeatTask) -> tuple[str, str]:
     run, ask = task["run"], task["ask"]
     question = render("pointed_question", question=run["question"]) if ask["point"] else run["question"]
     return question, "\n\n".join(part for part in (run["context"], ask["shown"], ask["point"]) if part)
-
-
-def _failure(model: str, fault: Fault) -> Failure:
-    return Failure(model=model, reason=fault.reason, message=fault.message, status_code=fault.status_code)

@@ -1,21 +1,17 @@
 """`synthesize`: write one answer from the panel's answers and their comparison, whoever can still write it."""
 
-import logging
 import time
 from functools import partial
 
 from langgraph.runtime import Runtime
 
-from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.graph.agents.answers import panel_answers
-from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
+from fusion_tool.graph.agents.attempts import ask_stage, models_of_role
 from fusion_tool.graph.agents.synthesizer import DeltaEmitter, Draft, SynthesisTask, write_answer
 from fusion_tool.graph.runtime import GraphOptions, Stage
-from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, answer_key
+from fusion_tool.graph.state import Failure, FusionState, SeatRecord, StageRecord, answer_key
 from fusion_tool.models.providers import with_model
-
-_log = logging.getLogger(__name__)
 
 
 async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, options: GraphOptions) -> FusionState:
@@ -23,12 +19,13 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, opti
     stage, started = await Stage.open(options, state, runtime, "synthesizer"), time.monotonic()
     run, judgement, standing = state["run"], state["judgement"], state["agreed"]
     task = SynthesisTask(stage, run, judgement["output"] if judgement else None, panel_answers(state))
+    failures: list[Failure] = []
     degraded: list[str] = []
     if standing and not (run["answer_schema"] or run["instructions"]):
         written = _draft_of_answer(task, standing)
         stage.calls.clear()  # an attempt of a process that died asked nobody either
     else:
-        written, degraded = await _first_draft(task, _candidates(stage.config))
+        written, failures, degraded = await _first_draft(task, _candidates(stage.config))
     return {
         "synthesis": StageRecord(
             output=written.text,
@@ -36,37 +33,31 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, opti
             spent=list(stage.budget.spent),
             seconds=round(time.monotonic() - started, 3),
             degraded=[*degraded, *(["answers_packed"] if written.answers_truncated else [])],
+            model=written.model,
+            failures=failures,
         )
     }
 
 
-async def _first_draft(task: SynthesisTask, candidates: list[Panelist]) -> tuple[Draft, list[str]]:
+async def _first_draft(task: SynthesisTask, candidates: list[Panelist]) -> tuple[Draft, list[Failure], list[str]]:
     """The first whole answer; failing that a cut-off one, failing that the best of the panel's; and what was lost."""
-    draft = await first_whole_reply(
+    owner = task.stage.config.synthesizer_or_default
+    found = await ask_stage(
+        task.stage,
         candidates,
         partial(write_answer, task),
-        health=task.stage.health,
-        deadline=task.stage.deadline,
-        on_failure=_log_failure,
-        is_whole=_is_whole,
+        is_whole=lambda draft: not draft.truncated,
         # The judge's model, last and unasked for, gets what time is left.
-        shares=len(models_of_role(task.stage.config.synthesizer_or_default)),
+        shares=len(models_of_role(owner)),
     )
-    if draft and _is_whole(draft):
-        return draft, []
-    lost = ["synthesis_unavailable", *task.stage.limit_marks()]
+    draft, marks = found.reply, ["synthesizer_replaced"] * found.stands_in_for(owner)
+    if draft and not draft.truncated:
+        return draft, found.failures, marks
+    marks += ["synthesis_unavailable", *task.stage.limit_marks()]
     if draft is None:
-        return _best_panel_answer(task, attempt=len(candidates) + 1), lost
-    DeltaEmitter(task, len(candidates) + 1).finish(draft.text)
-    return draft, lost
-
-
-def _is_whole(draft: Draft) -> bool:
-    return not draft.truncated
-
-
-def _log_failure(attempt: Attempt, error: Exception) -> None:
-    _log.warning("the synthesizer %s gave no answer: %s", attempt.panelist.model_name, scrub(str(error)))
+        return _best_panel_answer(task, attempt=len(candidates) + 1), found.failures, marks
+    DeltaEmitter(task, len(candidates) + 1, draft.model).finish(draft.text)
+    return draft, found.failures, marks
 
 
 def _best_panel_answer(task: SynthesisTask, attempt: int) -> Draft:
@@ -80,8 +71,8 @@ def _draft_of_answer(task: SynthesisTask, key: str) -> Draft:
 
 
 def _draft_from_record(task: SynthesisTask, record: SeatRecord, attempt: int) -> Draft:
-    DeltaEmitter(task, attempt).finish(record["content"])
-    return Draft(record["content"])
+    DeltaEmitter(task, attempt, record["model"]).finish(record["content"])
+    return Draft(record["model"], record["content"])
 
 
 def _candidates(config: FusionConfig) -> list[Panelist]:

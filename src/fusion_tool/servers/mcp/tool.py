@@ -17,7 +17,7 @@ from fusion_tool.config.base import ConfigModel
 from fusion_tool.config.choices import Strategy
 from fusion_tool.config.schema import FusionConfig, Positive
 from fusion_tool.errors import ConfigError, RecursionRefused
-from fusion_tool.events import Event, describe
+from fusion_tool.events import Event, describe, signed_by
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.servers.overrides import OPERATOR_ONLY, LimitOverrides, RunOverrides, apply_overrides
@@ -151,14 +151,17 @@ async def run_research(
     Raises:
         FusionError: As `afuse`.
     """
-    steps, has_begun_writing = 0, False
+    steps, attempt = 0, 0
 
     async def pass_on(event: Event) -> None:
-        nonlocal steps, has_begun_writing
+        nonlocal steps, attempt
         line = describe(event)
-        # Once: the protocol carries lines of progress, and no pieces of a result.
-        if event["type"] == "synthesis.delta" and not has_begun_writing:
-            line, has_begun_writing = "the answer is being written", True
+        # Once a writer: the protocol carries lines of progress, and no pieces of a result.
+        if event["type"] == "synthesis.delta" and event["attempt"] != attempt:
+            line, attempt = (
+                f"the answer is being written{' anew' if attempt else ''}{signed_by(event)}",
+                event["attempt"],
+            )
         if line is not None and send_progress is not None:
             steps += 1
             await send_progress(steps, line)

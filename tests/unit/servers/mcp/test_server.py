@@ -88,7 +88,7 @@ async def test_progress_grows_and_tells_what_is_done():
     assert list(steps) == sorted(set(steps))
     assert set(totals) == {None}
     assert "scripted-1: asked" in lines
-    assert lines[-1] == "the answer is being written"
+    assert lines[-1] == "the answer is being written (scripted-synthesizer)"
 
 
 @pytest.mark.parametrize(
