@@ -186,3 +186,11 @@ def test_a_clients_limit_holds_under_any_limit(provider, limits, more, sent):
         response = post(url, [ASK], **more)
     assert response.json()["choices"][0]["finish_reason"] == "length"
     assert provider.calls(MAIN)[0].body["max_tokens"] == (sent or 400)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_clients_limit_that_was_spent_on_reasoning_ends_the_answer(provider, url, stream):
+    provider.reply(MAIN, Reply("", reasoning="Hm.", finish_reason="length"))
+    response = post(url, [ASK], max_tokens=5, stream=stream)
+    assert (response.status_code, '"finish_reason": "length"' in response.text) == (200, True)
+    assert provider.counts[MAIN] == 1

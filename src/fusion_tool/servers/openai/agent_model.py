@@ -201,10 +201,16 @@ async def _ask_model(
         account=CallContext("synthesizer", panelist, agent.budget, agent.rows, health=tracker_for(agent.config)),
         deadline=attempt.deadline,
     )
-    if agent.request.stream:  # a written call has been shown by now, as any text
-        reply = await relay_deltas(agent.say, lambda on_delta: call(on_delta=on_delta))
-        return make_written_calls(reply, choice.names, messages)
-    reply = make_written_calls(await call(), choice.names, messages)
+    try:
+        if agent.request.stream:  # a written call has been shown by now, as any text
+            reply = await relay_deltas(agent.say, lambda on_delta: call(on_delta=on_delta))
+            return make_written_calls(reply, choice.names, messages)
+        reply = make_written_calls(await call(), choice.names, messages)
+    except ModelCallError as error:
+        if error.fault.reason != "truncated" or panelist.max_tokens == attempt.panelist.max_tokens:
+            raise
+        # Spent on reasoning: the client's own limit does what it says, and no fallback would have more.
+        return ModelReply("", AIMessage(""), truncated=True, panelist=panelist)
     if reply.text:
         await agent.say(reply.text)
     return reply
