@@ -52,7 +52,7 @@ class CallContext:
 
     @property
     def model(self) -> str:
-        """The model as configured."""
+        """Return the model as configured."""
         return self.panelist.model_name
 
 
@@ -187,9 +187,10 @@ async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and w
 
 
 def _reason_to_record(fault: Fault | None, *, allowed: float) -> Reason | None:
-    """The reason that counts for the model's health: what was the caller's doing counts as a call broken off."""
+    """Return the reason that counts for the model's health; what was the caller's doing counts as broken off."""
     if fault is None:
         return None
+    # By the time that this call had: a seat's last call may begin when nearly all of its time is spent.
     is_hurried = fault.reason == "timeout" and fault.status_code is None and allowed < _FAIR_SECONDS
     return "cancelled" if is_hurried or not fault.is_of_model else fault.reason
 

@@ -34,7 +34,8 @@ def explain_fault(fault: Fault, error: BaseException, panelist: Panelist) -> Fau
 
 
 def _address(panelist: Panelist) -> str:
-    """The endpoint without what may be secret in an address; empty where only a package knows it."""
+    """Return the endpoint without what may be secret in an address; empty where only a package knows it."""
+    # Gateways are addressed with a password or a key in the query, and the line is shown and stored.
     parts = urlsplit(endpoint_for(panelist) or "")
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" if host else ""
@@ -55,13 +56,15 @@ def _cure(panelist: Panelist) -> str:
     if name == "ollama":
         return "start it (ollama serve), or set OLLAMA_HOST"
     variable = PROVIDERS[name].base_url_variable if name in PROVIDERS else ""
+    # An address that somebody moved is likelier to be wrong than the vendor's.
     if variable and os.environ.get(variable):
         return f"the address is that in {variable}"
     return "check the network (behind a proxy, set HTTPS_PROXY)"
 
 
 def _root_cause(error: BaseException) -> str:
-    """The innermost error's own words: the outer ones say no more than that there was no connection."""
+    """Return the innermost error's own words."""
+    # The outer ones, OpenAI's client's among them, say no more than "Connection error.".
     root = error
     while (inner := root.__cause__ or root.__context__) is not None:
         root = inner

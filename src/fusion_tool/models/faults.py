@@ -139,6 +139,7 @@ def _reason(error: BaseException, cause: ErrorCause) -> Reason:
         return "refused"
     if status in _BY_STATUS:
         return _BY_STATUS[status]
+    # Last, since a client names its errors by the status that it saw, a gateway's say.
     names = {cls.__name__ for cls in type(error).__mro__}
     return next((reason for name, reason in _BY_TYPE.items() if name in names), "upstream_error")
 
@@ -238,6 +239,7 @@ def retry_after(error: BaseException | None) -> float | None:
 
 
 def _wait(state: RetryCallState) -> float:
+    # Where a parameter was refused nothing has to recover; the next request is another one.
     error = state.outcome.exception() if state.outcome else None
     seconds = 0.0 if isinstance(error, AskOtherwiseError) else retry_after(error)
     return _jitter(state) if seconds is None else seconds

@@ -13,6 +13,7 @@ from fusion_tool.models import replay
 
 def to_sendable(text: str) -> str:
     """Return `text` with a mark (U+FFFD) in place of each lone surrogate, which no request can carry."""
+    # Encoding is quicker than any search, and nearly every text passes.
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -36,6 +37,7 @@ def prompt_bytes(messages: Sequence[BaseMessage]) -> int:
 
 def offers_tools(model: Runnable[Any, Any]) -> bool:
     """Return whether calls of `model` offer tools; a runnable of a kind that does not tell may."""
+    # Bindings nest: a limit of tokens is bound around the tools, or inside.
     offered = False
     while isinstance(model, RunnableBindingBase):
         offered = offered or bool(model.kwargs.get("tools") or model.kwargs.get("functions"))

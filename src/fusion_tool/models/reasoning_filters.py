@@ -18,6 +18,7 @@ def reasoning_filter(panelist: Panelist, *, is_shown: bool) -> Callable[[], Reas
         panelist: Whose text it is.
         is_shown: Whether it is passed on as it is written, and so cannot wait for a closing mark that may never come.
     """
+    # What is shown cannot be taken back, and what is held back for nothing is a stream that does not stream.
     known = _begins_inside.get(_key(panelist))
     if known is None and is_shown:
         return partial(ReasoningFilter, only_thoughts=True)

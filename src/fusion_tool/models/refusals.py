@@ -55,6 +55,7 @@ def remember_refusal(endpoint: str, parameter: Parameter) -> None:
         endpoint: What tells the address and the model from others.
         parameter: What it refused.
     """
+    # For the process alone: an endpoint that learns the parameter is asked again by the next one.
     _refused.add((endpoint, parameter))
 
 

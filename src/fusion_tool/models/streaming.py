@@ -137,6 +137,7 @@ class MessageStream:
         try:
             return await self._read(model)
         except Exception as error:
+            # Only before the first token is another attempt the same call; after it, a second answer would be paid.
             if self._first.seconds is not None:
                 raise StreamBrokenError(error) from error
             if self._options or "stream_options" not in str(error):

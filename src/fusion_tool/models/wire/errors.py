@@ -60,6 +60,7 @@ def error_cause(status: int | None, headers: Mapping[str, str], body: Any) -> Er
         headers: Its headers.
         body: Its body: bytes, a text, or JSON that has been parsed.
     """
+    # A proxy's page may come under any status, and only its heading says anything.
     content = _content(body)
     is_page = "html" in str(headers.get("content-type") or headers.get("Content-Type") or "").lower()
     findings = list(_findings({"raw": content} if isinstance(content, str) else content, is_page=is_page))
@@ -97,7 +98,7 @@ def error_under_200(headers: Mapping[str, str], body: Any) -> ErrorCause | None:
 
 
 def _content(body: Any) -> Any:
-    """The body as JSON where it is JSON, also inside an event of a stream; else as text."""
+    """Return the body as JSON where it is JSON, also inside an event of a stream; else as text."""
     if isinstance(body, bytes | bytearray):
         body = bytes(body[:_LONGEST_BODY]).decode(errors="replace")
     if not isinstance(body, str):
@@ -110,7 +111,7 @@ def _content(body: Any) -> Any:
 
 
 def _findings(value: Any, *, is_page: bool = False, depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Messages, codes and providers in `value`, the innermost message first."""
+    """Yield messages, codes and providers in `value`, the innermost message first."""
     if depth > _DEEPEST:
         return
     if isinstance(value, str):
@@ -118,6 +119,7 @@ def _findings(value: Any, *, is_page: bool = False, depth: int = 0) -> Iterator[
     elif isinstance(value, list):
         yield from _in_list(value, depth)
     elif isinstance(value, Mapping):
+        # Inwards first: what is outside is the gateway's word about the provider's.
         for key in (*_INNER, *_TEXTS):
             if isinstance(value.get(key), str | Mapping | list):
                 yield from _findings(value[key], is_page=is_page, depth=depth + 1)
@@ -141,7 +143,7 @@ def _in_text(text: str, *, is_page: bool, depth: int) -> Iterator[tuple[str, str
 
 
 def _in_list(entries: list[Any], depth: int) -> Iterator[tuple[str, str]]:
-    """A list of errors; pydantic's say where the fault is beside what it is."""
+    """Read a list of errors; pydantic's say where the fault is beside what it is."""
     for entry in entries[:3]:
         if isinstance(entry, Mapping) and isinstance(entry.get("loc"), list) and isinstance(entry.get("msg"), str):
             yield "message", plain_line(f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}")
@@ -150,7 +152,7 @@ def _in_list(entries: list[Any], depth: int) -> Iterator[tuple[str, str]]:
 
 
 def _object_in(text: str) -> tuple[Any, bool]:
-    """A JSON object or Python dict in a text, and whether the text is nothing else."""
+    """Return a JSON object or Python dict in a text, and whether the text is nothing else."""
     start = next((place for place, char in enumerate(text) if char in "{["), None)
     if text.lstrip().startswith('"'):  # a text in a text
         start = text.index('"')
@@ -170,7 +172,7 @@ def _object_in(text: str) -> tuple[Any, bool]:
 
 
 def _heading(page: str) -> str:
-    """What a page says it is: its title, else its first heading or words."""
+    """Return what a page says it is: its title, else its first heading or words."""
     from selectolax.lexbor import LexborHTMLParser  # few calls fail with a page, and every run would load it
 
     tree = LexborHTMLParser(page[:_LONGEST_PAGE])

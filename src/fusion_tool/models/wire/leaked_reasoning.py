@@ -74,6 +74,7 @@ class ReasoningFilter:
         while not self._started:
             if not self._begin(final=final):
                 return ""
+        # What has gone on cannot be taken back, so only what no later text can change does.
         certain = self._certain(final=final)
         text, self._held = self._held[:certain], self._held[certain:]
         self._passed += text
@@ -85,6 +86,7 @@ class ReasoningFilter:
         """Take one step towards the answer; `False` where that needs more text, or none is left."""
         if self._within:
             return self._leave(self._within, final=final)
+        # Templates and servers put white space around every mark.
         self._held = self._held.lstrip()
         if not self._held:
             return False
@@ -108,6 +110,7 @@ class ReasoningFilter:
             self._drop(closing.end())
             return True
         self._scanned = len(self._held) - _LONGEST_CLOSING
+        # Some models call a tool amid reasoning that they never close; the call must not go with it.
         if final and mark.is_sure:
             call = TOOL_CALL_OPENS.search(self._held)
             self._held = self._held[call.start() :] if call else ""
@@ -120,7 +123,7 @@ class ReasoningFilter:
         self._begins_inside, self._has_reasoned = False, True
 
     def _is_answer(self, *, final: bool) -> bool:
-        """Whether no closing mark comes any more; where one has come, what stands before it goes."""
+        """Return whether no closing mark comes any more; where one has come, what stands before it goes."""
         if self._only_thoughts and not BEGINS_THOUGHT.match(self._held, partial=not final):
             return True
         while closing := CLOSES_ALONE.search(self._held, max(self._scanned, 0)):
@@ -135,7 +138,7 @@ class ReasoningFilter:
         return final
 
     def _certain(self, *, final: bool) -> int:
-        """How much of an answer that has begun can go on; reasoning on lines of its own is cut out of it."""
+        """Return how much of an answer that has begun can go on; reasoning on lines of its own is cut out of it."""
         place = 0
         while line := _LINE_OPENING.search(self._held, place):
             place = line.end()
@@ -150,7 +153,7 @@ class ReasoningFilter:
         return self._last_run(len(self._held), final=final)
 
     def _last_run(self, limit: int, *, final: bool) -> int:
-        """Where the white space and the tokens begin with which the text up to `limit` may end."""
+        """Return where the white space and the tokens begin with which the text up to `limit` may end."""
         start, place = 0, self._run
         while place < limit:
             if end := self._end.match(self._held, place, limit):
@@ -164,7 +167,7 @@ class ReasoningFilter:
         return start
 
     def _block_end(self, place: int, *, final: bool) -> int | None:
-        """Where the reasoning ends that is opened at `place`; 0 where it is none, `None` where that is not known."""
+        """Return where the reasoning opened at `place` ends; 0 where it is none, `None` where that is not known."""
         if is_in_code(self._passed + self._held, len(self._passed) + place):
             return 0
         mark = next(mark for mark in MARKS if mark.opens.match(self._held, place))
@@ -189,7 +192,7 @@ def begins_amid_reasoning(content: str) -> bool:
 
 
 def _ends_reasoning(text: str, start: int, end: int, *, final: bool) -> bool | None:
-    """Whether a closing mark ends reasoning, rather than being written about; `None` if the next characters tell."""
+    """Return whether a closing mark ends reasoning or is written about; `None` if the next characters tell."""
     if end == len(text) and not final:
         return None
     before, after = line_before(text, start), text[end:].lstrip(" \t")

@@ -83,7 +83,7 @@ def _read_invoke(match: re.Match[str]) -> Calls | None:
 
 
 def _read_tokens(match: re.Match[str]) -> Calls | None:
-    """`name<sep>{...}` (Kimi, DeepSeek V3.1), `function<sep>name` and a fence (V3), or `function<sep>` and tags."""
+    """Read `name<sep>{...}` (Kimi, DeepSeek V3.1), `function<sep>name` and a fence (V3), or tags behind `function`."""
     parts = _PART.split(match[1], maxsplit=1)
     if len(parts) == 1:
         return read_payload(match[1])
@@ -97,7 +97,7 @@ def _read_tokens(match: re.Match[str]) -> Calls | None:
 
 
 def _read_mistral(match: re.Match[str]) -> Calls | None:
-    """`[{...}]` up to version 7 of the tokenizer, `name{...}` from 11, `name[ARGS]{...}` from 13."""
+    """Read `[{...}]` up to version 7 of the tokenizer, `name{...}` from 11, `name[ARGS]{...}` from 13."""
     text = match[1].removesuffix("</s>").strip()
     if text.startswith("["):
         try:

@@ -91,6 +91,7 @@ def calls_in(value: Any, *, by_key: bool = False, depth: int = 0) -> Calls | Non
     if isinstance(value, list):
         found = [calls_in(entry, by_key=by_key, depth=depth + 1) for entry in value]
         return [call for calls in found for call in calls or ()] if found and all(found) else None
+    # A description belongs to a tool's definition, which answers about tools quote.
     if not isinstance(value, dict) or "description" in value:
         return None
     inner = next((value[key] for key in (*_LISTS, "function") if isinstance(value.get(key), list | dict)), None)
@@ -165,19 +166,19 @@ def _python_call(node: Any, text: str) -> tuple[str, Any] | None:
 
 
 def _named_by_key(value: Mapping[str, Any]) -> Calls | None:
-    """Apertus's form: the name is the only key, the arguments are its value."""
+    """Read Apertus's form: the name is the only key, the arguments are its value."""
     [(name, arguments)] = value.items() if len(value) == 1 else [("", None)]
     return [(name, arguments)] if name and isinstance(arguments, dict) else None
 
 
 def _read_glm_call(content: str) -> Calls | None:
-    """GLM's form: the name, then pairs of `<arg_key>` and `<arg_value>`."""
+    """Read GLM's form: the name, then pairs of `<arg_key>` and `<arg_value>`."""
     name = _GLM_NAME.match(content)
     return [(name[1], read_parameters(content[name.end() :]))] if name else None
 
 
 def _read_gemma_call(content: str) -> Calls | None:
-    """Gemma's form: `call:f{key:<|"|>text<|"|>,other:3}`."""
+    """Read Gemma's form: `call:f{key:<|"|>text<|"|>,other:3}`."""
     if not (match := _GEMMA_CALL.match(content)):
         return None
     parts = _GEMMA_STRING.split(match[2])

@@ -37,7 +37,7 @@ def read_text(content: Any) -> Any:
 
 
 def _choices(raw: Any) -> Iterator[dict[str, Any]]:
-    """The objects among the choices; a lone one, and lists in the list, are taken for what they hold."""
+    """Return the objects among the choices; a lone one, and lists in the list, are taken for what they hold."""
     if isinstance(raw, dict):
         raw = [raw]
     for entry in raw if isinstance(raw, list) else ():

@@ -117,7 +117,7 @@ class EventDecoder:
                 self._type = value.strip()
 
     def _dispatch(self, text: str, kind: str) -> Iterator[ServerEvent]:
-        """What the client is to see of one event's data."""
+        """Yield what the client is to see of one event's data."""
         if self._is_done:
             return
         if text.startswith(_DONE):
@@ -137,6 +137,7 @@ class EventDecoder:
     def _show(self, payload: Any, kind: str) -> Iterator[ServerEvent]:
         if not isinstance(payload, dict):
             return
+        # An error may come after a part of the answer, under a status of success that went out long before.
         if error_under_200({}, payload) or (kind == "error" and not payload.get("choices")):
             self._has_said = True
             yield _error(payload)
@@ -156,14 +157,14 @@ class EventDecoder:
             self._end = {}
 
     def _done(self) -> Iterator[ServerEvent]:
-        """The end that the server itself says: an answer is whole even if no chunk gave a reason to finish."""
+        """Yield the end that the server itself says: an answer is whole even if no chunk gave a reason to finish."""
         self._end = self._end or {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
         self._has_said = self._is_done = True
         yield from self._finish()
         yield ServerEvent(_DONE)
 
     def _read_body(self, text: str) -> Iterator[ServerEvent]:
-        """A JSON body in place of events, or one JSON text a line; anything else is an error page."""
+        """Read a JSON body in place of events, or one JSON text a line; anything else is an error page."""
         try:
             payloads = [parse_json(text)]
         except ValueError:
@@ -252,7 +253,7 @@ def _to_delta(choice: dict[str, Any]) -> dict[str, Any]:
 
 
 def _error(body: Any) -> ServerEvent:
-    """An error in the form that the client raises, with the status as its code, whatever form it came in."""
+    """Return an error in the form that the client raises, with the status as its code."""
     cause = error_cause(None, {}, body)
     error = {"message": cause.message, "code": cause.status or cause.code, "type": cause.code}
     provider = {"metadata": {"provider_name": cause.provider}} if cause.provider else {}

@@ -51,6 +51,7 @@ def parse_text_calls(text: str, offered: Collection[str]) -> tuple[str, list[dic
 
 def looks_like_tool_call(text: str) -> bool:
     """Return whether a text is a tool call rather than an answer, whichever tool it names."""
+    # Cut off at the token limit a call has no end, and no reader would take it.
     if _CUT_OFF.match(text):
         return True
     rest, calls = _split(text, None)
@@ -60,6 +61,7 @@ def looks_like_tool_call(text: str) -> bool:
 def _split(whole: str, offered: Collection[str] | None) -> tuple[str, Calls]:
     if not _TRIGGER.search(whole):
         return whole, []
+    # The sure notations first: inside their marks there may be what a fence or plain JSON also looks like.
     text = whole.replace(_PLACEHOLDER, "").replace(NAMESPACE_MARK, "")
     found = [*_marked_calls(text, offered)] or [*_fenced_calls(text, offered)] or [*_plain_calls(text, offered)]
     if not found:
@@ -88,7 +90,7 @@ def _marked_calls(text: str, offered: Collection[str] | None) -> Iterator[tuple[
 
 
 def _fenced_calls(text: str, offered: Collection[str] | None) -> Iterator[tuple[int, int, Calls]]:
-    """Calls in fences with nothing after them; with prose after it, a fence is an example."""
+    """Yield calls in fences with nothing after them; with prose after it, a fence is an example."""
     fences = list(_FENCE.finditer(text))
     end = len(text.rstrip())
     for fence in reversed(fences):
@@ -104,7 +106,7 @@ def _fenced_calls(text: str, offered: Collection[str] | None) -> Iterator[tuple[
 
 
 def _plain_calls(text: str, offered: Collection[str] | None) -> Iterator[tuple[int, int, Calls]]:
-    """JSON or Python without any mark: from the beginning of a line to the end of the text."""
+    """Yield JSON or Python without any mark: from the beginning of a line to the end of the text."""
     whole = LEFTOVERS.sub("", text).rstrip()
     if whole[-1:] not in ("}", "]", ")", ";"):
         return
@@ -119,7 +121,7 @@ def _plain_calls(text: str, offered: Collection[str] | None) -> Iterator[tuple[i
 
 
 def _is_call(calls: Calls, offered: Collection[str] | None, *, plain: bool = False) -> bool:
-    """Whether one of `calls` names an offered tool; where none is known, whether they have the form of calls."""
+    """Return whether one of `calls` names an offered tool; where none is known, whether they have the form of calls."""
     if offered is not None:
         return any(match_name(name, offered) in offered for name, _ in calls)
     if plain:  # any JSON object with a name, any piece of code: only arguments by name make it a call

@@ -88,7 +88,7 @@ class ToolCallAssembler:
         return call
 
     def _candidate(self, index: int | None, raw_id: str | int | None, name: str) -> _Call | None:
-        """The call that the piece says it belongs to; the last one where it does not say."""
+        """Return the call that the piece says it belongs to; the last one where it does not say."""
         latest = self._calls[::-1]
         if raw_id is not None and (same := next((call for call in latest if call.raw_id == raw_id), None)):
             return same
@@ -99,7 +99,8 @@ class ToolCallAssembler:
         return latest[0] if latest else None
 
     def _begins_another(self, call: _Call, index: int | None, raw_id: str | int | None, name: str, text: str) -> bool:
-        """Whether the piece cannot belong to `call`, whatever its index or id says."""
+        """Return whether the piece cannot belong to `call`, whatever its index or id says."""
+        # A piece without a name goes on with what was begun: only a call's first piece must have one.
         if not name:
             return False
         same_name = self._means(name) == self._means(call.name)
@@ -119,6 +120,7 @@ class ToolCallAssembler:
             call.name = call.name or name
         elif call.is_open or name == call.name:
             return
+        # Pieces of one name, the whole name again, or the name so far: servers send all three.
         elif self._is_offered(call.name + name):
             call.name += name
         elif name.startswith(call.name):
@@ -127,7 +129,7 @@ class ToolCallAssembler:
             call.name += name
 
     def _advance(self, call: _Call) -> Iterator[dict[str, Any]]:
-        """What is certain of the call by now."""
+        """Yield what is certain of the call by now."""
         known = self._is_offered(call.name) or (call.name and not self._offered)
         if not call.is_open and not (known and (call.arguments or not may_grow(call.name, self._offered))):
             return
@@ -162,7 +164,7 @@ class ToolCallAssembler:
 
 
 def _to_index(raw: Any) -> int | None:
-    """An index, also as a text or a float; `None` for anything that is none."""
+    """Return an index, also as a text or a float; `None` for anything that is none."""
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
         return None
     try:
@@ -172,7 +174,7 @@ def _to_index(raw: Any) -> int | None:
 
 
 def _is_object(text: str) -> bool:
-    """Whether the arguments are there as a whole; `{}` may still be a beginning that says nothing."""
+    """Return whether the arguments are there as a whole; `{}` may still be a beginning that says nothing."""
     if not text.rstrip().endswith("}"):
         return False
     try:

@@ -60,6 +60,7 @@ def normalize_tool_calls(
         used: The ids that the conversation has already, from `used_call_ids`.
     """
     ids = CallIds(used)
+    # Empty entries beside real ones are padding of servers that stream; alone, they are a call that went wrong.
     entries = list(raw_calls(message))
     readable = [entry for entry in entries if _says_something(entry)]
     calls = [_normalize(entry, offered, ids) for entry in readable or entries]

@@ -27,6 +27,7 @@ def match_name(raw: object, offered: Collection[str]) -> str:
         raw: The name as it came; anything but a text names nothing.
         offered: The names of the tools that the request offered.
     """
+    # An exact name needs no guess, even where it holds a prefix that is taken off others.
     text = raw if isinstance(raw, str) else ""
     if text in offered:
         return text
@@ -46,7 +47,7 @@ def may_grow(raw: str, offered: Collection[str]) -> bool:
 
 
 def _candidates(text: str) -> Iterator[str]:
-    """The names that may be inside `text`, the likeliest first."""
+    """Yield the names that may be inside `text`, the likeliest first."""
     for written in (*_RECIPIENT.findall(text), _TOKEN.split(text, maxsplit=1)[0], _TOKEN.sub("", text)):
         name = re.sub(r":\d+\Z", "", written.split("(")[0].strip().strip("`'\"*"))
         if not name:
