@@ -97,7 +97,8 @@ WRITTEN = [
 async def test_a_streamed_call_tells_its_first_token(scripted, reply):
     scripted.otherwise(reply)
     one, told = panelist(scripted), []
-    answer = await asked(one, on_first=lambda: told.append(True))
+    search = {"type": "function", "function": {"name": "search", "parameters": {"type": "object", "properties": {}}}}
+    answer = await asked(one, bound={"tools": [search]}, on_first=lambda: told.append(True))
     assert told == [True]
     assert [answer.first_token] == seen(one)
     assert 0 < answer.first_token < 5

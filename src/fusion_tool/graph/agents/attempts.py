@@ -69,7 +69,7 @@ async def first_whole_reply(  # noqa: PLR0913 - who is asked, until when, and wh
     Returns:
         The first whole reply; else the first that was cut off; `None` without any.
     """
-    kept: ReplyT | None = None
+    cut_off: ReplyT | None = None
     # Read one by one: a model that is due for a trial has it only where its turn comes.
     for tried, panelist in enumerate(by_availability(candidates, health)):
         left = (len(candidates) if shares is None else shares) - tried
@@ -81,8 +81,9 @@ async def first_whole_reply(  # noqa: PLR0913 - who is asked, until when, and wh
             continue
         if is_whole(reply):
             return reply
-        kept = reply if kept is None else kept
-    return kept
+        # The first of them: the models stand in the order of preference, and no part tells that it is the better one.
+        cut_off = reply if cut_off is None else cut_off
+    return cut_off
 
 
 @dataclass(frozen=True)
@@ -112,14 +113,14 @@ async def ask_stage(
     is_whole: Callable[[ReplyT], bool],
     shares: int | None = None,
 ) -> StageReply[ReplyT]:
-    """Ask the models of a stage, as `first_whole_reply`, and write down who failed.
+    """Ask the models of a stage, as `first_whole_reply` does, and record who failed.
 
     Args:
-        stage: The judge's or the synthesizer's.
-        candidates: As for `first_whole_reply`.
-        ask: As for `first_whole_reply`.
-        is_whole: As for `first_whole_reply`.
-        shares: As for `first_whole_reply`.
+        stage: The judge's or the synthesizer's stage.
+        candidates: As for `first_whole_reply`, and so are `ask`, `is_whole` and `shares`.
+        ask: Asks one of them.
+        is_whole: Whether a reply ends the loop.
+        shares: Among how many models the time is divided; `None`: all candidates.
     """
     failures: list[Failure] = []
 
@@ -134,16 +135,17 @@ async def ask_stage(
             note_failure(attempt, CUT_OFF)
         return reply, attempt.panelist.model_name
 
-    signed = await first_whole_reply(
+    # Each reply with its model: who answered is told beside what was answered.
+    reply_and_model = await first_whole_reply(
         candidates,
         ask_one,
         health=stage.health,
         deadline=stage.deadline,
         on_failure=note_failure,
-        is_whole=lambda signed: is_whole(signed[0]),
+        is_whole=lambda pair: is_whole(pair[0]),
         shares=shares,
     )
-    reply, model = signed or (None, None)
+    reply, model = reply_and_model or (None, None)
     return StageReply(reply, model, failures)
 
 
@@ -152,10 +154,11 @@ def failed_models(
 ) -> list[FailedModel]:
     """Return a row for each model that gave no usable, or no whole, reply: the seats', the judge's, the writer's."""
     rows = [FailedModel(seat=record["seat"], **failure) for record in records for failure in record["failures"]]
-    compared = judgement.get("failures", []) if judgement else []
-    rows += [FailedModel(stage="judge", seat="judge", **failure) for failure in compared]
-    written = synthesis.get("failures", []) if synthesis else []
-    return rows + [FailedModel(stage="synthesizer", seat="synthesizer", **failure) for failure in written]
+    # Records that an older version stored have no failures of the judge and the synthesizer.
+    of_judge = judgement.get("failures", []) if judgement else []
+    rows += [FailedModel(stage="judge", seat="judge", **failure) for failure in of_judge]
+    of_synthesizer = synthesis.get("failures", []) if synthesis else []
+    return rows + [FailedModel(stage="synthesizer", seat="synthesizer", **failure) for failure in of_synthesizer]
 
 
 def to_failure(model: str, why: Fault | Exception) -> Failure:

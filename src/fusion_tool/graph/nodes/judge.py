@@ -47,9 +47,9 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     if standing.key is not None:
         output = standing.disputed.model_dump() if standing.disputed else None
         return _next_step({**before, "output": output, "degraded": late}, [], standing.key)
-    wanted = strategy.assignments(config, seats, answers)
+    assignments = strategy.assignments(config, seats, answers)
     if not strategy.needs_judge(answered, is_closed=standing.is_closed, is_last=not seats):
-        return _next_step({**before, "degraded": late}, wanted)
+        return _next_step({**before, "degraded": late}, assignments)
     task = JudgeTask(stage, state["run"]["question"], answers, asks_whether_settled=bool(seats))
     result, judgement = await _run_judge(task, before)
     stage.events.emit(judge_completed(judgement, stage.events.stamp))
@@ -62,13 +62,13 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         readers = [
             seat for seat in state["plan"]["seats"] if may_read_answers(config, config.panel[seat], answers.records)
         ]
-        wanted = follow_up_assignments(result.analysis, answers, readers)
-    return _next_step({**judgement, "degraded": [*judgement["degraded"], *late]}, wanted)
+        assignments = follow_up_assignments(result.analysis, answers, readers)
+    return _next_step({**judgement, "degraded": [*judgement["degraded"], *late]}, assignments)
 
 
-def _next_step(judgement: StageRecord, wanted: list[SeatAssignment], standing: str | None = None) -> _Onward:
-    update = {"judgement": judgement, "asks": wanted, "agreed": standing}
-    return Command(update=update, goto="fan_out" if wanted else "synthesize")
+def _next_step(judgement: StageRecord, assignments: list[SeatAssignment], standing: str | None = None) -> _Onward:
+    update = {"judgement": judgement, "asks": assignments, "agreed": standing}
+    return Command(update=update, goto="fan_out" if assignments else "synthesize")
 
 
 def _next_seats(state: FusionState, config: FusionConfig, records: list[SeatRecord]) -> tuple[list[int], list[str]]:
@@ -84,19 +84,19 @@ async def _run_judge(task: JudgeTask, before: StageRecord) -> tuple[JudgeResult 
     """Return what the judge finds, and the stage's record: the bills of all waves, the last wave's product."""
     started = time.monotonic()
     owner = task.stage.config.judge_or_default
-    found = await ask_stage(
+    outcome = await ask_stage(
         task.stage, models_of_role(owner), partial(compare_answers, task), is_whole=lambda result: result.is_whole
     )
-    result = found.reply
+    result = outcome.reply
     spent = Spent(before["spent"][0], int(before["spent"][1])) + task.stage.budget.spent
     return result, StageRecord(
         output=result.analysis.analysis if result else None,
         calls=[*before["calls"], *(row.model_dump() for row in task.stage.calls)],
         spent=list(spent),
         seconds=round(before["seconds"] + time.monotonic() - started, 3),
-        degraded=["judge_replaced"] * found.stands_in_for(owner) + _degradations(result, task),
-        model=found.model,
-        failures=[*before.get("failures", []), *found.failures],
+        degraded=[*(["judge_replaced"] if outcome.stands_in_for(owner) else []), *_degradations(result, task)],
+        model=outcome.model,
+        failures=[*before.get("failures", []), *outcome.failures],
     )
 
 

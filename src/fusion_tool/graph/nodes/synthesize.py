@@ -21,28 +21,29 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, opti
     task = SynthesisTask(stage, run, judgement["output"] if judgement else None, panel_answers(state))
     failures: list[Failure] = []
     degraded: list[str] = []
+    # No seat was told how the answer shall be written: where somebody says so, even one that stands is written anew.
     if standing and not (run["answer_schema"] or run["instructions"]):
-        written = _draft_of_answer(task, standing)
+        draft = _draft_of_answer(task, standing)
         stage.calls.clear()  # an attempt of a process that died asked nobody either
     else:
-        written, failures, degraded = await _first_draft(task, _candidates(stage.config))
+        draft, failures, degraded = await _first_draft(task, _candidates(stage.config))
     return {
         "synthesis": StageRecord(
-            output=written.text,
+            output=draft.text,
             calls=[row.model_dump() for row in stage.calls],
             spent=list(stage.budget.spent),
             seconds=round(time.monotonic() - started, 3),
-            degraded=[*degraded, *(["answers_packed"] if written.answers_truncated else [])],
-            model=written.model,
+            degraded=[*degraded, *(["answers_packed"] if draft.answers_truncated else [])],
+            model=draft.model,
             failures=failures,
         )
     }
 
 
 async def _first_draft(task: SynthesisTask, candidates: list[Panelist]) -> tuple[Draft, list[Failure], list[str]]:
-    """The first whole answer; failing that a cut-off one, failing that the best of the panel's; and what was lost."""
+    """Return the first whole answer, else a cut-off one, else the panel's best; who failed; and what was lost."""
     owner = task.stage.config.synthesizer_or_default
-    found = await ask_stage(
+    outcome = await ask_stage(
         task.stage,
         candidates,
         partial(write_answer, task),
@@ -50,14 +51,15 @@ async def _first_draft(task: SynthesisTask, candidates: list[Panelist]) -> tuple
         # The judge's model, last and unasked for, gets what time is left.
         shares=len(models_of_role(owner)),
     )
-    draft, marks = found.reply, ["synthesizer_replaced"] * found.stands_in_for(owner)
+    draft, marks = outcome.reply, ["synthesizer_replaced"] if outcome.stands_in_for(owner) else []
     if draft and not draft.truncated:
-        return draft, found.failures, marks
+        return draft, outcome.failures, marks
     marks += ["synthesis_unavailable", *task.stage.limit_marks()]
     if draft is None:
-        return _best_panel_answer(task, attempt=len(candidates) + 1), found.failures, marks
+        return _best_panel_answer(task, attempt=len(candidates) + 1), outcome.failures, marks
+    # Again, as an attempt of its own: what streamed of it was followed by the pieces of those that failed after it.
     DeltaEmitter(task, len(candidates) + 1, draft.model).finish(draft.text)
-    return draft, found.failures, marks
+    return draft, outcome.failures, marks
 
 
 def _best_panel_answer(task: SynthesisTask, attempt: int) -> Draft:
@@ -76,9 +78,10 @@ def _draft_from_record(task: SynthesisTask, record: SeatRecord, attempt: int) ->
 
 
 def _candidates(config: FusionConfig) -> list[Panelist]:
-    """Who may write, in order; the judge's model last, since it has read the answers."""
+    """Return who may write, in order; the judge's model last, since it has read the answers."""
     judge = config.judge_or_default
     writers = [*models_of_role(config.synthesizer_or_default), with_model(judge, judge.model)]
+    # Each model once, in its first role: one that failed as the synthesizer gets no second turn as the judge.
     by_name: dict[str, Panelist] = {}
     for writer in writers:
         by_name.setdefault(writer.model_name, writer)
@@ -86,6 +89,6 @@ def _candidates(config: FusionConfig) -> list[Panelist]:
 
 
 def _support_rank(task: SynthesisTask, record: SeatRecord) -> tuple[int, int]:
-    """How well an answer's own citations hold, then its length: the best-supported answer stands in."""
+    """Return how well an answer's own citations hold, then its length: the best-supported answer stands in."""
     counts = task.answers.audit_of(record).counts
     return counts["supported"] - counts["mismatch"] - counts["unknown"], len(record["content"])

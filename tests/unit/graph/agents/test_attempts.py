@@ -7,7 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.graph.agents.attempts import first_whole_reply, models_of_role
+from fusion_tool.graph.agents.attempts import first_whole_reply, models_of_role, to_failure
+from fusion_tool.models.call import ModelCallError
+from fusion_tool.models.capabilities import InvalidReplyError
+from fusion_tool.models.faults import Fault
 from fusion_tool.models.health import TRACKER
 from tests.unit.outcomes import outcome
 
@@ -128,6 +131,23 @@ async def test_a_cancelled_role_asks_nobody_else():
 
 async def test_no_models_give_no_reply():
     assert await Role().run(()) is None
+
+
+@pytest.mark.parametrize(
+    ("why", "failure"),
+    [
+        (Fault("truncated", "cut off"), ("m", "truncated", "cut off", None)),
+        (ModelCallError(Fault("auth", "no key", status_code=401)), ("m", "auth", "no key", 401)),
+        (ModelCallError(Fault("timeout", "too slow"), "the fallback"), ("the fallback", "timeout", "too slow", None)),
+        (InvalidReplyError("no JSON object"), ("m", "invalid_output", "no JSON object", None)),
+    ],
+)
+def test_a_failure_names_its_model_and_reason(why, failure):
+    assert tuple(to_failure("m", why).values()) == failure
+
+
+def test_an_error_of_no_known_kind_is_a_failure_too():
+    assert to_failure("m", RuntimeError("down"))["reason"] == "upstream_error"
 
 
 def test_a_role_has_its_own_model_first_and_its_settings_throughout():
