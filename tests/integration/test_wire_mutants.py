@@ -17,7 +17,7 @@ SEAT = "test/seat"
 @pytest.mark.parametrize("seed", range(40))
 async def test_a_run_holds_what_can_be_read_or_fails_by_a_reason(provider, monkeypatch, seed):
     monkeypatch.setattr("fusion_tool.models.faults._jitter", lambda _: 0.0)
-    mutant = make_mutant(Random(seed))  # noqa: S311 - no secret
+    mutant = make_mutant(Random(seed), offers_tools=False)  # noqa: S311 - no secret
     kind = "text/event-stream" if mutant.is_stream else "application/json"
     provider.reply(SEAT, Raw(mutant.body, content_type=kind))
     config = panel(SEAT, strategy="solo", hedge=0.01 if mutant.is_stream else None)

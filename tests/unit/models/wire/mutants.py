@@ -90,9 +90,9 @@ VALID_CALLS = [
 ]
 
 
-def make_mutant(random: Random) -> Mutant:
-    """A valid reply, changed in one place or two."""
-    is_stream, calls = random.random() < 0.5, random.random() < 0.5
+def make_mutant(random: Random, *, offers_tools: bool = True) -> Mutant:
+    """A valid reply, changed in one place or two; without tools on offer it calls none."""
+    is_stream, calls = random.random() < 0.5, offers_tools and random.random() < 0.5
     reason = "length" if random.random() < 0.2 else "tool_calls" if calls else "stop"
     parts = deepcopy((stream if is_stream else reply)(calls=calls, reason=reason))
     changes = [_change(parts, random) for _ in range(random.choice((1, 1, 2)))]
