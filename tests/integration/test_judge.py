@@ -171,6 +171,27 @@ async def test_no_analysis_still_leaves_an_answer(provider, reply):
     assert "There is none." in provider.calls(WRITER)[0].prompt
 
 
+STRANGE = [
+    "null",
+    "0",
+    '"text"',
+    '[[[{"consensus": [[]]}]]]',
+    '{"consensus": {"a": [1, {"b": null}]}, "contradictions": 7, "unique_insights": {"A": {"B": []}}}',
+    '{"consensus": ["\\ud800"], "blind_spots": "\\ud800"}',
+    '{"contradictions": [{"topic": 1e400, "stances": {"A": null, "": [3]}}]}',
+    '{"consensus":' * 3000,
+    "{'consensus': " + "[" * 3000,
+]
+
+
+@pytest.mark.parametrize("reply", STRANGE)
+async def test_the_strangest_json_costs_the_analysis_at_most(provider, reply):
+    provider.reply(JUDGE, reply)
+    result = await afuse(QUESTION, panel(*SEATS))
+    assert result.answer == "It was built in 1861."
+    assert result.analysis is not None or result.degraded == ["analysis_unavailable"]
+
+
 async def test_half_a_point_is_no_point(provider):
     """A reply that was cut off in the middle of a sentence must not hand the sentence's half on as consensus."""
     reply = verdict(consensus=["The mill is old.", "The mill was built in 1861."])
