@@ -2,6 +2,7 @@
 
 from fusion_tool.events import format_seconds, format_usd
 from fusion_tool.graph.result import FusionResult
+from fusion_tool.grounding.support import VERDICT_LABELS, Support
 
 _CHARACTERS_A_TOKEN = 4
 """The usual rule of thumb; the bound is kept on the safe side by counting the sources too."""
@@ -29,8 +30,8 @@ def summarize(result: FusionResult, tokens: int) -> str:
     return f"{answer}{sources}\n\n{closing}"
 
 
-def _support_note(support: str) -> str:
-    return "" if support == "supported" else f" ({support})"
+def _support_note(support: Support) -> str:
+    return "" if support == "supported" else f" ({VERDICT_LABELS[support]})"
 
 
 def _closing_line(result: FusionResult) -> str:
@@ -39,6 +40,8 @@ def _closing_line(result: FusionResult) -> str:
         disputed = [dispute.topic for dispute in result.analysis.contradictions]
         parts.append(f"agreement on {len(result.analysis.consensus)} points")
         parts.append(f"disputed: {'; '.join(disputed)[:200]}" if disputed else "nothing disputed")
+    if result.invented:
+        parts.append(f"citations of sources never retrieved, removed: {result.invented}")
     if result.degraded:
         parts.append(f"degraded: {', '.join(result.degraded)}")
     cost = "cost unknown" if result.usage.cost_usd is None else format_usd(result.usage.cost_usd)

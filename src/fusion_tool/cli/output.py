@@ -14,7 +14,7 @@ from fusion_tool.cli import terminal
 from fusion_tool.cli.errors import failed_run_json
 from fusion_tool.events import format_seconds, format_usd, one_line, printable
 from fusion_tool.graph.result import Analysis, Citation, FusionResult, Response
-from fusion_tool.grounding.support import Support
+from fusion_tool.grounding.support import VERDICT_LABELS, Support
 
 VERDICTS: dict[Support, str] = {"supported": "green", "weak": "yellow", "mismatch": "bold red"}
 
@@ -107,7 +107,11 @@ def _print_sources(citations: list[Citation]) -> None:
     for citation in citations:
         # Neither shortened nor wrapped by rich: terminals make a link only of an address that is whole, on one line.
         line = Text(f"[{citation.number}] {one_line(citation.title)} - {one_line(citation.url, 2000)}  ")
-        console.print(line.append(citation.support, VERDICTS[citation.support]), soft_wrap=True)
+        console.print(line.append(VERDICT_LABELS[citation.support], VERDICTS[citation.support]), soft_wrap=True)
+        for place in citation.occurrences:
+            claim = Text(f"    {VERDICT_LABELS[place.support]}: ", VERDICTS[place.support])
+            console.print(claim.append(one_line(place.sentence), "default"), soft_wrap=True)
+            console.print(Text(f"      source: {one_line(place.passage) or 'nothing on this'}", "dim"), soft_wrap=True)
 
 
 _STAGES = {"panelist": "panel", "judge": "judge", "synthesizer": "synthesis"}
@@ -140,7 +144,8 @@ def _seats(result: FusionResult) -> Table:
 
 def _work_line(response: Response) -> str:
     counts = response.audit.model_dump()
-    cited = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    names = {str(verdict): label for verdict, label in VERDICT_LABELS.items()} | {"unknown": "invented"}
+    cited = ", ".join(f"{count} {names[verdict]}" for verdict, count in counts.items() if count)
     tools = f"{response.tool_calls} tool call{'' if response.tool_calls == 1 else 's'}"
     return f"{format_seconds(response.seconds)}, {tools}, its citations: {cited or 'none'}"
 
@@ -158,6 +163,10 @@ def _analysis(analysis: Analysis) -> Iterable[Text]:
 def _losses(result: FusionResult) -> Iterable[str]:
     if result.degraded:
         yield f"\nDegraded (status {result.status}): {', '.join(result.degraded)}"
+    if result.invented:
+        yield f"Citations of sources that were never retrieved, removed: {result.invented}"
+    if result.uncited:
+        yield f"Sentences that make a claim and cite no source: {len(result.uncited)}"
     if result.dropped:
         yield f"Kept out by exclusions: {result.dropped}"
     if result.plan.bash.startswith("none"):

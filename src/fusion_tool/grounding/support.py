@@ -74,6 +74,9 @@ def _near(claim: Quantity, source: Quantity) -> bool:
 Support: TypeAlias = Literal["supported", "weak", "mismatch"]
 """How far a source's text carries the sentence that cites it."""
 
+VERDICT_LABELS: dict[Support, str] = {"supported": "supported", "weak": "weak", "mismatch": "check this"}
+"""What a reader is told: a mismatch is a reason to look, no proof."""
+
 _CARRIED = 0.55
 _CARRIED_WITH_FIGURES = 0.42
 _RELATED = 0.45

@@ -9,13 +9,15 @@ from fusion_tool.errors import Reason
 from fusion_tool.events import UNKNOWN, format_usd
 from fusion_tool.graph.result import Degradation
 from fusion_tool.grounding.sources import Kind
-from fusion_tool.grounding.support import Support
+from fusion_tool.grounding.support import VERDICT_LABELS, Support
 
 VERDICTS: dict[Support, str] = {
     "supported": "the source carries the sentence",
     "weak": "the source carries it only in part",
-    "mismatch": "the source says something else",
+    "mismatch": "the source seems to say otherwise",
 }
+
+LABELS = VERDICT_LABELS
 
 MARKS: dict[Support, str] = {"supported": "✓", "weak": "~", "mismatch": "✗"}
 """The signs that tell verdicts apart without colour."""

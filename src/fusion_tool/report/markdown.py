@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from fusion_tool.grounding.support import Support
@@ -21,7 +21,10 @@ _MAX_CHARS = 60_000
 """Characters up to which text is read as Markdown: at the very worst a second of work."""
 
 # Numbers in the answer, ids of sources in the seats' answers; never the text of a link.
-_BRACKETS = re.compile(r"\[([0-9a-f]{1,8}(?:[,;]? ?[0-9a-f]{1,8})*)\](?!\()")
+_BRACKETS = re.compile(r"\[([0-9a-f]{1,8}(?:[,;]? ?[0-9a-f]{1,8})*|\ue000\d+)\](?!\()")
+_PLACE = re.compile(r" ?\[\ue000(\d+)\]")
+"""A citation whose place in the text is known, by its number among them; no text needs a private character."""
+
 _DEEPEST_HEADING = 6
 _PAGE_HEADINGS = 2
 """Levels of heading that the page itself takes."""
@@ -37,6 +40,7 @@ class CitationLink:
         title: The source's title.
         url: The source's address.
         support: The audit's verdict; `None` where the citation was not judged.
+        passage: The words of the source that were compared.
     """
 
     label: str
@@ -44,21 +48,43 @@ class CitationLink:
     title: str
     url: str
     support: Support | None = None
+    passage: str = ""
 
 
-def render_markdown(text: str, citations: Mapping[str, CitationLink]) -> "Markup":
+LOST = CitationLink("no source", "", "The source that was cited here was never retrieved.", "")
+"""What stands where a sentence lost its only citation."""
+
+
+class Place(NamedTuple):
+    """Where a citation stands, as offsets in the text; nothing stands there yet where both are equal."""
+
+    start: int
+    end: int
+    link: CitationLink
+
+
+def render_markdown(text: str, citations: Mapping[str, CitationLink], places: Sequence[Place] = ()) -> "Markup":
     """Return `text` as HTML.
 
     Args:
         text: A model's text.
         citations: The citations by the keys that stand in brackets.
+        places: Citations by their places, which go before; they do not overlap.
     """
     from markupsafe import Markup
 
     # Some Markdown takes time that grows with the square of its length.
     if len(text) > _MAX_CHARS:
         return Markup('<div class="plain">{}</div>').format(text)
-    return Markup(_parser().render(text, {"citations": citations}))  # noqa: S704 - made by a parser that escapes
+    rows = sorted(places)
+    marked = text.replace("\ue000", "\ufffd")
+    for i, (start, end, _) in reversed(list(enumerate(rows))):
+        marked = f"{marked[:start]}{' ' if start == end else ''}[\ue000{i}]{marked[end:]}"
+    keys = {f"\ue000{i}": row.link for i, row in enumerate(rows)}
+    html = _parser().render(marked, {"citations": {**citations, **keys}})
+    # What is code to this parser and no code to the audit gets its mark back.
+    html = _PLACE.sub(lambda place: text[slice(*rows[int(place[1])][:2])], html)
+    return Markup(html)  # noqa: S704 - made by a parser that escapes
 
 
 def is_web(url: str) -> bool:
@@ -88,7 +114,7 @@ def _parser() -> "MarkdownIt":
 
 def _citation(state: "StateInline", silent: bool) -> bool:
     brackets = _BRACKETS.match(state.src, state.pos)
-    keys = re.findall(r"\w+", brackets[1]) if brackets else []
+    keys = re.findall(r"\ue000?\w+", brackets[1]) if brackets else []
     # One key that is none, and the brackets are the model's own: "[1, 99]" stays text as a whole.
     if brackets is None or not all(key in state.env["citations"] for key in keys):
         return False

@@ -1,7 +1,7 @@
 """`to_html`: a run as a page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -19,7 +19,7 @@ from fusion_tool.report.charts import (
     from_durations,
     has_all_starts,
 )
-from fusion_tool.report.markdown import CitationLink, is_web, render_markdown
+from fusion_tool.report.markdown import LOST, CitationLink, Place, is_web, render_markdown
 from fusion_tool.report.matrix import build_matrix
 from fusion_tool.report.page import render_page
 
@@ -74,7 +74,9 @@ def to_html(result: "FusionResult | FailedRun | Mapping[str, Any]", events: "Seq
         "run.html",
         result=run,
         question=run.question,
-        answer=render_markdown(run.answer, _citations_by_number(run)),
+        answer=render_markdown(run.answer, _citations_by_number(run), _places(run)),
+        places={row.source_id: row.occurrences for row in run.citations},
+        titles={source.id: source.title or source.url for source in sources},
         matrix=build_matrix(run.analysis, run.responses) if run.analysis else None,
         # A cached result has the time of its lookup, not of the run.
         timeline=None if run.cached else _timeline(lanes),
@@ -120,6 +122,17 @@ def _citations_by_number(run: FusionResult) -> dict[str, CitationLink]:
         str(row.number): CitationLink(str(row.number), _anchor(row.source_id), row.title, row.url, row.support)
         for row in run.citations
     }
+
+
+def _places(run: FusionResult) -> list[Place]:
+    """Return each citation with the verdict of its own place, and the places that lost their only one."""
+    by_number = _citations_by_number(run)
+    cited = [
+        Place(place.start, place.end, replace(by_number[str(row.number)], support=place.support, passage=place.passage))
+        for row in run.citations
+        for place in row.occurrences
+    ]
+    return [*cited, *(Place(row.end, row.end, LOST) for row in run.uncited if row.invented)]
 
 
 def _anchor(source_id: str) -> str:

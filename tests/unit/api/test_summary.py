@@ -38,6 +38,7 @@ def test_a_short_answer_is_whole():
         ({"usage": bill(0.5, None, None)}, "$0.5000 and 2 unpriced calls"),
         ({"usage": bill(0.0)}, "$0.0000"),
         ({"analysis": analysis(agreed=3)}, "agreement on 3 points, nothing disputed"),
+        ({"invented": 2}, "citations of sources never retrieved, removed: 2"),
         ({"degraded": ["panel_reduced", "straggler_cut"]}, "degraded: panel_reduced, straggler_cut"),
     ],
 )
@@ -51,10 +52,10 @@ def test_where_nothing_was_compared_no_agreement_is_claimed():
     assert "disputed" not in closing
 
 
-@pytest.mark.parametrize("support", ["weak", "mismatch"])
-def test_doubt_stands_beside_its_source(support):
+@pytest.mark.parametrize(("support", "label"), [("weak", "weak"), ("mismatch", "check this")])
+def test_doubt_stands_beside_its_source(support, label):
     told = summarize(result(citations=[citation(1), citation(2, support=support)]), 1500)
-    assert f"[2] The mill - https://example.org/mill ({support})" in told
+    assert f"[2] The mill - https://example.org/mill ({label})" in told
     assert "[1] The mill - https://example.org/mill\n" in told
 
 

@@ -48,7 +48,7 @@ def test_a_citation_tells_its_source_and_verdict(text: str) -> None:
     page = _tree(text)
     assert [link.attributes["href"] for link in page.css(".cite > a")] == ["#source-aaaa1111", "#source-bbbb2222"]
     first, second = (" ".join(tip.text(separator=" ").split()) for tip in page.css(".tip"))
-    assert first == "The <b>register</b> https://example.org/r ✗ mismatch: the source says something else"
+    assert first == "The <b>register</b> https://example.org/r ✗ check this: the source seems to say otherwise"
     assert second == "River https://example.org/2 ✓ supported: the source carries the sentence"
     assert page.css_first(".cite > a.mismatch .mark-of").text() == "✗"
     assert page.css_first(".cite > a.supported .mark-of") is None

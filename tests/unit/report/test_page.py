@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from fusion_tool.budget.usage import CostSource, StageName, Usage
 from fusion_tool.errors import REASONS, ConfigError
-from fusion_tool.graph.result import Degradation
+from fusion_tool.graph.result import Degradation, Occurrence, UncitedSentence
 from fusion_tool.grounding.sources import Kind
 from fusion_tool.grounding.support import Support
 from fusion_tool.report.labels import KINDS, LOSSES, PRICES, STAGES, VERDICTS
@@ -55,7 +55,7 @@ def test_a_run_of_three_seats_is_on_the_page() -> None:
 
 def test_cited_sources_come_first_with_verdict_and_seats() -> None:
     cited, unused = texts(tree(three_seats()), "ul.sources")
-    assert cited.index("[1] The land register ✓ supported") < cited.index("[3] notes.md ✗ mismatch")
+    assert cited.index("[1] The land register ✓ supported") < cited.index("[3] notes.md ✗ check this")
     assert f"page, read; by {SEATS[0]}, {SEATS[1]}" in cited
     assert "Something else" in unused
 
@@ -206,3 +206,34 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
     )
     with pytest.raises(ConfigError, match=r"leather not installed: pip install 'fusion-tool\[report\]'"):
         to_html(three_seats())
+
+
+def test_sentence_verdict_and_passage_stand_together_for_each_place() -> None:
+    places = [
+        Occurrence(start=5, end=8, sentence="True [1].", support="supported", passage="It is true."),
+        Occurrence(start=16, end=19, sentence="False [1].", support="mismatch", passage="It is true."),
+    ]
+    cited = results.citation(1).model_copy(update={"occurrences": places, "source_id": IDS[0], "support": "mismatch"})
+    lost = UncitedSentence(sentence="Lost.", start=21, end=26, source_id=IDS[1], support="weak", invented=True)
+    page = tree(three_seats(answer="True [1]. False [1]. Lost.", citations=[cited], uncited=[lost], invented=1))
+    assert texts(page, "#source-aaaa1111 .places li") == [
+        "✓ supported True [1]. the source: It is true.",
+        "✗ check this False [1]. the source: It is true.",
+    ]
+    assert texts(page, "article.prose p")[0].startswith("True [1]")
+    assert [link.attributes["class"] for link in page.css("article.prose .cite > a")[:3]] == [
+        "supported",
+        "mismatch",
+        "mismatch",
+    ]
+    assert "Lost. [no source]" in texts(page, "article.prose p")[0]
+    assert "1 citation of sources that were never retrieved was removed" in page.body.text()
+    assert texts(page, "details .places li")[0].startswith("Lost. nearest: ")
+
+
+def test_a_mark_that_the_page_takes_for_code_stays_as_it_was() -> None:
+    place = Occurrence(start=9, end=12, sentence="so [1]", support="weak", passage="")
+    cited = results.citation(1).model_copy(update={"occurrences": [place]})
+    page = tree(three_seats(answer="    so   [1] more", citations=[cited]))
+    assert "[1]" in page.css_first("article.prose").text()
+    assert "\ue000" not in page.html

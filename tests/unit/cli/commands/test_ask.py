@@ -36,7 +36,10 @@ def test_answer_and_sources_stand_on_stdout(openrouter: ScriptedServer, tmp_path
     done = ask(QUESTION, *PANEL, *STAGES, "--docs", str(titan(tmp_path / "docs")))
     assert done.exit_code == 0
     assert done.stdout.startswith(f"{SENTENCE} [1].\n\nSources\n[1] ")
-    assert done.stdout.rstrip().endswith("supported")
+    source, place, passage = done.stdout.splitlines()[3:]
+    assert source.endswith("supported")
+    assert place == f"    supported: {SENTENCE} [1]."
+    assert passage.startswith("      source: ")
     assert openrouter.counts == {"v/a": 2, "v/b": 2, "v/judge": 1, "v/writer": 1}
 
 
