@@ -189,6 +189,7 @@ def _judge(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow
 
 def _synthesizer(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow:
     panelist, judge = config.synthesizer_or_default, config.judge_or_default
+    # With a follow-up every seat may have answered twice, and all answers are read.
     answers = _answers_bytes(config) * (2 if config.follow_up else 1)
     prompt_bytes = sizes.synthesizer + answers + WORST_GROWTH * _answer_bytes(judge)
     worst = [_reserved_amount("synthesizer", panelist, [prompt_bytes])]

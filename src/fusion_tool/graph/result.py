@@ -42,6 +42,7 @@ PARTIAL: frozenset[Degradation] = frozenset(
 
 
 class _Value(BaseModel):
+    # No extras: a stored result of another shape is refused, not read by halves.
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 

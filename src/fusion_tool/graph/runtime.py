@@ -198,6 +198,7 @@ class SeatStage(Stage):
             events=EventEmitter(runtime, task["run"]),
             records=list(before.records),
             deadline=time.monotonic() + task["seconds"],
+            # Earlier attempts count twice: on the limits with what they may have spent, on the bill as unknown.
             budget=before.stage_budget(wave.ledger, "panelist", 1 / task["seats"]),
             calls=before.unknown_calls("panelist", config.panel[place].model_name, seat),
             health=tracker_for(config),

@@ -229,8 +229,10 @@ def new_run(  # noqa: PLR0913 - a run has these fields
         instructions=instructions,
         answer_schema=answer_schema,
         from_messages=from_messages,
+        # Wall time: the monotonic clock is of no use to the process that may resume the run.
         started=time.time(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        # Random for each run, so that no page and no model can write a fence that closes ours.
         nonce=secrets.token_hex(6),
         config=dump_config(config),
         decided=None if decided is None else dump_config(decided),

@@ -21,6 +21,7 @@ def text_items(value: Any) -> list[Any]:
     if not isinstance(value, str):
         return _items(value)
     lines = [_BULLET.sub("", line.strip(), count=1) for line in value.splitlines() if line.strip()]
+    # One line is one item where it ends as a sentence does, however many commas are in it.
     if len(lines) == 1 and not lines[0].endswith((".", "!", "?")):
         terms = [term.strip() for term in lines[0].split(",")]
         if all(0 < len(term.split()) <= _SHORT_TERM for term in terms):

@@ -47,6 +47,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
     )
     citations = _citations(numbered, audit, answers.sources)
     degraded = _degradations(records, stages)
+    # Only where there was something to cite: without sources no answer has citations, and lacks none.
     if config.has_sources and not citations:
         degraded.append("uncited")
     plan = state["plan"]

@@ -109,5 +109,6 @@ def _degradations(result: JudgeResult | None, task: JudgeTask) -> list[str]:
 
 def _panel_failed(records: list[SeatRecord], judgement: StageRecord) -> PanelFailed:
     rows = [row.model_dump() for row in failed_models(records, judgement)]
+    # Nothing came of it, and it is on the bill all the same.
     calls = [Call.model_validate(call) for stage in (*records, judgement) for call in stage["calls"]]
     return PanelFailed(rows, Usage.of(calls).model_dump())

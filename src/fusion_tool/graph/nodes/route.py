@@ -41,6 +41,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     config = decision.config
     shell = await check_run(config, options.panel_tools, needs_synthesizer=request.needs_synthesizer)
     strategy = strategy_named(config.strategy)
+    # Of what was decided, not of what was configured: the router may have chosen fewer and cheaper models.
     check_limits(
         config,
         strategy.roles(config, needs_synthesizer=request.needs_synthesizer),
