@@ -29,6 +29,8 @@ def explain_fault(fault: Fault, error: BaseException, panelist: Panelist) -> Fau
         message = fault.message
         if fault.reason == "auth" and fault.status_code in _NO_ACCESS:
             message = f"{message} ({_key_hint(panelist)})"
+    if not isinstance(panelist.model, str):  # of an object, nothing is known but the name that the seat has already
+        return replace(fault, message=scrub(message))
     asked = f"{panelist.model_name} at {urlsplit(address).netloc}" if panelist.base_url else panelist.model_name
     return replace(fault, message=scrub(f"{asked}: {message}"))
 
