@@ -37,7 +37,7 @@ def write_corpus(folder: Path, rng: random.Random) -> list[str]:
 
 async def seconds_to_open(folder: Path, cache: Path) -> tuple[float, DocumentIndex]:
     start = perf_counter()
-    index = await open_index(folder, cache_dir=cache)
+    index = await open_index([folder], cache_dir=cache)
     return perf_counter() - start, index
 
 

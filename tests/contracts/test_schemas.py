@@ -21,6 +21,7 @@ RESULT = {
     "dropped": None,
     "uncited": {"sentence", "start", "end", "source_id", "support", "invented"},
     "invented": None,
+    "documents": {"indexed", "skipped"},
     "plan": {"strategy", "seats", "reason", "bash"},
     "usage": {"calls", "input_tokens", "output_tokens", "cost_usd", "unpriced_calls"},
     "timing": {"total_seconds", "panel_seconds", "judge_seconds", "synthesis_seconds"},
@@ -31,6 +32,7 @@ RESULT = {
 }
 INSIDE = {
     "Occurrence": {"start", "end", "sentence", "support", "passage"},
+    "SkippedDocument": {"path", "reason"},
     "Contradiction": {"topic", "stances"},
     "Stance": {"model", "stance"},
     "PartialCoverage": {"models", "point"},

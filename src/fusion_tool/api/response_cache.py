@@ -85,9 +85,9 @@ def _reject_objects(config: FusionConfig, panel_tools: Sequence[Any]) -> None:
 
 def _folder_state(documents: Documents) -> Iterator[tuple[str, str]]:
     """Yield each document with its signature; one that is being changed does not even match itself."""
-    from fusion_tool.tools.documents.folder import list_documents, readable_folder
+    from fusion_tool.tools.documents.folder import list_documents, readable_path
 
-    for document in list_documents(readable_folder(documents.path)):
+    for document in list_documents([readable_path(path) for path in documents.paths]):
         # The time matches nothing: a document without a signature is being written, and has no state to be cached by.
         yield document.key, document.signature or document.problem or str(time.time_ns())
 

@@ -1,6 +1,7 @@
 """One question from the command line: its configuration, index, run, output and page, and its end, whatever that is."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 
-async def index(folder: Path, console: Console, *, quiet: bool) -> None:
-    """Bring the index of `folder` up to date, and print which documents were left out.
+async def index(paths: Sequence[Path], console: Console, *, quiet: bool) -> None:
+    """Bring the index of `paths` up to date, and print which documents were left out.
 
     Args:
-        folder: The folder of the user's documents.
+        paths: The folders and files of the user's documents.
         console: The console of stderr.
         quiet: Whether nothing is printed.
 
     Raises:
-        ConfigError: The folder cannot be read.
+        ConfigError: A path cannot be read.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -45,9 +46,10 @@ async def index(folder: Path, console: Console, *, quiet: bool) -> None:
     with progress if is_shown else nullcontext():  # older versions of rich end a bar that is disabled by an empty line
         bar = progress.add_task("", total=None)
         document_index = await open_index(
-            folder, on_progress=lambda count, total: progress.update(bar, completed=count, total=total)
+            paths, on_progress=lambda count, total: progress.update(bar, completed=count, total=total)
         )
-    for skipped in () if quiet else document_index.skipped:
+    # Where none of them can be read, the run ends at once, with the reasons in its error.
+    for skipped in document_index.skipped if document_index.document_count and not quiet else ():
         console.print(f"left out: {skipped.path}: {skipped.reason}", style="yellow", soft_wrap=True)
 
 
@@ -211,7 +213,7 @@ async def _stream_run(
     same_terminal = isinstance(output, AnswerOutput) and sys.stdout.isatty()
     last_event: Any = None
     if config is not None and config.documents is not None:
-        await index(config.documents.path, console, quiet=options.quiet)
+        await index(config.documents.paths, console, quiet=options.quiet)
     with show_progress(view, console, quiet=options.quiet, until_answer=same_terminal):
         question = call.pop("question", None)
         # Closed even when a signal comes, and not when the generator is collected: closing cancels the run's requests.

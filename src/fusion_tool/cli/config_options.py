@@ -52,7 +52,7 @@ class ConfigOptions:
     follow_up: bool = False
     cache: bool = False
     hedge: float | None = None
-    documents: Path | None = None
+    documents: tuple[Path, ...] = ()
     search: tuple[str, ...] = ()
     no_search: bool = False
     exclude: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ class ConfigOptions:
             "follow_up": self.follow_up or None,
             "cache": self.cache or None,
             "hedge": self.hedge,
-            "documents": self.documents,
+            "documents": self.documents or None,
             "search": {"providers": self.search} if self.search else None,
             "bash": self.bash,
             "allow_unpriced": self.allow_unpriced or None,

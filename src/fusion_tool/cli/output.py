@@ -169,6 +169,8 @@ def _losses(result: FusionResult) -> Iterable[str]:
         yield f"Sentences that make a claim and cite no source: {len(result.uncited)}"
     if result.dropped:
         yield f"Kept out by exclusions: {result.dropped}"
+    if result.documents and result.documents.skipped:
+        yield f"Documents: {result.documents.indexed} read, {len(result.documents.skipped)} left out"
     if result.plan.bash.startswith("none"):
         yield one_line(f"No shell for the seats: {result.plan.bash.removeprefix('none: ')}")
 

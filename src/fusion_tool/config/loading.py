@@ -59,10 +59,12 @@ def load_config_file(path: Path, *, preset: str | None = None) -> FusionConfig:
     table = read_toml(path, field="config")
     # The working folder is no help: the same file is read by servers and by commands in any folder.
     match table.get("documents"):
-        case str(folder):
-            table["documents"] = path.parent / folder
-        case {"path": str(folder)}:
-            table["documents"]["path"] = path.parent / folder
+        case {"path": named}:
+            table["documents"]["path"] = _below(path.parent, named)
+        case None:
+            pass
+        case named:
+            table["documents"] = _below(path.parent, named)
     own_preset = table.pop("preset", None)
     name = preset or own_preset
     try:
@@ -111,3 +113,10 @@ def _merge(old: Any, new: Any) -> Any:
     if not isinstance(old, BaseModel) or not isinstance(new, dict) or "model" in new:
         return new
     return dict(old) | new
+
+
+def _below(folder: Path, named: Any) -> Any:
+    """Return paths of a file as they are meant: relative to its folder; what is no path is left to the schema."""
+    if isinstance(named, list):
+        return [_below(folder, path) for path in named]
+    return folder / named if isinstance(named, str) else named

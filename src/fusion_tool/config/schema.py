@@ -151,10 +151,10 @@ class Fetch(ConfigModel):
 
 
 class Documents(ConfigModel):
-    """A folder of the user's own texts that the seats may search."""
+    """The user's own texts, which the seats may search."""
 
-    path: Path
-    """The folder."""
+    path: Path | Annotated[tuple[Path, ...], Field(min_length=1)]
+    """A folder or a file, or several."""
     send_to: Privacy = "any"
     """Whose models may see excerpts of it, and answers made from them: `any`, or only `local` ones, which run on this
     machine."""
@@ -162,7 +162,12 @@ class Documents(ConfigModel):
     @model_validator(mode="before")
     @classmethod
     def _accept_path_alone(cls, value: Any) -> Any:
-        return {"path": value} if isinstance(value, (str, Path)) else value
+        return {"path": value} if isinstance(value, (str, Path, list, tuple)) else value
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The folders and files."""
+        return (self.path,) if isinstance(self.path, Path) else self.path
 
 
 class FusionConfig(ConfigModel):

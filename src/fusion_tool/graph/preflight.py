@@ -9,7 +9,7 @@ from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import RecursionRefused
 from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.models.factory import check_models
-from fusion_tool.tools.build import check_tools
+from fusion_tool.tools.build import ToolCheck, check_tools
 from fusion_tool.tools.untrusted import apply_exclusions
 
 # A context variable: it reaches whatever a seat's tools call, across awaits and tasks, and no other run beside it.
@@ -38,7 +38,7 @@ def forbid_nested_run() -> None:
         )
 
 
-async def check_run(config: FusionConfig, panel_tools: Sequence[Any], *, needs_synthesizer: bool = False) -> str:
+async def check_run(config: FusionConfig, panel_tools: Sequence[Any], *, needs_synthesizer: bool = False) -> ToolCheck:
     """Check that everything that a run needs can work here, before anything is paid for.
 
     Args:
@@ -47,7 +47,7 @@ async def check_run(config: FusionConfig, panel_tools: Sequence[Any], *, needs_s
         needs_synthesizer: Whether a synthesizer is needed even where one seat is asked alone.
 
     Returns:
-        The state of the seats' shell: `sandbox`, `off`, or `none` with the reason.
+        What the seats' shell and documents come to.
 
     Raises:
         ConfigError: A model or tool cannot work.

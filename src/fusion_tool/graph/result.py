@@ -176,6 +176,20 @@ class PlanResult(_Value):
     bash: str
 
 
+class SkippedDocument(_Value):
+    """One of the user's files that was not read, or a kind of them, and why."""
+
+    path: str
+    reason: str
+
+
+class DocumentsResult(_Value):
+    """What of the user's documents the seats could search."""
+
+    indexed: int
+    skipped: list[SkippedDocument]
+
+
 class Timing(_Value):
     """Wall time in seconds; `None` where the stage did not run."""
 
@@ -205,6 +219,7 @@ class FusionResult(_Value):
     dropped: int = 0
     uncited: list[UncitedSentence] = []
     invented: int = 0
+    documents: DocumentsResult | None = None
     plan: PlanResult
     usage: Usage
     timing: Timing

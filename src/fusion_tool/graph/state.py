@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.serialization import dump_config
 from fusion_tool.grounding.sources import RetrievedSource
+from fusion_tool.tools.documents.store import DocumentCoverage
 
 
 class Run(TypedDict):
@@ -46,7 +47,8 @@ class Run(TypedDict):
 class Plan(TypedDict):
     """Strategy and seats (indices into the configuration's panel), with the reason and what the shell is.
 
-    `waves` are the seats in the order in which they may be asked, those of one wave side by side.
+    `waves` are the seats in the order in which they may be asked, those of one wave side by side; `documents` what of
+    the user's documents could be read, `None` where there are none.
     """
 
     strategy: str
@@ -54,6 +56,7 @@ class Plan(TypedDict):
     waves: list[list[int]]
     reason: str
     bash: str
+    documents: NotRequired[DocumentCoverage | None]
 
 
 class SeatAssignment(TypedDict):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from langchain_core.tools import BaseTool
@@ -10,10 +10,12 @@ from langchain_core.tools import BaseTool
 from fusion_tool.config.keys import missing_key
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError, SandboxUnavailable
-from fusion_tool.tools.documents.index import open_index
+from fusion_tool.tools.documents.index import DocumentIndex, open_index
 from fusion_tool.tools.sandbox.shell import probe
 from fusion_tool.tools.search.search import PROVIDERS
 from fusion_tool.tools.toolkit import Toolkit
+
+_MOST_TOLD = 5
 
 # Weak: with its wave's last seat a toolkit goes, and with it every page and result that the seats looked up.
 _toolkits: WeakValueDictionary[str, Toolkit] = WeakValueDictionary()
@@ -56,23 +58,34 @@ async def _builtin_tools(config: FusionConfig) -> list[BaseTool]:
     return tools
 
 
-async def check_tools(config: FusionConfig) -> str:
-    """Check search providers and shell, and bring the index of the documents folder up to date.
+class ToolCheck(NamedTuple):
+    """What the seats' tools come to here.
 
-    Returns:
-        The state of the seats' shell: `sandbox`, `off`, or `none: ` with the reason.
+    `shell` is `sandbox`, `off`, or `none: ` with the reason; `documents` the open index, `None` where none are
+    configured.
+    """
+
+    shell: str
+    documents: DocumentIndex | None
+
+
+async def check_tools(config: FusionConfig) -> ToolCheck:
+    """Check search providers and shell, and bring the index of the user's documents up to date.
 
     Raises:
-        ConfigError: A search provider's variable is missing, the documents folder cannot be indexed, or no
-            document of it can be read.
+        ConfigError: A search provider's variable is missing, the documents cannot be indexed, or none of them can be
+            read.
         SandboxUnavailable: `bash = "sandbox"`, and it does not work here.
     """
     for name in config.search.providers if config.search else ():
         variable = PROVIDERS[name].variable
         if variable and (missing := missing_key(variable)):
             raise ConfigError(f"'{name}' needs a key: {missing}", field="search.providers")
-    if config.documents is not None:
-        await _check_documents(config.documents.path)
+    documents = None if config.documents is None else await _check_documents(config.documents.paths)
+    return ToolCheck(await _check_shell(config), documents)
+
+
+async def _check_shell(config: FusionConfig) -> str:
     if config.bash == "off":
         return "off"
     sandbox = await probe()
@@ -83,9 +96,11 @@ async def check_tools(config: FusionConfig) -> str:
     return f"none: {sandbox.detail}"
 
 
-async def _check_documents(folder: Path) -> None:
-    index = await open_index(folder)
+async def _check_documents(paths: Sequence[Path]) -> DocumentIndex:
+    index = await open_index(paths)
     if index.document_count:
-        return
-    left_out = f" ({index.skipped[0].path} {index.skipped[0].reason})" if index.skipped else ""
-    raise ConfigError(f"the folder {str(folder)!r} holds no document that can be read{left_out}", field="documents")
+        return index
+    names = ", ".join(repr(str(path)) for path in paths)
+    held = "; ".join(f"{skipped.path} {skipped.reason}" for skipped in index.skipped[:_MOST_TOLD])
+    more = f"; and {len(index.skipped) - _MOST_TOLD} more" if len(index.skipped) > _MOST_TOLD else ""
+    raise ConfigError(f"no document can be read in {names}: {held or 'nothing is there'}{more}", field="documents")

@@ -87,16 +87,16 @@ class Toolkit:
         return not any(tool is builtin for builtin in self.tools[: self.builtin_count])
 
     async def documents(self) -> DocumentIndex:
-        """Open the index of the user's folder, once for all seats.
+        """Open the index of the user's documents, once for all seats.
 
         Raises:
-            LookupError: No documents folder is configured.
-            ConfigError: The folder cannot be read.
+            LookupError: No documents are configured.
+            ConfigError: They cannot be read.
         """
         if self.config.documents is None:
-            raise LookupError("no documents folder is configured")
-        folder = self.config.documents.path
-        return await self.single_flight(("index", folder), lambda: open_index(folder))
+            raise LookupError("no documents are configured")
+        paths = self.config.documents.paths
+        return await self.single_flight(("index", paths), lambda: open_index(paths))
 
     def fetch_policy(self) -> FetchPolicy:
         """Return the policy of this run's fetches."""

@@ -20,7 +20,7 @@ def folder(tmp_path, monkeypatch):
 
 async def shown(folder, *, quiet=False, terminal=True):
     out = io.StringIO()
-    await index(folder, Console(file=out, force_terminal=terminal, width=100), quiet=quiet)
+    await index([folder], Console(file=out, force_terminal=terminal, width=100), quiet=quiet)
     return out.getvalue()
 
 
@@ -29,7 +29,7 @@ async def test_a_terminal_sees_a_bar(folder):
 
 
 async def test_what_was_left_out_is_told_with_its_reason(folder):
-    assert "left out: broken.pdf: " in await shown(folder, terminal=False)
+    assert "left out: papers/broken.pdf: " in await shown(folder, terminal=False)
 
 
 async def test_quiet_is_quiet(folder):

@@ -76,7 +76,7 @@ def test_search_by_flag() -> None:
         (ConfigOptions(preset="fast"), "panel.0.model", "panel.0.model"),
         (ConfigOptions(grace_seconds=0.0), "limits.grace_seconds", "--grace"),
         (ConfigOptions(seconds=1.0), "limits.quorum", "limits.quorum"),
-        (ConfigOptions(documents=Path()), "documents", "--docs"),
+        (ConfigOptions(documents=(Path(),)), "documents", "--docs"),
         (ConfigOptions(), None, None),
     ],
 )

@@ -58,7 +58,11 @@ _BAD = {
     "a mistyped field": (_file("max_tool_calls = 'four'\n" + _PANEL_OF_ONE), "max_tool_calls: ", "integer"),
     "an unknown preset in a file": (_file("preset = 'cheap'"), "no preset 'cheap'", "f.toml"),
     "no folder": (_said(QUESTION, "--model", "ollama:m", "--docs", "/nowhere"), "--docs: ", "/nowhere"),
-    "a file for a folder": (_said(QUESTION, "--model", "ollama:m", "--docs", __file__), "--docs: "),
+    "no document": (
+        _said(QUESTION, "--model", "ollama:m", "--docs", __file__),
+        "--docs: ",
+        "is of a kind that is not read",
+    ),
     "a search provider": (_said(QUESTION, "--model", "ollama:m", "--search", "bing"), "--search: ", "duckduckgo"),
     "its key": (_said(QUESTION, "--model", "ollama:m", "--search", "brave"), "--search: ", "BRAVE_API_KEY"),
     "search or none": (_said(QUESTION, "--search", "brave", "--no-search"), "--search and --no-search"),

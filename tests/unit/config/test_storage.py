@@ -43,7 +43,7 @@ async def keep_page(_):
 async def index(folder):
     (folder / "notes").mkdir(exist_ok=True)
     (folder / "notes" / "mill.txt").write_text("The mill was built in 1861.")
-    await open_index(folder / "notes")
+    await open_index([folder / "notes"])
 
 
 async def remember(_):

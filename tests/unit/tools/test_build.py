@@ -41,7 +41,7 @@ def config(**settings):
 )
 async def test_what_the_shell_is(works, bash, working, shell):
     works(working, "" if working else "no bwrap")
-    assert await check_tools(config(bash=bash)) == shell
+    assert (await check_tools(config(bash=bash))).shell == shell
 
 
 async def test_a_sandbox_that_is_required_and_broken_is_refused(works):
@@ -60,7 +60,7 @@ async def test_a_search_provider_without_its_variable_names_it(monkeypatch, prov
         await check_tools(chosen)
     assert caught.value.field == "search.providers"
     monkeypatch.setenv(variable, "http://search.example")
-    assert await check_tools(chosen) == "off"
+    assert (await check_tools(chosen)).shell == "off"
 
 
 @pytest.fixture
@@ -72,22 +72,24 @@ def folder(tmp_path):
 
 
 async def test_documents_that_can_be_read_are_no_obstacle(folder):
-    assert await check_tools(config(documents=folder)) == "off"
+    assert (await check_tools(config(documents=folder))).shell == "off"
 
 
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (shutil.rmtree, "cannot read the folder .*No such file"),
-        (lambda root: (shutil.rmtree(root), root.write_text("x")), "cannot read the folder .*Not a directory"),
-        (lambda root: (root / "good.md").unlink(), "holds no document that can be read$"),
+        (shutil.rmtree, "cannot read .*No such file"),
+        (lambda root: (root / "good.md").unlink(), "no document can be read in .*: nothing is there$"),
         (
             lambda root: (root / "good.md").write_bytes(b""),
-            r"holds no document that can be read \(good.md holds no text",
+            "no document can be read in .*: notes/good.md holds no text$",
         ),
-        (lambda root: (root / "good.md").rename(root / "good.csv"), "holds no document that can be read$"),
+        (
+            lambda root: (root / "good.md").rename(root / "good.log"),
+            r"no document can be read in .*: notes/\*\.log 1 file of a kind that is not read$",
+        ),
     ],
-    ids=["gone", "a file", "empty", "nothing in it", "nothing that is read"],
+    ids=["gone", "empty", "nothing in it", "nothing that is read"],
 )
 async def test_documents_that_cannot_be_read_are_told_with_their_folder_and_the_cause(folder, make, says):
     make(folder)
@@ -99,5 +101,5 @@ async def test_documents_that_cannot_be_read_are_told_with_their_folder_and_the_
 
 async def test_an_index_that_cannot_be_made_is_told(folder, monkeypatch):
     monkeypatch.setattr("fusion_tool.tools.documents.refresh.list_documents", lambda _: {}[""])
-    with pytest.raises(ConfigError, match=r"cannot index the folder .*KeyError"):
+    with pytest.raises(ConfigError, match=r"cannot index .*KeyError"):
         await check_tools(config(documents=folder))

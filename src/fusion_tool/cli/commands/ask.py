@@ -126,7 +126,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         follow_up=follow_up,
         cache=cache,
         hedge=hedge,
-        documents=docs,
+        documents=tuple(docs or ()),
         search=tuple(search or ()),
         no_search=no_search,
         exclude=tuple(exclude or ()),

@@ -50,7 +50,7 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
         judge=judge,
         synthesizer=synthesizer,
         strategy=strategy,
-        documents=docs,
+        documents=tuple(docs or ()),
         no_search=no_search,
         bash=bash,
         usd=max_usd,

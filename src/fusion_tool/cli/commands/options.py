@@ -77,7 +77,8 @@ OpenWeights: TypeAlias = Annotated[
     bool, typer.Option("--open-weights", help="Only models whose weights are open.", rich_help_panel=PANEL)
 ]
 Docs: TypeAlias = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Your texts, to be searched.", rich_help_panel=TOOLS)
+    list[Path] | None,
+    typer.Option(metavar="PATH", help="A folder or file of yours, to be searched; repeat it.", rich_help_panel=TOOLS),
 ]
 Context: TypeAlias = Annotated[str, typer.Option(help="What you already know.", rich_help_panel=TOOLS)]
 NoSearch: TypeAlias = Annotated[bool, typer.Option("--no-search", help="No web tools.", rich_help_panel=TOOLS)]

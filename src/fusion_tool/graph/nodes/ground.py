@@ -63,6 +63,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         dropped=sum(record["dropped"] for record in records),
         uncited=[UncitedSentence(**asdict(row)) for row in audit.uncited],
         invented=audit.invented,
+        documents=plan.get("documents"),
         plan=PlanResult(
             strategy=plan["strategy"],
             seats=[config.seat_labels[seat] for seat in plan["seats"]],

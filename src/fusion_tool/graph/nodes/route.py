@@ -17,6 +17,7 @@ from fusion_tool.graph.state import NO_OUTCOME, FusionState, Plan, new_run
 from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.models.health import tracker_for
 from fusion_tool.routing.decide import Decision, decide
+from fusion_tool.tools.build import ToolCheck
 
 
 async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: GraphOptions) -> dict[str, Any]:
@@ -39,7 +40,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         base, request.question, request.context, panel_tools=options.panel_tools, classifier=options.classifier
     )
     config = decision.config
-    shell = await check_run(config, options.panel_tools, needs_synthesizer=request.needs_synthesizer)
+    tools = await check_run(config, options.panel_tools, needs_synthesizer=request.needs_synthesizer)
     strategy = strategy_named(config.strategy)
     # Of what was decided, not of what was configured: the router may have chosen fewer and cheaper models.
     check_limits(
@@ -60,7 +61,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         run_id=_run_id(state, runtime),
         decided=None if config is base else config,
     )
-    plan = _plan(decision, shell)
+    plan = _plan(decision, tools)
     events = EventEmitter(runtime, run)
     events.emit(RunStarted(type="run.started", **events.stamp, question=request.question))
     events.emit(plan_chosen(plan, config, events.stamp))
@@ -75,7 +76,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     }
 
 
-def _plan(decision: Decision, shell: str) -> Plan:
+def _plan(decision: Decision, tools: ToolCheck) -> Plan:
     config = decision.config
     strategy = strategy_named(config.strategy)
     waves = strategy.waves(config)
@@ -88,7 +89,8 @@ def _plan(decision: Decision, shell: str) -> Plan:
         seats=seats,
         waves=waves,
         reason="; ".join((reason, *decision.notes)),
-        bash=shell,
+        bash=tools.shell,
+        documents=None if tools.documents is None else tools.documents.coverage(),
     )
 
 

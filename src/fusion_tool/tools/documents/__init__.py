@@ -1,5 +1,1 @@
-"""Exports `open_index`."""
-
-from fusion_tool.tools.documents.index import open_index
-
-__all__ = ["open_index"]
+"""The user's documents: which files they are, their readers, and the index that the seats search."""

@@ -1,12 +1,14 @@
-"""The documents of the user's folder, and the key of each.
+"""The user's folders and files: which of them are documents, and how each is named.
 
-A file's key is its relative path, percent-encoded from the bytes of its name. It is plain ASCII whatever the name is,
-unique, and the path of the source's URL; a name need not be UTF-8, and two that look alike need not be the same.
+A file's key is its folder's name and its path there, percent-encoded from the bytes of its name: plain ASCII whatever
+the name is, unique, and the path of the source's URL; a name need not be UTF-8, and two that look alike need not be
+the same.
 """
 
 import os
 import stat
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from time import time_ns
@@ -14,15 +16,25 @@ from urllib.parse import quote, unquote
 
 from fusion_tool.errors import ConfigError
 
+_OFFICE = "application/vnd.openxmlformats-officedocument"
 CONTENT_TYPES = {
     ".md": "text/markdown",
     ".txt": "text/plain",
     ".html": "text/html",
     ".htm": "text/html",
     ".pdf": "application/pdf",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".docx": f"{_OFFICE}.wordprocessingml.document",
+    ".pptx": f"{_OFFICE}.presentationml.presentation",
+    ".xlsx": f"{_OFFICE}.spreadsheetml.sheet",
+    ".epub": "application/epub+zip",
+    ".ipynb": "application/x-ipynb+json",
 }
 MAX_BYTES = 32 << 20
 """A larger file is not read."""
+
+_MOST_KINDS = 8  # of files that are not read, told about in one folder
 
 # A file that was changed this recently may change again without its times showing it: FAT's clock has steps of 2 s.
 _SETTLED_NS = 2_000_000_000
@@ -30,10 +42,10 @@ _SETTLED_NS = 2_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class DocumentFile:
-    """A document of the folder.
+    """A document.
 
     Args:
-        key: Its percent-encoded relative path, with `/`.
+        key: The name of its folder and its path there, percent-encoded, with `/`.
         path: The path of the file itself, links resolved.
         size: In bytes.
         signature: Size, times and inode, which differ where the bytes may differ; empty where that cannot be told.
@@ -57,50 +69,80 @@ class DocumentFile:
         return CONTENT_TYPES[_suffix(self.name)]
 
 
-def readable_folder(folder: Path) -> Path:
-    """Return the real path of `folder`.
+def readable_path(path: Path) -> Path:
+    """Return the real path of a folder or a file.
 
     Raises:
-        ConfigError: It does not exist, is no folder, or cannot be read.
+        ConfigError: It does not exist, or cannot be read.
     """
     try:
-        real = Path(folder).expanduser().resolve(strict=True)
-        with os.scandir(real):
-            return real
+        real = Path(path).expanduser().resolve(strict=True)
+        if real.is_dir():
+            os.scandir(real).close()
+        else:
+            real.open("rb").close()
     except (OSError, RuntimeError, ValueError) as error:
         cause = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(f"cannot read the folder {str(folder)!r} ({cause})", field="documents") from error
+        raise ConfigError(f"cannot read {str(path)!r} ({cause})", field="documents") from error
+    return real
 
 
-def key_of(path: Path, root: Path) -> str:
-    """Return the key of the file at `path` below `root`."""
-    return quote(os.fsencode(path.relative_to(root).as_posix()))
+def list_documents(roots: Sequence[Path]) -> Iterator[DocumentFile]:
+    """Return the documents among `roots` and below them, in a stable order; hidden files and folders are left out.
 
+    Links to folders are not followed, links to files only where they stay inside their folder. Files of other kinds
+    are told by a row with a `problem` for each kind.
 
-def list_documents(root: Path) -> Iterator[DocumentFile]:
-    """Yield every document below `root`, in a stable order; hidden files and folders are left out.
-
-    Links to folders are not followed, links to files only where they stay inside `root`.
+    Args:
+        roots: Real paths of folders and files.
     """
+    names = Counter[str]()
+    for root in roots:
+        name = quote(os.fsencode(root.name))
+        names[name] += 1
+        # Two folders of one name keep apart; the first one's keys do not depend on whether there is a second.
+        prefix = name if names[name] == 1 else f"{name}~{names[name]}"
+        yield from _below(root, prefix) if root.is_dir() else [_single(root, prefix)]
+
+
+def _below(root: Path, prefix: str) -> Iterator[DocumentFile]:
     # `os.walk` passes over a folder that it cannot read in silence, unless it is told where to put the error.
     unreadable: list[OSError] = []
+    others = Counter[str]()
     for parent, folders, names in os.walk(root, onerror=unreadable.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and _suffix(name) in CONTENT_TYPES:
-                yield _check_file(Path(parent, name), root)
+        for name in sorted(name for name in names if not name.startswith(".")):
+            if _suffix(name) in CONTENT_TYPES:
+                path = Path(parent, name)
+                yield _check_file(path, root, _key_of(path, root, prefix))
+            else:
+                others[_suffix(name)] += 1
     for error in unreadable:
         path = Path(error.filename)
-        yield DocumentFile(key_of(path, root), path, problem=f"cannot be read ({error.strerror})")
+        yield DocumentFile(_key_of(path, root, prefix), path, problem=f"cannot be read ({error.strerror})")
+    for suffix, count in sorted(others.items(), key=lambda item: (-item[1], item[0]))[:_MOST_KINDS]:
+        problem = f"{count} file{'s'[: count > 1]} of a kind that is not read"
+        yield DocumentFile(f"{prefix}/{quote(f'*{suffix}', safe='*')}", root, problem=problem)
+
+
+def _single(path: Path, key: str) -> DocumentFile:
+    """Return a file that was named itself: it is told about whatever it is called."""
+    if _suffix(path.name) not in CONTENT_TYPES:
+        kinds = ", ".join(suffix.removeprefix(".") for suffix in CONTENT_TYPES)
+        return DocumentFile(key, path, problem=f"is of a kind that is not read; these are: {kinds}")
+    return _check_file(path, path.parent, key)
+
+
+def _key_of(path: Path, root: Path, prefix: str) -> str:
+    return f"{prefix}/{quote(os.fsencode(path.relative_to(root).as_posix()))}"
 
 
 def _suffix(name: str) -> str:
     return PurePath(name).suffix.lower()
 
 
-def _check_file(path: Path, root: Path) -> DocumentFile:
+def _check_file(path: Path, root: Path, key: str) -> DocumentFile:
     """Return the document at `path`, with its problem if it has one."""
-    key = key_of(path, root)
     try:
         real = path.resolve(strict=True)
         status = real.stat()

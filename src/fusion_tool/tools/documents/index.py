@@ -8,21 +8,20 @@ import hashlib
 import os
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from unicodedata import normalize
-from urllib.parse import quote
 
 from fusion_tool.config.storage import cache_path, wait_for_lock
 from fusion_tool.errors import ConfigError
 from fusion_tool.grounding.sources import RetrievedSource, make_source
 from fusion_tool.tools.documents import store
-from fusion_tool.tools.documents.folder import readable_folder
+from fusion_tool.tools.documents.folder import readable_path
 from fusion_tool.tools.documents.refresh import RefreshResult, refresh
-from fusion_tool.tools.documents.store import ChunkHit, Skipped
+from fusion_tool.tools.documents.store import ChunkHit, DocumentCoverage, Skipped
 
 # A decimal is one string, a phrase to FTS5: its parts alone would match any number with these digits.
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
@@ -58,16 +57,16 @@ _GAP = "\n[...]\n"
 
 @dataclass(frozen=True, slots=True)
 class DocumentIndex:
-    """The index of a folder's documents, which any thread and any event loop may search.
+    """The index of the user's documents, which any thread and any event loop may search.
 
     Args:
-        folder: The folder, a real path.
+        roots: The folders and files, real paths.
         path: The index file.
         document_count: The number of documents that it held when it was opened.
         skipped: The documents that were left out, each with the reason.
     """
 
-    folder: Path
+    roots: tuple[Path, ...]
     path: Path
     document_count: int
     skipped: tuple[Skipped, ...] = ()
@@ -90,53 +89,58 @@ class DocumentIndex:
             hits = await asyncio.to_thread(store.search_chunks, self.path, expression, _CANDIDATES)
         # The file was damaged or removed since it was opened, by another process or by hand; it can be made anew.
         except sqlite3.DatabaseError:
-            await _refresh(self.folder, self.path, None)
+            await _refresh(self.roots, self.path, None)
             hits = await asyncio.to_thread(store.search_chunks, self.path, expression, _CANDIDATES)
         documents: dict[str, list[ChunkHit]] = {}
         for hit in hits:
             documents.setdefault(hit.key, []).append(hit)
         return [self._to_source(chunks, max_chars) for chunks in list(documents.values())[:limit]]
 
+    def coverage(self) -> DocumentCoverage:
+        """Return what of the user's documents can be searched, as plain data."""
+        return DocumentCoverage(indexed=self.document_count, skipped=[skipped._asdict() for skipped in self.skipped])
+
     def _to_source(self, hits: list[ChunkHit], max_chars: int) -> RetrievedSource:
-        url = f"doc:{quote(os.fsencode(self.folder.name))}/{hits[0].key}"
-        return make_source(url, title=hits[0].title, kind="document", text=_excerpt(hits, max_chars))
+        return make_source(f"doc:{hits[0].key}", title=hits[0].title, kind="document", text=_excerpt(hits, max_chars))
 
 
 async def open_index(
-    folder: Path, *, cache_dir: Path | None = None, on_progress: Callable[[int, int], None] | None = None
+    paths: Sequence[Path], *, cache_dir: Path | None = None, on_progress: Callable[[int, int], None] | None = None
 ) -> DocumentIndex:
-    """Index the `.md`, `.txt`, `.html`, `.htm` and `.pdf` files below `folder`, or what changed of them.
+    """Index the documents among `paths` and below them, or what changed of them.
 
-    Hidden files, links that leave the folder and files above 32 MB are left out. Safe while other threads and processes
-    do the same: one works, and the others wait for it and then find nothing to do.
+    The formats are those of `CONTENT_TYPES`. Hidden files, links that leave their folder and files above 32 MB stay
+    out. Safe while other threads and processes do the same: one works, the others wait for it and then find nothing
+    to do.
 
     Args:
-        folder: The user's folder.
-        cache_dir: The folder of the index files; `None` for the user's cache folder.
-        on_progress: Called with the number of changed documents done and their total; `None` for nobody.
+        paths: The user's folders and files.
+        cache_dir: Where index files are kept; the user's cache folder by default.
+        on_progress: Called with the number of changed documents done and their total.
 
     Raises:
-        ConfigError: The folder is missing or unreadable, the cache folder cannot be written, or whatever else
-            keeps the index from being made; it names the folder and the cause.
+        ConfigError: A path is missing or unreadable, the cache folder cannot be written, or whatever else keeps the
+            index from being made; it names the paths and the cause.
     """
-    root = await asyncio.to_thread(readable_folder, folder)
-    # Outside the user's folder, which may be read-only; one file a folder, by a name that any path can have.
-    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
+    real = [await asyncio.to_thread(readable_path, path) for path in paths]
+    roots = tuple(sorted(set(real)))
+    # Outside the user's folders, which may be read-only; by a name that any path can have.
+    name = hashlib.sha256(b"\0".join(map(os.fsencode, roots))).hexdigest()[:16]
     path = (cache_dir or cache_path()) / "documents" / f"{name}.sqlite"
+    told = ", ".join(repr(str(root)) for root in roots)
     try:
-        document_count, skipped = await _refresh(root, path, on_progress)
+        document_count, skipped = await _refresh(roots, path, on_progress)
     except (OSError, sqlite3.OperationalError) as error:
-        cause = f"cannot write the index {str(path)!r} of the folder {str(root)!r} ({error})"
+        cause = f"cannot write the index {str(path)!r} of {told} ({error})"
         raise ConfigError(cause, field="documents") from error
     except Exception as error:  # a run without its documents would look like one with them
-        cause = f"cannot index the folder {str(root)!r} ({type(error).__name__}: {error})"
-        raise ConfigError(cause, field="documents") from error
-    return DocumentIndex(root, path, document_count, tuple(skipped))
+        raise ConfigError(f"cannot index {told} ({type(error).__name__}: {error})", field="documents") from error
+    return DocumentIndex(roots, path, document_count, tuple(skipped))
 
 
-async def _refresh(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> RefreshResult:
+async def _refresh(roots: Sequence[Path], path: Path, on_progress: Callable[[int, int], None] | None) -> RefreshResult:
     async with wait_for_lock(path.with_suffix(".lock")):
-        return await refresh(root, path, on_progress)
+        return await refresh(roots, path, on_progress)
 
 
 def _excerpt(hits: list[ChunkHit], max_chars: int) -> str:

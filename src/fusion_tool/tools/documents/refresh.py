@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -92,17 +92,17 @@ class RefreshResult(NamedTuple):
     skipped: list[Skipped]
 
 
-async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None] | None) -> RefreshResult:
-    """Index what changed below `root` into the file at `path`; the caller holds the lock.
+async def refresh(roots: Sequence[Path], path: Path, on_progress: Callable[[int, int], None] | None) -> RefreshResult:
+    """Index what changed among `roots` into the file at `path`; the caller holds the lock.
 
     Args:
-        root: The folder, a real path.
+        roots: Folders and files, real paths.
         path: The index file; created or rebuilt where needed.
         on_progress: Called with the number of changed documents done and their total; `None` for nobody.
     """
     await asyncio.to_thread(store.ensure_schema, path)
     records = await asyncio.to_thread(store.read_documents, path)
-    documents = await asyncio.to_thread(lambda: list(list_documents(root)))
+    documents = await asyncio.to_thread(lambda: list(list_documents(roots)))
     problems: dict[str, str | None] = {
         document.key: document.problem for document in documents if document.problem is not None
     }
@@ -130,7 +130,7 @@ async def refresh(root: Path, path: Path, on_progress: Callable[[int, int], None
     await asyncio.to_thread(store.remove, path, records.keys() - present)
     failures = {key: problem for key, problem in failures.items() if key in present} | problems
     left_out = {key: problem for key, problem in failures.items() if problem is not None}
-    return RefreshResult(len(present - left_out.keys()), [_warn(*document) for document in sorted(left_out.items())])
+    return RefreshResult(len(present - left_out.keys()), [_skipped(*document) for document in sorted(left_out.items())])
 
 
 def _signature(record: IndexedDocument | None) -> str | None:
@@ -176,7 +176,7 @@ def _read(path: Path) -> bytes:
         return file.read(MAX_BYTES)
 
 
-def _warn(key: str, problem: str) -> Skipped:
+def _skipped(key: str, problem: str) -> Skipped:
     skipped = Skipped(unquote(key, errors="replace"), problem)
-    _log.warning("documents: %s %s; it is left out", *skipped)
+    _log.info("documents: %s %s; it is left out", *skipped)
     return skipped

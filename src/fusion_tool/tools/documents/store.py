@@ -10,9 +10,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from typing_extensions import TypedDict
+
 from fusion_tool.config.storage import make_private
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = f"""
 PRAGMA journal_mode = WAL;
 BEGIN;
@@ -35,6 +37,13 @@ class Skipped(NamedTuple):
 
     path: str
     reason: str
+
+
+class DocumentCoverage(TypedDict):
+    """How many documents can be searched, and which were left out, each with its path and the reason."""
+
+    indexed: int
+    skipped: list[dict[str, str]]
 
 
 class IndexedDocument(NamedTuple):

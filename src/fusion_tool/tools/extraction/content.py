@@ -112,3 +112,18 @@ def decode(data: bytes, declared: str | None = None) -> str:
     # Python has codecs from bytes to bytes, such as "hex", under names that a page may declare.
     except (LookupError, ValueError):
         return data.decode("utf-8", "replace")
+
+
+def guess_charset(data: bytes) -> str | None:
+    """Return the charset that bytes without a label are most likely in, `None` where they are UTF-8 or nothing fits."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        if error.start > len(data) - 4:  # the cut fell into a character
+            return None
+    else:
+        return None
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(data[:20_000]).best()
+    return best.encoding if best else None

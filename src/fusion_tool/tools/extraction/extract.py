@@ -8,6 +8,7 @@ keys.
 import re
 
 from fusion_tool.tools.extraction.content import Extracted, ExtractionError, body_kind, decode, parse_content_type
+from fusion_tool.tools.extraction.readers.read import DOCUMENT_TYPES
 
 _MAX_CHARS = 2_000_000
 _MARKDOWN = frozenset({"text/markdown", "text/x-markdown"})
@@ -21,11 +22,11 @@ async def extract(
     url: str | None = None,
     timeout: float = 10.0,  # noqa: ASYNC109 - the work happens in another process, which is killed
 ) -> Extracted:
-    """Extract the text of a page, a PDF or a text file.
+    """Extract the text of a page, a PDF, another document or a text file.
 
-    HTML and PDF are parsed in a process without secrets and with bounds on memory and time; a process that passes them
-    is killed and replaced. Works in any thread and any event loop, and never blocks the loop. A page is read up to its
-    first 2 MB and 40,000 tags, a text up to 2,000,000 characters.
+    All but plain text is parsed in a process without secrets and with bounds on memory and time; a process that
+    passes them is killed and replaced. Works in any thread and any event loop, and never blocks the loop. A page is
+    read up to its first 2 MB and 40,000 tags, a text up to 2,000,000 characters.
 
     Args:
         data: The body, decompressed.
@@ -38,7 +39,7 @@ async def extract(
             the limits.
     """
     media, charset = parse_content_type(content_type)
-    kind = body_kind(media, data)
+    kind = "document" if media in DOCUMENT_TYPES else body_kind(media, data)
     if kind == "text":
         text = decode(data, charset)[:_MAX_CHARS]
         heading = _HEADING.search(text) if media in _MARKDOWN else None
@@ -50,4 +51,5 @@ async def extract(
         raise ExtractionError(f"the PDF is larger than {pdf.MAX_BYTES >> 20} MB")
     # A page can be cut and still be read; a PDF has its cross-reference table at the end, and cannot.
     body = memoryview(data)[: html.MAX_BYTES] if kind == "html" else data
-    return await pool.run_in_worker({"kind": kind, "charset": charset, "url": url, "timeout": timeout}, body)
+    job = {"kind": kind, "media": media, "charset": charset, "url": url, "timeout": timeout}
+    return await pool.run_in_worker(job, body)

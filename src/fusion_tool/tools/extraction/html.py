@@ -9,7 +9,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from fusion_tool.tools.extraction.content import decode, python_charset
+from fusion_tool.tools.extraction.content import decode, guess_charset, python_charset
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -57,6 +57,15 @@ def read_html(data: bytes, charset: str | None, url: str | None) -> tuple[str, s
     return title, article if 2 * len(article) >= len(main) else main
 
 
+def plain_text(data: bytes) -> str:
+    """Return all the text of a page, such as a book's chapter, in which nothing is clutter."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    page = LexborHTMLParser(_decode(_cut(data[:MAX_BYTES]), None))
+    page.strip_tags(_CLUTTER)
+    return _text(page.body)
+
+
 def _cut(data: bytes) -> bytes:
     # By tags, counted before anything is parsed: they and not the bytes make the tree's size.
     excess = next(islice(re.finditer(b"<", data), _MAX_TAGS, None), None)
@@ -67,22 +76,8 @@ def _decode(data: bytes, charset: str | None) -> str:
     # The server's label wins over the page's own, by the standard; a guess comes last, since short texts mislead it.
     if not python_charset(charset):
         meta = _META_CHARSET.search(data[:_META_WINDOW])
-        charset = meta[1].decode("ascii", "replace") if meta else _guess(data)
+        charset = meta[1].decode("ascii", "replace") if meta else guess_charset(data)
     return decode(data, charset)
-
-
-def _guess(data: bytes) -> str | None:
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        if error.start > len(data) - 4:  # `_cut` fell into a character, which has at most four bytes
-            return None
-    else:
-        return None
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(data[:20_000]).best()
-    return best.encoding if best else None
 
 
 def _title(page: "LexborHTMLParser") -> str:

@@ -36,15 +36,15 @@ def _environment() -> dict[str, str]:
 
 
 class Worker:
-    """A process that parses for one caller at a time; every method blocks.
+    """One process that parses bodies of one kind for one caller at a time; every method blocks.
 
     Raises:
         ExtractionError: The process cannot be started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
         # `-P`: `-m` would put the working folder in front of the path.
-        command = [sys.executable, "-P", "-m", "fusion_tool.tools.extraction.worker"]
+        command = [sys.executable, "-P", "-m", "fusion_tool.tools.extraction.worker", kind]
         pipe = subprocess.PIPE
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -116,7 +116,7 @@ class Worker:
         self._process.returncode = self._process.returncode or 0
 
 
-_SIZES = {"html": 2, "pdf": 1}
+_SIZES = {"html": 2, "pdf": 1, "document": 1}
 """The number of workers of each kind."""
 
 
@@ -146,8 +146,9 @@ class _Call:
 class _WorkerLane:
     """The workers for one kind of body, each used by one thread at a time."""
 
-    def __init__(self, size: int) -> None:
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix="fusion-extraction")
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._threads = ThreadPoolExecutor(_SIZES[kind], thread_name_prefix="fusion-extraction")
         self._idle: list[Worker] = []
 
     async def run(self, job: dict[str, Any], data: bytes | memoryview) -> Extracted:
@@ -177,7 +178,7 @@ class _WorkerLane:
             try:
                 worker = self._idle.pop()
             except IndexError:  # not asked before: another thread may take the last one between the look and the pop
-                return Worker()
+                return Worker(self._kind)
             if worker.is_alive:
                 return worker
             worker.close()
@@ -200,14 +201,15 @@ async def run_in_worker(job: dict[str, Any], data: bytes | memoryview) -> Extrac
     """Run one job in a worker of its kind.
 
     Args:
-        job: `kind` (`html` or `pdf`), `charset` and `url` (`None` if unknown), `timeout` in seconds of work.
+        job: `kind` (`html`, `pdf` or `document`), `media`, `charset` and `url` (`None` if unknown), `timeout` in
+            seconds of work.
         data: The body.
 
     Raises:
         ExtractionError: The parser failed, or passed a limit.
     """
     kind = job["kind"]
-    lane = _lanes.get(kind) or _lanes.setdefault(kind, _WorkerLane(_SIZES[kind]))
+    lane = _lanes.get(kind) or _lanes.setdefault(kind, _WorkerLane(kind))
     return await lane.run(job, data)
 
 

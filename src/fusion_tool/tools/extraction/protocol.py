@@ -60,10 +60,12 @@ def _exactly(stream: IO[bytes], length: int) -> bytes:
     return data
 
 
-# On top of a bare interpreter's 10 MB: the resident peak stays under 80 MB.
-_HEADROOM = 68 << 20
-# Freed memory seldom goes back to the system: a worker that has grown this large is replaced.
-_WORN = 52 << 20
+HEADROOM = {"html": 68 << 20, "pdf": 68 << 20, "document": 192 << 20}
+"""Bytes that a worker of each kind may map on top of a bare interpreter's 10 MB.
+
+A page's or PDF's resident peak stays under 80 MB. Office formats are zip archives whose pictures are unpacked too.
+"""
+_WORN_SHARE = 0.76  # freed memory seldom goes back to the system; a worker this large is replaced
 _OPEN_FILES = 64
 
 UNNEEDED = (
@@ -93,8 +95,11 @@ def block_unneeded_imports() -> None:
     sys.modules.update(dict.fromkeys(UNNEEDED))  # type: ignore[arg-type] # None is how the import system marks a module as missing
 
 
-def limit_process() -> int | None:
+def limit_process(headroom: int) -> int | None:
     """Bound memory, files written and files open for the rest of this process's life.
+
+    Args:
+        headroom: Bytes that it may map on top of what a bare interpreter has mapped.
 
     Returns:
         The size of the address space, in bytes, from which on the worker is to be replaced; `None` where memory cannot
@@ -111,8 +116,8 @@ def limit_process() -> int | None:
     # maps far more than it uses: hence a limit on top of what is mapped now.
     if (bare := mapped_bytes()) is None:
         return None
-    _lower(resource.RLIMIT_AS, bare + _HEADROOM)
-    return bare + _WORN
+    _lower(resource.RLIMIT_AS, bare + headroom)
+    return bare + int(_WORN_SHARE * headroom)
 
 
 def limit_cpu(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The process that parses: `python -m fusion_tool.tools.extraction.worker`, one job after the other.
+"""The process that parses: `python -m fusion_tool.tools.extraction.worker KIND`, one job after the other.
 
 It reads frames from its input and writes frames to its output until its input ends, so that it never outlives its
 parent. It holds no secret: `pool` starts it with an almost empty environment.
@@ -10,6 +10,7 @@ from typing import Any
 
 from fusion_tool.tools.extraction.content import ExtractionError
 from fusion_tool.tools.extraction.protocol import (
+    HEADROOM,
     BrokenFrameError,
     block_unneeded_imports,
     limit_cpu,
@@ -30,6 +31,10 @@ def parse(job: dict[str, Any], data: bytes) -> tuple[str, str]:
         from fusion_tool.tools.extraction.pdf import read_pdf
 
         return read_pdf(data, MAX_CHARS)
+    if job["kind"] == "document":
+        from fusion_tool.tools.extraction.readers.read import read_document
+
+        return read_document(job["media"], data, MAX_CHARS)
     from fusion_tool.tools.extraction.html import read_html
 
     return read_html(data, job["charset"], job["url"])
@@ -54,7 +59,7 @@ def main() -> None:
     os.dup2(2, 1)  # what a parser prints must not pass for a frame
     # Before the first parser is imported, and the limits before the first byte from outside is read.
     block_unneeded_imports()
-    worn_at = limit_process()
+    worn_at = limit_process(HEADROOM[sys.argv[1]])
     while True:
         try:
             job, data = read_frame(source, sys.maxsize)

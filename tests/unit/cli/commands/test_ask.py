@@ -94,6 +94,30 @@ def test_json_holds_every_field(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("openrouter")
+def test_documents_are_named_one_by_one_and_what_is_not_read_is_told(tmp_path: Path) -> None:
+    file = next(titan(tmp_path / "docs").iterdir())
+    others = tmp_path / "others"
+    others.mkdir()
+    for name, content in {"empty.csv": b"", "old.doc": b"words", "cut.docx": b"PK"}.items():
+        (others / name).write_bytes(content)
+    done = ask(QUESTION, *PANEL, *STAGES, "--docs", str(file), "--docs", str(others), "--json")
+    left_out = {
+        "others/cut.docx": "the file is broken: it is no zip archive",
+        "others/empty.csv": "holds no text",
+        "others/*.doc": "1 file of a kind that is not read",
+    }
+    for path, reason in left_out.items():
+        assert f"left out: {path}: {reason}" in done.stderr
+    documents = json.loads(done.stdout)["documents"]
+    assert documents["indexed"] == 1
+    assert {row["path"]: row["reason"] for row in documents["skipped"]} == left_out
+    assert (
+        "Documents: 1 read, 3 left out"
+        in ask(QUESTION, *PANEL, *STAGES, "--docs", str(file), "--docs", str(others)).stderr
+    )
+
+
+@pytest.mark.usefixtures("openrouter")
 def test_events_are_json_lines() -> None:
     lines = ask(QUESTION, *PANEL, *STAGES, "--events").stdout.splitlines()
     events = [json.loads(one) for one in lines]

@@ -17,7 +17,7 @@ TEXTS = {
     "notes/review.txt": "A review of the Kestrel: the battery lasts nine hours.",
     "bridge.html": page("<h1>Bridge</h1><p>" + "The bridge at Norrholm carries trams. " * 8 + "</p>").decode(),
     "rocket.htm": page("<p>" + "The rocket Siskin reached orbit on its second flight. " * 8 + "</p>").decode(),
-    "ignored.csv": "Kestrel,1",
+    "ignored.log": "Kestrel,1",
     ".hidden.md": "The Kestrel is hidden.",
     ".git/config.txt": "The Kestrel is hidden.",
 }
@@ -36,7 +36,7 @@ def folder(tmp_path):
 @pytest.fixture
 def reopen(folder, tmp_path):
     async def reopened(**arguments):
-        return await open_index(folder, cache_dir=tmp_path / "cache", **arguments)
+        return await open_index([folder], cache_dir=tmp_path / "cache", **arguments)
 
     return reopened
 

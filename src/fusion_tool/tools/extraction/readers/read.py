@@ -1,0 +1,70 @@
+"""`read_document`: a document's title and text, by the reader of its format.
+
+A reader takes the file's bytes and how many characters are wanted at most, and returns title and text. It runs in the
+worker, whose limits on memory and time are what holds against a hostile file; what can be refused before it is
+unpacked is refused here.
+"""
+
+import io
+import zipfile
+from collections.abc import Callable
+from importlib import import_module
+from typing import TypeAlias, cast
+
+from fusion_tool.tools.extraction.content import ExtractionError
+
+Reader: TypeAlias = Callable[[bytes, int], tuple[str, str]]
+
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_READERS = {
+    "text/csv": "tables.read_csv",
+    "text/tab-separated-values": "tables.read_csv",
+    "application/x-ipynb+json": "notebook.read_notebook",
+    "application/epub+zip": "book.read_book",
+    f"{_OFFICE}.wordprocessingml.document": "word.read_word",
+    f"{_OFFICE}.presentationml.presentation": "slides.read_slides",
+    f"{_OFFICE}.spreadsheetml.sheet": "tables.read_workbook",
+}
+DOCUMENT_TYPES = frozenset(_READERS)
+"""The media types that have a reader here."""
+
+_MAX_UNPACKED = 128 << 20
+_MAX_ENTRIES = 20_000
+
+
+def read_document(media: str, data: bytes, max_chars: int) -> tuple[str, str]:
+    """Return the title and the text of a document of type `media`, up to `max_chars` characters.
+
+    Raises:
+        ExtractionError: It is broken, encrypted or unpacks to too much, or its reader is not installed.
+    """
+    if _READERS[media].partition(".")[0] in {"book", "word", "slides"} or media.startswith(_OFFICE):
+        _check_archive(data)
+    module, _, function = _READERS[media].partition(".")
+    try:
+        reader = cast("Reader", getattr(import_module(f"{__package__}.{module}"), function))
+        title, text = reader(data, max_chars)
+    except ImportError as error:
+        raise ExtractionError(f"needs the extra 'documents': pip install 'fusion-tool[documents]' ({error})") from error
+    return " ".join(title.split()), text[:max_chars]
+
+
+def _check_archive(data: bytes) -> None:
+    """Refuse a zip file that says of itself that it unpacks to too much, before anything of it is unpacked.
+
+    A file that lies about it runs into the worker's limits.
+    """
+    # An encrypted office document is a container of another kind (MS-OFFCRYPTO), known by these bytes.
+    if data.startswith(b"\xd0\xcf\x11\xe0"):
+        raise ExtractionError("it is encrypted, or of the format from before 2007; save it anew without a password")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise ExtractionError("the file is broken: it is no zip archive") from error
+    unpacked = sum(entry.file_size for entry in entries)
+    if len(entries) > _MAX_ENTRIES or unpacked > _MAX_UNPACKED:
+        raise ExtractionError(
+            f"it unpacks to {unpacked >> 20} MB in {len(entries)} files;"
+            f" at most {_MAX_UNPACKED >> 20} MB in {_MAX_ENTRIES} files are read"
+        )

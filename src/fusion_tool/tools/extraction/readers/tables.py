@@ -1,0 +1,97 @@
+"""Text out of tables: spreadsheets (with calamine), CSV files, and the tables of other documents.
+
+A row is written with its columns' names, so that any part of a long table can be read by itself.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from fusion_tool.tools.extraction.content import ExtractionError, decode, guess_charset
+
+_SNIFFED = 8_192
+_DELIMITERS = ",;\t|"
+
+
+def table_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield a table's rows as lines of text: `name: value | name: value` under a first row of names.
+
+    Args:
+        rows: The cells' texts. Where the first row is not made of names, rows are written as they are.
+    """
+    names: list[str] | None = None
+    for number, row in enumerate(rows):
+        cells = [" ".join(cell.split()) for cell in row]
+        if not any(cells):
+            continue
+        if number == 0 and _are_names(cells):
+            names = cells
+            yield " | ".join(cells)
+        elif names is not None:
+            padded = [*names, *[""] * (len(cells) - len(names))]
+            yield " | ".join(
+                f"{name}: {cell}" if name else cell for name, cell in zip(padded, cells, strict=False) if cell
+            )
+        else:
+            yield " | ".join(cell for cell in cells if cell)
+
+
+def read_csv(data: bytes, max_chars: int) -> tuple[str, str]:
+    """Return an empty title and the rows of a file of separated values, whatever separates them."""
+    if b"\0" in data[:_SNIFFED] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ExtractionError("it is binary, not rows of text")
+    text = decode(data, guess_charset(data))[: 2 * max_chars]
+    try:
+        dialect: Any = csv.Sniffer().sniff(text[:_SNIFFED], _DELIMITERS)
+    except csv.Error:  # one column, or rows that do not look alike
+        dialect = csv.excel
+    csv.field_size_limit(max_chars)
+    try:
+        return "", _join(table_lines(csv.reader(io.StringIO(text, newline=""), dialect)), max_chars)
+    except csv.Error as error:
+        raise ExtractionError(f"the rows cannot be read: {error}") from error
+
+
+def read_workbook(data: bytes, max_chars: int) -> tuple[str, str]:
+    """Return an empty title and the rows of every visible sheet, each under its name; values, not formulas."""
+    from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
+
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        visible = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
+        sheets = ((name, workbook.get_sheet_by_name(name).iter_rows()) for name in visible)
+        return "", _join((line for name, rows in sheets for line in _sheet_lines(name, rows)), max_chars)
+    except CalamineError as error:
+        raise ExtractionError(f"the workbook cannot be read: {error}") from error
+
+
+def _sheet_lines(name: str, rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    lines = list(table_lines([_cell(cell) for cell in row] for row in rows))
+    if lines:
+        yield from ("", f"Sheet {name}", *lines)
+
+
+def _cell(value: Any) -> str:
+    # Spreadsheets know no integers: 1861.0 was entered as 1861.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    filled = [cell for cell in cells if cell]
+    return len(filled) > 1 and len(set(filled)) == len(filled) and not any(_is_number(cell) for cell in filled)
+
+
+def _is_number(cell: str) -> bool:
+    return cell.lstrip("+-").replace(",", "").replace(".", "").replace("%", "").strip().isdecimal()
+
+
+def _join(lines: Iterable[str], max_chars: int) -> str:
+    joined: list[str] = []
+    length = 0
+    for line in lines:
+        joined.append(line)
+        length += len(line) + 1
+        if length > max_chars:
+            break
+    return "\n".join(joined).strip()
