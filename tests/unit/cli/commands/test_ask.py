@@ -47,7 +47,8 @@ def test_answer_and_sources_stand_on_stdout(openrouter: ScriptedServer, tmp_path
 def test_seats_disputes_bill_and_time_stand_on_stderr(tmp_path: Path) -> None:
     folder = str(titan(tmp_path / "docs"))
     told = ask(QUESTION, *PANEL, "--model", "openrouter:v/bad", *STAGES, "--docs", folder).stderr
-    assert "bad    openrouter:v/bad  failed    auth: No auth credentials found" in told
+    assert "bad    openrouter:v/bad  failed    auth: openrouter:v/bad: No auth credentials found" in told
+    assert "(its key is in OPENROUTER_API_KEY)" in told
     assert "answered" in told
     assert "disputed: 1" in told
     assert "7 bar" in told
