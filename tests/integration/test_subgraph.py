@@ -158,7 +158,7 @@ async def test_a_question_after_a_failed_one_is_answered_by_itself(panel, script
         await graph.ainvoke(question(MARS), on("t"), context=panel_of(scripted, "broken"))
     state = await graph.ainvoke(second(MOON), on("t"), context=panel)
     assert state["result"]["question"] == MOON
-    assert state["result"]["failed_models"] == []
+    assert not [row for row in state["result"]["failed_models"] if "broken" in row["model"]]
 
 
 async def test_a_conversation_is_the_context_of_its_last_question(panel, scripted):
