@@ -128,9 +128,12 @@ async def test_a_tool_call_that_was_not_offered_is_no_answer(provider, says, arg
     assert "called a tool" in row["message"]
 
 
-async def test_an_answer_beside_a_tool_call_that_was_not_offered_is_kept(provider):
-    answer = "The mill was built in 1861. " * 12
-    provider.reply(SEAT, Reply(answer, tool_calls=[ToolCall("web_search", {"query": "mill"})]))
+@pytest.mark.parametrize(
+    ("answer", "finish_reason"), [("The mill was built in 1861. " * 12, None), ("1861.", "stop"), ("1861.", "END_TURN")]
+)
+async def test_an_answer_beside_a_tool_call_that_was_not_offered_is_kept(provider, answer, finish_reason):
+    call = ToolCall("web_search", {"query": "mill"})
+    provider.reply(SEAT, Reply(answer, tool_calls=[call], finish_reason=finish_reason))
     assert (await afuse(QUESTION, panel(SEAT, strategy="solo"))).answer == answer.strip()
 
 

@@ -61,15 +61,14 @@ async def private(config: FusionConfig, question: str = SECRET) -> FusionResult:
 
 async def test_no_byte_of_the_question_leaves(here, away, internet):
     internet.page("/page", "text")
-    here.reply(
-        "one",
-        searches(SECRET),
-        Reply(tool_calls=[ToolCall("fetch_page", {"url": internet.url("/" + SECRET)})]),
-        "1861.",
-    )
+    # Tools that the seats are not offered here, called nevertheless, in place of an answer and beside one.
+    page = ToolCall("fetch_page", {"url": internet.url("/" + SECRET)})
+    here.reply("one", searches(SECRET))
+    here.reply("two", Reply("1861.", tool_calls=[page], finish_reason="stop"))
     result = await private(hybrid(here, internet))
     assert result.status == "ok"
-    assert len(result.responses) == 2
+    assert [response.content for response in result.responses] == ["1861."]
+    assert [(failed.seat, failed.reason) for failed in result.failed_models] == [("one", "invalid_output")]
     assert CANARIES[0] in said(here.requests)
     assert away.requests == []
     assert internet.requests == []

@@ -37,6 +37,9 @@ _ENDINGS: dict[str, Ending] = {
     "error": "error",
 }
 
+_DONE = frozenset({"stop", "end_turn", "stop_sequence", "completed"})
+"""How a reply ends that is not left off to call a tool."""
+
 
 class InterruptedReplyError(Exception):
     """A reply that its own server ended before its end, which another attempt may not meet.
@@ -83,9 +86,15 @@ def unusable_reason(message: AIMessage, *, takes_calls: bool = True) -> Fault | 
     if finish_reason(message) is None and message.response_metadata.get("model_provider") == "openai":
         return Fault("upstream_error", "the answer broke off")  # the protocol closes every answer with a reason
     text, calls = strip_reasoning(str(message.text)), message.tool_calls or message.invalid_tool_calls
-    if calls and not takes_calls and len(text) <= LONGEST_LEAD:
+    if calls and not takes_calls and not _is_answer(message, text):
         return Fault("invalid_output", "it called a tool in place of an answer, and none was offered")
     return None if calls or text else _empty_reason(message)
+
+
+def _is_answer(message: AIMessage, text: str) -> bool:
+    """Return whether the text beside a call that nobody offered answers, and does not only announce the call."""
+    # However short, the text of a model that stopped of itself is whole: "1861."; "I will look." stops to call.
+    return len(text) > LONGEST_LEAD or bool(text and (finish_reason(message) or "").lower() in _DONE)
 
 
 def _empty_reason(message: AIMessage) -> Fault:
