@@ -12,7 +12,7 @@ from fusion_tool import build_graph, preset
 
 
 async def sign(state: MessagesState) -> dict[str, list[AIMessage]]:
-    """A step of one's own, after the panel."""
+    """Take a step of one's own, after the panel."""
     answer = state["messages"][-1].text
     return {"messages": [AIMessage(f"The panel took {len(answer.split())} words.")]}
 

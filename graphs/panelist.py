@@ -37,7 +37,7 @@ class SeatState(FusionState, SeatOutput):
 
 
 def to_the_seat(state: SeatState, runtime: Runtime[FusionConfig]) -> Send:
-    """The first seat of the plan."""
+    """Return the first seat of the plan."""
     run, ask = state["run"], state["asks"][0]
     seconds = wiring.config_for(runtime, run).limits.seconds
     return Send("panelist", SeatTask(run=run, wave=1, ask=ask, seats=1, seconds=seconds, spent=[0.0, 0]))

@@ -133,7 +133,7 @@ def _fitting(value: Any, fits: Fits, missing: str, layers: int) -> Iterator[Json
 
 
 def _unquote(text: str) -> str:
-    """The text that is encoded as a JSON string; else as it is."""
+    """Return the text that is encoded as a JSON string, any other as it is."""
     try:
         value = parse_json(text) if text.lstrip().startswith('"') else None
     except ValueError:
@@ -142,7 +142,7 @@ def _unquote(text: str) -> str:
 
 
 def _in_text(text: str, fits: Fits, layers: int) -> list[JsonObject]:
-    """The objects that fit in a text: those that are JSON first; where none is, in a brace's extent, what is mended."""
+    """Return the objects that fit in a text: those that are JSON; where none is, those mended within a brace."""
     found: list[tuple[int, JsonObject]] = []
     broken: list[_Extent] = []
     place, effort = 0, _MOST_MENDED
@@ -177,7 +177,7 @@ class _Extent:
     missing: str
 
     def mend(self, text: str) -> dict[str, Any]:
-        """The object; empty where it cannot be mended."""
+        """Return the object, empty where it cannot be mended."""
         try:
             return mend_object(text[self.start : self.end] + self.missing)
         except ValueError:
