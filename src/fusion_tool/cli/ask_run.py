@@ -49,8 +49,15 @@ async def index(paths: Sequence[Path], console: Console, *, quiet: bool) -> None
             paths, on_progress=lambda count, total: progress.update(bar, completed=count, total=total)
         )
     # Where none of them can be read, the run ends at once, with the reasons in its error.
-    for skipped in document_index.skipped if document_index.document_count and not quiet else ():
+    if not document_index.document_count or quiet:
+        return
+    for skipped in document_index.skipped[:_MAX_TOLD]:
         console.print(f"left out: {skipped.path}: {skipped.reason}", style="yellow", soft_wrap=True)
+    if (others := len(document_index.skipped) - _MAX_TOLD) > 0:
+        console.print(f"left out: {others} more; --json and --report name them all", style="yellow", soft_wrap=True)
+
+
+_MAX_TOLD = 20  # a folder of thousands of broken files must not push the answer off the screen
 
 
 class ReportFile:

@@ -34,3 +34,11 @@ async def test_what_was_left_out_is_told_with_its_reason(folder):
 
 async def test_quiet_is_quiet(folder):
     assert await shown(folder, quiet=True) == ""
+
+
+async def test_very_many_are_told_by_their_number(folder):
+    for number in range(30):
+        (folder / f"{number:02}.pdf").write_bytes(b"not a PDF")
+    told = await shown(folder, terminal=False)
+    assert told.count("left out: ") == 21
+    assert "left out: 11 more; --json and --report name them all" in told

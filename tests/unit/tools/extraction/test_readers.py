@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import zipfile
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from fusion_tool.tools.documents.folder import CONTENT_TYPES
 from fusion_tool.tools.extraction.content import ExtractionError
 from fusion_tool.tools.extraction.extract import extract
+from fusion_tool.tools.extraction.readers.read import read_document
 from fusion_tool.tools.extraction.readers.tables import table_lines
 
 TABLE = [["City", "Depth in m"], ["Brest", "3.4"], ["Oslo", ""]]
@@ -231,6 +233,12 @@ async def test_a_hostile_document_costs_itself_alone(name):
     assert (reason or "") in said
     assert "haha" not in said
     assert (await read(CSV, ".csv")).text == IN_LINES
+
+
+def test_a_reader_that_is_not_installed_is_named_with_the_cure(monkeypatch):
+    monkeypatch.setitem(sys.modules, "docx", None)
+    with pytest.raises(ExtractionError, match=r"needs the extra 'documents': pip install 'fusion-tool\[documents\]'"):
+        read_document(CONTENT_TYPES[".docx"], READ[".docx"][0], 1000)
 
 
 @given(st.lists(st.lists(st.text(max_size=12), max_size=5), max_size=6))
