@@ -102,6 +102,9 @@ _SNIPPET_SENTENCES = 4
 _MAX_SOURCES = 3
 """The most sources that an uncited sentence is compared with in full."""
 
+_ELSEWHERE = 0.7
+"""The weight of a word that stands in the source but outside the passage, in which it weighs 1."""
+
 EXCERPT = 400
 """The most characters of a source that are shown beside a verdict."""
 
@@ -229,3 +232,27 @@ def _hits(claim: Statement, source: SourceIndex) -> list[set[str]]:
         if (word in forms or word.startswith(starts)) and (key := concept(word)) in concepts
     }
     return [{table[word] for word in bag & table.keys()} for bag in source.bags]
+
+
+def nearest_sentence(claim: Statement, passage: Statement) -> Statement:
+    """Return the sentence of the passage that shares most words with the claim, the claim's names aside."""
+    # Names aside: in a passage about one company its name is in each sentence, and tells none of them apart.
+    own = claim.concepts.keys() - {concept(word) for name in claim.names for word in words(name)}
+    return max(map(parse_statement, passage.text.split("\n")), key=lambda part: len(part.concepts.keys() & own))
+
+
+def topic_of(claim: Statement) -> set[str]:
+    """Return the claim's concepts without those within its figures and dates, which are compared by value."""
+    spans = [(quantity.start, quantity.end) for quantity in claim.quantities] + [
+        (date.start, date.end) for date in claim.dates
+    ]
+    figures = {word for start, end in spans for word in words(claim.text[start:end])}
+    return {key for key, word in claim.concepts.items() if word not in figures}
+
+
+def coverage_of(topic: set[str], passage: Statement, anywhere: frozenset[str] = frozenset()) -> float:
+    """Return the share of `topic` that stands in the passage or, which counts less, `anywhere` in its source."""
+    if not topic:
+        return 1.0
+    inside = topic & passage.concepts.keys()
+    return (len(inside) + _ELSEWHERE * len((topic - inside) & anywhere)) / len(topic)

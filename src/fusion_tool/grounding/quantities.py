@@ -75,6 +75,7 @@ class Quantity:
         step: The value of a 1 in its last written place, in the base unit: 0.1 million for "1.2 million".
         bound: How the text hedges the number; empty where it does not.
         noun: The word that follows a count, lower case; empty otherwise.
+        number: Its value as written, without its unit.
         start: Offset of the number's first character in the text.
         end: Offset behind the last character, unit included.
     """
@@ -84,8 +85,22 @@ class Quantity:
     step: float
     bound: Bound
     noun: str
+    number: float
     start: int
     end: int
+
+
+# "3.2 x 10^6" with any sign of multiplication, "3.2e6", "2^16 - 1", raised digits; a minus may be a hyphen or U+2212.
+_EXPONENT = r"\{?[-+\u2212]?\d{1,3}\}?|[\u207a\u207b]?[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+"
+_POWER = (
+    rf"(?:\s?(?:[x\u00d7\u00b7\u22c5*]|\\times)\s?10(?:\s?(?:\^|\*\*)\s?)?(?P<times>{_EXPONENT})(?![\d.,]\d)"
+    rf"|e(?P<e>[-+\u2212]?\d{{1,3}})\b|\s?(?:\^|\*\*)\s?(?P<power>{_EXPONENT})(?P<less>\s[-\u2212]\s1\b)?"
+    r"|(?<=10)(?P<raised>[\u207a\u207b]?[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+))?"
+)
+_SUPERSCRIPTS = str.maketrans(
+    "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207a\u207b\u2212", "0123456789+--", "{}"
+)
+_VERSION = re.compile(r"\.\d")
 
 
 @cache
@@ -109,7 +124,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
         re.IGNORECASE,
     )
     number = re.compile(
-        rf"(?P<low>{DIGITS}|{number_word_pattern()})(?P<rank>(?:st|nd|rd|th)\b)?(?:[\s-]?(?P<lowm>{magnitude})\b)?"
+        rf"(?P<low>{DIGITS}|{number_word_pattern()}){_POWER}(?P<rank>(?:st|nd|rd|th)\b)?(?:[\s-]?(?P<lowm>{magnitude})\b)?"
         rf"(?:(?:\s?(?:{units})?\s?[-\u2013\u2014]|\s?\b(?:to|by)\b|\s?\u00d7|\s?(?P<and>and)\b)\s?{_SIGN}?"
         rf"(?P<high>{DIGITS})(?:[\s-]?(?P<highm>{magnitude})\b)?(?!-?\d))?(?:\s?(?P<sign2>[$€£¥₹]))?"
         rf"(?:[\s-]?(?P<unit>{units})(?![\w²³]))?(?:(?=[\s-](?P<noun>[a-z][a-z-]+)))?",
@@ -132,6 +147,10 @@ def find_quantities(text: str) -> list[Quantity]:
         match = number.match(text, start.start())
         if prefix is None or match is None:
             continue
+        # "5.4.0" is a version and counts nothing.
+        if _VERSION.match(text, match.end("low")) and match["low"][-1].isdigit():
+            end = match.end()
+            continue
         # "Between 5 and 10" is a range; "5 and 10" are two numbers, of which this is the first.
         if match["and"] and not prefix["between"]:
             match = number.match(text, start.start(), match.start("and")) or match
@@ -148,6 +167,7 @@ def _parse_quantities(prefix: re.Match[str], match: re.Match[str]) -> list[Quant
     high_magnitude, _ = _magnitude(match["highm"], match, is_money=is_money)
     # "A million": `read_number` has no value for the "a", which is 1 where a magnitude follows.
     low = read_number(match["low"]) or ((1.0, 1.0) if low_magnitude != 1.0 else None)
+    low = _raise(low, match) if low else None
     high = read_number(match["high"]) if match["high"] else None
     unit = match["unit"] or prefix["sign"] or match["sign2"] or letter
     is_name = len(unit) == 1 and unit in "GTSHML"  # "5G" is a name, no mass
@@ -161,7 +181,7 @@ def _parse_quantities(prefix: re.Match[str], match: re.Match[str]) -> list[Quant
 
     def quantity(number: tuple[float, float], scale: float) -> Quantity:
         value, base = _temperature(number[0] * scale, dimension)
-        return Quantity(value, base, number[1] * abs(scale), bound, noun, match.start(), match.end())
+        return Quantity(value, base, number[1] * abs(scale), bound, noun, number[0], match.start(), match.end())
 
     sign = -factor if prefix["minus"] else factor
     if high is None:
@@ -169,6 +189,22 @@ def _parse_quantities(prefix: re.Match[str], match: re.Match[str]) -> list[Quant
     # "5 to 10 million": a magnitude behind the second number is that of both.
     low_scale = low_magnitude if low_magnitude != 1.0 else high_magnitude
     return [quantity(low, sign * low_scale), quantity(high, factor * high_magnitude)]
+
+
+def _raise(number: tuple[float, float], match: re.Match[str]) -> tuple[float, float]:
+    """Return a number and the value of a 1 in its last place with the power of ten, or the exponent, behind it."""
+    power = match["power"] or match["raised"]
+    exponent = power or match["times"] or match["e"]
+    if not exponent:
+        return number
+    value, step = number
+    try:
+        scale = (value if power else 10.0) ** int(exponent.translate(_SUPERSCRIPTS))
+    except (OverflowError, ZeroDivisionError):
+        return number
+    if power:
+        return scale - (1.0 if match["less"] else 0.0), min(1.0, scale)
+    return value * scale, step * scale
 
 
 def _magnitude(word: str | None, match: re.Match[str], *, is_money: bool) -> tuple[float, str]:
@@ -190,3 +226,43 @@ def _temperature(value: float, dimension: str) -> tuple[float, str]:
     if dimension == "kelvin":
         return value - 273.15, "celsius"
     return value, dimension
+
+
+_HEDGED, _PLAIN = 0.06, 0.025
+"""Relative error forgiven to a rounded number with and without "about"; judged by hand, not measured."""
+
+_BOUND_FACTOR = 1.25
+"""How many times its bound a value may be before "more than" is no honest summary of it."""
+
+
+def quantities_agree(claim: Quantity, source: Quantity) -> bool:
+    """Return whether `source` bears out `claim`: same dimension, and the values agree as precisely as written.
+
+    Args:
+        claim: The claim's figure; "more than" and "less than" also agree with a value somewhat beyond them.
+        source: The source's figure.
+    """
+    if claim.dimension != source.dimension or {claim.bound, source.bound} == {"above", "below"}:
+        return False
+    if claim.bound == "above":
+        return claim.value <= source.value <= _BOUND_FACTOR * claim.value or (
+            bool(source.bound) and _near(claim, source)
+        )
+    if claim.bound == "below":
+        return claim.value >= source.value >= claim.value / _BOUND_FACTOR or (
+            bool(source.bound) and _near(claim, source)
+        )
+    return _near(claim, source)
+
+
+def _near(claim: Quantity, source: Quantity) -> bool:
+    gap, size = abs(claim.value - source.value), max(abs(claim.value), abs(source.value))
+    if claim.bound or source.bound:
+        tolerance = _HEDGED * size
+    else:
+        # One of the two rounds the other only where it has fewer digits; 40 does not cover 42. The second limit is for
+        # few digits: half of the last one of "2 million" would forgive a quarter of the value.
+        step = max(claim.step, source.step) if claim.step != source.step else 0.0
+        tolerance = min(step / 2, _PLAIN * size)
+    # Conversion into base units leaves an error in the last bits of a float.
+    return gap <= tolerance * (1 + 1e-9) + 1e-9 * size

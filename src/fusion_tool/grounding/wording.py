@@ -12,6 +12,8 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
+from fusion_tool.grounding.framing import is_title
+
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
@@ -22,6 +24,7 @@ class Lexicon:
         abbreviations: Words whose full stop ends no sentence, lower case, without it.
         hedges: Words that weaken a claim's certainty: "may", "reportedly".
         negations: Words that negate what follows them.
+        directed: Concepts of actions that change their meaning when doer and object are exchanged.
         concepts: Surface form to concept, for words with listed synonyms.
         opposites: Concept to the concepts that exclude it.
     """
@@ -30,6 +33,7 @@ class Lexicon:
     abbreviations: frozenset[str]
     hedges: re.Pattern[str]
     negations: frozenset[str]
+    directed: frozenset[str]
     concepts: dict[str, str]
     opposites: dict[str, frozenset[str]]
 
@@ -55,6 +59,7 @@ def lexicon() -> Lexicon:
         abbreviations=frozenset(data["abbreviations"].split()),
         hedges=re.compile(rf"\b(?:{'|'.join(data['hedges'])})\b"),
         negations=frozenset(data["negations"].split()),
+        directed=frozenset(concepts.get(word) or stem(word) for word in data["directed"].split()),
         concepts=concepts,
         opposites={side: frozenset(others) for side, others in opposites.items()},
     )
@@ -103,12 +108,18 @@ _ACRONYM = 3
 
 # These negate nothing that follows: "not only fast" says that it is fast.
 _NO_NEGATION = re.compile(r"\bnot (?:only|just|merely)\b|\bno (?:more|fewer|less|later|earlier|longer) than\b")
+_CONTRAST = re.compile(r"\s*(?:not|if|unless)\s", re.IGNORECASE)
+_DOUBLE = re.compile(r"\b(?:not|cannot|never|no)\b.*\b(?:without|unless|except)\b", re.IGNORECASE)
+_ENGLISH = frozenset({"the", "of", "and", "was", "were", "by", "for", "with", "from", "that", "to", "is", "are"})
+_FEW_WORDS = 8
+"""Words below which a text without an article or preposition may be English all the same."""
+
 _MARKS = re.compile(r"[*_`]")
 _WORD = re.compile(r"\w+(?:['.&]\w+)*")
 # Single quotes only around longer spans and outside words, since most of them are apostrophes.
 _QUOTE = re.compile(r'"([^"\n]{3,400})"|(?<!\w)\'([^\'\n]{12,400})\'(?!\w)')
 _NAME = re.compile(
-    r"(?:[A-Z]\w*(?:[-'.&][^\W_]+)*\.?|[A-Z]\.)(?:\s+(?:(?:of|de|van|von|der|del|la|le|du|al|bin)\s+(?:the\s+)?)?"
+    r"(?<![\w])(?:[A-Z]\w*(?:[-'.&][^\W_]+)*\.?|[A-Z]\.)(?:\s+(?:(?:of|de|van|von|der|del|la|le|du|al|bin)\s+(?:the\s+)?)?"
     r"(?:[A-Z][^\W_]*(?:[-'&][^\W_]+)*|[A-Z]\.|\d+(?:\.\d+)?(?![\w%])))*"
 )
 
@@ -140,10 +151,10 @@ def content_words(text: str) -> dict[str, str]:
 
 
 def quotations(text: str) -> list[str]:
-    """Return the quoted spans of at least two words, without their quotes."""
-    quotes = [double or single for double, single in _QUOTE.findall(text)]
+    """Return the quoted spans of at least two words that are no title, without their quotes."""
+    quotes = [(match[1] or match[2], text[: match.start()]) for match in _QUOTE.finditer(text)]
     # A single word in quotes is mostly a term or irony, not a quotation.
-    return [quote for quote in quotes if len(quote.split()) > 1]
+    return [quote for quote, before in quotes if len(quote.split()) > 1 and not is_title(quote, before)]
 
 
 def is_quoted_in(quote: str, source: str) -> bool:
@@ -156,6 +167,12 @@ def is_quoted_in(quote: str, source: str) -> bool:
             return False
         at += len(needle)
     return True
+
+
+def is_english(text: str) -> bool:
+    """Return whether `text` may be English: it is short, or holds one of the words that no sentence does without."""
+    found = words(text)
+    return len(found) < _FEW_WORDS or not _ENGLISH.isdisjoint(found)
 
 
 def names(text: str) -> list[str]:
@@ -210,6 +227,9 @@ def negated_concepts(text: str) -> tuple[set[str], set[str]]:
     outside: set[str] = set()
     lists = lexicon()
     for clause in re.split(r"[.!?,;:()\n]|\b(?:but|while|whereas|although|though)\b", text):
+        # "Not without" denies neither, "A, not B" denies nothing of A, and a condition asserts nothing.
+        if _CONTRAST.match(clause) or _DOUBLE.search(clause):
+            continue
         tokens = words(re.sub(r"n't\b", " not", _NO_NEGATION.sub("", clause)))
         reach = 0
         for token in tokens:

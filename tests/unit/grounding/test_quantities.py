@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.grounding.quantities import find_quantities
-from fusion_tool.grounding.support import quantities_agree
+from fusion_tool.grounding.quantities import find_quantities, quantities_agree
 
 
 def only(text):
