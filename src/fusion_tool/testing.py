@@ -37,7 +37,7 @@ Scripted: TypeAlias = str | AIMessage | Exception | Callable[[list[BaseMessage]]
 
 _USAGE = UsageMetadata(input_tokens=100, output_tokens=20, total_tokens=120)
 _NOTHING_TO_SAY = Analysis(
-    consensus=[], contradictions=[], partial_coverage=[], unique_insights=[], blind_spots=[]
+    consensus=[], contradictions=[], partial_coverage=[], unique_insights=[], blind_spots=[], unsupported_claims=[]
 ).model_dump_json()
 
 

@@ -25,6 +25,7 @@ VALUES = {
     "answers": "\n\n".join(
         f"## Answer {letter}\n\n{fence(text, label=f'answer {letter}', nonce=NONCE)}" for letter, text in SAID.items()
     ),
+    "doubtful": "\n\nDoubtful:\n- B: It was built in 1862. Source: Built in 1861.",
     "analysis": fence('{"consensus": []}', label="comparison", nonce=NONCE),
     "shape": judge.schema_text(LETTERS, settled=True),
     "error": "consensus: Input should be a valid string",

@@ -1,6 +1,7 @@
 """The comparison: how it is asked for, what garbage costs, and what the judge never learns."""
 
 import json
+import re
 
 import pytest
 
@@ -256,6 +257,50 @@ async def test_it_is_told_how_each_answers_citations_hold(provider, internet):
     audits = {one.seat: one.audit.model_dump(exclude_defaults=True) for one in result.responses}
     assert audits == {"one": {"supported": 1}, "two": {"unknown": 1}}
     assert [one.id for one in result.sources] == [source_id(url)]
+
+
+async def test_it_reads_flagged_sentences_with_their_passages_and_lists_what_they_do_not_carry(provider, internet):
+    internet.page("/mill", text("The Alder mill was built in 1861."))
+    read = Reply(tool_calls=[ToolCall("fetch_page", {"url": internet.url("/mill")})])
+    provider.reply("test/one", read, f"The Alder mill was built in 1861 {cite(internet.url('/mill'))}.")
+    provider.reply("test/two", read, f"The Alder mill was built in 1871 {cite(internet.url('/mill'))}.")
+
+    def find(request):
+        letter = re.search(
+            r"begin flagged in answer (\w)\n- mismatch: The Alder mill was built in 1871", request.prompt
+        )
+        claim = {
+            "model": letter[1],
+            "claim": "Built in 1871.",
+            "why": f"Answer {letter[1]} cites a page that says 1861.",
+        }
+        return verdict(unsupported_claims=[claim])
+
+    provider.reply(JUDGE, find)
+    result = await afuse(QUESTION, panel("test/one", "test/two", internet=internet))
+    (request,) = provider.calls(JUDGE)
+    assert request.prompt.count('its source: "The Alder mill was built in 1861."') == 1
+    two = "openrouter:test/two"
+    assert [row.model_dump() for row in result.analysis.unsupported_claims] == [
+        {"model": two, "claim": "Built in 1871.", "why": f"{two} cites a page that says 1861."}
+    ]
+    (writer,) = provider.calls(WRITER)
+    assert "lists under unsupported_claims" in writer.prompt
+    assert "Built in 1871." in fenced(writer)[-1]
+    assert "begin flagged" not in writer.prompt
+
+
+async def test_a_small_judge_may_only_choose_among_the_flagged(provider, internet):
+    internet.page("/mill", text("The Alder mill was built in 1861."))
+    read = Reply(tool_calls=[ToolCall("fetch_page", {"url": internet.url("/mill")})])
+    for model, year in (("test/one", 1861), ("test/two", 1871)):
+        provider.reply(model, read, f"The Alder mill was built in {year} {cite(internet.url('/mill'))}.")
+    judge = {"model": f"openrouter:{JUDGE}", "max_input_tokens": 2000}
+    await afuse(QUESTION, panel("test/one", "test/two", internet=internet, judge=judge))
+    (request,) = provider.calls(JUDGE)
+    wanted = request.body["response_format"]["json_schema"]["schema"]["properties"]["unsupported_claims"]["items"]
+    assert wanted["properties"]["claim"]["enum"] == ["The Alder mill was built in 1871."]
+    assert "The Alder mill was built in 1871. Source: The Alder mill was built in 1861." in request.prompt
 
 
 async def test_it_has_no_tools(provider, internet):

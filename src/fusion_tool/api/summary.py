@@ -40,6 +40,8 @@ def _closing_line(result: FusionResult) -> str:
         disputed = [dispute.topic for dispute in result.analysis.contradictions]
         parts.append(f"agreement on {len(result.analysis.consensus)} points")
         parts.append(f"disputed: {'; '.join(disputed)[:200]}" if disputed else "nothing disputed")
+        if result.analysis.unsupported_claims:
+            parts.append(f"claims of answers without support: {len(result.analysis.unsupported_claims)}")
     if result.invented:
         parts.append(f"citations of sources never retrieved, removed: {result.invented}")
     if result.documents and result.documents.skipped:

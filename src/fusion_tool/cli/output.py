@@ -158,6 +158,9 @@ def _analysis(analysis: Analysis) -> Iterable[Text]:
             yield Text(f"    {one_line(stance.model, 64)}: {one_line(stance.stance, 400)}")
     for spot in analysis.blind_spots:
         yield Text(f"  not covered: {one_line(spot, 400)}", "dim")
+    for row in analysis.unsupported_claims:
+        why = f" ({one_line(row.why, 200)})" if row.why else ""
+        yield Text(f"  unsupported: {one_line(row.model, 64)}: {one_line(row.claim, 400)}{why}")
 
 
 def _losses(result: FusionResult) -> Iterable[str]:

@@ -28,6 +28,7 @@ from fusion_tool.budget.pricing import cost_of, is_priced
 from fusion_tool.budget.usage import StageName, is_search, search_name
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
+from fusion_tool.graph.agents.flags import FLAGS_BYTES
 from fusion_tool.graph.agents.judge_reply import schema_text
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
@@ -41,11 +42,14 @@ WORST_EVIDENCE_BYTES = 4 * WORST_RESULT_BYTES
 """What is gathered for a seat that does not look at its sources: three pages, and as much again for all results."""
 WORST_GROWTH = 2
 """How much longer than the judge's reply its comparison may stand in the synthesizer's prompt."""
+_FLAGS_TOKENS = 250
+"""Two flagged sentences of an answer with the words of their sources."""
 
 ASSUMPTIONS = (
     f"every seat makes all its tool calls, one a turn; each adds {RESULT_TOKENS:,} tokens to the prompts after it",
     f"a tool turn writes {TURN_TOKENS:,} tokens, an answer {ANSWER_TOKENS:,}, a comparison {ANALYSIS_TOKENS:,}",
     f"{BYTES_A_TOKEN} bytes of prompt a token; no cache discount; no fallback is needed",
+    "the audit flags two sentences of an answer, which the judge reads with the words of their sources",
     "every seat looks at its sources, so that none is asked again over evidence",
     "half of the tool calls are searches, none of them made before by another seat; reading pages costs nothing",
     f"{ESCALATION:.0%} of the cascades go beyond their first seats, and of the chains from one seat to the next",
@@ -171,9 +175,10 @@ def _searches(sizes: _Sizes, config: FusionConfig, odds: ExpectedCalls) -> Itera
 
 def _judge(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow:
     panelist = config.judge_or_default
-    prompt_bytes = sizes.judge + _answers_bytes(config) * (2 if config.follow_up else 1)
+    flags_bytes = len(config.panel) * FLAGS_BYTES if config.has_tools else 0
+    prompt_bytes = sizes.judge + (_answers_bytes(config) + flags_bytes) * (2 if config.follow_up else 1)
     corrected = prompt_bytes + _answer_bytes(panelist) + sizes.judge  # what it said, and what was wrong with it
-    prompt = sizes.judge // BYTES_A_TOKEN + len(config.panel) * ANSWER_TOKENS
+    prompt = sizes.judge // BYTES_A_TOKEN + len(config.panel) * (ANSWER_TOKENS + _FLAGS_TOKENS * config.has_sources)
     return EstimateRow(
         stage="judge",
         seat=None,

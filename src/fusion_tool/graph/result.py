@@ -115,14 +115,23 @@ class UniqueInsight(_Value):
     insight: str
 
 
+class UnsupportedClaim(_Value):
+    """A claim that one panelist makes and its sources do not carry; `why`, as the judge says, may be empty."""
+
+    model: str
+    claim: str
+    why: str = ""
+
+
 class Analysis(_Value):
-    """The judge's comparison of the panel's answers."""
+    """The judge's comparison of the panel's answers; runs of older versions have no `unsupported_claims`."""
 
     consensus: list[str]
     contradictions: list[Contradiction]
     partial_coverage: list[PartialCoverage]
     unique_insights: list[UniqueInsight]
     blind_spots: list[str]
+    unsupported_claims: list[UnsupportedClaim] = []
 
 
 class AuditCounts(_Value):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
 
-from fusion_tool.graph.result import Analysis, Contradiction, Response
+from fusion_tool.graph.result import Analysis, Contradiction, Response, UnsupportedClaim
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,13 @@ class Matrix:
         seats: The columns.
         groups: Headings with their rows.
         blind_spots: What no answer covers, in the judge's words.
+        unsupported: Claims that the judge found no source for.
     """
 
     seats: Sequence[str]
     groups: Sequence[tuple[str, Sequence[MatrixRow]]]
     blind_spots: Sequence[str]
+    unsupported: Sequence[UnsupportedClaim] = ()
 
 
 _SAYS, _ALONE = Cell("●", "says it", "says"), Cell("★", "says it alone", "alone")
@@ -70,7 +72,10 @@ def build_matrix(analysis: Analysis, responses: Sequence[Response]) -> Matrix:
         ("Said by some", partly),
         ("Said by one", alone),
     ]
-    return Matrix(seats, [(name, rows) for name, rows in groups if rows], analysis.blind_spots)
+    unsupported = [
+        row.model_copy(update={"model": seat_names.get(row.model, row.model)}) for row in analysis.unsupported_claims
+    ]
+    return Matrix(seats, [(name, rows) for name, rows in groups if rows], analysis.blind_spots, unsupported)
 
 
 @dataclass(frozen=True)

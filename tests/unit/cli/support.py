@@ -24,6 +24,7 @@ ANALYSIS = {
     "partial_coverage": [{"models": ["A"], "point": "its surface"}],
     "unique_insights": [{"model": "B", "insight": "its haze"}],
     "blind_spots": ["its age"],
+    "unsupported_claims": [{"model": "B", "claim": "It has 7 bar.", "why": "Its source says 1.5 bar."}],
 }
 
 

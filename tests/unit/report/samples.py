@@ -41,6 +41,9 @@ ANALYSIS = Analysis.model_validate(
         "partial_coverage": [{"models": [MODELS[SEATS[0]], MODELS[SEATS[1]]], "point": "It burned down in 1902."}],
         "unique_insights": [{"model": MODELS[SEATS[2]], "insight": "Its owner was Ida Holm."}],
         "blind_spots": ["Who designed it."],
+        "unsupported_claims": [
+            {"model": MODELS[SEATS[1]], "claim": "It was built in 1871.", "why": "The register says 1861."}
+        ],
     }
 )
 

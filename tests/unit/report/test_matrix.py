@@ -27,6 +27,7 @@ def test_each_seat_stands_where_the_judge_put_it() -> None:
         ("a", f"{SEATS[0]}, {SEATS[2]}", "1861, by the land register"),
         ("b", SEATS[1], "1871"),
     ]
+    assert [(row.model, row.claim) for row in found.unsupported] == [(SEATS[1], "It was built in 1871.")]
 
 
 def test_two_seats_of_one_model_are_told_by_their_labels() -> None:

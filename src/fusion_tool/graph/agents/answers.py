@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from string import ascii_uppercase
 from typing import TypeVar
 
 from fusion_tool.config.schema import Panelist
+from fusion_tool.graph.agents.flags import MOST_FLAGS, Flag, flags_of
+from fusion_tool.graph.agents.packing import take_evenly, truncate_evenly
 from fusion_tool.graph.state import FusionState, SeatRecord, answer_key, records_of_run
 from fusion_tool.grounding.audit import Audit, audit_citations
 from fusion_tool.grounding.citations import cited_ids, number_citations
@@ -35,52 +37,12 @@ def assign_letters(keys: Sequence[str], *, nonce: str) -> dict[str, str]:
     return dict(zip(ascii_uppercase, order, strict=False))
 
 
-_MARK = " [cut]"
-_LONGEST_WORD = 40
-"""Where the last white space lies further back, the text has words of another kind: Chinese, an address, a table."""
-
-
-def truncate_evenly(texts: Sequence[str], room: int) -> list[str]:
-    """Cut `texts` so that together they have at most `room` characters.
-
-    Every text gets the same share; what a short one leaves over goes to the longer ones (max-min fairness, as in
-    Bertsekas and Gallager, "Data Networks", section 6.5.2). A cut falls on white space where there is any.
-
-    Args:
-        texts: In any order.
-        room: Characters for all together; at least a mark of a few characters is kept of each text.
-    """
-    if sum(map(len, texts)) <= room:
-        return list(texts)
-    share = _share([len(text) for text in texts], room)
-    return [_cut(text, share) for text in texts]
-
-
-def _share(lengths: Sequence[int], room: int) -> int:
-    """Return the largest length to which all may be cut so that their sum fits."""
-    left = room
-    # From the shortest on: what it leaves of its share is divided among those that are longer.
-    for done, length in enumerate(sorted(lengths)):
-        fair = left // (len(lengths) - done)
-        if length > fair:
-            return fair
-        left -= length
-    return max(lengths, default=0)
-
-
-def _cut(text: str, length: int) -> str:
-    if len(text) <= length:
-        return text
-    start = text[: max(0, length - len(_MARK))]
-    parts = start.rsplit(None, 1)
-    words = parts[0] if len(parts) > 1 else start  # one word alone would be returned without the space before it
-    return (words if len(start) - len(words) <= _LONGEST_WORD else start) + _MARK[: max(1, length)]
-
-
 _CHARACTERS_A_TOKEN = 3
 """Fewer than English has, so that a prompt that is measured to fit does fit."""
 _ANSWER_TOKENS = 4096
 _LEAST_ROOM = 300
+_FLAGS_PART = 4
+"""The part of the room, one in so many, that flagged sentences may take from the answers."""
 
 
 @dataclass(frozen=True)
@@ -92,27 +54,38 @@ class PanelAnswers:
         letters: Each answer's letter and its key.
         nonce: The token of the run's fences.
         is_truncated: Whether answers were cut to fit a model's window.
+        flags: The flagged sentences that are shown beneath an answer, by its key.
     """
 
     records: Sequence[SeatRecord]
     letters: Mapping[str, str]
     nonce: str
     is_truncated: bool = False
+    flags: Mapping[str, tuple[Flag, ...]] = field(default_factory=dict)
+
+    def with_flags(self, most: int = MOST_FLAGS) -> "PanelAnswers":
+        """Return these answers with the sentences that the audit flagged, at most so many of each."""
+        flags = {answer_key(record): flags_of(self.audit_of(record), most) for record in self.records}
+        return replace(self, flags=flags)
 
     def truncated(self, room: int | None) -> "PanelAnswers":
         """Return these answers, cut fairly to `room` characters together; `None` is room enough."""
-        contents = [record["content"] for record in self.records]
-        if room is None or sum(map(len, contents)) <= room:
+        if room is None or self._size <= room:
             return self
+        flags = take_evenly(self.flags, room // _FLAGS_PART, _flag_size)
+        contents = truncate_evenly([record["content"] for record in self.records], room - _size_of_flags(flags))
         cut = [
-            SeatRecord(**{**record, "content": content})
-            for record, content in zip(self.records, truncate_evenly(contents, room), strict=True)
+            SeatRecord(**{**record, "content": content}) for record, content in zip(self.records, contents, strict=True)
         ]
-        return replace(self, records=cut, is_truncated=True)
+        return replace(self, records=cut, flags=flags, is_truncated=True)
 
     def halved(self) -> "PanelAnswers":
         """Return these answers with half of their characters."""
-        return self.truncated(sum(len(record["content"]) for record in self.records) // 2)
+        return self.truncated(self._size // 2)
+
+    @property
+    def _size(self) -> int:
+        return sum(len(record["content"]) for record in self.records) + _size_of_flags(self.flags)
 
     @property
     def names(self) -> dict[str, str]:
@@ -155,6 +128,14 @@ class PanelAnswers:
         ]
         return fence("\n\n".join(lines), label="answers", nonce=self.nonce)
 
+    def doubtful(self) -> list[tuple[str, Flag]]:
+        """Return the flagged sentences with their answers' letters."""
+        return [
+            (letter, flag)
+            for letter, record in self._records_by_letter()
+            for flag in self.flags.get(answer_key(record), ())
+        ]
+
     def statements(self) -> list[str]:
         """Return the answers' lines without their citations, each once."""
         texts = [number_citations(record["content"], {}).text for record in self.records]
@@ -194,7 +175,20 @@ class PanelAnswers:
         # A point was put together from models' words, which are outside text like the answer itself.
         point = fence(record["point"], label="point", nonce=self.nonce) if record["point"] else ""
         notes += f" It was asked about one open point alone:\n\n{point}" if point else ""
-        return f"## Answer {letter}\n\nIts citations: {audit}.{notes}\n\n{body}"
+        return f"## Answer {letter}\n\nIts citations: {audit}.{notes}\n\n{body}{self._flagged(letter, record)}"
+
+    def _flagged(self, letter: str, record: SeatRecord) -> str:
+        rows = "\n".join(flag.text for flag in self.flags.get(answer_key(record), ()))
+        text = fence(rows, label=f"flagged in answer {letter}", nonce=self.nonce)
+        return f"\n\nSentences of it that the audit flagged, the worst first:\n\n{text}" if rows else ""
+
+
+def _flag_size(flag: Flag) -> int:
+    return len(flag.text)
+
+
+def _size_of_flags(flags: Mapping[str, Sequence[Flag]]) -> int:
+    return sum(_flag_size(flag) for several in flags.values() for flag in several)
 
 
 def panel_answers(state: FusionState) -> PanelAnswers:

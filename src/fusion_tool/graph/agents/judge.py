@@ -14,9 +14,10 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
+from fusion_tool.graph.agents.flags import MOST_FLAGS
 from fusion_tool.graph.agents.judge_reply import JudgeReply, parse_reply, reply_schema, schema_text
 from fusion_tool.graph.prompts import render
-from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, Stance, UniqueInsight
+from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, Stance, UniqueInsight, UnsupportedClaim
 from fusion_tool.graph.runtime import Stage
 from fusion_tool.models.call import call_model
 from fusion_tool.models.capabilities import (
@@ -29,6 +30,7 @@ from fusion_tool.models.capabilities import (
     structured_output_methods,
 )
 from fusion_tool.models.factory import chat_model
+from fusion_tool.tools.untrusted import fence
 
 _LETTER = re.compile(r"\b[A-K]\b")  # eight seats, and three asked once more
 _ONE_LETTER = re.compile(r"(?:answer\s+)?[(\[]?([A-K])[)\].:]?", re.IGNORECASE)
@@ -74,10 +76,16 @@ def restore_names(analysis: Analysis, names: Mapping[str, str]) -> Analysis:
             for insight in analysis.unique_insights
         ],
         blind_spots=[text(spot) for spot in analysis.blind_spots],
+        unsupported_claims=[
+            UnsupportedClaim(model=name(row.model), claim=text(row.claim), why=text(row.why))
+            for row in analysis.unsupported_claims
+        ],
     )
 
 
 _SCHEMA = "report_comparison"
+_FEW_FLAGS = 1
+"""Flagged sentences of an answer that a small model is shown."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,8 @@ async def compare_answers(task: JudgeTask, attempt: Attempt) -> JudgeResult:
     ask = partial(call_model, account=task.stage.call_context(panelist), deadline=attempt.deadline)
     # Measured on a prompt without answers: what is left of the window is theirs.
     others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce), capabilities)))
-    answers = task.answers.truncated(answer_room(capabilities, panelist, others))
+    answers = task.answers.with_flags(_FEW_FLAGS if capabilities.small else MOST_FLAGS)
+    answers = answers.truncated(answer_room(capabilities, panelist, others))
     return await retry_when_too_long(answers, lambda part: _compare_once(model, capabilities, task, part, ask))
 
 
@@ -135,7 +144,8 @@ async def _compare_once(
     prompt, letters = _prompt(task, answers, capabilities), list(answers.letters)
     # Left to write its own, a small model fills the grammar with anything: it may only sort what the answers say.
     statements = answers.statements() if capabilities.small else ()
-    schema = reply_schema(letters, statements=statements, settled=task.asks_whether_settled)
+    doubtful = list(dict.fromkeys(flag.claim for _, flag in answers.doubtful())) if statements else []
+    schema = reply_schema(letters, statements=statements, doubtful=doubtful, settled=task.asks_whether_settled)
     methods = structured_output_methods(
         model, _SCHEMA, schema, takes_schema=capabilities.json_schema, tools=capabilities.tools and not statements
     )
@@ -155,10 +165,20 @@ def _shape(task: JudgeTask, answers: PanelAnswers) -> str:
 
 def _prompt(task: JudgeTask, answers: PanelAnswers, capabilities: Capabilities) -> list[BaseMessage]:
     if capabilities.small:
-        material = render("small_judge_answers", question=task.question, answers=answers.plain_answers())
+        doubtful = _doubtful(answers)
+        material = render(
+            "small_judge_answers", question=task.question, answers=answers.plain_answers(), doubtful=doubtful
+        )
         example = HumanMessage(render("small_judge_example_question")), AIMessage(render("small_judge_example_answer"))
         return [SystemMessage(render("small_judge")), *example, HumanMessage(material)]
     material = render("judge_answers", question=task.question, answers=answers.answers())
     also = render("judge_settled") + "\n" if task.asks_whether_settled else ""
     system = render("judge", nonce=answers.nonce, shape=_shape(task, answers), also=also)
     return [SystemMessage(system), HumanMessage(material)]
+
+
+def _doubtful(answers: PanelAnswers) -> str:
+    """Return the flagged sentences for a small model, in a fence; nothing where there are none."""
+    rows = [f"- {letter}: {flag.claim} Source: {flag.passage or 'nothing'}" for letter, flag in answers.doubtful()]
+    text = "\n".join(rows)
+    return f"\n\nDoubtful:\n{fence(text, label='doubtful', nonce=answers.nonce)}" if rows else ""

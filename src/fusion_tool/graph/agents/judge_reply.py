@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from fusion_tool.graph.agents.judge_rows import ROWS, text_items
-from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, UniqueInsight
+from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, UniqueInsight, UnsupportedClaim
 from fusion_tool.models.capabilities import InvalidReplyError
 from fusion_tool.models.json_reader import JsonObject, read_objects
 
@@ -22,7 +22,11 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
     "partial_coverage": TypeAdapter(PartialCoverage),
     "unique_insights": TypeAdapter(UniqueInsight),
     "blind_spots": TypeAdapter(str),
+    "unsupported_claims": TypeAdapter(UnsupportedClaim),
 }
+_OPTIONAL = {"unsupported_claims"}
+"""What a judge may leave out and still be whole."""
+_REASONS = ["The source does not say it.", "The source says otherwise."]
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -38,12 +42,15 @@ class JudgeReply(Analysis):
         return self.model_dump(include=set(Analysis.model_fields))
 
 
-def reply_schema(letters: Sequence[str], *, statements: Sequence[str] = (), settled: bool = False) -> dict[str, Any]:
+def reply_schema(
+    letters: Sequence[str], *, statements: Sequence[str] = (), doubtful: Sequence[str] = (), settled: bool = False
+) -> dict[str, Any]:
     """Return the JSON schema of a judge's reply.
 
     Args:
         letters: The answers' letters; a stance may name no other.
         statements: For a small model whose server enforces the grammar: it may only sort these, not write its own.
+        doubtful: Of these, those that it may call unsupported; without any it is not asked.
         settled: Whether to ask if the question is settled.
     """
     text = {"type": "string"} | ({"enum": list(statements)} if statements else {})
@@ -60,12 +67,16 @@ def reply_schema(letters: Sequence[str], *, statements: Sequence[str] = (), sett
             "additionalProperties": False,
         }
 
+    claim = text | ({"enum": list(doubtful)} if statements else {})
+    why: dict[str, Any] = {"type": "string"} | ({"enum": _REASONS} if statements else {})
+    unsupported = many(fields(model=letter, claim=claim, why=why), most=len(doubtful))
     return fields(
         consensus=many(text),
         contradictions=many(fields(topic=text, stances=many(fields(model=letter, stance=text), most=2))),
         partial_coverage=many(fields(models=many(letter), point=text)),
         unique_insights=many(fields(model=letter, insight=text)),
         blind_spots=many(text),
+        **({"unsupported_claims": unsupported} if doubtful or not statements else {}),
         **({"settled": {"type": "boolean"}} if settled else {}),
     )
 
@@ -113,7 +124,7 @@ def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_complete(candidate: JsonObject) -> bool:
-    return _KINDS.keys() <= _fields(candidate.value).keys()
+    return _KINDS.keys() - _OPTIONAL <= _fields(candidate.value).keys()
 
 
 def _breaks_off(candidate: JsonObject) -> bool:

@@ -50,10 +50,19 @@ def coverage_rows(value: Any) -> list[Any]:
     return [_with(row, "models", _letters) for row in rows]
 
 
+def claim_rows(value: Any) -> list[Any]:
+    """Return rows of `model`, `claim` and `why`; a mapping has claims by model, a text begins with its letter."""
+    value = text_items(value) if isinstance(value, str) else value
+    rows = [_named_row(row, "claim") for row in _rows(value, ("model", "claim", "why"), _claim_rows)]
+    # Who gives no reason may say so by a null.
+    return [row | {"why": row.get("why") or ""} if isinstance(row, dict) else row for row in rows]
+
+
 ROWS: dict[str, Callable[[Any], list[Any]]] = {
     "contradictions": contradiction_rows,
     "partial_coverage": coverage_rows,
     "unique_insights": insight_rows,
+    "unsupported_claims": claim_rows,
 }
 """How each list that holds more than texts is read."""
 
@@ -68,13 +77,21 @@ def _coverage_row(key: str, value: Any) -> list[dict[str, Any]]:
     return [{"models": value, "point": key}]
 
 
+def _claim_rows(model: str, value: Any) -> list[dict[str, Any]]:
+    rows = [dict(claim) if isinstance(claim, Mapping) else {"claim": claim} for claim in text_items(value)]
+    return [{"model": model} | row for row in rows]
+
+
 def _stance_rows(value: Any) -> list[Any]:
-    rows: list[Any] = []
     value = text_items(value) if isinstance(value, str) else value
-    for row in _rows(value, ("model", "stance"), lambda model, stance: [{"model": model, "stance": stance}]):
-        match = _LETTER_SAYS.fullmatch(row) if isinstance(row, str) else None
-        rows.append({"model": match[1], "stance": match[2].strip()} if match else row)
-    return rows
+    rows = _rows(value, ("model", "stance"), lambda model, stance: [{"model": model, "stance": stance}])
+    return [_named_row(row, "stance") for row in rows]
+
+
+def _named_row(row: Any, field: str) -> Any:
+    """Return the row that a text such as "A: 1861" stands for, anything else as it is."""
+    match = _LETTER_SAYS.fullmatch(row) if isinstance(row, str) else None
+    return {"model": match[1], field: match[2].strip()} if match else row
 
 
 def _letters(value: Any) -> list[Any]:
@@ -82,7 +99,7 @@ def _letters(value: Any) -> list[Any]:
     return _BETWEEN_LETTERS.split(value.strip()) if isinstance(value, str) else _items(value)
 
 
-def _rows(value: Any, fields: tuple[str, str], expand: Callable[[str, Any], list[dict[str, Any]]]) -> list[Any]:
+def _rows(value: Any, fields: tuple[str, ...], expand: Callable[[str, Any], list[dict[str, Any]]]) -> list[Any]:
     """Return rows with no more than `fields`; of a mapping without them `expand` makes rows, of each key and value."""
     rows: list[Any] = []
     for item in map(_decode, _items(_decode(value))):

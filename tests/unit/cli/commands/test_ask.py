@@ -52,6 +52,8 @@ def test_seats_disputes_bill_and_time_stand_on_stderr(tmp_path: Path) -> None:
     assert "answered" in told
     assert "disputed: 1" in told
     assert "7 bar" in told
+    assert "unsupported: openrouter:v/" in told
+    assert "It has 7 bar. (Its source says 1.5 bar.)" in " ".join(told.split())
     assert "panel_reduced" in told
     rows = {row.split()[0]: row.split() for row in told.splitlines() if row.startswith(("panel ", "judge ", "total "))}
     assert rows["panel"][-1] == "$0.0060"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fusion_tool.graph.agents.answers import panel_answers, seat_audit, truncate_evenly
+from fusion_tool.graph.agents.answers import panel_answers, seat_audit
+from fusion_tool.graph.agents.packing import truncate_evenly
 from fusion_tool.graph.state import records_of_run
 from tests.unit.seats import FIRE, MILL, RUN, record, state
 
@@ -98,6 +99,33 @@ def test_a_seats_audit_counts_its_own_citations():
     counts = {"supported": 1, "weak": 0, "mismatch": 0, "unknown": 1}
     audit = seat_audit(record(0, f"{CITED} So it was [deadbeef]. So said all [deadbeef].", found=[MILL]))
     assert (audit.counts, audit.invented) == (counts, 2)
+
+
+def test_flagged_sentences_stand_beneath_their_answer_the_worst_first():
+    twice = f"{CITED} It was sold in 1903 [{MILL['id']}]. It burned down in 1950 [{FIRE['id']}]. Ida had it [deadbeef]."
+    shown = panel_answers(state(record(0, twice, found=[MILL, FIRE]))).with_flags().answers()
+    flagged = shown.partition("flagged, the worst first:")[2]
+    assert re.findall(r"^- (\w+): (.+)$", flagged, re.MULTILINE) == [
+        ("mismatch", "It burned down in 1950."),
+        ("invented", "Ida had it."),
+        ("weak", "It was sold in 1903."),
+    ]
+    assert FIRE["text"] in flagged
+    assert "flagged" not in panel_answers(state(record(0, CITED, found=[MILL]))).with_flags().answers()
+
+
+@given(st.integers(0, 4000))
+def test_flagged_sentences_leave_the_answers_most_of_the_room(given_room):
+    wrong = " ".join(f"Mill number {n} burned down in 1950 [{FIRE['id']}]." for n in range(20))
+    whole = panel_answers(state(record(0, wrong, found=[FIRE]), record(1, wrong, found=[FIRE]))).with_flags()
+    assert [len(flags) for flags in whole.flags.values()] == [8, 8]
+    packed = whole.truncated(given_room)
+    flags = [flag.text for several in packed.flags.values() for flag in several]
+    contents = [one["content"] for one in packed.records]
+    assert sum(map(len, contents + flags)) <= max(given_room, 2)
+    assert packed == whole or sum(map(len, flags)) <= given_room / 4
+    assert len({len(several) for several in packed.flags.values()}) == 1  # fair: the answers are alike
+    assert packed.is_truncated is (packed != whole)
 
 
 MARK = " [cut]"

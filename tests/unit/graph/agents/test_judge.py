@@ -19,8 +19,10 @@ WHOLE = {
     "partial_coverage": [{"models": ["A", "C"], "point": "It burned down."}],
     "unique_insights": [{"model": "B", "insight": "It had two wheels."}],
     "blind_spots": ["Who owned it."],
+    "unsupported_claims": [{"model": "B", "claim": "It cost £6.", "why": "Its source says £5."}],
 }
 PLAIN = json.dumps(WHOLE)
+OLD = {name: rows for name, rows in WHOLE.items() if name != "unsupported_claims"}
 ANALYSIS = Analysis.model_validate(WHOLE)
 EMPTY = {field: [] for field in WHOLE}
 
@@ -94,12 +96,21 @@ def test_what_is_there_is_kept(reply, found):
     assert parse_reply(reply).analysis == found
 
 
-@given(st.integers(PLAIN.index("burned"), len(PLAIN)))
-def test_a_reply_that_was_cut_off_keeps_what_was_whole(length):
-    reply = parse_reply(PLAIN[:length])
+@pytest.mark.parametrize(("whole", "earliest"), [(OLD, "burned"), (WHOLE, "It cost")], ids=["as of old", "with claims"])
+@given(data=st.data())
+def test_a_reply_that_was_cut_off_keeps_what_was_whole(whole, earliest, data):
+    plain = json.dumps(whole)
+    length = data.draw(st.integers(plain.index(earliest), len(plain)))
+    reply = parse_reply(plain[:length])
     assert reply.consensus == ANALYSIS.consensus
     assert reply.contradictions == ANALYSIS.contradictions
-    assert reply.is_cut_off is (length < len(PLAIN) - 1)  # the last brace alone is no loss
+    assert reply.is_cut_off is (length < len(plain) - 1)  # the last brace alone is no loss
+
+
+def test_a_judge_that_knows_of_no_unsupported_claims_is_read_whole():
+    reply = parse_reply(OLD)
+    assert (reply.unsupported_claims, reply.is_cut_off) == ([], False)
+    assert Analysis.model_validate(OLD).unsupported_claims == []
 
 
 DRAFT = json.dumps({"consensus": ["draft only"]})
@@ -141,6 +152,8 @@ STANCES = [{"model": "A", "stance": "3.4 m"}, {"model": "B", "stance": "4 m"}]
 DISPUTE = [{"topic": "height", "stances": STANCES}]
 COVERED = [{"models": ["A", "B"], "point": "It rose."}]
 INSIGHTS = [{"model": "A", "insight": "At noon."}, {"model": "B", "insight": "At night."}]
+CLAIM = {"model": "A", "claim": "It fell.", "why": "The source says it rose."}
+BARE = [{"model": "A", "claim": "It fell.", "why": ""}]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +189,18 @@ INSIGHTS = [{"model": "A", "insight": "At noon."}, {"model": "B", "insight": "At
         ("partial_coverage", {"It rose.": ["A", "B"]}, COVERED),
         ("unique_insights", {"A": "At noon.", "B": ["At night."]}, INSIGHTS),
         ("unique_insights", [{"A": "At noon."}, {"B": "At night."}], INSIGHTS),
+        ("unsupported_claims", [CLAIM | {"severity": 3}], [CLAIM]),
+        ("unsupported_claims", CLAIM, [CLAIM]),
+        ("unsupported_claims", json.dumps([CLAIM]), [CLAIM]),
+        ("unsupported_claims", {"A": {"claim": "It fell.", "why": "The source says it rose."}}, [CLAIM]),
+        ("unsupported_claims", {"A": [{"claim": "It fell.", "why": "The source says it rose."}]}, [CLAIM]),
+        ("unsupported_claims", {"A": "It fell."}, BARE),
+        ("unsupported_claims", [{"A": ["It fell."]}], BARE),
+        ("unsupported_claims", ["A: It fell."], BARE),
+        ("unsupported_claims", "- Answer A: It fell.", [BARE[0] | {"model": "Answer A"}]),
+        ("unsupported_claims", [{"model": "A", "claim": "It fell."}], BARE),
+        ("unsupported_claims", [{"model": "A", "claim": "It fell.", "why": None}], BARE),
+        ("unsupported_claims", "none", []),
     ],
 )
 def test_what_says_the_same_is_read_as_the_same(field, written, rows):
@@ -206,6 +231,8 @@ def test_no_analysis_is_told_with_the_fields(reply):
         ("contradictions", [{"topic": "cost"}]),
         ("partial_coverage", [{"models": "A"}]),
         ("unique_insights", [{"model": 5, "insight": "x"}]),
+        ("unsupported_claims", ["It fell."]),
+        ("unsupported_claims", [{"model": "A", "why": "x"}]),
     ],
 )
 def test_items_of_the_wrong_shape_are_told_by_their_field(field, items):
@@ -253,6 +280,7 @@ def test_names_come_back_everywhere():
         "partial_coverage": [{"models": ["vendor/one", "three-2"], "point": "It burned down."}],
         "unique_insights": [{"model": "vendor/two", "insight": "It had two wheels."}],
         "blind_spots": ["three-2's."],
+        "unsupported_claims": [{"model": "vendor/two", "claim": "It cost £6.", "why": "Its source says £5."}],
     }
 
 
@@ -304,6 +332,9 @@ def test_a_small_model_may_only_sort_statements():
             for inner in node["properties"].values():
                 walk(inner)
         else:
-            assert node["enum"] in (["A"], said)
+            assert node["enum"] in (["A"], said, doubtful, reasons)
 
-    walk(reply_schema(["A"], statements=said))
+    doubtful, reasons = said[1:], ["The source does not say it.", "The source says otherwise."]
+    walk(schema := reply_schema(["A"], statements=said, doubtful=doubtful))
+    assert schema["properties"]["unsupported_claims"]["items"]["properties"]["claim"]["enum"] == doubtful
+    assert "unsupported_claims" not in reply_schema(["A"], statements=said)["properties"]
