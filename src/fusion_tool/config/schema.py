@@ -148,6 +148,8 @@ class Fetch(ConfigModel):
     """Hosts of an intranet that may be read all the same (`"wiki.corp"`, `"127.0.0.1:8080"`)."""
     cache_seconds: int | None = Field(default=None, ge=1)
     """Seconds for which pages are kept across runs, except those served with `no-store`; `None` keeps none."""
+    max_mb: int = Field(default=5, ge=1, le=32)
+    """The largest page or PDF that is read, in megabytes as sent and as decompressed."""
 
 
 class Documents(ConfigModel):

@@ -104,6 +104,7 @@ class Toolkit:
             excluded_domains=self.config.excluded_domains,
             blocked_fragments=self.config.blocked_fragments,
             allowed_private_hosts=self.config.fetch.allowed_private_hosts,
+            max_bytes=self.config.fetch.max_mb * 1_000_000,
         )
 
     def render_sources(self, sources: Sequence[RetrievedSource]) -> str:

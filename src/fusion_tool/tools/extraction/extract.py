@@ -5,14 +5,17 @@ Plain text is decoded here. HTML and PDF go to a worker process (`pool`, `worker
 keys.
 """
 
+import asyncio
 import re
 
-from fusion_tool.tools.extraction.content import Extracted, ExtractionError, body_kind, decode, parse_content_type
-from fusion_tool.tools.extraction.readers.read import DOCUMENT_TYPES
+from fusion_tool.tools.extraction.charset import decode
+from fusion_tool.tools.extraction.content import Extracted, ExtractionError
+from fusion_tool.tools.extraction.kind import detect_kind, parse_content_type
 
 _MAX_CHARS = 2_000_000
 _MARKDOWN = frozenset({"text/markdown", "text/x-markdown"})
 _HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*?)[ \t#]*$", re.MULTILINE)
+_XML_ENCODING = re.compile(r"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})")
 
 
 async def extract(
@@ -39,11 +42,10 @@ async def extract(
             the limits.
     """
     media, charset = parse_content_type(content_type)
-    kind = "document" if media in DOCUMENT_TYPES else body_kind(media, data)
+    kind = detect_kind(content_type, data)
     if kind == "text":
-        text = decode(data, charset)[:_MAX_CHARS]
-        heading = _HEADING.search(text) if media in _MARKDOWN else None
-        return Extracted(title=heading[1] if heading else "", text=text)
+        # In a thread, since the charset of a text without a label is guessed by trying many.
+        return await asyncio.to_thread(_read_text, data, media, charset)
     # Loaded by the first page or PDF; a run over text files needs neither workers nor parsers.
     from fusion_tool.tools.extraction import html, pdf, pool
 
@@ -53,3 +55,10 @@ async def extract(
     body = memoryview(data)[: html.MAX_BYTES] if kind == "html" else data
     job = {"kind": kind, "media": media, "charset": charset, "url": url, "timeout": timeout}
     return await pool.run_in_worker(job, body)
+
+
+def _read_text(data: bytes, media: str, charset: str | None) -> Extracted:
+    declared = _XML_ENCODING.match(data[:300].decode("latin-1"))
+    text = decode(data, charset, declared[1] if declared else None)[:_MAX_CHARS]
+    heading = _HEADING.search(text) if media in _MARKDOWN else None
+    return Extracted(title=heading[1] if heading else "", text=text)

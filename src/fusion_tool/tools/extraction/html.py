@@ -9,7 +9,8 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from fusion_tool.tools.extraction.content import decode, guess_charset, python_charset
+from fusion_tool.tools.extraction.charset import decode
+from fusion_tool.tools.extraction.content import Extracted
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -30,11 +31,13 @@ _BLOCKS = (
 _BREAK = "\x1e"  # marks the edge of a block while white space is collapsed
 _SPACES = str.maketrans("\t\n\f\r\xa0", "     ")
 # Bounded repetitions, since a search over a hostile page must not take quadratic time.
-_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
+_META_CHARSET = re.compile(
+    rb"<(?:meta[^>]{0,200}?charset|\?xml[^>]{0,200}?encoding)\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE
+)
 _META_WINDOW = 4096
 
 
-def read_html(data: bytes, charset: str | None, url: str | None) -> tuple[str, str]:
+def read_html(data: bytes, charset: str | None, url: str | None) -> Extracted:
     """Return the title and the main text of a page.
 
     Args:
@@ -54,7 +57,7 @@ def read_html(data: bytes, charset: str | None, url: str | None) -> tuple[str, s
         node.decompose()
     main = _text(page.css_first("main") or page.css_first("article") or page.body)
     # On pages that are no article, lists and documentation among them, trafilatura drops most of the text.
-    return title, article if 2 * len(article) >= len(main) else main
+    return Extracted(title, article if 2 * len(article) >= len(main) else main)
 
 
 def plain_text(data: bytes) -> str:
@@ -73,11 +76,9 @@ def _cut(data: bytes) -> bytes:
 
 
 def _decode(data: bytes, charset: str | None) -> str:
-    # The server's label wins over the page's own, by the standard; a guess comes last, since short texts mislead it.
-    if not python_charset(charset):
-        meta = _META_CHARSET.search(data[:_META_WINDOW])
-        charset = meta[1].decode("ascii", "replace") if meta else guess_charset(data)
-    return decode(data, charset)
+    # The server's label wins over the page's own, by the standard.
+    meta = _META_CHARSET.search(data[:_META_WINDOW])
+    return decode(data, charset, meta[1].decode("ascii", "replace") if meta else None)
 
 
 def _title(page: "LexborHTMLParser") -> str:

@@ -95,7 +95,12 @@ class Worker:
         self.is_worn = bool(reply.get("worn"))
         if "error" in reply:
             raise ExtractionError(str(reply["error"]))
-        return Extracted(title=str(reply.get("title", "")), text=text.decode("utf-8", "replace"))
+        forward = reply.get("forward")
+        return Extracted(
+            title=str(reply.get("title", "")),
+            text=text.decode("utf-8", "replace"),
+            forward=str(forward) if forward is not None else None,
+        )
 
     def kill(self) -> None:
         """End the process at once; safe from any thread, also while another one waits for it."""

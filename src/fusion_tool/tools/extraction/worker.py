@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from fusion_tool.tools.extraction.content import ExtractionError
+from fusion_tool.tools.extraction.content import Extracted, ExtractionError
 from fusion_tool.tools.extraction.protocol import (
     HEADROOM,
     BrokenFrameError,
@@ -24,17 +24,17 @@ MAX_CHARS = 2_000_000
 """The most characters of a text; the rest is cut off."""
 
 
-def parse(job: dict[str, Any], data: bytes) -> tuple[str, str]:
-    """Return the title and the text of `data` by the parser that `job["kind"]` names."""
+def parse(job: dict[str, Any], data: bytes) -> Extracted:
+    """Return the title, the text and the onward address of `data` by the parser that `job["kind"]` names."""
     # One parser a process, loaded by its first job: memory that the other would take is the page's.
     if job["kind"] == "pdf":
         from fusion_tool.tools.extraction.pdf import read_pdf
 
-        return read_pdf(data, MAX_CHARS)
+        return Extracted(*read_pdf(data, MAX_CHARS))
     if job["kind"] == "document":
         from fusion_tool.tools.extraction.readers.read import read_document
 
-        return read_document(job["media"], data, MAX_CHARS)
+        return Extracted(*read_document(job["media"], data, MAX_CHARS, job["charset"]))
     from fusion_tool.tools.extraction.html import read_html
 
     return read_html(data, job["charset"], job["url"])
@@ -43,14 +43,15 @@ def parse(job: dict[str, Any], data: bytes) -> tuple[str, str]:
 def answer(job: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     """Return the reply to one job: a title and a text, or an error."""
     try:
-        title, text = parse(job, data)
+        page = parse(job, data)
     except MemoryError:
         return {"error": "parsing took more memory than is allowed", "worn": True}, b""
     except ExtractionError as error:
         return {"error": str(error)}, b""
     except Exception as error:  # noqa: BLE001 - a hostile page may raise anything; the worker lives on
         return {"error": f"the parser failed ({type(error).__name__})", "worn": True}, b""
-    return {"title": title[:1000]}, text[:MAX_CHARS].encode("utf-8", "replace")
+    reply = {"title": page.title[:1000], "forward": page.forward}
+    return reply, page.text[:MAX_CHARS].encode("utf-8", "replace")
 
 
 def main() -> None:

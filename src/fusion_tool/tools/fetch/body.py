@@ -1,14 +1,10 @@
-"""HTTP bodies that may be hostile: bounded as sent and as decompressed, and only of types that hold text.
-
-The type is the declared one; where none is declared, the first bytes tell.
-"""
+"""HTTP bodies that may be hostile: bounded as sent and as decompressed, and looked at before they are read on."""
 
 import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fusion_tool.errors import FusionError
-from fusion_tool.events import plain_line
-from fusion_tool.tools.extraction.content import parse_content_type
 
 if TYPE_CHECKING:
     from httpx import Response
@@ -16,6 +12,11 @@ if TYPE_CHECKING:
 ACCEPT_ENCODING = "gzip"
 """The one content coding that a request accepts and `read_body` decodes."""
 _GZIP = 16 + zlib.MAX_WBITS
+_GZIP_MAGIC = b"\x1f\x8b"
+
+# The content codings that there are (https://www.iana.org/assignments/http-parameters) and that are not decoded here.
+# Anything else in the header, such as `utf-8`, `none` or a store's `aws-chunked`, names no coding of these bytes.
+_REFUSED = ("br", "zstd", "deflate", "compress", "x-compress", "dcb", "dcz", "exi", "aes128gcm", "pack200-gzip")
 _MEGABYTE = 1_000_000
 
 
@@ -23,38 +24,87 @@ class FetchError(FusionError):
     """A page or an answer that could not be read; the message says why in one line that a model may see."""
 
 
-async def read_body(response: "Response", max_bytes: int) -> bytes:
+class BodyTooLargeError(FetchError):
+    """A body is larger than was allowed."""
+
+
+async def read_body(
+    response: "Response", max_bytes: int, check_head: Callable[[bytes], object] | None = None, head_bytes: int = 0
+) -> bytes:
     """Read and decode the body of a streamed response.
 
     Only gzip is accepted: its decoder can be told how much to return, while a brotli page of 1.6 KB becomes
-    2.1 GB in one step.
+    2.1 GB in one step. Whether a body is gzip its first bytes tell, since servers declare it wrongly both ways.
 
     Args:
         response: An open httpx response of which nothing has been read.
         max_bytes: The most bytes, as sent and as decompressed.
+        check_head: Called once with the body's beginning, decoded; what it raises ends the download.
+        head_bytes: How much of the body, in bytes, `check_head` wants to see.
 
     Raises:
         FetchError: Too large, an encoding other than gzip, or broken gzip.
     """
-    # Checked although the request accepts gzip alone: a server may send what it likes. "x-gzip" is gzip's older name
-    # (RFC 9110, 8.4.1.3).
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"", "identity", "gzip", "x-gzip"}:
-        raise FetchError(f"content encoding {plain_line(encoding)} is not accepted")
+    # Checked although the request accepts gzip alone: a server may send what it likes.
+    _check_encoding(response.headers.get("content-encoding", ""))
     # Spares the download where the server is honest; the loop below counts for the others.
     length = response.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length) > max_bytes:
         raise _too_large(max_bytes)
-    inflate = _Inflater() if "gzip" in encoding else None
-    body, sent = bytearray(), 0
+    body, sent, decoder = bytearray(), 0, _Decoder()
     async for chunk in response.aiter_raw():  # not `aiter_bytes`, which decompresses a chunk to whatever size it has
         sent += len(chunk)
-        body += inflate(chunk, max_bytes + 1 - len(body)) if inflate else chunk  # one byte more shows the excess
+        body += decoder(chunk, max_bytes + 1 - len(body))  # one byte more shows the excess
         if max(sent, len(body)) > max_bytes:
             raise _too_large(max_bytes)
-    if inflate and sent and not inflate.is_complete:
-        raise FetchError("the gzip body ends early")
+        if check_head is not None and len(body) >= head_bytes:
+            check_head(bytes(body[:head_bytes]))
+            check_head = None
+    body += decoder.finish()
+    if check_head is not None:
+        check_head(bytes(body[:head_bytes]))
     return bytes(body)
+
+
+def _check_encoding(header: str) -> None:
+    for token in header.lower().split(","):
+        # The name is from our own list: the header is the server's text.
+        if (name := token.strip()) in _REFUSED:
+            raise FetchError(f"content encoding {name} is not accepted")
+
+
+class _Decoder:
+    """A body's bytes, decompressed where they are gzip."""
+
+    def __init__(self) -> None:
+        self._start = b""
+        self._inflate: _Inflater | None = None
+        self._is_told = False
+
+    def __call__(self, data: bytes, limit: int) -> bytes:
+        """Decode `data` to at most `limit` bytes of gzip, or return it as it is.
+
+        Raises:
+            FetchError: It began like gzip and is not.
+        """
+        if not self._is_told:
+            data = self._start + data
+            if len(data) < len(_GZIP_MAGIC):
+                self._start = data
+                return b""
+            self._is_told, self._start = True, b""
+            self._inflate = _Inflater() if data.startswith(_GZIP_MAGIC) else None
+        return self._inflate(data, limit) if self._inflate else data
+
+    def finish(self) -> bytes:
+        """Return what is left at the body's end.
+
+        Raises:
+            FetchError: The gzip ends early.
+        """
+        if self._inflate and not self._inflate.is_complete:
+            raise FetchError("the gzip body ends early")
+        return self._start
 
 
 class _Inflater:
@@ -86,52 +136,6 @@ class _Inflater:
         return bytes(out)
 
 
-def _too_large(max_bytes: int) -> FetchError:
+def _too_large(max_bytes: int) -> BodyTooLargeError:
     size = f"{max_bytes / _MEGABYTE:g} MB" if max_bytes >= _MEGABYTE else f"{max_bytes} bytes"
-    return FetchError(f"page larger than {size}")
-
-
-_READABLE = {
-    "application/json",
-    "application/ld+json",
-    "application/pdf",
-    "application/x-pdf",
-    "application/xhtml+xml",
-    "application/xml",
-    "application/x-ndjson",
-    "application/javascript",
-    "application/yaml",
-}
-# What servers send for files of which they know no type.
-_UNDECLARED = {"", "application/octet-stream", "binary/octet-stream", "application/download"}
-_HEAD = 1024
-
-
-def check_content_type(content_type: str) -> str:
-    """Return `content_type` if text can be made of such a body; called before any of the body is read.
-
-    Raises:
-        FetchError: It is an image, an archive or the like.
-    """
-    media, _ = parse_content_type(content_type)
-    if media.startswith("text/") or media.endswith(("+json", "+xml")) or media in _READABLE | _UNDECLARED:
-        return content_type
-    raise FetchError(f"binary content {plain_line(media)}")
-
-
-def sniff_content_type(content_type: str, data: bytes) -> str:
-    """Return `content_type`, or what `data` looks like where the server declared nothing.
-
-    Raises:
-        FetchError: Nothing was declared and the bytes are not text.
-    """
-    media, _ = parse_content_type(content_type)
-    head = data[:_HEAD]
-    # Servers send PDFs under any type, text/html among them.
-    if head.lstrip().startswith(b"%PDF-"):
-        return "application/pdf"
-    if media not in _UNDECLARED:
-        return content_type
-    if b"\0" in head:
-        raise FetchError(f"binary content {plain_line(media) or 'of no declared type'}")
-    return "text/html" if b"<" in head and b">" in head else "text/plain"
+    return BodyTooLargeError(f"page larger than {size}")

@@ -1,23 +1,26 @@
-"""`fetch_text`: one page over HTTP, with every hop guarded, every byte counted, and all of it under one deadline."""
+"""`fetch_text`: one page over HTTP, with every hop guarded, every byte counted, and all of it under one deadline.
+
+Errors are in the package's own words: a model reads them outside of any fence, and what a server says of itself, down
+to the address that it redirects to, is text from outside.
+"""
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
-from fusion_tool.events import plain_line
+from fusion_tool.errors import BlockedAddress
 from fusion_tool.tools.exclusions import blocked_by
-from fusion_tool.tools.fetch.body import (
-    ACCEPT_ENCODING,
-    FetchError,
-    check_content_type,
-    read_body,
-    sniff_content_type,
-)
+from fusion_tool.tools.extraction.content import Extracted, ExtractionError
+from fusion_tool.tools.extraction.kind import HEAD_BYTES, detect_kind
+from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, BodyTooLargeError, FetchError, read_body
+from fusion_tool.tools.fetch.faults import connection_fault, response_fault, status_fault
 from fusion_tool.tools.fetch.guard import check_address, environment_proxy, guarded_client, to_blocked_address
-from fusion_tool.tools.fetch.page import FetchPolicy, PageText, PageWithheldError
+from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchPolicy, PageText, PageWithheldError
 
 if TYPE_CHECKING:
-    from httpx import Cookies, Response
+    from httpx import Cookies
 
 _HEADERS = {
     "User-Agent": "Mozilla/5.0 (compatible; fusion-tool)",
@@ -27,22 +30,22 @@ _HEADERS = {
 
 
 @dataclass(frozen=True)
-class _Download:
-    """A body as it was received, not yet parsed."""
+class _Hop:
+    """One response on the way to a page.
 
-    url: str
-    data: bytes
-    content_type: str
-    cacheable: bool
-
-
-@dataclass(frozen=True)
-class _Redirect:
-    """A hop whose response names the next one."""
+    Args:
+        url: Its address, or the next one where it redirects.
+        cookies: The cookies so far.
+        cacheable: Whether it may be kept.
+        data: Its body, not yet parsed; `None` where it redirects.
+        content_type: The header; empty where there was none.
+    """
 
     url: str
     cookies: "Cookies"
     cacheable: bool
+    data: bytes | None = None
+    content_type: str = ""
 
 
 async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:
@@ -64,39 +67,51 @@ async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:
     """
     try:
         async with asyncio.timeout(policy.timeout) as clock:
-            download = await _follow(url, policy)
-            title, text = await _extract(download)
+            page = await _follow(url, policy)
     except TimeoutError as error:
         # One raised by something inside is no expired deadline, and must not be reported as one.
         if clock.expired():
             raise FetchError(f"timed out after {policy.timeout:g} s") from error
         raise
-    if not text.strip():
+    if not page.text.strip():
         raise FetchError("empty page")
     # The whole text is searched, not the window that a seat will read: the fragment may stand beyond it.
-    if blocked_by(f"{download.url} {title} {text}", policy.blocked_fragments):
+    if blocked_by(f"{page.url} {page.title} {page.text}", policy.blocked_fragments):
         raise PageWithheldError("the page contains a blocked fragment")
-    return PageText(download.url, title, text, download.cacheable)
+    return page
 
 
-async def _follow(url: str, policy: FetchPolicy) -> _Download:
-    """Follow the redirects from `url` to a body."""
+async def _follow(url: str, policy: FetchPolicy) -> PageText:
+    """Follow the redirects from `url`, those that are written in pages among them, to a page."""
     # By hand and not by httpx, which would connect to the next hop unchecked. Cookies go along, since some sites
     # redirect to themselves until theirs comes back; one `no-store` on the way holds for the page.
     cookies, cacheable = None, True
-    for _ in range(policy.max_redirects + 1):
-        # Each hop anew: a public page may redirect to an excluded or private one.
-        check_address(url, policy)
-        hop = await _hop(url, policy, cookies)
-        cacheable = cacheable and hop.cacheable
-        if isinstance(hop, _Download):
-            return _Download(hop.url, hop.data, hop.content_type, cacheable)
-        url, cookies = hop.url, hop.cookies
+    for number in range(policy.max_redirects + 1):
+        try:
+            # Each hop anew: a public page may redirect to an excluded or private one.
+            check_address(url, policy)
+            hop = await _request(url, policy, cookies)
+        except BlockedAddress as error:
+            raise _forwarded(error) if number else error from error
+        url, cookies, cacheable = hop.url, hop.cookies, cacheable and hop.cacheable
+        if hop.data is None:
+            continue
+        content = await _extract(hop.data, hop.content_type, url)
+        if content.forward is None:
+            return PageText(url, content.title, content.text, cacheable)
+        url = urljoin(url, content.forward)
     raise FetchError(f"more than {policy.max_redirects} redirects")
 
 
-async def _hop(url: str, policy: FetchPolicy, cookies: "Cookies | None") -> _Download | _Redirect:
-    """Make one request; return its redirect or its body.
+def _forwarded(error: BlockedAddress) -> BlockedAddress:
+    """Return the error of a refused redirect, which does not repeat the address that the server wrote."""
+    if isinstance(error, ExcludedDomainError):
+        return ExcludedDomainError("the page redirects to an excluded domain")
+    return BlockedAddress("the page redirects to what is not a public web address")
+
+
+async def _request(url: str, policy: FetchPolicy, cookies: "Cookies | None") -> _Hop:
+    """Make one request.
 
     Raises:
         BlockedAddress: The address that the name resolved to must not be reached.
@@ -113,49 +128,36 @@ async def _hop(url: str, policy: FetchPolicy, cookies: "Cookies | None") -> _Dow
             # The only directive that forbids keeping a page at all (RFC 9111, 5.2.2.5); how long, the operator has set.
             cacheable = "no-store" not in response.headers.get("cache-control", "").lower()
             if response.next_request is not None:
-                return _Redirect(str(response.next_request.url), client.cookies, cacheable)
-            # Judged by its headers first: of an error page or a film nothing is downloaded.
-            content_type = _accepted_type(response)
-            data = await read_body(response, policy.max_bytes)
-            return _Download(url, data, sniff_content_type(content_type, data), cacheable)
+                return _Hop(str(response.next_request.url), client.cookies, cacheable)
+            if not response.is_success:
+                raise FetchError(status_fault(response.status_code))
+            content_type = response.headers.get("content-type", "")
+            # By the first bytes, since types are declared wrongly: of a film no more than those is downloaded.
+            data = await read_body(response, policy.max_bytes, partial(detect_kind, content_type), HEAD_BYTES)
+            return _Hop(url, client.cookies, cacheable, data, content_type)
+    except BodyTooLargeError as error:
+        raise FetchError(f"{error}, the limit that fetch.max_mb sets") from error
+    except ExtractionError as error:
+        raise FetchError(str(error)) from error
     except SSRFGuardError as error:
         raise to_blocked_address(error) from error
     except httpx.ConnectError as error:
-        raise FetchError(plain_line(f"cannot connect: {error}{_proxy_hint(url, policy)}")) from error
+        raise FetchError(f"cannot connect{connection_fault(error)}{_proxy_hint(url, policy)}") from error
     except httpx.TimeoutException as error:
         raise FetchError(f"timed out after {policy.timeout:g} s") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise FetchError(plain_line(f"broken response: {error or type(error).__name__}")) from error
+        raise FetchError(f"broken response: {response_fault(error)}") from error
 
 
-def _accepted_type(response: "Response") -> str:
-    """Return the content type of a response that is worth reading.
-
-    Raises:
-        FetchError: Its status is no success, or no text can be made of its type.
-    """
-    if not response.is_success:
-        from http import HTTPStatus
-
-        # The phrase is ours: the server's own is free text for a model to read.
-        is_standard = response.status_code in set(HTTPStatus)
-        phrase = f" {HTTPStatus(response.status_code).phrase}" if is_standard else ""
-        raise FetchError(f"{response.status_code}{phrase}")
-    return check_content_type(response.headers.get("content-type", ""))
-
-
-async def _extract(download: _Download) -> tuple[str, str]:
-    """Return the title and the text of a download."""
-    from fusion_tool.tools.extraction.content import ExtractionError
+async def _extract(data: bytes, content_type: str, url: str) -> Extracted:
     from fusion_tool.tools.extraction.extract import extract
 
-    if not download.data.strip():
+    if not data.strip():
         raise FetchError("empty page")
     try:
-        content = await extract(download.data, content_type=download.content_type, url=download.url)
+        return await extract(data, content_type=content_type, url=url)
     except ExtractionError as error:
-        raise FetchError(plain_line(str(error))) from error
-    return content.title or "", content.text
+        raise FetchError(" ".join(str(error).split())) from error
 
 
 def _proxy_hint(url: str, policy: FetchPolicy) -> str:

@@ -51,7 +51,7 @@ def sparse(path):
         ("pipe.txt", os.mkfifo, "is not a regular file"),
         ("cut.pdf", lambda path: path.write_bytes(pdf("kestrel")[:300]), "the PDF cannot be opened"),
         ("fake.pdf", lambda path: path.write_bytes(b"kestrel"), "the PDF cannot be opened"),
-        ("binary.txt", lambda path: path.write_bytes(b"\x7fELF\0\0kestrel"), "is binary"),
+        ("binary.txt", lambda path: path.write_bytes(b"\x7fELF\0\0kestrel"), "binary content"),
         ("empty.md", lambda path: path.write_bytes(b""), "holds no text"),
     ],
     ids=itemgetter(0),

@@ -76,7 +76,7 @@ async def test_text_is_given_as_it_is(data, content_type, expected):
 @pytest.mark.parametrize(
     ("data", "content_type", "reason"),
     [
-        (b"\x89PNG", "image/png", "image/png is not a page, a PDF or text"),
+        (b"\x89PNG", "image/png", "a picture, not a page"),
         (b"MZ\0\0", "text/plain", "binary"),
         (b"\x7fELF\0", "", "binary"),
         (b"%PDF-1.7 and nothing else", "application/pdf", "cannot be opened"),

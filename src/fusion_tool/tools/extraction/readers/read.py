@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TypeAlias, cast
 
+from fusion_tool.tools.extraction.charset import decode
 from fusion_tool.tools.extraction.content import ExtractionError
 
 Reader: TypeAlias = Callable[[bytes, int], tuple[str, str]]
@@ -32,14 +33,22 @@ _MAX_UNPACKED = 128 << 20
 _MAX_ENTRIES = 20_000
 
 
-def read_document(media: str, data: bytes, max_chars: int) -> tuple[str, str]:
+def read_document(media: str, data: bytes, max_chars: int, charset: str | None = None) -> tuple[str, str]:
     """Return the title and the text of a document of type `media`, up to `max_chars` characters.
+
+    Args:
+        media: One of `DOCUMENT_TYPES`.
+        data: The file.
+        max_chars: The most characters of text.
+        charset: The label that the server gave a text format; `None` for none.
 
     Raises:
         ExtractionError: It is broken, encrypted or unpacks to too much, or its reader is not installed.
     """
     if _READERS[media].partition(".")[0] in {"book", "word", "slides"} or media.startswith(_OFFICE):
         _check_archive(data)
+    if media.startswith("text/"):
+        data = decode(data, charset).encode("utf-8", "replace")
     module, _, function = _READERS[media].partition(".")
     try:
         reader = cast("Reader", getattr(import_module(f"{__package__}.{module}"), function))

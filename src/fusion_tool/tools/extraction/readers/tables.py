@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from fusion_tool.tools.extraction.content import ExtractionError, decode, guess_charset
+from fusion_tool.tools.extraction.content import ExtractionError
 
 _SNIFFED = 8_192
 _DELIMITERS = ",;\t|"
@@ -38,10 +38,10 @@ def table_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def read_csv(data: bytes, max_chars: int) -> tuple[str, str]:
-    """Return an empty title and the rows of a file of separated values, whatever separates them."""
-    if b"\0" in data[:_SNIFFED] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    """Return an empty title and the rows of a file of separated values in UTF-8, whatever separates them."""
+    if b"\0" in data[:_SNIFFED]:
         raise ExtractionError("it is binary, not rows of text")
-    text = decode(data, guess_charset(data))[: 2 * max_chars]
+    text = data.decode("utf-8", "replace")[: 2 * max_chars]
     try:
         dialect: Any = csv.Sniffer().sniff(text[:_SNIFFED], _DELIMITERS)
     except csv.Error:  # one column, or rows that do not look alike
@@ -50,7 +50,7 @@ def read_csv(data: bytes, max_chars: int) -> tuple[str, str]:
     try:
         return "", _join(table_lines(csv.reader(io.StringIO(text, newline=""), dialect)), max_chars)
     except csv.Error as error:
-        raise ExtractionError(f"the rows cannot be read: {error}") from error
+        raise ExtractionError(f"the rows cannot be read: {type(error).__name__}") from error
 
 
 def read_workbook(data: bytes, max_chars: int) -> tuple[str, str]:
@@ -63,7 +63,7 @@ def read_workbook(data: bytes, max_chars: int) -> tuple[str, str]:
         sheets = ((name, workbook.get_sheet_by_name(name).iter_rows()) for name in visible)
         return "", _join((line for name, rows in sheets for line in _sheet_lines(name, rows)), max_chars)
     except CalamineError as error:
-        raise ExtractionError(f"the workbook cannot be read: {error}") from error
+        raise ExtractionError(f"the workbook cannot be read: {type(error).__name__}") from error
 
 
 def _sheet_lines(name: str, rows: Iterable[Sequence[Any]]) -> Iterator[str]:
