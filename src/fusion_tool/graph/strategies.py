@@ -186,15 +186,23 @@ class _Escalation(Strategy):
         if comparison is None or not comparison.closed:
             return EarlyDecision(None)
         largest = comparison.groups[0] if comparison.groups else ()
-        # Of those that agree the latest, which in a chain is the dearest model's.
-        chosen = max(largest) if len(largest) > 1 else self._deciding_answer(records) if is_last else None
+        # Of those that agree the one that sources carry best; of equals the latest, in a chain the dearest model's.
+        carried = [answers.audit_of(record).balance for record in records]
+        chosen = self._deciding_answer(records, carried) if is_last else None
+        if len(largest) > 1:
+            chosen = max(largest, key=lambda index: (carried[index], index))
         if chosen is None:
             return EarlyDecision(None, is_closed=True)
         disputed = None if len(largest) == len(records) else _dispute(answers, comparison)
         return EarlyDecision(answer_key(records[chosen]), is_closed=True, disputed=disputed)
 
-    def _deciding_answer(self, records: Sequence[SeatRecord]) -> int | None:
-        """Return the index of the closed answer that decides where all differ."""
+    def _deciding_answer(self, records: Sequence[SeatRecord], carried: Sequence[int]) -> int | None:
+        """Return the index of the closed answer that decides where all differ.
+
+        Args:
+            records: The seats that answered.
+            carried: How much of each answer its sources carry; see `Audit.balance`.
+        """
         return None
 
 
@@ -214,10 +222,13 @@ class CascadeStrategy(_Escalation):
             return super().describe(labels, first)
         return f"{' and '.join(labels[:first])} first, {', '.join(labels[first:])} only where they disagree"
 
-    def _deciding_answer(self, records: Sequence[SeatRecord]) -> int | None:
+    def _deciding_answer(self, records: Sequence[SeatRecord], carried: Sequence[int]) -> int | None:
         # Three closed answers that all differ leave a synthesizer nothing to weigh: the reserve was seated to decide.
+        # Where sources carry another answer better, what they carry decides.
         reserve = [index for index, record in enumerate(records) if record["wave"] > 1]
-        return reserve[0] if len(reserve) == 1 else None
+        if len(reserve) != 1:
+            return None
+        return max(range(len(records)), key=lambda index: (carried[index], index in reserve))
 
 
 class ChainStrategy(_Escalation):

@@ -3,6 +3,7 @@
 This is the entry of the pipeline that the package's docstring lists: citations, claims, passages, checks, verdicts.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from fusion_tool.grounding.support import Support, compare_claim
 
 _WORST: tuple[Support, ...] = ("mismatch", "weak", "supported")
 """Verdicts, the worst first."""
+
+_MARK = re.compile(r"\s*\[\d+\]")
 
 _NEAR = 0.5
 """Share of an uncited claim's words that a passage must hold for its source to be proposed."""
@@ -90,6 +93,24 @@ class Audit:
             row.id: min((other.support for other in self.verdicts if other.id == row.id), key=_WORST.index)
             for row in self.verdicts
         }
+
+    @property
+    def balance(self) -> int:
+        """The number of sentences that a retrieved source carries, cited or not, less those that are in doubt.
+
+        In doubt are a mismatch and a citation of what was never retrieved. A sentence counts once, however many marks
+        it has and however often it stands there.
+        """
+        rows = [(row.sentence, row.support, False) for row in self.verdicts]
+        rows += [(row.sentence, row.support or "weak", row.invented) for row in self.uncited]
+        carried, doubted = set[str](), set[str]()
+        for sentence, support, invented in rows:
+            words = _MARK.sub("", sentence)
+            if invented or support == "mismatch":
+                doubted.add(words)
+            elif support == "supported":
+                carried.add(words)
+        return len(carried - doubted) - len(doubted)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -103,8 +103,7 @@ class Numbering:
             return ""
         if token.kind == "citation":
             return self._cite(token)
-        # Where nothing was retrieved no number can pass for a citation, and `[3]` may be the answer: a list of one.
-        return self._put(_unbracket(token.raw) if token.kind == "number" and self.known_ids else token.raw)
+        return self._put(_unbracket(token.raw) if token.kind == "number" else token.raw)
 
     def close(self) -> str:
         """Return the blanks that were held back at the end of the text."""

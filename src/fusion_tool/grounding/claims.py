@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fusion_tool.grounding.citations import CitationMark, Prose
+from fusion_tool.grounding.framing import is_pointer
 from fusion_tool.grounding.passages import split_sentences
-from fusion_tool.grounding.wording import content_words
+from fusion_tool.grounding.wording import content_words, normalize_text
 
 _CLAIM_WORDS = 3
 """Content words that make a text a claim of its own; with fewer ("Paris [1]") it is none."""
@@ -15,6 +16,7 @@ _EMPTY = " \t\n.,;:()[]-*_"
 """What may stand around a citation that is alone."""
 
 _FENCED = re.compile(r"^[ \t>]*(?P<fence>`{3,}|~{3,}).*?(?:^[ \t>]*(?P=fence)|\Z)", re.MULTILINE | re.DOTALL)
+_DIGIT = re.compile(r"\d")
 _NO_PROSE = re.compile(r"[ \t>]*(?:#{1,6}[ \t]|\|)")
 
 
@@ -86,7 +88,9 @@ def _spans(text: str, bare: str) -> Iterator[tuple[int, int, int]]:
 
 def makes_claim(sentence: str) -> bool:
     """Tell whether a sentence, without citations, says something that a source could carry."""
-    return not sentence.endswith((":", "?")) and len(content_words(sentence)) >= _CLAIM_WORDS
+    if sentence.endswith((":", "?")) or is_pointer(normalize_text(sentence)):
+        return False
+    return len(content_words(sentence)) + bool(_DIGIT.search(sentence)) >= _CLAIM_WORDS
 
 
 def _cited_claims(

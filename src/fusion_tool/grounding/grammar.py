@@ -9,7 +9,10 @@ What counts as a citation, for the whole package:
   one that the model wrote. Other links are text.
 - Code is left alone: fenced blocks at any indent (an unclosed one runs to the end), and inline code that
   closes on its own line. Indented blocks are not code: in answers they are nested lists.
-- `[3]` is a number that the model wrote, no citation of ours; glued to a word (`a[3]`) it is an index: text.
+- `[3]` is a number that the model wrote, no citation of ours. Glued to a word (`a[3]`) it is an index:
+  text. Where nothing was retrieved it is text behind `=` as well (a value), and alone on its line (a list of one).
+- What only looks like an id (`[1a2b3c4]`: a digit too few, too many, or none of the hex digits) is a citation of what
+  was never retrieved.
 - A backslash before a bracket makes it text; a calendar date such as `[20240131]` is no unknown id.
 """
 
@@ -66,9 +69,18 @@ def _compile(pattern: str) -> "regex.Pattern[str]":
 # The form with its own brackets first: at "[[a]]" the bare form would find nothing and leave the outer pair as text.
 _CITATIONS = (_compile(_WRAPPED), _compile(_CLUSTER))
 _CONTINUES = _compile(rf"{_JOIN} {_BRACKET} | {_TARGET}")
+_LOOKALIKE = _compile(
+    r"[\[\u3010\uff3b] [\^#@]? (?P<id> (?i:[0-9a-f]{7} | [0-9a-f]{9,10}) | [0-9a-f]{3} [0-9a-z]{5} ) [\]\u3011\uff3d]"
+    r" (?!\()"  # a link keeps its text
+)
+_FEWEST_DIGITS = 2
+"""Digits of what looks like an id; it has a letter, too, so that neither a word nor a number is taken for one."""
+_LIST_OF_ONE = _compile(r"\[ [0-9]{1,3} \] [ \t]* (?: \n | \Z )")
 _NUMBER = _compile(rf"\[ [0-9]{{1,3}} \] {_TARGET}?")
 # A complete match of these can still grow: a neighbouring citation may join it, or a link target follow.
 _GROWING = (*_CITATIONS, _NUMBER)
+_OPERATORS = "=^\u2248\u2208\u2192\u21d2\u2264\u2265"
+
 _TICKS = _compile(r"`+")
 _FENCE = _compile(r"[ \t>]* (?P<mark>`{3,}|~{3,}) [^`\n]* \n")
 _WORD = r"[^ \t\n`\\(\[【\uff3b]+"
@@ -96,6 +108,8 @@ class Scanner:
         self._offset = 0
         # The character before `_held`. A text begins like a line, so that it may open with a code fence.
         self._before = "\n"
+        # The last character that is no blank.
+        self._visible = "\n"
         self._fence = ""
         self._final = False
 
@@ -108,6 +122,8 @@ class Scanner:
                 token = self._fenced_line(position) if self._fence else self._next(position)
                 position += len(token.raw)
                 self._before = token.raw[-1]
+                if token.kind != "space":
+                    self._visible = token.raw.rstrip(" \t")[-1:] or self._visible
                 yield token
         except _UnfinishedError:
             pass  # not a fault: the rest is held until the next piece, or until `close`
@@ -158,10 +174,22 @@ class Scanner:
                 return None
             in_parentheses = match.groupdict().get("paren") is not None
             return self._token("citation", at, match.end(), ids, in_parentheses=in_parentheses)
-        return None
+        if self._is_index() or not (match := self._match(_LOOKALIKE, at)):
+            return None
+        digits = sum(character.isdigit() for character in match["id"])
+        if not _FEWEST_DIGITS <= digits < len(match["id"]):
+            return None
+        return self._token("citation", at, match.end(), (match["id"].lower(),))
+
+    def _is_index(self) -> bool:
+        """Tell whether a bracket here is glued to a word or, where nothing was retrieved, stands behind `=`."""
+        is_value = not self._known and self._visible in _OPERATORS
+        return self._before.isalnum() or self._before in "_])" or is_value
 
     def _number(self, at: int) -> Token | None:
-        if self._before.isalnum() or self._before in "_])":
+        if self._is_index():
+            return None
+        if not self._known and self._before == "\n" and self._match(_LIST_OF_ONE, at):
             return None
         match = self._match(_NUMBER, at)
         return self._token("number", at, match.end()) if match else None

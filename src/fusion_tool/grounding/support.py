@@ -57,6 +57,8 @@ _TOGETHER = 0.3
 """Shares of the claim's content words that a passage must hold: to carry a claim of words, to carry one whose
 figures it bears out, to be about the same matter, and, in this one passage alone, to carry anything."""
 
+_FEWEST_SHARED = 2
+
 _NUMBER = re.compile(r"^[\d.,\s^x\u00d7*+-]+")
 
 
@@ -125,16 +127,27 @@ def _compare(
         return "mismatch", coverage
     missing_figures = [figure for figure in claim.quantities if not _has_figure(passage, figure, claim)]
     missing_dates = [date for date in claim.dates if not any(is_borne_out(date, other) for other in passage.dates)]
-    # Only a passage about the same matter can contradict: any page holds some other figure and some other date.
-    if coverage >= _RELATED and (
+    # Only a passage about the same matter can contradict: any page holds some other figure and some other date. One
+    # word in common, the subject's, is too little: it was built in one year and burned down in another.
+    is_related = coverage >= _RELATED
+    is_same_event = is_related and len(topic & passage.concepts.keys()) >= min(len(topic), _FEWEST_SHARED)
+    has_rival = is_same_event and (
         any(is_rival(figure, other, claim) for figure in missing_figures for other in _rivals(figure, passage))
         or any(passage.dates and all(conflicts(date, other) for other in passage.dates) for date in missing_dates)
-        or (not missing_figures and any(is_misplaced(figure, passage, claim, topic) for figure in claim.quantities))
-        or (not missing_figures and have_swapped_figures(claim, passage))
-        or has_other_rate(claim, passage)
-        or turns_change_round(claim, passage)
-        or is_contrary(claim, nearest, topic)
-        or have_swapped_roles(claim, nearest)
+    )
+    is_misplaced_figure = not missing_figures and (
+        any(is_misplaced(figure, passage, claim, topic) for figure in claim.quantities)
+        or have_swapped_figures(claim, passage)
+    )
+    if has_rival or (
+        is_related
+        and (
+            is_misplaced_figure
+            or has_other_rate(claim, passage)
+            or turns_change_round(claim, passage)
+            or is_contrary(claim, nearest, topic)
+            or have_swapped_roles(claim, nearest)
+        )
     ):
         return "mismatch", coverage
     has_unknown_name = is_english(claim.text) and any(

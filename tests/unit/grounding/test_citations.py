@@ -136,7 +136,7 @@ def test_an_id_never_retrieved_goes_with_the_blank_before_it(text, expected):
         "- [ ] open\n- [x] done",
         "the range [0, 1] and [2024]",
         "[20240131]",
-        "[cafe] [1a2b3c4] [1a2b3c4d5] [the 1a2b3c4d]",
+        "[cafe] [the 1a2b3c4d] [2024567] [facade] [1a2b3c4](https://example.org/commit/1a2b3c4)",
         "[^3] and [^note]",
         f"{A} without brackets",
         f"[{A}\n]",
@@ -158,6 +158,28 @@ def test_what_is_no_citation_is_left_alone(text):
 )
 def test_a_number_of_the_models_own_cannot_pass_for_ours(text, expected):
     assert number_citations(text, KNOWN).text == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The mill was built in 1861 [1].", "The mill was built in 1861 (1)."),
+        ("[1] Smith, 2020", "(1) Smith, 2020"),
+        ("[3]", "[3]"),
+        ("The list is\n[3]\nand no more.", "The list is\n[3]\nand no more."),
+        ("x = [3]", "x = [3]"),
+        ("a[0] and `[1]`", "a[0] and `[1]`"),
+        ("- [ ] open", "- [ ] open"),
+    ],
+)
+def test_where_nothing_was_retrieved_no_number_passes_for_a_citation(text, expected):
+    assert number_citations(text, {}).text == expected
+
+
+@pytest.mark.parametrize("written", ["1a2b3c4", "1a2b3c4d5", "1A2B3C4", "1a2b3c4x", "^1a2b3c4"])
+def test_what_only_looks_like_an_id_is_an_invented_citation(written):
+    result = number_citations(f"So it is [{written}]. And so [{A}].", KNOWN)
+    assert (result.text, result.invented) == ("So it is. And so [1].", 1)
 
 
 @pytest.mark.parametrize(

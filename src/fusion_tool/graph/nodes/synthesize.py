@@ -89,6 +89,5 @@ def _candidates(config: FusionConfig) -> list[Panelist]:
 
 
 def _support_rank(task: SynthesisTask, record: SeatRecord) -> tuple[int, int]:
-    """Return how well an answer's own citations hold, then its length: the best-supported answer stands in."""
-    counts = task.answers.audit_of(record).counts
-    return counts["supported"] - counts["mismatch"] - counts["unknown"], len(record["content"])
+    """Return how much of an answer its sources carry, then its length: the best-supported answer stands in."""
+    return task.answers.audit_of(record).balance, len(record["content"])
