@@ -183,7 +183,9 @@ def has_other_rate(claim: Statement, passage: Statement) -> bool:
 
 def turns_change_round(claim: Statement, passage: Statement) -> bool:
     """Tell whether the claim says "from A to B" where the passage says "to A from B", or that A holds now."""
-    there = list(_changes(passage))
+    there = list(_changes(passage)) if len(passage.quantities) > 1 else []
+    if not there:
+        return False
     if _PRESENT.search(claim.text) and not _PAST.search(claim.text):
         own = claim.quantities
         for before, after in there:
@@ -211,12 +213,11 @@ def _changes(statement: Statement) -> Iterator[tuple[Quantity, Quantity]]:
 
 def have_swapped_roles(claim: Statement, nearest: Statement) -> bool:
     """Tell whether who does something and to whom are exchanged: "A replaces B" for "B replaces A"."""
-    theirs = list(_roles(nearest.text))
-    for verb, doer, other in _roles(claim.text):
-        for verb_there, doer_there, other_there in theirs:
-            if verb == verb_there and doer & other_there and other & doer_there and not doer & doer_there:
-                return True
-    return False
+    return any(
+        verb == verb_there and doer & other_there and other & doer_there and not doer & doer_there
+        for verb, doer, other in _roles(claim.text)
+        for verb_there, doer_there, other_there in _roles(nearest.text)
+    )
 
 
 def _roles(text: str) -> Iterator[tuple[str, set[str], set[str]]]:

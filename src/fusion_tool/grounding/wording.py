@@ -139,6 +139,8 @@ def words(text: str) -> list[str]:
     return [word.removesuffix("'s") for word in parts] if "'" in text else parts
 
 
+# The clauses of a passage are asked for again and again; nobody changes what comes back.
+@lru_cache(maxsize=4_000)
 def content_words(text: str) -> dict[str, str]:
     """Return the concepts of the content words of `text`, each with the last word that stands for it, in order."""
     stop = lexicon().stop
