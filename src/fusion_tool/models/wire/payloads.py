@@ -23,12 +23,12 @@ _NAME_KEY = re.compile(r'"(?:name|tool_name|recipient_name)"\s*:\s*"([^"\n]+)"')
 
 _NAMESPACE = r"(?:[|｜]+\s*DSML\s*[|｜]+\s*_?|[a-z]+:)?"
 INVOKE = re.compile(
-    rf"<{_NAMESPACE}(invoke|function|tool)\s*(?:=|\s+name\s*=)\s*[\"']?([^\s\"'<>=]+)[\"']?\s*>"
-    rf"(.*?)(?:</{_NAMESPACE}\1\s*>|(?=<{_NAMESPACE}\1(?:=|\s))|\Z)",
+    rf"<{_NAMESPACE}(invoke|(?:function|tool)(?:_call)?)\s*(?:=|\s+name\s*=)\s*[\"']?([^\s\"'<>=(){{}}\[\],]+)[\"']?\s*"
+    rf"(?:>|(?=[({{\[,]))(.*?)(?:</{_NAMESPACE}\1\s*>|(?=<{_NAMESPACE}\1(?:=|\s))|\Z)",
     re.DOTALL,
 )
 """One call in tags: Qwen3-Coder's and Seed-OSS's `<function=f>`, Claude's `<invoke name="f">`, MiniMax's, StepFun's,
-and DeepSeek's DSML, in which each tag begins with `｜DSML｜`."""
+and DeepSeek's DSML, in which each tag begins with `｜DSML｜`. Llama forgets the bracket: `<function=f({...})`."""
 _PARAMETER = re.compile(
     rf"<{_NAMESPACE}(?:parameter|param)\s*(?:=|\s+name\s*=)\s*[\"']?([^\s\"'<>=]+)[\"']?"
     rf"(?:\s+string=[\"']?(?P<string>true|false)[\"']?)?[^<>]*>"
@@ -36,8 +36,11 @@ _PARAMETER = re.compile(
     re.DOTALL,
 )
 _CHILD = re.compile(r"<([A-Za-z_][\w.-]*)>(.*?)</\1>", re.DOTALL)
-_GLM_PAIR = re.compile(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)(?:</arg_value>|\Z)", re.DOTALL)
-_GLM_NAME = re.compile(r"\A\s*([\w.:-]+)\s*(?=<arg_key>|\Z)")
+_GLM_PAIR = re.compile(r"<\w*arg_key>(.*?)</\w*arg_key>\s*<\w*arg_value>(.*?)(?:</\w*arg_value>|\Z)", re.DOTALL)
+_GLM_NAME = re.compile(r"\A\s*([\w.:-]+)\s*(?=<\w*arg_key>|\Z)")
+_HEADED = re.compile(
+    r"\A\s*(?:>>>\s*)?([A-Za-z_][\w.:-]*)[ \t]*\n\s*(`{3}[\w-]*\s*)?(\{.*\})\s*(?(2)`{3})\s*\Z", re.DOTALL
+)
 _GEMMA_CALL = re.compile(r"\A\s*call:([\w.:-]+)\s*(\{.*\})\s*\Z", re.DOTALL)
 _GEMMA_STRING = re.compile(r'<\|"\|>|<escape>')
 _PYTHON_NAME = re.compile(r"\A(?:default_api|functions|tools)\.|\.(?:call|invoke|run)\Z")
@@ -49,7 +52,7 @@ def read_payload(content: str) -> Calls | None:
     """Read what stands between a notation's marks, whatever form it has."""
     if calls := read_json_calls(content, by_key=True):
         return calls
-    for read in (read_tag_calls, _read_glm_call, _read_gemma_call, read_python_calls):
+    for read in (read_tag_calls, _read_glm_call, _read_gemma_call, read_python_calls, read_headed_call, _read_children):
         if calls := read(content):
             return calls
     if calls := calls_in(read_arguments(content), by_key=True):  # single quotes, trailing commas, a fence
@@ -116,8 +119,8 @@ def read_parameters(body: str) -> Any:
 
     Values are texts; where the notation says so, or a list or an object stands there, they are read as JSON.
     """
-    if body.lstrip().startswith("{"):
-        arguments = read_arguments(body.strip())
+    if body.lstrip(" \t\n(,[").startswith("{"):
+        arguments = read_arguments(body.strip().lstrip("(,"))
         return body.strip() if arguments is None else arguments
     pairs: dict[str, Any] = {}
     for match in _PARAMETER.finditer(body):
@@ -169,6 +172,23 @@ def _named_by_key(value: Mapping[str, Any]) -> Calls | None:
     """Read Apertus's form: the name is the only key, the arguments are its value."""
     [(name, arguments)] = value.items() if len(value) == 1 else [("", None)]
     return [(name, arguments)] if name and isinstance(arguments, dict) else None
+
+
+def read_headed_call(content: str) -> Calls | None:
+    """Read a name on its own line with an object under it: GLM 4, Functionary's `>>>f`, Hunyuan's with a fence."""
+    if not (match := _HEADED.match(content)) or (arguments := read_arguments(match[3])) is None:
+        return None
+    return [(match[1], arguments)]
+
+
+def _read_children(content: str) -> Calls | None:
+    """Read a call whose name and parameters are tags of their own, as Claude 2 wrote it."""
+    children = dict(_CHILD.findall(content))
+    if len(children) == 1:
+        return read_payload(next(iter(children.values())))
+    name = next((children[key].strip() for key in _NAMES if key in children), "")
+    body = next((children[key] for key in _ARGUMENTS if key in children), None)
+    return [(name, read_parameters(body))] if name and body is not None else None
 
 
 def _read_glm_call(content: str) -> Calls | None:

@@ -7,15 +7,17 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any
 
-from fusion_tool.models.wire.notations import LEFTOVERS, MARKED_NOTATIONS, NAMESPACE_MARK
-from fusion_tool.models.wire.payloads import Calls, read_json_calls, read_python_calls
+from fusion_tool.models.wire.notations import LEFTOVERS, MARKED_NOTATIONS, NAMESPACE_MARK, own_tags
+from fusion_tool.models.wire.payloads import Calls, read_headed_call, read_json_calls, read_python_calls
 from fusion_tool.models.wire.prose import is_in_code, is_mid_sentence, is_quoted
 from fusion_tool.models.wire.tool_names import match_name
 
 _TRIGGER = re.compile(r"[{(=]|<[|｜/]?\w|\[TOOL")
 """One of these is in every call; most texts have none, and are done at once."""
-_FENCE = re.compile(r"^[ \t]*(`{3,})[\w-]*[ \t]*\n(.*?)\n?[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
-_PLAIN_START = re.compile(r"^[ \t]*(?=[\[{]|[\w.]+\()", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*(?:Action:[ \t]*)?(`{3,})[\w-]*[ \t]*\n(.*?)\n?[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_PLAIN_START = re.compile(
+    r"^[ \t]*(?:Action:[ \t]*)?(?=[\[{]|[\w.]+\()|^(?=(?:>>>)?[\w.:-]+[ \t]*\n[ \t]*(?:`{3}|\{))", re.MULTILINE
+)
 _CUT_OFF = re.compile(
     r"\A\s*(?:<(?:\w+:)?(?:tool_calls?|function_calls?|function=|invoke)|<[|｜]tool|\[TOOL_CALLS\]|<\|python_tag)"
 )
@@ -77,7 +79,7 @@ def _split(whole: str, offered: Collection[str] | None) -> tuple[str, Calls]:
 
 def _marked_calls(text: str, offered: Collection[str] | None) -> Iterator[tuple[int, int, Calls]]:
     spans: list[tuple[int, int]] = []
-    for pattern, read in MARKED_NOTATIONS:
+    for pattern, read in (*MARKED_NOTATIONS, *own_tags(text, offered or ())):
         for match in islice(pattern.finditer(text), _MOST_CALLS):
             start, end = match.span()
             if any(start < other_end and other_start < end for other_start, other_end in spans):
@@ -110,11 +112,13 @@ def _plain_calls(text: str, offered: Collection[str] | None) -> Iterator[tuple[i
     whole = LEFTOVERS.sub("", text).rstrip()
     if whole[-1:] not in ("}", "]", ")", ";"):
         return
-    for start in [match.start() for match in _PLAIN_START.finditer(text)][-_MOST_STARTS:]:
+    for start, after in [match.span() for match in _PLAIN_START.finditer(text)][-_MOST_STARTS:]:
         if is_in_code(text, start):
             continue
-        content = LEFTOVERS.sub("", text[start:])
-        calls = read_json_calls(content, by_key=bool(offered)) or read_python_calls(content)
+        content = LEFTOVERS.sub("", text[after:])
+        calls = (
+            read_json_calls(content, by_key=bool(offered)) or read_python_calls(content) or read_headed_call(content)
+        )
         if calls and _is_call(calls, offered, plain=True):
             yield start, len(text), calls
             return

@@ -2,7 +2,7 @@
 
 Seen in public reports: `functions.x` (gpt-oss, Kimi), `default_api.x` (Gemini), `mcp__server__x` (Claude),
 `x<|channel|>commentary` and `<|channel|>commentary to=functions.x` (gpt-oss behind several servers), `functions.x:0`
-(Kimi's ids as names), `WebSearch` and `web search` (small models).
+and `x_0` (Kimi's ids as names), `WebSearch` and `web search` (small models).
 """
 
 # ruff: noqa: RUF001
@@ -52,9 +52,10 @@ def _candidates(text: str) -> Iterator[str]:
         name = re.sub(r":\d+\Z", "", written.split("(")[0].strip().strip("`'\"*"))
         if not name:
             continue
-        yield name
-        for separator in _SEPARATOR.finditer(name):
-            yield name[separator.end() :]
+        for plain in (name, re.sub(r"[_-]\d+\Z", "", name)):
+            yield plain
+            for separator in _SEPARATOR.finditer(plain):
+                yield plain[separator.end() :]
 
 
 def _letters(name: str) -> str:

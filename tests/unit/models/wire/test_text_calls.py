@@ -37,17 +37,26 @@ NOTATIONS = {
     "qwen3-coder, no wrapper": tags(tag="function", named="={}"),
     "seed": around("seed:tool_call", tags(tag="function", named="={}")),
     "llama 3.1, function": f"<function=web_search>{ARGUMENTS}</function>",
+    "llama 3.1, bracket forgotten": f"<function=web_search({ARGUMENTS})</function>",
+    "llama 3.1, bracket left out": f"<function=web_search{ARGUMENTS}</function>",
     "llama 3, python tag": f"<|python_tag|>{CALL}<|eom_id|>",
     "llama 3, built-in": '<|python_tag|>web_search.call(query="tide brest")',
     "llama 3, json": '{"type": "function", "name": "web_search", "parameters": {"query": "tide brest"}}',
     "llama 3, several": f"{CALL}; {CALL}",
     "llama 4, pythonic": '[web_search(query="tide brest"), web_search(query="tide brest")]',
+    "llama 4, marked": '<|python_start|>[web_search(query="tide brest")]<|python_end|><|eot|>',
     "one python call": "web_search(query='tide brest')",
     "mistral": f"[TOOL_CALLS] [{CALL}]</s>",
     "mistral 11": f"[TOOL_CALLS]web_search{ARGUMENTS}",
     "mistral 13": f"[TOOL_CALLS]web_search[ARGS]{ARGUMENTS}[TOOL_CALLS]web_search[CALL_ID]abc123[ARGS]{ARGUMENTS}",
+    "mistral, an object": f"[TOOL_CALLS]{CALL}",
+    "mistral, token lost": f"web_search[ARGS]{ARGUMENTS}",
     "deepseek v3": "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>web_search\n"
     f"```json\n{ARGUMENTS}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜><｜end▁of▁sentence｜>",
+    "deepseek v3, spaces": "<｜tool calls begin｜><｜tool call begin｜>function<｜tool sep｜>web_search\n"
+    f"```json\n{ARGUMENTS}\n```<｜tool call end｜><｜tool calls end｜>",
+    "deepseek v3, beginning lost": f"function<｜tool▁sep｜>web_search\n```json\n{ARGUMENTS}\n```<｜tool▁call▁end｜>",
+    "deepseek v3.1, one mark": f"<｜tool▁calls▁begin｜>web_search<｜tool▁sep｜>{ARGUMENTS}<｜tool▁calls▁end｜>",
     "deepseek v3.1": "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>web_search<｜tool▁sep｜>"
     f"{ARGUMENTS}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
     "deepseek v3.2": around("｜DSML｜function_calls", tags("｜DSML｜", more=' string="true"')),
@@ -56,11 +65,25 @@ NOTATIONS = {
     "deepseek, json": f'<｜｜DSML｜｜invoke name="web_search">{ARGUMENTS}</｜｜DSML｜｜invoke>',
     "kimi": "<|tool_calls_section_begin|><|tool_call_begin|>functions.web_search:0<|tool_call_argument_begin|>"
     f"{ARGUMENTS}<|tool_call_end|><|tool_calls_section_end|>",
+    "kimi, id of its own": "<|tool_calls_section_begin|><|tool_call_begin|>web_search_0<|tool_call_argument_begin|>"
+    f"{ARGUMENTS}<|tool_call_end|><|tool_calls_section_end|>",
     "stepfun": "<｜tool_calls_begin｜><｜tool_call_begin｜>function<｜tool_sep｜>"
     f"{tags('steptml:')}<｜tool_call_end｜><｜tool_calls_end｜>",
     "glm": around("tool_call", "web_search\n<arg_key>query</arg_key>\n<arg_value>tide brest</arg_value>"),
     "glm 4.7": "<tool_call>web_search<arg_key>query</arg_key><arg_value>tide brest</arg_value></tool_call>",
+    "glm, opening lost": "web_search\n<arg_key>query</arg_key>\n<arg_value>tide brest</arg_value></tool_call><|user|>",
+    "glm 4": f"web_search\n{ARGUMENTS}<|observation|>",
+    "longcat": around(
+        "longcat_tool_call",
+        "web_search\n<longcat_arg_key>query</longcat_arg_key>\n<longcat_arg_value>tide brest</longcat_arg_value>",
+    ),
     "claude": around("function_calls", tags()),
+    "claude 2": around(
+        "function_calls",
+        around("invoke", "<tool_name>web_search</tool_name>" + around("parameters", "<query>tide brest</query>")),
+    ),
+    "tags of its own": around("tool_use", f"<name>web_search</name>\n<arguments>{ARGUMENTS}</arguments>"),
+    "grok": tags("xai:", "function_call"),
     "claude, prefixed": around(f"{CLAUDE}function_calls", tags(CLAUDE)),
     "minimax": around("minimax:tool_call", tags()),
     "minimax m3": "]<]minimax[>[<tool_call>\n]<]minimax[>["
@@ -84,10 +107,18 @@ NOTATIONS = {
     f'"parameters": {ARGUMENTS}}}]<|END_ACTION|>',
     "apertus": '<|tools_prefix|>[{"web_search": {"query": "tide brest"}}]<|tools_suffix|>',
     "phi": f"functools[{CALL}]",
+    "phi, a space": f"functools [{CALL}]",
+    "functionary 2": f"<|from|>assistant\n<|recipient|>web_search\n<|content|>{ARGUMENTS}<|stop|>",
+    "functionary 3": f">>>web_search\n{ARGUMENTS}",
+    "qwen 2": f"✿FUNCTION✿: web_search\n✿ARGS✿: {ARGUMENTS}\n✿RETURN✿",
     "nemotron": around("TOOLCALL", f"[{CALL}]"),
     "hunyuan": around("tool_calls", f"[{CALL}]"),
+    "hunyuan, fenced": around("tool_calls", around("tool_call", f"web_search\n```json\n{ARGUMENTS}\n```")),
+    "exaone": f"{around('tool_call', CALL)}[|endofturn|]",
     "lm studio": f"[TOOL_REQUEST]{CALL}[END_TOOL_REQUEST]",
     "react": f"Thought: I need it.\nAction: web_search\nAction Input: {ARGUMENTS}\nObservation: it rose by 3.4 m",
+    "react, as python": 'Action: web_search(query="tide brest")',
+    "command r": 'Action: ```json\n[{"tool_name": "web_search", "parameters": {"query": "tide brest"}}]```',
     "fenced": f"```json\n{CALL}\n```",
     "fenced, marked": f"```xml\n{around('tool_call', CALL)}\n```",
     "bare": CALL,
@@ -111,6 +142,9 @@ ABOUT = {
     "a function's name": "See f(x) and web_search(query) for more (both are pure).",
     "a definition": '{"type": "function", "function": {"name": "web_search", "description": "Search.", "parameters":'
     ' {"type": "object", "properties": {}}}}',
+    "a heading over an object": 'The configuration:\n{"query": "tide brest"}',
+    "a name over a fence and prose": f"web_search\n```json\n{ARGUMENTS}\n```\nis what it takes.",
+    "xml": around("report", "<title>Tides</title>"),
     "tags alone": "Use <invoke> and <function=...> in prompts.",
     "plain": "The tide rose.",
     "empty": "",
@@ -162,6 +196,13 @@ def test_a_text_about_calls_stays_whole(text):
 )
 def test_a_call_that_was_cut_off_is_no_answer(text):
     assert looks_like_tool_call(text)
+
+
+def test_a_tag_is_a_call_only_where_a_tool_has_its_name():
+    text = around("web_search", "<query>tide brest</query>")
+    assert made(parse_text_calls(text, OFFERED)[1]) == [("web_search", {"query": "tide brest"})]
+    assert parse_text_calls(text, ("bash",)) == (text, [])
+    assert not looks_like_tool_call(text)  # any XML looks so
 
 
 def test_an_answer_with_a_call_behind_it_is_an_answer():
