@@ -32,6 +32,24 @@ Reason: TypeAlias = Literal[
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
+ToolReason: TypeAlias = Literal[
+    "timeout",
+    "unreachable",
+    "refused",
+    "rate_limited",
+    "not_found",
+    "no_results",
+    "blocked",
+    "unreadable",
+    "budget",
+    "unavailable",
+    "out_of_memory",
+    "error",
+]
+"""Why a tool could not do what it was called for: a closed set, since an error's own text may be a stranger's."""
+
+TOOL_REASONS: tuple[ToolReason, ...] = get_args(ToolReason)
+
 
 class FusionError(RuntimeError):
     """Base of every error that this package raises on purpose."""

@@ -50,13 +50,17 @@ class PanelistStarted(EventStamp):
 
 
 class PanelistTool(EventStamp):
-    """A seat's use of a tool; `found` counts the sources that it returned."""
+    """A seat's use of a tool; `found` counts the sources that it returned.
+
+    `failure` is one of `fusion_tool.errors.TOOL_REASONS` where the tool could not do its work, else `None`.
+    """
 
     type: Literal["panelist.tool"]
     seat: str
     tool: str
     query: str
     found: int
+    failure: str | None
 
 
 class PanelistAnswered(EventStamp):
@@ -149,7 +153,7 @@ def describe(event: Any) -> str | None:  # noqa: PLR0911 - one line an event
         case "panelist.started":
             return _event_line(f"{event['seat']}: asked")
         case "panelist.tool":
-            return _event_line(f"{event['seat']}: {event['tool']} {event['query'][:80]!r}, {event['found']} found")
+            return _event_line(f"{event['seat']}: {event['tool']} {event['query'][:80]!r}, {tool_outcome(event)}")
         case "panelist.answered":
             return _event_line(f"{event['seat']}: answered in {format_seconds(event['seconds'])}{signed_by(event)}")
         case "panelist.failed":
@@ -166,6 +170,11 @@ def describe(event: Any) -> str | None:  # noqa: PLR0911 - one line an event
 def signed_by(event: Any) -> str:
     """Return whose work an event tells, as the end of a line; empty where it does not say, as older ones do not."""
     return f" ({event['model']})" if event.get("model") else ""
+
+
+def tool_outcome(event: Any) -> str:
+    """Return what came of a seat's use of a tool in a few words; older events do not say whether it failed."""
+    return f"failed, {event['failure']}" if event.get("failure") else f"{event['found']} found"
 
 
 def _event_line(text: str) -> str:

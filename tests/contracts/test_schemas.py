@@ -24,6 +24,7 @@ RESULT = {
     },
     "responses": {"seat", "model", "content", "sources", "tool_calls", "seconds", "wave", "audit", "invented"},
     "failed_models": {"stage", "seat", "model", "reason", "message", "status_code"},
+    "tool_failures": {"tool", "reason", "count", "seats"},
     "degraded": None,
     "dropped": None,
     "uncited": {"sentence", "start", "end", "source_id", "support", "invented"},

@@ -196,7 +196,7 @@ async def test_where_the_web_is_down_the_first_answer_stands_marked(provider, in
     provider.reply("test/one", "It is 4.")
     result = await afuse("What is 2 + 2?", panel("test/one", internet=internet, strategy="solo"))
     assert (result.answer, result.status) == ("It is 4.", "partial")
-    assert result.degraded == ["panel_reduced", "uncited"]
+    assert result.degraded == ["panel_reduced", "search_unavailable", "uncited"]
     assert provider.counts["test/one"] == 1
 
 

@@ -46,6 +46,8 @@ def _closing_line(result: FusionResult) -> str:
         parts.append(f"citations of sources never retrieved, removed: {result.invented}")
     if result.documents and result.documents.skipped:
         parts.append(f"documents not read: {len(result.documents.skipped)}")
+    if result.broken_tools:
+        parts.append(f"tools that failed: {result.broken_tools}")
     if result.degraded:
         parts.append(f"degraded: {', '.join(result.degraded)}")
     cost = "cost unknown" if result.usage.cost_usd is None else format_usd(result.usage.cost_usd)

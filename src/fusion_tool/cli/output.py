@@ -166,6 +166,8 @@ def _analysis(analysis: Analysis) -> Iterable[Text]:
 def _losses(result: FusionResult) -> Iterable[str]:
     if result.degraded:
         yield f"\nDegraded (status {result.status}): {', '.join(result.degraded)}"
+    if result.broken_tools:
+        yield one_line(f"Tools that failed: {result.broken_tools}", 500)
     if result.invented:
         yield f"Citations of sources that were never retrieved, removed: {result.invented}"
     if result.uncited:

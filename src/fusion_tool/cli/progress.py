@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fusion_tool.cli.run_view import RunView, State
-from fusion_tool.events import format_seconds, format_usd, one_line
+from fusion_tool.events import format_seconds, format_usd, one_line, tool_outcome
 
 
 def show_progress(view: RunView, console: Console, *, quiet: bool, until_answer: bool) -> AbstractContextManager[None]:
@@ -90,7 +90,7 @@ def event_line(event: Any, view: RunView) -> str | None:  # noqa: C901, PLR0911 
             return f"{seat}: asked ({one_line(event['model'], 64)})"
         case "panelist.tool":
             tool, query = one_line(event["tool"], 32), one_line(event["query"], 80)
-            return f"{seat}: {tool} {query!r}, {event['found']} found"
+            return f"{seat}: {tool} {query!r}, {tool_outcome(event)}"
         case "panelist.answered":
             took, cost = format_seconds(event["seconds"]), format_usd(event["cost_usd"])
             return f"{seat}: answered in {took}, cost {cost} ({one_line(event['model'], 64)})"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from fusion_tool.events import format_usd, one_line, signed_by
+from fusion_tool.events import format_usd, one_line, signed_by, tool_outcome
 from fusion_tool.graph.strategies import strategy_named
 
 State: TypeAlias = Literal["waiting", "working", "answered", "failed", "done", "skipped"]
@@ -142,7 +142,7 @@ class RunView:
                 seat.seconds, seat.note = None, ""
             case "panelist.tool":
                 seat.tools += 1
-                seat.note = one_line(f"{event['tool']} {event['query']} ({event['found']} found)", 60)
+                seat.note = one_line(f"{event['tool']} {event['query']} ({tool_outcome(event)})", 60)
             case "panelist.answered":
                 # One unknown cost makes the sum unknown, for good: a partial sum would read as the whole.
                 before, cost = seat.cost_usd if seat.answers else 0.0, event["cost_usd"]

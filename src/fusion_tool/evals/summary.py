@@ -1,7 +1,7 @@
 """The findings of a results folder: arms, comparisons, warnings, bill."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
@@ -15,6 +15,7 @@ from fusion_tool.evals.metrics import METRICS
 from fusion_tool.evals.results import ArmRecord, Results
 from fusion_tool.evals.scoring import ArmScore, TaskScore, score_arm, score_rows
 from fusion_tool.evals.statistics import PairedComparison, compare, holm
+from fusion_tool.graph.result import FusionResult
 from fusion_tool.graph.strategies import strategy_named
 
 
@@ -55,6 +56,8 @@ class ArmSummary:
         cost_usd: Mean US dollars of an answer, shared panels counted with each; `None` where any is unknown.
         seconds: Mean time of an answer; `None` where any is unknown.
         dropped: Number of pages and results that the contamination guard kept out.
+        tool_failures: How often each tool failed, by its name; a search that another provider answered is none.
+        unsearched: Number of answers in whose runs every search failed.
         failed: Number of runs without an answer, by reason.
         coverage: Share of the verdicts that are in; `None` where no judge graded.
         metrics: The value of each metric, by its name in `METRICS`.
@@ -66,6 +69,8 @@ class ArmSummary:
     cost_usd: float | None
     seconds: float | None
     dropped: int
+    tool_failures: Counter[str]
+    unsearched: int
     failed: Counter[str]
     coverage: float | None
     metrics: Mapping[str, Any]
@@ -137,10 +142,19 @@ def summarize(results: Results, *, against: str | None = None) -> Summary:
     )
 
 
+def _count_tool_failures(results: Iterable[FusionResult]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for result in results:
+        for row in result.tool_failures:
+            counts[row.tool] += 0 if row.is_quiet else row.count
+    return +counts
+
+
 def _arm(results: Results, name: str) -> ArmSummary:
     rows = results.arm_rows(name)
     scores = score_rows(results, rows)
     answers = [row for row in rows if row.reason is None]
+    results_of_runs = [row.result for row in answers if row.result]
     coverages = [score.coverage for score in scores.values() if score.coverage is not None]
     return ArmSummary(
         name=name,
@@ -149,7 +163,9 @@ def _arm(results: Results, name: str) -> ArmSummary:
         # A row with an unpriced call costs more than it says; one such answer leaves the arm's cost unknown.
         cost_usd=_mean([None if row.unpriced_calls else row.cost_usd for row in answers]),
         seconds=_mean([row.seconds for row in answers]),
-        dropped=sum(row.result.dropped for row in answers if row.result),
+        dropped=sum(result.dropped for result in results_of_runs),
+        tool_failures=_count_tool_failures(results_of_runs),
+        unsearched=sum("search_unavailable" in result.degraded for result in results_of_runs),
         # Without refusals, which are the arm's own answer and counted by its score.
         failed=Counter(row.reason for row in rows if row.reason not in (None, "refused")),
         coverage=fmean(coverages) if coverages else None,
@@ -190,6 +206,11 @@ def _cautions(arm: ArmSummary) -> list[str]:
         lines.append(f"{arm.name}: no answer from {sum(arm.failed.values())} of {arm.score.tasks} runs ({reasons})")
     if arm.score.refused:
         lines.append(f"{arm.name}: refused {arm.score.refused} of {arm.score.tasks} tasks, which its score leaves out")
+    if arm.unsearched:
+        lines.append(f"{arm.name}: in {arm.unsearched} of {arm.score.tasks} runs no search could be made")
+    if arm.tool_failures:
+        tools = ", ".join(f"{tool} {count}" for tool, count in arm.tool_failures.most_common())
+        lines.append(f"{arm.name}: tools that failed, by calls: {tools}")
     if arm.dropped:
         lines.append(f"{arm.name}: the contamination guard kept out {arm.dropped} pages or results")
     return lines

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fusion_tool.budget.usage import StageName, Usage
 from fusion_tool.config.choices import PlannedStrategy
-from fusion_tool.errors import Reason
+from fusion_tool.errors import Reason, ToolReason
 from fusion_tool.grounding.sources import Source
 from fusion_tool.grounding.support import Support
 
@@ -22,6 +22,7 @@ Degradation: TypeAlias = Literal[
     "synthesizer_replaced",
     "synthesis_unavailable",
     "answers_packed",
+    "search_unavailable",
     "uncited",
     "budget_exhausted",
     "deadline_reached",
@@ -33,6 +34,7 @@ PARTIAL: frozenset[Degradation] = frozenset(
         "analysis_unavailable",
         "analysis_truncated",
         "synthesis_unavailable",
+        "search_unavailable",
         "uncited",
         "budget_exhausted",
         "deadline_reached",
@@ -176,6 +178,28 @@ class FailedModel(_Value):
     status_code: int | None
 
 
+class ToolFailure(_Value):
+    """How often a tool could not do what it was called for, why, and in whose seats.
+
+    `tool` is `search:name` for a provider whose request failed, whether or not the next one answered; a search that
+    nobody answered is a row of `web_search` besides.
+    """
+
+    tool: str
+    reason: ToolReason
+    count: int
+    seats: list[str]
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it is told in the result alone: another provider may have answered in its place."""
+        return self.tool.startswith("search:")
+
+    def __str__(self) -> str:
+        """Return the row in a few words."""
+        return f"{self.tool} {self.reason}{f' ({self.count} times)' if self.count > 1 else ''}"
+
+
 class PlanResult(_Value):
     """How the run was carried out, and why."""
 
@@ -224,6 +248,7 @@ class FusionResult(_Value):
     analysis: Analysis | None
     responses: list[Response]
     failed_models: list[FailedModel]
+    tool_failures: list[ToolFailure] = []
     degraded: list[Degradation]
     dropped: int = 0
     uncited: list[UncitedSentence] = []
@@ -236,3 +261,8 @@ class FusionResult(_Value):
     question: str
     created_at: str
     version: str
+
+    @property
+    def broken_tools(self) -> str:
+        """The tools that failed, in one line; empty where none did."""
+        return ", ".join(str(row) for row in self.tool_failures if not row.is_quiet)

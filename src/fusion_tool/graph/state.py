@@ -19,6 +19,7 @@ from typing_extensions import TypedDict
 
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.serialization import dump_config
+from fusion_tool.errors import ToolReason
 from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.tools.documents.store import DocumentCoverage
 
@@ -79,12 +80,20 @@ class Failure(TypedDict):
     status_code: int | None
 
 
+class ToolFailureRow(TypedDict):
+    """One call of a tool that could not do its work, or one request to a search provider (`search:name`)."""
+
+    tool: str
+    reason: ToolReason
+
+
 class SeatRecord(TypedDict):
     """The outcome of one seat in one wave.
 
     `index` is the seat's place in the panel, `seat` its label, `point` as in its assignment; `answered` says
     whether `content` is usable, `truncated` whether it was cut off, `unread` whether it was written without a look at
-    the sources that there were; `spent` is dollars and tokens that count against the limits.
+    the sources that there were; `searches` counts the searches that it tried, `tool_failures` are its tools' failures,
+    which older runs lack; `spent` is dollars and tokens that count against the limits.
     """
 
     run_id: str
@@ -100,6 +109,8 @@ class SeatRecord(TypedDict):
     found: list[RetrievedSource]
     tool_calls: int
     dropped: int
+    searches: NotRequired[int]
+    tool_failures: NotRequired[list[ToolFailureRow]]
     seconds: float
     failures: list[Failure]
     calls: list[dict[str, Any]]

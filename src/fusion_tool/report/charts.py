@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fusion_tool.budget.usage import Call, Usage
-from fusion_tool.events import format_seconds, one_line
+from fusion_tool.events import format_seconds, one_line, tool_outcome
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.report.labels import REASONS, STAGES, count, count_of, dollars
 
@@ -186,7 +186,7 @@ class EventTimeline:
             case "panelist.started":
                 self._starts[event["seat"]] = at
             case "panelist.tool":
-                text = f"{format_seconds(at)}: {event['tool']} {one_line(event['query'], 120)}, {event['found']} found"
+                text = f"{format_seconds(at)}: {event['tool']} {one_line(event['query'], 120)}, {tool_outcome(event)}"
                 self._dots.setdefault(event["seat"], []).append(Mark(at, at, "tool", text))
             case "panelist.answered":
                 self._end(event["seat"], at, "answered", f"answered in {format_seconds(event['seconds'])}")

@@ -5,7 +5,7 @@ value without a label.
 """
 
 from fusion_tool.budget.usage import CostSource, StageName
-from fusion_tool.errors import Reason
+from fusion_tool.errors import Reason, ToolReason
 from fusion_tool.events import UNKNOWN, format_usd
 from fusion_tool.graph.result import Degradation
 from fusion_tool.grounding.sources import Kind
@@ -31,6 +31,7 @@ LOSSES: dict[Degradation, str] = {
     "synthesizer_replaced": "The synthesizer failed, or fails time and again; another model wrote the answer.",
     "synthesis_unavailable": "No answer could be written from the panel's; the best-supported one stands in for it.",
     "answers_packed": "The answers were too long for the model that read them, and were cut to fit.",
+    "search_unavailable": "Not one web search could be made: the answer rests on what else there was.",
     "uncited": "The answer cites no source, though there were documents or the web to answer from.",
     "budget_exhausted": "The budget ran out; what still fitted was done.",
     "deadline_reached": "Time ran out; what still fitted was done.",
@@ -51,6 +52,21 @@ REASONS: dict[Reason, str] = {
     "budget": "the budget did not allow it",
     "straggler": "it was too late",
     "cancelled": "it was cancelled",
+}
+
+TOOL_REASONS: dict[ToolReason, str] = {
+    "timeout": "no answer in time",
+    "unreachable": "no connection, or a server's error",
+    "refused": "it was refused",
+    "rate_limited": "too many requests, or a plan that is used up",
+    "not_found": "there is no such page",
+    "no_results": "nothing came, and it is not known whether anybody looked",
+    "blocked": "the address may not be fetched",
+    "unreadable": "what came could not be read",
+    "budget": "the budget did not allow it",
+    "unavailable": "it could not start, or has no key",
+    "out_of_memory": "it ran out of memory",
+    "error": "it broke off with an error",
 }
 
 KINDS: dict[Kind, str] = {

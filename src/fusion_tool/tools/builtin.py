@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from langchain.tools import ToolRuntime, tool
 from langchain_core.tools import ToolException
 
-from fusion_tool.errors import BlockedAddress
+from fusion_tool.errors import BlockedAddress, ConfigError, SandboxUnavailable, ToolReason
 from fusion_tool.grounding.sources import RetrievedSource, canonical_url, make_source
 from fusion_tool.tools.caching import cached
 from fusion_tool.tools.fetch.body import FetchError
@@ -19,7 +19,7 @@ from fusion_tool.tools.fetch.page import ExcludedDomainError, Page, PageText, Pa
 from fusion_tool.tools.sandbox import shell
 from fusion_tool.tools.search.base import ChargeSearch, SearchError, no_charge
 from fusion_tool.tools.search.search import search_web
-from fusion_tool.tools.toolkit import SeatContext, Toolkit
+from fusion_tool.tools.toolkit import SeatContext, Toolkit, ToolLog
 
 
 @tool(response_format="content_and_artifact")
@@ -33,7 +33,7 @@ async def web_search(
     try:
         results, dropped = await search_sources(toolkit, query, log.pay_for_search)
     except SearchError as error:
-        log.record("web_search", query, [], error.dropped)
+        log.record("web_search", query, [], error.dropped, error.reason)
         raise ToolException(str(error)) from error
     log.record("web_search", query, results, dropped)
     return toolkit.render_sources(results), results
@@ -92,17 +92,21 @@ async def fetch_page(
     toolkit, log = seat.toolkit, seat.log
     try:
         page = await read_page(toolkit, url, offset)
-    # These are kinds of the errors below, and count as a result that the exclusions dropped.
-    except (ExcludedDomainError, PageWithheldError) as error:
-        log.record("fetch_page", url, [], 1)
-        raise ToolException(f"fetch failed: {error}") from error
     except (BlockedAddress, FetchError) as error:
-        log.record("fetch_page", url, [])
+        record_unread_page(log, url, error)
         raise ToolException(f"fetch failed: {error}") from error
     source = make_source(page.url, title=page.title, kind="page", text=page.text)
     log.record("fetch_page", url, [source])
     more = f"\n\nThe page goes on: call again with offset={page.next_offset}." if page.next_offset else ""
     return toolkit.render_sources([source]) + more, [source]
+
+
+def record_unread_page(log: ToolLog, url: str, error: BlockedAddress | FetchError) -> None:
+    """Record a page that could not be read: as dropped where the caller excluded it, else with the tool's failure."""
+    if isinstance(error, ExcludedDomainError | PageWithheldError):
+        log.record("fetch_page", url, [], 1)
+    else:
+        log.record("fetch_page", url, [], 0, error.reason if isinstance(error, FetchError) else "blocked")
 
 
 async def read_page(toolkit: Toolkit, url: str, offset: int = 0) -> Page:
@@ -162,10 +166,19 @@ async def bash(
 ) -> tuple[str, list[RetrievedSource]]:
     """Run a command in a fresh, empty sandbox without network or files, to calculate or to process text."""
     seat: SeatContext = runtime.context
-    result = await shell.run(command)
+    try:
+        result = await shell.run(command)
+    except (SandboxUnavailable, OSError) as error:
+        seat.log.record("bash", command, [], 0, "unavailable")
+        raise ToolException(f"the shell could not start: {error}") from error
+    except ConfigError as error:  # a command that no shell takes
+        seat.log.record("bash", command, [])
+        raise ToolException(str(error)) from error
+    # That the command itself ends with an error is an outcome, not a failure of the tool.
+    failure: ToolReason | None = "timeout" if result.timed_out else "out_of_memory" if result.out_of_memory else None
     ending = "timed out" if result.timed_out else f"exit status {result.exit_code}"
     text = f"$ {command}\n{result.output}\n({ending}{', output cut' if result.truncated else ''})"
     # The command is the address: the same command in two seats is one source, with both outputs.
     source = make_source(f"command:{command}", title=command.strip().partition("\n")[0][:80], kind="command", text=text)
-    seat.log.record("bash", command, [source])
+    seat.log.record("bash", command, [source], 0, failure)
     return seat.toolkit.render_sources([source]), [source]

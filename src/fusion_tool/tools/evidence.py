@@ -6,9 +6,8 @@ import re
 from fusion_tool.errors import BlockedAddress
 from fusion_tool.grounding.passages import split_sentences
 from fusion_tool.grounding.sources import RetrievedSource, make_source, merge_sources
-from fusion_tool.tools.builtin import document_sources, read_page, search_sources
+from fusion_tool.tools.builtin import document_sources, read_page, record_unread_page, search_sources
 from fusion_tool.tools.fetch.body import FetchError
-from fusion_tool.tools.fetch.page import ExcludedDomainError, PageWithheldError
 from fusion_tool.tools.search.base import SearchError
 from fusion_tool.tools.toolkit import Toolkit, ToolLog
 
@@ -72,7 +71,7 @@ async def _from_web(question: str, limit: int, *, toolkit: Toolkit, log: ToolLog
         results, dropped = await search_sources(toolkit, question, log.pay_for_search)
     # Recorded, not raised: without the web the seat still answers, and its log shows that nothing was retrieved.
     except SearchError as error:
-        log.record("web_search", question, [], error.dropped)
+        log.record("web_search", question, [], error.dropped, error.reason)
         return []
     log.record("web_search", question, results[:limit], dropped)
     pages = await asyncio.gather(*(_page(result["url"], toolkit=toolkit, log=log) for result in results[:_PAGES]))
@@ -84,7 +83,7 @@ async def _page(url: str, *, toolkit: Toolkit, log: ToolLog) -> RetrievedSource 
     try:
         page = await read_page(toolkit, url)
     except (BlockedAddress, FetchError) as error:
-        log.record("fetch_page", url, [], int(isinstance(error, (ExcludedDomainError, PageWithheldError))))
+        record_unread_page(log, url, error)
         return None
     source = make_source(page.url, title=page.title, kind="page", text=page.text)
     log.record("fetch_page", url, [source])

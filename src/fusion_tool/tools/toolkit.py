@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from langchain_core.tools import BaseTool
 
 from fusion_tool.config.schema import FusionConfig
+from fusion_tool.errors import ToolReason
 from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.tools.documents.index import DocumentIndex, open_index
 from fusion_tool.tools.fetch.page import FetchPolicy
@@ -124,7 +125,14 @@ class ToolLog(Protocol):
     def pay_for_search(self, provider: str, results: int) -> AbstractAsyncContextManager[Receipt]:
         """Pay for one search; a `ChargeSearch`."""
 
-    def record(self, tool: str, query: str, sources: list[RetrievedSource], dropped: int = 0) -> None:
+    def record(
+        self,
+        tool: str,
+        query: str,
+        sources: list[RetrievedSource],
+        dropped: int = 0,
+        failure: ToolReason | None = None,
+    ) -> None:
         """Record one finished tool call.
 
         Args:
@@ -132,6 +140,7 @@ class ToolLog(Protocol):
             query: The query, address or command of the call.
             sources: The sources that it returned.
             dropped: The number of results that the exclusions removed.
+            failure: Why the tool could not do its work; `None` where it did, were it with an empty outcome.
         """
 
 

@@ -7,6 +7,7 @@ from fusion_tool.evals.report.charts import Dot, frontier
 from fusion_tool.evals.report.tables import to_markdown
 from fusion_tool.evals.rows import AnswerRow, PanelRow
 from fusion_tool.evals.summary import summarize
+from fusion_tool.graph.result import FusionResult
 from tests.unit.evals.folders import CALL, JUDGE, answer, folder, panel, references, result, solo, verdicts
 from tests.unit.evals.tasks import task
 
@@ -137,3 +138,28 @@ def test_nothing_of_an_arm_or_a_task_is_html_on_the_page(tmp_path):
     page = to_html(summarize(results))
     assert "<img" not in page
     assert page.count("&lt;img") > 5
+
+
+def _with(made, fields):
+    return FusionResult.model_validate({**made.model_dump(), **fields})
+
+
+def test_tools_that_failed_are_told(tmp_path):
+    def fails(tool, reason, count):
+        return {"tool": tool, "reason": reason, "count": count, "seats": ["s0"]}
+
+    results = folder(tmp_path, references(2), panel())
+    broken = [
+        fails("search:tavily", "refused", 3),
+        fails("web_search", "refused", 3),
+        fails("fetch_page", "blocked", 1),
+    ]
+    lost = {"tool_failures": broken, "degraded": ["search_unavailable"], "status": "partial"}
+    made = _with(result("0", "0", "0"), lost)
+    results.add_answer(AnswerRow.of_result("panel", "t0", made, None))
+    quiet = _with(result("0", "0", "0"), {"tool_failures": [fails("search:tavily", "timeout", 1)]})
+    results.add_answer(AnswerRow.of_result("panel", "t1", quiet, None))
+    summary = summarize(results)
+    assert (summary.arms[0].unsearched, dict(summary.arms[0].tool_failures)) == (1, {"web_search": 3, "fetch_page": 1})
+    assert "panel: in 1 of 2 runs no search could be made" in summary.warnings
+    assert "panel: tools that failed, by calls: web_search 3, fetch_page 1" in summary.warnings

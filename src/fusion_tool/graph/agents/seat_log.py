@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from fusion_tool.budget.ledger import OverBudgetError
 from fusion_tool.budget.usage import Call
+from fusion_tool.errors import ToolReason
 from fusion_tool.events import PanelistTool
 from fusion_tool.graph.runtime import SeatStage
-from fusion_tool.graph.state import Failure
+from fusion_tool.graph.state import Failure, ToolFailureRow
 from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.tools.search.base import Receipt, SearchProviderError
-from fusion_tool.tools.search.search import search_fee
+from fusion_tool.tools.search.search import failure_reason, search_fee
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class SeatLog:
     sources: list[RetrievedSource] = field(default_factory=list)
     tool_calls: int = 0
     dropped: int = 0
+    searches: int = 0
+    tool_failures: list[ToolFailureRow] = field(default_factory=list)
     kept_answer: SeatAnswer | None = None
     """The answer that stands where no better one comes."""
 
@@ -66,6 +70,16 @@ class SeatLog:
         Raises:
             OverBudgetError: The fee could pass a limit.
         """
+        try:
+            async with self._paid_search(provider, results) as receipt:
+                yield receipt
+        # Here and not by the search, whose outcome all seats share: who made the request has its failure.
+        except (SearchProviderError, OverBudgetError, TimeoutError) as failure:
+            self._note_failure(f"search:{provider}", failure_reason(failure))
+            raise
+
+    @asynccontextmanager
+    async def _paid_search(self, provider: str, results: int) -> AsyncIterator[Receipt]:
         receipt, fee, rows = Receipt(), search_fee(provider, results), self.stage.calls
         if not fee:
             yield receipt
@@ -92,7 +106,14 @@ class SeatLog:
         """Count a tool call before it is made, so that calls side by side cannot pass the budget."""
         self.tool_calls += 1
 
-    def record(self, tool: str, query: str, sources: list[RetrievedSource], dropped: int = 0) -> None:
+    def record(
+        self,
+        tool: str,
+        query: str,
+        sources: list[RetrievedSource],
+        dropped: int = 0,
+        failure: ToolReason | None = None,
+    ) -> None:
         """Record what one tool call brought, and emit its event.
 
         Args:
@@ -100,9 +121,25 @@ class SeatLog:
             query: What it was called with.
             sources: The sources that it returned.
             dropped: How many results the exclusions removed.
+            failure: Why the tool could not do its work; `None` where it did.
         """
         self.dropped += dropped
+        self.searches += tool == "web_search"
+        if failure:
+            self._note_failure(tool, failure)
         self.sources += sources
         events, seat = self.stage.events, self.stage.seat
-        count, query = len(sources), query[:200]
-        events.emit(PanelistTool(type="panelist.tool", **events.stamp, seat=seat, tool=tool, query=query, found=count))
+        events.emit(
+            PanelistTool(
+                type="panelist.tool",
+                **events.stamp,
+                seat=seat,
+                tool=tool,
+                query=query[:200],
+                found=len(sources),
+                failure=failure,
+            )
+        )
+
+    def _note_failure(self, tool: str, reason: ToolReason) -> None:
+        self.tool_failures.append(ToolFailureRow(tool=tool, reason=reason))

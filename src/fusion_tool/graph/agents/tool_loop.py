@@ -24,6 +24,7 @@ from fusion_tool.budget.amounts import EXTRA_TURNS
 from fusion_tool.budget.ledger import TOOLS_BYTES
 from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import Panelist
+from fusion_tool.errors import ToolReason
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.models.call import ModelCallError, ModelReply, call_model
 from fusion_tool.models.clients import model_cache
@@ -38,6 +39,8 @@ from fusion_tool.tools.untrusted import screen_output
 
 _ANSWER_NOW = "Your tool calls are spent. Answer the question now from what you have found, citing source ids."
 _MOST_AGENTS = 64
+_UNFIT_ARGUMENTS = "Error invoking tool"
+"""The beginning of LangGraph's own message about arguments that a tool does not take: the model's fault."""
 
 
 @dataclass(frozen=True)
@@ -144,21 +147,51 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
         if turn.log.tool_calls >= turn.budget:
             return _error(call, "no tool calls are left; answer now")
         turn.log.count_call()
-        try:
-            async with asyncio.timeout(turn.log.deadline - time.monotonic()) as scope:
-                message = await handler(request)
-        except ToolException as error:
-            message = _error(call, scrub(str(error) or f"{call['name']} failed"))
-        except Exception as error:
-            if scope.expired():
-                raise ModelCallError(Fault("timeout", f"{call['name']} took longer than the seat has")) from error
-            message = _error(call, scrub(f"{call['name']} failed: {str(error) or type(error).__name__}"))
-        if turn.toolkit.is_custom(request.tool):  # they do not write into the seat's log
-            message, dropped = screen_output(message, config=turn.toolkit.config, nonce=turn.toolkit.nonce)
-            turn.log.record(call["name"], json.dumps(call["args"], default=str), [], dropped)
+        message = await _run_tool(request, handler, turn)
         if isinstance(message, ToolMessage):
             turn.tool_results[key] = message
         return message
+
+
+async def _run_tool(
+    request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]], turn: LoopState
+) -> Any:
+    """Run a tool in the time that its seat has; return its message, be it that it failed.
+
+    Raises:
+        ModelCallError: The seat's time is over.
+    """
+    call, log, is_custom = request.tool_call, turn.log, turn.toolkit.is_custom(request.tool)
+    arguments = json.dumps(call["args"], default=str)
+    failure: ToolReason | None = None
+    try:
+        async with asyncio.timeout(log.deadline - time.monotonic()) as scope:
+            message = await handler(request)
+        failure = _handled_failure(request, message)
+    except ToolException as error:
+        message, failure = _error(call, scrub(str(error) or f"{call['name']} failed")), "error" if is_custom else None
+    except Exception as error:
+        if scope.expired():
+            log.record(call["name"], arguments, [], 0, "timeout")
+            raise ModelCallError(Fault("timeout", f"{call['name']} took longer than the seat has")) from error
+        message = _error(call, scrub(f"{call['name']} failed: {str(error) or type(error).__name__}"))
+        failure = "error"
+    dropped = 0
+    if is_custom:
+        message, dropped = screen_output(message, config=turn.toolkit.config, nonce=turn.toolkit.nonce)
+    # The package's own tools write into the seat's log themselves, unless something broke that they do not expect.
+    if is_custom or failure:
+        log.record(call["name"], arguments, [], dropped, failure)
+    return message
+
+
+def _handled_failure(request: ToolCallRequest, message: Any) -> ToolReason | None:
+    """Return the failure of a tool that turns what it raises into its message; arguments that do not fit are none."""
+    if request.tool is None or not request.tool.handle_tool_error:
+        return None
+    if not isinstance(message, ToolMessage) or message.status != "error":
+        return None
+    return None if str(message.text).startswith(_UNFIT_ARGUMENTS) else "error"
 
 
 async def _call_panelist(request: ModelRequest[Any], panelist: Panelist, on_first: OnFirst | None) -> ModelReply:

@@ -27,6 +27,7 @@ from fusion_tool.graph.result import (
     PlanResult,
     Response,
     Timing,
+    ToolFailure,
     UncitedSentence,
 )
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions
@@ -48,6 +49,8 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
     citations = _citations(numbered, audit, answers.sources)
     degraded = _degradations(records, stages)
     # Only where there was something to cite: without sources no answer has citations, and lacks none.
+    if _no_search_worked(records):
+        degraded.append("search_unavailable")
     if config.has_sources and not citations:
         degraded.append("uncited")
     plan = state["plan"]
@@ -59,6 +62,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         analysis=_analysis(state["judgement"], answers.names),
         responses=[_response(record, answers) for record in records if record["answered"]],
         failed_models=failed_models(records, state["judgement"], state["synthesis"]),
+        tool_failures=_tool_failures(records),
         degraded=degraded,
         dropped=sum(record["dropped"] for record in records),
         uncited=[UncitedSentence(**asdict(row)) for row in audit.uncited],
@@ -133,6 +137,25 @@ def _response(record: SeatRecord, answers: PanelAnswers) -> Response:
         audit=AuditCounts(**audit.counts),
         invented=audit.invented,
     )
+
+
+def _tool_failures(records: list[SeatRecord]) -> list[ToolFailure]:
+    """Return the tools' failures, one row a tool and reason, in the order in which the panel's seats met them."""
+    seats_of: dict[tuple[Any, Any], list[str]] = {}
+    for record in records:
+        for row in record.get("tool_failures", ()):
+            seats_of.setdefault((row["tool"], row["reason"]), []).append(record["seat"])
+    return [
+        ToolFailure(tool=tool, reason=reason, count=len(seats), seats=list(dict.fromkeys(seats)))
+        for (tool, reason), seats in seats_of.items()
+    ]
+
+
+def _no_search_worked(records: list[SeatRecord]) -> bool:
+    """Return whether searches were tried and not one could be made; one that finds nothing was made."""
+    tried = sum(record.get("searches", 0) for record in records)
+    failed = [row for record in records for row in record.get("tool_failures", ()) if row["tool"] == "web_search"]
+    return 0 < tried <= len(failed)
 
 
 def _degradations(records: list[SeatRecord], stages: list[StageRecord]) -> list[Degradation]:

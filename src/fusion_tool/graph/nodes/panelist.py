@@ -70,6 +70,8 @@ def _record(task: SeatTask, log: SeatLog, answer: SeatAnswer | None, *, model: s
         found=log.sources,
         tool_calls=log.tool_calls,
         dropped=log.dropped,
+        searches=log.searches,
+        tool_failures=log.tool_failures,
         seconds=round(time.monotonic() - started, 3),
         failures=log.failures,
         calls=[row.model_dump() for row in log.stage.calls],

@@ -2,9 +2,10 @@
 
 import zlib
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from fusion_tool.errors import FusionError
+from fusion_tool.errors import FusionError, ToolReason
 
 if TYPE_CHECKING:
     from httpx import Response
@@ -21,7 +22,29 @@ _MEGABYTE = 1_000_000
 
 
 class FetchError(FusionError):
-    """A page or an answer that could not be read; the message says why in one line that a model may see."""
+    """A page or an answer that could not be read.
+
+    Args:
+        message: Why, in one line that a model may see.
+        reason: The kind of failure; `None` where the fault is the caller's own.
+    """
+
+    def __init__(self, message: str, reason: ToolReason | None = "unreadable") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def status_reason(code: int) -> ToolReason:
+    """Return the kind of failure that an HTTP status without success tells."""
+    match code:
+        case 404 | 410:
+            return "not_found"
+        case 429:
+            return "rate_limited"
+        case 408 | 504:
+            return "timeout"
+        case _:
+            return "refused" if code < HTTPStatus.INTERNAL_SERVER_ERROR else "unreachable"
 
 
 class BodyTooLargeError(FetchError):

@@ -14,7 +14,7 @@ from fusion_tool.errors import BlockedAddress
 from fusion_tool.tools.exclusions import blocked_by
 from fusion_tool.tools.extraction.content import Extracted, ExtractionError
 from fusion_tool.tools.extraction.kind import HEAD_BYTES, detect_kind
-from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, BodyTooLargeError, FetchError, read_body
+from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, BodyTooLargeError, FetchError, read_body, status_reason
 from fusion_tool.tools.fetch.faults import connection_fault, response_fault, status_fault
 from fusion_tool.tools.fetch.guard import check_address, environment_proxy, guarded_client, to_blocked_address
 from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchPolicy, PageText, PageWithheldError
@@ -71,7 +71,7 @@ async def fetch_text(url: str, *, policy: FetchPolicy) -> PageText:
     except TimeoutError as error:
         # One raised by something inside is no expired deadline, and must not be reported as one.
         if clock.expired():
-            raise FetchError(f"timed out after {policy.timeout:g} s") from error
+            raise FetchError(f"timed out after {policy.timeout:g} s", "timeout") from error
         raise
     if not page.text.strip():
         raise FetchError("empty page")
@@ -130,7 +130,7 @@ async def _request(url: str, policy: FetchPolicy, cookies: "Cookies | None") -> 
             if response.next_request is not None:
                 return _Hop(str(response.next_request.url), client.cookies, cacheable)
             if not response.is_success:
-                raise FetchError(status_fault(response.status_code))
+                raise FetchError(status_fault(response.status_code), status_reason(response.status_code))
             content_type = response.headers.get("content-type", "")
             # By the first bytes, since types are declared wrongly: of a film no more than those is downloaded.
             data = await read_body(response, policy.max_bytes, partial(detect_kind, content_type), HEAD_BYTES)
@@ -142,9 +142,9 @@ async def _request(url: str, policy: FetchPolicy, cookies: "Cookies | None") -> 
     except SSRFGuardError as error:
         raise to_blocked_address(error) from error
     except httpx.ConnectError as error:
-        raise FetchError(f"cannot connect{connection_fault(error)}{_proxy_hint(url, policy)}") from error
+        raise FetchError(f"cannot connect{connection_fault(error)}{_proxy_hint(url, policy)}", "unreachable") from error
     except httpx.TimeoutException as error:
-        raise FetchError(f"timed out after {policy.timeout:g} s") from error
+        raise FetchError(f"timed out after {policy.timeout:g} s", "timeout") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise FetchError(f"broken response: {response_fault(error)}") from error
 

@@ -81,7 +81,7 @@ def text_window(text: str, *, offset: int, tokens: int) -> tuple[str, int | None
         FetchError: `offset` is not inside the text.
     """
     if not 0 <= offset < len(text):
-        raise FetchError(f"offset {offset} is outside the page's {len(text)} characters")
+        raise FetchError(f"offset {offset} is outside the page's {len(text)} characters", None)
     size = max(1, tokens * _CHARACTERS_PER_TOKEN)
     end = offset + size
     if end >= len(text):

@@ -14,10 +14,10 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from fusion_tool.config.keys import missing_key, read_key
-from fusion_tool.errors import FusionError
+from fusion_tool.errors import FusionError, ToolReason
 from fusion_tool.events import plain_line
 from fusion_tool.tools.exclusions import blocked_by, is_excluded
-from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, FetchError, read_body
+from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, FetchError, read_body, status_reason
 
 
 class SearchError(FusionError):
@@ -26,12 +26,14 @@ class SearchError(FusionError):
     Args:
         attempts: One line for each provider, `"name: reason"`.
         dropped: The number of results that the caller's exclusions removed.
+        reason: Why nobody could search, by the first provider; `None` where one did, and had nothing to show.
     """
 
-    def __init__(self, attempts: Sequence[str], dropped: int = 0) -> None:
+    def __init__(self, attempts: Sequence[str], dropped: int = 0, reason: ToolReason | None = None) -> None:
         super().__init__("search failed: " + "; ".join(attempts))
         self.attempts = list(attempts)
         self.dropped = dropped
+        self.reason = reason
 
 
 _MAX_TITLE = 300
@@ -66,15 +68,17 @@ class SearchOutcome:
 
 
 class SearchProviderError(Exception):
-    """A provider gave nothing; the message is the reason in one line, and never holds a key.
+    """A provider gave nothing.
 
     Args:
-        reason: The message.
+        message: Why, in one line that never holds a key.
+        reason: The kind of failure.
         may_be_charged: Whether the provider may have served the request.
     """
 
-    def __init__(self, reason: str, *, may_be_charged: bool = False) -> None:
-        super().__init__(plain_line(reason))
+    def __init__(self, message: str, reason: ToolReason = "unreadable", *, may_be_charged: bool = False) -> None:
+        super().__init__(plain_line(message))
+        self.reason = reason
         self.may_be_charged = may_be_charged
 
 
@@ -153,7 +157,7 @@ def api_key(variable: str) -> str:
         SearchProviderError: It is not set, or cannot stand in a header.
     """
     if missing := missing_key(variable):
-        raise SearchProviderError(f"no key: {missing}")
+        raise SearchProviderError(f"no key: {missing}", "unavailable")
     return read_key(variable)
 
 
@@ -195,11 +199,13 @@ async def request_json(  # noqa: PLR0913 - one argument for each part of a reque
     # Only a failed connection surely never reached the provider; any later fault may come after it has served the
     # request, and charged for it.
     except httpx.TimeoutException as error:
-        raise SearchProviderError(f"timed out after {timeout:g} s", may_be_charged=True) from error
+        raise SearchProviderError(f"timed out after {timeout:g} s", "timeout", may_be_charged=True) from error
     except httpx.ConnectError as error:
-        raise SearchProviderError("cannot connect") from error
+        raise SearchProviderError("cannot connect", "unreachable") from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise SearchProviderError(f"the request failed ({type(error).__name__})", may_be_charged=True) from error
+        raise SearchProviderError(
+            f"the request failed ({type(error).__name__})", "unreachable", may_be_charged=True
+        ) from error
     except FetchError as error:
         raise SearchProviderError(str(error), may_be_charged=True) from error
 
@@ -225,15 +231,15 @@ def _check_status(code: int, refused: str) -> None:
         return
     # A request that is refused is taken to cost nothing: `may_be_charged` stays false for all of these.
     if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise SearchProviderError(f"{refused} ({code})")
+        raise SearchProviderError(f"{refused} ({code})", "refused")
     if code == HTTPStatus.TOO_MANY_REQUESTS:
-        raise SearchProviderError("rate limited (429)")
+        raise SearchProviderError("rate limited (429)", "rate_limited")
     if code in _EXHAUSTED:
-        raise SearchProviderError(f"the plan's limit is used up ({code})")
+        raise SearchProviderError(f"the plan's limit is used up ({code})", "rate_limited")
     if HTTPStatus.MULTIPLE_CHOICES <= code < HTTPStatus.BAD_REQUEST:
-        raise SearchProviderError(f"answered with a redirect ({code}): configure the final address")
+        raise SearchProviderError(f"answered with a redirect ({code}): configure the final address", "refused")
     phrase = HTTPStatus(code).phrase if code in set(HTTPStatus) else "unknown status"
-    raise SearchProviderError(f"{code} {phrase}")
+    raise SearchProviderError(f"{code} {phrase}", status_reason(code))
 
 
 def _object(data: bytes) -> dict[str, Any]:

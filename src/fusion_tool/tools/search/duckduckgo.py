@@ -50,20 +50,20 @@ async def search(
         async with asyncio.timeout(timeout):
             hits = await _in_daemon_thread(call)
     except (TimeoutError, TimeoutException) as error:
-        raise SearchProviderError(f"timed out after {timeout:g} s") from error
+        raise SearchProviderError(f"timed out after {timeout:g} s", "timeout") from error
     except RatelimitException as error:
-        raise SearchProviderError("rate limited") from error
+        raise SearchProviderError("rate limited", "rate_limited") from error
     except DDGSException as error:
         # ddgs has no exception of its own for this case; both texts name the rate limit, which it cannot tell apart.
         if "No results" in str(error):
-            raise SearchProviderError("no results (maybe rate limited)") from error
-        raise SearchProviderError("the engine cannot be reached (maybe rate limited)") from error
+            raise SearchProviderError("no results (maybe rate limited)", "no_results") from error
+        raise SearchProviderError("the engine cannot be reached (maybe rate limited)", "unreachable") from error
     except Exception as error:
         # ddgs takes foreign HTML apart, and a changed page can break it in any way.
         raise SearchProviderError(f"ddgs failed ({type(error).__name__})") from error
     results = normalize_rows(hits, snippet=lambda row: row.get("body"), url="href")
     if not results:
-        raise SearchProviderError("no results (maybe rate limited)")
+        raise SearchProviderError("no results (maybe rate limited)", "no_results")
     return results
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from fusion_tool.budget.ledger import OverBudgetError
-from fusion_tool.errors import ConfigError
+from fusion_tool.errors import ConfigError, ToolReason
 from fusion_tool.tools.exclusions import canonical_domains
 from fusion_tool.tools.search.base import (
     ChargeSearch,
@@ -147,7 +147,9 @@ async def search_web(  # noqa: PLR0913 - settings, all but two with a default
     domains = canonical_domains(tuple(excluded_domains))
     # More are requested to make up for those that the exclusions remove.
     requested = 2 * limit if excluded_domains or blocked_fragments else limit
-    attempts, dropped = [], 0
+    attempts: list[str] = []
+    reasons: list[ToolReason] = []
+    dropped = 0
     for name in providers:
         count = min(requested, PROVIDERS[name].max_results or requested)
         try:
@@ -155,11 +157,10 @@ async def search_web(  # noqa: PLR0913 - settings, all but two with a default
             async with pay(name, count) as receipt, asyncio.timeout(timeout):
                 search = _search_function(name, base_url=searxng_url, receipt=receipt)
                 results = await search(query, limit=count, excluded_domains=domains, timeout=timeout)
-        except TimeoutError:
-            attempts.append(f"{name}: timed out after {timeout:g} s")
-            continue
-        except (SearchProviderError, OverBudgetError) as failure:
-            attempts.append(f"{name}: {failure}")
+        except (SearchProviderError, OverBudgetError, TimeoutError) as failure:
+            is_late = isinstance(failure, TimeoutError)
+            attempts.append(f"{name}: {f'timed out after {timeout:g} s' if is_late else failure}")
+            reasons.append(failure_reason(failure))
             continue
         # Here as well as at the provider, which may not know exclusions, or not heed them.
         allowed = without_excluded(results, domains, blocked_fragments)
@@ -167,7 +168,14 @@ async def search_web(  # noqa: PLR0913 - settings, all but two with a default
         if allowed:
             return SearchOutcome(allowed[:limit], name, dropped, attempts)
         attempts.append(f"{name}: {f'all {len(results)} results are excluded' if results else 'no results'}")
-    raise SearchError(attempts, dropped)
+    raise SearchError(attempts, dropped, reasons[0] if len(reasons) == len(attempts) else None)
+
+
+def failure_reason(failure: SearchProviderError | OverBudgetError | TimeoutError) -> ToolReason:
+    """Return the kind of failure of a provider that was asked, was too slow, or could not be afforded."""
+    if isinstance(failure, SearchProviderError):
+        return failure.reason
+    return "timeout" if isinstance(failure, TimeoutError) else "budget"
 
 
 def _check(query: str, providers: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ async def search(
     """
     url = (base_url or os.environ.get("SEARXNG_URL", "")).strip().rstrip("/")
     if not url:
-        raise SearchProviderError("no address: set SEARXNG_URL")
+        raise SearchProviderError("no address: set SEARXNG_URL", "unavailable")
     answer = await request_json(
         "GET",
         f"{url}/search",
@@ -32,7 +32,7 @@ async def search(
     )
     hits = normalize_rows(list_at(answer, "results"), snippet=lambda row: row.get("content"))
     if not hits and (silent := _silent_engines(list_at(answer, "unresponsive_engines"))):
-        raise SearchProviderError(f"no results; engines that did not respond: {silent}")
+        raise SearchProviderError(f"no results; engines that did not respond: {silent}", "no_results")
     return hits[:limit]  # the API gives a page of hits, and takes no number of them
 
 
