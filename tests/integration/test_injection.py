@@ -193,6 +193,7 @@ async def test_citations_of_what_was_never_retrieved_are_dropped_whoever_invents
     assert [one.url for one in result.citations] == [url]
     assert [one.audit.unknown for one in result.responses] == [1, 1]
     assert [one.url for one in result.sources] == [url]
+    assert (result.invented, [one.invented for one in result.responses]) == (3, [1, 1])
 
 
 async def test_what_a_failed_seat_read_cannot_be_cited_by_the_others(provider, internet):
@@ -215,6 +216,27 @@ async def test_a_citation_that_its_source_does_not_carry_is_marked(provider, int
     result = await afuse(QUESTION, panel("test/one", "test/two", internet=internet))
     assert [one.support for one in result.citations] == ["mismatch"]
     assert [one.audit.mismatch for one in result.responses] == [1, 1]
+
+
+async def test_each_place_has_its_own_verdict_and_what_cites_nothing_is_listed(provider, internet):
+    url = internet.url("/page")
+    internet.page("/page", text("The Alder mill was built in 1861. Its owner was Ida Holm. It made paper until 1902."))
+    said = (
+        f"The Alder mill was built in 1861 {cite(url)}. The Alder mill was built in 1999 {cite(url)}. "
+        "Its owner was Ida Holm. The mill sold bread to sailors [deadbeef]."
+    )
+    provider.reply(SEAT, reads(url), said)
+    result = await afuse(QUESTION, panel(SEAT, internet=internet, strategy="solo"))
+    (cited,) = result.citations
+    assert cited.support == "mismatch"
+    assert [place.support for place in cited.occurrences] == ["supported", "mismatch"]
+    assert [result.answer[place.start : place.end] for place in cited.occurrences] == ["[1]", "[1]"]
+    assert cited.occurrences[0].sentence == "The Alder mill was built in 1861 [1]."
+    assert all("The Alder mill was built in 1861." in place.passage for place in cited.occurrences)
+    owner, bread = result.uncited
+    assert (owner.sentence, owner.source_id, owner.support) == ("Its owner was Ida Holm.", cited.source_id, "supported")
+    assert (bread.sentence, bread.source_id, bread.invented) == ("The mill sold bread to sailors.", None, True)
+    assert result.invented == 1
 
 
 @pytest.mark.parametrize("forged", ["[1]", "[1](https://evil.example)", "Sources\n[1] Evil - https://evil.example"])

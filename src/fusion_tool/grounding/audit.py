@@ -159,7 +159,7 @@ def audit_numbered(text: NumberedText, sources: Mapping[str, RetrievedSource]) -
 def _propose_source(sentence: str, texts: Mapping[str, str]) -> tuple[str | None, Support | None]:
     """Return the source that comes nearest to an uncited sentence and its verdict; `None` where none is near."""
     best: tuple[bool, float, str, Support] | None = None
-    for key in nearest_sources(sentence, texts):
+    for key in nearest_sources(sentence, texts, _NEAR):
         support, _, coverage = compare_claim(sentence, texts[key])
         rank = (support == "supported", coverage, key, support)
         if coverage >= _NEAR and (best is None or rank[:2] > best[:2]):

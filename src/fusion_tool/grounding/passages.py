@@ -197,12 +197,19 @@ def nearest_passages(claim: Statement, source: SourceIndex) -> tuple[frozenset[s
     return frozenset[str]().union(*hits), [parse_statement(window) for window in windows]
 
 
-def nearest_sources(sentence: str, texts: Mapping[str, str]) -> list[str]:
-    """Return the keys of the texts that hold most of the words of `sentence`, at most three, the best first."""
+def nearest_sources(sentence: str, texts: Mapping[str, str], share: float) -> list[str]:
+    """Return the keys of the texts that hold most of the words of `sentence`, at most three, the best first.
+
+    Args:
+        sentence: A claim.
+        texts: The sources' texts by key.
+        share: The least share of the sentence's content words that a text must hold.
+    """
     claim = parse_statement(normalize_text(sentence))
     forms = [{word, key, *words_of_concept(key)} for key, word in claim.concepts.items()]
     shared = {key: sum(not index_source(text).words.isdisjoint(each) for each in forms) for key, text in texts.items()}
-    best = sorted((key for key in texts if shared[key]), key=lambda key: -shared[key])
+    # The full comparison of a long page takes milliseconds; most pages are about something else.
+    best = sorted((key for key in texts if shared[key] >= share * len(forms) > 0), key=lambda key: -shared[key])
     return best[:_MAX_SOURCES]
 
 

@@ -177,6 +177,9 @@ def _parse_quantities(prefix: re.Match[str], match: re.Match[str]) -> list[Quant
         return []
     dimension, factor = _units().get(unit.strip().lower(), ("", 1.0))
     bound: Bound = next((name for name in ("about", "above", "below") if prefix[name]), "")
+    # "38 million pounds" are money; nobody weighs by the million.
+    if unit.lower() == "pounds" and low_magnitude != 1.0:
+        dimension, factor = "gbp", 1.0
     noun = "" if dimension else (match["noun"] or "").lower()
 
     def quantity(number: tuple[float, float], scale: float) -> Quantity:

@@ -54,6 +54,21 @@ from fusion_tool.grounding.support import judge_support
             "The detector counted 3.2 \u00d7 10^9 events per second.",
         ),
         (
+            "The ticket price was $80 for adults and children pay nothing.",
+            "The ticket price was $80 for adults.",
+            "The ticket price was $100 for adults.",
+        ),
+        (
+            "The bid was for £38.2 million over seven years.",
+            "The bid was for 38.2 million pounds over seven years.",
+            "The bid was for 38.2 billion pounds over seven years.",
+        ),
+        (
+            "By 1904 the information was confirmed by two observers.",
+            'The page says: "the information was confirmed by two observers".',
+            'The page says: "the information was denied by two observers".',
+        ),
+        (
             "parser | speed (MB/s) | memory\nquickjay | 940 | 48",
             "The parser quickjay has a speed of 940 MB/s.",
             'The parser "quickjay is slow in all of our tests".',
