@@ -46,7 +46,7 @@ _FLAGS_TOKENS = 250
 """Two flagged sentences of an answer with the words of their sources."""
 
 ASSUMPTIONS = (
-    f"every seat makes all its tool calls, one a turn; each adds {RESULT_TOKENS:,} tokens to the prompts after it",
+    f"each tool call is a turn of its own, and adds {RESULT_TOKENS:,} tokens to the prompts after it",
     f"a tool turn writes {TURN_TOKENS:,} tokens, an answer {ANSWER_TOKENS:,}, a comparison {ANALYSIS_TOKENS:,}",
     f"{BYTES_A_TOKEN} bytes of prompt a token; no cache discount; no fallback is needed",
     "the audit flags two sentences of an answer, which the judge reads with the words of their sources",
@@ -101,8 +101,12 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
             Alternative(model=name, expected=amount, ratio=_ratio(models.usd, amount.usd)) for name, amount in alone
         ],
         refused=_refusal_reason(config, roles, question + context),
-        assumptions=list(ASSUMPTIONS),
+        assumptions=[_depth(sizes.turns), *ASSUMPTIONS],
     )
+
+
+def _depth(turns: int) -> str:
+    return f"every seat makes all {turns} tool calls that it may (max_tool_calls)" if turns else "no seat has tools"
 
 
 class _Sizes(NamedTuple):

@@ -8,6 +8,7 @@ from fusion_tool.budget.pricing import cost_of, is_priced
 from fusion_tool.config.presets import preset, preset_description, preset_names, shipped_roles
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
+from fusion_tool.graph.estimate import estimate
 
 ON_OPENROUTER = ["budget", "quality", "frontier", "self", "fast", "free"]
 OPUS = "anthropic/claude-opus-4.8"
@@ -54,6 +55,13 @@ def test_the_models_of_the_contract(name, panel, judge):
     config = preset(name)
     assert [seat.model for seat in config.panel] == [f"openrouter:{slug}" for slug in panel]
     assert config.judge.model == config.synthesizer.model == f"openrouter:{judge}"
+
+
+@pytest.mark.parametrize(("name", "calls"), [("fast", 4), ("budget", 4), ("quality", 10), ("frontier", 10)])
+def test_a_preset_says_how_deep_a_seat_may_research(name, calls):
+    config = preset(name)
+    assert config.max_tool_calls == calls
+    assert estimate(config, "When?").assumptions[0].startswith(f"every seat makes all {calls} tool calls")
 
 
 def test_fast_has_a_quorum_of_two_with_grace():
