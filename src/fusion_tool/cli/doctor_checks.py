@@ -6,8 +6,9 @@ Protocol: OpenRouter's API reference, "Get current API key" (`GET /key`) and "Li
 import asyncio
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,9 @@ from fusion_tool.errors import ConfigError
 from fusion_tool.events import one_line
 from fusion_tool.models.providers import OPENROUTER_URL
 
+if TYPE_CHECKING:
+    from fusion_tool.tools.search.search import ProviderSpec
+
 
 @dataclass(frozen=True)
 class Check:
@@ -32,6 +36,7 @@ class Check:
         detail: The finding in one line.
         cure: The command that mends it; `None` where nothing is to be mended, or `detail` names more than one way.
         runs: Whether a panel can run with it.
+        tried: Whether it was used, so that `ok` is more than that it is set.
     """
 
     name: str
@@ -39,24 +44,30 @@ class Check:
     detail: str
     cure: str | None = None
     runs: bool = False
+    tried: bool = True
 
 
 async def examine() -> list[Check]:
-    """Return the findings of all checks, which are made at once; the slowest waits three seconds for an answer."""
+    """Return the findings of all checks, which are made at once; the slowest waits five seconds for an answer."""
     findings = await asyncio.gather(
         openrouter(),
-        asyncio.to_thread(_other_providers),
+        _other_providers(),
         asyncio.to_thread(_ollama),
         asyncio.to_thread(_local_models),
-        asyncio.to_thread(_search),
+        _search(),
         _sandbox(),
         asyncio.to_thread(_documents_cache),
     )
     return [check for checks in findings for check in checks]
 
 
-def _other_providers() -> list[Check]:
+async def _other_providers() -> list[Check]:
     """Check the providers whose key is set; a row for each of the many others would bury these."""
+    checks = await asyncio.to_thread(_packages)
+    return list(await asyncio.gather(*map(_with_listing, checks)))
+
+
+def _packages() -> list[Check]:
     from fusion_tool.models.factory import check_models
     from fusion_tool.models.providers import PROVIDERS
 
@@ -65,15 +76,37 @@ def _other_providers() -> list[Check]:
         variable = next((name for name in spec.keys if read_key(name)), None)
         if provider == "openrouter" or variable is None:
             continue
-        # By any name: what can be missing here is the provider's package, and whether a model exists costs a request.
+        # By any name: what can be missing here is the provider's package.
         try:
             check_models([("model", Panelist(model=f"{provider}:any"))])
         except ConfigError as error:
             cause, _, cure = error.message.rpartition(": ")
             checks.append(Check(provider, ok=False, detail=f"{variable} is set, but {cause}", cure=cure))
         else:
-            checks.append(Check(provider, ok=True, detail=f"{variable} is set, not tried", runs=True))
+            checks.append(Check(provider, ok=True, detail=f"{variable} is set", runs=True))
     return checks
+
+
+async def _with_listing(check: Check) -> Check:
+    """Return the check of a provider's key after its models were listed, which costs nothing."""
+    from fusion_tool.cli.model_listings import fetch_listings
+
+    if not check.ok:
+        return check
+    try:
+        async with asyncio.timeout(_TRIAL_SECONDS):
+            listing = next(
+                iter((await fetch_listings([Panelist(model=f"{check.name}:any")])).values()), "it lists none"
+            )
+    except TimeoutError:
+        listing = f"no answer in {_TRIAL_SECONDS:g} s"
+    if not isinstance(listing, str):
+        return replace(check, detail=f"{check.detail}, and lists {len(listing)} models")
+    if listing in _REFUSALS:
+        detail = f"{check.detail}, and refused ({listing.removeprefix('status ')})"
+        return replace(check, ok=False, runs=False, detail=detail)
+    # Without a list nothing is known of the key; that there is no network says nothing against it.
+    return replace(check, tried=False, detail=f"{check.detail}, not tried: {listing}")
 
 
 def _ollama() -> list[Check]:
@@ -106,19 +139,28 @@ def _local_models() -> list[Check]:
     return checks
 
 
-def _search() -> list[Check]:
+async def _search() -> list[Check]:
     from fusion_tool.tools.search.search import PROVIDERS
 
-    checks = []
-    for provider, spec in PROVIDERS.items():
-        variable, name = spec.variable, f"search: {provider}"
-        if variable is None:
-            checks.append(Check(name, ok=True, detail="needs no key; not asked"))
-        elif read_key(variable):
-            checks.append(Check(name, ok=True, detail=f"{variable} is set; not asked"))
-        else:
-            checks.append(Check(name, ok=False, detail=_unset(variable), cure=f"export {variable}=..."))
-    return checks
+    return list(await asyncio.gather(*map(_search_provider, PROVIDERS.values())))
+
+
+async def _search_provider(spec: "ProviderSpec") -> Check:
+    """Check a search provider: by one search where that costs nothing."""
+    from fusion_tool.tools.search.base import SearchError
+    from fusion_tool.tools.search.search import search_web
+
+    variable, name = spec.variable, f"search: {spec.name}"
+    if variable and not read_key(variable):
+        return Check(name, ok=False, detail=_unset(variable), cure=f"export {variable}=...")
+    configured = f"{variable} is set" if variable else "needs no key"
+    if spec.fee is not None:
+        return Check(name, ok=True, detail=f"{configured}, not tried: a search costs", tried=False)
+    try:
+        await search_web("Wikipedia", providers=[spec.name], timeout=_TRIAL_SECONDS)
+    except SearchError as error:
+        return Check(name, ok=False, detail=f"{configured}, but a {error}")
+    return Check(name, ok=True, detail=f"{configured}; a search brought results")
 
 
 async def _sandbox() -> list[Check]:
@@ -148,7 +190,12 @@ _KEYS_PAGE = "https://openrouter.ai/keys"
 _PATIENCE = 3.0
 """Seconds until an endpoint that does not answer counts as out of reach."""
 
+_TRIAL_SECONDS = 5.0
+"""The most that one search, or one list of models, may take."""
+
 _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_REFUSALS = tuple(f"status {status}" for status in map(int, _REFUSED))
+"""The same in the words of a list that could not be fetched."""
 
 
 async def openrouter() -> list[Check]:
@@ -173,8 +220,9 @@ def _key(key: str | None, status: int | str) -> Check:
         return Check(name, ok=False, detail=_unset(DEFAULT_KEY), cure=new)
     if status in _REFUSED:
         return Check(name, ok=False, detail=f"{DEFAULT_KEY} is set, and refused ({status})", cure=new)
-    tried = "and accepted" if status == HTTPStatus.OK else "not tried"
-    return Check(name, ok=True, detail=f"{DEFAULT_KEY} is set, {tried}", runs=True)
+    tried = status == HTTPStatus.OK
+    detail = f"{DEFAULT_KEY} is set, {'and accepted' if tried else 'not tried'}"
+    return Check(name, ok=True, detail=detail, runs=True, tried=tried)
 
 
 def _network(url: str, status: int | str) -> Check:
@@ -196,7 +244,7 @@ async def _status(url: str, key: str | None) -> int | str:
         return type(error).__name__
 
 
-_MARKS = {True: Text("works", "green"), False: Text("no", "yellow")}
+_WORKS, _SET, _NO = Text("works", "green"), Text("set", "cyan"), Text("no", "yellow")
 
 
 def print_findings(checks: Iterable[Check]) -> None:
@@ -210,7 +258,7 @@ def print_findings(checks: Iterable[Check]) -> None:
         text = Text(one_line(check.detail, 1000))
         if check.cure:
             text.append(f"\n-> {one_line(check.cure, 300)}", "bold")
-        table.add_row(check.name, _MARKS[check.ok], text)
+        table.add_row(check.name, (_WORKS if check.tried else _SET) if check.ok else _NO, text)
         ways += [check.name] if check.runs else []
     console = terminal.stdout()
     console.print(table)

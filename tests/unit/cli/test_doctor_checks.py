@@ -1,16 +1,33 @@
 """The doctor: what works here, what mends the rest, and whether a panel can run at all."""
 
+import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
 
 from fusion_tool.models.local import weights_path
+from fusion_tool.tools.search.base import SearchResult
 from tests.scripted_server import Installed, Raw, ScriptedServer
 from tests.scripted_server.faults import unauthorized
+from tests.scripted_server.web import Hit, Page, WebServer
 from tests.unit.cli.support import fusion
 
 pytestmark = pytest.mark.loopback
+
+
+@pytest.fixture(autouse=True)
+def engine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """DuckDuckGo as it is on a good day; what it was asked."""
+    queries: list[str] = []
+
+    async def search(query: str, **_: object) -> list[SearchResult]:
+        queries.append(query)
+        return [SearchResult("Wikipedia", "https://wikipedia.example/", "")]
+
+    monkeypatch.setattr("fusion_tool.tools.search.duckduckgo.search", search)
+    return queries
 
 
 def _examined() -> tuple[int, bool, dict[str, dict[str, Any]]]:
@@ -28,7 +45,7 @@ def test_a_bare_machine_cannot_run_and_every_fault_has_a_cure() -> None:
     assert checks["search: brave"]["cure"] == "export BRAVE_API_KEY=..."
     assert "offline" in checks["network"]["detail"]
     assert not checks["network"]["ok"]
-    assert checks["search: duckduckgo"]["ok"]
+    assert checks["search: duckduckgo"]["detail"] == "needs no key; a search brought results"
     assert checks["documents cache"]["ok"]
 
 
@@ -44,6 +61,8 @@ def test_a_key_is_enough_even_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     status, runs, checks = _examined()
     assert (status, runs) == (0, True)
     assert checks["OpenRouter"]["detail"] == "OPENROUTER_API_KEY is set, not tried"
+    assert not checks["OpenRouter"]["tried"]
+    assert re.search(r"OpenRouter +set ", fusion("doctor").stdout)
 
 
 def test_the_key_is_tried_and_never_shown(openrouter: ScriptedServer) -> None:
@@ -78,13 +97,60 @@ def test_ollama_is_asked_what_it_offers(scripted: ScriptedServer, monkeypatch: p
     assert checks["Ollama"]["detail"] == "offers qwen3:8b"
 
 
-def test_other_providers_show_where_their_key_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provider_whose_key_is_set_lists_its_models(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789abcdef")
+    monkeypatch.setenv("OPENAI_BASE_URL", scripted.url)
+    status, _, checks = _examined()
+    assert (status, checks["openai"]["ok"], checks["openai"]["tried"]) == (0, True, True)
+    assert checks["openai"]["detail"] == f"OPENAI_API_KEY is set, and lists {len(scripted.models)} models"
+    assert [request.path for request in scripted.requests] == ["/v1/models"]
+
+
+@pytest.mark.parametrize(
+    ("listing", "ok", "detail"),
+    [
+        ("status 401", False, "and refused (401)"),
+        ("status 403", False, "and refused (403)"),
+        ("status 404", True, "not tried: status 404"),
+        ("ConnectError", True, "not tried: ConnectError"),
+        (None, True, "not tried: no answer in 0.05 s"),
+    ],
+)
+def test_a_key_that_could_not_be_tried_is_told_from_one_that_is_refused(
+    monkeypatch: pytest.MonkeyPatch, listing: str | None, ok: bool, detail: str
+) -> None:
+    async def fetch(_: object) -> dict[str, str]:
+        return {"x": listing} if listing else await asyncio.Event().wait()
+
+    monkeypatch.setattr("fusion_tool.cli.doctor_checks._TRIAL_SECONDS", 0.05)
+    monkeypatch.setattr("fusion_tool.cli.model_listings.fetch_listings", fetch)
     monkeypatch.setenv("GROQ_API_KEY", "gsk_0123456789abcdef")
     status, _, checks = _examined()
-    assert status == 0
-    assert checks["openai"]["runs"]
-    assert checks["groq"]["runs"]
+    assert checks["groq"]["detail"] == f"GROQ_API_KEY is set, {detail}"
+    assert (checks["groq"]["ok"], checks["groq"]["runs"], status) == (ok, ok, 0 if ok else 2)
+
+
+def test_a_search_is_tried_where_it_costs_nothing(
+    web: WebServer, monkeypatch: pytest.MonkeyPatch, engine: list[str]
+) -> None:
+    monkeypatch.setenv("SEARXNG_URL", web.root)
+    monkeypatch.setenv("TAVILY_API_KEY", "tvly-0123456789")
+    web.hits(Hit("https://wikipedia.example/", "Wikipedia"))
+    _, _, checks = _examined()
+    assert checks["search: searxng"]["detail"] == "SEARXNG_URL is set; a search brought results"
+    assert checks["search: tavily"]["detail"] == "TAVILY_API_KEY is set, not tried: a search costs"
+    assert (checks["search: tavily"]["ok"], checks["search: tavily"]["tried"]) == (True, False)
+    assert (len(engine), len(web.queries)) == (1, 1)
+
+
+def test_a_search_that_fails_does_not_work(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEARXNG_URL", web.root)
+    web.page("/search", Page("", status=503))
+    _, _, checks = _examined()
+    assert not checks["search: searxng"]["ok"]
+    assert checks["search: searxng"]["detail"].startswith("SEARXNG_URL is set, but a search failed: searxng: 503")
 
 
 def test_installed_weights_are_a_way_to_run() -> None:
