@@ -36,8 +36,8 @@ from fusion_tool.grounding.quantities import Quantity, quantities_agree
 from fusion_tool.grounding.wording import (
     concept,
     is_english,
-    is_hedged,
     is_named_in,
+    is_overstated,
     is_quoted_in,
     lexicon,
     normalize_text,
@@ -57,6 +57,7 @@ _TOGETHER = 0.3
 """Shares of the claim's content words that a passage must hold: to carry a claim of words, to carry one whose
 figures it bears out, to be about the same matter, and, in this one passage alone, to carry anything."""
 
+_CLEARLY_LESS = 0.1
 _FEWEST_SHARED = 2
 
 _NUMBER = re.compile(r"^[\d.,\s^x\u00d7*+-]+")
@@ -97,10 +98,12 @@ def compare_claim(sentence: str, source_text: str) -> Comparison:
         candidates = []
     most = 0.0
     rows = [(candidate, *_compare(claim, candidate, source, anywhere)) for candidate in candidates]
-    # A passage contradicts only where none speaks more of the claim's matter: any page has another date somewhere.
+    # A passage contradicts only where none that tells nothing speaks as much of the claim's matter, since any page has
+    # another date somewhere; and it carries nothing where one speaks clearly more.
     silent = max((coverage for _, verdict, coverage in rows if verdict == "weak"), default=-1.0)
     for candidate, verdict, coverage in rows:
-        if verdict == "weak" or (verdict == "mismatch" and coverage <= silent):
+        least = silent if verdict == "mismatch" else silent - _CLEARLY_LESS
+        if verdict == "weak" or coverage < least or (verdict == "mismatch" and coverage == silent):
             continue
         # The passage that has most of the claim's words decides, and of two that have as many the one that carries it.
         if coverage > most or (coverage == most and verdict == "supported"):
@@ -153,8 +156,7 @@ def _compare(
     has_unknown_name = is_english(claim.text) and any(
         not is_named_in(name, source.text, source.words) for name in claim.names
     )
-    is_overstated = is_hedged(nearest.text) and not is_hedged(claim.text)
-    if has_unknown_name or missing_figures or missing_dates or is_overstated:
+    if has_unknown_name or missing_figures or missing_dates or is_overstated(claim.text, nearest.text):
         return "weak", coverage
     # A figure that agrees is strong evidence of its own: fewer words need to agree beside it.
     enough = _CARRIED_WITH_FIGURES if claim.quantities or claim.dates else _CARRIED

@@ -109,7 +109,12 @@ _ACRONYM = 3
 # These negate nothing that follows: "not only fast" says that it is fast.
 _NO_NEGATION = re.compile(r"\bnot (?:only|just|merely)\b|\bno (?:more|fewer|less|later|earlier|longer) than\b")
 _CONTRAST = re.compile(r"\s*(?:not|if|unless)\s", re.IGNORECASE)
-_DOUBLE = re.compile(r"\b(?:not|cannot|never|no)\b.*\b(?:without|unless|except)\b", re.IGNORECASE)
+_DOUBLE = re.compile(r"\b(?:not|cannot|never|no)\b[^.,;:]*\b(?:without|unless|except)\b", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"\b(?:without|unless|except|only|if|when|where|provided|as long as|until|with|needs?|requires?)\b", re.IGNORECASE
+)
+_MUST = re.compile(r"\b(?:must|shall|ha(?:s|ve) to|required|requires?|mandatory|obligatory)\b", re.IGNORECASE)
+_SHOULD = re.compile(r"\b(?:should|may|can|recommended|optional|optionally)\b", re.IGNORECASE)
 _ENGLISH = frozenset({"the", "of", "and", "was", "were", "by", "for", "with", "from", "that", "to", "is", "are"})
 _FEW_WORDS = 8
 """Words below which a text without an article or preposition may be English all the same."""
@@ -242,6 +247,15 @@ def negated_concepts(text: str) -> tuple[set[str], set[str]]:
                 (inside if reach > 0 else outside).add(concept(token))
                 reach -= 1
     return inside, outside
+
+
+def is_overstated(claim: str, source: str) -> bool:
+    """Return whether `claim` is surer than `source`: a hedge, a condition or a "should" of the source is left out."""
+    if is_hedged(source) and not is_hedged(claim):
+        return True
+    if _DOUBLE.search(source) and not _CONDITION.search(claim):
+        return True
+    return bool(_MUST.search(claim) and _SHOULD.search(source) and not _MUST.search(source))
 
 
 def is_hedged(text: str) -> bool:

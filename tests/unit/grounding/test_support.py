@@ -13,7 +13,8 @@ The Halden Bridge opened on 4 June 1998 after six years of work. It spans 1,180 
 engineer Ingrid Solheim. Construction cost 2.4 billion kroner, about 15 percent more than planned. Tolls were
 abolished in 2013. The bridge carries roughly 9,000 vehicles a day.
 
-"It is a line drawn with a ruler," Solheim said at the opening. Cyclists are not allowed on the bridge. Officials
+"It is a line drawn with a ruler," Solheim said at the opening. Cyclists are not allowed on the bridge. Drivers
+should slow down on the bridge. Changing the railing is not possible without a permit. Officials
 may widen the road by 2030. The tower in Oslo is 98 metres tall while the one in Bergen is 112 metres tall.
 """
 
@@ -65,6 +66,8 @@ def test_what_the_source_gives_otherwise_is_a_mismatch(sentence):
         "The bridge won an architecture prize.",
         "The road will be widened by 2030.",
         "The bridge is closed in strong winds.",
+        "Drivers must slow down on the bridge.",
+        "It is possible to change the railing.",
         "Yes.",
         "",
     ],
@@ -90,10 +93,13 @@ def test_a_sentence_supports_itself(sentence):
     assert judge_support(sentence, sentence) == "supported"
 
 
-def test_the_dev_half_of_the_labelled_pairs_stays_as_well_judged():
-    """The floor is what was reached less a margin of six pairs; `benchmarks/grounding.py` prints the figures."""
-    lines = (Path(__file__).parents[2] / "data" / "support_pairs.jsonl").read_text("utf-8").splitlines()
+@pytest.mark.parametrize(
+    ("file", "right", "accusations"), [("support_pairs.jsonl", 70, 1), ("support_pairs_2.jsonl", 70, 1)]
+)
+def test_the_dev_halves_of_the_labelled_pairs_stay_as_well_judged(file, right, accusations):
+    """The floor is what was reached less a margin of three pairs; `benchmarks/grounding.py` prints the figures."""
+    lines = (Path(__file__).parents[2] / "data" / file).read_text("utf-8").splitlines()
     pairs = [row for row in map(json.loads, lines) if row["split"] == "dev"]
     verdicts = [(row["label"], judge_support(row["sentence"], row["source"])) for row in pairs]
-    assert sum(label == verdict for label, verdict in verdicts) >= 66
-    assert verdicts.count(("supported", "mismatch")) <= 4
+    assert sum(label == verdict for label, verdict in verdicts) >= right
+    assert sum(verdict == "mismatch" != label for label, verdict in verdicts) <= accusations
