@@ -109,6 +109,17 @@ class SynthesisDelta(EventStamp):
     model: str
 
 
+class VerificationCompleted(EventStamp):
+    """A second reader's verdicts on the citations; `unread` counts those without one, `model` is `None` without any."""
+
+    type: Literal["verification.completed"]
+    model: str | None
+    supports: int
+    contradicts: int
+    says_nothing: int
+    unread: int
+
+
 class RunCompleted(EventStamp):
     """The end of a run; `result` is the `FusionResult` as a dict."""
 
@@ -128,6 +139,7 @@ Event: TypeAlias = (
     | PanelClosed
     | JudgeCompleted
     | SynthesisDelta
+    | VerificationCompleted
     | RunCompleted
 )
 
@@ -143,7 +155,7 @@ def run_completed(result: dict[str, Any]) -> RunCompleted:
     return RunCompleted(type="run.completed", **stamp, status=result["status"], result=result)
 
 
-def describe(event: Any) -> str | None:  # noqa: PLR0911 - one line an event
+def describe(event: Any) -> str | None:  # noqa: C901, PLR0911 - one line an event
     """Return the event in one line, `None` for an event that is not worth a line."""
     match event["type"]:
         case "plan.chosen":
@@ -164,7 +176,19 @@ def describe(event: Any) -> str | None:  # noqa: PLR0911 - one line an event
             if event["consensus"] is None:
                 return "the answers could not be compared"
             return _event_line(f"the answers are compared{signed_by(event)}")
+        case "verification.completed":
+            counts = (f"{event[name]} {label}" for name, label in READER_COUNTS.items() if event[name])
+            return _event_line(f"citations verified: {', '.join(counts) or 'none'}{signed_by(event)}")
     return None
+
+
+READER_COUNTS = {
+    "supports": "carried",
+    "contradicts": "contradicted",
+    "says_nothing": "unmentioned",
+    "unread": "unread",
+}
+"""By the event's field, what a second reader's verdicts are called for people."""
 
 
 def signed_by(event: Any) -> str:

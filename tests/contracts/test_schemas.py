@@ -32,14 +32,16 @@ RESULT = {
     "documents": {"indexed", "skipped"},
     "plan": {"strategy", "seats", "reason", "bash"},
     "usage": {"calls", "input_tokens", "output_tokens", "cost_usd", "unpriced_calls"},
-    "timing": {"total_seconds", "panel_seconds", "judge_seconds", "synthesis_seconds"},
+    "timing": {"total_seconds", "panel_seconds", "judge_seconds", "synthesis_seconds", "verification_seconds"},
     "run_id": None,
     "question": None,
     "created_at": None,
     "version": None,
 }
 INSIDE = {
-    "Occurrence": {"start", "end", "sentence", "support", "passage"},
+    "Occurrence": {"start", "end", "sentence", "support", "passage", "verification"},
+    "Verification": {"verdict", "by", "quote"},
+    "UnsupportedClaim": {"model", "claim", "why"},
     "SkippedDocument": {"path", "reason"},
     "Contradiction": {"topic", "stances"},
     "Stance": {"model", "stance"},

@@ -29,6 +29,7 @@ def test_the_kinds_are_those_of_the_contract():
         "panel.closed",
         "judge.completed",
         "synthesis.delta",
+        "verification.completed",
         "run.completed",
     ]
 
@@ -41,7 +42,8 @@ def test_every_event_says_what_run_and_when(kind):
 async def test_what_is_sent_has_its_kinds_fields_and_no_others():
     failing = RuntimeError("this model is down")
     sent = [event async for event in astream("When was the mill built?", fake_config("In 1861.", "In 1871.", failing))]
-    assert {event["type"] for event in sent} == set(KINDS) - {"panelist.tool"}  # these seats have no tools
+    # These seats have no tools, and so nothing to cite that a second reader could read.
+    assert {event["type"] for event in sent} == set(KINDS) - {"panelist.tool", "verification.completed"}
     for event in sent:
         assert event.keys() == KINDS[event["type"]].__required_keys__
 
@@ -69,6 +71,18 @@ def test_a_line_is_one_line_whatever_a_model_says(seat, said):
 @pytest.mark.parametrize("kind", ["run.started", "synthesis.delta", "run.completed"])
 def test_what_is_no_news_is_not_told(kind):
     assert describe({"type": kind}) is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        ((2, 1, 0, 0), "citations verified: 2 carried, 1 contradicted (p:m)"),
+        ((0, 0, 3, 4), "citations verified: 3 unmentioned, 4 unread (p:m)"),
+    ],
+)
+def test_a_second_readers_verdicts_are_counted_in_words(counts, line):
+    fields = dict(zip(("supports", "contradicts", "says_nothing", "unread"), counts, strict=True))
+    assert describe({"type": "verification.completed", "model": "p:m", **fields}) == line
 
 
 def test_only_a_further_wave_is_news():

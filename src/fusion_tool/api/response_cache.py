@@ -68,7 +68,7 @@ def today() -> str:
 
 def _reject_objects(config: FusionConfig, panel_tools: Sequence[Any]) -> None:
     # Two objects of the same name may answer differently, and that of another tenant may hold their secrets.
-    for panelist in (*config.panel, config.judge_or_default, config.synthesizer_or_default):
+    for panelist in config.roles:
         if not isinstance(panelist.model, str):
             raise ConfigError(
                 f"{panelist.model_name!r} was given as an object, which the cache cannot tell from another one; "

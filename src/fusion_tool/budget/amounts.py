@@ -110,6 +110,13 @@ EXTRA_TURNS = 3
 RESULT_TOKENS = 2500
 """What one tool call adds to the prompts after it: between six search results (about 1,000) and a page (4,000)."""
 
+FLAGS_TOKENS = 250
+"""Two flagged sentences of an answer with the words of their sources."""
+CITATIONS = 15
+"""Citations of an answer."""
+READ_TOKENS, WRITTEN_TOKENS = 250, 10
+"""What a second reader reads and writes for one of them."""
+
 
 class CallCount(NamedTuple):
     """The number of calls of a model in a run: on average, and at most."""

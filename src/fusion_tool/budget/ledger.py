@@ -21,7 +21,7 @@ MAX_FOLLOW_UPS = 3
 """Seats that a follow-up may ask once more; their part of the limits is held back for them."""
 Shares: TypeAlias = Mapping[StageName, float]
 """How much of a run's seconds, dollars and tokens may be gone when each stage ends, 0 to 1."""
-WHOLE_LIMIT: Shares = {"panelist": 1.0, "judge": 1.0, "synthesizer": 1.0}
+WHOLE_LIMIT: Shares = {"panelist": 1.0, "judge": 1.0, "synthesizer": 1.0, "verifier": 1.0}
 """Every stage may take all that is left."""
 _BYTES_A_TOKEN = 2
 """Tokenizers take about four bytes of English for a token, three of Chinese, two of digits and code: the fewest,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, fie
 CostSource: TypeAlias = Literal["provider", "list_price", "unpriced"]
 """Where a row's cost comes from: the provider's own figure, the published price list, or nowhere."""
 
-StageName: TypeAlias = Literal["panelist", "judge", "synthesizer"]
+StageName: TypeAlias = Literal["panelist", "judge", "synthesizer", "verifier"]
 
 _SEARCH = "search:"
 _MOST_TOKENS = 2**53

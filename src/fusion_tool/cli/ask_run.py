@@ -268,5 +268,5 @@ def _run_arguments(request: AskRequest) -> dict[str, Any]:
 
 
 def _is_local(config: FusionConfig) -> bool:
-    seats = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
+    seats = config.roles
     return any(seat.model_name.startswith("local:") for seat in seats)

@@ -19,6 +19,7 @@ _FLAGS = {
     "strategy": ("--strategy", "strategy"),
     "quality": ("--quality", "quality"),
     "privacy": ("--privacy", "privacy"),
+    "verify": ("--verify", "verify"),
     "deny": ("--deny", "deny"),
     "require_open_weights": ("--open-weights", "require_open_weights"),
     "hedge": ("--hedge", "hedge"),
@@ -50,6 +51,7 @@ class ConfigOptions:
     deny: tuple[str, ...] = ()
     require_open_weights: bool = False
     follow_up: bool = False
+    verify: bool = False
     cache: bool = False
     hedge: float | None = None
     documents: tuple[Path, ...] = ()
@@ -107,6 +109,7 @@ class ConfigOptions:
             "privacy": self.privacy,
             "require_open_weights": self.require_open_weights or None,
             "follow_up": self.follow_up or None,
+            "verify": self.verify or None,
             "cache": self.cache or None,
             "hedge": self.hedge,
             "documents": self.documents or None,

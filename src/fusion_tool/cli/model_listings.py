@@ -156,7 +156,7 @@ class ModelWarning:
 
 def candidates(config: FusionConfig) -> list[Panelist]:
     """Return every model that `config` may call by name, fallbacks included, each once."""
-    roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
+    roles = config.roles
     models = [with_model(role, model) for role in roles for model in (role.model, *role.fallbacks)]
     return list(
         {

@@ -112,9 +112,12 @@ def _print_sources(citations: list[Citation]) -> None:
             claim = Text(f"    {VERDICT_LABELS[place.support]}: ", VERDICTS[place.support])
             console.print(claim.append(one_line(place.sentence), "default"), soft_wrap=True)
             console.print(Text(f"      source: {one_line(place.passage) or 'nothing on this'}", "dim"), soft_wrap=True)
+            if read := place.verification:
+                quote = f': "{one_line(read.quote)}"' if read.quote else ""
+                console.print(Text(f"      {one_line(read.by, 64)} reads: {read.verdict}{quote}"), soft_wrap=True)
 
 
-_STAGES = {"panelist": "panel", "judge": "judge", "synthesizer": "synthesis"}
+_STAGES = {"panelist": "panel", "judge": "judge", "synthesizer": "synthesis", "verifier": "verification"}
 
 
 def print_report(result: FusionResult, console: Console) -> None:
@@ -213,7 +216,12 @@ def cost(cost_usd: float | None, unpriced: int) -> str:
 
 def _time(result: FusionResult) -> Text:
     timing = result.timing
-    stages = {"panel": timing.panel_seconds, "judge": timing.judge_seconds, "synthesis": timing.synthesis_seconds}
+    stages = {
+        "panel": timing.panel_seconds,
+        "judge": timing.judge_seconds,
+        "synthesis": timing.synthesis_seconds,
+        "verification": timing.verification_seconds,
+    }
     parts = [f"{name} {format_seconds(took)}" for name, took in stages.items() if took is not None]
     return Text(f"Time: {format_seconds(timing.total_seconds)}" + (f" ({', '.join(parts)})" if parts else ""))
 

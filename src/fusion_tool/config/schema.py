@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from fusion_tool.config.base import ConfigModel
 from fusion_tool.config.choices import Privacy, SearchProvider, Shell, Strategy
@@ -17,6 +17,7 @@ from fusion_tool.errors import ConfigError, RecursionRefused
 
 _PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp"})
 """Prefixes of `provider:model` that are not part of a model's name at a `base_url`; any other word is, as in a tag."""
+Positive = Annotated[float, Field(gt=0)]
 
 
 class Panelist(ConfigModel):
@@ -110,9 +111,6 @@ class Panelist(ConfigModel):
         return self.served_name.rsplit("/", 1)[-1]
 
 
-Positive = Annotated[float, Field(gt=0)]
-
-
 class Limits(ConfigModel):
     """What a run may take."""
 
@@ -203,6 +201,8 @@ class FusionConfig(ConfigModel):
     """Pages and results that contain one of these texts are dropped."""
     follow_up: bool = False
     """Ask once more, with pointed questions, about what the judge finds disputed or missing."""
+    verify: Annotated[bool | Panelist, WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string"}]})] = False
+    """Let a second reader, the judge's model or the one that is named, hold each citation against its source."""
     quality: float = Field(default=0.95, gt=0, le=1)
     """Under `auto`, what share of the best allowed model's score in the question's domain is good enough."""
     candidates: Literal["keyed", "configured"] = "keyed"
@@ -227,9 +227,11 @@ class FusionConfig(ConfigModel):
     summary_tokens: int = Field(default=1500, ge=100)
     """Upper bound of what the tool hands back to the calling agent, in tokens."""
 
-    @field_validator("search", mode="before")
+    @field_validator("search", "verify", mode="before")
     @classmethod
-    def _accept_false(cls, value: Any) -> Any:
+    def _accept_plain_value(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.field_name == "verify":
+            return value if isinstance(value, (bool, Panelist)) else Panelist.model_validate(value)
         # TOML has no null with which a file could turn the tools off.
         return None if value is False else value
 
@@ -268,6 +270,19 @@ class FusionConfig(ConfigModel):
     def synthesizer_or_default(self) -> Panelist:
         """The synthesizer; the judge where none is set."""
         return self.synthesizer or self.judge_or_default
+
+    @property
+    def verifier(self) -> Panelist | None:
+        """The second reader; `None` where there is none. One that sits on the panel is asked as it is there."""
+        if isinstance(self.verify, bool):
+            return self.judge_or_default if self.verify else None
+        named = [seat for seat in self.panel if self.verify == Panelist(model=seat.model)]
+        return named[0].model_copy(update={"seat": None}) if named else self.verify
+
+    @property
+    def roles(self) -> tuple[Panelist, ...]:
+        """Every panelist that a run may ask."""
+        return tuple(filter(None, (*self.panel, self.judge_or_default, self.synthesizer_or_default, self.verifier)))
 
     @property
     def seat_labels(self) -> tuple[str, ...]:

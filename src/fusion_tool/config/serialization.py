@@ -8,6 +8,7 @@ from fusion_tool.errors import ConfigError
 
 _OBJECT = "<"
 """The first character of the stored name of a model that was an object: no model's name begins with it."""
+_ROLES = ("judge", "synthesizer", "verify")
 _CLOSED = {"privacy": "local", "search": None, "trace_content": False}
 """The settings that `route` may close, with their closed values; it opens nothing."""
 
@@ -18,7 +19,7 @@ def dump_config(config: FusionConfig) -> dict[str, Any]:
     Of a model that is an object only the name is stored: its fields may hold keys and headers.
     """
     roles = {"panel": tuple(map(_by_name, config.panel))} | {
-        name: _by_name(panelist) for name in ("judge", "synthesizer") if (panelist := getattr(config, name)) is not None
+        name: _by_name(panelist) for name in _ROLES if isinstance(panelist := getattr(config, name), Panelist)
     }
     return config.model_copy(update=roles).model_dump(mode="json")
 
@@ -30,8 +31,9 @@ def load_stored_config(stored: dict[str, Any]) -> FusionConfig:
         ConfigError: A model was an object, or this version of the package does not know a setting in it.
     """
     roles = [(f"panel.{i}", seat) for i, seat in enumerate(stored["panel"])]
-    for field, role in (*roles, ("judge", stored["judge"]), ("synthesizer", stored["synthesizer"])):
-        if role and role["model"].startswith(_OBJECT):
+    # Runs of an older version have no second reader.
+    for field, role in (*roles, *((name, stored.get(name)) for name in _ROLES)):
+        if isinstance(role, dict) and role["model"].startswith(_OBJECT):
             raise ConfigError(
                 f"the run got {role['model']} as an object, which cannot be stored; give its configuration again",
                 field=f"{field}.model",
@@ -53,12 +55,16 @@ def apply_decision(config: FusionConfig, decision: dict[str, Any]) -> FusionConf
     # A checkpoint can be edited: it must not send a key of this machine to an address of its own.
     endpoints = {(panelist.base_url, panelist.api_key_env) for panelist in _roles(config)} | {(None, None)}
 
-    def restore(field: str, role: dict[str, Any] | None) -> dict[str, Any] | None:
-        if role and (role.get("base_url"), role.get("api_key_env")) not in endpoints:
+    def restore(field: str, role: Any) -> Any:
+        if not isinstance(role, dict):
+            return role
+        if (role.get("base_url"), role.get("api_key_env")) not in endpoints:
             raise ConfigError(f"'{role['model']}' is at an address that is not configured", field=field)
-        return role and role | {"model": objects.get(role["model"], role["model"])}
+        return role | {"model": objects.get(role["model"], role["model"])}
 
-    roles = {role: restore(role, decision[role]) for role in ("judge", "synthesizer")}
+    # Whether there is a second reader is the configuration's to say; which model it is, may have been decided.
+    named = {"verify": decision.get("verify", False)} if config.verify else {}
+    roles = {role: restore(role, value) for role, value in {**_named_roles(decision), **named}.items()}
     panel = [restore(f"panel.{index}", seat) for index, seat in enumerate(decision["panel"])]
     # Of the limits only those that must fit the size of the panel; money and time stay as they are configured.
     limits = dict(config.limits) | {name: decision["limits"][name] for name in ("quorum", "min_answers")}
@@ -80,8 +86,13 @@ def require_same_config(config: FusionConfig, stored: dict[str, Any]) -> None:
         raise ConfigError(f"the run was started with {before!r}, not {now!r}; leave it out, or ask anew", field=field)
 
 
+def _named_roles(decision: dict[str, Any]) -> dict[str, Any]:
+    return {role: decision[role] for role in ("judge", "synthesizer")}
+
+
 def _roles(config: FusionConfig) -> list[Panelist]:
-    return [*config.panel, *(role for role in (config.judge, config.synthesizer) if role)]
+    roles = (config.judge, config.synthesizer, config.verify)
+    return [*config.panel, *(role for role in roles if isinstance(role, Panelist))]
 
 
 def _by_name(panelist: Panelist) -> Panelist:

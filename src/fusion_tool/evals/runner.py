@@ -214,7 +214,8 @@ async def check_arms(arms: Sequence[Arm], *, limited: bool) -> None:
 def _check_roles(config: FusionConfig) -> None:
     from fusion_tool.models.factory import check_models
 
-    check_models([("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)])
+    verifier = [("verify", config.verifier)] if config.verifier else []
+    check_models([("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default), *verifier])
 
 
 def _worst_usd(arm: Arm, task: Task) -> float:

@@ -13,9 +13,13 @@ from fusion_tool.budget.amounts import (
     ANALYSIS_TOKENS,
     ANSWER_TOKENS,
     BYTES_A_TOKEN,
+    CITATIONS,
     EXTRA_TURNS,
+    FLAGS_TOKENS,
+    READ_TOKENS,
     RESULT_TOKENS,
     TURN_TOKENS,
+    WRITTEN_TOKENS,
     Alternative,
     Amount,
     CallCount,
@@ -30,6 +34,7 @@ from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
 from fusion_tool.graph.agents.flags import FLAGS_BYTES
 from fusion_tool.graph.agents.judge_reply import schema_text
+from fusion_tool.graph.agents.verifier import BATCH, BATCH_BYTES, MOST_CITATIONS
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
 from fusion_tool.tools.search.search import RESULTS, search_fee
@@ -42,14 +47,13 @@ WORST_EVIDENCE_BYTES = 4 * WORST_RESULT_BYTES
 """What is gathered for a seat that does not look at its sources: three pages, and as much again for all results."""
 WORST_GROWTH = 2
 """How much longer than the judge's reply its comparison may stand in the synthesizer's prompt."""
-_FLAGS_TOKENS = 250
-"""Two flagged sentences of an answer with the words of their sources."""
 
 ASSUMPTIONS = (
     f"each tool call is a turn of its own, and adds {RESULT_TOKENS:,} tokens to the prompts after it",
     f"a tool turn writes {TURN_TOKENS:,} tokens, an answer {ANSWER_TOKENS:,}, a comparison {ANALYSIS_TOKENS:,}",
     f"{BYTES_A_TOKEN} bytes of prompt a token; no cache discount; no fallback is needed",
     "the audit flags two sentences of an answer, which the judge reads with the words of their sources",
+    f"a second reader reads {READ_TOKENS} tokens of a citation and writes {WRITTEN_TOKENS}; an answer has {CITATIONS}",
     "every seat looks at its sources, so that none is asked again over evidence",
     "half of the tool calls are searches, none of them made before by another seat; reading pages costs nothing",
     f"{ESCALATION:.0%} of the cascades go beyond their first seats, and of the chains from one seat to the next",
@@ -85,6 +89,9 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
     if odds.synthesizer.maximum:
         later.append(("synthesizer", config.synthesizer_or_default))
         rows.append(_synthesizer(sizes, config, odds.synthesizer))
+    if config.verifier and config.has_tools:
+        later.append(("verify", config.verifier))
+        rows.append(_verifier(config, config.verifier))
     roles = [*((f"panel.{i}", seat) for i, seat in enumerate(seats)), *later]
     expected = Amount.total(row.expected for row in rows)
     # Compared without searches: a model that is asked alone is priced without them, too.
@@ -173,7 +180,9 @@ def _searches(sizes: _Sizes, config: FusionConfig, odds: ExpectedCalls) -> Itera
             seat=None,
             model=search_name(provider),
             expected=Amount(usd=expected),
-            worst=Amount(usd=worst).capped(config.limits, strategy_named(config.strategy).shares["panelist"]),
+            worst=Amount(usd=worst).capped(
+                config.limits, strategy_named(config.strategy).shares_of(config)["panelist"]
+            ),
         )
 
 
@@ -182,7 +191,7 @@ def _judge(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow
     flags_bytes = len(config.panel) * FLAGS_BYTES if config.has_tools else 0
     prompt_bytes = sizes.judge + (_answers_bytes(config) + flags_bytes) * (2 if config.follow_up else 1)
     corrected = prompt_bytes + _answer_bytes(panelist) + sizes.judge  # what it said, and what was wrong with it
-    prompt = sizes.judge // BYTES_A_TOKEN + len(config.panel) * (ANSWER_TOKENS + _FLAGS_TOKENS * config.has_sources)
+    prompt = sizes.judge // BYTES_A_TOKEN + len(config.panel) * (ANSWER_TOKENS + FLAGS_TOKENS * config.has_sources)
     return EstimateRow(
         stage="judge",
         seat=None,
@@ -192,7 +201,7 @@ def _judge(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow
         ),
         worst=_reserved_amount("judge", panelist, [prompt_bytes, corrected])
         .scaled(often.maximum)
-        .capped(config.limits, strategy_named(config.strategy).shares["judge"]),
+        .capped(config.limits, strategy_named(config.strategy).shares_of(config)["judge"]),
     )
 
 
@@ -213,6 +222,20 @@ def _synthesizer(sizes: _Sizes, config: FusionConfig, often: CallCount) -> Estim
             often.expected
         ),
         worst=Amount.total(worst).capped(config.limits, 1.0),
+    )
+
+
+def _verifier(config: FusionConfig, panelist: Panelist) -> EstimateRow:
+    rules = len(render("verifier", nonce=_NONCE).encode())
+    prompts = [rules + BATCH_BYTES, rules + BATCH_BYTES + _answer_bytes(panelist) + rules]  # and one correction
+    read = math.ceil(CITATIONS / BATCH) * rules // BYTES_A_TOKEN + READ_TOKENS * CITATIONS
+    written = _at_most(WRITTEN_TOKENS * CITATIONS, panelist.max_tokens)
+    return EstimateRow(
+        stage="verifier",
+        seat=None,
+        model=panelist.model_name,
+        expected=_priced_amount(panelist.model_name, read, written),
+        worst=_reserved_amount("verifier", panelist, prompts * (MOST_CITATIONS // BATCH)).capped(config.limits, 1.0),
     )
 
 

@@ -34,7 +34,7 @@ def stage_deadline(config: FusionConfig, stage: StageName, worked: float) -> flo
         stage: The stage, which may use up to its share of `limits.seconds`.
         worked: Seconds that earlier stages took.
     """
-    return time.monotonic() + config.limits.seconds * strategy_named(config.strategy).shares[stage] - worked
+    return time.monotonic() + config.limits.seconds * strategy_named(config.strategy).shares_of(config)[stage] - worked
 
 
 def wave_seconds(config: FusionConfig, worked: float, later_waves: int) -> float:
@@ -45,7 +45,7 @@ def wave_seconds(config: FusionConfig, worked: float, later_waves: int) -> float
         worked: Seconds that the run has worked.
         later_waves: How many waves may come after it, for which a part is left.
     """
-    left = config.limits.seconds * strategy_named(config.strategy).shares["panelist"] - worked
+    left = config.limits.seconds * strategy_named(config.strategy).shares_of(config)["panelist"] - worked
     # A later wave is the exception: the one at hand must not starve for it.
     part = left if later_waves <= 0 else left * _FIRST_PART
     return part if config.limits.seat_seconds is None else min(part, config.limits.seat_seconds)
@@ -60,17 +60,17 @@ def share_of_deadline(deadline: float, models: int) -> float:
     return deadline if models <= 1 else now + (deadline - now) * _FIRST_PART
 
 
-def elapsed_work(records: Sequence[SeatRecord], judgement: StageRecord | None = None) -> float:
+def elapsed_work(records: Sequence[SeatRecord], *stages: StageRecord | None) -> float:
     """Return the seconds that a run's stages took: its waves one after the other, the seats of each side by side."""
     # Not from the run's start: a run that waited for hours between two of its steps has not worked in them.
     waves = {record["wave"] for record in records}
     panel = sum(max(r["seconds"] for r in records if r["wave"] == wave) for wave in waves)
-    return panel + (judgement["seconds"] if judgement else 0.0)
+    return panel + sum(stage["seconds"] for stage in stages if stage)
 
 
-def spent_so_far(records: Sequence[SeatRecord], judgement: StageRecord | None = None) -> Spent:
+def spent_so_far(records: Sequence[SeatRecord], *stages: StageRecord | None) -> Spent:
     """Return the dollars and tokens that a run's stages spent, or may have spent."""
-    earlier = [*(record["spent"] for record in records), *([judgement["spent"]] if judgement else [])]
+    earlier = [*(record["spent"] for record in records), *(stage["spent"] for stage in stages if stage)]
     # The state holds both as numbers of one list, so that tokens may come back from JSON as floats.
     return sum((Spent(usd, int(tokens)) for usd, tokens in earlier), Spent())
 
@@ -80,7 +80,7 @@ def run_ledger(config: FusionConfig, spent: Spent) -> Ledger:
     return Ledger(
         usd=config.limits.usd,
         tokens=config.limits.tokens,
-        shares=strategy_named(config.strategy).shares,
+        shares=strategy_named(config.strategy).shares_of(config),
         spent=spent,
         session=session_ledger(),
     )

@@ -23,6 +23,8 @@ Degradation: TypeAlias = Literal[
     "synthesis_unavailable",
     "answers_packed",
     "search_unavailable",
+    "verification_incomplete",
+    "verifier_replaced",
     "uncited",
     "budget_exhausted",
     "deadline_reached",
@@ -43,9 +45,24 @@ PARTIAL: frozenset[Degradation] = frozenset(
 """The marks that make a result `partial`; the others stand beside `ok`."""
 
 
+ReaderVerdict: TypeAlias = Literal["supports", "contradicts", "says nothing"]
+"""What the passages of a source do for the sentence that cites it, as a second reader sees it."""
+
+
 class _Value(BaseModel):
     # No extras: a stored result of another shape is refused, not read by halves.
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Verification(_Value):
+    """What a second reader found: its verdict, its model, and the words of the source that it relies on.
+
+    `quote` stands in the passages that it was shown, blanks and case aside; it is empty where they say nothing.
+    """
+
+    verdict: ReaderVerdict
+    by: str
+    quote: str
 
 
 class Occurrence(_Value):
@@ -53,7 +70,8 @@ class Occurrence(_Value):
 
     `start` and `end` are the offsets of the mark `[1]` in `answer`, in characters; `sentence` is the sentence as it
     stands there; `passage` are the words of the source that it was compared with, at most 400 characters, empty where
-    none speak of the matter.
+    none speak of the matter. `verification` is a second reader's (`verify`), `None` where there was none, or where it
+    gave no verdict that can be used; it leaves `support` as it is.
     """
 
     start: int
@@ -61,6 +79,7 @@ class Occurrence(_Value):
     sentence: str
     support: Support
     passage: str
+    verification: Verification | None = None
 
 
 class Citation(_Value):
@@ -164,7 +183,7 @@ class Response(_Value):
 
 
 class FailedModel(_Value):
-    """One model that was to answer, to compare or to write, and gave no usable, or no whole, reply.
+    """One model that was to answer, to compare, to write or to verify, and gave no usable, or no whole, reply.
 
     `stage` says which, as in the bill; `seat` is a panelist's label, else the stage's name; `status_code` is the
     provider's HTTP status if any.
@@ -230,6 +249,7 @@ class Timing(_Value):
     panel_seconds: float | None
     judge_seconds: float | None
     synthesis_seconds: float | None
+    verification_seconds: float | None = None
 
 
 class FusionResult(_Value):

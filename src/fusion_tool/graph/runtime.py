@@ -129,25 +129,27 @@ class Stage:
     async def open(
         cls, options: GraphOptions, state: FusionState, runtime: Runtime[FusionConfig], name: StageName
     ) -> Self:
-        """Open the judge's or the synthesizer's stage.
+        """Open the stage of the judge, the synthesizer or the verifier.
 
         Args:
             options: The graph's options.
             state: The graph's state.
             runtime: The node's runtime.
-            name: `judge` or `synthesizer`.
+            name: `judge`, `synthesizer` or `verifier`; the last only where the configuration has one.
         """
         config, records = options.config_for(runtime, state["run"]), records_of_run(state)
-        judgement = state["judgement"]
+        # What the stage itself did in an earlier run on the thread is none of this one's.
+        done = (state["judgement"], state["synthesis"] if name == "verifier" else None)
         before = await prior_attempts(runtime)
-        owner = config.judge_or_default if name == "judge" else config.synthesizer_or_default
+        writer = config.synthesizer_or_default
+        owner = {"judge": config.judge_or_default, "verifier": config.verifier}.get(name) or writer
         return cls(
             name=name,
             config=config,
             events=EventEmitter(runtime, state["run"]),
             records=records,
-            deadline=stage_deadline(config, name, elapsed_work(records, judgement)),
-            budget=before.stage_budget(run_ledger(config, spent_so_far(records, judgement)), name),
+            deadline=stage_deadline(config, name, elapsed_work(records, *done)),
+            budget=before.stage_budget(run_ledger(config, spent_so_far(records, *done)), name),
             calls=before.unknown_calls(name, owner.model_name),
             health=tracker_for(config),
         )

@@ -1,11 +1,11 @@
 """Strategies: who is asked, in which order, at what share of the limits, and when the answers are enough.
 
 Each strategy is a class, and `STRATEGIES` the table of them; whatever differs between strategies is a method here. A
-follow-up, which comes after the last wave of any of them, stands at the end.
+follow-up, which comes after the last wave of any of them, is made in `agents/follow_up.py`.
 """
 
 # ruff: noqa: ARG002 - all strategies have the same signatures
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from fusion_tool.budget.amounts import CallCount, ExpectedCalls
@@ -13,7 +13,6 @@ from fusion_tool.budget.ledger import MAX_FOLLOW_UPS, WHOLE_LIMIT, Shares
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.config.choices import AUTO, CASCADE, CHAIN, PANEL, SOLO, PlannedStrategy
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import Analysis, Contradiction, Stance
 from fusion_tool.graph.state import SeatAssignment, SeatRecord, answer_key
 from fusion_tool.grounding.closed_answers.compare import Agreement, compare_closed
@@ -27,6 +26,8 @@ ESCALATION = 0.35
 """The share of runs in which a cascade goes beyond its scouts, and a chain from one seat to the next."""
 _SCOUTS = 2
 """Seats that a cascade asks first."""
+_BEFORE_VERIFIER = 0.9
+"""How much of the limits may be gone when the answer is written and a second reader is still to read."""
 _TYPICAL = {"input_tokens": 4000, "output_tokens": 1000}
 """Tokens of a seat's call, as far as the order of prices depends on them."""
 
@@ -47,7 +48,7 @@ class Strategy:
     """How the seats of a panel work together; the base asks all of them at once."""
 
     name: ClassVar[PlannedStrategy]
-    shares: ClassVar[Shares] = {"panelist": 0.6, "judge": 0.75, "synthesizer": 1.0}
+    shares: ClassVar[Shares] = {"panelist": 0.6, "judge": 0.75, "synthesizer": 1.0, "verifier": 1.0}
     """How much of the limits may be gone when a stage ends; the rest is kept back for the stages after it."""
     is_single: ClassVar[bool] = False
     """Whether one seat answers alone, without a judge or a synthesizer."""
@@ -65,6 +66,14 @@ class Strategy:
         """Say what the strategy does with the seats called `labels`, of which the `first` few begin."""
         return f"all {len(labels)} configured seats"
 
+    def shares_of(self, config: FusionConfig) -> Shares:
+        """Return the shares of a run, of which a second reader has the last part where there is one."""
+        if config.verifier is None:
+            return self.shares
+        return {
+            stage: share * (1.0 if stage == "verifier" else _BEFORE_VERIFIER) for stage, share in self.shares.items()
+        }
+
     def roles(self, config: FusionConfig, *, needs_synthesizer: bool = False) -> list[tuple[str, Panelist]]:
         """Return every panelist that may be called, with the field of the configuration that names it.
 
@@ -73,7 +82,8 @@ class Strategy:
             needs_synthesizer: Whether a synthesizer writes even where a seat's answer could stand.
         """
         later = [("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)]
-        return [*((f"panel.{index}", panelist) for index, panelist in enumerate(config.panel)), *later]
+        seats = [(f"panel.{index}", panelist) for index, panelist in enumerate(config.panel)]
+        return [*seats, *later, *_verifier_role(config)]
 
     def max_seats(self, config: FusionConfig) -> int:
         """Return how many answers of seats the panel's share of the limits must do for, at most."""
@@ -81,7 +91,7 @@ class Strategy:
 
     def limit_parts(self, config: FusionConfig) -> float:
         """Return into how many parts the whole limits are divided, of which each seat gets one."""
-        return self.max_seats(config) / self.shares["panelist"]
+        return self.max_seats(config) / self.shares_of(config)["panelist"]
 
     def expected_calls(self, config: FusionConfig) -> ExpectedCalls:
         """Return how often each role is asked, if a wave follows another in `ESCALATION` of the runs."""
@@ -161,7 +171,7 @@ class SoloStrategy(Strategy):
     def roles(self, config: FusionConfig, *, needs_synthesizer: bool = False) -> list[tuple[str, Panelist]]:
         """Return the first seat and, where it is needed, the synthesizer."""
         roles = [("panel.0", config.panel[0]), ("synthesizer", config.synthesizer_or_default)]
-        return roles if needs_synthesizer else roles[:1]
+        return [*(roles if needs_synthesizer else roles[:1]), *_verifier_role(config)]
 
     def max_seats(self, config: FusionConfig) -> int:
         """Return one."""
@@ -262,6 +272,10 @@ def strategy_named(name: str) -> Strategy:
     return STRATEGIES[PANEL if name == AUTO else name]
 
 
+def _verifier_role(config: FusionConfig) -> list[tuple[str, Panelist]]:
+    return [("verify", config.verifier)] if config.verifier else []
+
+
 def _price(panelist: Panelist) -> tuple[bool, float]:
     cost = cost_of(panelist.model_name, **_TYPICAL)[0]
     return cost is None, cost or 0.0
@@ -276,36 +290,3 @@ def _dispute(answers: "PanelAnswers", comparison: Agreement) -> Analysis:
     ]
     dispute = Contradiction(topic="the answer", stances=stances)
     return Analysis(consensus=[], contradictions=[dispute], partial_coverage=[], unique_insights=[], blind_spots=[])
-
-
-def follow_up_assignments(analysis: Analysis, answers: "PanelAnswers", seats: Sequence[int]) -> list[SeatAssignment]:
-    """Return a pointed question for each of up to three seats; none where nothing is disputed or missing.
-
-    A dispute goes to a seat without a stance in it, where there is one, and names every stance: nobody counts votes.
-
-    Args:
-        analysis: The judge's analysis, with letters.
-        answers: The answers that were compared.
-        seats: The seats that may be asked, as indices into the panel.
-    """
-    free, assignments = list(seats), list[SeatAssignment]()
-    for point, involved in _open_points(analysis, answers):
-        if not free or len(assignments) == MAX_FOLLOW_UPS:
-            break
-        # One seat a point, so that a single model does not settle all that is open.
-        seat = next((seat for seat in free if seat not in involved), free[0])
-        free.remove(seat)
-        assignments.append(SeatAssignment(seat=seat, point=point, shown=""))
-    return assignments
-
-
-def _open_points(analysis: Analysis, answers: "PanelAnswers") -> Iterator[tuple[str, set[int]]]:
-    """Yield each dispute, then each gap, with the seats that took a stance on it."""
-    seat_of = answers.seats
-    for dispute in analysis.contradictions:
-        # Without saying how many hold each: a seat that knows the majority follows it.
-        stances = "\n".join(f"- {stance.stance}" for stance in dispute.stances)
-        involved = {seat_of[stance.model] for stance in dispute.stances if stance.model in seat_of}
-        yield render("follow_up_dispute", topic=dispute.topic, stances=stances), involved
-    for gap in analysis.blind_spots:
-        yield render("follow_up_gap", spot=gap), set()

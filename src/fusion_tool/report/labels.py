@@ -27,6 +27,8 @@ LOSSES: dict[Degradation, str] = {
     "straggler_cut": "A late seat was cut off when the panel closed, and is not heard.",
     "judge_replaced": "The judge failed, or fails time and again; another model compared the answers.",
     "analysis_unavailable": "The answers could not be compared: disagreements are not listed.",
+    "verification_incomplete": "Some citations have no verdict of a second reader.",
+    "verifier_replaced": "The second reader failed, or fails time and again; another model read.",
     "analysis_truncated": "The comparison broke off: disagreements may be missing from it.",
     "synthesizer_replaced": "The synthesizer failed, or fails time and again; another model wrote the answer.",
     "synthesis_unavailable": "No answer could be written from the panel's; the best-supported one stands in for it.",
@@ -76,7 +78,12 @@ KINDS: dict[Kind, str] = {
     "command": "output of a command",
 }
 
-STAGES: dict[StageName, str] = {"panelist": "panel", "judge": "judge", "synthesizer": "synthesis"}
+STAGES: dict[StageName, str] = {
+    "panelist": "panel",
+    "judge": "judge",
+    "synthesizer": "synthesis",
+    "verifier": "verification",
+}
 
 PRICES: dict[CostSource, str] = {
     "provider": "told by the provider",

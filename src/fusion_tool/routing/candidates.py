@@ -250,7 +250,7 @@ def configured_models(config: FusionConfig) -> Mapping[str, Panelist]:
 
     A model that was given as an object has no name that would lead to it, and is none of them.
     """
-    roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
+    roles = config.roles
     behind = (with_model(role, model) for role in roles for model in role.fallbacks)
     # Reversed, as a dict keeps the last of several with one key, and the panel's settings are to win.
     return {role.model: role for role in reversed((*roles, *behind)) if isinstance(role.model, str)}

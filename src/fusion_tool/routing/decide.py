@@ -161,5 +161,5 @@ def _with(config: FusionConfig, choice: Choice) -> FusionConfig:
 
 
 def _names(config: FusionConfig) -> frozenset[str]:
-    roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
+    roles = config.roles
     return frozenset(str(model) for role in roles for model in (role.model_name, *role.fallbacks))

@@ -121,7 +121,10 @@ def _check_models(options: Options) -> None:
     # At the start, where the operator sees it: a model without its key would else fail at the first client's request.
     config, agent = options.config, options.agent_model
     panel = [(f"panel.{index}", seat) for index, seat in enumerate(config.panel)]
-    check_models([*panel, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)])
+    verifier = [("verify", config.verifier)] if config.verifier else []
+    check_models(
+        [*panel, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default), *verifier]
+    )
     check_models([("agent_model", agent)] if agent else [])
     for name in options.presets:
         other = preset(name)

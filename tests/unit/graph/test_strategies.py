@@ -3,8 +3,9 @@
 import pytest
 
 from fusion_tool.graph.agents.answers import panel_answers
+from fusion_tool.graph.agents.follow_up import follow_up_assignments
 from fusion_tool.graph.result import Analysis, Contradiction, Stance
-from fusion_tool.graph.strategies import STRATEGIES, follow_up_assignments
+from fusion_tool.graph.strategies import STRATEGIES
 from tests.unit.seats import record, state
 
 

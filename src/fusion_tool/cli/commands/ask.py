@@ -29,6 +29,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
     follow_up: Annotated[
         bool, typer.Option("--follow-up", help="Ask once more about what is disputed.", rich_help_panel=PANEL)
     ] = False,
+    verify: options.Verify = False,
     hedge: Annotated[
         float | None,
         typer.Option(
@@ -124,6 +125,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         deny=tuple(deny or ()),
         require_open_weights=open_weights,
         follow_up=follow_up,
+        verify=verify,
         cache=cache,
         hedge=hedge,
         documents=tuple(docs or ()),

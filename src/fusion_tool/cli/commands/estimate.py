@@ -10,7 +10,7 @@ from fusion_tool.cli.commands import options
 if TYPE_CHECKING:
     from fusion_tool.budget.amounts import Amount, Estimate
 
-_STAGES = {"judge": "judge", "synthesizer": "synthesis"}
+_STAGES = {"judge": "judge", "synthesizer": "synthesis", "verifier": "verification"}
 
 
 def estimate(  # noqa: PLR0913 - each is an option of the command line
@@ -26,6 +26,7 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
     judge: options.Judge = None,
     synthesizer: options.Synthesizer = None,
     strategy: options.Strategy = None,
+    verify: options.Verify = False,
     docs: options.Docs = None,
     context: options.Context = "",
     no_search: options.NoSearch = False,
@@ -50,6 +51,7 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
         judge=judge,
         synthesizer=synthesizer,
         strategy=strategy,
+        verify=verify,
         documents=tuple(docs or ()),
         no_search=no_search,
         bash=bash,

@@ -76,6 +76,12 @@ Deny: TypeAlias = Annotated[
 OpenWeights: TypeAlias = Annotated[
     bool, typer.Option("--open-weights", help="Only models whose weights are open.", rich_help_panel=PANEL)
 ]
+Verify: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--verify", help="Let the judge's model read each citation against its source.", rich_help_panel=PANEL
+    ),
+]
 Docs: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option(metavar="PATH", help="A folder or file of yours, to be searched; repeat it.", rich_help_panel=TOOLS),

@@ -188,7 +188,10 @@ def _check(config: "FusionConfig") -> None:
     from fusion_tool.models.factory import check_models
 
     seats = [(f"panel.{index}", seat) for index, seat in enumerate(config.panel)]
-    check_models([*seats, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default)])
+    verifier = [("verify", config.verifier)] if config.verifier else []
+    check_models(
+        [*seats, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default), *verifier]
+    )
 
 
 def _serve_stdio(options: "McpOptions") -> None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import Panelist
@@ -17,10 +17,14 @@ from fusion_tool.models.faults import Fault, to_fault
 from fusion_tool.models.health import HealthTracker, by_availability
 from fusion_tool.models.providers import with_model
 
+if TYPE_CHECKING:
+    from fusion_tool.budget.usage import StageName
+
 ReplyT = TypeVar("ReplyT")
 
 CUT_OFF = Fault("truncated", "cut off: at a token limit, or by its provider")
 """Why a reply that is kept, as a part, is no whole one."""
+_PRODUCTS = {"judge": "analysis", "verifier": "verdicts"}
 _log = logging.getLogger(__name__)
 
 
@@ -126,7 +130,7 @@ async def ask_stage(
 
     def note_failure(attempt: Attempt, why: Fault | Exception) -> None:
         failures.append(failure := to_failure(attempt.panelist.model_name, why))
-        product = "analysis" if stage.name == "judge" else "answer"
+        product = _PRODUCTS.get(stage.name, "answer")
         _log.warning("the %s %s gave no %s: %s", stage.name, failure["model"], product, failure["message"])
 
     async def ask_one(attempt: Attempt) -> tuple[ReplyT, str]:
@@ -150,15 +154,25 @@ async def ask_stage(
 
 
 def failed_models(
-    records: Iterable[SeatRecord], judgement: StageRecord | None, synthesis: StageRecord | None = None
+    records: Iterable[SeatRecord],
+    judgement: StageRecord | None,
+    synthesis: StageRecord | None = None,
+    verification: StageRecord | None = None,
 ) -> list[FailedModel]:
-    """Return a row for each model that gave no usable, or no whole, reply: the seats', the judge's, the writer's."""
+    """Return a row for each model that gave no usable, or no whole, reply: the seats' first, then stage by stage."""
     rows = [FailedModel(seat=record["seat"], **failure) for record in records for failure in record["failures"]]
-    # Records that an older version stored have no failures of the judge and the synthesizer.
-    of_judge = judgement.get("failures", []) if judgement else []
-    rows += [FailedModel(stage="judge", seat="judge", **failure) for failure in of_judge]
-    of_synthesizer = synthesis.get("failures", []) if synthesis else []
-    return rows + [FailedModel(stage="synthesizer", seat="synthesizer", **failure) for failure in of_synthesizer]
+    stages: list[tuple[StageName, StageRecord | None]] = [
+        ("judge", judgement),
+        ("synthesizer", synthesis),
+        ("verifier", verification),
+    ]
+    # Records that an older version stored have no failures of their stages.
+    return rows + [
+        FailedModel(stage=name, seat=name, **failure)
+        for name, record in stages
+        if record
+        for failure in record.get("failures", [])
+    ]
 
 
 def to_failure(model: str, why: Fault | Exception) -> Failure:

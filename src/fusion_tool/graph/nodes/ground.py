@@ -1,4 +1,7 @@
-"""`ground`: check every citation against its source and put the result together. No model is asked."""
+"""`ground`: check every citation against its source and put the result together.
+
+No model is asked but, with `verify`, the second reader, whose verdicts stand beside the audit's.
+"""
 
 import time
 from collections.abc import Mapping
@@ -11,10 +14,11 @@ from langgraph.runtime import Runtime
 from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.events import RunCompleted
+from fusion_tool.events import RunCompleted, VerificationCompleted
 from fusion_tool.graph.agents.answers import PanelAnswers, panel_answers
 from fusion_tool.graph.agents.attempts import failed_models
 from fusion_tool.graph.agents.judge import restore_names
+from fusion_tool.graph.agents.verifier import CitedSentence, verify_citations
 from fusion_tool.graph.limits import elapsed_work
 from fusion_tool.graph.result import (
     PARTIAL,
@@ -29,8 +33,9 @@ from fusion_tool.graph.result import (
     Timing,
     ToolFailure,
     UncitedSentence,
+    Verification,
 )
-from fusion_tool.graph.runtime import EventEmitter, GraphOptions
+from fusion_tool.graph.runtime import EventEmitter, GraphOptions, Stage
 from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, records_of_run
 from fusion_tool.grounding.audit import Audit, audit_numbered
 from fusion_tool.grounding.citations import NumberedText, number_citations, number_citations_in_json
@@ -46,7 +51,13 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
     audit, numbered = _audit_answer(
         str(stages[-1]["output"]), answers.sources, is_json=run["answer_schema"] is not None
     )
-    citations = _citations(numbered, audit, answers.sources)
+    verifications: Mapping[CitedSentence, Verification] = {}
+    verification = None
+    if config.verifier and audit.verdicts:
+        stage = await Stage.open(options, state, runtime, "verifier")
+        verifications, verification = await _verify(stage, audit, answers)
+        stages.append(verification)
+    citations = _citations(numbered, audit, answers.sources, verifications)
     degraded = _degradations(records, stages)
     # Only where there was something to cite: without sources no answer has citations, and lacks none.
     if _no_search_worked(records):
@@ -61,7 +72,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         sources=_sources(records),
         analysis=_analysis(state["judgement"], answers.names),
         responses=[_response(record, answers) for record in records if record["answered"]],
-        failed_models=failed_models(records, state["judgement"], state["synthesis"]),
+        failed_models=failed_models(records, state["judgement"], state["synthesis"], verification),
         tool_failures=_tool_failures(records),
         degraded=degraded,
         dropped=sum(record["dropped"] for record in records),
@@ -75,7 +86,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
             bash=plan["bash"],
         ),
         usage=Usage.of(Call.model_validate(call) for stage in [*records, *stages] for call in stage["calls"]),
-        timing=_timing(state, records),
+        timing=_timing(state, records, verification),
         run_id=run["id"],
         question=run["question"],
         created_at=run["created_at"],
@@ -91,12 +102,51 @@ def _audit_answer(raw: str, sources: dict[str, RetrievedSource], *, is_json: boo
     return audit_numbered(numbered, sources), numbered
 
 
-def _citations(numbered: NumberedText, audit: Audit, sources: dict[str, RetrievedSource]) -> list[Citation]:
-    """Return what stands behind each number, and the verdict at every place where it stands."""
+async def _verify(
+    stage: Stage, audit: Audit, answers: PanelAnswers
+) -> tuple[Mapping[CitedSentence, Verification], StageRecord]:
+    """Let the second reader read every citation; what it fails at costs its verdicts alone."""
+    started, sources = time.monotonic(), answers.sources
+    cited = [CitedSentence(row.claim, row.id) for row in audit.verdicts]
+    texts = {row.id: f"{sources[row.id]['title']}\n\n{sources[row.id]['text']}" for row in audit.verdicts}
+    reading = await verify_citations(stage, cited, texts, nonce=answers.nonce)
+    owner = stage.config.verifier
+    replaced = [model for model in reading.models if owner and model != owner.model_name]
+    marks = ["verification_incomplete"] if reading.unread else []
+    verdicts = [found.verdict if (found := reading.verifications.get(row)) else None for row in cited]
+    stage.events.emit(
+        VerificationCompleted(
+            type="verification.completed",
+            **stage.events.stamp,
+            model=reading.models[0] if reading.models else None,
+            supports=verdicts.count("supports"),
+            contradicts=verdicts.count("contradicts"),
+            says_nothing=verdicts.count("says nothing"),
+            unread=verdicts.count(None),
+        )
+    )
+    return reading.verifications, StageRecord(
+        output=None,
+        calls=[row.model_dump() for row in stage.calls],
+        spent=list(stage.budget.spent),
+        seconds=round(time.monotonic() - started, 3),
+        degraded=[*(["verifier_replaced"] if replaced else []), *marks],
+        failures=reading.failures,
+    )
+
+
+def _citations(
+    numbered: NumberedText,
+    audit: Audit,
+    sources: dict[str, RetrievedSource],
+    verifications: Mapping[CitedSentence, Verification],
+) -> list[Citation]:
+    """Return what stands behind each number, and the verdicts at every place where it stands."""
     occurrences: dict[str, list[Occurrence]] = {}
     for row in audit.verdicts:
-        fields = {name: getattr(row, name) for name in Occurrence.model_fields}
-        occurrences.setdefault(row.id, []).append(Occurrence(**fields))
+        fields = {name: getattr(row, name) for name in Occurrence.model_fields.keys() - {"verification"}}
+        read = verifications.get(CitedSentence(row.claim, row.id))
+        occurrences.setdefault(row.id, []).append(Occurrence(**fields, verification=read))
     return [
         Citation(
             number=number,
@@ -178,7 +228,7 @@ def _analysis(judgement: StageRecord | None, names: Mapping[str, str]) -> Analys
     return restore_names(Analysis.model_validate(output), names) if output else None
 
 
-def _timing(state: FusionState, records: list[SeatRecord]) -> Timing:
+def _timing(state: FusionState, records: list[SeatRecord], verification: StageRecord | None) -> Timing:
     # A stage that asked nobody, because an answer stood by itself, has no time of its own to show.
     judgement, synthesis = state["judgement"], state["synthesis"]
     return Timing(
@@ -186,4 +236,5 @@ def _timing(state: FusionState, records: list[SeatRecord]) -> Timing:
         panel_seconds=round(elapsed_work(records), 3) if records else None,
         judge_seconds=judgement["seconds"] if judgement and judgement["calls"] else None,
         synthesis_seconds=synthesis["seconds"] if synthesis and synthesis["calls"] else None,
+        verification_seconds=verification["seconds"] if verification and verification["calls"] else None,
     )

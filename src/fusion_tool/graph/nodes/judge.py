@@ -16,11 +16,12 @@ from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import PanelFailed
 from fusion_tool.graph.agents.answers import panel_answers
 from fusion_tool.graph.agents.attempts import ask_stage, failed_models, models_of_role
+from fusion_tool.graph.agents.follow_up import follow_up_assignments
 from fusion_tool.graph.agents.judge import JudgeResult, JudgeTask, compare_answers
 from fusion_tool.graph.limits import elapsed_work, wave_seconds
 from fusion_tool.graph.runtime import GraphOptions, Stage, judge_completed, panel_closed
 from fusion_tool.graph.state import FusionState, SeatAssignment, SeatRecord, StageRecord, answer_key
-from fusion_tool.graph.strategies import follow_up_assignments, strategy_named
+from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.routing.policy.documents import may_read_answers
 
 _NOTHING = StageRecord(output=None, calls=[], spent=[0.0, 0], seconds=0.0, degraded=[])

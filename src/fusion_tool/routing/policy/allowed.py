@@ -136,7 +136,7 @@ def is_restricted(config: FusionConfig, keyed: frozenset[str]) -> bool:
     """Return whether `apply_bans` could take anything out; checked first, it saves reading the profiles."""
     if config.deny or config.require_open_weights:
         return True
-    roles = (panelist for panelist in (*config.panel, config.judge, config.synthesizer) if panelist)
+    roles = config.roles
     return "openrouter" not in keyed and any(
         is_openrouters(model) for panelist in roles for model in (panelist.model, *panelist.fallbacks)
     )

@@ -37,7 +37,9 @@ def require_local_readers(config: FusionConfig) -> RestrictedConfig:
     # what it has read.
     panel = tuple(seat if not is_local(seat) else local_models_of(seat) for seat in config.panel)
     # Tracers, too, may send what they are shown to a server.
-    changes = {"panel": panel, "judge": judge, "synthesizer": writer, "trace_content": False}
+    # The passages that a second reader sees may be a document's.
+    reader = _local_reader("verify", config.verify) if isinstance(config.verify, Panelist) else config.verify
+    changes = {"panel": panel, "judge": judge, "synthesizer": writer, "verify": reader, "trace_content": False}
     note = "documents go to local seats alone, which have no web tools"
     return RestrictedConfig(config.model_copy(update=changes), (note,))
 
@@ -71,7 +73,7 @@ def document_receivers(config: FusionConfig) -> tuple[str, ...]:
     """Return who receives the documents' excerpts, or answers made from them: providers, or servers by their host."""
     if config.documents is None or config.documents_stay_local:
         return ()
-    roles = (*config.panel, config.judge_or_default, config.synthesizer_or_default)
+    roles = config.roles
     # Fallbacks included: nobody knows in advance which of them will be asked.
     models = (with_model(panelist, model) for panelist in roles for model in (panelist.model, *panelist.fallbacks))
     return tuple(dict.fromkeys(name for panelist in models if not is_local(panelist) for name in _receivers(panelist)))

@@ -73,10 +73,17 @@ def restrict(
     if config.synthesizer and writer is None:
         writer = judge or _without_seat(panel[0])
         restriction.note(f"{writer.short_name} writes the answer")
+    reader = restriction.role(config.verifier) if config.verifier and config.verify is not True else config.verify
+    if reader is None:
+        reader = True
+        restriction.note("the judge's model verifies")
+    elif reader == config.verifier:
+        reader = config.verify
     # The very same object: by it `decide` and the graph see that nothing was changed, and store no second one.
-    if (panel, judge, writer) == (config.panel, config.judge, config.synthesizer):
+    if (panel, judge, writer, reader) == (config.panel, config.judge, config.synthesizer, config.verify):
         return RestrictedConfig(config)
-    changes = {"panel": panel, "judge": judge, "synthesizer": writer, "limits": fit_limits(config.limits, len(panel))}
+    limits = fit_limits(config.limits, len(panel))
+    changes = {"panel": panel, "judge": judge, "synthesizer": writer, "verify": reader, "limits": limits}
     return RestrictedConfig(config.model_copy(update=changes), tuple(restriction.lines()))
 
 
