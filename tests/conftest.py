@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.scripted_server import ScriptedServer
@@ -35,6 +36,9 @@ def pytest_configure() -> None:
         moved.symlink_to(weights, target_is_directory=True)
 
 
+# Its clock is the wall's: on a machine that is busy with something else an example takes ten times as long.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 gc.set_threshold(100_000)  # thousands of tests, millions of objects: a tenth of the time went into looking for garbage
 
 

@@ -199,9 +199,11 @@ def _set_aside(path: Path) -> None:
 
 def _begin_anew(path: Path) -> None:
     aside = path.with_name(f"{path.name}.corrupt")
-    path.replace(aside)
-    for suffix in ("-wal", "-shm"):  # SQLite would replay the old file's log into the new one
+    # SQLite would replay the old file's log into the new one. It goes first: once the name is free, the next to come
+    # begins a new file there, with a log of its own.
+    for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+    path.replace(aside)
     _log.warning("%s was corrupt: it is now %s, and a new one is begun", path, aside)
 
 

@@ -18,6 +18,9 @@ from tests.unit.evals.folders import panel, references
     ],
 )
 def test_only_a_panel_that_refused_as_a_whole_is_a_refusal(reasons, reason, is_final):
-    rows = [{"seat": "s", "model": "m", "reason": reason, "message": "-", "status_code": None} for reason in reasons]
+    rows = [
+        {"stage": "panelist", "seat": "s", "model": "m", "reason": reason, "message": "-", "status_code": None}
+        for reason in reasons
+    ]
     row = _failed_row(panel(), references(1)[0], PanelFailed(rows))
     assert (row.reason, row.is_final) == (reason, is_final)

@@ -25,6 +25,9 @@ FULL = Reply(
 )
 
 
+SEARCH = {"type": "function", "function": {"name": "web_search", "parameters": {"type": "object", "properties": {}}}}
+
+
 async def answer(one, *, stream, **options):
     bill, deltas = account(one), []
     reply = await asked(one, on=bill, on_delta=deltas.append if stream else None, **options)
@@ -98,7 +101,7 @@ async def test_leaked_reasoning_is_no_part_of_the_answer(scripted, stream):
 @BOTH
 async def test_tool_calls_come_through(scripted, stream):
     scripted.otherwise(Reply(tool_calls=[ToolCall("web_search", {"query": "mill"}, id="c1")]))
-    reply, _ = await answer(panelist(scripted), stream=stream)
+    reply, _ = await answer(panelist(scripted), stream=stream, bound={"tools": [SEARCH]})
     (call,) = reply.message.tool_calls
     assert (call["name"], call["args"], call["id"]) == ("web_search", {"query": "mill"}, "c1")
 
@@ -106,7 +109,7 @@ async def test_tool_calls_come_through(scripted, stream):
 @BOTH
 async def test_broken_arguments_are_an_invalid_call_and_not_an_error(scripted, stream):
     scripted.otherwise(Reply(tool_calls=[ToolCall("web_search", '{"query": "mi')]))
-    reply, _ = await answer(panelist(scripted), stream=stream)
+    reply, _ = await answer(panelist(scripted), stream=stream, bound={"tools": [SEARCH]})
     assert len(reply.message.invalid_tool_calls) + len(reply.message.tool_calls) == 1
 
 
