@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage
 from fusion_tool import PanelFailed, afuse
 from fusion_tool.grounding.sources import source_id
 from fusion_tool.testing import ScriptedChat, calls, fake_config
-from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, text, verdict
+from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, searches, text, verdict
 from tests.scripted_server import Reply, ToolCall, faults
 from tests.scripted_server.web import Hit, Page
 
@@ -198,6 +198,56 @@ async def test_where_the_web_is_down_the_first_answer_stands_marked(provider, in
     assert (result.answer, result.status) == ("It is 4.", "partial")
     assert result.degraded == ["panel_reduced", "search_unavailable", "uncited"]
     assert provider.counts["test/one"] == 1
+
+
+FRESH = "What are the latest results on solid state batteries?"
+
+
+@pytest.mark.loopback
+async def test_a_seat_whose_question_needs_sources_is_told_once_to_look(provider, internet):
+    internet.hits(Hit(internet.url("/0"), "Page", MILL))
+    said = f"It was built in 1861 [{source_id(internet.url('/0'))}]."
+    provider.reply("test/one", "From memory: 1850.", searches("mill"), said)
+    result = await afuse(FRESH, panel("test/one", internet=internet, strategy="solo"))
+    assert (result.status, result.degraded, len(result.citations)) == ("ok", [], 1)
+    told = provider.calls("test/one")[1]
+    assert "You have not looked anything up yet" in told.prompt
+    assert "From memory: 1850." in told.prompt
+    assert [len(result.usage.calls), result.responses[0].tool_calls] == [3, 1]
+
+
+@pytest.mark.loopback
+async def test_one_that_still_does_not_look_is_asked_over_evidence(provider, internet):
+    internet.hits(Hit(internet.url("/0"), "Page", MILL))
+    said = f"It was built in 1861 [{source_id(internet.url('/0'))}]."
+    provider.reply("test/one", "From memory: 1850.", "I know it: 1850.", said)
+    result = await afuse(FRESH, panel("test/one", internet=internet, strategy="solo"))
+    assert (result.status, len(result.citations)) == ("ok", 1)
+    requests = provider.calls("test/one")
+    assert [bool(request.tools) for request in requests] == [True, True, False]
+    assert ["not looked anything up" in request.prompt for request in requests] == [False, True, False]
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(("second", "reason"), [(Reply(""), "empty"), (faults.unauthorized(), "auth")])
+async def test_where_the_call_that_was_to_look_fails_the_first_answer_stands_marked(provider, internet, second, reason):
+    provider.reply("test/one", "From memory: 1850.", second)
+    result = await afuse(FRESH, panel("test/one", internet=internet, strategy="solo"))
+    assert (result.answer, result.degraded) == ("From memory: 1850.", ["panel_reduced", "uncited"])
+    assert [row.reason for row in result.failed_models] == [reason]
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("question", ["What is 2 + 2?", "Who wrote Hamlet?", "Write a haiku about autumn"])
+async def test_a_question_that_needs_no_source_is_not_nagged(provider, internet, question):
+    provider.reply("test/one", "So it is.")
+    await afuse(question, panel("test/one", internet=internet, strategy="solo"))
+    assert "not looked anything up" not in str([request.prompt for request in provider.calls("test/one")])
+
+
+async def test_nor_is_a_seat_that_has_documents_alone(notes):
+    model, _ = await solo(notes, INVENTED, from_evidence, question=f"{FRESH} In the Alder mill.")
+    assert "not looked anything up" not in str(model.prompts)
 
 
 # The final answer -------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from fusion_tool.models.faults import Fault
 from fusion_tool.models.hedging import OnFirst, hedged_call
 from fusion_tool.models.json_reader import read_objects
 from fusion_tool.models.wire.text_calls import looks_like_tool_call
+from fusion_tool.routing.classifier.classify import classify
 from fusion_tool.routing.policy.documents import seat_config
 from fusion_tool.routing.policy.locality import is_local_tool
 from fusion_tool.tools.evidence import gather_evidence
@@ -141,7 +142,9 @@ async def answer_question(
     # A seat's fallbacks share its log: what an earlier model retrieved, this one has not read.
     prompt, before = _prompt(question, background, "", toolkit, _tools_hint(toolkit)), len(log.sources)
     try:
-        first = await answer_with_tools(model, prompt, panelist=panelist, toolkit=toolkit, log=log)
+        first = await answer_with_tools(
+            model, prompt, panelist=panelist, toolkit=toolkit, log=log, must_look=_must_look(toolkit, question)
+        )
     except ModelCallError as failed:
         # What is listed of a model may be wrong: only its endpoint knows whether it takes tools.
         if not failed.fault.rejects("tools"):
@@ -154,6 +157,13 @@ async def answer_question(
     # An answer from memory is better than none, should the evidence not be found or the second call fail.
     log.keep_answer(first)
     return await over_evidence(first=first)
+
+
+def _must_look(toolkit: Toolkit, question: str) -> bool:
+    """Return whether a seat is told to look before it may answer: it has the web, and the question needs sources."""
+    builtin = toolkit.tools[: toolkit.builtin_count]
+    has_web = any(isinstance(tool, BaseTool) and tool.name in _WEB_TOOLS for tool in builtin)
+    return has_web and classify(question).needs_sources
 
 
 def seat_toolkit(toolkit: Toolkit, panelist: Panelist) -> Toolkit:

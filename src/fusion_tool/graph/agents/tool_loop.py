@@ -16,7 +16,7 @@ from typing import Any, cast
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool, ToolException
 
@@ -33,10 +33,15 @@ from fusion_tool.models.faults import Fault
 from fusion_tool.models.hedging import OnFirst, hedged_call
 from fusion_tool.models.providers import endpoint_for
 from fusion_tool.models.refusals import has_refused, remember_refusal
+from fusion_tool.models.wire.text_calls import looks_like_tool_call
 from fusion_tool.models.written_calls import make_written_calls
 from fusion_tool.tools.toolkit import SeatContext, Toolkit
 from fusion_tool.tools.untrusted import screen_output
 
+_LOOK_FIRST = (
+    "You have not looked anything up yet. Use your tools now: search, read what bears on the question, and answer anew "
+    "from what you find, citing source ids."
+)
 _ANSWER_NOW = "Your tool calls are spent. Answer the question now from what you have found, citing source ids."
 _MOST_AGENTS = 64
 _UNFIT_ARGUMENTS = "Error invoking tool"
@@ -45,17 +50,41 @@ _UNFIT_ARGUMENTS = "Error invoking tool"
 
 @dataclass(frozen=True)
 class LoopState(SeatContext):
-    """One seat's state in the loop."""
+    """One seat's state in the loop.
+
+    `budget` is the number of calls that the seat's log may come to, `first_calls` what it held before; with `must_look`
+    a model that answers without any call is told once to look.
+    """
 
     log: SeatLog
     panelist: Panelist
     budget: int
+    must_look: bool = False
+    first_calls: int = 0
     tool_results: dict[str, ToolMessage] = field(default_factory=dict)
     replies: list[ModelReply] = field(default_factory=list)
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether a tool was called, here or by the provider."""
+        if self.log.tool_calls > self.first_calls:
+            return True
+        return any(_searched_elsewhere(reply.message) for reply in self.replies)
 
-async def answer_with_tools(
-    model: BaseChatModel, messages: Sequence[BaseMessage], *, panelist: Panelist, toolkit: Toolkit, log: SeatLog
+    @property
+    def is_to_look(self) -> bool:
+        """Whether the answer just given is the first one, and written without a look that the question needs."""
+        return self.must_look and len(self.replies) == 1 and not self.has_looked
+
+
+async def answer_with_tools(  # noqa: PLR0913 - who answers what, with which tools, on whose account
+    model: BaseChatModel,
+    messages: Sequence[BaseMessage],
+    *,
+    panelist: Panelist,
+    toolkit: Toolkit,
+    log: SeatLog,
+    must_look: bool = False,
 ) -> SeatAnswer:
     """Let `model` use the toolkit's tools, then answer.
 
@@ -65,9 +94,10 @@ async def answer_with_tools(
         panelist: The model, in its seat.
         toolkit: What the seat may use.
         log: The seat's log; its deadline ends the loop.
+        must_look: Whether a model that answers without a tool call is told to look, once.
 
     Raises:
-        ModelCallError: The model gave no usable answer.
+        ModelCallError: The model gave no usable answer; one that it gave without a look stands in `log`.
     """
     agent, before = await _agent(model, toolkit), log.tool_calls
     turn = LoopState(
@@ -75,6 +105,8 @@ async def answer_with_tools(
         log=log,
         panelist=panelist,
         budget=before + toolkit.config.max_tool_calls,
+        must_look=must_look,
+        first_calls=before,
     )
     # Far above what the middleware lets happen: LangGraph's own limit would end the loop without a word on why.
     steps = 4 * (toolkit.config.max_tool_calls + EXTRA_TURNS) + 10
@@ -82,8 +114,7 @@ async def answer_with_tools(
     last = turn.replies[-1]
     if not last.text:
         raise ModelCallError(Fault("tool_loop", "the model went on calling tools instead of answering"))
-    looked = log.tool_calls > before or any(_searched_elsewhere(reply.message) for reply in turn.replies)
-    unread = toolkit.has_sources and not looked
+    unread = toolkit.has_sources and not turn.has_looked
     return SeatAnswer(last.text, last.panelist.model_name, last.truncated, unread)
 
 
@@ -131,9 +162,15 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
             reply = make_written_calls(reply, names, request.messages)
             turn.replies.append(reply)
             message = reply.message
-            if message.tool_calls or not message.invalid_tool_calls:
+            if message.invalid_tool_calls and not message.tool_calls:
+                follow_up: list[AnyMessage] = [*_complaints(message)]
+            elif turn.is_to_look and not message.tool_calls and not looks_like_tool_call(reply.text):
+                # It is paid for, and stands where the next call fails.
+                turn.log.keep_answer(SeatAnswer(reply.text, reply.panelist.model_name, reply.truncated, unread=True))
+                follow_up = [HumanMessage(_LOOK_FIRST)]
+            else:
                 return ModelResponse(result=[message])
-            request = request.override(messages=[*request.messages, message, *_complaints(message)])
+            request = request.override(messages=[*request.messages, message, *follow_up])
 
     async def awrap_tool_call(  # noqa: D102 - LangChain's protocol
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]

@@ -18,6 +18,8 @@ Domain: TypeAlias = Literal[
 """What a question asks a model to be good at: a closed set."""
 
 DOMAINS: tuple[Domain, ...] = get_args(Domain)
+_LOOKED_UP: frozenset[Domain] = frozenset({"retrieval", "current_events", "science"})
+"""Domains whose questions are about what is written somewhere."""
 Difficulty: TypeAlias = Literal["easy", "medium", "hard"]
 
 
@@ -48,3 +50,13 @@ class Signals(BaseModel):
     length: int = Field(ge=0)
     confidence: Annotated[float, Field(ge=0, le=1)]
     evidence: tuple[str, ...] = ()
+
+    @property
+    def needs_sources(self) -> bool:
+        """Whether an answer from memory is not to be trusted: what changes, is contested, or has to be looked up.
+
+        Not so a short fact of general knowledge, a calculation, a puzzle, code, or a text of one's own.
+        """
+        if self.needs_fresh or self.deep or self.domain in _LOOKED_UP:
+            return True
+        return self.domain == "general" and self.difficulty != "easy"

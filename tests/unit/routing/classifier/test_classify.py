@@ -255,3 +255,22 @@ async def test_what_it_leaves_out_comes_from_the_word_lists():
 async def test_anything_else_leaves_it_to_the_word_lists(answer, caplog):
     assert await classify_with(saying(answer), QUESTION) == classify(QUESTION)
     assert "the word lists decide" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("question", "needs"),
+    [
+        ("What are the latest results on solid state batteries?", True),
+        ("Who won the election in Austria yesterday?", True),
+        ("Compare the GDP of Spain and Italy since 2010", True),
+        ("What drugs interact with warfarin?", True),
+        ("What is 2 + 2?", False),
+        ("Who wrote Hamlet?", False),
+        ("What is the capital of France?", False),
+        ("Write a haiku about autumn", False),
+        ("hello", False),
+        ("", False),
+    ],
+)
+def test_what_has_to_be_looked_up(question, needs):
+    assert classify(question).needs_sources is needs
