@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from fusion_tool.tools.extraction.charset import decode
 from fusion_tool.tools.extraction.content import Extracted
+from fusion_tool.tools.extraction.indices import flatten_indices
+from fusion_tool.tools.extraction.visibility import flatten_mathematics, remove_unshown
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -23,13 +25,14 @@ _MAX_TAGS_TRAFILATURA = 15_000  # about 1.4 KB each in trafilatura's trees
 _MAX_CHARS_TRAFILATURA = 500_000
 
 _CLUTTER = ["script", "style", "noscript", "template", "svg", "iframe", "object", "canvas", "head"]
-_AROUND = "nav, footer, aside, form, button, select, dialog, body > header, [hidden], [aria-hidden=true]"
+_AROUND = "nav, footer, aside, form, button, select, dialog, body > header"
 _BLOCKS = (
     "address, article, blockquote, br, dd, div, dl, dt, figcaption, figure, h1, h2, h3, h4, h5, h6, hr, li, main, "
     "ol, p, pre, section, table, td, th, tr, ul"
 )
 _BREAK = "\x1e"  # marks the edge of a block while white space is collapsed
 _SPACES = str.maketrans("\t\n\f\r\xa0", "     ")
+_SOFT_HYPHEN = "\u00ad"
 # Bounded repetitions, since a search over a hostile page must not take quadratic time.
 _META_CHARSET = re.compile(
     rb"<(?:meta[^>]{0,200}?charset|\?xml[^>]{0,200}?encoding)\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE
@@ -51,13 +54,22 @@ def read_html(data: bytes, charset: str | None, url: str | None) -> Extracted:
     # The title before the clutter goes, which includes the page's head; trafilatura before the parts around the text
     # go, which it removes by rules of its own.
     title = _title(page)
-    page.strip_tags(_CLUTTER)
+    show(page)
     article = _trafilatura(page.html or "", url)
     for node in page.css(_AROUND):
         node.decompose()
     main = _text(page.css_first("main") or page.css_first("article") or page.body)
     # On pages that are no article, lists and documentation among them, trafilatura drops most of the text.
-    return Extracted(title, article if 2 * len(article) >= len(main) else main)
+    text = article if 2 * len(article) >= len(main) else main
+    return Extracted(title, text.replace(_SOFT_HYPHEN, ""))
+
+
+def show(page: "LexborHTMLParser") -> None:
+    """Make a page's tree say in plain text what a reader sees."""
+    flatten_mathematics(page)
+    remove_unshown(page)
+    page.strip_tags(_CLUTTER)
+    flatten_indices(page)
 
 
 def plain_text(data: bytes) -> str:
@@ -65,7 +77,7 @@ def plain_text(data: bytes) -> str:
     from selectolax.lexbor import LexborHTMLParser
 
     page = LexborHTMLParser(_decode(_cut(data[:MAX_BYTES]), None))
-    page.strip_tags(_CLUTTER)
+    show(page)
     return _text(page.body)
 
 

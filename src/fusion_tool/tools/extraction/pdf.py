@@ -3,8 +3,11 @@
 from typing import Any
 
 from fusion_tool.tools.extraction.content import ExtractionError
+from fusion_tool.tools.extraction.hyphens import join_divided_words
 
 MAX_BYTES = 32 << 20
+_SCANNED = 5
+"""How many pages of a file without text are looked at for pictures."""
 
 
 def read_pdf(data: bytes, max_chars: int) -> tuple[str, str]:
@@ -37,10 +40,30 @@ def read_pdf(data: bytes, max_chars: int) -> tuple[str, str]:
         if length >= max_chars:
             break
     title = _title(document)
+    pictures = not any(texts) and any(_has_picture(document, number) for number in range(min(pages, _SCANNED)))
     document.close()
     if failures == pages:
         raise ExtractionError("no page of the PDF can be read")
-    return title, "\n\n".join(text for text in texts if text)[:max_chars]
+    text = join_divided_words("\n\n".join(text for text in texts if text)[:max_chars])
+    if not text.strip():
+        raise ExtractionError(
+            "the PDF is a scan: its pages are pictures without text" if pictures else "the PDF holds no text"
+        )
+    return title, text
+
+
+def _has_picture(document: Any, number: int) -> bool:
+    import pypdfium2
+
+    picture = 3  # FPDF_PAGEOBJ_IMAGE
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError:
+        return False
+    try:
+        return next(iter(page.get_objects(filter=[picture])), None) is not None
+    finally:
+        page.close()
 
 
 def _title(document: Any) -> str:

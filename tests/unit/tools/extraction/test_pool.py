@@ -90,6 +90,9 @@ UNITS = {
     "cells": "<table><tr><td>a</td>",
     "entities": "&amp;",
     "text": "word and another, ",
+    "powers": "10<sup>6</sup> and ",
+    "mathematics": "<math><msup><mi>c</mi><mn>2</mn></msup></math>",
+    "hidden": "<i style='display:none'>x</i>",
 }
 
 
