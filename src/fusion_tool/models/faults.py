@@ -30,19 +30,18 @@ _BY_STATUS: dict[int, Reason] = {
     413: "context_overflow",
     429: "rate_limited",
 }
-_BY_CODE: dict[str, Reason] = {
-    "context_length_exceeded": "context_overflow",
-    "insufficient_quota": "budget",
-    "rate_limit_exceeded": "rate_limited",
-    "resource_exhausted": "rate_limited",
-    "invalid_api_key": "auth",
-    "authentication_error": "auth",
-    "unauthenticated": "auth",
-    "permission_denied": "auth",
-    "model_not_found": "model_unavailable",
-    "content_filter": "refused",
-    "content_policy_violation": "refused",
+_CODES: dict[Reason, str] = {
+    "context_overflow": "context_length_exceeded context_window_exceeded exceed_context_size_error request_too_large",
+    "budget": "insufficient_quota exceeded_current_quota_error insufficient_balance arrearage budget_exceeded"
+    " billing_error payment_required",
+    "rate_limited": "rate_limit_exceeded rate_limit_error model_rate_limit resource_exhausted throttling_exception"
+    " throttling_error too_many_requests too_many_requests_error",
+    "auth": "invalid_api_key api_key_invalid authentication_error unauthenticated unauthorized permission_denied"
+    " permission_error access_denied access_denied_exception",
+    "model_unavailable": "model_not_found model_not_available model_decommissioned invalid_model deployment_not_found",
+    "refused": "content_filter content_policy_violation data_inspection_failed",
 }
+_BY_CODE = {code.replace("_", ""): reason for reason, codes in _CODES.items() for code in codes.split()}
 """The providers' own words, which are surer than a status: gateways wrap one kind in another."""
 _BY_TYPE: dict[str, Reason] = {
     "ContextOverflowError": "context_overflow",
@@ -62,7 +61,9 @@ _BY_TYPE: dict[str, Reason] = {
 _OVERFLOW = re.compile(
     r"context.{0,12}(length|window|limit)|maximum context|too many (input )?tokens|prompt is too long"
     r"|(?:input|prompt|string) (is )?too long|exceeds?.{0,40}(context|token)|reduce the length"
-    r"|maximum (?:prompt|input|sequence) length|longer than the (?:model|maximum|context)",
+    r"|maximum (?:prompt|input|sequence) length|longer than the (?:model|maximum|context)"
+    r"|token count.{0,30}exceeds?|(?:prompt|input) exceeds|max(?:imum)? input (?:characters|tokens|length)"
+    r"|range of input length|\bn_ctx\b|\binputs\b.{0,4}tokens.{0,30}must be|max_tokens must be.{0,20}got -\d",
     re.IGNORECASE,
 )
 _TOO_LARGE = re.compile(r"request too large", re.IGNORECASE)
@@ -71,11 +72,41 @@ _UNREADABLE = re.compile(
     r"surrogate|invalid (?:utf|unicode)|not valid (?:utf|unicode)|unicode (?:de|en)code", re.IGNORECASE
 )
 _WITHDRAWN = re.compile(
-    r"no longer available|deprecated|decommissioned|not a valid model|does not exist|model not found"
-    r"|no endpoints found",
+    r"no longer available|deprecated|decommissioned|not a valid model|does not exist|\bmodel not exist"
+    r"|^(?:the )?(?:requested )?model\b.{0,60}not found|no endpoints found|^invalid model\b|model identifier is invalid"
+    r"|not supported by any provider",
     re.IGNORECASE,
 )
-_FILTERED = re.compile(r"content.?(filter|policy|management)|safety|moderation|flagged", re.IGNORECASE)
+_FILTERED = re.compile(
+    r"content.?(filter|policy|management)|safety|moderation|flagged|inappropriate content"
+    r"|unsafe or sensitive|high risk",
+    re.IGNORECASE,
+)
+_UNPAID = re.compile(
+    r"insufficient.{0,3}(?:balance|quota|credits?|funds)|credit balance|out of credits|have any credits|unpaid"
+    r"|account is in good standing|budget has been exceeded|please recharge",
+    re.IGNORECASE,
+)
+_BAD_KEY = re.compile(
+    r"\bapi.?key.{0,20}(?:not valid|invalid|incorrect|expired|revoked|missing)"
+    r"|(?:invalid|incorrect|expired|missing|no).{0,4} api.?key|\btoken (?:is |has )?(?:expired|invalid)"
+    r"|^(?:invalid (?:access )?token|unauthori[sz]ed)\W*$|\blogin fail",
+    re.IGNORECASE,
+)
+_LIMITED = re.compile(r"rate.?limit|too many requests|slow down", re.IGNORECASE)
+_PASSES = re.compile(
+    r"overloaded|over capacity|unavailable|try again|internal (?:server )?error|bad gateway|gateway time-?out",
+    re.IGNORECASE,
+)
+"""What is tried again where no status says so: an error under HTTP 200, or amid a stream."""
+_BY_SENTENCE: tuple[tuple[tuple[int | None, ...], re.Pattern[str], Reason], ...] = (
+    ((400, 403, 404, 410, 422, None), _WITHDRAWN, "model_unavailable"),
+    ((400, 403, None), _FILTERED, "refused"),
+    ((400, 403, 412, 429, None), _UNPAID, "budget"),
+    ((400, 422, None), _BAD_KEY, "auth"),
+    ((None,), _LIMITED, "rate_limited"),
+)
+"""What a sentence means under these statuses."""
 _REJECTIONS = frozenset({400, 404, 415, 422, 501})
 """The statuses with which servers answer a parameter that they do not know."""
 _FIRST_ERROR = 400
@@ -131,12 +162,11 @@ def _reason(error: BaseException, cause: ErrorCause) -> Reason:
     is_overflow = status in (400, 413, 422, 500, 502, None) and _OVERFLOW.search(message)
     if is_overflow or (status in (413, 429) and _TOO_LARGE.search(message)):
         return "context_overflow"
-    if by_code := _BY_CODE.get((cause.code or "").lower()):
+    if by_code := _BY_CODE.get(re.sub(r"[\W_]", "", cause.code or "").lower()):
         return by_code
-    if status in (400, 403, 404, 410, 422) and _WITHDRAWN.search(message):
-        return "model_unavailable"
-    if status in (400, 403) and _FILTERED.search(message):
-        return "refused"
+    said = (reason for statuses, pattern, reason in _BY_SENTENCE if status in statuses and pattern.search(message))
+    if by_sentence := next(said, None):
+        return by_sentence
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     # Last, since a client names its errors by the status that it saw, a gateway's say.
@@ -247,7 +277,12 @@ def _wait(state: RetryCallState) -> float:
 
 def _is_transient(error: BaseException) -> bool:
     cause = _cause(error)
-    if cause.status is not None:
-        return cause.status in _TRANSIENT_STATUS and _reason(error, cause) != "context_overflow"
+    reason = _reason(error, cause)
+    if cause.status is not None:  # neither a prompt that is too long nor an empty account gets better by waiting
+        return cause.status in _TRANSIENT_STATUS and reason not in ("context_overflow", "budget")
     # Without a status nothing reached the provider, or its stream broke: LangChain's errors tell which may be repeated.
-    return bool(getattr(error, "is_retryable", False))
+    if getattr(error, "is_retryable", False):
+        return True
+    has_spoken = isinstance(error, ProviderReplyError) or getattr(error, "body", None) is not None
+    is_passing = reason == "upstream_error" and _PASSES.search(f"{cause.code} {cause.message}")
+    return has_spoken and (reason == "rate_limited" or bool(is_passing))

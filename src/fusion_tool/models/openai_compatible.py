@@ -26,6 +26,7 @@ from fusion_tool.models.refusals import has_refused, remember_refusal
 from fusion_tool.models.wire import usage
 from fusion_tool.models.wire.arguments import read_arguments
 from fusion_tool.models.wire.errors import error_under_200
+from fusion_tool.models.wire.shapes import unwrap_reply
 from fusion_tool.models.wire.sse import EventDecoder, finish_body, to_body
 from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
 from fusion_tool.models.wire.tool_calls import normalize_tool_calls
@@ -207,10 +208,11 @@ def _to_dict(response: Any) -> dict[str, Any]:
     """Return the reply's body; nothing where the server sent no JSON object, which ChatOpenAI then complains about."""
     if isinstance(response, str):  # events in place of JSON
         return to_body(response) or {}
-    if isinstance(response, list):  # as some gateways wrap it
-        response = next((entry for entry in response if isinstance(entry, dict)), {})
+    if isinstance(response, list):  # as some gateways wrap it, or a stream's chunks
+        entries = [entry for entry in response if isinstance(entry, dict)]
+        response = (to_body(json.dumps(entries)) if len(entries) > 1 else None) or next(iter(entries), {})
     if isinstance(response, dict):
-        return response
+        return dict(unwrap_reply(response))
     return response.model_dump(warnings=False) if hasattr(response, "model_dump") else {}
 
 

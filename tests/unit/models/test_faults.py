@@ -7,6 +7,7 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from http import HTTPStatus
 from typing import get_args
 
 import httpx
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 from fusion_tool.config.keys import scrub
 from fusion_tool.errors import REASONS
 from fusion_tool.models.call import ModelCallError
-from fusion_tool.models.faults import AskOtherwiseError, retry_after, to_fault, with_retries
+from fusion_tool.models.faults import AskOtherwiseError, ProviderReplyError, retry_after, to_fault, with_retries
+from fusion_tool.models.wire.errors import error_cause, error_under_200
 from tests.scripted_server import Cut, Hang, Interrupted, Raw, Reply, faults
 from tests.unit.models.models import account, asked, panelist
 
@@ -87,6 +89,63 @@ async def test_what_each_failure_of_a_provider_is(scripted, says, fate_of, strea
     assert fault.message
     assert "\n" not in fault.message
     assert not [word for word in ("{'", "list index", "object has no") if word in fault.message]
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "body"),
+    [
+        ("context_overflow", 400, {"error": {"message": "Prompt exceeds max length", "code": "1261"}}),
+        ("context_overflow", 400, {"error": {"message": "Range of input length should be [1, 129024]"}}),
+        ("context_overflow", 400, {"error": {"message": "max_tokens must be at least 1, got -4904."}}),
+        ("context_overflow", 422, {"error": "`inputs` tokens + `max_new_tokens` must be <= 4096"}),
+        ("context_overflow", 200, {"error": "Cannot truncate prompt with n_keep (9000) >= n_ctx (4096)"}),
+        ("context_overflow", 200, {"error_code": 336007, "error_msg": "the max input characters is 20000"}),
+        ("context_overflow", 400, [{"error": {"message": "The input token count exceeds the maximum"}}]),
+        ("auth", 400, [{"error": {"message": "API key not valid.", "status": "INVALID_ARGUMENT"}}]),
+        ("auth", 400, {"code": "invalid argument", "error": "Incorrect API key provided: sk***"}),
+        ("auth", 200, {"success": False, "message": "Invalid token"}),
+        ("auth", 200, {"choices": None, "base_resp": {"status_code": 1004, "status_msg": "login fail: no secret"}}),
+        ("budget", 429, {"error": {"message": "Insufficient balance. Please recharge.", "code": "1113"}}),
+        ("budget", 429, {"error": {"message": "suspended", "type": "exceeded_current_quota_error"}}),
+        ("budget", 400, {"error": {"message": "Your credit balance is too low to access the API."}}),
+        ("budget", 403, {"error": "Your team doesn't have any credits yet."}),
+        ("budget", 400, {"error": {"message": "Access denied", "code": "Arrearage"}}),
+        ("model_unavailable", 400, {"error": {"message": "Model Not Exist"}}),
+        ("model_unavailable", 400, {"object": "error", "message": "Invalid model: m", "type": "invalid_model"}),
+        ("model_unavailable", 400, {"message": "The provided model identifier is invalid."}),
+        ("refused", 400, {"code": "DataInspectionFailed", "message": "Input data may contain it."}),
+        ("refused", 400, {"error": {"code": "1301", "message": "potentially unsafe or sensitive content in input"}}),
+        (
+            "rate_limited",
+            429,
+            [{"error": {"message": "You exceeded your current quota", "status": "RESOURCE_EXHAUSTED"}}],
+        ),
+        ("rate_limited", 200, {"error": {"message": "Not now", "status": "RESOURCE_EXHAUSTED"}}),
+        ("rate_limited", 200, {"statusCode": 429, "error": "Too Many Requests", "message": "Retry in 1 minute"}),
+    ],
+)
+def test_vendors_say_one_thing_in_many_words(reason, status, body):
+    cause = error_cause(status, {}, body) if status != HTTPStatus.OK else error_under_200({}, body)
+    assert to_fault(ProviderReplyError(cause)).reason == reason
+
+
+@BOTH
+@pytest.mark.loopback
+@pytest.mark.usefixtures("pauses")
+@pytest.mark.parametrize(
+    ("says", "attempts"),
+    [
+        (Raw(b'{"error": {"message": "Not now", "type": "overloaded_error"}}'), 4),
+        (Raw(b'{"error": {"message": "Not now", "code": "rate_limit_exceeded"}}'), 4),
+        (Raw(b"Too many requests, slow down", content_type="text/plain"), 4),
+        (Raw(b'{"error": {"message": "Invalid token"}}'), 1),
+        (Raw(b'{"error": {"message": "Quota", "code": "insufficient_quota"}}', status=429), 1),
+    ],
+)
+async def test_what_passes_is_tried_again_whatever_its_status(scripted, says, attempts, stream):
+    scripted.otherwise(says)
+    await fate(panelist(scripted), stream=stream)
+    assert scripted.counts["vendor/a"] == attempts
 
 
 @BOTH

@@ -13,17 +13,21 @@ from typing import Any, NamedTuple
 from fusion_tool.events import plain_line
 from fusion_tool.models.json_reader import parse_json_prefix, parse_literal
 
-_INNER = ("metadata", "error", "errors", "detail", "choices", "fault", "cause", "response", "body", "data")
+_INNER = (
+    *("metadata", "error", "errors", "detail", "choices", "fault", "cause", "response", "body", "data"),
+    "base_resp",  # MiniMax
+)
 """Where the error is further inside, the provider's own words first."""
 _TEXTS = (
     *("raw", "message", "msg", "error_message", "errorMessage", "error_msg", "faultstring", "Message", "description"),
-    *("error_description", "reason", "title", "text"),
+    *("error_description", "status_msg", "reason", "title", "text"),
 )
-_CODES = ("code", "status", "error_code", "type")
+_CODES = ("code", "status", "error_code", "statusCode", "type", "__type")
+_SENTENCES = {"detail", "message", "msg", "error_msg", "error_message"}
 _PROVIDERS = ("provider_name", "provider")
+_PHRASES = frozenset(status.phrase.lower() for status in HTTPStatus)
 _GENERIC = re.compile(
-    r"(provider returned error|upstream error|bad request|internal server error|error|an error occurred)\.?",
-    re.IGNORECASE,
+    r"(provider returned error|upstream error|internal server error|error|an error occurred)\.?", re.IGNORECASE
 )
 """Sentences that say nothing: one from further inside is better."""
 _PAGE = re.compile(r"\s*<(?:!--|!doctype\b|html\b|head\b|body\b|title\b|h1\b|center\b|\?xml\b)", re.IGNORECASE)
@@ -65,7 +69,7 @@ def error_cause(status: int | None, headers: Mapping[str, str], body: Any) -> Er
     is_page = "html" in str(headers.get("content-type") or headers.get("Content-Type") or "").lower()
     findings = list(_findings({"raw": content} if isinstance(content, str) else content, is_page=is_page))
     texts = [text for kind, text in findings if kind == "message"]
-    message = next((text for text in texts if not _GENERIC.fullmatch(text)), max(texts, key=len, default=""))
+    message = next((text for text in texts if not _is_generic(text)), max(texts, key=len, default=""))
     codes = [text for kind, text in findings if kind == "code"]
     named = [int(code) for code in codes if code.isdecimal() and len(code) == 3 and int(code) in _STATUSES]  # noqa: PLR2004
     if status is None or status < _STATUSES.start:
@@ -91,8 +95,10 @@ def error_under_200(headers: Mapping[str, str], body: Any) -> ErrorCause | None:
         [choice.get("error") for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
     )
     says = content.get("error") or content.get("errors") or next((error for error in inside if error), None)
-    is_reply = choices is not None or "usage" in content
-    if says or content.get("object") == "error" or (not is_reply and content.keys() & {"detail", "message", "msg"}):
+    is_reply = bool(choices) or "usage" in content or isinstance(content.get("message"), dict)
+    # MiniMax has it beside every reply; only a number that is not 0 is an error.
+    says = says or (isinstance(base := content.get("base_resp"), dict) and base.get("status_code"))
+    if says or content.get("object") == "error" or (not is_reply and content.keys() & _SENTENCES):
         return error_cause(None, headers, {key: value for key, value in content.items() if value is not None})
     return None
 
@@ -179,6 +185,10 @@ def _heading(page: str) -> str:
     tree.strip_tags(["script", "style"])
     nodes = (tree.css_first(heading) for heading in _HEADINGS)
     return next((line for node in nodes if node and (line := plain_line(node.text()))), "")
+
+
+def _is_generic(text: str) -> bool:
+    return bool(_GENERIC.fullmatch(text)) or text.lower() in _PHRASES
 
 
 def _status_phrase(status: int | None) -> str:

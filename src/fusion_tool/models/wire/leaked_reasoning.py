@@ -16,13 +16,14 @@ from fusion_tool.models.wire.reasoning_marks import (
     CLOSES_ALONE,
     END,
     END_IN_TAGS,
+    HEADS,
     MARKS,
     OPENS_ANY,
     TOOL_CALL_OPENS,
     ReasoningMark,
 )
 
-_BEGINNINGS = (*(mark.opens for mark in MARKS), ANSWER_TOKENS, ANSWER_TAGS, CLOSES_ALONE)
+_BEGINNINGS = (*(mark.opens for mark in MARKS), HEADS, ANSWER_TOKENS, ANSWER_TAGS, CLOSES_ALONE)
 _SENTENCE_ENDS = ".!?…。！？)]}\"'”’»*>"
 _ABOUT_TAGS = regex.compile(r"\b(?:tags?|tokens?|markers?|elements?|write[sn]?|between|clos(?:es?|ing))\b", regex.I)
 _LINE_OPENING = regex.compile(r"\n[ \t]*(?=[<\[◁])")
@@ -89,7 +90,7 @@ class ReasoningFilter:
         if self._within:
             return self._leave(self._within, final=final)
         # Templates and servers put white space around every mark.
-        self._held = self._held.lstrip()
+        self._held = HEADS.sub("", self._held, count=1)
         if not self._held:
             return False
         if mark := next((mark for mark in MARKS if mark.opens.match(self._held)), None):

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 import regex  # it tells a text that can still become a match from one that cannot
 
-_NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad|thinking_process|reasoning_process"
+_NAMES = (
+    r"(?:[a-z]+_)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratch_?pad|monologue)(?:_[a-z0-9]+)*"
+    "|antthinking|chain_of_thought|cot|seed:cot_budget_reflect"
+)
 _SPACED = r"(?:[a-z]+:)?"
 """Seed-OSS writes `<seed:think>`, MiniMax M3 `<mm:think>`."""
 
@@ -42,6 +45,8 @@ MARKS = (
     _mark(r"<\|START_THINKING\|>", r"<\|END_THINKING\|>"),  # Command A
     _mark(r"<\|inner_prefix\|>", r"<\|inner_suffix\|>"),  # Apertus
     _mark(r"<\|open\|>think<\|sep\|>", r"<\|close\|>think<\|sep\|>"),  # Kimi K3
+    _mark(r"(?:<\|begin\|>assistant)?<\|think\|>", r"<\|end\|>|(?=<\|content\|>)"),  # Solar
+    _mark(r'<details type="reasoning"[^<>\n]{0,80}>', r"</details>"),  # Open WebUI
     _mark(r"<\|channel>thought[ \t]*\n?", r"<channel\|>"),  # Gemma 4
     _mark(  # gpt-oss; the commentary channel with a recipient is a tool call, and stays
         r"(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)\s*(?:<\|constrain\|>\w+)?<\|message\|>",
@@ -60,7 +65,7 @@ MARKS = (
 CLOSES_ALONE = regex.compile(
     rf"</{_SPACED}(?:{_NAMES})\s*>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<\|inner_suffix\|>"
     r"|<\|close\|>think<\|sep\|>|<channel\|>"
-    r"|(?:<\|start\|>assistant)?<\|channel\|>final\s*(?:<\|constrain\|>\w+)?<\|message\|>",
+    r"|(?:(?:<\|start\|>)?assistant)?<\|channel\|>final\s*(?:<\|constrain\|>\w+)?<\|message\|>",
     regex.IGNORECASE,
 )
 """Ends of reasoning whose beginning the prompt's template wrote, so that it is not in the text."""
@@ -68,23 +73,32 @@ CLOSES_ALONE = regex.compile(
 OPENS_ANY = regex.compile("|".join(f"(?:{mark.opens.pattern})" for mark in MARKS if mark.is_sure), regex.IGNORECASE)
 
 ANSWER_TOKENS = regex.compile(
-    r"(?:<\|start\|>assistant)?<\|channel\|>final\s*(?:<\|constrain\|>\w+)?<\|message\|>|<\|begin_of_solution\|>"
-    r"|<\|START_RESPONSE\|>|<\|open\|>response<\|sep\|>",
+    r"(?:(?:<\|start\|>)?assistant)?<\|channel\|>final\s*(?:<\|constrain\|>\w+)?<\|message\|>|<\|begin_of_solution\|>"
+    r"|<\|START_RESPONSE\|>|<\|open\|>response<\|sep\|>|(?:<\|begin\|>assistant)?<\|content\|>"
+    r"|<\|from\|>\s*assistant\s*<\|recipient\|>\s*all\s*<\|content\|>|>>>all\n",
     regex.IGNORECASE,
 )
 """What may stand between the reasoning and the answer, and belongs to neither."""
 
-ANSWER_TAGS = regex.compile(r"<(?:answer|response|output)>", regex.IGNORECASE)
+HEADS = regex.compile(
+    r"\A(?:[\s\ufeff\u200b]|<\|im_start\|>assistant\b|<\|start_header_id\|>assistant<\|end_header_id\|>"
+    r"|<\|message\|>|<s>(?=\s*<))+",
+    regex.IGNORECASE,
+)
+"""White space, and what a template puts before any message: it says nothing about what follows."""
+
+ANSWER_TAGS = regex.compile(r"<(?:answer|final_answer|final|response|output)>", regex.IGNORECASE)
 """The same, but also a tag that an answer may write about: it counts after reasoning alone (Hunyuan, Reflection)."""
 
 _END_TOKENS = (
-    r"<\|(?:return|end|im_end|eot_id|endoftext|end_of_solution|END_RESPONSE)\|>"
+    r"<\|(?:return|end|im_end|eot_id|eom_id|eot|eos|end_?of_?text|end_of_solution|END_RESPONSE|END_OF_TURN_TOKEN"
+    r"|user|observation)\|>|</s>|<eos>|<end_of_turn>|<turn\|>|<[|｜]end▁of▁sentence[|｜]>"
     r"|<\|close\|>(?:response|message)<\|sep\|>"
 )
 END = regex.compile(rf"\s+|{_END_TOKENS}", regex.IGNORECASE)
 """White space, or a token that ends a message: a server that leaves them in says nothing by it."""
 
-END_IN_TAGS = regex.compile(rf"{END.pattern}|</(?:answer|response|output)>", regex.IGNORECASE)
+END_IN_TAGS = regex.compile(rf"{END.pattern}|</(?:answer|final_answer|final|response|output)>", regex.IGNORECASE)
 """The same, where the answer stands in tags."""
 
 TOOL_CALL_OPENS = regex.compile(

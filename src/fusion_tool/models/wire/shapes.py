@@ -10,6 +10,9 @@ from typing import Any
 _TEXTS = ("id", "model", "system_fingerprint", "service_tier", "provider")
 """A reply's own fields that LangChain takes over: joined chunks must agree in their type."""
 _MESSAGES = ("message", "delta")
+_WRAPPERS = ("data", "result", "response", "output")
+"""Where gateways put a provider's whole reply."""
+_TEXT_TYPES = ("text", "output_text")
 
 
 def conform_reply(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,19 +21,31 @@ def conform_reply(body: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         body: A JSON object that is no error.
     """
-    choices = list(_choices(body.get("choices")))
+    choices = [_complete(choice) for choice in _choices(body.get("choices"))]
     readable = [choice for choice in choices if any(isinstance(choice.get(name), dict) for name in _MESSAGES)]
     fields = {key: value for key, value in body.items() if key not in _TEXTS or isinstance(value, str)}
     return fields | {"choices": [_conform_choice(choice) for choice in (readable or choices)[:1]]}
 
 
+def unwrap_reply(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the reply inside a gateway's envelope, or Ollama's own form in OpenAI's; anything else as it is."""
+    if "choices" in body:
+        return body
+    message = body.get("message")
+    if isinstance(message, dict) and "content" in message:
+        choice = {"index": 0, "message": message, "finish_reason": body.get("done_reason")}
+        return {**body, "choices": [choice]}
+    return next((body[key] for key in _WRAPPERS if isinstance(body.get(key), dict) and body[key].get("choices")), body)
+
+
 def read_text(content: Any) -> Any:
     """Return a message's content: a text, also where it came in parts; a list where parts of other types are in it."""
     if isinstance(content, dict):
-        content = [content]
+        content = content["parts"] if isinstance(content.get("parts"), list) else [content]
     if not isinstance(content, list):
         return content if isinstance(content, str) else ""
-    parts = [part for part in content if isinstance(part, str) or _is_part(part)]
+    typed = [_to_part(part) for part in content]
+    parts = [part for part in typed if isinstance(part, str) or _is_part(part)]
     if all(isinstance(part, str) or part["type"] == "text" for part in parts):
         return "".join(part if isinstance(part, str) else part["text"] for part in parts)
     return parts
@@ -64,6 +79,19 @@ def _conform_message(message: dict[str, Any]) -> dict[str, Any]:
     )
     known["audio"] = message["audio"] if isinstance(message.get("audio"), dict) else None
     return message | {name: value for name, value in known.items() if name in message}
+
+
+def _complete(choice: dict[str, Any]) -> dict[str, Any]:
+    """Return a choice of the older completions with its text as a message."""
+    if isinstance(choice.get("text"), str) and not any(isinstance(choice.get(name), dict) for name in _MESSAGES):
+        return {**choice, "message": {"content": choice["text"]}}
+    return choice
+
+
+def _to_part(part: Any) -> Any:
+    """Return a part with its text under the protocol's type, where another interface of the provider named it."""
+    is_text = isinstance(part, dict) and part.get("type", "text") in _TEXT_TYPES
+    return {**part, "type": "text"} if is_text else part
 
 
 def _is_part(part: Any) -> bool:

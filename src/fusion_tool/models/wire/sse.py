@@ -15,7 +15,7 @@ from typing import Any
 
 from fusion_tool.models.json_reader import parse_json
 from fusion_tool.models.wire.errors import error_cause, error_under_200
-from fusion_tool.models.wire.shapes import conform_reply
+from fusion_tool.models.wire.shapes import conform_reply, unwrap_reply
 from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -99,8 +99,8 @@ class EventDecoder:
 
     def _take(self, line: str) -> Iterator[ServerEvent]:
         if not self._has_begun and line.strip("\ufeff \t"):
-            self._has_begun = True
             line = line.lstrip("\ufeff")
+            self._has_begun = not line.startswith(":")  # a comment keeps a connection open, whatever is to come
             self._body = None if _FIELD.match(line) else []
         if self._body is not None:
             self._body.append(line)
@@ -120,13 +120,18 @@ class EventDecoder:
         """Yield what the client is to see of one event's data."""
         if self._is_done:
             return
-        if text.startswith(_DONE):
+        if text.upper().startswith(_DONE):
             yield from self._done()
         elif text.startswith(("{", "[")):
             try:
                 payload = parse_json(text)
-            except ValueError:  # a part of the answer is lost, so the answer is
-                yield _error({"message": "a chunk of the provider's stream is not JSON"})
+            except ValueError:
+                lines = text.splitlines()
+                if len(lines) > 1 and all(line.startswith(("{", _DONE)) for line in lines):  # no line between events
+                    for line in lines:
+                        yield from self._dispatch(line, kind)
+                else:  # a part of the answer is lost, so the answer is
+                    yield _error({"message": "a chunk of the provider's stream is not JSON"})
                 return
             for entry in payload if isinstance(payload, list) else [payload]:
                 yield from self._show(entry, kind)
@@ -137,6 +142,7 @@ class EventDecoder:
     def _show(self, payload: Any, kind: str) -> Iterator[ServerEvent]:
         if not isinstance(payload, dict):
             return
+        payload = unwrap_reply(payload)
         # An error may come after a part of the answer, under a status of success that went out long before.
         if error_under_200({}, payload) or (kind == "error" and not payload.get("choices")):
             self._has_said = True

@@ -1,7 +1,7 @@
 """The usage that a provider's reply reports, normalised.
 
-Servers report nulls, strings or a list, count up in each chunk, or put the usage inside the choice. Plausible figures
-are taken, the rest is unknown: an impossible figure must not cost the answer that it came with.
+Servers report nulls, strings or a list, count up in each chunk, or put the usage inside the choice or into a field of
+their own. Plausible figures are taken, the rest is unknown: an impossible figure must not cost the answer.
 
 Protocol: OpenAI's chat completions, "usage"; OpenRouter, "Usage accounting"; Moonshot, whose usage is the choice's.
 """
@@ -14,6 +14,12 @@ from langchain_core.messages import AIMessage
 from fusion_tool.budget.usage import believe_count, believe_usd
 
 _COUNTS = ("prompt_tokens", "completion_tokens")
+_NAMES = {
+    "prompt_tokens": ("prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count"),
+    "completion_tokens": ("completion_tokens", "output_tokens", "candidatesTokenCount", "eval_count"),
+}
+"""What the counts are called, at OpenAI's interfaces and at those that some servers mix with them."""
+_PLACES = ("usage", "x_groq", "usageMetadata", "usage_metadata", "meta")
 _OURS = ("input_tokens", "output_tokens")
 _DETAILS = ("prompt_tokens_details", "completion_tokens_details")
 _COST = "cost"
@@ -28,7 +34,7 @@ def has_usage(body: Mapping[str, Any]) -> bool:
 def read_usage(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plausible figures of a reply or chunk, in OpenAI's form; an unknown one is left out."""
     usage = _usage_of(body)
-    counts = {name: believe_count(usage.get(name)) for name in _COUNTS}
+    counts = {name: _first_count(usage, _NAMES[name]) for name in _COUNTS}
     details = {name: _counts(usage.get(name)) for name in _DETAILS}
     figures = {**counts, **details, _COST: believe_usd(usage.get(_COST))}
     return {name: figure for name, figure in figures.items() if figure not in (None, {})}
@@ -70,10 +76,18 @@ def tokens_of(message: AIMessage) -> dict[str, Any]:
 
 
 def _usage_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    if usage := _mapping(body.get("usage")):
-        return usage
     choices = body.get("choices")
-    return _mapping(_mapping(choices[0]).get("usage")) if isinstance(choices, list) and choices else {}
+    inside = _mapping(choices[0]).get("usage") if isinstance(choices, list) and choices else None
+    for value in (*(body.get(place) for place in _PLACES), inside):
+        entry = value[0] if isinstance(value, list) and len(value) == 1 else value
+        usage = _mapping(_mapping(entry).get("usage")) or _mapping(entry)  # Groq has it one level further inside
+        if any(name in usage for name in (*sum(_NAMES.values(), ()), _COST)):
+            return usage
+    return {}
+
+
+def _first_count(usage: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    return next((count for name in names if (count := believe_count(usage.get(name))) is not None), None)
 
 
 def _counts(details: Any) -> dict[str, int]:

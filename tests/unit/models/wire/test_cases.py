@@ -7,6 +7,7 @@ import pytest
 
 from fusion_tool.models.wire.errors import error_cause, error_under_200
 from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter, strip_reasoning
+from fusion_tool.models.wire.shapes import read_text
 from fusion_tool.models.wire.sse import EventDecoder, finish_body, join_chunks, to_body
 from fusion_tool.models.wire.text_calls import looks_like_tool_call, parse_text_calls
 from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
@@ -103,7 +104,13 @@ def test_errors(case):
 def test_errors_under_200(case):
     cause = error_under_200({}, case["replies"][0]["body"])
     assert cause.status == {"error under 200: code a string": 429, "error under 200: object error": 400}.get(case["id"])
-    assert cause.message.startswith(("Rate limit exceeded", "This model's maximum context", "Service overloaded"))
+    said = ("Rate limit exceeded", "This model's maximum context", "Service overloaded")
+    assert cause.message.startswith((*said, "Slow down", "Number of requests", "Overloaded", "rate limit exceeded"))
+
+
+def test_parts_of_another_interface_are_text():
+    assert read_text([{"type": "output_text", "text": "The tide "}, {"text": "rose."}]) == "The tide rose."
+    assert read_text({"parts": [{"text": "The tide rose."}]}) == "The tide rose."
 
 
 @of_kind("stream", "no stream")

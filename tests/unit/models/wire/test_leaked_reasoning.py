@@ -1,5 +1,7 @@
 """What of a message is its answer, in one piece or in any number of pieces."""
 
+# ruff: noqa: RUF001
+
 import pytest
 import regex
 from hypothesis import example, given
@@ -20,6 +22,21 @@ LEAKS = {
     "capitals": f"<THINK>hm secret</THINK>{ANSWER}",
     "attributes": f'<think time="3">hm secret</think>{ANSWER}',
     "another closing tag": f"<think>hm secret</thinking>{ANSWER}",
+    **{
+        name: f"<{name}>\nhm secret\n</{name}>\n{ANSWER}"
+        for name in ("reason", "scratch_pad", "antThinking", "inner_monologue", "internal_thoughts", "cot")
+    },
+    "a longer name": f"<longcat_think>hm secret</longcat_think>{ANSWER}",
+    "a number in the name": f"<think_never_used_51b>hm secret</think_never_used_51b>{ANSWER}",
+    "byte order mark": f"\ufeff<think>hm secret</think>{ANSWER}",
+    "first token": f"<s><think>hm secret</think>{ANSWER}</s>",
+    "chatml's head": f"<|im_start|>assistant\n<think>hm secret</think>{ANSWER}<|im_end|>",
+    "llama's head": f"<|start_header_id|>assistant<|end_header_id|>\n\n{ANSWER}<|eot_id|>",
+    "solar": f"<|begin|>assistant<|think|>hm secret<|end|><|begin|>assistant<|content|>{ANSWER}<|end|>",
+    "open webui": f'<details type="reasoning" done="true">\n<summary>Thought</summary>\nsecret\n</details>\n{ANSWER}',
+    "final tags": f"<thinking>hm secret</thinking>\n<final_answer>{ANSWER}</final_answer>",
+    "harmony, a token lost": f"<|channel|>analysis<|message|>hm<|end|>assistant<|channel|>final<|message|>{ANSWER}",
+    **{f"{token} at its end": ANSWER + token for token in ("<end_of_turn>", "<｜end▁of▁sentence｜>")},
     "seed": f"<seed:think>hm secret</seed:think>{ANSWER}",
     "minimax m3": f"<mm:think>hm secret</mm:think>{ANSWER}",
     "magistral": f"[THINK]hm secret[/THINK]{ANSWER}",
@@ -51,6 +68,9 @@ LEAKS = {
 }
 
 WHOLE = [
+    "<details>\n<summary>Sources</summary>\nThe tide table.\n</details>\n\nThe tide rose.",
+    "The old price was <s>10</s>, and the new one is 8.",
+    "<analysis> is a tag that some prompts want.",
     "Write `<think>` before and `</think>` after the plan; both are plain text here.",
     "Use <think>x</think> tags.",
     "Put <think> before and </think> after the plan.",
