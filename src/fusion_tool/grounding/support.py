@@ -19,7 +19,7 @@ from fusion_tool.grounding.contradictions import (
     is_rival,
     turns_change_round,
 )
-from fusion_tool.grounding.dates import conflicts, is_borne_out
+from fusion_tool.grounding.dates import Date, conflicts, is_borne_out
 from fusion_tool.grounding.framing import is_pointer, strip_lead_in
 from fusion_tool.grounding.passages import (
     SourceIndex,
@@ -125,32 +125,19 @@ def _compare(
     topic = topic_of(claim)
     coverage = coverage_of(topic, passage, anywhere)
     nearest = nearest_sentence(claim, passage)
+    missing_figures = [figure for figure in claim.quantities if not _has_figure(passage, figure, claim)]
+    missing_dates = [date for date in claim.dates if not any(is_borne_out(date, other) for other in passage.dates)]
     # First the name: where all is said of somebody else, figures that agree prove nothing.
     if has_other_name(claim, nearest, topic, source):
         return "mismatch", coverage
-    missing_figures = [figure for figure in claim.quantities if not _has_figure(passage, figure, claim)]
-    missing_dates = [date for date in claim.dates if not any(is_borne_out(date, other) for other in passage.dates)]
-    # Only a passage about the same matter can contradict: any page holds some other figure and some other date. One
-    # word in common, the subject's, is too little: it was built in one year and burned down in another.
-    is_related = coverage >= _RELATED
-    is_same_event = is_related and len(topic & passage.concepts.keys()) >= min(len(topic), _FEWEST_SHARED)
-    has_rival = is_same_event and (
-        any(is_rival(figure, other, claim) for figure in missing_figures for other in _rivals(figure, passage))
-        or any(passage.dates and all(conflicts(date, other) for other in passage.dates) for date in missing_dates)
-    )
-    is_misplaced_figure = not missing_figures and (
-        any(is_misplaced(figure, passage, claim, topic) for figure in claim.quantities)
-        or have_swapped_figures(claim, passage)
-    )
-    if has_rival or (
-        is_related
-        and (
-            is_misplaced_figure
-            or has_other_rate(claim, passage)
-            or turns_change_round(claim, passage)
-            or is_contrary(claim, nearest, topic)
-            or have_swapped_roles(claim, nearest)
-        )
+    # Only a passage about the same matter can contradict: any page holds some other figure and some other date.
+    if coverage >= _RELATED and (
+        _has_rival(claim, passage, topic, missing_figures, missing_dates)
+        or (not missing_figures and _are_misplaced(claim, passage, topic))
+        or has_other_rate(claim, passage)
+        or turns_change_round(claim, passage)
+        or is_contrary(claim, nearest, topic)
+        or have_swapped_roles(claim, nearest)
     ):
         return "mismatch", coverage
     has_unknown_name = is_english(claim.text) and any(
@@ -162,6 +149,24 @@ def _compare(
     enough = _CARRIED_WITH_FIGURES if claim.quantities or claim.dates else _CARRIED
     is_together = coverage_of(topic, passage) >= _TOGETHER
     return ("supported" if coverage >= enough and is_together else "weak"), coverage
+
+
+def _has_rival(
+    claim: Statement, passage: Statement, topic: set[str], figures: list[Quantity], dates: list[Date]
+) -> bool:
+    """Tell whether the passage has another value in place of one of the claim's `figures` or `dates`."""
+    # One word in common, the subject's, is too little: it was built in one year and burned down in another.
+    if len(topic & passage.concepts.keys()) < min(len(topic), _FEWEST_SHARED):
+        return False
+    return any(is_rival(figure, other, claim) for figure in figures for other in _rivals(figure, passage)) or any(
+        passage.dates and all(conflicts(date, other) for other in passage.dates) for date in dates
+    )
+
+
+def _are_misplaced(claim: Statement, passage: Statement, topic: set[str]) -> bool:
+    return have_swapped_figures(claim, passage) or any(
+        is_misplaced(figure, passage, claim, topic) for figure in claim.quantities
+    )
 
 
 def _rivals(figure: Quantity, passage: Statement) -> list[Quantity]:

@@ -85,10 +85,17 @@ def concept(word: str) -> str:
     return rows.get(word) or rows.get(stem(word)) or stem(word)
 
 
-@lru_cache(maxsize=2_000)
+@cache
+def _words_by_concept() -> dict[str, tuple[str, ...]]:
+    rows: dict[str, list[str]] = {}
+    for word, key in lexicon().concepts.items():
+        rows.setdefault(key, []).append(word)
+    return {key: tuple(synonyms) for key, synonyms in rows.items()}
+
+
 def words_of_concept(key: str) -> tuple[str, ...]:
     """Return the words that `lexicon.toml` lists for a concept; none for a stem."""
-    return tuple(word for word, other in lexicon().concepts.items() if other == key)
+    return _words_by_concept().get(key, ())
 
 
 # Two writers seldom use the same quotes and hyphens; soft hyphens and zero-width characters part words unseen.
