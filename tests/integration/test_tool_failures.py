@@ -13,9 +13,11 @@ from fusion_tool.report import to_html
 from fusion_tool.testing import fake_config
 from fusion_tool.tools.sandbox.bubblewrap import Probe, ShellResult
 from fusion_tool.tools.search.base import SearchProviderError, SearchResult
+from tests.integration.breaking import broken_off
 from tests.integration.panel import JUDGE, QUESTION, panel, reads, searches, text, verdict
 from tests.scripted_server import Reply, ToolCall
 from tests.scripted_server.web import Hit, Page
+from tests.unit.cli.support import fusion
 
 pytestmark = pytest.mark.loopback
 
@@ -43,21 +45,21 @@ def solo(internet: Any = None, **overrides: Any) -> FusionConfig:
     return panel(SEAT, strategy="solo", internet=internet, **overrides)
 
 
-SEARCHES = [
-    (Page("", status=503), "unreachable"),
-    (Page("", status=429), "rate_limited"),
-    (Page("", status=403), "refused"),
-    (Page("", status=402), "rate_limited"),
-    (Page("<html>", content_type="text/html"), "unreadable"),
-    (Page('{"results": 1}', content_type="application/json"), "unreadable"),
-    (
+SEARCHES = {
+    "down": (Page("", status=503), "unreachable"),
+    "throttled": (Page("", status=429), "rate_limited"),
+    "forbidden": (Page("", status=403), "refused"),
+    "used up": (Page("", status=402), "rate_limited"),
+    "a page": (Page("<html>", content_type="text/html"), "unreadable"),
+    "another shape": (Page('{"results": 1}', content_type="application/json"), "unreadable"),
+    "dead engines": (
         Page('{"results": [], "unresponsive_engines": [["g", "CAPTCHA"]]}', content_type="application/json"),
         "no_results",
     ),
-]
+}
 
 
-@pytest.mark.parametrize(("served", "reason"), SEARCHES, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(("served", "reason"), SEARCHES.values(), ids=SEARCHES)
 async def test_a_search_that_could_not_search_makes_the_run_partial(provider, internet, served, reason):
     internet.page("/search", served)
     provider.reply(SEAT, searches(), "1861.")
@@ -232,3 +234,27 @@ async def test_a_custom_tool_that_raised_is_counted(provider, own, arguments, re
 async def test_a_run_whose_tools_work_has_no_failures():
     result = await afuse(QUESTION, fake_config())
     assert (result.tool_failures, result.broken_tools) == ([], "")
+
+
+async def test_a_resumed_run_has_the_failures_from_before(provider, internet, tmp_path):
+    internet.page("/search", Page("", status=503))
+    for seat in ("test/one", "test/two"):
+        provider.reply(seat, searches(), "1861.")
+    config, file = panel("test/one", "test/two", internet=internet), tmp_path / "runs.sqlite"
+    run_id = await broken_off(provider, file, config, ["test/two"])
+    result = await afuse(resume=run_id, keep=file)
+    assert ("web_search", "unreachable", 2, ["one", "two"]) in rows(result)
+    assert "search_unavailable" in result.degraded
+
+
+def test_the_terminal_tells_it_while_it_happens_and_at_the_end(provider, internet, tmp_path):
+    internet.page("/search", Page("", status=503))
+    provider.reply(SEAT, searches("mill"), "1861.")
+    file = tmp_path / "fusion.toml"
+    settings = f'panel = ["openrouter:{SEAT}"]\nstrategy = "solo"\nbash = "off"\nsearch.providers = ["searxng"]\n'
+    file.write_text(settings, "utf-8")
+    done = fusion("ask", QUESTION, "--config", str(file))
+    assert done.exit_code == 0
+    assert "seat: web_search 'mill', failed, unreachable" in done.stderr
+    assert "Degraded (status partial): search_unavailable, uncited" in done.stderr
+    assert "Tools that failed: web_search unreachable" in done.stderr
