@@ -10,8 +10,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from fusion_tool.tools.extraction.charset import decode
-from fusion_tool.tools.extraction.content import Extracted
+from fusion_tool.tools.extraction.content import Extracted, ExtractionError
 from fusion_tool.tools.extraction.indices import flatten_indices
+from fusion_tool.tools.extraction.obstacles import find_obstacle, is_forward, read_signs
 from fusion_tool.tools.extraction.visibility import flatten_mathematics, remove_unshown
 
 if TYPE_CHECKING:
@@ -46,14 +47,17 @@ def read_html(data: bytes, charset: str | None, url: str | None) -> Extracted:
     Args:
         data: The page, up to `MAX_BYTES`.
         charset: The label from the server's header; `None` for none.
-        url: The page's address, from which trafilatura takes hints; `None` if unknown.
+        url: The page's address, from which trafilatura takes hints; `None` for a document of the user's own.
+
+    Raises:
+        ExtractionError: Something stands between the page's text and its readers: a wall, or JavaScript.
     """
     from selectolax.lexbor import LexborHTMLParser
 
     page = LexborHTMLParser(_decode(_cut(data), charset))
     # The title before the clutter goes, which includes the page's head; trafilatura before the parts around the text
     # go, which it removes by rules of its own.
-    title = _title(page)
+    title, signs = _title(page), read_signs(page)
     show(page)
     article = _trafilatura(page.html or "", url)
     for node in page.css(_AROUND):
@@ -61,6 +65,12 @@ def read_html(data: bytes, charset: str | None, url: str | None) -> Extracted:
     main = _text(page.css_first("main") or page.css_first("article") or page.body)
     # On pages that are no article, lists and documentation among them, trafilatura drops most of the text.
     text = article if 2 * len(article) >= len(main) else main
+    # A document of the user's own is what it is, and leads nowhere.
+    if url is not None:
+        if is_forward(signs, text):
+            return Extracted(title, text, signs.forward)
+        if obstacle := find_obstacle(signs, title, text):
+            raise ExtractionError(obstacle)
     return Extracted(title, text.replace(_SOFT_HYPHEN, ""))
 
 
