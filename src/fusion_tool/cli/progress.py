@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fusion_tool.cli.run_view import RunView, State
-from fusion_tool.events import format_seconds, format_usd, one_line, tool_outcome
+from fusion_tool.events import describe, format_seconds, format_usd, one_line, tool_outcome
 
 
 def show_progress(view: RunView, console: Console, *, quiet: bool, until_answer: bool) -> AbstractContextManager[None]:
@@ -103,6 +103,8 @@ def event_line(event: Any, view: RunView) -> str | None:  # noqa: C901, PLR0911 
         case "synthesis.delta" if view.characters_written == len(event["text"]):  # the first piece of its attempt
             again, writer = "" if view.attempt == 1 else " anew", f" ({view.writer})" if view.writer else ""
             return f"the answer is being written{again}{writer}"
+        case "verification.completed":
+            return describe(event)
         case "run.completed" if event["result"].get("cached"):
             return f"from the cache: the same was asked at {one_line(event['result']['created_at'], 40)}"
     return None

@@ -6,11 +6,24 @@ from typing import Annotated
 import typer
 
 
-def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON on stdout.")] = False) -> None:
+def doctor(
+    *,
+    verifier: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROVIDER:MODEL",
+            help="Instead: let this model read 30 built-in citations; is its eye better than the audit's?",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON on stdout.")] = False,
+) -> None:
     """Look at what works here and name the one command that mends each thing.
 
     Exit status: 0 where at least one way to run exists, else 2.
     """
+    if verifier is not None:
+        _try_verifier(verifier, as_json=as_json)
+        return
     import asyncio
     import json
     from dataclasses import asdict
@@ -25,6 +38,19 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="The findings
     else:
         print_findings(checks)
     raise typer.Exit(0 if can_run else BAD_USAGE)
+
+
+def _try_verifier(model: str, *, as_json: bool) -> None:
+    import asyncio
+    import json
+
+    from fusion_tool.cli.verifier_trial import print_trial, trial_as_dict, try_verifier
+
+    trial = asyncio.run(try_verifier(model))
+    if as_json:
+        typer.echo(json.dumps(trial_as_dict(trial), indent=2))
+    else:
+        print_trial(trial)
 
 
 def init(

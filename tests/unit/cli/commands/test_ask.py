@@ -7,7 +7,7 @@ import pytest
 
 from fusion_tool.graph.result import FusionResult
 from tests.scripted_server import Reply, ScriptedServer
-from tests.unit.cli.support import PANEL, QUESTION, SENTENCE, STAGES, ask, titan
+from tests.unit.cli.support import ANALYSIS, PANEL, QUESTION, SENTENCE, STAGES, ask, titan
 
 pytestmark = pytest.mark.loopback
 
@@ -61,6 +61,15 @@ def test_seats_disputes_bill_and_time_stand_on_stderr(tmp_path: Path) -> None:
     assert " ".join(rows["total"][-6:]) == "$0.0090 + 1 of unknown cost"
     assert "synthesis      1        100          20                      unknown" in told
     assert "Time: " in told
+
+
+def test_a_second_readers_verdict_stands_beside_the_audits(openrouter: ScriptedServer, tmp_path: Path) -> None:
+    rows = [{"id": 1, "verdict": "supports", "quote": "thickest atmosphere"}]
+    openrouter.reply("v/judge", Reply(json.dumps(ANALYSIS)), Reply(json.dumps({"verdicts": rows})))
+    told = ask(QUESTION, *PANEL, *STAGES, "--verify", "--docs", str(titan(tmp_path / "docs")))
+    assert '      openrouter:v/judge reads: supports: "thickest atmosphere"' in told.stdout
+    assert "citations verified: 1 carried (openrouter:v/judge)" in told.stderr
+    assert "verification" in told.stderr
 
 
 @pytest.mark.usefixtures("openrouter")

@@ -24,6 +24,16 @@ def test_as_json():
     assert bill["refused"] is None
 
 
+def test_a_second_reader_has_a_row_of_250_tokens_in_and_10_out_a_citation():
+    bill = json.loads(fusion("estimate", QUESTION, "--verify", "--json").output)
+    judge, row = bill["rows"][-3], bill["rows"][-1]
+    assert (row["stage"], row["model"]) == ("verifier", judge["model"])
+    assert 15 * 250 < row["expected"]["input_tokens"] < 15 * 250 + 1500
+    assert row["expected"]["output_tokens"] == 15 * 10
+    assert row["worst"]["usd"] > row["expected"]["usd"] > 0
+    assert "verification" in fusion("estimate", QUESTION, "--verify").output
+
+
 def test_flags_choose_as_they_do_for_ask():
     flags = ("--judge", "openrouter:openai/gpt-5.5", "--synthesizer", "openrouter:openai/gpt-5.4-mini")
     bill = json.loads(fusion("estimate", QUESTION, *PANEL, *flags, "--json").output)
