@@ -84,6 +84,21 @@ async def test_a_tool_call_is_made_and_answered(provider, internet, case):
     assert sorted(answered) == sorted(ids)
 
 
+CALL = '<tool_call>\n{"name": "web_search", "arguments": {"query": "tide brest"}}\n</tool_call>'
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(reasoning=CALL, reasoning_field="reasoning_content"), Reply(f"<think>I look.\n{CALL}\n</think>")],
+    ids=["field", "tags"],
+)
+async def test_a_call_that_was_taken_for_reasoning_is_made(provider, internet, reply):
+    provider.reply(SEAT, reply, ANSWER)
+    result = await alone(provider, internet, {"kind": "tool loop"}, tools=True)
+    (response,) = result.responses
+    assert (response.content, response.tool_calls, result.failed_models) == (ANSWER, 1, [])
+
+
 @of_kind("stream", "no stream", "leaked reasoning", "no leak")
 async def test_an_answer_is_kept(provider, internet, case):
     script(provider, case)

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage
 
 from fusion_tool.models.faults import Fault
 from fusion_tool.models.wire.leaked_reasoning import strip_reasoning
-from fusion_tool.models.wire.text_calls import LONGEST_LEAD
+from fusion_tool.models.wire.text_calls import LONGEST_LEAD, has_written_call
 
 Ending: TypeAlias = Literal["limit", "refusal", "interruption", "error"]
 """How a reply ended before its end: at a limit of tokens, by a filter, by its server, or in an error."""
@@ -88,7 +88,14 @@ def unusable_reason(message: AIMessage, *, takes_calls: bool = True) -> Fault | 
     text, calls = strip_reasoning(str(message.text)), message.tool_calls or message.invalid_tool_calls
     if calls and not takes_calls and not _is_answer(message, text):
         return Fault("invalid_output", "it called a tool in place of an answer, and none was offered")
-    return None if calls or text else _empty_reason(message)
+    if calls or text or (takes_calls and has_written_call(reasoning_of(message))):
+        return None
+    return _empty_reason(message)
+
+
+def reasoning_of(message: AIMessage) -> str:
+    """Return what a message without an answer holds besides: some servers take a call for reasoning (Qwen, Kimi)."""
+    return f"{message.additional_kwargs.get('reasoning_content') or ''}\n{message.text}".strip()
 
 
 def _is_answer(message: AIMessage, text: str) -> bool:

@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.tool import default_tool_parser
 
 from fusion_tool.models.call import ModelReply
+from fusion_tool.models.finish_reasons import reasoning_of
 from fusion_tool.models.wire.text_calls import parse_text_calls
 from fusion_tool.models.wire.tool_calls import normalize_tool_calls
 
@@ -25,6 +26,8 @@ def make_written_calls(reply: ModelReply, offered: Collection[str], messages: It
     if reply.message.tool_calls or reply.message.invalid_tool_calls:
         return reply
     text, written = parse_text_calls(reply.text, offered)
+    if not reply.text.strip():
+        text, (_, written) = "", parse_text_calls(reasoning_of(reply.message), offered)
     if not written:
         return reply
     earlier = [message for message in messages if isinstance(message, AIMessage)]

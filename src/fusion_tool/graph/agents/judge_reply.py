@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from fusion_tool.graph.agents.judge_rows import ROWS, text_items
+from fusion_tool.graph.agents.judge_rows import ROWS, text_rows
 from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, UniqueInsight, UnsupportedClaim
 from fusion_tool.models.capabilities import InvalidReplyError
 from fusion_tool.models.json_reader import JsonObject, read_objects
@@ -97,7 +97,7 @@ def parse_reply(reply: Any) -> JudgeReply:
     Raises:
         InvalidReplyError: There is no analysis in it; says what was wrong with the best candidate.
     """
-    objects = read_objects(reply, lambda value: bool(_fields(value)))
+    objects = _join_parts(read_objects(reply, lambda value: bool(_fields(value))))
     # Sorting is stable: among equals the later one, which a model wrote to replace its draft, stays the better.
     best_last = sorted(objects, key=lambda candidate: (not _breaks_off(candidate), _is_complete(candidate)))
     complaints = []
@@ -123,6 +123,15 @@ def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
     return fields | ({"settled": names["settled"]} if fields and "settled" in names else {})
 
 
+def _join_parts(objects: list[JsonObject]) -> list[JsonObject]:
+    """Return one object out of several that have a field of the analysis each: none of them replaces another."""
+    parts = [_fields(part.value) for part in objects]
+    names = [name for part in parts for name in part]
+    if len(parts) < 2 or len(names) > len(set(names)) or any(map(_is_complete, objects)):  # noqa: PLR2004
+        return objects
+    return [JsonObject({name: value for part in parts for name, value in part.items()}, objects[-1].missing)]
+
+
 def _is_complete(candidate: JsonObject) -> bool:
     return _KINDS.keys() - _OPTIONAL <= _fields(candidate.value).keys()
 
@@ -136,7 +145,7 @@ def _parse(candidate: JsonObject) -> JudgeReply:
     fields = _fields(candidate.value)
     lists: dict[str, list[Any]] = {}
     for name, adapter in _KINDS.items():
-        rows = ROWS.get(name, text_items)(fields.get(name))
+        rows = ROWS.get(name, text_rows)(fields.get(name))
         lists[name], complaint = _valid(rows, adapter)
         # A list of which nothing can be read is told to the model; a broken-off reply may end in half an item.
         if complaint and not lists[name] and not candidate.missing:

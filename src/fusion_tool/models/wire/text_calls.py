@@ -60,6 +60,11 @@ def looks_like_tool_call(text: str) -> bool:
     return bool(calls) and len(rest) <= LONGEST_LEAD
 
 
+def has_written_call(text: str) -> bool:
+    """Return whether a call of any tool stands anywhere in a text."""
+    return bool(_split(text, None)[1])
+
+
 def _split(whole: str, offered: Collection[str] | None) -> tuple[str, Calls]:
     if not _TRIGGER.search(whole):
         return whole, []

@@ -73,7 +73,8 @@ def raw_calls(message: Mapping[str, Any]) -> Iterator[Any]:
     entries = list(_flatten(message.get("tool_calls")))
     if not entries and (call := message.get("function_call")):
         entries = [{"function": call}]
-    yield from entries
+    for entry in entries:
+        yield from _parallel(entry) or [entry]
 
 
 def name_and_arguments(entry: Any) -> tuple[Any, Any]:
@@ -110,6 +111,15 @@ def argument_text(raw: Any) -> str:
 def extra_fields(entry: Any) -> dict[str, Any]:
     """Return what is no part of the protocol and goes on as it came: Gemini's signature is one (`extra_content`)."""
     return {key: value for key, value in entry.items() if key not in _PROTOCOL} if isinstance(entry, Mapping) else {}
+
+
+def _parallel(entry: Any) -> list[Any]:
+    """Return the calls inside OpenAI's `multi_tool_use.parallel`, a tool that models take for real."""
+    name, arguments = name_and_arguments(entry)
+    if not isinstance(name, str) or "multi_tool_use" not in name:
+        return []
+    uses = (read_arguments(arguments) or {}).get("tool_uses")
+    return uses if isinstance(uses, list) else []
 
 
 def _normalize(entry: Any, offered: Collection[str], ids: CallIds) -> dict[str, Any]:

@@ -167,6 +167,9 @@ BARE = [{"model": "A", "claim": "It fell.", "why": ""}]
         ("consensus", "It rose at noon, and at night it fell again.", ["It rose at noon, and at night it fell again."]),
         ("blind_spots", "year, exact place", ["year", "exact place"]),
         ("blind_spots", "None", []),
+        ("blind_spots", ["None."], []),
+        ("consensus", [{"point": "The tide rose.", "models": ["A", "B"]}], ["The tide rose."]),
+        ("consensus", {"1": "The tide rose.", "2": "It fell."}, ["The tide rose.", "It fell."]),
         ("blind_spots", "[]", []),
         ("contradictions", json.dumps(DISPUTE), DISPUTE),
         ("contradictions", [json.dumps(DISPUTE[0])], DISPUTE),
@@ -176,6 +179,24 @@ BARE = [{"model": "A", "claim": "It fell.", "why": ""}]
         ("contradictions", [{"topic": "height", "stances": ["A: 3.4 m", "B: 4 m"]}], DISPUTE),
         ("contradictions", [{"topic": "height", "stances": "A: 3.4 m, B: 4 m"}], DISPUTE),
         ("contradictions", [{"topic": "height", "stances": STANCES, "severity": "high"}], DISPUTE),
+        ("contradictions", [{"topic": "height", "stances": "A: 3.4 m; B: 4 m"}], DISPUTE),
+        ("contradictions", [{"topic": "height", "stances": [["A", "3.4 m"], ["B", "4 m"]]}], DISPUTE),
+        (
+            "contradictions",
+            [{"issue": "height", "positions": [{"answer": "A", "position": "3.4 m"}, "B: 4 m"]}],
+            DISPUTE,
+        ),
+        (
+            "contradictions",
+            [
+                {
+                    "topic": "height",
+                    "stances": [{"models": ["A"], "stance": "3.4 m"}, {"models": ["B"], "stance": "4 m"}],
+                }
+            ],
+            DISPUTE,
+        ),
+        ("contradictions", [{"topic": "height", "A": "3.4 m", "B": "4 m"}], DISPUTE),
         ("contradictions", {"height": {"A": "3.4 m", "B": "4 m"}}, DISPUTE),
         (
             "contradictions",
@@ -223,10 +244,15 @@ def test_no_analysis_is_told_with_the_fields(reply):
         parse_reply(reply)
 
 
+def test_fields_in_objects_of_their_own_make_one_analysis():
+    lines = "\n".join(json.dumps({name: value}) for name, value in WHOLE.items())
+    assert parse_reply(lines).analysis == parse_reply(PLAIN).analysis
+
+
 @pytest.mark.parametrize(
     ("field", "items"),
     [
-        ("consensus", [{"point": "x"}]),
+        ("consensus", [{"grade": 5}]),
         ("contradictions", ["they differ"]),
         ("contradictions", [{"topic": "cost"}]),
         ("partial_coverage", [{"models": "A"}]),
