@@ -207,10 +207,9 @@ class EventTimeline:
                 text = f"{format_seconds(at)}: begins to write" + (" anew" if self._attempt > 1 else "")
                 self._dots.setdefault(SYNTHESIS, []).append(Mark(at, at, "tool", text))
             case "run.completed" if event["result"]["timing"]["synthesis_seconds"] is not None:
-                # A second reader works between the answer's end and the run's; older runs know of none.
-                at -= event["result"]["timing"].get("verification_seconds") or 0.0
-                seconds = max(0.0, at - self._starts.get(SYNTHESIS, at))
-                self._end(SYNTHESIS, at, "synthesis", f"written in {format_seconds(seconds)}")
+                at -= event["result"]["timing"].get("verification_seconds") or 0.0  # what a second reader took after it
+                took = format_seconds(max(0.0, at - self._starts.get(SYNTHESIS, at)))
+                self._end(SYNTHESIS, at, "synthesis", f"written in {took}")
 
     def _note(self, name: str) -> str:
         return ", ".join(self._notes.get(name, ["not ended" if name in self._starts else "not asked"]))

@@ -137,3 +137,27 @@ def test_a_servers_caller_names_seats_by_the_same_rule(case, offered):
 def test_a_judge_that_the_operator_named_stays_for_every_caller():
     operator = FusionConfig(panel=PANEL, judge=JUDGE)
     assert stages(apply_overrides(operator, parse_overrides({"models": [TWO]}))) == (JUDGE, JUDGE)
+
+
+SEAT = {"model": TWO, "temperature": 0.5, "seat": "second"}
+READERS = {
+    "none": (False, None),
+    "the judge": (True, JUDGE),
+    "another model": (WRITER, WRITER),
+    "a seat, as it is set up": (TWO, TWO),
+}
+
+
+@pytest.mark.parametrize(("verify", "model"), READERS.values(), ids=list(READERS))
+def test_the_second_reader_is_the_judges_model_or_the_one_that_is_named(verify, model):
+    reader = FusionConfig(panel=[ONE, SEAT], judge=JUDGE, verify=verify).verifier
+    assert (reader and reader.model) == model
+    if reader and model == TWO:
+        assert (reader.temperature, reader.seat) == (0.5, None)
+
+
+@pytest.mark.parametrize("verify", ["reader", "", 5, None, ["openrouter:a/b"]])
+def test_what_is_no_model_is_no_second_reader(verify):
+    with pytest.raises(ConfigError) as raised:
+        FusionConfig(panel=PANEL, verify=verify)
+    assert raised.value.field.startswith("verify")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tool import ConfigError, FusionConfig, Limits, Panelist
-from fusion_tool.config.serialization import dump_config, load_stored_config, require_same_config
+from fusion_tool.config.serialization import apply_decision, dump_config, load_stored_config, require_same_config
 
 
 class Model:
@@ -77,3 +77,22 @@ def test_a_setting_that_an_earlier_version_did_not_know_is_no_difference():
     with pytest.raises(ConfigError) as refused:
         require_same_config(FusionConfig(panel=["a:b"], candidates="configured"), kept)
     assert refused.value.field == "candidates"
+
+
+READERS = [False, True, "openrouter:x/reader", {"model": "q", "base_url": "http://localhost:1/v1", "temperature": 0.0}]
+
+
+@pytest.mark.parametrize("verify", READERS)
+def test_a_second_reader_comes_back_the_same(verify):
+    config = FusionConfig(panel=["openrouter:a/b"], verify=verify)
+    stored = json.loads(json.dumps(dump_config(config)))
+    assert load_stored_config(stored) == config
+    assert apply_decision(config, stored) == config
+
+
+def test_a_decision_brings_no_second_reader_and_sends_none_elsewhere():
+    plain, read = (FusionConfig(panel=["openrouter:a/b"], verify=verify) for verify in (False, "openrouter:x/y"))
+    assert apply_decision(plain, dump_config(read)).verify is False
+    elsewhere = FusionConfig(panel=["openrouter:a/b"], verify={"model": "q", "base_url": "http://evil.example/v1"})
+    with pytest.raises(ConfigError, match="not configured"):
+        apply_decision(read, dump_config(elsewhere))
