@@ -279,11 +279,8 @@ def _at_most(tokens: int, max_tokens: int | None) -> int:
 
 def _answer_bytes(panelist: Panelist) -> int:
     """Return the bytes that the longest answer of `panelist` under a limit becomes in a later prompt."""
-    longest = (
-        StageBudget(Ledger(usd=math.inf, tokens=None), "panelist")
-        .reserve_unpersisted(panelist.model_name, 0, panelist.max_tokens)
-        .max_tokens
-    )
+    budget = StageBudget(Ledger(usd=math.inf, tokens=None), "panelist")
+    longest = budget.reserve_unpersisted(panelist.model_name, 0, panelist.max_tokens).max_tokens
     return WORST_BYTES_A_TOKEN * (longest or 0)
 
 

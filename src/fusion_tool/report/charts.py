@@ -254,7 +254,9 @@ def bill_lanes(usage: Usage) -> tuple[list[Lane], Callable[[float], str]]:
     """Return a lane for each stage, its calls in order, and what writes the axis's values; no lanes without figures."""
     # By tokens where no price is known, as with local models: the shares are worth seeing without an amount.
     if usage.cost_usd:
-        return _lanes(usage, _cost, lambda calls: _in_dollars(Usage.of(calls))), lambda value: f"${value:g}"
+        return _lanes(
+            usage, lambda call: call.cost_usd or 0.0, lambda calls: _in_dollars(Usage.of(calls))
+        ), lambda value: f"${value:g}"
     if usage.input_tokens or usage.output_tokens:
         return _lanes(usage, _tokens, lambda calls: _in_tokens(Usage.of(calls))), lambda value: f"{value:,.0f} tokens"
     return [], str
@@ -282,10 +284,6 @@ def _lanes(usage: Usage, size: Callable[[Call], float], describe: Callable[[Sequ
 
 
 _CLASSES = {"panel": "answered", "judge": "judge", "synthesis": "synthesis"}
-
-
-def _cost(call: Call) -> float:
-    return call.cost_usd or 0.0
 
 
 def _tokens(call: Call) -> float:

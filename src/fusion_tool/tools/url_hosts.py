@@ -88,7 +88,8 @@ def canonical_host(host: str) -> str:
     try:
         address = ip_address(host.rstrip("."))
     except ValueError:
-        labels = [label for label in _DOTS.split(host) if label]
+        # Behind a dot, too: what is left must read the same when it is read again.
+        labels = [label for part in _DOTS.split(host) if (label := _EDGES.sub("", part))]
         return _dotted(".".join(map(_to_label, labels)))
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return str(mapped or address)

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fusion_tool.tools.exclusions import blocked_by, canonical_domains, is_excluded
@@ -150,6 +150,8 @@ def test_a_longer_label_is_another_domain(domain, prefix):
 
 
 @given(st.text())
+@example(".\r0")
+@example(".[0")
 def test_any_text_has_an_answer_and_a_stable_host(text):
     assert is_excluded(text, ["example.org"]) in {True, False}
     assert canonical_host(canonical_host(text)) == canonical_host(text)
