@@ -28,11 +28,12 @@ _MAX_CHARS_TRAFILATURA = 500_000
 _CLUTTER = ["script", "style", "noscript", "template", "svg", "iframe", "object", "canvas", "head"]
 _AROUND = "nav, footer, aside, form, button, select, dialog, body > header"
 _BLOCKS = (
-    "address, article, blockquote, br, dd, div, dl, dt, figcaption, figure, h1, h2, h3, h4, h5, h6, hr, li, main, "
-    "ol, p, pre, section, table, td, th, tr, ul"
+    "address, article, blockquote, br, caption, dd, details, div, dl, dt, figcaption, figure, h1, h2, h3, h4, h5, h6, "
+    "hr, li, main, ol, p, pre, section, summary, table, td, th, tr, ul"
 )
 _BREAK = "\x1e"  # marks the edge of a block while white space is collapsed
 _SPACES = str.maketrans("\t\n\f\r\xa0", "     ")
+_NO_SPACES = dict.fromkeys(map(ord, " \t\n\xa0"))
 _SOFT_HYPHEN = "\u00ad"
 # Bounded repetitions, since a search over a hostile page must not take quadratic time.
 _META_CHARSET = re.compile(
@@ -64,7 +65,9 @@ def read_html(data: bytes, charset: str | None, url: str | None) -> Extracted:
         node.decompose()
     main = _text(page.css_first("main") or page.css_first("article") or page.body)
     # On pages that are no article, lists and documentation among them, trafilatura drops most of the text.
-    text = article if 2 * len(article) >= len(main) else main
+    # Where both have the same words, trafilatura may have put each formatted word on a line of its own.
+    is_better = 2 * len(article) >= len(main) and article.translate(_NO_SPACES) != main.translate(_NO_SPACES)
+    text = article if is_better else main
     # A document of the user's own is what it is, and leads nowhere.
     if url is not None:
         if is_forward(signs, text):

@@ -58,6 +58,7 @@ _UNIT = re.compile(
 _LETTER = re.compile(r"(?:^|[^\w'\u2019])[^\W\d_]$")
 _FUNCTION = re.compile(r"\b(?:sin|cos|tan|cot|sec|csc|sinh|cosh|tanh|log|ln|exp|det|dim)$")
 _POWER_BASE = re.compile(r"(?:^|[^\d.,])(?:10|2)$")
+_SPACED_POWER = re.compile(r"[\u00d7\u00b7\u22c5x*]\s?10\s$")
 _AFTER_MONTH = re.compile(r"\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.? \d+$")
 _IN_FORMULA = re.compile(r"[=+\u2212\u00d7*/^<>\u2248(\u00b7]\s?[\w.]{1,4}$")
 _BEFORE_OPERATOR = re.compile(r"\s?[=+\u2212\u00d7*/^\u2248\u00b7](?:\s|\w)")
@@ -131,7 +132,7 @@ def _suffix(before: str, text: str, after: str) -> str | None:
 
 def _is_exponent(before: str, text: str, after: str, *, is_variable: bool) -> bool:
     if not before or before[-1].isspace():
-        return False
+        return _SPACED_POWER.search(before) is not None
     # Signs: a negative power, an ion's charge.
     if re.match(r"[+\u2212\u2013-]\s?[\w(]", text) or re.fullmatch(r"\d?[+\u2212-]", text):
         return True

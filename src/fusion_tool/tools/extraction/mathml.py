@@ -124,9 +124,9 @@ _LAYOUTS: dict[str, Callable[[list[str]], str]] = {
     "msup": _power,
     "msub": _index,
     "msubsup": _both,
-    "munder": _index,
+    "munder": lambda parts: f"{_index(parts)} ",
     "mover": _over,
-    "munderover": _both,
+    "munderover": lambda parts: f"{_both(parts)} ",  # sums and integrals, with what they range over behind them
     "mfrac": _fraction,
     "msqrt": _root,
     "mroot": _nth_root,

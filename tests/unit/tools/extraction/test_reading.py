@@ -45,6 +45,9 @@ def text_of(body, head=""):
         ("about 10<sup>12</sup> x", "about 10^12 x"),
         ("<a href='#top'>10<sup>6</sup></a> x", "10^6 x"),
         ("2<sup>32</sup> x", "2^32 x"),
+        ("3 × 10 <sup>6</sup> x", "3 × 10 ^6 x"),
+        ("<b>10</b><sup>6</sup> x", "10^6 x"),
+        ("<em>x</em><sub><em>i</em></sub> x", "x_i x"),
         ("2<sup>n+1</sup> x", "2^(n+1) x"),
         ("5 m<sup>2</sup> x", "5 m^2 x"),
         ("5 km<sup>2</sup> x", "5 km^2 x"),
@@ -89,6 +92,10 @@ def text_of(body, head=""):
         ("<math><msqrt><mi>x</mi><mo>+</mo><mn>1</mn></msqrt></math> x", "√(x + 1) x"),
         ("<math><mroot><mi>x</mi><mn>3</mn></mroot></math> x", "3√(x) x"),
         ("<math><msubsup><mi>x</mi><mi>i</mi><mn>2</mn></msubsup></math> x", "x_i^2 x"),
+        (
+            "<math><munderover><mo>∑</mo><mi>i</mi><mi>n</mi></munderover><msub><mi>x</mi><mi>i</mi></msub></math> x",
+            "∑_i^n x_i x",
+        ),
         ("<math><mi>sin</mi><mi>x</mi></math> x", "sin x x"),
         ("<math><msup><mn>10</mn><mrow><mo>−</mo><mn>3</mn></mrow></msup></math> x", "10^-3 x"),
         (
@@ -120,6 +127,11 @@ def test_classes_that_the_page_hides_are_not_read_but_those_of_some_screens_are(
     assert "fourth" in text
     assert "first" not in text
     assert "second" not in text
+
+
+def test_formatted_words_stay_on_their_line():
+    page = FRAME.format(head="", body="The <u>ticket</u> was <b>10</b><sup>2</sup> now $80 <ins>only</ins>.")
+    assert "The ticket was 10^2 now $80 only." in read_html(page.encode(), None, None).text
 
 
 def test_a_page_behind_an_open_dialog_is_read():
