@@ -82,7 +82,7 @@ def require_same_config(config: FusionConfig, stored: dict[str, Any]) -> None:
     """
     # A setting that the version which stored the run did not know was, in effect, at its default.
     defaults = FusionConfig(panel=config.panel).model_dump(mode="json", exclude={"panel"})
-    for field, before, now in _differences(defaults | stored, dump_config(config)):
+    for field, before, now in _differences(_completed(stored, defaults), dump_config(config)):
         raise ConfigError(f"the run was started with {before!r}, not {now!r}; leave it out, or ask anew", field=field)
 
 
@@ -99,6 +99,16 @@ def _by_name(panelist: Panelist) -> Panelist:
     if isinstance(panelist.model, str):
         return panelist
     return panelist.model_copy(update={"model": f"{_OBJECT}{type(panelist.model).__name__} {panelist.model_name}>"})
+
+
+def _completed(stored: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return `stored` with the defaults of the settings that it lacks, in its tables too."""
+    tables = {
+        name: _completed(value, defaults[name])
+        for name, value in stored.items()
+        if isinstance(value, dict) and isinstance(defaults.get(name), dict)
+    }
+    return defaults | stored | tables
 
 
 def _differences(before: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

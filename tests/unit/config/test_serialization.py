@@ -79,6 +79,17 @@ def test_a_setting_that_an_earlier_version_did_not_know_is_no_difference():
     assert refused.value.field == "candidates"
 
 
+def test_nor_is_a_setting_inside_a_table():
+    config = FusionConfig(panel=["a:b"])
+    kept = dump_config(config)
+    kept["fetch"] = {"cache_seconds": None}
+    require_same_config(config, kept)
+    kept["fetch"]["cache_seconds"] = 60
+    with pytest.raises(ConfigError) as refused:
+        require_same_config(config, kept)
+    assert refused.value.field == "fetch.cache_seconds"
+
+
 READERS = [False, True, "openrouter:x/reader", {"model": "q", "base_url": "http://localhost:1/v1", "temperature": 0.0}]
 
 
