@@ -3,6 +3,7 @@
 No model is asked but, with `verify`, the second reader, whose verdicts stand beside the audit's.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -48,8 +49,9 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
     config = options.config_for(runtime, run)
     stages = [stage for stage in (state["judgement"], state["synthesis"]) if stage]
     answers = panel_answers(state)
-    audit, numbered = _audit_answer(
-        str(stages[-1]["output"]), answers.sources, is_json=run["answer_schema"] is not None
+    # In a thread: twenty long pages take half a second, in which a server's other runs would stand still.
+    audit, numbered = await asyncio.to_thread(
+        _audit_answer, str(stages[-1]["output"]), answers.sources, is_json=run["answer_schema"] is not None
     )
     verifications: Mapping[CitedSentence, Verification] = {}
     verification = None
@@ -59,9 +61,9 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         stages.append(verification)
     citations = _citations(numbered, audit, answers.sources, verifications)
     degraded = _degradations(records, stages)
-    # Only where there was something to cite: without sources no answer has citations, and lacks none.
     if _no_search_worked(records):
         degraded.append("search_unavailable")
+    # Only where there was something to cite: without sources no answer has citations, and lacks none.
     if config.has_sources and not citations:
         degraded.append("uncited")
     plan = state["plan"]
