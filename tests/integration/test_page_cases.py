@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fusion_tool import afuse
+from fusion_tool.grounding.sources import source_id
 from tests.integration.panel import QUESTION, panel, reads
 from tests.scripted_server.web import Page, redirect
 from tests.unit.tools.extraction.samples import pdf
@@ -63,6 +64,21 @@ async def test_a_page_is_read_as_it_was_meant(ask, internet, case):
         assert wanted in text_in(seen)
     for unwanted in case["text_has_not"]:
         assert unwanted not in text_in(seen)
+
+
+CLAIMS = [case for case in CASES if case["claims"]]
+
+
+@pytest.mark.parametrize("case", CLAIMS, ids=lambda case: case["id"])
+async def test_each_claim_about_a_page_has_its_own_verdict(provider, internet, case):
+    internet.page("/page", served(case))
+    url = internet.url("/page")
+    answer = " ".join(f"{row['claim'].removesuffix('.')} [{source_id(url)}]." for row in case["claims"])
+    provider.reply(SEAT, reads(url), answer)
+    result = await afuse(QUESTION, panel(SEAT, internet=internet, strategy="solo"))
+    (citation,) = result.citations
+    verdicts = [occurrence.support for occurrence in citation.occurrences]
+    assert verdicts == [row["verdict"] for row in case["claims"]]
 
 
 GZIP = {"content-encoding": "gzip"}

@@ -76,7 +76,7 @@ async def test_calls_together_keep_the_limit_and_are_then_refused(limit):
 
 
 async def test_a_call_that_comes_near_the_limit_answers_shorter():
-    tool = FusionTool(talkers(max_tokens=4000), session_limits=Limits(tokens=9_000))
+    tool = FusionTool(talkers(max_tokens=4000), session_limits=Limits(tokens=9_200))
     message = await tool.ainvoke(a_call())
     assert message.status == "success"
     assert message.artifact["status"] == "ok"
@@ -87,7 +87,7 @@ async def test_a_call_that_comes_near_the_limit_answers_shorter():
 async def test_a_call_that_runs_into_the_limit_degrades():
     """The seats' answers are there; they are too long for the judge that the session still affords."""
     long = Talker(replies=["It is so. " * 1000], model_name=MODEL)
-    tool = FusionTool(talkers(panel=[long, long]), session_limits=Limits(tokens=9_000))
+    tool = FusionTool(talkers(panel=[long, long]), session_limits=Limits(tokens=9_200))
     message = await tool.ainvoke(a_call())
     assert (message.status, message.artifact["status"]) == ("success", "partial")
     assert message.artifact["degraded"] == ["analysis_unavailable", "budget_exhausted", "synthesis_unavailable"]
