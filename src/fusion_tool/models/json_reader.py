@@ -7,18 +7,19 @@ final for one list, braces in the prose for keys, and half a sentence for a whol
 
 import ast
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import json_repair
+import regex
 
 _DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
 """Line breaks inside strings are taken; `NaN` and `Infinity`, which no other reader knows, become null."""
 _LONGEST_LITERAL = 20_000
 """Python's own parser needs memory in proportion; longer texts are read as JSON alone."""
-_TOKEN = re.compile(r'"(?:\\.|[^"\\]|"(?!\s*(?:[,:}\]]|\Z)))*+"|["{}\[\],]', re.DOTALL)
+# Not with `re`: its possessive groups are broken in Python 3.11 up to 3.11.4.
+_TOKEN = regex.compile(r'"(?:\\.|[^"\\]|"(?!\s*(?:[,:}\]]|\Z)))*+"|["{}\[\],]', regex.DOTALL)
 """A string, whose end is a quotation mark before what can follow a string; or a mark outside of strings."""
 _CLOSING = {"{": "}", "[": "]"}
 _LAYERS = 4
