@@ -37,7 +37,7 @@ def pytest_configure() -> None:
 
 
 # Its clock is the wall's: on a machine that is busy with something else an example takes ten times as long.
-settings.register_profile("suite", deadline=None)
+settings.register_profile("suite", deadline=None, max_examples=50)  # others in each run
 settings.load_profile("suite")
 gc.set_threshold(100_000)  # thousands of tests, millions of objects: a tenth of the time went into looking for garbage
 
