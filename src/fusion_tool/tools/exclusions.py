@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
-from fusion_tool.tools.url_hosts import INVISIBLE, embedded_hosts, hosts
+from fusion_tool.tools.url_hosts import INVISIBLE, hosts, named_hosts
 
 # U+3000 is the last white space in Unicode.
 _UNSEEN = INVISIBLE | dict.fromkeys(c for c in range(0x3001) if chr(c).isspace())
@@ -30,7 +30,7 @@ def is_excluded(url: str, excluded_domains: Sequence[str]) -> bool:
     if not excluded_domains:
         return False
     excluded = canonical_domains(tuple(excluded_domains))
-    return any(f".{host}".endswith(f".{domain}") for host in hosts(url) | embedded_hosts(url) for domain in excluded)
+    return any(f".{host}".endswith(f".{domain}") for host in named_hosts(url) for domain in excluded)
 
 
 def blocked_by(text: str, fragments: Sequence[str]) -> bool:

@@ -54,24 +54,25 @@ def hosts(url: str) -> set[str]:
     return {host for reading in _readings(url) if (host := canonical_host(_authority(reading)))}
 
 
-def embedded_hosts(url: str) -> set[str]:
-    """Return the hosts that `url` names besides its own, in canonical form.
+def named_hosts(url: str) -> set[str]:
+    """Return the hosts that `url` names, its own and those further in, in canonical form.
 
-    A host counts after `scheme://` or `//`, as the value of a parameter, as the first dotted segment of a path after
-    an archive's, a cache's, a reader's or a translator's prefix, and within the name of a translator's host; plain or
-    percent-encoded up to three times. A word in a path is no host.
+    One further in counts after `scheme://` or `//`, as the value of a parameter, as the first dotted segment of a path
+    after an archive's, a cache's, a reader's or a translator's prefix, and within the name of a translator's host;
+    plain or percent-encoded up to three times. A word in a path is no host.
     """
     own = hosts(url)
     fronts = {host.removesuffix(suffix) for host in own for suffix in _HYPHENATED if host.endswith(suffix)}
     # A hyphen of the name itself is written as two, a dot as one.
     names = {"-".join(part.replace("-", ".") for part in name.split("--")) for name in fronts}
+    is_service = any(map(_SERVICE.fullmatch, own))
     for reading in _readings(url):
         rest = reading[len(_AUTHORITY_END.split(reading, maxsplit=1)[0]) :]
         for _ in range(_DECODINGS + 1):
             names.update(_names_in(rest))
-            names.update(_shown_in(rest, of_service=any(map(_SERVICE.fullmatch, own))))
+            names.update(_shown_in(rest, of_service=is_service))
             rest = unquote(rest)
-    return {canonical_host(name) for name in names} - {""}
+    return own | ({canonical_host(name) for name in names} - {""})
 
 
 def canonical_host(host: str) -> str:

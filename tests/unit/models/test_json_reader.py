@@ -2,12 +2,18 @@
 
 import json
 import time
+from importlib.metadata import version
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tool.models.json_reader import mend_object, read_objects
+
+nested_by_older_versions = pytest.mark.skipif(
+    tuple(map(int, version("json-repair").split(".")[:2])) < (0, 64),
+    reason="json-repair before 0.64 takes a key behind a forgotten bracket for an item; crewai pins 0.60",
+)
 
 
 def read(reply, key="a"):
@@ -35,6 +41,7 @@ def read(reply, key="a"):
         ('{"a": 1,}', [1]),
         ("{'a': True}", [True]),
         ("{a: [1]}", [[1]]),
+        pytest.param('{"a": ["x", "b": ["y"]}', [["x"]], marks=nested_by_older_versions),
         ('{"a": [ // why\n"x"]}', [["x"]]),
         ('{"a": "he said "no" loudly"}', ['he said "no" loudly']),
         ('{"a": "two\nlines"}', ["two\nlines"]),

@@ -127,7 +127,7 @@ def _join_parts(objects: list[JsonObject]) -> list[JsonObject]:
     """Return one object out of several that have a field of the analysis each: none of them replaces another."""
     parts = [_fields(part.value) for part in objects]
     names = [name for part in parts for name in part]
-    if len(parts) < 2 or len(names) > len(set(names)) or any(map(_is_complete, objects)):  # noqa: PLR2004
+    if len(parts) < 2 or len(names) > len(set(names)) or any(map(_is_complete, objects)):  # noqa: PLR2004 - one alone
         return objects
     return [JsonObject({name: value for part in parts for name, value in part.items()}, objects[-1].missing)]
 

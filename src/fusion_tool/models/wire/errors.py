@@ -71,7 +71,7 @@ def error_cause(status: int | None, headers: Mapping[str, str], body: Any) -> Er
     texts = [text for kind, text in findings if kind == "message"]
     message = next((text for text in texts if not _is_generic(text)), max(texts, key=len, default=""))
     codes = [text for kind, text in findings if kind == "code"]
-    named = [int(code) for code in codes if code.isdecimal() and len(code) == 3 and int(code) in _STATUSES]  # noqa: PLR2004
+    named = [int(code) for code in codes if code.isdecimal() and len(code) == 3 and int(code) in _STATUSES]  # noqa: PLR2004 - digits
     if status is None or status < _STATUSES.start:
         status = named[0] if named else None
     words = [code for code in codes if not code.isdecimal()]

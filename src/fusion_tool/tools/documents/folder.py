@@ -15,21 +15,21 @@ from time import time_ns
 from urllib.parse import quote, unquote
 
 from fusion_tool.errors import ConfigError
+from fusion_tool.tools.extraction.readers.read import CSV, EPUB, NOTEBOOK, OFFICE, TSV
 
-_OFFICE = "application/vnd.openxmlformats-officedocument"
 CONTENT_TYPES = {
     ".md": "text/markdown",
     ".txt": "text/plain",
     ".html": "text/html",
     ".htm": "text/html",
     ".pdf": "application/pdf",
-    ".csv": "text/csv",
-    ".tsv": "text/tab-separated-values",
-    ".docx": f"{_OFFICE}.wordprocessingml.document",
-    ".pptx": f"{_OFFICE}.presentationml.presentation",
-    ".xlsx": f"{_OFFICE}.spreadsheetml.sheet",
-    ".epub": "application/epub+zip",
-    ".ipynb": "application/x-ipynb+json",
+    ".csv": CSV,
+    ".tsv": TSV,
+    ".docx": f"{OFFICE}.wordprocessingml.document",
+    ".pptx": f"{OFFICE}.presentationml.presentation",
+    ".xlsx": f"{OFFICE}.spreadsheetml.sheet",
+    ".epub": EPUB,
+    ".ipynb": NOTEBOOK,
 }
 MAX_BYTES = 32 << 20
 """A larger file is not read."""

@@ -1,5 +1,6 @@
 """The result of an extraction, and its error."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fusion_tool.errors import FusionError
@@ -26,3 +27,15 @@ class ExtractionError(FusionError):
 
     The message is in the package's words alone, since models read it outside of any fence.
     """
+
+
+def take_texts(texts: Iterable[str], max_chars: int) -> list[str]:
+    """Return the first of `texts`, as many as together pass `max_chars` characters; no more of them are made."""
+    taken: list[str] = []
+    length = 0
+    for text in texts:
+        taken.append(text)
+        length += len(text) + 1
+        if length > max_chars:
+            break
+    return taken

@@ -5,11 +5,14 @@ itself (a link, brackets, a sign) and by the text before and after it.
 """
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fusion_tool.tools.extraction.mathml import subscript, superscript
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _LONGEST = 40  # characters; what is longer is text that is set small
@@ -162,37 +165,31 @@ def _follows_variable(node: "LexborNode") -> bool:
 
 def _before(node: "LexborNode") -> str:
     """Return the end of the text in front of `node` within its block."""
-    text, current = "", node
-    for _ in range(_STEPS):
-        previous = current.prev
-        if previous is None:
-            parent = current.parent
-            if parent is None or parent.tag not in _AROUND:
-                break
-            current = parent
-            continue
-        if previous.tag not in _BESIDE:
-            break
-        text, current = previous.text()[-_CONTEXT:] + text, previous
-        if len(text) >= _CONTEXT:
-            break
-    return re.sub(r"\s+", " ", text)[-_CONTEXT:]
+    texts = [text[-_CONTEXT:] for text in _line_texts(node, lambda current: current.prev)]
+    return re.sub(r"\s+", " ", "".join(reversed(texts)))[-_CONTEXT:]
 
 
 def _after(node: "LexborNode") -> str:
     """Return the beginning of the text behind `node` within its block."""
-    text, current = "", node
+    texts = [text[:_CONTEXT] for text in _line_texts(node, lambda current: current.next)]
+    return re.sub(r"\s+", " ", "".join(texts))[:_CONTEXT]
+
+
+def _line_texts(node: "LexborNode", neighbour: "Callable[[LexborNode], LexborNode | None]") -> Iterator[str]:
+    """Yield the texts beside `node` on its line, outwards in one direction, until there is context enough."""
+    current, length = node, 0
     for _ in range(_STEPS):
-        following = current.next
-        if following is None:
+        beside = neighbour(current)
+        if beside is None:
             parent = current.parent
             if parent is None or parent.tag not in _AROUND:
-                break
+                return
             current = parent
             continue
-        if following.tag not in _BESIDE:
-            break
-        text, current = text + following.text()[:_CONTEXT], following
-        if len(text) >= _CONTEXT:
-            break
-    return re.sub(r"\s+", " ", text)[:_CONTEXT]
+        if beside.tag not in _BESIDE:
+            return
+        text, current = beside.text(), beside
+        yield text
+        length += min(len(text), _CONTEXT)
+        if length >= _CONTEXT:
+            return

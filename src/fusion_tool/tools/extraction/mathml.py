@@ -98,12 +98,12 @@ def _index(parts: list[str]) -> str:
 
 
 def _both(parts: list[str]) -> str:
-    return superscript(_index(parts[:2]), parts[2]) if len(parts) > 2 else _index(parts)  # noqa: PLR2004
+    return superscript(_index(parts[:2]), parts[2]) if len(parts) > 2 else _index(parts)  # noqa: PLR2004 - base, index, power
 
 
 def _base(parts: list[str]) -> str:
     text = parts[0].strip()
-    return text if len(text) < 2 or re.fullmatch(r"[\w.]+|\(.*\)|\[.*\]|\|.*\|", text) else f"({text})"  # noqa: PLR2004
+    return text if len(text) < 2 or re.fullmatch(r"[\w.]+|\(.*\)|\[.*\]|\|.*\|", text) else f"({text})"  # noqa: PLR2004 - one sign
 
 
 def _over(parts: list[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from fusion_tool.tools.extraction.content import ExtractionError
+from fusion_tool.tools.extraction.content import ExtractionError, take_texts
 from fusion_tool.tools.extraction.html import plain_text
 
 if TYPE_CHECKING:
@@ -29,20 +29,14 @@ def read_book(data: bytes, max_chars: int) -> tuple[str, str]:
             package = _markup(archive, path)
         except (KeyError, IndexError) as error:
             raise ExtractionError("the book has no package document") from error
-        chapters: list[str] = []
-        length = 0
-        for chapter in _spine(package, posixpath.dirname(path)):
-            try:
-                chapters.append(plain_text(archive.read(chapter)))
-            except KeyError:  # the spine names a file that is not there
-                continue
-            length += len(chapters[-1])
-            if length > max_chars:
-                break
-    if not any(chapters):
+        # The spine may name a file that is not there.
+        paths = (chapter for chapter in _spine(package, posixpath.dirname(path)) if chapter in archive.NameToInfo)
+        texts = (text for chapter in paths if (text := plain_text(archive.read(chapter))))
+        chapters = take_texts(texts, max_chars)
+    if not chapters:
         raise ExtractionError("the book's chapters hold no text; they may be encrypted")
     title = package.css_first("dc\\:title")
-    return title.text() if title else "", "\n\n".join(chapter for chapter in chapters if chapter)
+    return title.text() if title else "", "\n\n".join(chapters)
 
 
 def _markup(archive: zipfile.ZipFile, path: str) -> "LexborHTMLParser":

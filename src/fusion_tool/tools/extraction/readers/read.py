@@ -16,15 +16,18 @@ from fusion_tool.tools.extraction.content import ExtractionError
 
 Reader: TypeAlias = Callable[[bytes, int], tuple[str, str]]
 
-_OFFICE = "application/vnd.openxmlformats-officedocument"
+OFFICE = "application/vnd.openxmlformats-officedocument"
+"""What the media types of office files begin with."""
+EPUB, NOTEBOOK = "application/epub+zip", "application/x-ipynb+json"
+CSV, TSV = "text/csv", "text/tab-separated-values"
 _READERS = {
-    "text/csv": "tables.read_csv",
-    "text/tab-separated-values": "tables.read_csv",
-    "application/x-ipynb+json": "notebook.read_notebook",
-    "application/epub+zip": "book.read_book",
-    f"{_OFFICE}.wordprocessingml.document": "word.read_word",
-    f"{_OFFICE}.presentationml.presentation": "slides.read_slides",
-    f"{_OFFICE}.spreadsheetml.sheet": "tables.read_workbook",
+    CSV: "tables.read_csv",
+    TSV: "tables.read_csv",
+    NOTEBOOK: "notebook.read_notebook",
+    EPUB: "book.read_book",
+    f"{OFFICE}.wordprocessingml.document": "word.read_word",
+    f"{OFFICE}.presentationml.presentation": "slides.read_slides",
+    f"{OFFICE}.spreadsheetml.sheet": "tables.read_workbook",
 }
 DOCUMENT_TYPES = frozenset(_READERS)
 """The media types that have a reader here."""
@@ -45,7 +48,7 @@ def read_document(media: str, data: bytes, max_chars: int, charset: str | None =
     Raises:
         ExtractionError: It is broken, encrypted or unpacks to too much, or its reader is not installed.
     """
-    if _READERS[media].partition(".")[0] in {"book", "word", "slides"} or media.startswith(_OFFICE):
+    if media == EPUB or media.startswith(OFFICE):
         _check_archive(data)
     if media.startswith("text/"):
         data = decode(data, charset).encode("utf-8", "replace")

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fusion_tool.tools.extraction.content import ExtractionError
+from fusion_tool.tools.extraction.content import ExtractionError, take_texts
 from fusion_tool.tools.extraction.readers.tables import table_lines
 
 
@@ -17,17 +17,15 @@ def read_slides(data: bytes, max_chars: int) -> tuple[str, str]:
         presentation = Presentation(io.BytesIO(data))
     except (PackageNotFoundError, KeyError, ValueError) as error:
         raise ExtractionError(f"the presentation cannot be opened ({type(error).__name__})") from error
-    slides: list[str] = []
-    length = 0
-    for number, slide in enumerate(presentation.slides, 1):
-        lines = list(_lines(slide.shapes))
-        if slide.has_notes_slide and (frame := slide.notes_slide.notes_text_frame) is not None and frame.text.strip():
-            lines.append(f"Notes: {frame.text.strip()}")
-        slides.append("\n".join([f"Slide {number}", *lines]) if lines else "")
-        length += len(slides[-1])
-        if length > max_chars:
-            break
-    return presentation.core_properties.title or "", "\n\n".join(slide for slide in slides if slide)
+    slides = (text for number, slide in enumerate(presentation.slides, 1) if (text := _slide(number, slide)))
+    return presentation.core_properties.title or "", "\n\n".join(take_texts(slides, max_chars))
+
+
+def _slide(number: int, slide: Any) -> str:
+    lines = list(_lines(slide.shapes))
+    if slide.has_notes_slide and (frame := slide.notes_slide.notes_text_frame) is not None and frame.text.strip():
+        lines.append(f"Notes: {frame.text.strip()}")
+    return "\n".join([f"Slide {number}", *lines]) if lines else ""
 
 
 def _lines(shapes: Iterable[Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from fusion_tool.tools.extraction.content import ExtractionError
+from fusion_tool.tools.extraction.content import ExtractionError, take_texts
 
 _SNIFFED = 8_192
 _DELIMITERS = ",;\t|"
@@ -48,7 +48,8 @@ def read_csv(data: bytes, max_chars: int) -> tuple[str, str]:
         dialect = csv.excel
     csv.field_size_limit(max_chars)
     try:
-        return "", _join(table_lines(csv.reader(io.StringIO(text, newline=""), dialect)), max_chars)
+        rows = table_lines(csv.reader(io.StringIO(text, newline=""), dialect))
+        return "", "\n".join(take_texts(rows, max_chars)).strip()
     except csv.Error as error:
         raise ExtractionError(f"the rows cannot be read: {type(error).__name__}") from error
 
@@ -61,15 +62,18 @@ def read_workbook(data: bytes, max_chars: int) -> tuple[str, str]:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
         visible = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
         sheets = ((name, workbook.get_sheet_by_name(name).iter_rows()) for name in visible)
-        return "", _join((line for name, rows in sheets for line in _sheet_lines(name, rows)), max_chars)
+        lines = (line for name, rows in sheets for line in _sheet_lines(name, rows))
+        return "", "\n".join(take_texts(lines, max_chars)).strip()
     except CalamineError as error:
         raise ExtractionError(f"the workbook cannot be read: {type(error).__name__}") from error
 
 
 def _sheet_lines(name: str, rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    lines = list(table_lines([_cell(cell) for cell in row] for row in rows))
-    if lines:
-        yield from ("", f"Sheet {name}", *lines)
+    # Row by row: a sheet has up to a million, of which a part is wanted.
+    lines = table_lines([_cell(cell) for cell in row] for row in rows)
+    for first in lines:
+        yield from ("", f"Sheet {name}", first)
+        yield from lines
 
 
 def _cell(value: Any) -> str:
@@ -84,14 +88,3 @@ def _are_names(cells: Sequence[str]) -> bool:
 
 def _is_number(cell: str) -> bool:
     return cell.lstrip("+-").replace(",", "").replace(".", "").replace("%", "").strip().isdecimal()
-
-
-def _join(lines: Iterable[str], max_chars: int) -> str:
-    joined: list[str] = []
-    length = 0
-    for line in lines:
-        joined.append(line)
-        length += len(line) + 1
-        if length > max_chars:
-            break
-    return "\n".join(joined).strip()

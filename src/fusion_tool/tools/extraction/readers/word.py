@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from fusion_tool.tools.extraction.content import ExtractionError
+from fusion_tool.tools.extraction.content import ExtractionError, take_texts
 from fusion_tool.tools.extraction.readers.tables import table_lines
 
 
@@ -17,14 +17,7 @@ def read_word(data: bytes, max_chars: int) -> tuple[str, str]:
         document = Document(io.BytesIO(data))
     except (PackageNotFoundError, KeyError, ValueError) as error:
         raise ExtractionError(f"the document cannot be opened ({type(error).__name__})") from error
-    lines: list[str] = []
-    length = 0
-    for line in _lines(document):
-        lines.append(line)
-        length += len(line) + 1
-        if length > max_chars:
-            break
-    return document.core_properties.title or "", "\n".join(lines)
+    return document.core_properties.title or "", "\n".join(take_texts(_lines(document), max_chars))
 
 
 def _lines(body: Any) -> Iterator[str]:
