@@ -7,12 +7,14 @@ FLOORS := .venv-floors
 OPENAI_MAJORS := 2 3
 BIN := .venv/bin
 READY := .venv/.ready
+PYTHON_CLIENTS := .venv-clients/.ready
+NODE_CLIENTS := tests/clients/node_modules/.ready
 # The machine's own Python and its certificates, as pip uses them (the variable's older name for older uv).
 UV_ENV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
 QUESTION ?= How long does the battery of the Kestrel handheld really last?
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check check-floors $(OPENAI_MAJORS:%=check-floors-%) format bench clean
+.PHONY: help setup demo test check lock check-floors $(OPENAI_MAJORS:%=check-floors-%) format bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,11 +29,22 @@ $(READY): pyproject.toml uv.lock | $(UV)
 	$(UV_ENV) $(UV) sync --frozen --quiet --all-extras --python $(PYTHON)
 	@touch $(READY)
 
+# Programs that talk to the servers: they pin what the package must not, so they live beside it.
+$(PYTHON_CLIENTS): tests/clients/requirements.txt | $(UV)
+	$(UV_ENV) $(UV) venv --clear --quiet --python $(PYTHON) .venv-clients
+	$(UV_ENV) $(UV) pip sync --quiet --python .venv-clients/bin/python tests/clients/requirements.txt
+	@touch $@
+
+$(NODE_CLIENTS): tests/clients/package-lock.json
+	@if command -v npm >/dev/null; then cd tests/clients && npm ci --ignore-scripts --loglevel=error; \
+	else echo "npm is not installed: the tests with clients of node are skipped"; mkdir -p $(@D); fi
+	@touch $@
+
 demo: $(READY) ## run a panel of a tiny local model over examples/corpus: no key, no network
 	@$(BIN)/fusion-tool model install
 	@$(BIN)/fusion-tool ask "$(QUESTION)" --preset local --docs examples/corpus
 
-test: $(READY) ## run all tests, the real local model's among them
+test: $(READY) $(PYTHON_CLIENTS) $(NODE_CLIENTS) ## run all tests, the real local model's and real clients' among them
 	@$(BIN)/fusion-tool model install
 	$(BIN)/pytest -q -n auto --dist worksteal
 
@@ -53,6 +66,13 @@ $(OPENAI_MAJORS:%=check-floors-%): check-floors-%: $(READY)
 	$(UV_ENV) $(UV) pip install --quiet --python $(FLOORS)/$*/bin/python --requirements $(FLOORS)/$*/floors.txt --editable .
 	$(FLOORS)/$*/bin/pytest -q -n auto --dist worksteal -m "not local_model"
 
+lock: $(READY) ## write the lock files anew
+	$(UV_ENV) $(UV) lock
+	$(UV_ENV) $(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate \
+		--custom-compile-command "make lock" tests/clients/requirements.in --output-file tests/clients/requirements.txt
+	@if command -v npm >/dev/null; then cd tests/clients && npm install --package-lock-only --ignore-scripts \
+		--omit-lockfile-registry-resolved --loglevel=error; fi
+
 format: $(READY) ## rewrite what the formatter and the safe lint fixes can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -61,4 +81,4 @@ bench: $(READY) ## the figures of benchmarks/README.md
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 clean: ## remove the environment and every cache
-	rm -rf .venv $(FLOORS) .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv .venv-clients tests/clients/node_modules $(FLOORS) .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
