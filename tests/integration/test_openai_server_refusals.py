@@ -181,7 +181,7 @@ def test_an_internal_error_tells_nothing(url, monkeypatch, caplog):
     async def broken(*_, **__):
         raise RuntimeError("sk-or-v1-0123456789abcdef at /srv/secret")
 
-    monkeypatch.setattr("fusion_tool.servers.openai.endpoint.run_request", broken)
+    monkeypatch.setattr("fusion_tool.servers.openai.panel_model.run_request", broken)
     response = post(url)
     assert response.status_code == 500
     assert "secret" not in response.text

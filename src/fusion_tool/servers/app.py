@@ -20,11 +20,12 @@ from fusion_tool.config.installation import version
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.servers.auth import AuthMiddleware
 from fusion_tool.servers.capacity import MOST_BYTES, RunSlots
-from fusion_tool.servers.openai.endpoint import ChatCompletions
+from fusion_tool.servers.openai.endpoint import Endpoint
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
 from fusion_tool.servers.openai.models import ModelCatalog
-from fusion_tool.servers.openai.sse import ProgressStyle
+from fusion_tool.servers.openai.request import parse_request
+from fusion_tool.servers.openai.sse import ProgressStyle, chat_responder
 
 _SECONDS_TO_END = 5.0
 _SECONDS_TO_FLUSH = 0.05
@@ -56,7 +57,9 @@ class Options:
 def create_app(options: Options) -> Starlette:
     """Return the application, which any ASGI server takes."""
     metrics, catalog, slots = Metrics(), ModelCatalog(options.presets), RunSlots(options.max_runs)
-    chat = ChatCompletions(
+    chat = Endpoint(
+        parse_request,
+        chat_responder,
         config=options.config,
         catalog=catalog,
         main=options.agent_model or options.config.synthesizer_or_default,

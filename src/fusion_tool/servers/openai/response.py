@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from starlette.types import Send
 
@@ -50,6 +50,22 @@ class EndPiece:
 
 
 Emit: TypeAlias = Callable[[TextPiece | ProgressPiece], Awaitable[None]]
+
+
+class Responder(Protocol):
+    """The writer of one reply, in the client's protocol; either `end` or `fail` is its last word."""
+
+    async def feed(self, piece: TextPiece | ProgressPiece) -> None:
+        """Take a piece of the answer."""
+
+    async def end(self, end: EndPiece) -> None:
+        """Send what is left of the answer, and what stands beside it."""
+
+    async def fail(self, error: ApiError) -> None:
+        """Send the error."""
+
+    def close(self) -> None:
+        """Let go of what the reply holds, however it ended."""
 
 
 def usage_object(usage: Usage) -> dict[str, Any] | None:

@@ -7,15 +7,19 @@ which keep the connection alive, or as reasoning.
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 from starlette.types import Send
 
 from fusion_tool.servers.openai.errors import ApiError
+from fusion_tool.servers.openai.request import ChatRequest
 from fusion_tool.servers.openai.response import (
     EndPiece,
+    JsonResponder,
     ProgressPiece,
+    Responder,
     ResponseInfo,
     TextPiece,
     send_json,
@@ -34,11 +38,71 @@ _HEADERS = [
 _DONE = b"data: [DONE]\n\n"
 
 
-class SseResponder:
-    """A responder that sends an answer piece by piece.
+class EventStream(ABC):
+    """A response of server-sent events.
 
-    The response begins with the first piece, or after the first silence, so that a run that is refused before it
-    begins still gets its status.
+    It begins with the first event, or after the first silence, so that a run that is refused before it begins still
+    gets its status.
+
+    Args:
+        send: ASGI's function.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send, self._has_begun = send, False
+        self._last_sent = asyncio.get_running_loop().time()
+        self._pulse = asyncio.create_task(self._keep_alive())
+
+    @abstractmethod
+    def opening(self) -> bytes:
+        """Return the events with which the stream begins."""
+
+    @abstractmethod
+    def failure(self, error: ApiError) -> bytes:
+        """Return the events with which a stream that has begun ends where there is no answer."""
+
+    async def fail(self, error: ApiError) -> None:
+        """Send the error: as the response where none has begun, else as the stream's end."""
+        # HTTP sends the status first: once a stream has begun it is 200, whatever comes.
+        if not self._has_begun:
+            self._pulse.cancel()
+            await send_json(self._send, error.body, error.status, error.headers)
+        else:
+            await self.finish(self.failure(error))
+
+    async def begin(self) -> None:
+        """Send the headers and the opening, once."""
+        if not self._has_begun:
+            self._has_begun = True  # before the first `await`: the pulse may begin it at the same moment
+            await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await self.write(self.opening())
+
+    async def write(self, data: bytes) -> None:
+        """Send events, or comments, of a stream that has begun."""
+        self._last_sent = asyncio.get_running_loop().time()
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def finish(self, last: bytes) -> None:
+        """Send the last events, and end the response."""
+        self._pulse.cancel()
+        await self._send({"type": "http.response.body", "body": last})
+
+    async def _keep_alive(self) -> None:
+        now = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(max(0.0, self._last_sent + SILENCE - now()))
+            # Not where something was sent in the meantime: the silence counts from that on.
+            if now() - self._last_sent >= SILENCE:
+                await self.begin()
+                await self.write(comment("still working"))
+
+    def close(self) -> None:
+        """Stop keeping the connection alive."""
+        self._pulse.cancel()
+
+
+class SseResponder(EventStream):
+    """A responder that sends a chat completion piece by piece.
 
     Args:
         send: ASGI's function.
@@ -48,75 +112,65 @@ class SseResponder:
     """
 
     def __init__(self, send: Send, info: ResponseInfo, progress: ProgressStyle, *, include_usage: bool) -> None:
-        self._send, self._info, self._progress, self._include_usage = send, info, progress, include_usage
-        self._has_begun = False
-        self._last_sent = asyncio.get_running_loop().time()
-        self._pulse = asyncio.create_task(self._keep_alive())
+        super().__init__(send)
+        self._info, self._progress, self._include_usage = info, progress, include_usage
+
+    def opening(self) -> bytes:
+        """Return the chunk that says who speaks."""
+        return self._chunk({"role": "assistant", "content": ""})
+
+    def failure(self, error: ApiError) -> bytes:
+        """Return the error's object as the last event."""
+        return event(error.body) + _DONE
 
     async def feed(self, piece: TextPiece | ProgressPiece) -> None:
         """Send a piece."""
-        await self._begin()
+        await self.begin()
         if isinstance(piece, TextPiece):
-            await self._write(self._chunk({"content": piece.text}))
+            await self.write(self._chunk({"content": piece.text}))
         elif self._progress == "comments":
-            # A line break would end the comment, and let what follows pose as an event: no line of progress holds one.
-            await self._write(f": {piece.line}\n\n".encode())
+            await self.write(comment(piece.line))
         elif self._progress == "reasoning":
             # Under both names: OpenRouter's clients read the first, those of DeepSeek's protocol the second.
             line = f"{piece.line}\n"
-            await self._write(self._chunk({"reasoning": line, "reasoning_content": line}))
+            await self.write(self._chunk({"reasoning": line, "reasoning_content": line}))
 
     async def end(self, end: EndPiece) -> None:
         """Send the tool calls and the result beside the answer, and end the stream."""
-        await self._begin()
+        await self.begin()
         calls = [{"index": index, **call} for index, call in enumerate(end.tool_calls)]
         delta = {**end.reasoning} | ({"tool_calls": calls} if calls else {})
         last = self._chunk(delta) if delta else b""
         last += self._chunk({}, finish_reason=end.finish_reason, fusion=dict(end.fusion))
         if self._include_usage:
-            last += _event(self._info.to_object("chat.completion.chunk", [], usage=usage_object(end.usage)))
-        await self._finish(last)
-
-    async def fail(self, error: ApiError) -> None:
-        """Send the error: as the response where none has begun, else as the stream's last event."""
-        # HTTP sends the status first: once a stream has begun it is 200, whatever comes.
-        if not self._has_begun:
-            self._pulse.cancel()
-            await send_json(self._send, error.body, error.status, error.headers)
-        else:
-            await self._finish(_event(error.body))
+            last += event(self._info.to_object("chat.completion.chunk", [], usage=usage_object(end.usage)))
+        await self.finish(last + _DONE)
 
     def _chunk(self, delta: Mapping[str, Any], *, finish_reason: str | None = None, **more: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-        return _event(self._info.to_object("chat.completion.chunk", [choice], **more))
-
-    async def _begin(self) -> None:
-        if not self._has_begun:
-            self._has_begun = True  # before the first `await`: the pulse may begin it at the same moment
-            await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await self._write(self._chunk({"role": "assistant", "content": ""}))
-
-    async def _write(self, data: bytes) -> None:
-        self._last_sent = asyncio.get_running_loop().time()
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
-
-    async def _finish(self, last: bytes) -> None:
-        self._pulse.cancel()
-        await self._send({"type": "http.response.body", "body": last + _DONE})
-
-    async def _keep_alive(self) -> None:
-        now = asyncio.get_running_loop().time
-        while True:
-            await asyncio.sleep(max(0.0, self._last_sent + SILENCE - now()))
-            # Not where something was sent in the meantime: the silence counts from that on.
-            if now() - self._last_sent >= SILENCE:
-                await self._begin()
-                await self._write(b": still working\n\n")
-
-    def close(self) -> None:
-        """Stop keeping the connection alive."""
-        self._pulse.cancel()
+        return event(self._info.to_object("chat.completion.chunk", [choice], **more))
 
 
-def _event(body: Mapping[str, Any]) -> bytes:
-    return b"data: " + json.dumps(body).encode() + b"\n\n"
+def chat_responder(send: Send, request: ChatRequest, progress: ProgressStyle) -> Responder:
+    """Return what writes a chat completion, whole or as a stream, as the client asked."""
+    info = ResponseInfo(request.model)
+    if not request.stream:
+        return JsonResponder(send, info)
+    return SseResponder(send, info, progress, include_usage=request.include_usage)
+
+
+def event(body: Mapping[str, Any], name: str | None = None) -> bytes:
+    """Return a server-sent event.
+
+    Args:
+        body: Its data, as an object of JSON.
+        name: Its name; `None` for the protocol's default.
+    """
+    head = f"event: {name}\n".encode() if name else b""
+    return head + b"data: " + json.dumps(body).encode() + b"\n\n"
+
+
+def comment(line: str) -> bytes:
+    """Return a comment, which clients skip."""
+    # A line break would end the comment, and let what follows pose as an event: no line of progress holds one.
+    return f": {line}\n\n".encode()

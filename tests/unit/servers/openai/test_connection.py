@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fusion_tool.servers.openai.agent_model import relay_deltas
-from fusion_tool.servers.openai.endpoint import ClientGoneError, while_connected
+from fusion_tool.servers.openai.connection import ClientGoneError, while_connected
 
 
 async def stays():
