@@ -1,8 +1,8 @@
 """A result as text for a calling agent: the answer, its sources, and one line on how it came about."""
 
 from fusion_tool.events import format_seconds, format_usd
+from fusion_tool.graph.cited_answer import source_lines
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.grounding.support import VERDICT_LABELS, Support
 
 _CHARACTERS_A_TOKEN = 4
 """The usual rule of thumb; the bound is kept on the safe side by counting the sources too."""
@@ -20,7 +20,7 @@ def summarize(result: FusionResult, tokens: int) -> str:
     """
     room = tokens * _CHARACTERS_A_TOKEN
     closing = _cut(_closing_line(result), room // 4, "...)")
-    lines = [f"[{c.number}] {c.title} - {c.url}{_support_note(c.support)}" for c in result.citations]
+    lines = source_lines([citation.model_dump() for citation in result.citations])
     # Half of the room is the answer's. Sources go from the end, so that the numbers of the others stay right; a
     # citation whose source does not fit keeps its number, and the artifact has the source.
     while lines and sum(len(line) + 1 for line in lines) + len(closing) > room // 2:
@@ -28,10 +28,6 @@ def summarize(result: FusionResult, tokens: int) -> str:
     sources = "\n\nSources\n" + "\n".join(lines) if lines else ""
     answer = _cut(result.answer, room - len(sources) - len(closing) - 2, _ELSEWHERE)
     return f"{answer}{sources}\n\n{closing}"
-
-
-def _support_note(support: Support) -> str:
-    return "" if support == "supported" else f" ({VERDICT_LABELS[support]})"
 
 
 def _closing_line(result: FusionResult) -> str:

@@ -4,6 +4,7 @@ from fusion_tool.api.runner import run_request
 from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import Event, describe
+from fusion_tool.graph.cited_answer import citation_spans
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.servers.openai.errors import answer_restarted
 from fusion_tool.servers.openai.metrics import Metrics
@@ -43,4 +44,5 @@ async def answer_as_panel(
         raise answer_restarted(result["answer"], result_metadata(result))
     if not attempts:
         await emit(TextPiece(result["answer"]))
-    return EndPiece(Usage.model_validate(result["usage"]), result_metadata(result))
+    usage, citations = Usage.model_validate(result["usage"]), citation_spans(result["citations"])
+    return EndPiece(usage, result_metadata(result), citations=citations)

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias
 from starlette.types import Send
 
 from fusion_tool.budget.usage import Usage
+from fusion_tool.graph.cited_answer import CitationSpan
 from fusion_tool.servers.openai.errors import ApiError
 
 
@@ -40,6 +41,7 @@ class EndPiece:
         finish_reason: OpenAI's word for why the answer ended.
         tool_calls: Calls of the client's own tools, as OpenAI's objects.
         reasoning: Further fields of the message that the client is to send back: what the model thought.
+        citations: Where the answer cites what.
     """
 
     usage: Usage
@@ -47,6 +49,7 @@ class EndPiece:
     finish_reason: str = "stop"
     tool_calls: Sequence[Mapping[str, Any]] = ()
     reasoning: Mapping[str, Any] = field(default_factory=dict)
+    citations: Sequence[CitationSpan] = ()
 
 
 Emit: TypeAlias = Callable[[TextPiece | ProgressPiece], Awaitable[None]]
@@ -82,6 +85,17 @@ def usage_object(usage: Usage) -> dict[str, Any] | None:
         "cost": usage.cost_usd,
         "unpriced_calls": usage.unpriced_calls,
     }
+
+
+def annotation_objects(citations: Sequence[CitationSpan]) -> list[dict[str, Any]]:
+    """Return citations as a message's `annotations`; offsets are in characters of its text."""
+    return [
+        {
+            "type": "url_citation",
+            "url_citation": {"start_index": row.start, "end_index": row.end, "url": row.url, "title": row.title},
+        }
+        for row in citations
+    ]
 
 
 def result_metadata(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +137,13 @@ class JsonResponder:
     async def end(self, end: EndPiece) -> None:
         """Send the answer."""
         text = "".join(self._text)
-        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, **end.reasoning}
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": text,
+            "refusal": None,
+            "annotations": annotation_objects(end.citations),
+            **end.reasoning,
+        }
         if end.tool_calls:
             # Null where there is no text, as OpenAI sends it beside calls.
             message |= {"content": text or None, "tool_calls": list(end.tool_calls)}

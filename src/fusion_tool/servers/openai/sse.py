@@ -22,6 +22,7 @@ from fusion_tool.servers.openai.response import (
     Responder,
     ResponseInfo,
     TextPiece,
+    annotation_objects,
     send_json,
     usage_object,
 )
@@ -136,10 +137,12 @@ class SseResponder(EventStream):
             await self.write(self._chunk({"reasoning": line, "reasoning_content": line}))
 
     async def end(self, end: EndPiece) -> None:
-        """Send the tool calls and the result beside the answer, and end the stream."""
+        """Send the tool calls, the citations and the result beside the answer, and end the stream."""
         await self.begin()
         calls = [{"index": index, **call} for index, call in enumerate(end.tool_calls)]
         delta = {**end.reasoning} | ({"tool_calls": calls} if calls else {})
+        if end.citations:
+            delta["annotations"] = annotation_objects(end.citations)
         last = self._chunk(delta) if delta else b""
         last += self._chunk({}, finish_reason=end.finish_reason, fusion=dict(end.fusion))
         if self._include_usage:
