@@ -118,6 +118,7 @@ def test_the_graph_takes_a_question_or_messages_and_gives_a_result():
         "context",
         "instructions",
         "answer_schema",
+        "max_tokens",
         "messages",
     }
     assert set(graph.get_output_jsonschema()["properties"]) == {"result", "messages"}

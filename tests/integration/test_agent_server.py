@@ -202,7 +202,9 @@ async def system_assistant(client: LangGraphClient, graph: str) -> str:
 async def test_studio_gets_every_schema(client, graph, returned):
     schemas = await client.assistants.get_schemas(await system_assistant(client, graph))
     given, context = schemas["input_schema"], schemas["context_schema"]
-    assert set(given["properties"]) == {"question", "context", "instructions", "answer_schema", "messages"}
+    assert set(given["properties"]) == {
+        *("question", "context", "instructions", "answer_schema", "max_tokens", "messages")
+    }
     assert given["properties"]["question"]["type"] == "string"
     assert set(schemas["output_schema"]["properties"]) == returned
     assert schemas["state_schema"]

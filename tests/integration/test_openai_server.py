@@ -57,6 +57,21 @@ def test_a_streamed_answer_is_the_same(url):
     assert len({(chunk.id, chunk.created, chunk.model) for chunk in chunks}) == 1
 
 
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens", "max_output_tokens"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_clients_bound_ends_the_answer(provider, url, name, stream):
+    provider.reply(WRITER, Reply("It was built in", finish_reason="length"))
+    reply = ask(url, stream=stream, extra_body={name: 9})
+    if stream:
+        chunks = [chunk.choices[0] for chunk in reply]
+        text, end = "".join(chunk.delta.content or "" for chunk in chunks), chunks[-1].finish_reason
+    else:
+        text, end = reply.choices[0].message.content, reply.choices[0].finish_reason
+    assert (text, end) == ("It was built in", "length")
+    (request,) = provider.calls(WRITER)
+    assert (request.body.get("max_tokens") or request.body.get("max_completion_tokens")) == 9
+
+
 async def test_the_asynchronous_client_streams_while_the_answer_is_written(provider, url):
     provider.reply(WRITER, Hang(Reply(ANSWER, chunk_size=5), after=5))
     async with async_client(url) as asking:

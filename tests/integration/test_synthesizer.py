@@ -4,10 +4,12 @@ import json
 
 import pytest
 
-from fusion_tool import afuse, build_graph
+from fusion_tool import ConfigError, FusionResult, afuse, build_graph
+from fusion_tool.api.runner import run_request
+from fusion_tool.graph.inputs import RunInput
 from fusion_tool.testing import fake_config
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, fenced, panel, reads, text, verdict
-from tests.scripted_server import Cut, Reply, faults
+from tests.scripted_server import Cut, Reply, Request, faults
 
 pytestmark = pytest.mark.loopback
 
@@ -99,7 +101,57 @@ async def test_a_cut_off_answer_is_kept_where_no_other_comes_and_is_seen_as_such
     provider.reply(JUDGE, verdict(), faults.unauthorized())
     result = await afuse(QUESTION, panel(*SEATS))
     assert result.answer == "It was built in"
-    assert (result.status, result.degraded) == ("partial", ["synthesis_unavailable"])
+    assert (result.status, result.degraded) == ("partial", ["answer_truncated"])
+
+
+async def test_an_answer_that_ends_where_the_caller_wants_is_written_once(provider):
+    provider.reply(WRITER, Reply("It was built in", finish_reason="length"))
+    config = panel(*SEATS, synthesizer=writer("test/second") | {"max_tokens": 900})
+    result = FusionResult(**await run_request(RunInput(QUESTION, max_tokens=7), config))
+    assert (result.answer, result.degraded, result.failed_models) == ("It was built in", ["answer_truncated"], [])
+    assert provider.counts[WRITER] == 1
+    assert "test/second" not in provider.counts
+
+
+@pytest.mark.parametrize(
+    ("own", "wish", "sent"), [(None, 7, 7), (900, 7, 7), (5, 7, 5), (5, None, 5), (None, None, None)]
+)
+async def test_a_callers_bound_never_lifts_the_writers_own(provider, own, wish, sent):
+    config = panel(*SEATS, synthesizer=writer() | {"max_tokens": own})
+    await run_request(RunInput(QUESTION, max_tokens=wish), config)
+    assert [longest(request) for request in provider.calls(WRITER)] == [sent]
+    assert {longest(request) for request in provider.requests if request.model != WRITER} == {None}
+
+
+async def test_the_judges_model_that_writes_at_last_is_bounded_too(provider):
+    provider.reply(WRITER, faults.unauthorized())
+    provider.reply(JUDGE, verdict(), Reply("It was", finish_reason="length"))
+    result = FusionResult(**await run_request(RunInput(QUESTION, max_tokens=7), panel(*SEATS)))
+    assert [longest(request) for request in provider.calls(JUDGE)] == [None, 7]
+    assert (result.answer, result.degraded) == ("It was", ["synthesizer_replaced", "answer_truncated"])
+
+
+@pytest.mark.parametrize(
+    ("wish", "answer"),
+    [(3, "It was built"), (6, "It was built in 1861, as"), (50, "It was built in 1861, as we know.")],
+)
+async def test_an_answer_that_stands_is_cut(provider, wish, answer):
+    provider.reply("test/one", "It was built in 1861, as we know.")
+    config = panel(*SEATS, strategy="solo")
+    result = FusionResult(**await run_request(RunInput(QUESTION, max_tokens=wish), config))
+    assert result.answer == answer
+    assert ("answer_truncated" in result.degraded) == (wish < 50)
+    assert provider.counts == {"test/one": 1}
+
+
+@pytest.mark.parametrize("wish", [0, -1, True, 1.5, "7"])
+async def test_what_is_no_number_of_tokens_is_refused(wish):
+    with pytest.raises(ConfigError, match="max_tokens: expected a whole number"):
+        await run_request(RunInput(QUESTION, max_tokens=wish), panel(*SEATS))
+
+
+def longest(request: Request) -> int | None:
+    return request.body.get("max_tokens") or request.body.get("max_completion_tokens")
 
 
 async def test_both_stages_may_be_lost_and_an_answer_remains(provider):

@@ -123,12 +123,17 @@ def message_metadata(result: Mapping[str, Any]) -> dict[str, Any]:
     usage = Usage.model_validate(result["usage"])
     metadata = {
         "model_name": MODEL_NAME,
-        "finish_reason": "stop",
+        "finish_reason": finish_reason(result),
         "cost_usd": usage.cost_usd,
         "run_id": result["run_id"],
         "fusion": dict(result),
     }
     return {"usage_metadata": _to_usage_metadata(usage), "response_metadata": metadata}
+
+
+def finish_reason(result: Mapping[str, Any]) -> str:
+    """Return OpenAI's word for why a result's answer ended: `length` where it was cut off."""
+    return "length" if "answer_truncated" in result["degraded"] else "stop"
 
 
 def _to_usage_metadata(usage: Usage) -> UsageMetadata | None:

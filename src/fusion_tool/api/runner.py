@@ -96,7 +96,7 @@ def request_slot(
     if not config.cache:
         return None
     schema = json.dumps(request.answer_schema) if request.answer_schema else ""
-    instructions = f"{request.instructions}{schema}"
+    instructions = f"{request.instructions}{schema}{request.max_tokens or ''}"
     return cache_slot(request.question, request.context, config, panel_tools, instructions=instructions)
 
 

@@ -21,6 +21,7 @@ class RunInput(NamedTuple):
         context: What is already known about it.
         instructions: How the answer shall be written.
         answer_schema: The JSON schema that the answer shall have, `None` for a text.
+        max_tokens: Upper bound of the answer, in tokens; `None` sets none.
         from_messages: Whether the question came as a message, so that the answer is one too.
     """
 
@@ -28,6 +29,7 @@ class RunInput(NamedTuple):
     context: str = ""
     instructions: str = ""
     answer_schema: dict[str, Any] | None = None
+    max_tokens: int | None = None
     from_messages: bool = False
 
     @property
@@ -39,7 +41,11 @@ class RunInput(NamedTuple):
     def graph_input(self) -> FusionInput:
         """The same, in the form that the graph takes."""
         inputs = FusionInput(question=self.question, context=self.context, instructions=self.instructions)
-        return inputs if self.answer_schema is None else {**inputs, "answer_schema": self.answer_schema}
+        if self.answer_schema is not None:
+            inputs["answer_schema"] = self.answer_schema
+        if self.max_tokens is not None:
+            inputs["max_tokens"] = self.max_tokens
+        return inputs
 
 
 def parse_messages(messages: Sequence[BaseMessage]) -> RunInput:
@@ -66,7 +72,7 @@ def parse_input(state: FusionState) -> RunInput:
     """Return what came into the graph: a question, else what its messages ask.
 
     Raises:
-        ConfigError: There is no question, or it is too long.
+        ConfigError: There is no question, it is too long, or `max_tokens` is no number of tokens.
     """
     # A lone surrogate could be sent to no provider, and be stored or printed nowhere.
     question, context = to_sendable(state.get("question") or ""), to_sendable(state.get("context") or "")
@@ -82,11 +88,15 @@ def parse_input(state: FusionState) -> RunInput:
             "a documents folder or the context",
             field="question",
         )
+    max_tokens = state.get("max_tokens")
+    if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 1):
+        raise ConfigError("expected a whole number of at least 1", field="max_tokens")
     return RunInput(
         question,
         _join(context, conversation.context),
         _join(instructions, conversation.instructions),
         state.get("answer_schema"),
+        max_tokens,
         conversation.from_messages,
     )
 

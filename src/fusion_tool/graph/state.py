@@ -1,7 +1,6 @@
 """The graph's state: plain dicts and lists, so that any checkpointer, the Agent Server and Studio take it.
 
-Stored runs hold these keys: they are never renamed. First the parts (`Run`, `Plan`, records), then the state itself and
-what enters and leaves it, then what builds and reads it.
+Stored runs hold these keys: they are never renamed. First the parts, then the state, then what builds and reads it.
 """
 
 import secrets
@@ -27,7 +26,7 @@ from fusion_tool.tools.documents.store import DocumentCoverage
 class Run(TypedDict):
     """The facts of a run that `route` fixes; `from_messages` says whether the question came as a message.
 
-    `instructions` is how the answer shall be written, `answer_schema` the JSON schema that it shall have, if any.
+    `instructions` is how the answer shall be written, `answer_schema` its JSON schema, if any, `max_tokens` its length.
     `started` is Unix time in seconds, `nonce` the token of this run's fences, `config` the configuration as JSON (it
     holds no secrets), `decided` what `route` made of it, `None` where nothing else.
     """
@@ -37,6 +36,7 @@ class Run(TypedDict):
     context: str
     instructions: str
     answer_schema: dict[str, Any] | None
+    max_tokens: NotRequired[int | None]
     from_messages: bool
     started: float
     created_at: str
@@ -145,13 +145,14 @@ class FusionInput(TypedDict, total=False):
     """Either `question` (and what the caller already knows, `context`) or `messages`.
 
     `instructions` says how the answer shall be written, as a system message does; `answer_schema`, a JSON schema,
-    makes it a JSON object.
+    makes it a JSON object; `max_tokens` bounds it.
     """
 
     question: Annotated[str, Field(description="One self-contained question: name what, which, when.")]
     context: Annotated[str, Field(description="What is already known and should not be searched again.")]
     instructions: Annotated[str, Field(description="How the answer shall be written.")]
     answer_schema: Annotated[dict[str, Any], Field(description="A JSON schema that the answer shall have.")]
+    max_tokens: Annotated[int, Field(description="Upper bound of the answer, in tokens.")]
     messages: Annotated[list[AnyMessage], Field(description="A conversation, instead of a question.")]
 
 
@@ -165,15 +166,15 @@ class FusionOutput(TypedDict, total=False):
 class FusionState(TypedDict, total=False):
     """The state between `route` and the end.
 
-    `question`, `context`, `instructions` and `answer_schema` are what came in, gone once `route` has read them, so
-    that a thread's next run never sees them; `run` keeps them. `asks` are the next wave's assignments, `agreed` the
-    key of the answer that stands as it is, `None` where none does.
+    What came in, up to `max_tokens`, is gone once `route` has read it, so that a thread's next run never sees it; `run`
+    keeps it. `asks` are the next wave's assignments, `agreed` the key of the answer that stands, `None` for none.
     """
 
     question: Annotated[str, EphemeralValue]
     context: Annotated[str, EphemeralValue]
     instructions: Annotated[str, EphemeralValue]
     answer_schema: Annotated[dict[str, Any], EphemeralValue]
+    max_tokens: Annotated[int, EphemeralValue]
     messages: Annotated[list[AnyMessage], add_messages]
     run: Run
     plan: Plan
@@ -220,6 +221,7 @@ def new_run(  # noqa: PLR0913 - a run has these fields
     context: str = "",
     instructions: str = "",
     answer_schema: dict[str, Any] | None = None,
+    max_tokens: int | None = None,
     from_messages: bool = False,
     run_id: str | None = None,
     decided: FusionConfig | None = None,
@@ -232,6 +234,7 @@ def new_run(  # noqa: PLR0913 - a run has these fields
         context: What is already known.
         instructions: How the answer shall be written.
         answer_schema: The JSON schema that the answer shall have, `None` for a text.
+        max_tokens: Upper bound of the answer, in tokens; `None` sets none.
         from_messages: Whether the question came as a message.
         run_id: 32 hexadecimal digits, `None` for a new id.
         decided: What was made of `config` for this question, `None` where nothing else.
@@ -242,6 +245,7 @@ def new_run(  # noqa: PLR0913 - a run has these fields
         context=context,
         instructions=instructions,
         answer_schema=answer_schema,
+        max_tokens=max_tokens,
         from_messages=from_messages,
         # Wall time: the monotonic clock is of no use to the process that may resume the run.
         started=time.time(),

@@ -32,6 +32,7 @@ LOSSES: dict[Degradation, str] = {
     "analysis_truncated": "The comparison broke off: disagreements may be missing from it.",
     "synthesizer_replaced": "The synthesizer failed, or fails time and again; another model wrote the answer.",
     "synthesis_unavailable": "No answer could be written from the panel's; the best-supported one stands in for it.",
+    "answer_truncated": "The answer breaks off: it had no more tokens.",
     "answers_packed": "The answers were too long for the model that read them, and were cut to fit.",
     "search_unavailable": "Not one web search could be made: the answer rests on what else there was.",
     "uncited": "The answer cites no source, though there were documents or the web to answer from.",

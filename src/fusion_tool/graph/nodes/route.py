@@ -57,6 +57,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         context=request.context,
         instructions=request.instructions,
         answer_schema=request.answer_schema,
+        max_tokens=request.max_tokens,
         from_messages=request.from_messages,
         run_id=_run_id(state, runtime),
         decided=None if config is base else config,

@@ -1,10 +1,15 @@
-"""`synthesize`: write one answer from the panel's answers and their comparison, whoever can still write it."""
+"""`synthesize`: write one answer from the panel's answers and their comparison, whoever can still write it.
+
+A caller's `max_tokens` bounds it: whoever writes gets no more, what he says up to there is the answer, and an answer of
+a seat that stands is cut.
+"""
 
 import time
 from functools import partial
 
 from langgraph.runtime import Runtime
 
+from fusion_tool.budget.amounts import BYTES_A_TOKEN
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.graph.agents.answers import panel_answers
 from fusion_tool.graph.agents.attempts import ask_stage, models_of_role
@@ -26,7 +31,9 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, opti
         draft = _draft_of_answer(task, standing)
         stage.calls.clear()  # an attempt of a process that died asked nobody either
     else:
-        draft, failures, degraded = await _first_draft(task, _candidates(stage.config))
+        draft, failures, degraded = await _first_draft(task, _candidates(stage.config, run.get("max_tokens")))
+    if draft.truncated:
+        degraded.append("answer_truncated")
     return {
         "synthesis": StageRecord(
             output=draft.text,
@@ -42,24 +49,26 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, opti
 
 async def _first_draft(task: SynthesisTask, candidates: list[Panelist]) -> tuple[Draft, list[Failure], list[str]]:
     """Return the first whole answer, else a cut-off one, else the panel's best; who failed; and what was lost."""
-    owner = task.stage.config.synthesizer_or_default
+    owner, most = task.stage.config.synthesizer_or_default, task.run.get("max_tokens")
+    # Cut off where the caller wanted it to end: nobody else could write more.
+    at_callers_end = {writer.model_name for writer in candidates if most and writer.max_tokens == most}
     outcome = await ask_stage(
         task.stage,
         candidates,
         partial(write_answer, task),
-        is_whole=lambda draft: not draft.truncated,
+        is_whole=lambda draft: not draft.truncated or draft.model in at_callers_end,
         # The judge's model, last and unasked for, gets what time is left.
         shares=len(models_of_role(owner)),
     )
     draft, marks = outcome.reply, ["synthesizer_replaced"] if outcome.stands_in_for(owner) else []
-    if draft and not draft.truncated:
+    if draft and (not draft.truncated or draft.model in at_callers_end):
         return draft, outcome.failures, marks
-    marks += ["synthesis_unavailable", *task.stage.limit_marks()]
     if draft is None:
+        marks += ["synthesis_unavailable", *task.stage.limit_marks()]
         return _best_panel_answer(task, attempt=len(candidates) + 1), outcome.failures, marks
     # Again, as an attempt of its own: what streamed of it was followed by the pieces of those that failed after it.
     DeltaEmitter(task, len(candidates) + 1, draft.model).finish(draft.text)
-    return draft, outcome.failures, marks
+    return draft, outcome.failures, [*marks, *task.stage.limit_marks()]
 
 
 def _best_panel_answer(task: SynthesisTask, attempt: int) -> Draft:
@@ -73,18 +82,30 @@ def _draft_of_answer(task: SynthesisTask, key: str) -> Draft:
 
 
 def _draft_from_record(task: SynthesisTask, record: SeatRecord, attempt: int) -> Draft:
-    DeltaEmitter(task, attempt, record["model"]).finish(record["content"])
-    return Draft(record["model"], record["content"])
+    text = _first_tokens(record["content"], task.run.get("max_tokens"))
+    DeltaEmitter(task, attempt, record["model"]).finish(text)
+    return Draft(record["model"], text, truncated=record["truncated"] or text != record["content"])
 
 
-def _candidates(config: FusionConfig) -> list[Panelist]:
-    """Return who may write, in order; the judge's model last, since it has read the answers."""
+def _first_tokens(text: str, most: int | None) -> str:
+    """Return the beginning of `text` that is about `most` tokens long, up to the end of a word; `None`: all of it."""
+    raw = text.encode(errors="replace")
+    if most is None or len(raw) <= most * BYTES_A_TOKEN:
+        return text
+    room = most * BYTES_A_TOKEN
+    words, blank, _ = raw[: room + 1].rpartition(b" ")
+    return (words if blank else raw[:room]).decode(errors="ignore")
+
+
+def _candidates(config: FusionConfig, most: int | None) -> list[Panelist]:
+    """Return who may write, in order, `most` tokens at most; the judge's model last, since it has read the answers."""
     judge = config.judge_or_default
     writers = [*models_of_role(config.synthesizer_or_default), with_model(judge, judge.model)]
     # Each model once, in its first role: one that failed as the synthesizer gets no second turn as the judge.
     by_name: dict[str, Panelist] = {}
     for writer in writers:
-        by_name.setdefault(writer.model_name, writer)
+        bounds = [bound for bound in (writer.max_tokens, most) if bound is not None]
+        by_name.setdefault(writer.model_name, writer.model_copy(update={"max_tokens": min(bounds, default=None)}))
     return list(by_name.values())
 
 

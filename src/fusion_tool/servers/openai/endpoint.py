@@ -104,5 +104,5 @@ class Endpoint(Generic[RequestT]):
     async def _run(self, request: RequestT, config: FusionConfig, responder: Responder) -> EndPiece:
         if request.model == AGENT:
             return await answer_as_agent(request, self.main, self.tool, config, self.metrics, responder.feed)
-        question = to_question(request.messages)
+        question = to_question(request.messages)._replace(max_tokens=request.sampling.get("max_tokens"))
         return await answer_as_panel(question, config, self.metrics, responder.feed, is_streamed=request.stream)

@@ -1,5 +1,6 @@
 """`fusion` and the presets: the panel's answer, sent while it is written."""
 
+from fusion_tool.api.chat_messages import finish_reason
 from fusion_tool.api.runner import run_request
 from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig
@@ -45,4 +46,4 @@ async def answer_as_panel(
     if not attempts:
         await emit(TextPiece(result["answer"]))
     usage, citations = Usage.model_validate(result["usage"]), citation_spans(result["citations"])
-    return EndPiece(usage, result_metadata(result), citations=citations)
+    return EndPiece(usage, result_metadata(result), finish_reason(result), citations=citations)

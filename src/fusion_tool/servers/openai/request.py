@@ -1,7 +1,7 @@
 """The request of a chat completion, read and checked.
 
 Fields that would change the reply's shape or meaning, and are not supported, are refused. Fields that steer sampling
-(each seat has its own) or keep accounts are ignored, as other compatible servers do.
+(each seat has its own), but not the answer's length, or keep accounts are ignored, as other compatible servers do.
 """
 
 from collections.abc import Mapping
@@ -105,7 +105,7 @@ class ChatRequest:
         include_usage: Whether a stream ends with the bill.
         tools: The client's own tools.
         tool_choice: Which of them must be called; `None` leaves it to the model.
-        sampling: Sampling of a single model, for `fusion-agent`.
+        sampling: Sampling of a single model, for `fusion-agent`; its `max_tokens` bounds a panel's answer, too.
     """
 
     model: str
@@ -211,7 +211,7 @@ def _is_function(tool: Any) -> bool:
     return isinstance(function, dict) and isinstance(function.get("name"), str) and bool(function["name"])
 
 
-_LIMITS = ("max_tokens", "max_completion_tokens")
+_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _SAMPLING: dict[str, TypeAdapter[Any]] = {
     "temperature": TypeAdapter(Annotated[float, Field(ge=0, le=2)]),
     "top_p": TypeAdapter(Annotated[float, Field(ge=0, le=1)]),
@@ -219,6 +219,7 @@ _SAMPLING: dict[str, TypeAdapter[Any]] = {
     "seed": TypeAdapter(int),
     "max_tokens": TypeAdapter(Annotated[int, Field(ge=1)]),
     "max_completion_tokens": TypeAdapter(Annotated[int, Field(ge=1)]),
+    "max_output_tokens": TypeAdapter(Annotated[int, Field(ge=1)]),
 }
 """What a client may say of a single model's sampling, and the values that it can have."""
 
@@ -232,6 +233,6 @@ def _sampling(body: Mapping[str, Any]) -> dict[str, Any]:
             message = error.errors(include_url=False, include_input=False)[0]["msg"]
             raise ApiError(f"{name}: {message}", param=name) from None
     limits = [limit for name in _LIMITS if (limit := sampling.pop(name)) is not None]
-    # Both names mean one limit: where a client sends both, both hold.
+    # All three names mean one limit: where a client sends several, all hold.
     sampling["max_tokens"] = min(limits, default=None)
     return {name: value for name, value in sampling.items() if value not in (None, "", [])}

@@ -46,6 +46,11 @@ def test_what_steers_sampling_and_keeps_accounts_is_passed_over():
     assert parse_request(BODY | passed_over).fusion == RunOverrides()
 
 
+def test_the_three_names_of_the_answers_bound_are_one():
+    names = {"max_tokens": 50, "max_completion_tokens": 40, "max_output_tokens": 60}
+    assert parse_request(BODY | names).sampling["max_tokens"] == 40
+
+
 def test_the_fusion_field_goes_over_the_plugin():
     plugins = [{"id": "fusion", "analysis_models": ["a"], "model": "b"}]
     asked = parse_request(BODY | {"plugins": plugins, "fusion": {"judge": "c"}})
@@ -75,6 +80,9 @@ def test_a_stream_may_end_with_the_bill():
         ({"tools": {"name": "f"}}, "tools"),
         ({"tools": [{"type": "function", "function": {}}]}, "tools"),
         ({"models": ["a", "b"]}, "models"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_completion_tokens": "9"}, "max_completion_tokens"),
+        ({"max_output_tokens": 1.5}, "max_output_tokens"),
     ],
 )
 def test_what_is_not_done_here_is_refused_by_name(more, param):
