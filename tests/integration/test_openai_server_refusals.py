@@ -116,7 +116,7 @@ def test_what_is_the_operators_alone(provider, url, name, where):
     [
         ({"n": 2}, "n"),
         ({"logprobs": True}, "logprobs"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"response_format": {"type": "xml"}}, "response_format"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "user", "content": " "}]}, "question"),
         ({"messages": [{"role": "user", "content": "x" * 100_001}]}, "question"),

@@ -90,8 +90,14 @@ def structured_output_methods(
     # parameters; prose comes last and is always taken, so that no model is without a method.
     methods: list[Any] = []
     if takes_schema is not False:
-        json_schema = {"name": name, "strict": True, "schema": schema}
-        methods.append(model.bind(response_format={"type": "json_schema", "json_schema": json_schema}))
+        response_format: dict[str, Any] = {
+            "type": "json_schema",
+            "json_schema": {"name": name, "strict": True, "schema": schema},
+        }
+        # An object of any shape has a form of its own: as a schema it is not strict, and would be refused.
+        if schema == {"type": "object"}:
+            response_format = {"type": "json_object"}
+        methods.append(model.bind(response_format=response_format))
     if tools:
         function = {"name": name, "description": "Hand in the reply.", "parameters": schema}
         methods.append(model.bind_tools([{"type": "function", "function": function}], tool_choice=name))

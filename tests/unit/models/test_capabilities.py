@@ -79,6 +79,11 @@ def test_the_ways_of_asking_end_with_prose(options, count):
         assert asked == {"name": "report", "strict": True, "schema": WANTED}
 
 
+def test_an_object_of_any_shape_is_asked_for_as_such():
+    ways = structured_output_methods(Binds(responses=["x"]), "x", {"type": "object"}, takes_schema=None, tools=False)
+    assert ways[0].kwargs["response_format"] == {"type": "json_object"}
+
+
 class Endpoint:
     """Answers the calls in turn; records each call's method and messages."""
 

@@ -8,12 +8,12 @@ holds the calls: every client sends that text back with its next request.
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 
 from fusion_tool.api.runner import run_request
 from fusion_tool.api.summary import summarize
@@ -24,52 +24,23 @@ from fusion_tool.errors import FusionError
 from fusion_tool.events import Event, describe
 from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.inputs import RunInput
+from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model
+from fusion_tool.models.capabilities import first_accepted, structured_output_methods
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.health import tracker_for
 from fusion_tool.models.replay import EXTRA
 from fusion_tool.models.thinking import fields_for_client, model_mark
 from fusion_tool.models.written_calls import make_written_calls
+from fusion_tool.servers.openai.answer_format import AnswerFormat
 from fusion_tool.servers.openai.conversation import read_conversation
-from fusion_tool.servers.openai.errors import ApiError, to_api_error
+from fusion_tool.servers.openai.errors import ApiError, answer_unreadable, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
+from fusion_tool.servers.openai.relay import relay_deltas
 from fusion_tool.servers.openai.request import ChatRequest
 from fusion_tool.servers.openai.response import Emit, EndPiece, ProgressPiece, TextPiece
 from fusion_tool.servers.openai.tool_choice import ToolChoice
-
-T = TypeVar("T")
-_Say = Callable[[str], Awaitable[None]]
-
-
-async def relay_deltas(say: _Say, work: Callable[[Callable[[str], None]], Awaitable[T]]) -> T:
-    """Return what `work` returns, while `say` gets, in order, every text that `work` hands to its callback.
-
-    Args:
-        say: Sends a text to the client.
-        work: The call; its callback takes a piece of the answer's text.
-    """
-    # The callback cannot wait, and a client may read slower than a model writes.
-    texts: asyncio.Queue[str | None] = asyncio.Queue()
-
-    async def relay() -> None:
-        while (text := await texts.get()) is not None:
-            await say(text)
-
-    relaying = asyncio.create_task(relay())
-    try:
-        result = await work(texts.put_nowait)
-    except Exception:
-        texts.put_nowait(None)
-        await relaying  # whether a fallback may begin depends on what the client has read by now
-        raise
-    except BaseException:  # cancelled, and with it the client that would read the rest
-        relaying.cancel()
-        raise
-    texts.put_nowait(None)
-    await relaying
-    return result
-
 
 _MOST_RUNS = 3
 """Runs of the panel in one request."""
@@ -143,6 +114,9 @@ async def answer_as_agent(  # noqa: PLR0913, PLR0917 - what a request is answere
     agent = _AgentRequest(request, config, metrics, emit, budget)
     choice = ToolChoice.of(request, tool)
     messages = read_conversation(request.messages, choice.names, await _only_endpoint(main))
+    if request.answer_format is not None:
+        schema = json.dumps(request.answer_format.schema, ensure_ascii=False)
+        messages = [SystemMessage(render("answer_schema", schema=schema)), *messages]
     try:
         for _ in range(_MOST_TURNS):
             reply = await _ask(agent, main, messages, choice)
@@ -152,6 +126,8 @@ async def answer_as_agent(  # noqa: PLR0913, PLR0917 - what a request is answere
             answers = await asyncio.gather(*(_research(agent, call) for call in research))
             if client_calls or not research:
                 return await _end(agent, reply, client_calls)
+            if request.answer_format is not None and reply.text:  # not a part of the object, and not lost
+                await emit(ProgressPiece(" ".join(reply.text.split())[:150]))
             messages = [*messages, reply.message, *answers]
             choice = choice.after_research()
     finally:
@@ -190,22 +166,25 @@ async def _ask_model(
     agent: _AgentRequest, attempt: Attempt, messages: Sequence[BaseMessage], choice: ToolChoice
 ) -> ModelReply:
     agent.is_new_paragraph = True
-    model: Any = choice.bind(await chat_model(attempt.panelist)).bind(**agent.request.sampling)
-    panelist = _narrowed(attempt.panelist, agent.request)
-    if panelist.max_tokens:
-        model = model.bind(max_tokens=panelist.max_tokens)
+    panelist, answer_format = _narrowed(attempt.panelist, agent.request), agent.request.answer_format
+    model = await _bound_model(agent, panelist, choice)
     call = partial(
         call_model,
-        model,
-        messages,
+        messages=messages,
         account=CallContext("synthesizer", panelist, agent.budget, agent.rows, health=tracker_for(agent.config)),
         deadline=attempt.deadline,
     )
     try:
-        if agent.request.stream:  # a written call has been shown by now, as any text
-            reply = await relay_deltas(agent.say, lambda on_delta: call(on_delta=on_delta))
+        if answer_format is not None:  # said at the end, when it is known to be an object
+            methods = structured_output_methods(
+                model, answer_format.name, answer_format.schema, takes_schema=None, tools=False
+            )
+            reply, _ = await first_accepted(methods, call)
             return make_written_calls(reply, choice.names, messages)
-        reply = make_written_calls(await call(), choice.names, messages)
+        if agent.request.stream:  # a written call has been shown by now, as any text
+            reply = await relay_deltas(agent.say, lambda on_delta: call(model, on_delta=on_delta))
+            return make_written_calls(reply, choice.names, messages)
+        reply = make_written_calls(await call(model), choice.names, messages)
     except ModelCallError as error:
         if error.fault.reason != "truncated" or panelist.max_tokens == attempt.panelist.max_tokens:
             raise
@@ -214,6 +193,11 @@ async def _ask_model(
     if reply.text:
         await agent.say(reply.text)
     return reply
+
+
+async def _bound_model(agent: _AgentRequest, panelist: Panelist, choice: ToolChoice) -> Any:
+    model: Any = choice.bind(await chat_model(panelist)).bind(**agent.request.sampling)
+    return model.bind(max_tokens=panelist.max_tokens) if panelist.max_tokens else model
 
 
 def _narrowed(panelist: Panelist, request: ChatRequest) -> Panelist:
@@ -246,6 +230,9 @@ async def _research(agent: _AgentRequest, call: dict[str, Any]) -> ToolMessage:
 
 
 async def _end(agent: _AgentRequest, reply: ModelReply, client_calls: Sequence[dict[str, Any]]) -> EndPiece:
+    if (answer_format := agent.request.answer_format) is not None and reply.text:
+        is_final = not client_calls and not reply.truncated
+        await agent.say(_object_of(agent, reply, answer_format) if is_final else reply.text)
     # Only beside calls: a final answer was written with the findings before the model's eyes.
     if client_calls:
         for finding in agent.findings:
@@ -260,6 +247,14 @@ async def _end(agent: _AgentRequest, reply: ModelReply, client_calls: Sequence[d
     ]
     why = "tool_calls" if calls else "length" if reply.truncated else "stop"
     return EndPiece(agent.bill, {"runs": agent.results}, why, calls, fields)
+
+
+def _object_of(agent: _AgentRequest, reply: ModelReply, answer_format: AnswerFormat) -> str:
+    """Return the object in a final answer; raise where it is not of the form asked for."""
+    try:
+        return answer_format.read(reply.text)
+    except ValueError as error:
+        raise answer_unreadable(str(error), reply.text, {"runs": agent.results}) from error
 
 
 async def _only_endpoint(main: Panelist) -> str | None:

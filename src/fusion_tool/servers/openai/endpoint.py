@@ -19,7 +19,7 @@ from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
 from fusion_tool.servers.openai.models import AGENT, ModelCatalog
 from fusion_tool.servers.openai.panel_model import answer_as_panel
-from fusion_tool.servers.openai.request import ChatRequest, refuse_recursion, to_question
+from fusion_tool.servers.openai.request import ChatRequest, refuse_recursion
 from fusion_tool.servers.openai.response import EndPiece, Responder, send_json
 from fusion_tool.servers.openai.sse import ProgressStyle
 from fusion_tool.servers.overrides import apply_overrides
@@ -104,5 +104,4 @@ class Endpoint(Generic[RequestT]):
     async def _run(self, request: RequestT, config: FusionConfig, responder: Responder) -> EndPiece:
         if request.model == AGENT:
             return await answer_as_agent(request, self.main, self.tool, config, self.metrics, responder.feed)
-        question = to_question(request.messages)._replace(max_tokens=request.sampling.get("max_tokens"))
-        return await answer_as_panel(question, config, self.metrics, responder.feed, is_streamed=request.stream)
+        return await answer_as_panel(request, config, self.metrics, responder.feed)

@@ -75,6 +75,23 @@ def to_api_error(error: BaseException) -> ApiError:  # noqa: PLR0911 - one retur
             return ApiError("internal error; the server's log says more", status=500, headers=_PAID_FOR)
 
 
+def answer_unreadable(why: str, answer: str, fusion: Mapping[str, Any]) -> ApiError:
+    """Return the error of an answer that is not of the form that the client asked for.
+
+    Args:
+        why: What is wrong with it.
+        answer: The answer as it is.
+        fusion: The result beside the answer, as the response's `fusion` field.
+    """
+    return ApiError(
+        f"{why}; as it is, it stands in error.answer",
+        status=502,
+        code="invalid_output",
+        headers=_PAID_FOR,
+        more={"answer": answer, "fusion": dict(fusion)},
+    )
+
+
 def answer_restarted(answer: str, fusion: dict[str, Any]) -> ApiError:
     """Return the error of an answer that broke off after its beginning was sent.
 

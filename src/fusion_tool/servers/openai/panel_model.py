@@ -1,37 +1,42 @@
 """`fusion` and the presets: the panel's answer, sent while it is written."""
 
+from typing import Any
+
 from fusion_tool.api.chat_messages import finish_reason
 from fusion_tool.api.runner import run_request
 from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import Event, describe
 from fusion_tool.graph.cited_answer import citation_spans
-from fusion_tool.graph.inputs import RunInput
-from fusion_tool.servers.openai.errors import answer_restarted
+from fusion_tool.servers.openai.answer_format import AnswerFormat
+from fusion_tool.servers.openai.errors import answer_restarted, answer_unreadable
 from fusion_tool.servers.openai.metrics import Metrics
+from fusion_tool.servers.openai.request import ChatRequest, to_question
 from fusion_tool.servers.openai.response import Emit, EndPiece, ProgressPiece, TextPiece, result_metadata
 
 
-async def answer_as_panel(
-    question: RunInput, config: FusionConfig, metrics: Metrics, emit: Emit, *, is_streamed: bool
-) -> EndPiece:
+async def answer_as_panel(request: ChatRequest, config: FusionConfig, metrics: Metrics, emit: Emit) -> EndPiece:
     """Ask the panel, and send its answer; a stream gets it while it is written, with the progress.
 
     Args:
-        question: The question, and what belongs to it.
+        request: The client's request.
         config: The run's configuration.
         metrics: The server's counters.
         emit: Sends text and progress to the client.
-        is_streamed: Whether the client gets the answer while it is written.
 
     Raises:
-        ApiError: The answer broke off after its beginning had been passed on.
+        ApiError: The answer broke off after its beginning had been passed on, or is not of the form asked for.
         FusionError: As `afuse`.
     """
     attempts: list[int] = []
+    answer_format = request.answer_format
+    question = to_question(request.messages)._replace(max_tokens=request.sampling.get("max_tokens"))
 
     async def pass_on(event: Event) -> None:
         if event["type"] == "synthesis.delta":
+            # An object is sent when it is whole and read: only then is it known to be one.
+            if answer_format is not None:
+                return
             attempts.append(event["attempt"])
             # Another attempt's text cannot follow: a stream of OpenAI's has no way to take back what it sent.
             if event["attempt"] == attempts[0]:
@@ -39,11 +44,29 @@ async def answer_as_panel(
         elif (line := describe(event)) is not None:
             await emit(ProgressPiece(line))
 
-    result = await metrics.count_run(run_request(question, config, pass_on if is_streamed else None))
+    if answer_format is not None:
+        question = question._replace(answer_schema=answer_format.schema)
+    result = await metrics.count_run(run_request(question, config, pass_on if request.stream else None))
     # The client has the beginning of another answer, so this one may not end as if it were whole.
     if len(set(attempts)) > 1:
         raise answer_restarted(result["answer"], result_metadata(result))
     if not attempts:
-        await emit(TextPiece(result["answer"]))
+        await emit(TextPiece(_whole_answer(result, answer_format)))
     usage, citations = Usage.model_validate(result["usage"]), citation_spans(result["citations"])
     return EndPiece(usage, result_metadata(result), finish_reason(result), citations=citations)
+
+
+def _whole_answer(result: dict[str, Any], answer_format: AnswerFormat | None) -> str:
+    """Return the answer of a result, which is of the form asked for.
+
+    Raises:
+        ApiError: It is not.
+    """
+    answer = str(result["answer"])
+    # What the client's own limit cut off is marked as such by its finish reason.
+    if answer_format is None or finish_reason(result) == "length":
+        return answer
+    try:
+        return answer_format.read(answer)
+    except ValueError as error:
+        raise answer_unreadable(str(error), answer, result_metadata(result)) from error

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.graph.inputs import RunInput, parse_messages
+from fusion_tool.servers.openai.answer_format import AnswerFormat, parse_format
 from fusion_tool.servers.openai.errors import ApiError
 from fusion_tool.servers.overrides import (
     OPERATOR_ONLY,
@@ -106,6 +107,7 @@ class ChatRequest:
         tools: The client's own tools.
         tool_choice: Which of them must be called; `None` leaves it to the model.
         sampling: Sampling of a single model, for `fusion-agent`; its `max_tokens` bounds a panel's answer, too.
+        answer_format: The form of the answer; `None` for plain text.
     """
 
     model: str
@@ -116,6 +118,7 @@ class ChatRequest:
     tools: list[dict[str, Any]]
     tool_choice: str | dict[str, Any] | None
     sampling: dict[str, Any]
+    answer_format: AnswerFormat | None
 
 
 def parse_request(body: Mapping[str, Any]) -> ChatRequest:
@@ -146,6 +149,7 @@ def parse_request(body: Mapping[str, Any]) -> ChatRequest:
         tools=_tools(body.get("tools")),
         tool_choice=body.get("tool_choice"),
         sampling=_sampling(body),
+        answer_format=parse_format(body.get("response_format"), "response_format", nested=True),
     )
 
 
@@ -173,7 +177,6 @@ def _reject_settings(body: Mapping[str, Any]) -> None:
 
 def _reject_shapes(body: Mapping[str, Any]) -> None:
     # By value, not by presence: many clients send every field, with its default.
-    shape = body.get("response_format") or {"type": "text"}
     is_used_by_name = {
         "n": body.get("n") not in (None, 1),
         "logprobs": bool(body.get("logprobs")),
@@ -183,7 +186,6 @@ def _reject_shapes(body: Mapping[str, Any]) -> None:
         "audio": bool(body.get("audio")),
         "modalities": body.get("modalities") not in (None, ["text"]),
         "models": bool(body.get("models")),
-        "response_format": not isinstance(shape, dict) or shape.get("type") != "text",
     }
     for name, is_used in is_used_by_name.items():
         if is_used:

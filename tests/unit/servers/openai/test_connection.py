@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from fusion_tool.servers.openai.agent_model import relay_deltas
 from fusion_tool.servers.openai.connection import ClientGoneError, while_connected
+from fusion_tool.servers.openai.relay import relay_deltas
 
 
 async def stays():

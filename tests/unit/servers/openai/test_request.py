@@ -74,8 +74,6 @@ def test_a_stream_may_end_with_the_bill():
         ({"functions": [{"name": "f"}]}, "functions"),
         ({"audio": {"voice": "alloy"}}, "audio"),
         ({"modalities": ["text", "audio"]}, "modalities"),
-        ({"response_format": {"type": "json_schema", "json_schema": {}}}, "response_format"),
-        ({"response_format": "json"}, "response_format"),
         ({"tools": [{"type": "web_search"}]}, "tools"),
         ({"tools": {"name": "f"}}, "tools"),
         ({"tools": [{"type": "function", "function": {}}]}, "tools"),
