@@ -50,9 +50,12 @@ async def answer_as_panel(request: ChatRequest, config: FusionConfig, metrics: M
     # The client has the beginning of another answer, so this one may not end as if it were whole.
     if len(set(attempts)) > 1:
         raise answer_restarted(result["answer"], result_metadata(result))
+    text = _whole_answer(result, answer_format)
     if not attempts:
-        await emit(TextPiece(_whole_answer(result, answer_format)))
-    usage, citations = Usage.model_validate(result["usage"]), citation_spans(result["citations"])
+        await emit(TextPiece(text))
+    # An object out of a fence is not the text in which the citations were counted.
+    citations = citation_spans(result["citations"]) if text == result["answer"] else []
+    usage = Usage.model_validate(result["usage"])
     return EndPiece(usage, result_metadata(result), finish_reason(result), citations=citations)
 
 
