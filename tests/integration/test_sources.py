@@ -1,8 +1,16 @@
 """A cited answer's sources, in the form that each face's clients read."""
 
-import pytest
+import json
 
-from tests.integration.openai_server import served
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_openai import ChatOpenAI
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.graph import START, MessagesState, StateGraph
+
+from fusion_tool import ChatFusion, build_graph
+from tests.integration.openai_server import client, served, user
 from tests.integration.panel import JUDGE, WRITER, cite, panel, reads, text, verdict
 from tests.integration.real_clients import needs_node_clients, needs_python_clients, run_node_client, run_python_client
 
@@ -68,3 +76,134 @@ def test_the_ai_sdk_reads_them_as_its_sources(config, pages, mode):
         reply = run_node_client("ai_sources.mjs", url, *mode)
     assert reply["text"] == ANSWER
     assert [source["url"] for source in reply["sources"]] == [pages[1], pages[2], pages[1]]
+
+
+# In LangChain: content blocks with citations -------------------------------------------------------------------------
+
+
+async def chat_model(config, **options):
+    return await ChatFusion(config, **options).ainvoke("When?")
+
+
+def chat_model_stream(config, **options):
+    chunks = list(ChatFusion(config, **options).stream("When?"))
+    return sum(chunks[1:], chunks[0])
+
+
+async def graph(config, **options):
+    panel = build_graph(config.model_copy(update=options))
+    return (await panel.ainvoke({"messages": [HumanMessage("When?")]}))["messages"][-1]
+
+
+async def subgraph(config, **options):
+    panel = build_graph(config.model_copy(update=options))
+    outer = StateGraph(MessagesState).add_node("panel", panel).add_edge(START, "panel").compile()
+    return (await outer.ainvoke({"messages": [HumanMessage("When?")]}))["messages"][-1]
+
+
+FACES = pytest.mark.parametrize("face", [chat_model, chat_model_stream, graph, subgraph])
+
+
+async def message_of(face, config, **options) -> AIMessage:
+    message = face(config, **options)
+    return message if isinstance(message, AIMessage) else await message
+
+
+def cited(block):
+    """Where a content block cites what."""
+    return [(note["start_index"], note["end_index"], note["url"]) for note in block["annotations"]]
+
+
+@FACES
+async def test_a_message_is_a_text_whose_blocks_carry_the_citations(config, pages, face):
+    message = await message_of(face, config)
+    assert message.content == message.text == ANSWER
+    (block,) = message.content_blocks
+    assert (block["type"], block["text"]) == ("text", ANSWER)
+    assert cited(block) == [(start, end, pages[number]) for start, end, number in spans(ANSWER)]
+    assert {note["type"] for note in block["annotations"]} == {"citation"}
+    first = block["annotations"][0]
+    assert (first["title"], first["extras"]) == ("The mill", {"support": "supported"})
+    assert first["cited_text"].startswith("The Alder mill was built in 1861.")
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_langchains_own_switch_puts_the_blocks_into_the_content(config, streams):
+    message = await message_of(chat_model_stream if streams else chat_model, config, output_version="v1")
+    assert isinstance(message.content, list)
+    assert (message.text, message.content) == (ANSWER, message.content_blocks)
+    (block,) = message.content
+    assert len(cited(block)) == 3
+
+
+@FACES
+async def test_a_message_survives_storage_and_goes_to_another_model_as_text_alone(config, provider, face):
+    message = await message_of(face, config)
+    stored = JsonPlusSerializer()
+    assert stored.loads_typed(stored.dumps_typed(message)).content_blocks == message.content_blocks
+    another = ChatOpenAI(base_url=f"{provider.root}/v1", api_key="unused", model="test/two")
+    await another.ainvoke([HumanMessage("When?"), message, HumanMessage("Sure?")])
+    assert provider.requests[-1].body["messages"][1] == {"role": "assistant", "content": ANSWER}
+    assert StrOutputParser().invoke(message) == ANSWER
+
+
+@pytest.mark.parametrize("face", [chat_model, chat_model_stream])
+async def test_what_a_stop_sequence_cuts_off_is_not_cited(config, pages, face):
+    message = await message_of(face, config, stop=["1902"], list_sources=True)
+    assert message.text.startswith("The Alder mill was built in 1861 [1]. It burned down in \n\nSources\n[1] The mill")
+    assert [url for *_, url in cited(message.content_blocks[0])] == [pages[1]]
+    assert pages[2] not in message.text
+
+
+# Where a client shows text alone -------------------------------------------------------------------------------------
+
+
+def tail(pages):
+    return f"\n\nSources\n[1] The mill - {pages[1]}\n[2] {pages[2]}"
+
+
+@FACES
+async def test_a_list_of_sources_ends_the_message_where_it_is_wanted(config, pages, face):
+    message = await message_of(face, config, list_sources=True)
+    assert message.content == ANSWER + tail(pages)
+    assert len(cited(message.content_blocks[0])) == 3
+
+
+@needs_python_clients
+@pytest.mark.parametrize("mode", [[], ["stream"]], ids=["whole", "streamed"])
+def test_over_http_too(config, pages, mode):
+    with served(config.model_copy(update={"list_sources": True})) as url:
+        reply = run_python_client("openai_sources.py", url, *mode)
+    assert reply["text"] == ANSWER + tail(pages)
+    assert len(reply["annotations"]) == 3
+
+
+def test_a_caller_of_the_server_may_ask_for_it(config, pages):
+    with served(config) as url:
+        body = {"fusion": {"list_sources": True}}
+        reply = client(url).chat.completions.create(model="fusion", messages=[user("When?")], extra_body=body)
+    assert reply.choices[0].message.content == ANSWER + tail(pages)
+
+
+YEAR = {"title": "Year", "type": "object", "properties": {"year": {"type": "string"}}, "required": ["year"]}
+
+
+@pytest.fixture
+def written_as_json(config, provider, pages):  # noqa: ARG001 - replaces its writer's reply
+    provider.reply(WRITER, json.dumps({"year": f"1861 {cite(pages[1])}"}))
+
+
+@pytest.mark.usefixtures("written_as_json")
+async def test_never_behind_a_chat_models_json(config):
+    model = ChatFusion(config, list_sources=True).with_structured_output(YEAR)
+    assert await model.ainvoke("When?") == {"year": "1861 [1]"}
+
+
+@pytest.mark.usefixtures("written_as_json")
+async def test_never_behind_a_graphs_json(config):
+    asked = {"messages": [HumanMessage("When?")], "answer_schema": YEAR}
+    state = await build_graph(config.model_copy(update={"list_sources": True})).ainvoke(asked)
+    message = state["messages"][-1]
+    assert json.loads(message.content) == {"year": "1861 [1]"}
+    ((start, end, _),) = cited(message.content_blocks[0])
+    assert message.content[start:end] == "[1]"

@@ -10,6 +10,7 @@ from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError, FusionError
 from fusion_tool.events import Event
+from fusion_tool.graph.cited_answer import citation_metadata
 from fusion_tool.graph.inputs import RunInput, parse_messages
 
 
@@ -83,6 +84,7 @@ class StreamedAnswer:
     def __init__(self, stops: Sequence[str]) -> None:
         self._filter = StopSequences(stops)
         self._attempts: list[int] = []
+        self._length = 0
         self.result: dict[str, Any] = {}
 
     def feed(self, event: Event) -> str:
@@ -94,7 +96,7 @@ class StreamedAnswer:
         # Only the first attempt is passed on: a stream cannot take back what it gave.
         if event["attempt"] not in self._attempts:
             self._attempts.append(event["attempt"])
-        return self._filter.feed(event["text"]) if len(self._attempts) == 1 else ""
+        return self._count(self._filter.feed(event["text"])) if len(self._attempts) == 1 else ""
 
     def close(self) -> str:
         """Return the rest, once the run is over; all of an answer that did not come in pieces.
@@ -107,21 +109,32 @@ class StreamedAnswer:
             raise AnswerRestarted(self.result)
         # Without a delta the answer was not written: a cached result, or agreeing answers that are handed on.
         whole = "" if self._attempts else self._filter.feed(self.result["answer"])
-        return whole + self._filter.close()
+        return self._count(whole + self._filter.close())
+
+    @property
+    def length(self) -> int:
+        """How many characters were given."""
+        return self._length
+
+    def _count(self, text: str) -> str:
+        self._length += len(text)
+        return text
 
 
-def message_metadata(result: Mapping[str, Any]) -> dict[str, Any]:
+def message_metadata(result: Mapping[str, Any], length: int) -> dict[str, Any]:
     """Return what a message carries beside its text.
 
     Args:
         result: A run's result as a dict.
+        length: How many characters of the answer the message has.
 
     Returns:
         `usage_metadata`, the sum over all models, `None` where it is unknown; and `response_metadata` with the model's
-        name, the cost in US dollars, `None` where it is unknown, and the whole result as `fusion`.
+        name, the citations, the cost in US dollars, `None` where it is unknown, and the whole result as `fusion`.
     """
     usage = Usage.model_validate(result["usage"])
     metadata = {
+        **citation_metadata(result["citations"], length),
         "model_name": MODEL_NAME,
         "finish_reason": finish_reason(result),
         "cost_usd": usage.cost_usd,

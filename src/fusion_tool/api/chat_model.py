@@ -30,6 +30,7 @@ from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.config.serialization import dump_config
 from fusion_tool.errors import ConfigError
 from fusion_tool.events import Event
+from fusion_tool.graph.cited_answer import sources_tail
 
 _NO_TOOLS = (
     "ChatFusion calls no tools: a panel cannot be an agent's own loop. Give FusionTool to an agent that has a model of "
@@ -41,8 +42,9 @@ class ChatFusion(BaseChatModel):
     """A chat model whose every answer is a panel's.
 
     The last message is the question, earlier ones are context for every seat, and system messages tell the synthesizer
-    how to write. Text only. `usage_metadata` is the sum over all models; `response_metadata` holds `cost_usd`, the
-    `run_id`, and the whole `FusionResult` as a dict under `fusion`: citations, analysis, what each seat said.
+    how to write. Text only. Its content is the text; `content_blocks` carry the citations as annotations of it.
+    `usage_metadata` is the sum over all models; `response_metadata` holds `cost_usd`, the `run_id`, and the whole
+    `FusionResult` as a dict under `fusion`: citations, analysis, what each seat said.
 
     A stream gives the answer's own text. Where the synthesizer breaks off after its first token the run goes on, and
     the stream ends with `AnswerRestarted`, which holds the whole result.
@@ -158,7 +160,9 @@ class ChatFusion(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         result = await final_result(self._events(messages, kwargs, run_manager, is_watched=False))
-        message = AIMessage(cut_at_stop(self._stops(stop), result["answer"]), **message_metadata(result))
+        text = cut_at_stop(self._stops(stop), result["answer"])
+        tail, metadata = self._tail(result, kwargs, len(text)), message_metadata(result, len(text))
+        message = AIMessage(text + tail, **metadata)
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     async def _astream(
@@ -174,10 +178,10 @@ class ChatFusion(BaseChatModel):
                 if text := answer.feed(event):
                     yield ChatGenerationChunk(message=AIMessageChunk(content=text))
         rest = answer.close()
+        rest += self._tail(answer.result, kwargs, answer.length)
         # Usage and result come with the last chunk alone: joining chunks would add the tokens up.
-        yield ChatGenerationChunk(
-            message=AIMessageChunk(content=rest, chunk_position="last", **message_metadata(answer.result))
-        )
+        metadata = message_metadata(answer.result, answer.length)
+        yield ChatGenerationChunk(message=AIMessageChunk(content=rest, chunk_position="last", **metadata))
 
     def _generate(
         self,
@@ -211,6 +215,12 @@ class ChatFusion(BaseChatModel):
         events = self._panel.stream(request, is_watched=is_watched, config=config, callbacks=tracer_callbacks(run))
         # The callbacks alone would not do: LangGraph adds those that it finds in the context.
         return in_own_context(events)
+
+    def _tail(self, result: Mapping[str, Any], options: Mapping[str, Any], length: int) -> str:
+        """Return the list of sources that ends a message, where one is wanted."""
+        # None behind JSON, which would not be JSON any more.
+        is_listed = self.config.list_sources and not options.get("answer_schema")
+        return sources_tail(result["citations"], length) if is_listed else ""
 
     def _stops(self, stop: list[str] | None) -> Sequence[str]:
         return stop or self.stop or ()

@@ -30,7 +30,7 @@ from fusion_tool.graph.preflight import forbid_nested_run
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.models.providers import PROVIDERS
 
-_IRRELEVANT_FIELDS = frozenset({"cache", "summary_tokens", "trace_content"})
+_IRRELEVANT_FIELDS = frozenset({"cache", "list_sources", "summary_tokens", "trace_content"})
 """Fields that change nothing of a result."""
 _ENDPOINTS = ("OLLAMA_HOST", "SEARXNG_URL", "OPENAI_BASE_URL", "OPENAI_API_BASE")
 """Variables that say who is asked, besides those of `PROVIDERS`."""

@@ -156,8 +156,7 @@ class Documents(ConfigModel):
     path: Path | Annotated[tuple[Path, ...], Field(min_length=1)]
     """A folder or a file, or several."""
     send_to: Privacy = "any"
-    """Whose models may see excerpts of it, and answers made from them: `any`, or only `local` ones, which run on this
-    machine."""
+    """Whose models may see excerpts of it, and answers made of them: `any`, or `local` ones, on this machine."""
 
     @model_validator(mode="before")
     @classmethod
@@ -180,9 +179,8 @@ class FusionConfig(ConfigModel):
     synthesizer: Panelist | None = None
     """Writes the answer; by default the judge."""
     strategy: Strategy = "panel"
-    """`panel` asks every seat; `solo` the first alone; `cascade` the first two, and the rest only where they disagree;
-    `chain` one after the other, cheapest first, until an answer is good enough; `auto` lets the router choose models
-    and strategy by the question."""
+    """`panel` asks every seat; `solo` the first; `cascade` two, and the rest where they disagree; `chain` one by one,
+    cheapest first, until an answer is good enough; `auto` lets the router choose models and strategy."""
     limits: Limits = Limits()
     """Dollars, tokens, time and quorum."""
     search: Search | None = Search()
@@ -226,6 +224,8 @@ class FusionConfig(ConfigModel):
     """Let models without a known price run under `limits.usd`; their cost is then not counted."""
     summary_tokens: int = Field(default=1500, ge=100)
     """Upper bound of what the tool hands back to the calling agent, in tokens."""
+    list_sources: bool = False
+    """End an answer that is a message with a list of its sources, for clients that show nothing but text."""
 
     @field_validator("search", "verify", mode="before")
     @classmethod

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 _LATER_ROLES = ("judge", "synthesizer")
-_IRRELEVANT_FIELDS = (*_LATER_ROLES, "cache", "summary_tokens", "trace_content", "health")
+_IRRELEVANT_FIELDS = (*_LATER_ROLES, "cache", "list_sources", "summary_tokens", "trace_content", "health")
 """Configuration fields that do not change what a panel is asked."""
 
 

@@ -66,6 +66,7 @@ class RunOverrides(ConfigModel):
     """Further sites that may not be touched."""
     follow_up: bool | None = _meaning(FusionConfig, "follow_up")
     max_tool_calls: int | None = _meaning(FusionConfig, "max_tool_calls")
+    list_sources: bool | None = _meaning(FusionConfig, "list_sources")
 
 
 OVERRIDABLE = tuple(RunOverrides.model_fields)
@@ -117,7 +118,7 @@ def apply_overrides(operator: FusionConfig, overrides: RunOverrides, *, presets:
     """
     base = operator if overrides.preset is None else _with_preset(operator, overrides.preset, presets)
     changes = overrides.model_dump(
-        include={"strategy", "quality", "follow_up", "max_tool_calls"}, exclude_none=True
+        include={"strategy", "quality", "follow_up", "max_tool_calls", "list_sources"}, exclude_none=True
     ) | _roles(overrides, base, operator)
     if overrides.excluded_domains is not None:
         changes["excluded_domains"] = (*base.excluded_domains, *overrides.excluded_domains)

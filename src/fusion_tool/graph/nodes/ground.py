@@ -20,6 +20,7 @@ from fusion_tool.graph.agents.answers import PanelAnswers, panel_answers
 from fusion_tool.graph.agents.attempts import failed_models
 from fusion_tool.graph.agents.judge import restore_names
 from fusion_tool.graph.agents.verifier import CitedSentence, verify_citations
+from fusion_tool.graph.cited_answer import citation_metadata, sources_tail
 from fusion_tool.graph.limits import elapsed_work
 from fusion_tool.graph.result import (
     PARTIAL,
@@ -37,7 +38,7 @@ from fusion_tool.graph.result import (
     Verification,
 )
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions, Stage
-from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, records_of_run
+from fusion_tool.graph.state import FusionState, Run, SeatRecord, StageRecord, records_of_run
 from fusion_tool.grounding.audit import Audit, audit_numbered
 from fusion_tool.grounding.citations import NumberedText, number_citations, number_citations_in_json
 from fusion_tool.grounding.sources import RetrievedSource, Source, merge_sources
@@ -96,7 +97,15 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
     )
     events, update = EventEmitter(runtime, run), {"result": result.model_dump(mode="json")}
     events.emit(RunCompleted(type="run.completed", **events.stamp, status=result.status, result=update["result"]))
-    return {**update, "messages": [AIMessage(numbered.text)]} if run["from_messages"] else update
+    return {**update, "messages": [_message(update["result"], config, run)]} if run["from_messages"] else update
+
+
+def _message(result: Mapping[str, Any], config: FusionConfig, run: Run) -> AIMessage:
+    answer, citations = str(result["answer"]), result["citations"]
+    # None behind JSON, which would not be JSON any more.
+    is_listed = config.list_sources and run["answer_schema"] is None
+    tail = sources_tail(citations) if is_listed else ""
+    return AIMessage(answer + tail, response_metadata=citation_metadata(citations))
 
 
 def _audit_answer(raw: str, sources: dict[str, RetrievedSource], *, is_json: bool) -> tuple[Audit, NumberedText]:

@@ -7,7 +7,7 @@ from fusion_tool.api.runner import run_request
 from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import Event, describe
-from fusion_tool.graph.cited_answer import citation_spans
+from fusion_tool.graph.cited_answer import citation_spans, sources_tail
 from fusion_tool.servers.openai.answer_format import AnswerFormat
 from fusion_tool.servers.openai.errors import answer_restarted, answer_unreadable
 from fusion_tool.servers.openai.metrics import Metrics
@@ -53,6 +53,10 @@ async def answer_as_panel(request: ChatRequest, config: FusionConfig, metrics: M
     text = _whole_answer(result, answer_format)
     if not attempts:
         await emit(TextPiece(text))
+    # None behind JSON, which would not be JSON any more.
+    is_listed = config.list_sources and answer_format is None
+    if is_listed and (tail := sources_tail(result["citations"])):
+        await emit(TextPiece(tail))
     # An object out of a fence is not the text in which the citations were counted.
     citations = citation_spans(result["citations"]) if text == result["answer"] else []
     usage = Usage.model_validate(result["usage"])
