@@ -11,8 +11,15 @@ where there is none it is the preset `budget`, which needs `OPENROUTER_API_KEY`.
 from pathlib import Path
 
 from fusion_tool import build_graph
-from fusion_tool.servers.agent_server import context_schema, load_operator_config
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.servers.agent_server import AgentGraph, context_schema, graph_factory
 
-config = load_operator_config(Path(__file__).parents[1] / "fusion.toml")
-graph = build_graph(config)
-graph.context_schema = context_schema(config)
+
+def build(config: FusionConfig | None) -> AgentGraph:
+    """Build the panel's graph, whose context is a client's wishes."""
+    panel = build_graph(config)
+    panel.context_schema = context_schema(config)
+    return panel
+
+
+graph = graph_factory(Path(__file__).parents[1] / "fusion.toml", build)

@@ -22,7 +22,7 @@ from fusion_tool.graph.nodes.route import route
 from fusion_tool.graph.runtime import GraphOptions
 from fusion_tool.graph.state import FusionInput, FusionState, SeatRecord, SeatTask, records_of_run
 from fusion_tool.graph.tracing import RedactedGraph
-from fusion_tool.servers.agent_server import context_schema, load_operator_config
+from fusion_tool.servers.agent_server import AgentGraph, context_schema, graph_factory
 
 
 class SeatOutput(TypedDict):
@@ -36,30 +36,33 @@ class SeatState(FusionState, SeatOutput):
     """The panel's state, of which `record` and `audit` come out."""
 
 
-def to_the_seat(state: SeatState, runtime: Runtime[FusionConfig]) -> Send:
-    """Return the first seat of the plan."""
-    run, ask = state["run"], state["asks"][0]
-    seconds = wiring.config_for(runtime, run).limits.seconds
-    return Send("panelist", SeatTask(run=run, wave=1, ask=ask, seats=1, seconds=seconds, spent=[0.0, 0]))
-
-
 async def audit(state: SeatState) -> SeatOutput:
     """Hold the seat's citations against what it retrieved; no model is asked."""
     (record,) = records_of_run(state)
     return {"record": record, "audit": seat_audit(record).counts}
 
 
-config = load_operator_config(Path(__file__).parents[1] / "fusion.toml")
-wiring = GraphOptions(config)
-seat_alone = (
-    StateGraph(SeatState, context_schema=context_schema(config), input_schema=FusionInput, output_schema=SeatOutput)
-    .add_node("route", partial(route, options=wiring))
-    .add_node("panelist", partial(panelist, options=wiring), input_schema=SeatTask)
-    .add_node("audit", audit)
-    .add_edge(START, "route")
-    .add_conditional_edges("route", to_the_seat, ["panelist"])
-    .add_edge("panelist", "audit")
-    .add_edge("audit", END)
-    .compile(name="panelist")
-)
-graph = RedactedGraph.of(seat_alone, config)
+def build(config: FusionConfig | None) -> AgentGraph:
+    """Build the graph of one seat."""
+    options = GraphOptions(config)
+
+    def to_the_seat(state: SeatState, runtime: Runtime[FusionConfig]) -> Send:
+        run, ask = state["run"], state["asks"][0]  # the first seat of the plan
+        seconds = options.config_for(runtime, run).limits.seconds
+        return Send("panelist", SeatTask(run=run, wave=1, ask=ask, seats=1, seconds=seconds, spent=[0.0, 0]))
+
+    seat = (
+        StateGraph(SeatState, context_schema=context_schema(config), input_schema=FusionInput, output_schema=SeatOutput)
+        .add_node("route", partial(route, options=options))
+        .add_node("panelist", partial(panelist, options=options), input_schema=SeatTask)
+        .add_node("audit", audit)
+        .add_edge(START, "route")
+        .add_conditional_edges("route", to_the_seat, ["panelist"])
+        .add_edge("panelist", "audit")
+        .add_edge("audit", END)
+        .compile(name="panelist")
+    )
+    return RedactedGraph.of(seat, config)
+
+
+graph = graph_factory(Path(__file__).parents[1] / "fusion.toml", build)

@@ -30,6 +30,7 @@ NOT_IMPORTED = {
 
 AT_HOME = {
     "mcp": ("servers/mcp/",),
+    "studio": ("servers/agent_server.py",),
     "server": ("servers/",),
     "report": ("report/", "evals/"),
     "evals": ("evals/",),

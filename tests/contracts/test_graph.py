@@ -30,8 +30,9 @@ def goes_to(node):
     return set(get_args(targets))
 
 
-def test_the_readme_shows_this_drawing(drawing):
-    blocks = re.findall(r"^```mermaid\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/studio.md"])
+def test_a_page_shows_this_drawing(drawing, page):
+    blocks = re.findall(r"^```mermaid\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert [block.strip() for block in blocks] == [drawing.draw_mermaid().strip()]
 
 

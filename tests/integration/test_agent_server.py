@@ -7,8 +7,9 @@ import ast
 import importlib.util
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
@@ -67,14 +68,28 @@ def ports() -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def served(internet: WebServer, ports: list[int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def configured(internet: WebServer, ports: list[int], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The operator's file."""
     folder = tmp_path_factory.mktemp("agent-server")
     (folder / "library").mkdir()
     (folder / "library" / "moon.md").write_text("The press says that the Moon weighs 73 quintillion tonnes.\n")
-    configured = CONFIGURED.format(provider=f"http://127.0.0.1:{ports[1]}/v1", web=internet.port)
-    (folder / "fusion.toml").write_text(configured)
-    with dev_server(folder, ports[0], SEARXNG_URL=internet.root) as address:
+    file = folder / "fusion.toml"
+    file.write_text(CONFIGURED.format(provider=f"http://127.0.0.1:{ports[1]}/v1", web=internet.port))
+    return file
+
+
+@pytest.fixture(scope="module")
+def served(configured: Path, internet: WebServer, ports: list[int]) -> Iterator[str]:
+    with dev_server(configured.parent, ports[0], SEARXNG_URL=internet.root) as address:
         yield address
+
+
+@pytest.fixture
+def edit(configured: Path) -> Iterator[Callable[[str, str], object]]:
+    """Replaces a text in the operator's file until the test ends."""
+    before = configured.read_text()
+    yield lambda old, new: configured.write_text(configured.read_text().replace(old, new))
+    configured.write_text(before)
 
 
 @pytest.fixture
@@ -223,21 +238,117 @@ async def test_a_client_chooses_within_what_the_operator_set_up(client):
     assert streamed.result.plan.strategy == "solo"
 
 
+MAY_SET = f"a caller may set {', '.join(OVERRIDABLE)}"
+REFUSED = {
+    **dict.fromkeys(
+        ["base_url", "api_key_env", "documents", "bash", "fetch", "search", "panel"],
+        "only the operator of this server may set it",
+    ),
+    "modles": f"no such setting (did you mean 'models'?); {MAY_SET}",
+    "Strategy": f"no such setting (did you mean 'strategy'?); {MAY_SET}",
+    "model": f"no such setting (did you mean 'models'?); {MAY_SET}",
+    "colour": f"no such setting; {MAY_SET}",
+}
+
+
 @pytest.mark.parametrize("given", ["context", "config"])
-@pytest.mark.parametrize("name", ["base_url", "api_key_env", "documents", "bash", "fetch", "search", "panel"])
-async def test_what_is_the_operators_is_refused_before_anything_runs(client, scripted, given, name):
+@pytest.mark.parametrize("name", REFUSED)
+async def test_what_nobody_but_the_operator_may_set_is_refused_before_anything_runs(client, scripted, given, name):
     wished = {name: "anything"}
     setting = {given: wished if given == "context" else {"configurable": wished}}
+    thread = (await client.threads.create())["thread_id"]
+    assistant = (await client.assistants.create("fusion"))["assistant_id"]
+    asked, yearly = {"input": {"question": MOON}, **setting}, {"schedule": "0 0 1 1 *", **setting}
+    cron = (await client.crons.create("fusion", schedule="0 0 1 1 *", input={"question": MOON}))["cron_id"]
     for ask in (
-        partial(client.runs.wait, None, "fusion", input={"question": MOON}, **setting),
+        partial(client.runs.wait, None, "fusion", **asked),
+        partial(client.runs.create, thread, assistant, **asked),
+        partial(client.runs.create_batch, [{"assistant_id": "fusion", **asked}]),
+        lambda: anext(client.runs.stream(thread, "fusion", **asked)),
+        lambda: anext(client.runs.stream(None, assistant, **asked)),
         partial(client.assistants.create, "fusion", **setting),
+        partial(client.assistants.update, assistant, **setting),
+        partial(client.crons.create, "fusion", **yearly),
+        partial(client.crons.create_for_thread, thread, assistant, **yearly),
+        partial(client.crons.update, cron, **setting),
     ):
         with pytest.raises(httpx.HTTPStatusError) as refused:
             await ask()
         response = refused.value.response
-        assert response.status_code == 400
-        assert response.json()["detail"] == f"{name}: only the operator of this server may set it"
+        assert (response.status_code, response.json()["detail"]) == (400, f"{name}: {REFUSED[name]}")
     assert not scripted.requests
+
+
+async def test_each_graph_takes_what_its_own_form_has(client, scripted):
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        await client.runs.wait(None, "research_agent", input={"messages": []}, context={"strategy": "solo"})
+    assert refused.value.response.json()["detail"] == "strategy: no such setting; a caller may set model"
+    assert not scripted.requests
+
+
+async def test_what_the_server_itself_keeps_beside_a_context_is_no_setting(client, scripted):
+    own = {"thread_id": "7", "checkpoint_ns": "", "user_id": "me", "__mine": 1, "strategy": "solo"}
+    state = await client.runs.wait(None, "fusion", input={"question": MOON}, config={"configurable": own})
+    assert state["result"]["plan"]["strategy"] == "solo"
+    assert scripted.counts["two"] == 0
+
+
+async def test_the_next_run_sees_an_edited_file(client, scripted, edit):
+    edit('"two"', '"three"')
+    seats = await run(client, "fusion", {"question": MOON})
+    assert [one.seat for one in seats.result.responses] == ["one", "three"]
+    edit('"one"', '"four"')
+    alone = await run(client, "panelist", {"question": MOON})
+    assert alone.record["seat"] == "four"
+    schemas = await client.assistants.get_schemas(await system_assistant(client, "research_agent"))
+    assert schemas["context_schema"]["properties"]["model"]["enum"] == ["four", "judge", "three"]
+    assert scripted.counts["two"] == 0
+
+
+async def test_a_run_under_way_keeps_its_configuration(client, scripted, edit):
+    def overtaken(request: Request) -> str:
+        edit('"judge"', '"another"')
+        return f"one says: {asked(request)}"
+
+    scripted.reply("one", overtaken)
+    streamed = await run(client, "fusion", {"question": MOON})
+    assert streamed.result.answer == "Both say so."
+    assert scripted.counts["another"] == 0
+
+
+async def test_a_paused_run_goes_on_with_the_file_as_it_is_then(client, scripted, edit):
+    thread = (await client.threads.create())["thread_id"]
+    await run(client, "fusion", {"question": MOON}, thread=thread, interrupt_before=["judge"])
+    edit('"judge"', '"another"')
+    scripted.reply("another", json.dumps(ANALYSIS), "Another wrote it.")
+    finished = await run(client, "fusion", None, thread=thread)
+    assert finished.result.answer == "Another wrote it."
+    assert scripted.counts == {"one": 2, "two": 2, "another": 2}
+
+
+@pytest.mark.parametrize(
+    ("broken", "complaint"),
+    [
+        ("health", "ConfigError: haelth: no such setting (did you mean 'health'?) (in fusion.toml)"),
+        ("panel = [", "ConfigError: config: fusion.toml is not valid TOML: "),
+    ],
+)
+async def test_a_broken_edit_is_the_error_of_the_runs_that_begin_with_it(client, scripted, edit, broken, complaint):
+    thread = (await client.threads.create())["thread_id"]
+    await run(client, "fusion", {"question": MOON}, thread=thread)
+    before = len(scripted.requests)
+    edit(broken, {"health": "haelth", "panel = [": "panel = ]"}[broken])
+    for graph, given in (
+        ("fusion", {"question": MOON}),
+        ("panelist", {"question": MOON}),
+        ("research_agent", {"messages": []}),
+    ):
+        streamed = await run(client, graph, given)
+        assert streamed.complaint.startswith(complaint)
+        assert "\n" not in streamed.complaint
+        assert (await client.assistants.get_graph(await system_assistant(client, graph)))["nodes"]
+    assert (await client.threads.get_state(thread))["values"]["result"]["answer"] == "Both say so."
+    assert len(scripted.requests) == before
 
 
 @pytest.mark.parametrize(
@@ -247,7 +358,7 @@ async def test_what_is_the_operators_is_refused_before_anything_runs(client, scr
         ({"models": [{"model": "one", "base_url": "http://a.example"}]}, "models: expected a list of strings"),
         ({"judge": {"model": "one", "api_key_env": "HOME"}}, "judge: Input should be a valid string"),
         ({"limits": {"usd": 2}}, "limits.usd: at most 1 is allowed here"),
-        ({"limits": {"hours": 1}}, "limits.hours: no such setting"),
+        ({"limits": {"secnds": 1}}, "limits.secnds: no such setting (did you mean 'seconds'?)"),
         ({"preset": "ollama"}, "preset: 'ollama' is not offered here"),
     ],
 )
@@ -298,6 +409,33 @@ async def test_a_finished_run_is_written_anew_by_another_synthesizer_alone(clien
     assert forked.result.analysis == first.result.analysis
     assert scripted.counts == {"one": 2, "two": 3, "judge": 2}
     assert [call.stage for call in forked.result.usage.calls] == [call.stage for call in first.result.usage.calls]
+
+
+SEATS, JUDGE, SYNTHESIZER = {"one": 2, "two": 2}, {"judge": 1}, {"writer": 1}
+
+
+FORKS = {
+    "fan_out": (SEATS | JUDGE | SYNTHESIZER, "the seats, the judge, the synthesizer"),
+    "judge": (JUDGE | SYNTHESIZER, "the judge, the synthesizer"),
+    "synthesize": (SYNTHESIZER, "the synthesizer"),
+    "ground": ({}, "nobody; with `verify` the second reader"),
+}
+
+
+@pytest.mark.parametrize("step", FORKS)
+async def test_a_fork_pays_for_what_comes_after_it_alone(client, scripted, edit, step):
+    asked_anew, in_words = FORKS[step]
+    edit("judge = ", f'synthesizer = {{model = "writer", base_url = "{scripted.url}"}}\njudge = ')
+    scripted.reply("judge", json.dumps(ANALYSIS))
+    thread = (await client.threads.create())["thread_id"]
+    first = await run(client, "fusion", {"question": MOON}, thread=thread)
+    before = scripted.counts
+    history = await client.threads.get_history(thread)
+    place = next(one for one in history if one["next"] == [step])["checkpoint"]["checkpoint_id"]
+    forked = await run(client, "fusion", None, thread=thread, checkpoint_id=place)
+    assert scripted.counts - before == asked_anew
+    assert len(forked.result.usage.calls) == len(first.result.usage.calls)
+    assert f"| fork at `{step}` | {in_words} |" in (ROOT / "docs" / "studio.md").read_text("utf-8")
 
 
 async def test_the_pages_way_of_editing_and_forking_works(served, scripted, capsys):

@@ -1,8 +1,10 @@
 """`ConfigModel`: the base of everything that a user sets, with errors that name the field and hold no value."""
 
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from fusion_tool.errors import ConfigError
 
@@ -22,6 +24,30 @@ class ConfigModel(BaseModel):
             except ValidationError as error:
                 raise to_config_error(error) from None
 
+    # Not left to pydantic, which knows no neighbour of what it calls "extra".
+    @model_validator(mode="before")
+    @classmethod
+    def _reject_unknown(cls, values: Any) -> Any:
+        if isinstance(values, Mapping):
+            reject_unknown(values, cls.model_fields)
+        return values
+
+
+def reject_unknown(names: Collection[Any], known: Collection[str]) -> None:
+    """Refuse a name that is no setting.
+
+    Args:
+        names: What somebody has set.
+        known: The settings that there are.
+
+    Raises:
+        ConfigError: One of them does not exist; it says which existing one comes nearest, if one comes near.
+    """
+    for name in map(str, names):
+        if name not in known:
+            near = get_close_matches(name.lower(), known, n=1)
+            raise ConfigError("no such setting" + (f" (did you mean '{near[0]}'?)" if near else ""), field=name)
+
 
 def to_config_error(error: ValidationError) -> ConfigError:
     """Return pydantic's first complaint as a `ConfigError` that names the field."""
@@ -33,5 +59,5 @@ def to_config_error(error: ValidationError) -> ConfigError:
         path += [inner.field] if inner.field else []
         message = inner.message
     else:
-        message = "no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+        message = first["msg"]
     return ConfigError(message, field=".".join(path) or None)

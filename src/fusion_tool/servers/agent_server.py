@@ -1,22 +1,37 @@
-"""The context that a graph takes on Agent Server: `RunOverrides`, of which a configuration is made.
+"""What the graphs of Agent Server are made of: the operator's file, and the context that a client may send.
 
-Studio makes its form of the same class, so that it offers nothing that is refused.
+The context is `RunOverrides`, of which a configuration is made. Studio makes its form of the same class, so that it
+offers nothing that is refused.
 """
 
-from collections.abc import Collection, Mapping
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
+from uuid import UUID
 
+from langgraph.graph.state import CompiledStateGraph
+from langgraph_sdk.client import LangGraphClient
+from langgraph_sdk.errors import NotFoundError
+from langgraph_sdk.runtime import ServerRuntime
 from pydantic import WithJsonSchema
 
 from fusion_tool.config.loading import load_config_file, resolve_config
 from fusion_tool.config.presets import OLLAMA, preset, preset_names
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
-from fusion_tool.servers.overrides import OPERATOR_ONLY, RunOverrides, apply_overrides, parse_overrides
+from fusion_tool.servers.overrides import RunOverrides, apply_overrides, parse_overrides, reject_unoffered
 
 OFFERED = tuple(name for name in preset_names() if name != OLLAMA)
 """The presets that are data: a client may choose them without anything being read or asked for."""
+
+AgentGraph: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
+GraphFactory: TypeAlias = Callable[[ServerRuntime[Any]], Coroutine[Any, Any, AgentGraph]]
+
+# The server keeps these beside a caller's context, and clients may send some of them.
+_SERVERS_OWN = frozenset({"thread_id", "run_id", "cron_id", "assistant_id", "graph_id", "user_id"})
+_SERVERS_PREFIXES = ("__", "checkpoint_", "langgraph_", "x-")
 
 
 def load_operator_config(file: Path) -> FusionConfig | None:
@@ -60,12 +75,73 @@ def context_schema(operator: FusionConfig | None, presets: Collection[str] = OFF
     return Context
 
 
-def reject_operator_settings(context: Mapping[str, Any]) -> None:
-    """Refuse a context that sets what is the operator's: Agent Server itself would drop the setting in silence.
+def graph_factory(file: Path, build: Callable[[FusionConfig | None], AgentGraph]) -> GraphFactory:
+    """Return a factory that Agent Server asks for its graph: each run gets that of the operator's file as it is then.
+
+    A run keeps the graph that it began with. A file that is broken is the error of the runs that begin with it; for
+    what runs nothing (drawings, forms, a thread's state) the graph of the last good one stands in.
+
+    Args:
+        file: The operator's configuration; it need not exist.
+        build: Makes the graph of a configuration; `None` where there is no file.
 
     Raises:
-        ConfigError: It sets something that is the operator's; `field` names the setting.
+        ConfigError: The file is broken already, so that the server does not start.
     """
-    for name in context:
-        if name in OPERATOR_ONLY:
-            raise ConfigError("only the operator of this server may set it", field=name)
+    config = load_operator_config(file)
+    latest = config, build(config)
+
+    def refresh() -> None:
+        nonlocal latest
+        config = load_operator_config(file)
+        if config != latest[0]:
+            latest = config, build(config)
+
+    async def graph(runtime: ServerRuntime[Any]) -> AgentGraph:
+        try:
+            await asyncio.to_thread(refresh)  # a blocking call raises in this server
+        except ConfigError as error:
+            if runtime.execution_runtime:
+                # The folder is no caller's business.
+                raise ConfigError(error.message.replace(str(file), file.name), field=error.field) from None
+        return latest[1]
+
+    return graph
+
+
+async def reject_unknown_context(client: LangGraphClient, request: Mapping[str, Any]) -> None:
+    """Refuse a context with a key that its graph does not take: Agent Server itself would drop it in silence.
+
+    Args:
+        client: A client of the server.
+        request: What makes or changes a run, an assistant or a schedule, as an authorization handler gets it.
+
+    Raises:
+        ConfigError: There is no such key, or it is the operator's; `field` names it.
+    """
+    if run := request.get("kwargs"):
+        # What the caller sent, whichever way it came; the run's `config` holds what the server adds, too.
+        names = {*(run.get("context") or ())}
+    else:
+        holder = request.get("payload") or request
+        names = {*(holder.get("context") or ()), *((holder.get("config") or {}).get("configurable") or ())}
+    names = {name for name in names if name not in _SERVERS_OWN and not name.startswith(_SERVERS_PREFIXES)}
+    if names and (assistant := await _assistant_of(client, request)):
+        schemas = await client.assistants.get_schemas(assistant)
+        reject_unoffered(sorted(names), [*(schemas["context_schema"] or {}).get("properties", ())])
+
+
+async def _assistant_of(client: LangGraphClient, request: Mapping[str, Any]) -> str | None:
+    """Return the assistant whose graph takes the request's context; `None` where there is none."""
+    payload = request.get("payload") or {}
+    named = request.get("graph_id") or payload.get("assistant_id") or request.get("assistant_id")
+    try:
+        if named is None:
+            named = (await client.http.get(f"/runs/crons/{request['cron_id']}"))["payload"]["assistant_id"]
+        with suppress(ValueError):
+            return str(UUID(str(named)))
+        # A graph's name: the assistant may be about to be made, but each graph has one that is always there.
+        found = await client.assistants.search(graph_id=str(named), metadata={"created_by": "system"})
+    except NotFoundError:
+        return None
+    return found[0]["assistant_id"] if found else None

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from fusion_tool.config.base import ConfigModel
+from fusion_tool.config.base import ConfigModel, reject_unknown
 from fusion_tool.config.choices import Strategy
 from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.presets import preset as preset_by_name
@@ -94,13 +94,28 @@ def parse_overrides(values: Any) -> RunOverrides:
     """
     if not isinstance(values, Mapping):
         raise ConfigError(f"expected an object with {', '.join(OVERRIDABLE)}", field="fusion")
-    # Not left to pydantic, which would call both "extra": a caller can mend a typo, but not a missing permission.
-    for name in map(str, values):
-        if name in OPERATOR_ONLY:
-            raise ConfigError("only the operator of this server may set it", field=name)
-        if name not in OVERRIDABLE:
-            raise ConfigError(f"no such setting; a caller may set {', '.join(OVERRIDABLE)}", field=name)
+    reject_unoffered(values, OVERRIDABLE)
     return RunOverrides(**values)
+
+
+def reject_unoffered(names: Collection[Any], offered: Collection[str]) -> None:
+    """Refuse a setting that a caller may not choose.
+
+    Args:
+        names: What the caller sets.
+        offered: What a caller may set.
+
+    Raises:
+        ConfigError: A setting is the operator's alone, or there is none of the name; `field` names it.
+    """
+    # Told apart, since a caller can mend a typo, but not a missing permission.
+    for name in map(str, names):
+        if name in OPERATOR_ONLY and name not in offered:
+            raise ConfigError("only the operator of this server may set it", field=name)
+    try:
+        reject_unknown(names, offered)
+    except ConfigError as error:
+        raise ConfigError(f"{error.message}; a caller may set {', '.join(offered)}", field=error.field) from None
 
 
 def apply_overrides(operator: FusionConfig, overrides: RunOverrides, *, presets: Collection[str] = ()) -> FusionConfig:

@@ -2,16 +2,17 @@
 
 import pytest
 
+from fusion_tool import build_graph
 from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.errors import ConfigError
 from fusion_tool.servers.agent_server import (
     OFFERED,
     context_schema,
+    graph_factory,
     load_operator_config,
-    reject_operator_settings,
 )
-from fusion_tool.servers.overrides import OPERATOR_ONLY, OVERRIDABLE, LimitOverrides
+from fusion_tool.servers.overrides import OPERATOR_ONLY, OVERRIDABLE, LimitOverrides, reject_unoffered
 
 OPERATOR = FusionConfig(
     panel=("openrouter:a/one", "openrouter:b/two"), strategy="cascade", bash="off", limits=Limits(usd=1, seconds=60)
@@ -77,11 +78,22 @@ def test_no_preset_is_offered_that_would_have_to_ask_somebody():
 @pytest.mark.parametrize("name", sorted(OPERATOR_ONLY))
 def test_what_is_the_operators_is_refused_by_name(name):
     with pytest.raises(ConfigError, match=f"^{name}: only the operator of this server may set it"):
-        reject_operator_settings({"thread_id": "1", name: None})
+        reject_unoffered([name], OVERRIDABLE)
 
 
-def test_what_is_not_is_let_through():
-    reject_operator_settings({"thread_id": "1", "model": "openrouter:a/one", **dict.fromkeys(OVERRIDABLE)})
+@pytest.mark.parametrize(("name", "near"), [("modell", "models"), ("excluded_domain", "excluded_domains"), ("x", None)])
+def test_what_does_not_exist_is_refused_with_what_comes_nearest(name, near):
+    with pytest.raises(ConfigError) as refused:
+        reject_unoffered(["models", name], OVERRIDABLE)
+    hint = f" (did you mean '{near}'?)" if near else ""
+    assert str(refused.value) == f"{name}: no such setting{hint}; a caller may set {', '.join(OVERRIDABLE)}"
+
+
+def test_a_file_that_is_broken_already_is_refused_before_there_is_a_server(tmp_path):
+    file = tmp_path / "fusion.toml"
+    file.write_text("panel = [")
+    with pytest.raises(ConfigError, match=r"fusion.toml is not valid TOML"):
+        graph_factory(file, build_graph)
 
 
 def test_the_operators_file_is_optional_and_checked(tmp_path):
