@@ -64,13 +64,17 @@ class PanelistTool(EventStamp):
 
 
 class PanelistAnswered(EventStamp):
-    """A seat's usable answer; `cost_usd` is US dollars, `None` where unknown."""
+    """A seat's usable answer; `cost_usd` is US dollars, `None` where unknown.
+
+    `text` is at most 4,000 characters of it, with its citations by id; `None` with `trace_content = false`.
+    """
 
     type: Literal["panelist.answered"]
     seat: str
     model: str
     seconds: float
     cost_usd: float | None
+    text: str | None
 
 
 class PanelistFailed(EventStamp):
@@ -92,12 +96,16 @@ class PanelClosed(EventStamp):
 
 
 class JudgeCompleted(EventStamp):
-    """The judge's comparison, and whose it is; all three are `None` where there is no analysis."""
+    """The judge's comparison, and whose it is; all of them are `None` where there is no analysis.
+
+    `analysis` is that of the result; `None` with `trace_content = false` too.
+    """
 
     type: Literal["judge.completed"]
     model: str | None
     consensus: int | None
     contradictions: int | None
+    analysis: dict[str, Any] | None
 
 
 class SynthesisDelta(EventStamp):

@@ -100,6 +100,9 @@ async def test_a_resumed_run_tells_what_is_done_before_it_goes_on(provider, file
     events = [event async for event in astream(resume=run_id, keep=file)]
     assert kinds(events)[:4] == ["run.started", "plan.chosen", "panelist.answered", "panelist.answered"]
     assert {event["run_id"] for event in events} == {run_id}
+    assert [event["text"] for event in events if event["type"] == "panelist.answered"][:2] == [
+        "It was built in 1861."
+    ] * 2
     assert kinds(events).count("panelist.answered") == 3
     assert kinds(events)[-1] == "run.completed"
 

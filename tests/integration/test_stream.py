@@ -74,8 +74,27 @@ async def test_what_became_of_each_seat_is_told(provider):
 
 async def test_a_judge_without_an_analysis_counts_nothing(provider):
     provider.reply(JUDGE, faults.unauthorized())
-    told = {event["type"]: event for event in await events_of(panel(*SEATS))}
-    assert (told["judge.completed"]["consensus"], told["judge.completed"]["contradictions"]) == (None, None)
+    told = {event["type"]: event for event in await events_of(panel(*SEATS))}["judge.completed"]
+    assert (told["consensus"], told["contradictions"], told["analysis"]) == (None, None, None)
+
+
+async def test_what_each_seat_and_the_judge_wrote_is_told_as_the_result_has_it(provider, mill, internet):
+    provider.reply("test/two", long := "It was built in 1871. " * 500)
+    events = await events_of(panel(*SEATS, internet=internet))
+    told = {event["seat"]: event["text"] for event in events if event["type"] == "panelist.answered"}
+    assert told["one"] == f"Built in 1861 {cite(mill)}."
+    assert (len(told["two"]), told["two"]) == (4000, f"{long[:3999]}…")
+    (judged,) = (event for event in events if event["type"] == "judge.completed")
+    assert judged["analysis"] == events[-1]["result"]["analysis"]
+    named = {stance["model"] for stance in judged["analysis"]["contradictions"][0]["stances"]}
+    assert named == {"openrouter:test/one", "openrouter:test/two"}
+
+
+async def test_it_is_not_where_content_is_not_shown():
+    told = {event["type"]: event for event in await events_of(panel(*SEATS, trace_content=False))}
+    assert told["panelist.answered"]["text"] is None
+    assert told["judge.completed"]["analysis"] is None
+    assert (told["judge.completed"]["consensus"], told["judge.completed"]["contradictions"]) == (1, 1)
 
 
 async def test_a_tools_use_is_told(mill, internet):

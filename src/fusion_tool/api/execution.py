@@ -17,7 +17,7 @@ from fusion_tool.errors import ConfigError
 from fusion_tool.events import Event
 from fusion_tool.graph.build import build_graph
 from fusion_tool.graph.preflight import check_run, forbid_nested_run
-from fusion_tool.graph.runtime import replay_events
+from fusion_tool.graph.progress import replay_events
 
 
 @dataclass(frozen=True)

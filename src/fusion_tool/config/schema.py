@@ -219,7 +219,7 @@ class FusionConfig(ConfigModel):
     health: bool = True
     """Remember how models fared in the user's data folder, so that fallbacks and router avoid failing ones."""
     trace_content: bool = True
-    """Show prompts and answers to tracers such as LangSmith; without it they see only shape and cost."""
+    """Show what is written to tracers such as LangSmith, and what seats and judge write to readers of events."""
     allow_unpriced: bool = False
     """Let models without a known price run under `limits.usd`; their cost is then not counted."""
     summary_tokens: int = Field(default=1500, ge=100)

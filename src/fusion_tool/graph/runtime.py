@@ -1,7 +1,7 @@
 """What nodes share that is not state: the graph's options, the run's events, and the stage that a node works in."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,23 +9,14 @@ from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from fusion_tool.budget.ledger import Spent, StageBudget
-from fusion_tool.budget.usage import Call, StageName, Usage
+from fusion_tool.budget.usage import Call, StageName
 from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.config.serialization import apply_decision, load_stored_config
-from fusion_tool.events import (
-    Event,
-    EventStamp,
-    JudgeCompleted,
-    PanelClosed,
-    PanelistAnswered,
-    PanelistFailed,
-    PlanChosen,
-    RunStarted,
-)
+from fusion_tool.events import Event, EventStamp
 from fusion_tool.graph.limits import WaveLimits, elapsed_work, run_ledger, shared_limits, spent_so_far, stage_deadline
 from fusion_tool.graph.resume import prior_attempts
-from fusion_tool.graph.state import FusionState, Plan, Run, SeatRecord, SeatTask, StageRecord, records_of_run
+from fusion_tool.graph.state import FusionState, Run, SeatRecord, SeatTask, records_of_run
 from fusion_tool.models.call import CallContext
 from fusion_tool.models.health import HealthTracker, tracker_for
 from fusion_tool.routing.classifier.classify import Classifier
@@ -223,66 +214,3 @@ def _wave_key(task: SeatTask, runtime: Runtime[Any]) -> str:
 def event_stamp(run: Run) -> EventStamp:
     """Return what the events of `run` that are made now have in common."""
     return EventStamp(run_id=run["id"], t=round(time.time() - run["started"], 3))
-
-
-def plan_chosen(plan: Plan, config: FusionConfig, stamp: EventStamp) -> PlanChosen:
-    """Return the event that names the plan, its seats by their labels."""
-    seats = [config.seat_labels[seat] for seat in plan["seats"]]
-    return PlanChosen(type="plan.chosen", **stamp, strategy=plan["strategy"], seats=seats, reason=plan["reason"])
-
-
-def panelist_ended(record: SeatRecord, stamp: EventStamp) -> PanelistAnswered | PanelistFailed:
-    """Return the event that tells how a seat ended; of a failed one the last model's reason."""
-    if record["answered"]:
-        return PanelistAnswered(
-            type="panelist.answered",
-            **stamp,
-            seat=record["seat"],
-            model=record["model"],
-            seconds=record["seconds"],
-            cost_usd=Usage.of(map(Call.model_validate, record["calls"])).cost_usd,
-        )
-    # Its last model's: what the models before it met, it was there to make good.
-    last = record["failures"][-1]
-    return PanelistFailed(
-        type="panelist.failed",
-        **stamp,
-        seat=record["seat"],
-        model=last["model"],
-        reason=last["reason"],
-        message=last["message"],
-    )
-
-
-def panel_closed(records: Sequence[SeatRecord], stamp: EventStamp) -> PanelClosed:
-    """Return the event that counts who answered, and who did not, in all waves so far."""
-    answered = sum(record["answered"] for record in records)
-    return PanelClosed(type="panel.closed", **stamp, answered=answered, failed=len(records) - answered)
-
-
-def judge_completed(judgement: StageRecord, stamp: EventStamp) -> JudgeCompleted:
-    """Return the event that names who judged and counts what it saw; `None` where there is no analysis."""
-    analysis = judgement["output"]
-    return JudgeCompleted(
-        type="judge.completed",
-        **stamp,
-        model=judgement.get("model"),
-        consensus=len(analysis["consensus"]) if analysis else None,
-        contradictions=len(analysis["contradictions"]) if analysis else None,
-    )
-
-
-def replay_events(state: FusionState, config: FusionConfig) -> Iterator[Event]:
-    """Yield the events up to here, stamped with the present, without the seats' tools and the text.
-
-    Args:
-        state: The run's, with what the finished seats of a step that was broken off wrote.
-        config: The run's configuration.
-    """
-    run, judgement, records, stamp = state["run"], state["judgement"], records_of_run(state), event_stamp(state["run"])
-    yield RunStarted(type="run.started", **stamp, question=run["question"])
-    yield plan_chosen(state["plan"], config, stamp)
-    yield from (panelist_ended(record, stamp) for record in records)
-    if judgement:
-        yield panel_closed(records, stamp)
-        yield judge_completed(judgement, stamp)

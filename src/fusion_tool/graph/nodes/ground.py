@@ -18,13 +18,12 @@ from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import RunCompleted, VerificationCompleted
 from fusion_tool.graph.agents.answers import PanelAnswers, panel_answers
 from fusion_tool.graph.agents.attempts import failed_models
-from fusion_tool.graph.agents.judge import restore_names
 from fusion_tool.graph.agents.verifier import CitedSentence, verify_citations
 from fusion_tool.graph.cited_answer import citation_metadata, sources_tail
 from fusion_tool.graph.limits import elapsed_work
+from fusion_tool.graph.progress import analysis_of
 from fusion_tool.graph.result import (
     PARTIAL,
-    Analysis,
     AuditCounts,
     Citation,
     Degradation,
@@ -73,7 +72,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         answer=numbered.text,
         citations=citations,
         sources=_sources(records),
-        analysis=_analysis(state["judgement"], answers.names),
+        analysis=analysis_of(state["judgement"], answers.names),
         responses=[_response(record, answers) for record in records if record["answered"]],
         failed_models=failed_models(records, state["judgement"], state["synthesis"], verification),
         tool_failures=_tool_failures(records),
@@ -231,12 +230,6 @@ def _degradations(records: list[SeatRecord], stages: list[StageRecord]) -> list[
     if any(failure["reason"] == "budget" and failure["status_code"] is None for failure in failures):
         marks.append("budget_exhausted")
     return list(dict.fromkeys([*marks, *(mark for stage in stages for mark in stage["degraded"])]))
-
-
-def _analysis(judgement: StageRecord | None, names: Mapping[str, str]) -> Analysis | None:
-    """Return the analysis with the panel's own names in place of the letters that judge and synthesizer saw."""
-    output = judgement["output"] if judgement else None
-    return restore_names(Analysis.model_validate(output), names) if output else None
 
 
 def _timing(state: FusionState, records: list[SeatRecord], verification: StageRecord | None) -> Timing:

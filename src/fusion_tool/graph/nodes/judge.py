@@ -19,7 +19,8 @@ from fusion_tool.graph.agents.attempts import ask_stage, failed_models, models_o
 from fusion_tool.graph.agents.follow_up import follow_up_assignments
 from fusion_tool.graph.agents.judge import JudgeResult, JudgeTask, compare_answers
 from fusion_tool.graph.limits import elapsed_work, wave_seconds
-from fusion_tool.graph.runtime import GraphOptions, Stage, judge_completed, panel_closed
+from fusion_tool.graph.progress import judge_completed, panel_closed
+from fusion_tool.graph.runtime import GraphOptions, Stage
 from fusion_tool.graph.state import FusionState, SeatAssignment, SeatRecord, StageRecord, answer_key
 from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.routing.policy.documents import may_read_answers
@@ -53,7 +54,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         return _next_step({**before, "degraded": late}, assignments)
     task = JudgeTask(stage, state["run"]["question"], answers, asks_whether_settled=bool(seats))
     result, judgement = await _run_judge(task, before)
-    stage.events.emit(judge_completed(judgement, stage.events.stamp))
+    stage.events.emit(judge_completed(judgement, answers, config, stage.events.stamp))
     if result and strategy.is_settled(result.analysis):
         # An answer alone is not compared: it stands as it is, and its analysis would repeat it.
         alone = answer_key(answers.records[0]) if answered == 1 else None

@@ -11,8 +11,9 @@ from fusion_tool.graph.agents.panelist import answer_question
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.graph.limits import LateSeatError
 from fusion_tool.graph.preflight import inside_seat
+from fusion_tool.graph.progress import panelist_ended
 from fusion_tool.graph.prompts import render
-from fusion_tool.graph.runtime import GraphOptions, SeatStage, panelist_ended
+from fusion_tool.graph.runtime import GraphOptions, SeatStage
 from fusion_tool.graph.state import FusionState, SeatRecord, SeatTask
 from fusion_tool.models.faults import Fault
 from fusion_tool.tools.build import build_toolkit
@@ -51,7 +52,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: G
     if answer is not None:
         stage.wave.gate.record_answer(stage.seat)
     record = _record(task, log, answer, model=answer.model if answer else panelist.model_name, started=started)
-    stage.events.emit(panelist_ended(record, stage.events.stamp))
+    stage.events.emit(panelist_ended(record, stage.config, stage.events.stamp))
     return {"records": [record]}
 
 

@@ -12,7 +12,8 @@ from fusion_tool.events import RunStarted
 from fusion_tool.graph.inputs import parse_input
 from fusion_tool.graph.limits import session_ledger
 from fusion_tool.graph.preflight import check_run, forbid_nested_run
-from fusion_tool.graph.runtime import EventEmitter, GraphOptions, plan_chosen
+from fusion_tool.graph.progress import plan_chosen
+from fusion_tool.graph.runtime import EventEmitter, GraphOptions
 from fusion_tool.graph.state import NO_OUTCOME, FusionState, Plan, new_run
 from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.models.health import tracker_for
