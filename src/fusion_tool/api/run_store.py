@@ -1,5 +1,6 @@
 """Stored runs: the SQLite file that they are in, a lock for each, their list, and their deletion."""
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -195,6 +196,24 @@ async def run_ids(saver: "AsyncSqliteSaver", before: float | None = None) -> lis
     values = {} if before is None else {"limit": _first_id_at(before)}
     async with saver.conn.execute(f"{query}{limit} ORDER BY max(checkpoint_id) DESC", values) as rows:
         return [row[0] async for row in rows]
+
+
+OWNER_KEY = "fusion_owner"
+"""The key of the steps' metadata under which a run that a server keeps names its caller."""
+
+
+async def run_owner(saver: "AsyncSqliteSaver", run_id: str) -> str | None:
+    """Return for whom a server keeps a run; `None` for the user's own, and where there is no such run."""
+    # The column alone, which is JSON: the step beside it may hold anything.
+    query = "SELECT metadata FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = '' ORDER BY checkpoint_id DESC"
+    async with saver.conn.execute(f"{query} LIMIT 1", (run_id,)) as rows:
+        row = await rows.fetchone()
+    try:
+        metadata = json.loads(row[0]) if row else {}
+    except (TypeError, ValueError):
+        return None
+    owner = metadata.get(OWNER_KEY) if isinstance(metadata, dict) else None
+    return owner if isinstance(owner, str) else None
 
 
 async def drop_intermediate_steps(saver: "AsyncSqliteSaver", run_id: str) -> None:

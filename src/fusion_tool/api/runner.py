@@ -3,13 +3,14 @@
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 
-from fusion_tool.api.execution import Execution, transient_run
+from fusion_tool.api.execution import Execution, resumed_run, stored_run, transient_run
 from fusion_tool.api.response_cache import CacheSlot, cache_slot
+from fusion_tool.api.run_store import default_path
 from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.events import Event, run_completed, run_started
@@ -100,22 +101,55 @@ def request_slot(
     return cache_slot(request.question, request.context, config, panel_tools, instructions=instructions)
 
 
+class KeptRun(NamedTuple):
+    """A run that a server keeps for its client, in the user's data folder.
+
+    Args:
+        id: The run's id, in hexadecimal digits.
+        owner: Whoever began it; nobody else can resume it. Empty where callers have no names.
+    """
+
+    id: str
+    owner: str
+
+
+OnEvent: TypeAlias = Callable[[Event], Awaitable[None]]
+
+
 async def run_request(
-    request: RunInput, config: FusionConfig, on_event: Callable[[Event], Awaitable[None]] | None = None
+    request: RunInput, config: FusionConfig, on_event: OnEvent | None = None, *, kept: KeptRun | None = None
 ) -> dict[str, Any]:
-    """Carry out a run that is not kept, as a server does for its client, and return its result as a dict.
+    """Carry out a run as a server does for its client, and return its result as a dict.
 
     Args:
         request: The question, and what belongs to it.
         config: The run's configuration.
         on_event: Gets every event; `None` where nobody watches, which costs half of the processor time.
+        kept: Under which id, and for whom, the run is kept; `None` keeps it nowhere.
 
     Raises:
         FusionError: As `afuse`.
     """
-    execution = transient_run(request.graph_input, config, ())
+    inputs = request.graph_input
+    execution = transient_run(inputs, config, ())
+    if kept is not None:
+        execution = stored_run(inputs, config, (), default_path(), run_id=kept.id, owner=kept.owner)
     events = stream_run(execution, request_slot(request, config), is_watched=on_event is not None)
     return await final_result(events, on_event)
+
+
+async def resume_request(kept: KeptRun, on_event: OnEvent | None = None) -> dict[str, Any]:
+    """Carry out what is missing of a run that was kept, and return its result as a dict.
+
+    Args:
+        kept: The run.
+        on_event: Gets every event, the past ones again; `None` where nobody watches.
+
+    Raises:
+        FusionError: As `afuse`; `ConfigError` where there is no such run of this owner.
+    """
+    execution = resumed_run(kept.id, None, (), default_path(), owner=kept.owner)
+    return await final_result(stream_run(execution, None, is_watched=on_event is not None), on_event)
 
 
 async def _graph_events(run: Execution, *, is_watched: bool) -> AsyncGenerator[Any, None]:

@@ -153,6 +153,16 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
     max_runs: Annotated[
         int, typer.Option(min=1, help="Calls worked on at once; more get an error.", rich_help_panel=_MCP_PANEL)
     ] = 10,
+    answer_within: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="After so many seconds give the id of a run that is still at work; the tool takes it to give the "
+            "answer later, after a restart too. For clients that give up early.",
+            rich_help_panel=_MCP_PANEL,
+        ),
+    ] = None,
     http: Annotated[
         bool, typer.Option("--http", help="Listen, instead of standard input and output.", rich_help_panel=_MCP_ADDRESS)
     ] = False,
@@ -176,7 +186,7 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
 
     panel = ConfigOptions(preset=preset, config=config).to_config()
     _check(panel)
-    options = McpOptions(panel, max_runs=max_runs, is_structured=not text_only)
+    options = McpOptions(panel, max_runs=max_runs, is_structured=not text_only, answer_within=answer_within)
     if http:
         _serve_http(options, host, port)
     else:

@@ -1,15 +1,15 @@
 """A client's last results as MCP resources: `fusion://results`, and `fusion://results/RUN_ID` for each.
 
-Protocol: https://modelcontextprotocol.io/specification/2025-11-25/server/resources. They stay in memory as long
-as the client's session lasts, and no other session sees them.
+Protocol: https://modelcontextprotocol.io/specification/2025-11-25/server/resources. They stay in memory, and no other
+session sees them.
 """
 
 import json
 from typing import Any
 
-from mcp import McpError, types
-from mcp.server.lowlevel.helper_types import ReadResourceContents
-from pydantic import AnyUrl
+from mcp import types
+
+from fusion_tool.servers.mcp.sdk import protocol_error
 
 _ROOT = "fusion://results"
 _JSON = "application/json"
@@ -48,32 +48,52 @@ class ResultResources:
         """Answer `resources/list`: the list, then the results, the newest first."""
         about = "The last results of this session: run_id, question, status, created_at."
         overview = types.Resource(
-            uri=AnyUrl(_ROOT), name="results", title="The last results", description=about, mimeType=_JSON
+            uri=_uri(_ROOT), name="results", title="The last results", description=about, mimeType=_JSON
         )
         return [overview, *(_resource(result) for result in reversed(self._results.values()))]
 
-    def read(self, uri: AnyUrl) -> list[ReadResourceContents]:
+    def read(self, uri: str) -> types.ReadResourceResult:
         """Answer `resources/read`: the list as JSON, or one result.
 
         Args:
             uri: The resource's address, as `list_resources` gives it.
 
         Raises:
-            McpError: There is no such result, or not any more.
+            Exception: The package's own: there is no such result, or not any more.
         """
-        root, _, run_id = str(uri).partition(f"{_ROOT}/")
+        root, _, run_id = uri.partition(f"{_ROOT}/")
         if not run_id and root.rstrip("/") == _ROOT:
-            return _contents([_row(result) for result in reversed(self._results.values())])
+            return _contents(uri, [_row(result) for result in reversed(self._results.values())])
         if root or run_id not in self._results:
             message = f"no result at {uri}; {_ROOT} lists the last {self._max_results} of this session"
-            raise McpError(types.ErrorData(code=_NOT_FOUND, message=message, data={"uri": str(uri)}))
-        return _contents(self._results[run_id])
+            raise protocol_error(_NOT_FOUND, message, {"uri": uri})
+        return _contents(uri, self._results[run_id])
+
+
+class SessionResults:
+    """The last results of each session.
+
+    Args:
+        max_sessions: How many sessions' are stored; those of the session that asked longest ago go first.
+    """
+
+    def __init__(self, max_sessions: int = 100) -> None:
+        self._max_sessions = max_sessions
+        self._sessions: dict[tuple[str, ...], ResultResources] = {}
+
+    def of(self, *session: str) -> ResultResources:
+        """Return the results of a session, by whatever names it."""
+        results = self._sessions.pop(session, None) or ResultResources()
+        self._sessions[session] = results  # last again
+        while len(self._sessions) > self._max_sessions:
+            del self._sessions[next(iter(self._sessions))]
+        return results
 
 
 def _resource(result: dict[str, Any]) -> types.Resource:
     question = " ".join(result["question"].split())
     return types.Resource(
-        uri=AnyUrl(f"{_ROOT}/{result['run_id']}"),
+        uri=_uri(f"{_ROOT}/{result['run_id']}"),
         name=f"result {result['run_id'][:8]}",
         title=question[:_LONGEST_TITLE],
         description=f"{result['status']}, {result['created_at']}",
@@ -85,5 +105,11 @@ def _row(result: dict[str, Any]) -> dict[str, Any]:
     return {name: result[name] for name in ("run_id", "question", "status", "created_at")}
 
 
-def _contents(value: Any) -> list[ReadResourceContents]:
-    return [ReadResourceContents(content=json.dumps(value, ensure_ascii=False), mime_type=_JSON)]
+def _contents(uri: str, value: Any) -> types.ReadResourceResult:
+    text = json.dumps(value, ensure_ascii=False)
+    return types.ReadResourceResult(contents=[types.TextResourceContents(uri=_uri(uri), mimeType=_JSON, text=text)])
+
+
+def _uri(text: str) -> Any:
+    """Return an address for the package's models: its first major reads it as a URL, its second leaves it a text."""
+    return text

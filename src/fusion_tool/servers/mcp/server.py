@@ -1,33 +1,31 @@
-"""The MCP server, independent of its transport.
+"""The MCP server, independent of its transport and of the major of the official package.
 
-The protocol is the official package's, by its low-level `Server`: `FastMCP` has a fixed list of resources, and its
-errors have several lines.
+The protocol is the package's, by its low-level `Server`: `FastMCP` has a fixed list of resources, and its errors have
+several lines.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from mcp import types
-from mcp.server.lowlevel import Server
-from mcp.server.lowlevel.helper_types import ReadResourceContents
-from pydantic import AnyUrl
 
 from fusion_tool.api.summary import summarize
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import FusionError
+from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.servers.capacity import RunSlots
-from fusion_tool.servers.mcp.resources import TEMPLATE, ResultResources
+from fusion_tool.servers.mcp.resources import TEMPLATE, ResultResources, SessionResults
+from fusion_tool.servers.mcp.runs import CallRun, CallRuns
+from fusion_tool.servers.mcp.sdk import ClientRequest, create_sdk_server
 from fusion_tool.servers.mcp.tool import (
     NAME,
-    SendProgress,
+    ResearchArguments,
+    at_work,
     parse_arguments,
     refuse_recursion,
-    run_research,
-    shielded,
+    to_callers_words,
     tool_definition,
 )
 from fusion_tool.servers.openai.errors import to_api_error
@@ -46,87 +44,98 @@ class McpOptions:
         config: The panel; its rules hold for every call.
         max_runs: Calls that are worked on at once; more get an error.
         is_structured: Whether a result comes as JSON beside the text.
+        answer_within: Seconds after which a call whose run goes on gives its id, by which a later call gets the answer;
+            runs are then kept in the user's data folder. `None`: a call takes as long as its run.
     """
 
     config: FusionConfig
     max_runs: int = 10
     is_structured: bool = True
+    answer_within: float | None = None
 
 
-class McpToolError(Exception):
-    """The failure of a call, whose text becomes the call's result."""
+class McpServer:
+    """The server: its handlers, and what it remembers between requests.
 
-
-def create_server(options: McpOptions) -> "Server[ResultResources, Any]":
-    """Return the server, which any of the protocol's transports takes.
-
-    Each session has its own results.
+    Args:
+        options: The server's options.
     """
-    server: Any = Server("fusion-tool", version(), _INSTRUCTIONS, lifespan=_session)  # its decorators have no types
-    slots = RunSlots(options.max_runs)
 
-    def results() -> ResultResources:
-        # The package enters the lifespan once for each session, so that what it yields is the session's own.
-        return cast("ResultResources", server.request_context.lifespan_context)
+    def __init__(self, options: McpOptions) -> None:
+        self._options = options
+        self._results = SessionResults()
+        self.runs = CallRuns(options.max_runs, options.answer_within)
+        self.open_calls = set[str | int]()
+        """The ids of the requests whose calls have not ended."""
+        handlers = {
+            "tools/list": self._list_tools,
+            "tools/call": self._call_tool,
+            "resources/list": self._list_resources,
+            "resources/templates/list": self._list_templates,
+            "resources/read": self._read_resource,
+        }
+        self.sdk_server = create_sdk_server("fusion-tool", _INSTRUCTIONS, version(), handlers)
 
-    async def tools() -> list[types.Tool]:
-        return [tool_definition(is_structured=options.is_structured)]
+    async def _list_tools(self, _request: ClientRequest, _params: Any) -> types.ListToolsResult:
+        tool = tool_definition(is_structured=self._options.is_structured, takes_run_id=self._gives_run_ids)
+        return types.ListToolsResult(tools=[tool])
 
-    async def call(name: str, arguments: dict[str, Any]) -> Any:
-        request = server.request_context
+    async def _call_tool(self, request: ClientRequest, params: Any) -> types.CallToolResult:
+        self.open_calls.add(request.id)
         try:
-            _reject_unknown_tool(name)
-            refuse_recursion(request.meta.model_dump() if request.meta else {})
-            call_arguments = parse_arguments(arguments)
-            config = call_arguments.config_for(options.config)
-            with slots.acquire():
-                result = await shielded(run_research(call_arguments, config, _progress_sender(request)))
+            text, structured = await self._answer(request, params.name, params.arguments or {})
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in one line
-            # The package makes its text the result, with `isError` set: a model reads that, and no protocol error.
-            raise McpToolError(to_api_error(error).message) from None
-        results().add(result)
-        text = summarize(FusionResult.model_validate(result), config.summary_tokens)
-        content = [types.TextContent(type="text", text=text)]
-        return (content, result) if options.is_structured else content
+            # As a result: a model reads that, and no protocol error.
+            return _tool_result(to_callers_words(to_api_error(error).message), None, is_error=True)
+        finally:
+            self.open_calls.discard(request.id)
+        return _tool_result(text, structured if self._options.is_structured else None)
 
-    async def resources() -> list[types.Resource]:
-        return results().list_resources()
+    async def _answer(
+        self, request: ClientRequest, name: str, arguments: Mapping[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
+        if name != NAME:
+            raise FusionError(f"no tool '{name}'; there is {NAME}")
+        refuse_recursion(request.meta)
+        run = self._run_for(request, parse_arguments(arguments, takes_run_id=self._gives_run_ids))
+        result = await self.runs.result(run, request.send_progress)
+        if result is None:
+            return at_work(run.id, run.progress.awaited)
+        self._results_of(request).add(result)
+        return summarize(FusionResult.model_validate(result), self._options.config.summary_tokens), result
 
-    async def templates() -> list[types.ResourceTemplate]:
-        return [TEMPLATE]
-
-    async def read(uri: AnyUrl) -> list[ReadResourceContents]:
-        return results().read(uri)
-
-    server.list_tools()(tools)
-    server.call_tool(validate_input=False)(call)  # `parse_arguments` does, with an error in one line
-    server.list_resources()(resources)
-    server.list_resource_templates()(templates)
-    server.read_resource()(read)
-    return cast("Server[ResultResources, Any]", server)
-
-
-@asynccontextmanager
-async def _session(_: "Server[ResultResources, Any]") -> AsyncIterator[ResultResources]:
-    yield ResultResources()
-
-
-def _reject_unknown_tool(name: str) -> None:
-    if name != NAME:
-        raise FusionError(f"no tool '{name}'; there is {NAME}")
-
-
-def _progress_sender(request: Any) -> SendProgress | None:
-    """Return the function that sends progress to the client; `None` where it did not ask for any."""
-    # The protocol forbids notifications of progress without a token of the client's.
-    token = request.meta.progressToken if request.meta else None
-    if token is None:
-        return None
-
-    async def send_progress(step: float, line: str) -> None:
-        # The request's id leads it, over HTTP, into the stream of this call; a client need not open another one.
-        await request.session.send_progress_notification(
-            token, step, message=line, related_request_id=str(request.request_id)
+    def _run_for(self, request: ClientRequest, arguments: ResearchArguments) -> CallRun:
+        if arguments.run_id:
+            return self.runs.find(arguments.run_id, _owner(request))
+        return self.runs.begin(
+            RunInput(arguments.question, arguments.context),
+            arguments.config_for(self._options.config),
+            _owner(request),
+            is_watched=request.send_progress is not None,
         )
 
-    return send_progress
+    @property
+    def _gives_run_ids(self) -> bool:
+        return self._options.answer_within is not None
+
+    async def _list_resources(self, request: ClientRequest, _params: Any) -> types.ListResourcesResult:
+        return types.ListResourcesResult(resources=self._results_of(request).list_resources())
+
+    async def _list_templates(self, _request: ClientRequest, _params: Any) -> types.ListResourceTemplatesResult:
+        return types.ListResourceTemplatesResult(resourceTemplates=[TEMPLATE])
+
+    async def _read_resource(self, request: ClientRequest, params: Any) -> types.ReadResourceResult:
+        return self._results_of(request).read(str(params.uri))
+
+    def _results_of(self, request: ClientRequest) -> ResultResources:
+        return self._results.of(_owner(request), request.session_id or "")
+
+
+def _owner(_request: ClientRequest) -> str:
+    """Return the name of whoever sends a request; empty where callers have none."""
+    return ""
+
+
+def _tool_result(text: str, structured: dict[str, Any] | None, *, is_error: bool = False) -> types.CallToolResult:
+    content: list[Any] = [types.TextContent(type="text", text=text)]
+    return types.CallToolResult(content=content, structuredContent=structured, isError=is_error)

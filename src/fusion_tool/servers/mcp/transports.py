@@ -8,8 +8,10 @@ its connection has not cancelled anything; one that ends its session, or says th
 """
 
 import asyncio
+import json
 import logging
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -27,21 +29,44 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from fusion_tool.servers.auth import AuthMiddleware, check_address
-from fusion_tool.servers.mcp.server import McpOptions, create_server
+from fusion_tool.servers.mcp.sdk import log_in_lines
+from fusion_tool.servers.mcp.server import McpOptions, McpServer
 from fusion_tool.servers.process import QUIET, listen, root_url
 
 _log = logging.getLogger(__name__)
 
 
 async def serve_stdio(options: McpOptions) -> None:
-    """Serve one client until it closes its end, or the caller is cancelled; its runs end with it."""
-    server = create_server(options)
+    """Serve one client until it closes its end, or the caller is cancelled; its runs end with it.
+
+    A client whose call is cut short by the caller is told so before the end.
+    """
+    log_in_lines()
+    server, lines = McpServer(options), _Lines()
     with _protocol_output() as out:
+        output = _Output(out)
+        serving = asyncio.ensure_future(_serve_lines(server.sdk_server, lines, output))
         try:
-            async with stdio_server(_Lines(), anyio.wrap_file(out)) as (incoming, outgoing):  # type: ignore[arg-type]
-                await server.run(incoming, outgoing, server.create_initialization_options())
-        except* (BrokenPipeError, ConnectionError):  # the package's task group wraps what its tasks raise
-            _log.info("the client has gone without closing its end")
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            output.unanswered.update(server.open_calls)
+            await server.runs.stop()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SECONDS_TO_END):
+                    await output.wait_until_answered()
+            lines.end()
+            await serving
+            raise
+        finally:
+            await server.runs.stop()
+
+
+async def _serve_lines(server: Any, lines: "_Lines", output: "_Output") -> None:
+    try:
+        async with stdio_server(lines, output) as (incoming, outgoing):  # type: ignore[arg-type]
+            await server.run(incoming, outgoing, server.create_initialization_options())
+    except* (BrokenPipeError, ConnectionError):  # the package's task group wraps what its tasks raise
+        _log.info("the client has gone without closing its end")
 
 
 @contextmanager
@@ -68,6 +93,10 @@ class _Lines:
         # A daemon, since a thread that reads cannot be interrupted: Python waits for any other when it ends.
         Thread(target=self._read, name="stdin", daemon=True).start()
 
+    def end(self) -> None:
+        """End the lines, as if the client had closed its end."""
+        self._lines.put_nowait(None)
+
     async def __aiter__(self) -> AsyncIterator[str]:
         while (line := await self._lines.get()) is not None:
             yield line
@@ -81,9 +110,39 @@ class _Lines:
             self._loop.call_soon_threadsafe(put, None)  # a `RuntimeError` where the loop has ended first
 
 
+class _Output:
+    """Standard output, which knows whether the last answers are written.
+
+    Args:
+        file: The file that the client reads.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file, self._is_answered = anyio.wrap_file(file), asyncio.Event()
+        self.unanswered = set[str | int]()
+        """The ids of the requests whose answers are waited for."""
+
+    async def write(self, line: str) -> None:
+        """Write a message to the end."""
+        await self._file.write(line)
+        await self._file.flush()
+        if self.unanswered:
+            self.unanswered.discard(json.loads(line).get("id"))
+            self._is_answered.set()
+
+    async def flush(self) -> None:
+        """Do nothing: what is written has been sent."""
+
+    async def wait_until_answered(self) -> None:
+        """Wait until the answers to `unanswered` are written."""
+        while self.unanswered:
+            self._is_answered.clear()
+            await self._is_answered.wait()
+
+
 PATH = "/mcp"
 _SECONDS_TO_END = 3
-"""Seconds that open streams have to end when the server is stopped; runs are cancelled after it."""
+"""Seconds that answers have to reach their clients when the server is stopped."""
 _THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -110,16 +169,32 @@ def create_app(options: McpOptions, keys: Sequence[str] = ()) -> Starlette:
         keys: Bearer keys; without any only programs on this machine may connect, and no page in its browsers.
             `Host` and `Origin` are then checked by the package.
     """
-    sessions = StreamableHTTPSessionManager(create_server(options), security_settings=_security(keys))
+    server = McpServer(options)
+    sessions = StreamableHTTPSessionManager(server.sdk_server, security_settings=_security(keys))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         # Sessions outlive the requests that open them: their tasks belong to the application.
         async with sessions.run():
-            yield
+            try:
+                yield
+            finally:
+                await server.runs.stop()
 
     auth: list[Any] = [Middleware(AuthMiddleware, keys)] if keys else []
-    return Starlette(routes=[Route(PATH, _Endpoint(sessions))], middleware=auth, lifespan=lifespan)
+    app = Starlette(routes=[Route(PATH, _Endpoint(sessions))], middleware=auth, lifespan=lifespan)
+    app.state.runs = server.runs
+    return app
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn's server, which cancels the runs before it waits for open streams, so that these end with an answer."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the runs, then the connections."""
+        app: Any = self.config.app
+        await app.state.runs.stop()
+        await super().shutdown(sockets)
 
 
 def serve_http(
@@ -138,6 +213,7 @@ def serve_http(
         ConfigError: The server would be open to other machines without keys, or the port is taken.
     """
     check_address(host, keys)
+    log_in_lines()
     with listen(host, port) as listener:
         config = uvicorn.Config(
             create_app(options, keys),
@@ -145,7 +221,7 @@ def serve_http(
             **QUIET,
         )
         on_listening(f"{root_url(host, listener)}{PATH}")
-        uvicorn.Server(config).run(sockets=[listener])
+        _HttpServer(config).run(sockets=[listener])
 
 
 def _security(keys: Sequence[str]) -> TransportSecuritySettings:

@@ -1,0 +1,197 @@
+"""The runs behind the calls of `fusion_research`: begun, waited for, found again by their ids.
+
+Without `answer_within` a call is its run: it waits to the end, and cancelling it cancels the run. With it every run is
+kept in SQLite, and a call that takes longer gives the run's id and leaves it at work. What a killed server leaves is
+resumed by whoever asks with the id.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from fusion_tool.api.run_store import RunBusyError
+from fusion_tool.api.runner import KeptRun, OnEvent, resume_request, run_request
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.errors import FusionError
+from fusion_tool.graph.inputs import RunInput
+from fusion_tool.servers.capacity import RunSlots
+from fusion_tool.servers.mcp.progress import RunProgress, send_lines
+from fusion_tool.servers.mcp.sdk import SendProgress
+
+_log = logging.getLogger(__name__)
+
+_MOST_FINISHED = 50
+"""How many finished runs are remembered, so that whoever comes late need not read them from the file."""
+_SECONDS_TO_ASK_AGAIN = 1.0
+"""Seconds after which a run is looked for again that another process works on."""
+
+
+@dataclass(frozen=True)
+class CallRun:
+    """A run that calls wait for.
+
+    Args:
+        id: The id by which calls find it again; of a kept run its own.
+        owner: Whoever began it; nobody else finds it.
+        task: What carries it out, and returns the result as a dict.
+        progress: What it is doing.
+    """
+
+    id: str
+    owner: str
+    task: "asyncio.Task[dict[str, Any]]"
+    progress: RunProgress = field(default_factory=RunProgress)
+
+
+class ServerStopped(FusionError):  # noqa: N818 - named as the package's errors are
+    """The end of the server before that of a run."""
+
+
+class CallRuns:
+    """The runs of one server.
+
+    Args:
+        max_runs: How many there may be at once.
+        answer_within: Seconds that a call waits for its answer; `None` for as long as it takes, and no run is kept.
+    """
+
+    def __init__(self, max_runs: int, answer_within: float | None = None) -> None:
+        self._slots, self._answer_within = RunSlots(max_runs), answer_within
+        self._runs: dict[str, CallRun] = {}
+        self._left_at_work = set[str]()
+        self._is_stopped = False
+
+    def begin(self, request: RunInput, config: FusionConfig, owner: str, *, is_watched: bool) -> CallRun:
+        """Begin a run.
+
+        Args:
+            request: What is asked.
+            config: The run's configuration.
+            owner: Whoever asks.
+            is_watched: Whether somebody is told what it does.
+
+        Raises:
+            ApiError: All places for runs are taken.
+            ServerStopped: The server is being stopped.
+        """
+        run_id = uuid.uuid4().hex
+        if self._answer_within is None:
+            return self._start(run_id, owner, lambda tell: run_request(request, config, tell if is_watched else None))
+        kept = KeptRun(run_id, owner)
+        # Watched in any case: whoever asks for it later may want to be told, too.
+        return self._start(run_id, owner, lambda tell: run_request(request, config, tell, kept=kept))
+
+    def find(self, run_id: str, owner: str) -> CallRun:
+        """Return a run by its id; one that no task works on goes on where it broke off.
+
+        Whether there is such a run is known once it is waited for.
+
+        Raises:
+            ApiError: All places for runs are taken.
+            ServerStopped: The server is being stopped.
+        """
+        run = self._runs.get(run_id)
+        # Somebody else's is looked for in the file, whose error says no more than that of a run that never was.
+        if run is not None and run.owner == owner:
+            return run
+        kept = KeptRun(run_id, owner)
+        run = self._start(run_id, owner, lambda tell: _resume(kept, tell))
+        self._left_at_work.add(run_id)
+        return run
+
+    def _start(
+        self, run_id: str, owner: str, work: Callable[[OnEvent], Coroutine[Any, Any, dict[str, Any]]]
+    ) -> CallRun:
+        if self._is_stopped:
+            raise ServerStopped("the server is being stopped; ask again once it is back")
+        place, progress = ExitStack(), RunProgress()
+        place.enter_context(self._slots.acquire())
+        # A task of its own: the package's cancel scopes cancel at every `await`, which would break the run's cleanup.
+        run = CallRun(run_id, owner, asyncio.ensure_future(work(progress.take)), progress)
+        self._runs[run_id] = run
+        run.task.add_done_callback(lambda _: self._end(run, place))
+        return run
+
+    def _end(self, run: CallRun, place: ExitStack) -> None:
+        place.close()
+        was_left = run.id in self._left_at_work
+        error = None if run.task.cancelled() else run.task.exception()
+        if error is not None and was_left:
+            _log.warning("run %s failed: %s", run.id, error)
+        if run.task.cancelled() or not was_left:
+            self._forget(run.id)
+        finished = [other.id for other in self._runs.values() if other.task.done()]
+        for run_id in finished[:-_MOST_FINISHED]:
+            self._forget(run_id)
+
+    def _forget(self, run_id: str) -> None:
+        self._runs.pop(run_id, None)
+        self._left_at_work.discard(run_id)
+
+    async def result(self, run: CallRun, send_progress: SendProgress | None) -> dict[str, Any] | None:
+        """Wait for a run's result; `None` where it is still at work when the time to answer is over.
+
+        A caller that is cancelled takes its run with it, unless its id was given away: then others may wait for it.
+
+        Args:
+            run: The run.
+            send_progress: Sends the progress to the client; `None` where it asked for none.
+
+        Raises:
+            FusionError: As `afuse`.
+            ServerStopped: The server is being stopped.
+        """
+        with run.progress.listen() as lines:
+            telling = asyncio.ensure_future(send_lines(run.progress, lines, send_progress)) if send_progress else None
+            try:
+                await asyncio.wait([run.task], timeout=self._answer_within)
+                lines.put_nowait(None)
+                if telling:
+                    await telling
+            except asyncio.CancelledError:
+                with anyio.CancelScope(shield=True):
+                    await self._leave(run)
+                raise
+            finally:
+                if telling:
+                    telling.cancel()
+        if not run.task.done():
+            self._left_at_work.add(run.id)
+            return None
+        if run.task.cancelled():
+            raise ServerStopped(f"the server is being stopped; once it is back, {self._cure(run)}")
+        return run.task.result()
+
+    async def _leave(self, run: CallRun) -> None:
+        if run.id not in self._left_at_work:
+            run.task.cancel()
+            await asyncio.wait([run.task])
+
+    def _cure(self, run: CallRun) -> str:
+        if self._answer_within is None:
+            return "ask again"
+        return f"ask with run_id = '{run.id}' alone: the run goes on where it broke off"
+
+    async def stop(self) -> None:
+        """Cancel all runs, of which nothing is lost that is kept; whoever waits gets `ServerStopped`."""
+        self._is_stopped = True
+        tasks = [run.task for run in self._runs.values() if not run.task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+async def _resume(kept: KeptRun, tell: OnEvent) -> dict[str, Any]:
+    while True:
+        try:
+            return await resume_request(kept, tell)
+        except RunBusyError:
+            # Another server of this user's: clients start one each. Its run ends, or its process does.
+            await asyncio.sleep(_SECONDS_TO_ASK_AGAIN)
