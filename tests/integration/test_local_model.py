@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fusion_tool import afuse
-from fusion_tool.models.local import is_installed
+from fusion_tool.models.local.catalog import is_installed
 
 CORPUS = Path(__file__).parents[2] / "examples" / "corpus"
 

@@ -23,6 +23,7 @@ from fusion_tool.events import one_line
 from fusion_tool.models.providers import OPENROUTER_URL
 
 if TYPE_CHECKING:
+    from fusion_tool.models.local.catalog import LocalModel
     from fusion_tool.tools.search.search import ProviderSpec
 
 
@@ -124,19 +125,31 @@ def _ollama() -> list[Check]:
 def _local_models() -> list[Check]:
     from importlib.util import find_spec
 
-    from fusion_tool.models.local import MODELS, is_installed, weights_path
+    from fusion_tool.models.local.catalog import SMALLEST, installed_models
 
-    checks = []
-    for name in MODELS:
-        if find_spec("xllamacpp") is None:
-            lacks, cure = "the extra 'local' is missing", "pip install 'fusion-tool[local]'"
-        elif not is_installed(name):
-            lacks, cure = f"{name} is not installed", "fusion-tool model install"
-        else:
-            checks.append(Check("local model", ok=True, detail=f"{name} at {weights_path(name)}", runs=True))
-            continue
-        checks.append(Check("local model", ok=False, detail=lacks, cure=cure))
+    if find_spec("xllamacpp") is None:
+        lacks, cure = "the extra 'local' is missing", "pip install 'fusion-tool[local]'"
+        return [Check("local model", ok=False, detail=lacks, cure=cure)]
+    models = installed_models()
+    if not models:
+        return [Check("local model", ok=False, detail="none is installed", cure="fusion-tool model install")]
+    checks = [_local_model(model) for model in models]
+    if [model.name for model in models] == [SMALLEST]:
+        detail = f"{SMALLEST} shows the machinery alone; one that can read takes 1.1 GB"
+        checks.append(Check("local model that reads", ok=False, detail=detail, cure="fusion-tool model install qwen"))
     return checks
+
+
+def _local_model(model: "LocalModel") -> Check:
+    from fusion_tool.models.local.gguf import read_header
+
+    try:
+        header = read_header(model.path)
+    except ConfigError as error:
+        cure = f"fusion-tool model remove {model.name}"
+        return Check("local model", ok=False, detail=error.message, cure=cure)
+    base = "" if header.chat_template else ", a base model without a chat template"
+    return Check("local model", ok=True, detail=f"{model.name} at {model.path}{base}", runs=True)
 
 
 async def _search() -> list[Check]:

@@ -7,7 +7,7 @@ from fusion_tool.errors import ConfigError
 
 _MODULES = {
     "evals": ("scipy",),
-    "local": ("xllamacpp",),
+    "local": ("xllamacpp", "psutil"),
     "mcp": ("mcp",),
     "report": ("jinja2", "markdown_it", "leather"),
     "server": ("starlette", "uvicorn", "prometheus_client"),

@@ -69,9 +69,9 @@ def _check(field: str, panelist: Panelist) -> None:
     if variable and (missing := missing_key(variable)):
         raise ConfigError(f"'{panelist.model}' needs a key: {missing}", field=f"{field}.model")
     if provider == "local" and panelist.base_url is None:
-        from fusion_tool.models.local import require_weights
+        from fusion_tool.models.local.catalog import require_model
 
-        require_weights(name, f"{field}.model")
+        require_model(name, f"{field}.model")
 
 
 def _check_package(field: str, provider: str) -> None:
@@ -105,13 +105,18 @@ async def _build(panelist: Panelist) -> BaseChatModel:
             stream_usage=row is None or row.counts_streams,
         )
     if provider == "local":
-        from fusion_tool.models.local import PROFILE, serve
+        from fusion_tool.models.local.server import serve
 
-        return await _build_compatible(panelist, name, base_url=await serve(name), stream_usage=True, profile=PROFILE)
+        endpoint = await serve(name)
+        return await _build_compatible(
+            panelist, name, base_url=endpoint.url, key=endpoint.key, stream_usage=True, profile=endpoint.profile
+        )
     return await _build_native(panelist, provider, name)
 
 
-async def _build_compatible(panelist: Panelist, name: str, *, base_url: str, **extra: Any) -> BaseChatModel:
+async def _build_compatible(
+    panelist: Panelist, name: str, *, base_url: str, key: str | None = None, **extra: Any
+) -> BaseChatModel:
     # In a thread: the first import takes a second, for which the loop, and so the other seats, would stand still.
     await asyncio.to_thread(import_module, "fusion_tool.models.openai_compatible")
     from fusion_tool.models.openai_compatible import OpenAICompatibleChat
@@ -120,7 +125,7 @@ async def _build_compatible(panelist: Panelist, name: str, *, base_url: str, **e
     return OpenAICompatibleChat(
         model=name,
         base_url=base_url,
-        api_key=read_key(key_variable(panelist)) or _NO_KEY,
+        api_key=key or read_key(key_variable(panelist)) or _NO_KEY,
         http_async_client=await http_client(),
         use_responses_api=False,  # some names of models would switch it on, and only OpenAI has that API
         max_retries=0,  # retries are ours: they know the run's deadline

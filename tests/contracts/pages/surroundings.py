@@ -8,7 +8,7 @@ from platformdirs import user_cache_path, user_config_path, user_data_path
 from fusion_tool.api import response_cache, run_store
 from fusion_tool.evals.datasets import published_task_sets
 from fusion_tool.models import outcomes
-from fusion_tool.models.local import MODELS, weights_path
+from fusion_tool.models.local.catalog import SMALLEST, local_model
 from fusion_tool.models.providers import PROVIDERS, Provider
 from fusion_tool.routing import profiles
 from fusion_tool.routing.policy import private_data
@@ -69,8 +69,8 @@ def _files() -> Iterator[tuple[str, ...]]:
         f"{outcomes.KEEP_DAYS} days",
         "deleting the file; `health = false` stops it",
     )
-    weights = next(iter(MODELS))
-    yield _shown(weights_path(weights)), "the embedded model's weights", "ever", "deleting the file"
+    weights = local_model(SMALLEST).path
+    yield _shown(weights), "a local model, its licence and record", "ever", "`fusion-tool model remove NAME`"
     yield (
         _shown(response_cache.default_path()),
         "whole results, with `cache = true`",

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from fusion_tool.models.local import weights_path
+from fusion_tool.models.local.catalog import local_model
 from fusion_tool.tools.search.base import SearchResult
+from tests.gguf_files import gguf_bytes
 from tests.scripted_server import Installed, Raw, ScriptedServer
 from tests.scripted_server.faults import unauthorized
 from tests.scripted_server.web import Hit, Page, WebServer
@@ -155,8 +156,18 @@ def test_a_search_that_fails_does_not_work(web: WebServer, monkeypatch: pytest.M
 
 def test_installed_weights_are_a_way_to_run() -> None:
     pytest.importorskip("xllamacpp")
-    weights = weights_path("smollm2-135m")
+    weights = local_model("smollm2-135m").path
     weights.parent.mkdir(parents=True)
-    weights.touch()
+    weights.write_bytes(gguf_bytes())
     status, _, checks = _examined()
     assert (status, checks["local model"]["runs"]) == (0, True)
+
+
+def test_a_damaged_local_model_is_no_way_to_run() -> None:
+    pytest.importorskip("xllamacpp")
+    weights = local_model("own").path
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"GGUF")
+    _, _, checks = _examined()
+    assert not checks["local model"]["ok"]
+    assert checks["local model"]["cure"] == "fusion-tool model remove own"

@@ -4,7 +4,8 @@ import pytest
 
 from fusion_tool.config.installation import version
 from fusion_tool.config.presets import preset, preset_names
-from fusion_tool.models.local import weights_path
+from fusion_tool.models.local.catalog import local_model
+from fusion_tool.models.local.install import InstallStep
 from tests.unit.cli.support import fusion
 
 _OPTIONS = [
@@ -91,7 +92,7 @@ def test_every_preset_needs_something_that_the_list_can_name() -> None:
 
 def test_model_list_tells_what_is_installed() -> None:
     assert "not installed" in fusion("model", "list").stdout
-    weights = weights_path("smollm2-135m")
+    weights = local_model("smollm2-135m").path
     weights.parent.mkdir(parents=True)
     weights.touch()
     assert "installed at" in fusion("model", "list").stdout
@@ -100,14 +101,33 @@ def test_model_list_tells_what_is_installed() -> None:
 def test_model_install_passes_the_name_and_shows_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def install(name: str, *, on_progress: object) -> None:
+    def install(name: str, *, on_step: object) -> None:
         asked.append(name)
-        on_progress("downloading")  # type: ignore[operator]
+        on_step(InstallStep("downloading", 0, 100))  # type: ignore[operator]
+        on_step(InstallStep("downloading", 100, 100))  # type: ignore[operator]
+        on_step(InstallStep("installed"))  # type: ignore[operator]
 
-    monkeypatch.setattr("fusion_tool.models.local.install", install)
+    monkeypatch.setattr("fusion_tool.cli.installation.install", install)
     done = fusion("model", "install")
-    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "downloading\n")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr.split() == ["downloading", "installed"]
     assert asked == ["smollm2-135m"]
+
+
+@pytest.mark.parametrize("source", ["qwen", "hf:owner/repository/file.gguf"])
+def test_a_large_download_without_a_terminal_needs_yes(source: str) -> None:
+    done = fusion("model", "install", source)
+    assert done.exit_code == 2
+    assert "--yes" in done.stderr
+
+
+def test_a_removed_model_is_named() -> None:
+    weights = local_model("smollm2-135m").path
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    assert "smollm2-135m.gguf" in fusion("model", "remove", "smollm2").stderr.replace("\n", "")
+    again = fusion("model", "remove", "smollm2")
+    assert (again.exit_code, again.stderr) == (2, "error: model: 'smollm2-135m' is not installed\n")
 
 
 def test_an_unknown_model_cannot_be_installed() -> None:

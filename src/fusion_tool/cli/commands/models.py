@@ -48,39 +48,71 @@ def models(
 
 model = typer.Typer(
     name="model",
-    help="Install or list the embedded model's weights; 'models' is about how all models fared.",
+    help="Install, list or remove models that run on this machine; 'models' is about how all models fared.",
     no_args_is_help=True,
 )
 
-_DEFAULT = "smollm2-135m"
+_LARGE_BYTES = 300_000_000
+"""Downloads above this are asked about."""
 
 
 @model.command()
 def install(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="As 'fusion-tool model list' names it.")] = _DEFAULT,
+    source: Annotated[
+        str, typer.Argument(metavar="[NAME|PATH|hf:OWNER/REPO/FILE]", help="As 'fusion-tool model list' names it.")
+    ] = "smollm2-135m",
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a large download.")] = False,
 ) -> None:
-    """Download the model's weights, check them, keep them. Done already, it does nothing."""
-    from fusion_tool.cli import terminal
-    from fusion_tool.models.local import install as install_weights
+    """Download a model, check it, keep it. Done already, it does nothing; broken off, it goes on where it ended."""
+    from fusion_tool.cli.installation import show_installation
+    from fusion_tool.models.local.catalog import is_installed
+    from fusion_tool.models.local.install import parse_source
 
-    console = terminal.stderr()
-    # A download of a hundred megabytes, in which nothing else would move.
-    with console.status("working"):
-        install_weights(name, on_progress=console.print)
+    wish = parse_source(source)
+    # What the hub's files weigh is known only once they come.
+    size = _LARGE_BYTES + 1 if wish.file_bytes is None else wish.file_bytes
+    if size > _LARGE_BYTES and not yes and not is_installed(wish.name):
+        _ask_before_download(wish.name, wish.file_bytes)
+    show_installation(source)
+
+
+def _ask_before_download(name: str, size: int | None) -> None:
+    import sys
+
+    from fusion_tool.errors import ConfigError
+
+    what = f"{name} is a download of {'unknown size' if size is None else f'{size / 1e9:.1f} GB'}"
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{what}; say --yes to install it")
+    typer.confirm(f"{what}. Go on?", abort=True, err=True)
 
 
 @model.command("list")
 def list_() -> None:
-    """List the models that can be installed, and where the installed ones lie."""
+    """List the models that can be installed, and those that are."""
     from rich.table import Table
 
     from fusion_tool.cli import terminal
-    from fusion_tool.models.local import MODELS, is_installed, weights_path
+    from fusion_tool.models.local.catalog import CATALOG, installed_models
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("model", "size", "state"):
         table.add_column(column, overflow="fold")
-    for name, weights in MODELS.items():
-        state = f"installed at {weights_path(name)}" if is_installed(name) else "not installed"
-        table.add_row(f"local:{name}", f"{weights.megabytes} MB", state)
+    installed = {model.name: model for model in installed_models()}
+    for name in dict.fromkeys((*CATALOG, *installed)):
+        size = installed[name].path.stat().st_size if name in installed else CATALOG[name].file_bytes
+        state = f"installed at {installed[name].path}" if name in installed else "not installed"
+        table.add_row(f"local:{name}", f"{size / 1e6:,.0f} MB", state)
     terminal.stdout().print(table)
+
+
+@model.command()
+def remove(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As 'fusion-tool model list' names it.")],
+) -> None:
+    """Delete an installed model, and what a broken-off download of it left."""
+    from fusion_tool.models.local.install import remove as remove_files
+
+    for path in remove_files(name):
+        typer.echo(f"removed {path}", err=True)

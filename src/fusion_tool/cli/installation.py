@@ -1,0 +1,39 @@
+"""The installation of a local model on the terminal: what is done, how much of it, and the time that is left."""
+
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from fusion_tool.cli import terminal
+from fusion_tool.models.local.install import InstallStep, install
+
+
+def show_installation(source: str) -> None:
+    """Install a model, and show how far it is.
+
+    Args:
+        source: As `install` takes it.
+
+    Raises:
+        ConfigError: As `install`.
+    """
+    console = terminal.stderr()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("", total=None, visible=False)
+
+        def on_step(step: InstallStep) -> None:
+            # Where there is no terminal to redraw, each step is a line; the bytes of a download are not.
+            if step.done is None or (step.done == 0 and not console.is_terminal):
+                progress.console.print(step.text, highlight=False)
+            progress.update(
+                task, description=step.text, completed=step.done or 0, total=step.total, visible=step.done is not None
+            )
+
+        install(source, on_step=on_step)
