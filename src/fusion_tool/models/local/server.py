@@ -26,7 +26,7 @@ _LAST_LINES = 5
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class LocalEndpoint:
     """Where a local model is asked.
 
     Args:
@@ -60,8 +60,8 @@ class _LocalServer:
     last_lines: "deque[str]" = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
 
     @property
-    def endpoint(self) -> Endpoint:
-        return Endpoint(
+    def endpoint(self) -> LocalEndpoint:
+        return LocalEndpoint(
             f"http://127.0.0.1:{self.port}/v1",
             self.key,
             ModelProfile(max_input_tokens=self.window, tool_calling=False, structured_output=True),
@@ -139,7 +139,7 @@ _lock = threading.Lock()
 _servers: dict[Any, _LocalServer] = {}
 
 
-async def serve(name: str) -> Endpoint:
+async def serve(name: str) -> LocalEndpoint:
     """Return where the model is asked; its server starts on first use and ends with this process.
 
     Args:
@@ -151,7 +151,7 @@ async def serve(name: str) -> Endpoint:
     return await asyncio.to_thread(_serve, require_model(name))
 
 
-def _serve(model: LocalModel) -> Endpoint:
+def _serve(model: LocalModel) -> LocalEndpoint:
     with _lock:  # runs of several event loops share one server: the weights are in memory once
         path = model.path.resolve()
         if path not in _servers:
