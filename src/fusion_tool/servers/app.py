@@ -25,6 +25,9 @@ from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
 from fusion_tool.servers.openai.models import ModelCatalog
 from fusion_tool.servers.openai.request import parse_request
+from fusion_tool.servers.openai.responses.recent_items import RecentItems
+from fusion_tool.servers.openai.responses.request import parse_responses_request
+from fusion_tool.servers.openai.responses.responders import response_responder
 from fusion_tool.servers.openai.sse import ProgressStyle, chat_responder
 
 _SECONDS_TO_END = 5.0
@@ -57,9 +60,8 @@ class Options:
 def create_app(options: Options) -> Starlette:
     """Return the application, which any ASGI server takes."""
     metrics, catalog, slots = Metrics(), ModelCatalog(options.presets), RunSlots(options.max_runs)
-    chat = Endpoint(
-        parse_request,
-        chat_responder,
+    endpoint = partial(
+        Endpoint,
         config=options.config,
         catalog=catalog,
         main=options.agent_model or options.config.synthesizer_or_default,
@@ -69,8 +71,11 @@ def create_app(options: Options) -> Starlette:
         progress=options.progress,
         max_bytes=options.max_bytes,
     )
+    recent = RecentItems()
+    read_response, write_response = partial(parse_responses_request, recent), partial(response_responder, recent)
     routes = [
-        Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/chat/completions", endpoint(parse_request, chat_responder), methods=["POST"]),
+        Route("/v1/responses", endpoint(read_response, write_response), methods=["POST"]),
         Route("/v1/models", catalog.list_all),
         Route("/v1/models/{name}", catalog.get),
         Route("/metrics", metrics.render),

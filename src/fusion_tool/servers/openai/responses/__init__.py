@@ -1,0 +1,1 @@
+"""`POST /v1/responses`: OpenAI's younger protocol, in front of the same models."""
