@@ -9,7 +9,7 @@ from fusion_tool.errors import ConfigError
 from fusion_tool.graph.state import FusionInput, FusionState
 from fusion_tool.models.prompt import to_sendable
 
-_LONGEST_QUESTION = 100_000
+LONGEST_QUESTION = 100_000
 """Characters: a longer one is material, which every seat would pay for in each of its turns."""
 
 
@@ -82,9 +82,9 @@ def parse_input(state: FusionState) -> RunInput:
     question = (question or conversation.question).strip()
     if not question:
         raise ConfigError("is empty; ask something", field="question")
-    if len(question) > _LONGEST_QUESTION:
+    if len(question) > LONGEST_QUESTION:
         raise ConfigError(
-            f"has {len(question):,} characters, at most {_LONGEST_QUESTION:,} are taken; put material into "
+            f"has {len(question):,} characters, at most {LONGEST_QUESTION:,} are taken; put material into "
             "a documents folder or the context",
             field="question",
         )

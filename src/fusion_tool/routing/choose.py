@@ -200,10 +200,12 @@ class _Planner:
         contested or broad questions are worth several views.
         """
         signals = self._signals
-        if signals.closed and signals.difficulty == "hard" and len(seats := self._cascade(fit)) == _SEATS:
+        # Whoever is held to the configured models is held to as many seats, too.
+        most = len(self._config.panel) if self._config.candidates == "configured" else _SEATS
+        if signals.closed and signals.difficulty == "hard" and len(seats := self._cascade(fit)) == _SEATS <= most:
             yield choices.CASCADE, seats
         elif not signals.closed and (signals.difficulty == "hard" or signals.deep):
-            families = _first_of_each_family(fit)[:_SEATS]
+            families = _first_of_each_family(fit)[: min(most, _SEATS)]
             for size in range(len(families), 1, -1):
                 yield choices.PANEL, families[:size]
         yield choices.SOLO, [fit[0]]

@@ -15,6 +15,7 @@ from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.presets import preset as preset_by_name
 from fusion_tool.config.schema import Fetch, FusionConfig, Limits, Panelist, Search
 from fusion_tool.errors import ConfigError
+from fusion_tool.servers.narrowing import bound_spending, require_inside
 
 
 # Both checks come before pydantic's own, which would name a class of Python's or an item of the list.
@@ -67,6 +68,10 @@ class RunOverrides(ConfigModel):
     follow_up: bool | None = _meaning(FusionConfig, "follow_up")
     max_tool_calls: int | None = _meaning(FusionConfig, "max_tool_calls")
     list_sources: bool | None = _meaning(FusionConfig, "list_sources")
+    max_tokens: int | None = None
+    """Upper bound of every answer of a seat and of the judge, in tokens."""
+    tools: bool | None = None
+    """`false` leaves the seats without any tool: no web, no documents, no shell."""
 
 
 OVERRIDABLE = tuple(RunOverrides.model_fields)
@@ -132,20 +137,25 @@ def apply_overrides(operator: FusionConfig, overrides: RunOverrides, *, presets:
         ConfigError: A value is out of range, not offered here, or above what the operator allows; `field` names it.
     """
     base = operator if overrides.preset is None else _with_preset(operator, overrides.preset, presets)
+    others = () if base is operator else (base,)
     changes = overrides.model_dump(
         include={"strategy", "quality", "follow_up", "max_tool_calls", "list_sources"}, exclude_none=True
     ) | _roles(overrides, base, operator)
+    if overrides.tools is False:
+        changes |= {"search": None, "documents": None, "bash": "off"}
     if overrides.excluded_domains is not None:
         changes["excluded_domains"] = (*base.excluded_domains, *overrides.excluded_domains)
     changes["limits"] = _limits(base, overrides.limits, len(changes.get("panel", base.panel)))
     config = resolve_config(base, **changes)
-    # Of the finished configuration: whichever way a limit came into it, it is compared.
-    _reject_above(config, operator)
+    if overrides.max_tokens is not None:
+        config = _with_answers_of(config, overrides.max_tokens)
     routes_as_operator = base is operator and operator.strategy == "auto" and overrides.models is None
     if config.strategy == "auto" and not routes_as_operator:
         # Else the router would choose among all models that the operator's keys can pay for.
-        return config.model_copy(update={"candidates": "configured"})
-    return config
+        config = config.model_copy(update={"candidates": "configured"})
+    # Of the finished configuration: whichever way a setting came into it, it is compared.
+    require_inside(config, operator, *others)
+    return bound_spending(config, operator, *others)
 
 
 def parse_fusion_plugin(plugins: Any) -> dict[str, Any]:
@@ -199,7 +209,11 @@ def _with_preset(operator: FusionConfig, name: str, presets: Collection[str]) ->
 def _roles(overrides: RunOverrides, base: FusionConfig, operator: FusionConfig) -> dict[str, Any]:
     offered = [panelist for config in (base, operator) for panelist in _panelists(config)]
     names = {"judge": overrides.judge, "synthesizer": overrides.synthesizer}
-    roles: dict[str, Any] = {role: _pick(name, offered, role) for role, name in names.items() if name is not None}
+    # The role's own first: the model may sit on the panel with other settings.
+    own = {"judge": base.judge_or_default, "synthesizer": base.synthesizer_or_default}
+    roles: dict[str, Any] = {
+        role: _pick(name, [own[role], *offered], role) for role, name in names.items() if name is not None
+    }
     if overrides.models is not None:
         most = max(len(base.panel), len(operator.panel))
         if not 1 <= len(overrides.models) <= most:
@@ -235,12 +249,17 @@ def _limits(base: FusionConfig, overrides: LimitOverrides | None, seats: int) ->
     return fitting | (overrides.model_dump(exclude_none=True) if overrides else {})
 
 
-def _reject_above(config: FusionConfig, operator: FusionConfig) -> None:
-    pairs = [("max_tool_calls", config.max_tool_calls, operator.max_tool_calls)]
-    pairs += [(f"limits.{name}", getattr(config.limits, name), getattr(operator.limits, name)) for name in _CEILINGS]
-    for field, value, ceiling in pairs:
-        if ceiling is not None and value is not None and value > ceiling:
-            raise ConfigError(f"at most {ceiling:g} is allowed here", field=field)
+def _with_answers_of(config: FusionConfig, max_tokens: int) -> FusionConfig:
+    """Return `config`, no answer of whose seats and judge has more tokens."""
+
+    def shorten(panelist: Panelist) -> Panelist:
+        most = max_tokens if panelist.max_tokens is None else min(max_tokens, panelist.max_tokens)
+        return Panelist(**(dict(panelist) | {"max_tokens": most}))  # made anew, so that it is checked
+
+    # The writer stays as he is: he would else be the judge where none is configured.
+    writer, judge = config.synthesizer_or_default, config.judge_or_default
+    panel = tuple(map(shorten, config.panel))
+    return config.model_copy(update={"panel": panel, "judge": shorten(judge), "synthesizer": writer})
 
 
 def _tighter(first: float | None, other: float | None) -> float | None:

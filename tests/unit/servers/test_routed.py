@@ -33,7 +33,9 @@ OPERATORS = {
 }
 FACES = {
     "HTTP": lambda operator: apply_overrides(operator, parse_overrides({"strategy": "auto"})),
-    "MCP": lambda operator: parse_arguments({"question": "q", "strategy": "auto"}).config_for(operator),
+    "MCP": lambda operator: parse_arguments({"question": "q", "strategy": "auto"}, takes_run_id=False).config_for(
+        operator
+    ),
     "Agent Server": lambda operator: context_schema(operator)(strategy="auto"),
 }
 KEYED = frozenset(PROVIDERS)

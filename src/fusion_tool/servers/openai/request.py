@@ -90,7 +90,7 @@ def _check_content(content: Any, where: str) -> None:
 DEPTH = "fusion-depth"
 """The header that says how many fusions a request comes out of."""
 
-_SHARED_WITH_OPENAI = frozenset({"model", "models", "temperature", "seed", "reasoning", "max_tokens"})
+_SHARED_WITH_OPENAI = frozenset({"model", "models", "temperature", "seed", "reasoning", "max_tokens", "tools"})
 """Names that mean something else in a chat completion than in a configuration."""
 
 
