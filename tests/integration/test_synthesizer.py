@@ -208,6 +208,6 @@ async def test_the_deltas_of_a_json_answer_are_the_answer():
     graph, deltas, result = build_graph(config), "", {}
     asked = {"question": QUESTION, "answer_schema": {"type": "object"}}
     async for event in graph.astream(asked, stream_mode="custom"):
-        deltas += event.get("text", "")
+        deltas += event["text"] if event["type"] == "synthesis.delta" else ""
         result = event.get("result", result)
     assert deltas == result["answer"] == '{"years": [1861], "text": "Built."}'

@@ -154,7 +154,8 @@ async def resume_request(kept: KeptRun, on_event: OnEvent | None = None) -> dict
 
 async def _graph_events(run: Execution, *, is_watched: bool) -> AsyncGenerator[Any, None]:
     configurable = run.config.get("configurable", {}) | ({} if is_watched else {UNWATCHED_KEY: True})
-    config = RunnableConfig(**{**run.config, "configurable": configurable})
+    # The message stream of a graph around this run is not the answer's place: its caller gets the result.
+    config = RunnableConfig(**{**run.config, "configurable": configurable, "tags": ["nostream"]})
     # Each step is written before the next one is paid for.
     options: dict[str, Any] = {"context": run.run_config, "durability": "sync" if run.graph.checkpointer else None}
     if not is_watched:

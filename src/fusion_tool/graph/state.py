@@ -121,8 +121,8 @@ class StageRecord(TypedDict):
     """The outcome of the judge or the synthesizer: its product, its calls, its seconds, and what was lost.
 
     `spent` is dollars and tokens that count against the limits; `output` is the analysis (a dict, still
-    with letters for the answers) or the raw text of the answer, `None` where there is none. `model` is whose it is,
-    `failures` are those of the models before it, over all waves; older runs have neither.
+    with letters for the answers) or the raw text of the answer, `None` where there is none. What older runs lack:
+    `model`, whose it is; `failures` of the models before it, over all waves; `message_id`, of the answer as a message.
     """
 
     output: Any
@@ -132,13 +132,13 @@ class StageRecord(TypedDict):
     degraded: list[str]
     model: NotRequired[str | None]
     failures: NotRequired[list[Failure]]
+    message_id: NotRequired[str]
 
 
 def merge_records(old: list[SeatRecord], new: list[SeatRecord]) -> list[SeatRecord]:
     """Merge records by (run, wave, seat); a later one replaces an earlier one, so that a resumed seat counts once."""
     # LangGraph calls this for every write, also for those that a checkpointer hands back of a step that was broken off.
-    merged = {(r["run_id"], r["wave"], r["seat"]): r for r in [*old, *new]}
-    return list(merged.values())
+    return list({(r["run_id"], r["wave"], r["seat"]): r for r in [*old, *new]}.values())
 
 
 class FusionInput(TypedDict, total=False):

@@ -13,6 +13,7 @@ from fusion_tool.events import SynthesisDelta
 from fusion_tool.graph.agents import panelist
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
+from fusion_tool.graph.answer_stream import AnswerStream
 from fusion_tool.graph.prompts import render, section
 from fusion_tool.graph.runtime import Stage
 from fusion_tool.graph.state import Run
@@ -45,10 +46,11 @@ class SynthesisTask:
 
 @dataclass(frozen=True)
 class Draft:
-    """A model's text, whether it was cut off, and whether the answers were cut to fit."""
+    """A model's text, the id of the message that it is, whether it was cut off, and whether the answers were."""
 
     model: str
     text: str
+    message_id: str
     truncated: bool = False
     answers_truncated: bool = False
 
@@ -59,7 +61,12 @@ class DeltaEmitter:
     def __init__(self, task: SynthesisTask, attempt: int, model: str) -> None:
         self._events, self._attempt, self._model = task.stage.events, attempt, model
         self._sources, self._is_json = task.answers.sources, task.run["answer_schema"] is not None
-        self._stream = CitationStream(self._sources)
+        self._stream, self._message = CitationStream(self._sources), AnswerStream()
+
+    @property
+    def message_id(self) -> str:
+        """The id of the message that the attempt's pieces are of."""
+        return self._message.message_id
 
     def feed(self, text: str) -> None:
         """Pass on a piece of raw text."""
@@ -70,11 +77,13 @@ class DeltaEmitter:
         if self._events.is_watched:
             self._emit(number_citations_in_json(text, self._sources).text if self._is_json else self._stream.feed(text))
             self._emit(self._stream.close())
+            self._message.close()
 
     def _emit(self, text: str) -> None:
         if text:
             stamp, attempt, model = self._events.stamp, self._attempt, self._model
             self._events.emit(SynthesisDelta(type="synthesis.delta", **stamp, text=text, attempt=attempt, model=model))
+            self._message.feed(text)
 
 
 async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
@@ -92,8 +101,9 @@ async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
     # Claims have a schema of their own, which the caller's would replace.
     if capabilities.small and not task.run["answer_schema"]:
         text = await _write_claims(model, task, ask)
-        DeltaEmitter(task, attempt.number, panelist.model_name).finish(text)
-        return Draft(panelist.model_name, text)
+        deltas = DeltaEmitter(task, attempt.number, panelist.model_name)
+        deltas.finish(text)
+        return Draft(panelist.model_name, text, deltas.message_id)
     # Measured on a prompt without answers: what is left of the window is theirs.
     others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce))))
     answers = task.answers.truncated(answer_room(capabilities, panelist, others))
@@ -109,7 +119,7 @@ async def _write_once(model: Any, task: SynthesisTask, answers: PanelAnswers, as
     methods = structured_output_methods(model, "answer", schema, takes_schema=None, tools=False) if schema else [model]
     reply, _ = await first_accepted(methods, lambda method: ask(method, prompt, on_delta=on_delta))
     deltas.finish(reply.text if schema else "")
-    return Draft(name, reply.text, reply.truncated, answers.is_truncated)
+    return Draft(name, reply.text, deltas.message_id, reply.truncated, answers.is_truncated)
 
 
 async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask) -> str:

@@ -19,6 +19,7 @@ from fusion_tool.events import RunCompleted, VerificationCompleted
 from fusion_tool.graph.agents.answers import PanelAnswers, panel_answers
 from fusion_tool.graph.agents.attempts import failed_models
 from fusion_tool.graph.agents.verifier import CitedSentence, verify_citations
+from fusion_tool.graph.answer_stream import AnswerStream
 from fusion_tool.graph.cited_answer import citation_metadata, sources_tail
 from fusion_tool.graph.limits import elapsed_work
 from fusion_tool.graph.progress import analysis_of
@@ -37,7 +38,7 @@ from fusion_tool.graph.result import (
     Verification,
 )
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions, Stage
-from fusion_tool.graph.state import FusionState, Run, SeatRecord, StageRecord, records_of_run
+from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, records_of_run
 from fusion_tool.grounding.audit import Audit, audit_numbered
 from fusion_tool.grounding.citations import NumberedText, number_citations, number_citations_in_json
 from fusion_tool.grounding.sources import RetrievedSource, Source, merge_sources
@@ -96,15 +97,21 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
     )
     events, update = EventEmitter(runtime, run), {"result": result.model_dump(mode="json")}
     events.emit(RunCompleted(type="run.completed", **events.stamp, status=result.status, result=update["result"]))
-    return {**update, "messages": [_message(update["result"], config, run)]} if run["from_messages"] else update
+    message = _stream_end(update["result"], state, config)
+    return {**update, "messages": [message]} if run["from_messages"] else update
 
 
-def _message(result: Mapping[str, Any], config: FusionConfig, run: Run) -> AIMessage:
+def _stream_end(result: Mapping[str, Any], state: FusionState, config: FusionConfig) -> AIMessage:
+    """End the stream of the answer as a message, and return the message."""
+    synthesis = state["synthesis"]
+    stream = AnswerStream(synthesis.get("message_id") if synthesis else None)
     answer, citations = str(result["answer"]), result["citations"]
     # None behind JSON, which would not be JSON any more.
-    is_listed = config.list_sources and run["answer_schema"] is None
+    is_listed = config.list_sources and state["run"]["answer_schema"] is None
     tail = sources_tail(citations) if is_listed else ""
-    return AIMessage(answer + tail, response_metadata=citation_metadata(citations))
+    message = AIMessage(answer + tail, id=stream.message_id, response_metadata=citation_metadata(citations))
+    stream.end(tail, message)
+    return message
 
 
 def _audit_answer(raw: str, sources: dict[str, RetrievedSource], *, is_json: bool) -> tuple[Audit, NumberedText]:

@@ -9,6 +9,7 @@ from fusion_tool.events import PanelistStarted
 from fusion_tool.graph.agents.attempts import CUT_OFF, Attempt, first_whole_reply, models_of_role, to_failure
 from fusion_tool.graph.agents.panelist import answer_question
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
+from fusion_tool.graph.answer_stream import leave_message_stream
 from fusion_tool.graph.limits import LateSeatError
 from fusion_tool.graph.preflight import inside_seat
 from fusion_tool.graph.progress import panelist_ended
@@ -23,6 +24,7 @@ from fusion_tool.tools.untrusted import apply_exclusions
 
 async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: GraphOptions) -> FusionState:
     """Work one seat. Whatever goes wrong becomes its record, never an exception of the graph's."""
+    leave_message_stream()
     stage = await SeatStage.for_seat(options, task, runtime)
     panelist = stage.config.panel[task["ask"]["seat"]]
     stage.events.emit(

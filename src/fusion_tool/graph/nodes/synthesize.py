@@ -5,6 +5,7 @@ a seat that stands is cut.
 """
 
 import time
+from dataclasses import replace
 from functools import partial
 
 from langgraph.runtime import Runtime
@@ -43,6 +44,7 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, opti
             degraded=[*degraded, *(["answers_packed"] if draft.answers_truncated else [])],
             model=draft.model,
             failures=failures,
+            message_id=draft.message_id,
         )
     }
 
@@ -67,8 +69,9 @@ async def _first_draft(task: SynthesisTask, candidates: list[Panelist]) -> tuple
         marks += ["synthesis_unavailable", *task.stage.limit_marks()]
         return _best_panel_answer(task, attempt=len(candidates) + 1), outcome.failures, marks
     # Again, as an attempt of its own: what streamed of it was followed by the pieces of those that failed after it.
-    DeltaEmitter(task, len(candidates) + 1, draft.model).finish(draft.text)
-    return draft, outcome.failures, [*marks, *task.stage.limit_marks()]
+    again = DeltaEmitter(task, len(candidates) + 1, draft.model)
+    again.finish(draft.text)
+    return replace(draft, message_id=again.message_id), outcome.failures, [*marks, *task.stage.limit_marks()]
 
 
 def _best_panel_answer(task: SynthesisTask, attempt: int) -> Draft:
@@ -83,8 +86,10 @@ def _draft_of_answer(task: SynthesisTask, key: str) -> Draft:
 
 def _draft_from_record(task: SynthesisTask, record: SeatRecord, attempt: int) -> Draft:
     text = _first_tokens(record["content"], task.run.get("max_tokens"))
-    DeltaEmitter(task, attempt, record["model"]).finish(text)
-    return Draft(record["model"], text, truncated=record["truncated"] or text != record["content"])
+    deltas = DeltaEmitter(task, attempt, record["model"])
+    deltas.finish(text)
+    is_cut = record["truncated"] or text != record["content"]
+    return Draft(record["model"], text, deltas.message_id, truncated=is_cut)
 
 
 def _first_tokens(text: str, most: int | None) -> str:
