@@ -24,6 +24,7 @@ from fusion_tool.servers.openai.endpoint import Endpoint
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
 from fusion_tool.servers.openai.models import ModelCatalog
+from fusion_tool.servers.openai.not_served import refuse_path
 from fusion_tool.servers.openai.request import parse_request
 from fusion_tool.servers.openai.responses.recent_items import RecentItems
 from fusion_tool.servers.openai.responses.request import parse_responses_request
@@ -82,7 +83,7 @@ def create_app(options: Options) -> Starlette:
         Route("/healthz", _health),
     ]
     # Starlette's own error pages are plain text, which OpenAI's clients cannot read.
-    handlers: dict[Any, Any] = {ApiError: _error_response, HTTPException: _no_such_page}
+    handlers: dict[Any, Any] = {ApiError: _error_response, HTTPException: refuse_path}
     return Starlette(
         routes=routes,
         middleware=[Middleware(AuthMiddleware, options.keys)],
@@ -111,9 +112,3 @@ async def _health(_: Request) -> JSONResponse:
 async def _error_response(_: Request, error: Exception) -> JSONResponse:
     refusal = to_api_error(error)
     return JSONResponse(refusal.body, refusal.status, refusal.headers)
-
-
-async def _no_such_page(request: Request, error: Exception) -> JSONResponse:
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    refusal = ApiError(f"{request.method} {request.url.path} is not served here", status=status, code="not_found")
-    return JSONResponse(refusal.body, refusal.status, getattr(error, "headers", None))
