@@ -9,6 +9,7 @@ FusionError
 └── RecursionRefused     a fusion was started inside a fusion
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -31,6 +32,38 @@ Reason: TypeAlias = Literal[
 """Why a seat, the judge or the synthesizer gave no usable answer: a closed set."""
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
+
+_CURES: dict[Reason, str] = {
+    "rate_limited": "ask again in a minute, or configure fallbacks at another provider",
+    "timeout": "ask a narrower question, or raise limits.seconds",
+    "upstream_error": "ask again later, or configure fallbacks at another provider",
+    "auth": "set the provider's key to a valid one with access to the model",
+    "model_unavailable": "configure another model for the seat",
+    "context_overflow": "shorten the question and its context",
+    "refused": "put the question in other words, or configure models of other vendors",
+    "empty": "ask again, or configure another model for the seat",
+    "truncated": "ask a narrower question, or raise the seat's max_tokens",
+    "tool_loop": "ask a narrower question, or raise max_tool_calls",
+    "invalid_output": "ask again, or configure another model for the seat",
+    "budget": "ask a narrower question, or raise the limit that is named",
+    "straggler": "raise limits.grace_seconds, or limits.quorum",
+    "cancelled": "ask again",
+}
+"""What a caller, or whoever configures the panel, can do about each reason."""
+
+_NO_FUNDS = 402
+"""The HTTP status of a provider whose account has run dry, which is no limit of the run's."""
+
+
+def cure_of(reason: Reason, status_code: int | None = None) -> str:
+    """Return what to change after a failure, as a clause.
+
+    Args:
+        reason: Why the model gave no usable answer.
+        status_code: The provider's HTTP status, `None` where there is none.
+    """
+    return "top up the account at the provider" if status_code == _NO_FUNDS else _CURES[reason]
+
 
 ToolReason: TypeAlias = Literal[
     "timeout",
@@ -80,7 +113,8 @@ class PanelFailed(FusionError):  # noqa: N818 - the public name is part of the c
 
     def __init__(self, failed_models: Sequence[dict[str, Any]], usage: dict[str, Any] | None = None) -> None:
         rows = "; ".join(f"{row['seat']} {row['reason']}: {row['message']}" for row in failed_models)
-        super().__init__(f"no usable answer from the panel ({rows or 'no seat ran'})")
+        cures = "; ".join(dict.fromkeys(cure_of(row["reason"], row.get("status_code")) for row in failed_models))
+        super().__init__(f"no usable answer from the panel ({rows or 'no seat ran'}){f'; {cures}' if cures else ''}")
         self.failed_models = list(failed_models)
         self.usage = usage
 
@@ -101,12 +135,23 @@ class BudgetExceeded(FusionError):  # noqa: N818 - the public name is part of th
     """
 
     def __init__(self, kind: str, value: float, limit: float, limits: str = "limits") -> None:
-        allowed = f"the limit is {limit:g}" if limits == "limits" else f"{limit:g} is left"
-        super().__init__(f"{limits}.{kind}: the run needs at least {value:g}, {allowed}")
+        least = _round_up(kind, value)
+        if limits == "limits":
+            words = f"the limit is {limit:g}; raise it to {least} or more, or configure fewer or cheaper seats"
+        else:
+            words = f"{limit:g} is left; raise it, or go on with the answers so far: no call will work before that"
+        super().__init__(f"{limits}.{kind}: the run needs at least {least}, {words}")
         self.kind, self.value, self.limit, self.limits = kind, value, limit, limits
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.kind, self.value, self.limit, self.limits)
+
+
+def _round_up(kind: str, value: float) -> str:
+    # Never down: whoever sets a limit to the figure that is named must not be refused again.
+    return (
+        f"{math.ceil(value * 10_000) / 10_000:.4f}".rstrip("0").rstrip(".") if kind == "usd" else f"{math.ceil(value)}"
+    )
 
 
 class SandboxUnavailable(FusionError):  # noqa: N818 - the public name is part of the contract

@@ -21,6 +21,7 @@ VALUES = {
     "today": "2026-01-31",
     "question": "When was the Alder mill built?",
     "context": section("What is already known", "It burned down in 1904."),
+    "earlier": fence("Question:\nWho built the Alder mill?", label="earlier answer", nonce=NONCE),
     "evidence": section("Evidence", fence("Built in 1861.", label="source [1a2b3c4d] Mill", nonce=NONCE)),
     "answers": "\n\n".join(
         f"## Answer {letter}\n\n{fence(text, label=f'answer {letter}', nonce=NONCE)}" for letter, text in SAID.items()

@@ -12,8 +12,8 @@ RESULT = {
     "schema_version": None,
     "cached": None,
     "answer": None,
-    "citations": {"number", "source_id", "url", "title", "support", "occurrences"},
-    "sources": {"id", "url", "title", "kind", "retrieved_by"},
+    "citations": {"number", "source_id", "url", "title", "support", "occurrences", "from_run"},
+    "sources": {"id", "url", "title", "kind", "retrieved_by", "from_run"},
     "analysis": {
         "consensus",
         "contradictions",
@@ -34,6 +34,7 @@ RESULT = {
     "usage": {"calls", "input_tokens", "output_tokens", "cost_usd", "unpriced_calls"},
     "timing": {"total_seconds", "panel_seconds", "judge_seconds", "synthesis_seconds", "verification_seconds"},
     "run_id": None,
+    "continues": None,
     "question": None,
     "created_at": None,
     "version": None,
@@ -119,6 +120,7 @@ def test_the_graph_takes_a_question_or_messages_and_gives_a_result():
         "instructions",
         "answer_schema",
         "max_tokens",
+        "earlier",
         "messages",
     }
     assert set(graph.get_output_jsonschema()["properties"]) == {"result", "messages"}

@@ -475,7 +475,7 @@ async def test_the_agent_hands_research_over_and_answers(client, scripted):
     streamed = await run(client, "research_agent", {"messages": [{"role": "user", "content": "How heavy is it?"}]})
     said = [(message["type"], message["content"]) for message in streamed.state["messages"]]
     assert [kind for kind, _ in said] == ["human", "ai", "tool", "ai"]
-    assert said[2][1].startswith("Both say so.\n\n(Panel: 2 of 2 answered")
+    assert said[2][1].startswith("Both say so.\n\n(id ")
     assert said[3][1] == "It is heavy."
     assert streamed.state["messages"][2]["artifact"]["question"] == MOON
 

@@ -144,6 +144,19 @@ async def test_a_local_seat_that_fails_is_not_replaced_from_away(here, away, not
     assert all(canary not in said(away.requests) for canary in CANARIES)
 
 
+async def test_an_earlier_answer_from_documents_stays_on_local_seats(here, away, notes):
+    config = hybrid(here, documents={"path": notes, "send_to": "local"})
+    here.reply("one", LOOKS, "Quenby bought it at Zyxwold for 1,200 crowns.")
+    here.reply("writer", "Quenby bought it.")
+    first = await kept_here(config)
+    before = len(here.requests)
+    await afuse("And what became of it?", require_local_readers(config).config, earlier=first)
+    again = here.requests[before:]
+    assert {request.model for request in again if "Quenby bought it." in said([request])} == {"one", "two", "writer"}
+    assert "earlier question" not in said(away.requests)
+    assert all(canary not in said(away.requests) for canary in CANARIES)
+
+
 async def test_a_remote_judge_is_refused_before_any_call(here, away, notes):
     with pytest.raises(ConfigError, match="judge"):
         await kept_here(hybrid(here, judge=f"openrouter:{JUDGE}", documents={"path": notes, "send_to": "local"}))

@@ -53,10 +53,11 @@ def a_call(question=QUESTION, call_id="call-1", **more):
 # What goes in, what comes out ---------------------------------------------------------------------------------------
 
 
-def test_the_calling_model_sees_a_question_and_a_context_and_nothing_else():
+def test_the_calling_model_sees_a_question_and_what_belongs_to_it_and_nothing_else():
     tool = FusionTool(fake_config())
     assert tool.name == NAME
-    assert set(tool.args) == {"question", "context"}
+    assert list(tool.args) == ["question", "context", "continues", "instructions"]
+    assert all(field["type"] == "string" for field in tool.args.values())
     assert tool.tool_call_schema.model_json_schema()["required"] == ["question"]
     assert "Do not use it for" in tool.description
 

@@ -8,6 +8,7 @@ from fusion_tool import errors
 from fusion_tool.errors import BudgetExceeded, ConfigError, FusionError, PanelFailed
 
 ROW = {"seat": "a", "model": "x:a", "reason": "auth", "message": "no key", "status_code": 401}
+KEY = "set the provider's key to a valid one with access to the model"
 
 
 def test_every_error_is_a_fusion_error():
@@ -40,10 +41,26 @@ def test_the_reasons_are_a_closed_set():
     [
         (ConfigError("is empty"), "is empty"),
         (ConfigError("is empty", field="question"), "question: is empty"),
-        (PanelFailed([ROW]), "no usable answer from the panel (a auth: no key)"),
-        (PanelFailed([ROW, {**ROW, "seat": "b"}]), "no usable answer from the panel (a auth: no key; b auth: no key)"),
+        (PanelFailed([ROW]), f"no usable answer from the panel (a auth: no key); {KEY}"),
+        (
+            PanelFailed([ROW, {**ROW, "seat": "b"}]),
+            f"no usable answer from the panel (a auth: no key; b auth: no key); {KEY}",
+        ),
         (PanelFailed([]), "no usable answer from the panel (no seat ran)"),
-        (BudgetExceeded("usd", 0.5, 0.1), "limits.usd: the run needs at least 0.5, the limit is 0.1"),
+        (
+            BudgetExceeded("usd", 0.50001, 0.1),
+            (
+                "limits.usd: the run needs at least 0.5001, the limit is 0.1; raise it to 0.5001 or more, or configure "
+                "fewer or cheaper seats"
+            ),
+        ),
+        (
+            BudgetExceeded("tokens", 1_234_567.2, 1000, "session_limits"),
+            (
+                "session_limits.tokens: the run needs at least 1234568, 1000 is left; raise it, or go on with the "
+                "answers so far: no call will work before that"
+            ),
+        ),
     ],
 )
 def test_an_error_is_one_line(error, text):

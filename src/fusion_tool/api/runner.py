@@ -15,6 +15,7 @@ from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.events import Event, run_completed, run_started
 from fusion_tool.graph.build import build_graph
+from fusion_tool.graph.earlier import carry_over
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.runtime import UNWATCHED_KEY
 
@@ -96,9 +97,10 @@ def request_slot(
     """Return a new run's place in the response cache, `None` where `config.cache` is off."""
     if not config.cache:
         return None
-    schema = json.dumps(request.answer_schema) if request.answer_schema else ""
-    instructions = f"{request.instructions}{schema}{request.max_tokens or ''}"
-    return cache_slot(request.question, request.context, config, panel_tools, instructions=instructions)
+    # All that the answer depends on besides the question: a follow-up is another run than its question alone.
+    earlier = carry_over(request.earlier, config) if request.earlier else None
+    form = json.dumps([request.instructions, request.answer_schema, request.max_tokens, earlier])
+    return cache_slot(request.question, request.context, config, panel_tools, instructions=form)
 
 
 class KeptRun(NamedTuple):

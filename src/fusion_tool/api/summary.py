@@ -31,7 +31,8 @@ def summarize(result: FusionResult, tokens: int) -> str:
 
 
 def _closing_line(result: FusionResult) -> str:
-    parts = [f"Panel: {len(result.responses)} of {len(result.plan.seats)} answered"]
+    # The id first: of a line that is cut to fit its end goes, and by the id the caller can ask on.
+    parts = [f"id {result.run_id}; Panel: {len(result.responses)} of {len(result.plan.seats)} answered"]
     if result.analysis is not None:
         disputed = [dispute.topic for dispute in result.analysis.contradictions]
         parts.append(f"agreement on {len(result.analysis.consensus)} points")

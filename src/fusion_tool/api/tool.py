@@ -12,6 +12,7 @@ from langgraph.config import get_stream_writer
 from langgraph.types import StreamWriter
 from pydantic import PrivateAttr
 
+from fusion_tool.api.recent_results import RecentResults
 from fusion_tool.api.runner import PanelRunner
 from fusion_tool.api.summary import summarize
 from fusion_tool.api.sync import run_sync
@@ -55,6 +56,21 @@ def _nothing(_: Any) -> None:
     pass
 
 
+def _results_in(runtime: ToolRuntime | None) -> dict[str, Any] | None:
+    """Return the results that the calling conversation holds, by their ids; `None` where no conversation calls.
+
+    They outlive the process where the conversation does: its checkpointer stores the messages' artifacts.
+    """
+    state: Any = runtime.state if runtime is not None else None
+    messages = state.get("messages") if isinstance(state, dict) else state
+    if not isinstance(messages, list):
+        return None
+    artifacts = [message.artifact for message in messages if isinstance(message, ToolMessage)]
+    return {
+        artifact["run_id"]: artifact for artifact in artifacts if isinstance(artifact, dict) and "run_id" in artifact
+    }
+
+
 _DESCRIPTION = (
     "Research a question in depth: a panel of independent models searches the web, reads pages and compares "
     "findings; returns one short answer with checked citations and the points that stay disputed. Use it for "
@@ -63,6 +79,18 @@ _DESCRIPTION = (
     "calls. Do not use it for small talk, quick lookups, editing files, running a task step by step, or anything "
     "answerable from the conversation."
 )
+
+
+_Question = Annotated[str, "One self-contained question: name what, which, when; the panel sees nothing else."]
+_Context = Annotated[str, "What is already known and should not be searched again; may be empty."]
+_Continues = Annotated[
+    str,
+    "The id in the closing line of an earlier answer of this tool, to ask on from it: the panel starts from that "
+    "answer, its sources and its disputes, and looks up only what is new or open. Empty for a new matter.",
+]
+_Instructions = Annotated[
+    str, "How the answer shall be written: language, tone, length, format; may be empty. It changes no finding."
+]
 
 
 class FusionTool(BaseTool):
@@ -80,6 +108,9 @@ class FusionTool(BaseTool):
     `FusionResult` as a dict in `artifact`; a failed run has `status="error"` and says what to change. Called with
     plain arguments it returns the text, and a failed run raises.
 
+    A call whose `continues` is the id of an earlier answer goes on from it; the last twenty are remembered, and those
+    that the calling conversation holds as artifacts.
+
     A call for which `session_limits` leave too little to begin fails with `BudgetExceeded`; one that reaches them on
     its way degrades.
 
@@ -95,6 +126,7 @@ class FusionTool(BaseTool):
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
 
     _panel: PanelRunner = PrivateAttr()
+    _recent: RecentResults = PrivateAttr(default_factory=RecentResults)
 
     def __init__(
         self,
@@ -122,29 +154,36 @@ class FusionTool(BaseTool):
 
     async def _arun(
         self,
-        question: Annotated[str, "One self-contained question: name what, which, when; the panel sees nothing else."],
-        context: Annotated[str, "What is already known and should not be searched again; may be empty."] = "",
+        question: _Question,
+        context: _Context = "",
+        continues: _Continues = "",
+        instructions: _Instructions = "",
         runtime: ToolRuntime = None,  # type: ignore[assignment] # an Optional would never be injected
     ) -> tuple[str, dict[str, Any]]:
         """Ask the panel."""
         tell = parent_stream_writer(runtime)
+        earlier = self._recent.find(continues.strip(), _results_in(runtime)) if continues.strip() else None
+        request = RunInput(question, context, instructions, earlier=earlier)
         result: dict[str, Any] = {}
-        async with aclosing(self._panel.stream(RunInput(question, context), is_watched=tell is not None)) as events:
+        async with aclosing(self._panel.stream(request, is_watched=tell is not None)) as events:
             async for event in events:
                 if tell:
                     tell(event)
                 if event["type"] == "run.completed":
                     result = event["result"]
+        self._recent.add(result)
         return summarize(FusionResult.model_validate(result), self.config.summary_tokens), result
 
     def _run(
         self,
-        question: Annotated[str, "One self-contained question: name what, which, when; the panel sees nothing else."],
-        context: Annotated[str, "What is already known and should not be searched again; may be empty."] = "",
+        question: _Question,
+        context: _Context = "",
+        continues: _Continues = "",
+        instructions: _Instructions = "",
         runtime: ToolRuntime = None,  # type: ignore[assignment] # as above
     ) -> tuple[str, dict[str, Any]]:
         """Ask the panel."""
-        return run_sync(self._arun(question, context, runtime=runtime))
+        return run_sync(self._arun(question, context, continues, instructions, runtime=runtime))
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's name
         """Call the tool as LangChain does; a failed ToolCall becomes a message with `status="error"`."""

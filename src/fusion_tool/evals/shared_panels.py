@@ -10,7 +10,7 @@ import json
 import time
 from asyncio import Lock
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fusion_tool.api.run_store import drop_intermediate_steps
@@ -25,7 +25,7 @@ from fusion_tool.graph.build import build_graph
 from fusion_tool.graph.limits import elapsed_work
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.graph.runtime import UNWATCHED_KEY
-from fusion_tool.graph.state import recorded_state
+from fusion_tool.graph.state import NO_OUTCOME, Failure, Plan, SeatRecord, new_run
 from fusion_tool.graph.strategies import strategy_named
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class SharedPanels:
         # With a provider that does not exist: a recorded seat must never be taken for one that can be called.
         seats = tuple(Panelist(model=f"recorded:{seat.model}") for seat in recorded.seats)
         recorded_config = config.model_copy(update={"panel": seats})
-        state = recorded_state(question, [(seat.model, seat.answer) for seat in recorded.seats], recorded_config)
+        state = _recorded_state(question, [(seat.model, seat.answer) for seat in recorded.seats], recorded_config)
         return await self._continue(self._thread(_run_key(arm, question, config)), state, recorded_config)
 
     async def discard(self, arm: str, question: str, config: FusionConfig, *, failed: bool = False) -> None:
@@ -146,3 +146,42 @@ def _run_key(arm: str, question: str, config: FusionConfig) -> str:
 
 def _key(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode(errors="replace")).hexdigest()[:32]
+
+
+def _recorded_state(question: str, answers: Sequence[tuple[str, str]], config: FusionConfig) -> dict[str, Any]:
+    """Return the state that the graph would have before its judge, had its seats given recorded answers.
+
+    Args:
+        question: What is asked.
+        answers: Each seat's model and answer, in the panel's order; an empty answer is a seat that failed.
+        config: The run's configuration, with a seat for each answer.
+    """
+    run, seats = new_run(config, question), list(range(len(answers)))
+    plan = Plan(strategy="panel", seats=seats, waves=[seats], reason="a recorded panel", bash="none: nobody was asked")
+    records = [
+        _recorded_seat(run["id"], index, config.seat_labels[index], model, answer)
+        for index, (model, answer) in enumerate(answers)
+    ]
+    return {"run": run, "plan": plan, "wave": 1, "asks": [], "agreed": None, "records": records, **NO_OUTCOME}
+
+
+def _recorded_seat(run_id: str, index: int, label: str, model: str, answer: str) -> SeatRecord:
+    empty = Failure(model=model, reason="empty", message="the recording holds no answer", status_code=None)
+    return SeatRecord(
+        run_id=run_id,
+        wave=1,
+        index=index,
+        seat=label,
+        model=model,
+        point="",
+        answered=bool(answer.strip()),
+        truncated=False,
+        content=answer,
+        found=[],
+        tool_calls=0,
+        dropped=0,
+        seconds=0.0,
+        failures=[] if answer.strip() else [empty],
+        calls=[],
+        spent=[0.0, 0],
+    )

@@ -59,7 +59,7 @@ def source_lines(citations: Sequence[Mapping[str, Any]], length: int | None = No
         length: As `citation_spans`'; a source that is cited behind it alone has no line.
     """
     return [
-        f"[{row['number']}] {' - '.join(filter(None, (row['title'], row['url'])))}{_support_note(row['support'])}"
+        f"[{row['number']}] {' - '.join(filter(None, (row['title'], row['url'])))}{_note(row)}"
         for row in citations
         if length is None or any(place["end"] <= length for place in row["occurrences"])
     ]
@@ -76,8 +76,11 @@ def sources_tail(citations: Sequence[Mapping[str, Any]], length: int | None = No
     return "\n\nSources\n" + "\n".join(lines) if lines else ""
 
 
-def _support_note(support: Support) -> str:
-    return "" if support == "supported" else f" ({VERDICT_LABELS[support]})"
+def _note(row: Mapping[str, Any]) -> str:
+    support: Support = row["support"]
+    doubt = [] if support == "supported" else [VERDICT_LABELS[support]]
+    notes = [*doubt, *(["read in an earlier run"] if row.get("from_run") else [])]
+    return f" ({', '.join(notes)})" if notes else ""
 
 
 PROVIDER = "fusion"

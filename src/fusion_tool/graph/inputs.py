@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, SystemMessage
+from pydantic import ValidationError
 
 from fusion_tool.errors import ConfigError
+from fusion_tool.graph.result import FusionResult
 from fusion_tool.graph.state import FusionInput, FusionState
 from fusion_tool.models.prompt import to_sendable
 
@@ -23,6 +25,7 @@ class RunInput(NamedTuple):
         answer_schema: The JSON schema that the answer shall have, `None` for a text.
         max_tokens: Upper bound of the answer, in tokens; `None` sets none.
         from_messages: Whether the question came as a message, so that the answer is one too.
+        earlier: The result of the run that the question goes on from, `None` where it begins anew.
     """
 
     question: str
@@ -31,6 +34,7 @@ class RunInput(NamedTuple):
     answer_schema: dict[str, Any] | None = None
     max_tokens: int | None = None
     from_messages: bool = False
+    earlier: FusionResult | None = None
 
     @property
     def needs_synthesizer(self) -> bool:
@@ -45,6 +49,8 @@ class RunInput(NamedTuple):
             inputs["answer_schema"] = self.answer_schema
         if self.max_tokens is not None:
             inputs["max_tokens"] = self.max_tokens
+        if self.earlier is not None:
+            inputs["earlier"] = self.earlier.model_dump(mode="json")
         return inputs
 
 
@@ -72,7 +78,7 @@ def parse_input(state: FusionState) -> RunInput:
     """Return what came into the graph: a question, else what its messages ask.
 
     Raises:
-        ConfigError: There is no question, it is too long, or `max_tokens` is no number of tokens.
+        ConfigError: There is no question, it is too long, `max_tokens` is no number of tokens, or `earlier` no result.
     """
     # A lone surrogate could be sent to no provider, and be stored or printed nowhere.
     question, context = to_sendable(state.get("question") or ""), to_sendable(state.get("context") or "")
@@ -98,7 +104,25 @@ def parse_input(state: FusionState) -> RunInput:
         state.get("answer_schema"),
         max_tokens,
         conversation.from_messages,
+        None if (earlier := state.get("earlier")) is None else parse_result(earlier),
     )
+
+
+def parse_result(value: Any) -> FusionResult:
+    """Return a run's result, as a caller hands it over: a `FusionResult`, or one as a dict.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    try:
+        return FusionResult.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "it"
+        raise ConfigError(
+            f"is no run's result ({place}: {first['msg']}); hand over a FusionResult, or its JSON, as it came",
+            field="earlier",
+        ) from None
 
 
 def _speaker(message: BaseMessage) -> str:

@@ -85,7 +85,10 @@ class Occurrence(_Value):
 
 
 class Citation(_Value):
-    """One numbered source of the answer; `support` is the worst verdict over its `occurrences`."""
+    """One numbered source of the answer; `support` is the worst verdict over its `occurrences`.
+
+    `from_run` is the earlier run that retrieved it, as in `Source`; `None` where this one did.
+    """
 
     number: int
     source_id: str
@@ -93,6 +96,7 @@ class Citation(_Value):
     title: str
     support: Support
     occurrences: list[Occurrence] = []
+    from_run: str | None = None
 
 
 class UncitedSentence(_Value):
@@ -258,7 +262,8 @@ class FusionResult(_Value):
     """The outcome of a run that produced an answer; a failed run raises instead.
 
     `dropped` counts what `excluded_domains` and `blocked_fragments` kept out, `invented` the citations of sources that
-    were never retrieved, which do not stand in `answer`.
+    were never retrieved, which do not stand in `answer`. `continues` is the id of the run that this one goes on from,
+    `None` where it began anew.
     """
 
     status: Literal["ok", "partial"]
@@ -280,6 +285,7 @@ class FusionResult(_Value):
     usage: Usage
     timing: Timing
     run_id: str
+    continues: str | None = None
     question: str
     created_at: str
     version: str

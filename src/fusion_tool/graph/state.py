@@ -6,7 +6,6 @@ Stored runs hold these keys: they are never renamed. First the parts, then the s
 import secrets
 import time
 import uuid
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, NotRequired
 
@@ -19,6 +18,7 @@ from typing_extensions import TypedDict
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.serialization import dump_config
 from fusion_tool.errors import ToolReason
+from fusion_tool.graph.earlier import EarlierRun
 from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.tools.documents.store import DocumentCoverage
 
@@ -27,8 +27,9 @@ class Run(TypedDict):
     """The facts of a run that `route` fixes; `from_messages` says whether the question came as a message.
 
     `instructions` is how the answer shall be written, `answer_schema` its JSON schema, if any, `max_tokens` its length.
-    `started` is Unix time in seconds, `nonce` the token of this run's fences, `config` the configuration as JSON (it
-    holds no secrets), `decided` what `route` made of it, `None` where nothing else.
+    `earlier` is the run that this one goes on from, if any; older runs lack it. `started` is Unix time in seconds,
+    `nonce` the token of this run's fences, `config` the configuration as JSON (it holds no secrets), `decided` what
+    `route` made of it, `None` where nothing else.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Run(TypedDict):
     instructions: str
     answer_schema: dict[str, Any] | None
     max_tokens: NotRequired[int | None]
+    earlier: NotRequired[EarlierRun | None]
     from_messages: bool
     started: float
     created_at: str
@@ -145,7 +147,7 @@ class FusionInput(TypedDict, total=False):
     """Either `question` (and what the caller already knows, `context`) or `messages`.
 
     `instructions` says how the answer shall be written, as a system message does; `answer_schema`, a JSON schema,
-    makes it a JSON object; `max_tokens` bounds it.
+    makes it a JSON object; `max_tokens` bounds it. `earlier` is the result of the run that the question goes on from.
     """
 
     question: Annotated[str, Field(description="One self-contained question: name what, which, when.")]
@@ -153,6 +155,7 @@ class FusionInput(TypedDict, total=False):
     instructions: Annotated[str, Field(description="How the answer shall be written.")]
     answer_schema: Annotated[dict[str, Any], Field(description="A JSON schema that the answer shall have.")]
     max_tokens: Annotated[int, Field(description="Upper bound of the answer, in tokens.")]
+    earlier: Annotated[dict[str, Any], Field(description="The result of a run that the question goes on from.")]
     messages: Annotated[list[AnyMessage], Field(description="A conversation, instead of a question.")]
 
 
@@ -166,7 +169,7 @@ class FusionOutput(TypedDict, total=False):
 class FusionState(TypedDict, total=False):
     """The state between `route` and the end.
 
-    What came in, up to `max_tokens`, is gone once `route` has read it, so that a thread's next run never sees it; `run`
+    What came in, up to `earlier`, is gone once `route` has read it, so that a thread's next run never sees it; `run`
     keeps it. `asks` are the next wave's assignments, `agreed` the key of the answer that stands, `None` for none.
     """
 
@@ -175,6 +178,7 @@ class FusionState(TypedDict, total=False):
     instructions: Annotated[str, EphemeralValue]
     answer_schema: Annotated[dict[str, Any], EphemeralValue]
     max_tokens: Annotated[int, EphemeralValue]
+    earlier: Annotated[dict[str, Any], EphemeralValue]
     messages: Annotated[list[AnyMessage], add_messages]
     run: Run
     plan: Plan
@@ -222,6 +226,7 @@ def new_run(  # noqa: PLR0913 - a run has these fields
     instructions: str = "",
     answer_schema: dict[str, Any] | None = None,
     max_tokens: int | None = None,
+    earlier: EarlierRun | None = None,
     from_messages: bool = False,
     run_id: str | None = None,
     decided: FusionConfig | None = None,
@@ -235,6 +240,7 @@ def new_run(  # noqa: PLR0913 - a run has these fields
         instructions: How the answer shall be written.
         answer_schema: The JSON schema that the answer shall have, `None` for a text.
         max_tokens: Upper bound of the answer, in tokens; `None` sets none.
+        earlier: The run that this one goes on from, `None` where it begins anew.
         from_messages: Whether the question came as a message.
         run_id: 32 hexadecimal digits, `None` for a new id.
         decided: What was made of `config` for this question, `None` where nothing else.
@@ -246,6 +252,7 @@ def new_run(  # noqa: PLR0913 - a run has these fields
         instructions=instructions,
         answer_schema=answer_schema,
         max_tokens=max_tokens,
+        earlier=earlier,
         from_messages=from_messages,
         # Wall time: the monotonic clock is of no use to the process that may resume the run.
         started=time.time(),
@@ -257,44 +264,5 @@ def new_run(  # noqa: PLR0913 - a run has these fields
     )
 
 
-def recorded_state(question: str, answers: Sequence[tuple[str, str]], config: FusionConfig) -> dict[str, Any]:
-    """Return the state that the graph would have before its judge, had its seats given recorded answers.
-
-    Args:
-        question: What is asked.
-        answers: Each seat's model and answer, in the panel's order; an empty answer is a seat that failed.
-        config: The run's configuration, with a seat for each answer.
-    """
-    run, seats = new_run(config, question), list(range(len(answers)))
-    plan = Plan(strategy="panel", seats=seats, waves=[seats], reason="a recorded panel", bash="none: nobody was asked")
-    records = [
-        _recorded_seat(run["id"], index, config.seat_labels[index], model, answer)
-        for index, (model, answer) in enumerate(answers)
-    ]
-    return {"run": run, "plan": plan, "wave": 1, "asks": [], "agreed": None, "records": records, **NO_OUTCOME}
-
-
 NO_OUTCOME: dict[str, Any] = {"judgement": None, "synthesis": None, "result": None}
 """The state's outcomes before there are any."""
-
-
-def _recorded_seat(run_id: str, index: int, label: str, model: str, answer: str) -> SeatRecord:
-    empty = Failure(model=model, reason="empty", message="the recording holds no answer", status_code=None)
-    return SeatRecord(
-        run_id=run_id,
-        wave=1,
-        index=index,
-        seat=label,
-        model=model,
-        point="",
-        answered=bool(answer.strip()),
-        truncated=False,
-        content=answer,
-        found=[],
-        tool_calls=0,
-        dropped=0,
-        seconds=0.0,
-        failures=[] if answer.strip() else [empty],
-        calls=[],
-        spent=[0.0, 0],
-    )

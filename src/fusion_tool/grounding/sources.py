@@ -34,7 +34,8 @@ class RetrievedSource(TypedDict):
 class Source(BaseModel):
     """A source as the result lists it.
 
-    `retrieved_by` holds the labels of the seats that saw it.
+    `retrieved_by` holds the labels of the seats that saw it; empty where none did, and the source was handed on by the
+    earlier run `from_run` (its id), which this one goes on from. Else `from_run` is `None`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +45,7 @@ class Source(BaseModel):
     title: str
     kind: Kind
     retrieved_by: list[str]
+    from_run: str | None = None
 
 
 def canonical_url(url: str) -> str:

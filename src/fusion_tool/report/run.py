@@ -98,6 +98,7 @@ class _ListedSource:
     href: str | None
     kind: str
     retrieved_by: list[str]
+    from_run: str | None
     number: int | None
     support: Support | None
 

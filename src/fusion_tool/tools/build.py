@@ -92,7 +92,7 @@ async def _check_shell(config: FusionConfig) -> str:
     if sandbox.works:
         return "sandbox"
     if config.bash == "sandbox":
-        raise SandboxUnavailable(f"bash = 'sandbox' is required: {sandbox.detail}")
+        raise SandboxUnavailable(f"bash = 'sandbox' is required: {sandbox.detail}; or set bash = 'auto' to do without")
     return f"none: {sandbox.detail}"
 
 
@@ -103,4 +103,5 @@ async def _check_documents(paths: Sequence[Path]) -> DocumentIndex:
     names = ", ".join(repr(str(path)) for path in paths)
     held = "; ".join(f"{skipped.path} {skipped.reason}" for skipped in index.skipped[:_MOST_TOLD])
     more = f"; and {len(index.skipped) - _MOST_TOLD} more" if len(index.skipped) > _MOST_TOLD else ""
-    raise ConfigError(f"no document can be read in {names}: {held or 'nothing is there'}{more}", field="documents")
+    cause = f"no document can be read in {names}: {held or 'nothing is there'}{more}"
+    raise ConfigError(f"{cause}; correct documents.path, or leave documents out", field="documents")

@@ -26,7 +26,7 @@ def test_a_short_answer_is_whole():
     told = summarize(result(analysis=analysis(agreed=2, topics=["price", "date"]), usage=bill(0.01, 0.02)), 1500)
     assert told == (
         "The mill was built in 1861 [1].\n\nSources\n[1] The mill - https://example.org/mill\n\n"
-        "(Panel: 0 of 2 answered, agreement on 2 points, disputed: price; date, $0.0300, 1.2 s)"
+        "(id run-1; Panel: 0 of 2 answered, agreement on 2 points, disputed: price; date, $0.0300, 1.2 s)"
     )
 
 
@@ -46,6 +46,12 @@ def test_the_closing_line_says_how_it_came_about(fields, said):
     assert said in summarize(result(**fields), 1500).splitlines()[-1]
 
 
+@given(results, st.integers(100, 3000))
+def test_the_id_to_ask_on_from_is_never_cut(any_result, tokens):
+    whole = any_result.model_copy(update={"run_id": "0123456789abcdef0123456789abcdef"})
+    assert f"(id {whole.run_id}; " in summarize(whole, tokens)
+
+
 def test_where_nothing_was_compared_no_agreement_is_claimed():
     closing = summarize(result(), 1500).splitlines()[-1]
     assert "agreement" not in closing
@@ -57,6 +63,11 @@ def test_doubt_stands_beside_its_source(support, label):
     told = summarize(result(citations=[citation(1), citation(2, support=support)]), 1500)
     assert f"[2] The mill - https://example.org/mill ({label})" in told
     assert "[1] The mill - https://example.org/mill\n" in told
+
+
+def test_a_source_of_an_earlier_run_is_told_as_one():
+    told = summarize(result(citations=[citation(1).model_copy(update={"from_run": "run-0"})]), 1500)
+    assert "[1] The mill - https://example.org/mill (read in an earlier run)" in told
 
 
 def test_a_long_answer_is_cut_and_says_so():

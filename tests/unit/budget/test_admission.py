@@ -117,7 +117,7 @@ def session(**limits):
 def test_a_session_that_leaves_too_little_refuses_in_its_own_name(limit):
     ((kind, left),) = limit.items()
     config = FusionConfig(panel=MODELS[:2], limits={"usd": 1.0, "tokens": 100_000})
-    with pytest.raises(BudgetExceeded, match=rf"^session_limits\.{kind}: .* is left$") as refused:
+    with pytest.raises(BudgetExceeded, match=rf"^session_limits\.{kind}: .* is left; raise it") as refused:
         check(config, session=session(**limit))
     assert (refused.value.kind, refused.value.limit, refused.value.limits) == (kind, left, "session_limits")
 

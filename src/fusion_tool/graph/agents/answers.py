@@ -55,6 +55,7 @@ class PanelAnswers:
         nonce: The token of the run's fences.
         is_truncated: Whether answers were cut to fit a model's window.
         flags: The flagged sentences that are shown beneath an answer, by its key.
+        carried: The sources of an earlier run, which every answer may cite.
     """
 
     records: Sequence[SeatRecord]
@@ -62,6 +63,7 @@ class PanelAnswers:
     nonce: str
     is_truncated: bool = False
     flags: Mapping[str, tuple[Flag, ...]] = field(default_factory=dict)
+    carried: Sequence[RetrievedSource] = ()
 
     def with_flags(self, most: int = MOST_FLAGS) -> "PanelAnswers":
         """Return these answers with the sentences that the audit flagged, at most so many of each."""
@@ -106,8 +108,8 @@ class PanelAnswers:
 
     @property
     def sources(self) -> dict[str, RetrievedSource]:
-        """Everything that these seats retrieved, by id."""
-        return merge_sources(source for record in self.records for source in record["found"])
+        """Everything that these seats retrieved or an earlier run handed on, by id."""
+        return merge_sources([*self.carried, *(source for record in self.records for source in record["found"])])
 
     def answers(self) -> str:
         """Return the answers as text, each in a fence of its own, in the letters' order."""
@@ -158,7 +160,8 @@ class PanelAnswers:
 
     def audit_of(self, record: SeatRecord) -> Audit:
         """Audit one answer's citations against what its seat retrieved or was shown."""
-        return seat_audit(record, [earlier for earlier in self.records if earlier["wave"] < record["wave"]])
+        shown = [source for other in self.records if other["wave"] < record["wave"] for source in other["found"]]
+        return seat_audit(record, [*self.carried, *shown])
 
     def _records_by_letter(self) -> list[tuple[str, SeatRecord]]:
         by_key = {answer_key(record): record for record in self.records}
@@ -195,19 +198,23 @@ def panel_answers(state: FusionState) -> PanelAnswers:
     """Return this run's usable answers, with their letters."""
     run = state["run"]
     records = [record for record in records_of_run(state) if record["answered"]]
+    earlier = run.get("earlier")
     return PanelAnswers(
-        records, assign_letters([answer_key(record) for record in records], nonce=run["nonce"]), run["nonce"]
+        records,
+        assign_letters([answer_key(record) for record in records], nonce=run["nonce"]),
+        run["nonce"],
+        carried=earlier["found"] if earlier else (),
     )
 
 
-def seat_audit(record: SeatRecord, earlier: Sequence[SeatRecord] = ()) -> Audit:
+def seat_audit(record: SeatRecord, shown: Sequence[RetrievedSource] = ()) -> Audit:
     """Audit one seat's citations.
 
     Args:
         record: The seat's record.
-        earlier: Records whose answers the seat was shown, and whose sources it may cite too.
+        shown: Sources that it did not retrieve and may cite too: of answers that it was shown.
     """
-    retrieved = merge_sources(source for seat in (*earlier, record) for source in seat["found"])
+    retrieved = merge_sources([*shown, *record["found"]])
     return _audit(
         record["content"], tuple((source["id"], source["title"], source["text"]) for source in retrieved.values())
     )

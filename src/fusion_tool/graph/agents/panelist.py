@@ -20,7 +20,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.graph.agents.tool_loop import answer_with_tools
+from fusion_tool.graph.earlier import EarlierRun, render_earlier
 from fusion_tool.graph.prompts import render, section
+from fusion_tool.grounding.citations import cited_ids
 from fusion_tool.grounding.sources import RetrievedSource, merge_sources
 from fusion_tool.models.call import ModelCallError, ModelReply, call_model
 from fusion_tool.models.capabilities import capabilities_of
@@ -32,7 +34,7 @@ from fusion_tool.models.wire.text_calls import looks_like_tool_call
 from fusion_tool.routing.classifier.classify import classify
 from fusion_tool.routing.policy.documents import seat_config
 from fusion_tool.routing.policy.locality import is_local_tool
-from fusion_tool.tools.evidence import gather_evidence
+from fusion_tool.tools.evidence import gather_evidence, relevant_sentences
 from fusion_tool.tools.toolkit import Toolkit
 from fusion_tool.tools.untrusted import fence
 
@@ -115,8 +117,14 @@ _EXCERPT_SMALL = 330
 """Characters of each source for a model with little context."""
 
 
-async def answer_question(
-    panelist: Panelist, question: str, context: str, *, toolkit: Toolkit, log: SeatLog
+async def answer_question(  # noqa: PLR0913 - what is asked, of whom, and what is known already
+    panelist: Panelist,
+    question: str,
+    context: str,
+    *,
+    earlier: EarlierRun | None = None,
+    toolkit: Toolkit,
+    log: SeatLog,
 ) -> SeatAnswer:
     """Ask `panelist` the question; once more, over evidence, where it did not look at the sources that there are.
 
@@ -124,6 +132,7 @@ async def answer_question(
         panelist: The model, in its seat.
         question: The question as the seat gets it.
         context: What is already known; outside text that is not fenced yet.
+        earlier: The run that this one goes on from, `None` where it begins anew.
         toolkit: The tools of the wave.
         log: The seat's log.
 
@@ -134,17 +143,18 @@ async def answer_question(
     model = await chat_model(panelist)
     capabilities = capabilities_of(panelist, model)
     if capabilities.small:
-        return await _from_claims(model, panelist, question, toolkit=toolkit, log=log)
-    background = fence(context, label="context", nonce=toolkit.nonce) if context else ""
+        return await _from_claims(model, panelist, question, earlier=earlier, toolkit=toolkit, log=log)
+    known = fence(context, label="context", nonce=toolkit.nonce) if context else ""
+    background = render_earlier(earlier, nonce=toolkit.nonce) + section("What is already known", known)
     over_evidence = partial(_over_evidence, panelist, question, background, toolkit=toolkit, log=log)
     if not (capabilities.tools and toolkit.tools):
         return await over_evidence()
     # A seat's fallbacks share its log: what an earlier model retrieved, this one has not read.
     prompt, before = _prompt(question, background, "", toolkit, _tools_hint(toolkit)), len(log.sources)
+    # What an earlier run settled may be all that is asked for, and is not to be looked up again.
+    must_look = earlier is None and _must_look(toolkit, question)
     try:
-        first = await answer_with_tools(
-            model, prompt, panelist=panelist, toolkit=toolkit, log=log, must_look=_must_look(toolkit, question)
-        )
+        first = await answer_with_tools(model, prompt, panelist=panelist, toolkit=toolkit, log=log, must_look=must_look)
     except ModelCallError as failed:
         # What is listed of a model may be wrong: only its endpoint knows whether it takes tools.
         if not failed.fault.rejects("tools"):
@@ -152,11 +162,16 @@ async def answer_question(
         return await over_evidence()
     if looks_like_tool_call(first.text):
         return await over_evidence(retrieved=log.sources[before:])
-    if not first.unread:
-        return first
+    if not first.unread or _cites(first.text, earlier):
+        return replace(first, unread=False)
     # An answer from memory is better than none, should the evidence not be found or the second call fail.
     log.keep_answer(first)
     return await over_evidence(first=first)
+
+
+def _cites(text: str, earlier: EarlierRun | None) -> bool:
+    """Return whether `text` rests on sources that an earlier run handed on."""
+    return earlier is not None and not {source["id"] for source in earlier["found"]}.isdisjoint(cited_ids(text))
 
 
 def _must_look(toolkit: Toolkit, question: str) -> bool:
@@ -198,7 +213,7 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
     Args:
         panelist: The model, in its seat.
         question: The question as the seat gets it.
-        background: What is already known, fenced.
+        background: What is already known, as sections of the prompt.
         toolkit: What the seat may use.
         log: The seat's log.
         first: An answer without evidence, which stands where none is found; `None` for none.
@@ -249,15 +264,22 @@ def _prompt(question: str, background: str, evidence: str, toolkit: Toolkit, hin
     user = render(
         "question",
         question=question,
-        context=section("What is already known", background),
+        context=background,
         evidence=section("Evidence", evidence),
     )
     return [SystemMessage(f"{system}\n\n{hint}".strip()), HumanMessage(user)]
 
 
-async def _from_claims(model: Any, panelist: Panelist, question: str, *, toolkit: Toolkit, log: SeatLog) -> SeatAnswer:
-    """Ask a small model for claims over the sources that are found, or plainly where none are."""
-    sources = await _evidence(question, _EVIDENCE_SMALL, toolkit=toolkit, log=log, excerpt=_EXCERPT_SMALL)
+async def _from_claims(  # noqa: PLR0913 - what is asked, of whom, and what is known already
+    model: Any, panelist: Panelist, question: str, *, earlier: EarlierRun | None, toolkit: Toolkit, log: SeatLog
+) -> SeatAnswer:
+    """Ask a small model for claims over the sources that are found or carried over, or plainly where none are."""
+    evidence = await _evidence(question, _EVIDENCE_SMALL, toolkit=toolkit, log=log, excerpt=_EXCERPT_SMALL)
+    carried = [row for row in (earlier["found"] if earlier else ()) if row["text"]][:_EVIDENCE_SMALL]
+    excerpts = [
+        RetrievedSource(**{**row, "text": relevant_sentences(row["text"], question, _EXCERPT_SMALL)}) for row in carried
+    ]
+    sources = list(merge_sources([*evidence, *excerpts]).values())
     account = log.stage.call_context(panelist)
     if not sources:
         reply = await call_model(model, [HumanMessage(question)], account=account, deadline=log.deadline)

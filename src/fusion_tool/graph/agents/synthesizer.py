@@ -14,6 +14,7 @@ from fusion_tool.graph.agents import panelist
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
 from fusion_tool.graph.answer_stream import AnswerStream
+from fusion_tool.graph.earlier import render_earlier
 from fusion_tool.graph.prompts import render, section
 from fusion_tool.graph.runtime import Stage
 from fusion_tool.graph.state import Run
@@ -143,9 +144,8 @@ def _prompt(task: SynthesisTask, answers: PanelAnswers) -> list[BaseMessage]:
     material = render(
         "synthesizer_material",
         question=task.run["question"],
-        context=section(
-            "What the asker already knows", fence(context, label="context", nonce=nonce) if context else ""
-        ),
+        context=render_earlier(task.run.get("earlier"), nonce=nonce)
+        + section("What the asker already knows", fence(context, label="context", nonce=nonce) if context else ""),
         answers=answers.answers(),
         analysis=fence(compared, label="comparison", nonce=nonce),
     )

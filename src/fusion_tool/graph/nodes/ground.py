@@ -21,6 +21,7 @@ from fusion_tool.graph.agents.attempts import failed_models
 from fusion_tool.graph.agents.verifier import CitedSentence, verify_citations
 from fusion_tool.graph.answer_stream import AnswerStream
 from fusion_tool.graph.cited_answer import citation_metadata, sources_tail
+from fusion_tool.graph.earlier import EarlierRun, list_carried
 from fusion_tool.graph.limits import elapsed_work
 from fusion_tool.graph.progress import analysis_of
 from fusion_tool.graph.result import (
@@ -40,13 +41,14 @@ from fusion_tool.graph.result import (
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions, Stage
 from fusion_tool.graph.state import FusionState, SeatRecord, StageRecord, records_of_run
 from fusion_tool.grounding.audit import Audit, audit_numbered
-from fusion_tool.grounding.citations import NumberedText, number_citations, number_citations_in_json
+from fusion_tool.grounding.citations import NumberedText, cited_ids, number_citations, number_citations_in_json
 from fusion_tool.grounding.sources import RetrievedSource, Source, merge_sources
 
 
 async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options: GraphOptions) -> dict[str, Any]:
     """Return the run's `FusionResult`, and the answer as a message where messages came in."""
     run, records = state["run"], records_of_run(state)
+    earlier = run.get("earlier")
     config = options.config_for(runtime, run)
     stages = [stage for stage in (state["judgement"], state["synthesis"]) if stage]
     answers = panel_answers(state)
@@ -60,7 +62,8 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         stage = await Stage.open(options, state, runtime, "verifier")
         verifications, verification = await _verify(stage, audit, answers)
         stages.append(verification)
-    citations = _citations(numbered, audit, answers.sources, verifications)
+    sources = _sources(records, earlier, numbered.numbers)
+    citations = _citations(numbered, audit, answers.sources, verifications, {row.id: row.from_run for row in sources})
     degraded = _degradations(records, stages)
     if _no_search_worked(records):
         degraded.append("search_unavailable")
@@ -72,13 +75,13 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         status="partial" if PARTIAL & set(degraded) else "ok",
         answer=numbered.text,
         citations=citations,
-        sources=_sources(records),
+        sources=sources,
         analysis=analysis_of(state["judgement"], answers.names),
         responses=[_response(record, answers) for record in records if record["answered"]],
         failed_models=failed_models(records, state["judgement"], state["synthesis"], verification),
         tool_failures=_tool_failures(records),
         degraded=degraded,
-        dropped=sum(record["dropped"] for record in records),
+        dropped=sum(record["dropped"] for record in records) + (earlier["dropped"] if earlier else 0),
         uncited=[UncitedSentence(**asdict(row)) for row in audit.uncited],
         invented=audit.invented,
         documents=plan.get("documents"),
@@ -91,6 +94,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         usage=Usage.of(Call.model_validate(call) for stage in [*records, *stages] for call in stage["calls"]),
         timing=_timing(state, records, verification),
         run_id=run["id"],
+        continues=earlier["run_id"] if earlier else None,
         question=run["question"],
         created_at=run["created_at"],
         version=version(),
@@ -157,6 +161,7 @@ def _citations(
     audit: Audit,
     sources: dict[str, RetrievedSource],
     verifications: Mapping[CitedSentence, Verification],
+    from_runs: Mapping[str, str | None],
 ) -> list[Citation]:
     """Return what stands behind each number, and the verdicts at every place where it stands."""
     occurrences: dict[str, list[Occurrence]] = {}
@@ -172,12 +177,14 @@ def _citations(
             title=sources[key]["title"],
             support=audit.support[key],
             occurrences=occurrences[key],
+            from_run=from_runs[key],
         )
         for key, number in numbered.numbers.items()
     ]
 
 
-def _sources(records: list[SeatRecord]) -> list[Source]:
+def _sources(records: list[SeatRecord], earlier: EarlierRun | None, numbers: Mapping[str, int]) -> list[Source]:
+    """Return what was retrieved, then what the answer or a seat cites of the sources of an earlier run."""
     # A list in the order of the records, not a set: who retrieved a source is listed in the panel's order.
     seen_by: dict[str, list[str]] = {}
     for record in records:
@@ -185,10 +192,12 @@ def _sources(records: list[SeatRecord]) -> list[Source]:
             seats = seen_by.setdefault(source["id"], [])
             if record["seat"] not in seats:
                 seats.append(record["seat"])
-    return [
+    retrieved = [
         Source(id=key, url=source["url"], title=source["title"], kind=source["kind"], retrieved_by=seen_by[key])
         for key, source in merge_sources(found for record in records for found in record["found"]).items()
     ]
+    cited = {*numbers, *(key for record in records for key in cited_ids(record["content"]))} - seen_by.keys()
+    return [*retrieved, *(source for source in list_carried(earlier) if source.id in cited)]
 
 
 def _response(record: SeatRecord, answers: PanelAnswers) -> Response:

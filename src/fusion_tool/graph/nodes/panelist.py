@@ -17,6 +17,7 @@ from fusion_tool.graph.prompts import render
 from fusion_tool.graph.runtime import GraphOptions, SeatStage
 from fusion_tool.graph.state import FusionState, SeatRecord, SeatTask
 from fusion_tool.models.faults import Fault
+from fusion_tool.routing.policy.documents import may_read_earlier
 from fusion_tool.tools.build import build_toolkit
 from fusion_tool.tools.toolkit import Toolkit
 from fusion_tool.tools.untrusted import apply_exclusions
@@ -85,10 +86,13 @@ def _record(task: SeatTask, log: SeatLog, answer: SeatAnswer | None, *, model: s
 async def _first_usable(seat: Panelist, task: SeatTask, toolkit: Toolkit, log: SeatLog) -> SeatAnswer | None:
     """Return the first full answer of the seat's models; else the one that was kept, cut off or unread."""
     question, context = _question_for(task)
+    earlier = task["run"].get("earlier")
+    if earlier and not may_read_earlier(log.stage.config, seat, from_documents=earlier["from_documents"]):
+        earlier = None
 
     async def ask(attempt: Attempt) -> SeatAnswer:
         log.deadline = attempt.deadline
-        answer = await answer_question(attempt.panelist, question, context, toolkit=toolkit, log=log)
+        answer = await answer_question(attempt.panelist, question, context, earlier=earlier, toolkit=toolkit, log=log)
         if answer.unread:
             unread = Fault("empty", "it did not look, and no evidence was found for it")
             log.failures.append(to_failure(answer.model, unread))

@@ -9,6 +9,7 @@ from langgraph.types import Overwrite
 from fusion_tool.budget.admission import check_limits
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import RunStarted
+from fusion_tool.graph.earlier import carry_over, earlier_text
 from fusion_tool.graph.inputs import parse_input
 from fusion_tool.graph.limits import session_ledger
 from fusion_tool.graph.preflight import check_run, forbid_nested_run
@@ -37,8 +38,11 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     # Before anything is decided: what other processes learnt since counts for the order of the models, too.
     if health := tracker_for(base):
         await health.load_recent()
+    earlier = carry_over(request.earlier, base) if request.earlier else None
+    # What an earlier run found is read like the context: by the rules of what is private, and by the limits.
+    known = request.context + earlier_text(earlier)
     decision = await decide(
-        base, request.question, request.context, panel_tools=options.panel_tools, classifier=options.classifier
+        base, request.question, known, panel_tools=options.panel_tools, classifier=options.classifier
     )
     config = decision.config
     tools = await check_run(config, options.panel_tools, needs_synthesizer=request.needs_synthesizer)
@@ -47,7 +51,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     check_limits(
         config,
         strategy.roles(config, needs_synthesizer=request.needs_synthesizer),
-        request.question + request.context,
+        request.question + known,
         parts=strategy.limit_parts(config),
         session=session_ledger(),
     )
@@ -59,6 +63,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         instructions=request.instructions,
         answer_schema=request.answer_schema,
         max_tokens=request.max_tokens,
+        earlier=earlier,
         from_messages=request.from_messages,
         run_id=_run_id(state, runtime),
         decided=None if config is base else config,

@@ -64,6 +64,17 @@ def may_read_answers(config: FusionConfig, panelist: Panelist, records: Iterable
     return all(is_local(with_model(panelist, model)) for model in (panelist.model, *panelist.fallbacks))
 
 
+def may_read_earlier(config: FusionConfig, panelist: Panelist, *, from_documents: bool) -> bool:
+    """Return whether the panelist and its fallbacks may be shown what an earlier run said.
+
+    Args:
+        config: The run's configuration.
+        panelist: A seat.
+        from_documents: Whether the user's documents may be in it.
+    """
+    return may_read_answers(config, panelist, [{"found": [{"kind": "document"}]}] if from_documents else [])
+
+
 def rests_on_documents(record: Mapping[str, Any]) -> bool:
     """Return whether a seat's answer may have been made from documents: its searches returned some."""
     return any(source["kind"] == "document" for source in record["found"])

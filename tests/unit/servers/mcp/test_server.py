@@ -58,7 +58,7 @@ async def test_the_answer_comes_as_short_text_and_as_the_whole_result():
     async with client_of() as client:
         result = await client.call(ASKED)
     assert not result["isError"]
-    assert text(result).startswith("It is old.\n\n(Panel: 2 of 2 answered")
+    assert text(result).startswith("It is old.\n\n(id ")
     whole = FusionResult.model_validate(result["structuredContent"])
     assert (whole.answer, whole.question) == ("It is old.", ASKED["question"])
 

