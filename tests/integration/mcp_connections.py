@@ -19,6 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from fusion_tool.config.loading import load_config_file
 from fusion_tool.servers.mcp.server import McpOptions
 from fusion_tool.servers.mcp.transports import PATH, create_app
+from tests.integration.callers import callers
 from tests.scripted_server import ScriptedServer
 
 COMMAND = ("-m", "fusion_tool", "mcp")
@@ -57,7 +58,7 @@ async def over_http(file: Path) -> AsyncIterator[ClientSession]:
 @asynccontextmanager
 async def serving(file: Path, *keys: str) -> AsyncIterator[str]:
     """The server in this process; the URL that clients take."""
-    app = create_app(McpOptions(load_config_file(file)), keys)
+    app = create_app(McpOptions(load_config_file(file)), callers(*keys))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = asyncio.create_task(server._serve([listener]))  # without uvicorn's handlers of signals

@@ -208,13 +208,13 @@ def test_what_was_done_is_counted(provider, url):
     ask(url)
     page = httpx.get(url.replace("/v1", "/metrics")).text
     for line in (
-        'fusion_requests_total{code="ok",model="fusion"} 1.0',
-        'fusion_runs_total{status="ok"} 1.0',
+        'fusion_requests_total{code="ok",key="",model="fusion"} 1.0',
+        'fusion_runs_total{key="",status="ok"} 1.0',
         'fusion_failures_total{reason="auth"} 1.0',
         "fusion_run_seconds_count 1.0",
         "fusion_runs_in_flight 0.0",
-        "fusion_cost_usd_total 0.25",
-        'fusion_tokens_total{direction="output"} 80.0',
+        'fusion_cost_usd_total{key=""} 0.25',
+        'fusion_tokens_total{direction="output",key=""} 80.0',
     ):
         assert line in page
 

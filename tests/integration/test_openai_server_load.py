@@ -158,7 +158,7 @@ def test_workers_share_the_port_are_counted_together_and_finish_what_runs_on_sig
             assert client(url, "one").chat.completions.create(**ASK).choices[0].message.content == "In 1861."
         key = {"Authorization": "Bearer one"}
         page = httpx.get(url.replace("/v1", "/metrics"), headers=key).text
-        assert 'fusion_runs_total{status="ok"} 4.0' in page
+        assert 'fusion_runs_total{key="key-1",status="ok"} 4.0' in page
         gate = Gate()
         provider.reply("test/one", Reply("In 1861.", gate=gate))
         body = ASK | {"stream": True}

@@ -6,6 +6,7 @@ import httpx
 import openai
 import pytest
 
+from tests.integration.callers import callers
 from tests.integration.openai_server import client, served, user
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
 from tests.scripted_server import faults
@@ -27,7 +28,7 @@ def url(provider):
 
 @pytest.fixture
 def locked():
-    with served(panel(*SEATS), keys=("one", "two")) as url:
+    with served(panel(*SEATS), callers=callers("one", "two")) as url:
         yield url
 
 
@@ -181,7 +182,7 @@ def test_an_internal_error_tells_nothing(url, monkeypatch, caplog):
     async def broken(*_, **__):
         raise RuntimeError("sk-or-v1-0123456789abcdef at /srv/secret")
 
-    monkeypatch.setattr("fusion_tool.servers.openai.panel_model.run_request", broken)
+    monkeypatch.setattr("fusion_tool.servers.account.run_request", broken)
     response = post(url)
     assert response.status_code == 500
     assert "secret" not in response.text

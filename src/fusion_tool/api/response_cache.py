@@ -36,7 +36,7 @@ _ENDPOINTS = ("OLLAMA_HOST", "SEARXNG_URL", "OPENAI_BASE_URL", "OPENAI_API_BASE"
 """Variables that say who is asked, besides those of `PROVIDERS`."""
 
 
-def cache_key(question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any]) -> str:
+def cache_key(question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any], owner: str = "") -> str:
     """Return the key of a run: a hash of everything that its result depends on, but for chance and the hour.
 
     Raises:
@@ -57,6 +57,8 @@ def cache_key(question: str, context: str, config: FusionConfig, panel_tools: Se
         # Prompts and rules change with the version.
         "version": version(),
         "day": today(),
+        # What one caller of a server was told is no other's to read.
+        "owner": owner,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -201,8 +203,14 @@ class CacheSlot:
 
 
 @asynccontextmanager
-async def cache_slot(
-    question: str, context: str, config: FusionConfig, panel_tools: Sequence[Any] = (), *, instructions: str = ""
+async def cache_slot(  # noqa: PLR0913 - all that a run's key is made of
+    question: str,
+    context: str,
+    config: FusionConfig,
+    panel_tools: Sequence[Any] = (),
+    *,
+    instructions: str = "",
+    owner: str = "",
 ) -> AsyncIterator[CacheSlot]:
     """Take a question's place in the cache.
 
@@ -215,6 +223,7 @@ async def cache_slot(
         config: The run's configuration.
         panel_tools: The caller's own tools.
         instructions: How the answer shall be written.
+        owner: Whose part of the cache it is.
 
     Raises:
         ConfigError: A model or tool is an object, or the documents cannot be read.
@@ -223,7 +232,7 @@ async def cache_slot(
     # A seat that asks what its own run asks would wait for itself.
     forbid_nested_run()
     started = time.monotonic()
-    key = await asyncio.to_thread(cache_key, question, f"{context}\0{instructions}", config, panel_tools)
+    key = await asyncio.to_thread(cache_key, question, f"{context}\0{instructions}", config, panel_tools, owner)
     flight, is_own = join_flight(key)
     while not is_own:
         if (result := await wait_for_flight(key, flight, config.limits.seconds)) is not None:

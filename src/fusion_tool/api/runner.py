@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
@@ -92,34 +92,35 @@ async def final_result(
 
 
 def request_slot(
-    request: RunInput, config: FusionConfig, panel_tools: Sequence[Any] = ()
+    request: RunInput, config: FusionConfig, panel_tools: Sequence[Any] = (), *, owner: str = ""
 ) -> AbstractAsyncContextManager[CacheSlot] | None:
-    """Return a new run's place in the response cache, `None` where `config.cache` is off."""
+    """Return a new run's place in the response cache, `None` where `config.cache` is off.
+
+    Args:
+        request: What is asked.
+        config: The run's configuration.
+        panel_tools: The caller's own tools.
+        owner: Whose part of the cache it is; only who has the same name shares it.
+    """
     if not config.cache:
         return None
     # All that the answer depends on besides the question: a follow-up is another run than its question alone.
     earlier = carry_over(request.earlier, config) if request.earlier else None
     form = json.dumps([request.instructions, request.answer_schema, request.max_tokens, earlier])
-    return cache_slot(request.question, request.context, config, panel_tools, instructions=form)
-
-
-class KeptRun(NamedTuple):
-    """A run that a server keeps for its client, in the user's data folder.
-
-    Args:
-        id: The run's id, in hexadecimal digits.
-        owner: Whoever began it; nobody else can resume it. Empty where callers have no names.
-    """
-
-    id: str
-    owner: str
+    return cache_slot(request.question, request.context, config, panel_tools, instructions=form, owner=owner)
 
 
 OnEvent: TypeAlias = Callable[[Event], Awaitable[None]]
 
 
-async def run_request(
-    request: RunInput, config: FusionConfig, on_event: OnEvent | None = None, *, kept: KeptRun | None = None
+async def run_request(  # noqa: PLR0913 - keyword options, each with a default
+    request: RunInput,
+    config: FusionConfig,
+    on_event: OnEvent | None = None,
+    *,
+    owner: str = "",
+    session: Session | None = None,
+    kept_id: str | None = None,
 ) -> dict[str, Any]:
     """Carry out a run as a server does for its client, and return its result as a dict.
 
@@ -127,31 +128,51 @@ async def run_request(
         request: The question, and what belongs to it.
         config: The run's configuration.
         on_event: Gets every event; `None` where nobody watches, which costs half of the processor time.
-        kept: Under which id, and for whom, the run is kept; `None` keeps it nowhere.
+        owner: Who asks; nobody else has the answer out of the cache, nor resumes the run. Empty where callers have no
+            names.
+        session: The session that the run is part of; `None` for none.
+        kept_id: Under which id, in hexadecimal digits, the run is kept in the user's data folder; `None` keeps it
+            nowhere.
 
     Raises:
         FusionError: As `afuse`.
     """
     inputs = request.graph_input
     execution = transient_run(inputs, config, ())
-    if kept is not None:
-        execution = stored_run(inputs, config, (), default_path(), run_id=kept.id, owner=kept.owner)
-    events = stream_run(execution, request_slot(request, config), is_watched=on_event is not None)
+    if kept_id is not None:
+        execution = stored_run(inputs, config, (), default_path(), run_id=kept_id, owner=owner)
+    slot = request_slot(request, config, owner=owner)
+    events = stream_run(_in_session(execution, session), slot, is_watched=on_event is not None)
     return await final_result(events, on_event)
 
 
-async def resume_request(kept: KeptRun, on_event: OnEvent | None = None) -> dict[str, Any]:
+async def resume_request(
+    run_id: str, owner: str, on_event: OnEvent | None = None, *, session: Session | None = None
+) -> dict[str, Any]:
     """Carry out what is missing of a run that was kept, and return its result as a dict.
 
     Args:
-        kept: The run.
+        run_id: The run's id.
+        owner: Who asks, which must be who began it.
         on_event: Gets every event, the past ones again; `None` where nobody watches.
+        session: The session that the rest is part of; `None` for none.
 
     Raises:
         FusionError: As `afuse`; `ConfigError` where there is no such run of this owner.
     """
-    execution = resumed_run(kept.id, None, (), default_path(), owner=kept.owner)
-    return await final_result(stream_run(execution, None, is_watched=on_event is not None), on_event)
+    execution = resumed_run(run_id, None, (), default_path(), owner=owner)
+    events = stream_run(_in_session(execution, session), None, is_watched=on_event is not None)
+    return await final_result(events, on_event)
+
+
+@asynccontextmanager
+async def _in_session(
+    execution: AbstractAsyncContextManager[Execution], session: Session | None
+) -> AsyncIterator[Execution]:
+    async with execution as run:
+        if session is not None:
+            run.config["configurable"] = {**run.config.get("configurable", {}), SESSION_KEY: session}
+        yield run
 
 
 async def _graph_events(run: Execution, *, is_watched: bool) -> AsyncGenerator[Any, None]:

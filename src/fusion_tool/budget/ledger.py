@@ -86,9 +86,10 @@ class Ledger:
         shares: What each stage may take; the rest is held back for later ones, so that a run that began can finish.
         spent: What earlier stages spent, `None` for nothing.
         session: The ledger of the session that this one is part of, `None` for none.
+        on_call: Gets the row of every call that is settled, in the thread that settles it; `None` needs none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - limits, and whose part of them
         self,
         *,
         usd: float | None,
@@ -96,8 +97,9 @@ class Ledger:
         shares: Shares = WHOLE_LIMIT,
         spent: Spent | None = None,
         session: "Ledger | None" = None,
+        on_call: Callable[[Call], None] | None = None,
     ) -> None:
-        self._shares, self._session = shares, session
+        self._shares, self._session, self._on_call = shares, session, on_call
         self._lock: Lock = session._lock if session else Lock()  # noqa: SLF001 - one lock for all of a session's
         self.spent = spent or Spent()
         self._limits = {"usd": self._limit_for("usd", usd), "tokens": self._limit_for("tokens", tokens)}
@@ -180,6 +182,8 @@ class Ledger:
         counted = Spent(reservation.usd if usd is None else usd, tokens if is_known else reservation.tokens)
         with self._lock:
             self._add(counted - Spent(reservation.usd, reservation.tokens))
+            if call is not None:
+                self._report(call)
         return counted
 
     def count(self, spent: Spent) -> None:
@@ -191,6 +195,12 @@ class Ledger:
         self.spent += spent
         if self._session:
             self._session._add(spent)  # noqa: SLF001 - another ledger's, under the same lock
+
+    def _report(self, call: Call) -> None:
+        if self._on_call:
+            self._on_call(call)
+        if self._session:
+            self._session._report(call)  # noqa: SLF001 - another ledger's, under the same lock
 
     def _remaining_for(self, budget: "StageBudget", kind: str) -> Remaining:
         """Return the least of what is left of the stage's share, of the budget's part of it, and of the session."""

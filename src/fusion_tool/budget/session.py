@@ -5,12 +5,13 @@ over the runs: each reserves what it may take when it begins, and gives back wha
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import NamedTuple
 
 from fusion_tool.budget.ledger import Ledger
+from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Limits
 from fusion_tool.errors import BudgetExceeded, ConfigError
 
@@ -39,19 +40,20 @@ class Session:
     Args:
         limits: Only `usd`, `tokens` and `seconds` can hold for several runs, and only where they are set: the default
             of `Limits.seconds` is for one run. `None` sets no limit, and only counts.
+        on_call: Gets the row of every call, those of runs that are cancelled too; `None` needs none.
 
     Raises:
         ConfigError: `limits` sets what holds for one run alone.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, on_call: Callable[[Call], None] | None = None) -> None:
         # Only what was set: by its default of `seconds` a session would end after the time of a single run.
         explicit = limits.model_dump(include=limits.model_fields_set) if limits else {}
         for field in explicit:
             if field not in _KINDS:
                 raise ConfigError("holds for one run; set it under limits", field=f"session_limits.{field}")
         # Without a limit the ledger counts all the same: `spent` is there for sessions that only want to know.
-        self.ledger = Ledger(usd=explicit.get("usd"), tokens=explicit.get("tokens"))
+        self.ledger = Ledger(usd=explicit.get("usd"), tokens=explicit.get("tokens"), on_call=on_call)
         self._limit: float | None = explicit.get("seconds")
         self._seconds, self._lock = 0.0, Lock()
 

@@ -20,6 +20,7 @@ from fusion_tool.config.installation import version
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.servers.auth import AuthMiddleware
 from fusion_tool.servers.capacity import MOST_BYTES, RunSlots
+from fusion_tool.servers.keys import Caller, check_callers
 from fusion_tool.servers.openai.endpoint import Endpoint
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
@@ -46,7 +47,10 @@ class Options:
         max_runs: Requests that are worked on at once; more get 429.
         progress: How a stream shows what the panel does.
         max_bytes: Upper bound of a request's body, in bytes.
-        keys: Bearer keys; none where only this machine can connect.
+        callers: Who holds a key; none where only this machine can connect.
+
+    Raises:
+        ConfigError: The terms of a caller cannot hold.
     """
 
     config: FusionConfig
@@ -55,7 +59,11 @@ class Options:
     max_runs: int = 50
     progress: ProgressStyle = "comments"
     max_bytes: int = MOST_BYTES
-    keys: tuple[str, ...] = ()
+    callers: tuple[Caller, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the callers' terms against what is served."""
+        check_callers(self.callers, self.config, ModelCatalog(self.presets).names)
 
 
 def create_app(options: Options) -> Starlette:
@@ -86,7 +94,7 @@ def create_app(options: Options) -> Starlette:
     handlers: dict[Any, Any] = {ApiError: _error_response, HTTPException: refuse_path}
     return Starlette(
         routes=routes,
-        middleware=[Middleware(AuthMiddleware, options.keys)],
+        middleware=[Middleware(AuthMiddleware, options.callers)],
         exception_handlers=handlers,
         lifespan=partial(_lifespan, slots),
     )

@@ -90,7 +90,7 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
     Raises:
         ConfigError: The server would be open to other machines without keys, a model cannot work, or the port is taken.
     """
-    check_address(address.host, options.keys)
+    check_address(address.host, options.callers)
     _check_models(options)
     # The socket is opened here, not by uvicorn: a taken port is then one line, and the port that 0 picked is known.
     with (

@@ -5,11 +5,12 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from fusion_tool import ConfigError
-from fusion_tool.servers.auth import AuthMiddleware, check_address, keys_from_environment
+from fusion_tool.servers.auth import AuthMiddleware, check_address
+from tests.integration.callers import callers
 
 
 async def asked(headers, keys=(), path="/v1/models"):
-    transport = httpx.ASGITransport(AuthMiddleware(PlainTextResponse("in"), keys))
+    transport = httpx.ASGITransport(AuthMiddleware(PlainTextResponse("in"), callers(*keys)))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
         return await client.get(path, headers=headers)
 
@@ -77,11 +78,4 @@ def test_loopback_needs_no_keys(host):
 def test_anywhere_else_does(host):
     with pytest.raises(ConfigError, match="FUSION_SERVER_KEYS"):
         check_address(host, ())
-    check_address(host, ("key",))
-
-
-def test_keys_come_from_the_environment(monkeypatch):
-    monkeypatch.delenv("FUSION_SERVER_KEYS", raising=False)
-    assert keys_from_environment() == ()
-    monkeypatch.setenv("FUSION_SERVER_KEYS", " one, two,,")
-    assert keys_from_environment() == ("one", "two")
+    check_address(host, callers("key"))

@@ -19,6 +19,7 @@ _ROWS = [
         "fusion-tool serve --config fusion.toml --also fast --also quality",
     ),
     ("for other machines, which need a key", "FUSION_SERVER_KEYS=secret1,secret2 fusion-tool serve --host 0.0.0.0"),
+    ("a key a caller, each with its own models and limits", "fusion-tool serve --host 0.0.0.0 --keys keys.toml"),
     ("another main model for agents with tools", "fusion-tool serve --agent-model openrouter:openai/gpt-5.5"),
 ]
 SERVE_EXAMPLES = examples(*_ROWS)
@@ -71,6 +72,14 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
         ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.", rich_help_panel=_ADDRESS)] = 8000,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="KEYS.toml",
+            help="Callers by name: the SHA-256 of each one's key, the models and limits of its runs, dollars a day.",
+            rich_help_panel=_ADDRESS,
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.", rich_help_panel=_ADDRESS)] = 1,
     max_runs: Annotated[
         int,
@@ -90,7 +99,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     # Before the imports below, which would fail with Python's own error.
     require_extra("server")
     from fusion_tool.servers.app import Options
-    from fusion_tool.servers.auth import keys_from_environment
+    from fusion_tool.servers.keys import load_callers
     from fusion_tool.servers.process import ServerAddress
     from fusion_tool.servers.process import serve as serve_at
 
@@ -101,22 +110,22 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
         agent_model=None if agent_model is None else Panelist(model=agent_model),
         max_runs=max_runs,
         progress=progress,
-        keys=keys_from_environment(),
+        callers=load_callers(keys),
     )
     console = terminal.stderr()
     try:
         serve_at(
             options,
             ServerAddress(host, port, workers, drain_seconds),
-            on_listening=lambda url: console.print(how_to_call(url, options.keys), soft_wrap=True),
+            on_listening=lambda url: console.print(how_to_call(url, has_keys=bool(options.callers)), soft_wrap=True),
         )
     except KeyboardInterrupt:  # the server has drained
         raise typer.Exit(130) from None
 
 
-def how_to_call(url: str, keys: tuple[str, ...]) -> str:
+def how_to_call(url: str, *, has_keys: bool) -> str:
     """Return the address of a server that listens, and a command that tries it; keys are never printed."""
-    key = " -H 'Authorization: Bearer KEY'" if keys else ""
+    key = " -H 'Authorization: Bearer KEY'" if has_keys else ""
     body = '{"model": "fusion", "stream": true, "messages": [{"role": "user", "content": "Which ...?"}]}'
     return f"listening on {url}\ntry: curl -N {url}/chat/completions{key} -d '{body}'"
 
@@ -176,19 +185,31 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="0 picks a free one.", rich_help_panel=_MCP_ADDRESS)
     ] = 8000,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="KEYS.toml",
+            help="Callers by name, as for 'serve'; each sees its own sessions and results alone.",
+            rich_help_panel=_MCP_ADDRESS,
+        ),
+    ] = None,
 ) -> None:
     """Serve the panel as the tool fusion_research to MCP clients, over standard input and output or HTTP."""
     from fusion_tool.cli.config_options import ConfigOptions
     from fusion_tool.config.installation import require_extra
 
     require_extra("mcp")
+    from fusion_tool.errors import ConfigError
     from fusion_tool.servers.mcp.server import McpOptions
+
+    if keys is not None and not http:
+        raise ConfigError("keys are for clients that connect: add --http", field="keys")
 
     panel = ConfigOptions(preset=preset, config=config).to_config()
     _check(panel)
     options = McpOptions(panel, max_runs=max_runs, is_structured=not text_only, answer_within=answer_within)
     if http:
-        _serve_http(options, host, port)
+        _serve_http(options, host, port, keys)
     else:
         _serve_stdio(options)
 
@@ -216,9 +237,9 @@ def _serve_stdio(options: "McpOptions") -> None:
         raise typer.Exit(exit_status(signal)) from None
 
 
-def _serve_http(options: "McpOptions", host: str, port: int) -> None:
+def _serve_http(options: "McpOptions", host: str, port: int, keys: Path | None) -> None:
     from fusion_tool.cli import terminal
-    from fusion_tool.servers.auth import keys_from_environment
+    from fusion_tool.servers.keys import load_callers
     from fusion_tool.servers.mcp.transports import serve_http
 
     console = terminal.stderr()
@@ -227,7 +248,7 @@ def _serve_http(options: "McpOptions", host: str, port: int) -> None:
             options,
             host,
             port,
-            keys_from_environment(),
+            load_callers(keys),
             on_listening=lambda url: console.print(f"listening on {url}", soft_wrap=True),
         )
     except KeyboardInterrupt:  # its runs have ended

@@ -16,11 +16,13 @@ from typing import Any
 import anyio
 
 from fusion_tool.api.run_store import RunBusyError
-from fusion_tool.api.runner import KeptRun, OnEvent, resume_request, run_request
+from fusion_tool.api.runner import OnEvent
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import FusionError
 from fusion_tool.graph.inputs import RunInput
+from fusion_tool.servers.account import open_account
 from fusion_tool.servers.capacity import RunSlots
+from fusion_tool.servers.keys import Caller
 from fusion_tool.servers.mcp.progress import RunProgress, send_lines
 from fusion_tool.servers.mcp.sdk import SendProgress
 
@@ -38,13 +40,11 @@ class CallRun:
 
     Args:
         id: The id by which calls find it again; of a kept run its own.
-        owner: Whoever began it; nobody else finds it.
         task: What carries it out, and returns the result as a dict.
         progress: What it is doing.
     """
 
     id: str
-    owner: str
     task: "asyncio.Task[dict[str, Any]]"
     progress: RunProgress = field(default_factory=RunProgress)
 
@@ -54,26 +54,26 @@ class ServerStopped(FusionError):  # noqa: N818 - named as the package's errors 
 
 
 class CallRuns:
-    """The runs of one server.
+    """The runs of one caller.
 
     Args:
-        max_runs: How many there may be at once.
+        caller: Who asks; nobody else finds them.
+        slots: Places for runs.
         answer_within: Seconds that a call waits for its answer; `None` for as long as it takes, and no run is kept.
     """
 
-    def __init__(self, max_runs: int, answer_within: float | None = None) -> None:
-        self._slots, self._answer_within = RunSlots(max_runs), answer_within
+    def __init__(self, caller: Caller, slots: RunSlots, answer_within: float | None = None) -> None:
+        self._caller, self._slots, self._answer_within = caller, slots, answer_within
         self._runs: dict[str, CallRun] = {}
         self._left_at_work = set[str]()
         self._is_stopped = False
 
-    def begin(self, request: RunInput, config: FusionConfig, owner: str, *, is_watched: bool) -> CallRun:
+    def begin(self, request: RunInput, config: FusionConfig, *, is_watched: bool) -> CallRun:
         """Begin a run.
 
         Args:
             request: What is asked.
             config: The run's configuration.
-            owner: Whoever asks.
             is_watched: Whether somebody is told what it does.
 
         Raises:
@@ -81,13 +81,17 @@ class CallRuns:
             ServerStopped: The server is being stopped.
         """
         run_id = uuid.uuid4().hex
-        if self._answer_within is None:
-            return self._start(run_id, owner, lambda tell: run_request(request, config, tell if is_watched else None))
-        kept = KeptRun(run_id, owner)
-        # Watched in any case: whoever asks for it later may want to be told, too.
-        return self._start(run_id, owner, lambda tell: run_request(request, config, tell, kept=kept))
+        is_kept = self._answer_within is not None
 
-    def find(self, run_id: str, owner: str) -> CallRun:
+        async def work(tell: OnEvent) -> dict[str, Any]:
+            async with open_account(self._caller) as account:
+                # A kept one is watched in any case: whoever asks for it later may want to be told, too.
+                on_event = tell if is_watched or is_kept else None
+                return await account.run(request, config, on_event, kept_id=run_id if is_kept else None)
+
+        return self._start(run_id, work)
+
+    def find(self, run_id: str) -> CallRun:
         """Return a run by its id; one that no task works on goes on where it broke off.
 
         Whether there is such a run is known once it is waited for.
@@ -96,24 +100,19 @@ class CallRuns:
             ApiError: All places for runs are taken.
             ServerStopped: The server is being stopped.
         """
-        run = self._runs.get(run_id)
-        # Somebody else's is looked for in the file, whose error says no more than that of a run that never was.
-        if run is not None and run.owner == owner:
+        if (run := self._runs.get(run_id)) is not None:
             return run
-        kept = KeptRun(run_id, owner)
-        run = self._start(run_id, owner, lambda tell: _resume(kept, tell))
+        run = self._start(run_id, lambda tell: self._resume(run_id, tell))
         self._left_at_work.add(run_id)
         return run
 
-    def _start(
-        self, run_id: str, owner: str, work: Callable[[OnEvent], Coroutine[Any, Any, dict[str, Any]]]
-    ) -> CallRun:
+    def _start(self, run_id: str, work: Callable[[OnEvent], Coroutine[Any, Any, dict[str, Any]]]) -> CallRun:
         if self._is_stopped:
             raise ServerStopped("the server is being stopped; ask again once it is back")
         place, progress = ExitStack(), RunProgress()
         place.enter_context(self._slots.acquire())
         # A task of its own: the package's cancel scopes cancel at every `await`, which would break the run's cleanup.
-        run = CallRun(run_id, owner, asyncio.ensure_future(work(progress.take)), progress)
+        run = CallRun(run_id, asyncio.ensure_future(work(progress.take)), progress)
         self._runs[run_id] = run
         run.task.add_done_callback(lambda _: self._end(run, place))
         return run
@@ -187,11 +186,11 @@ class CallRuns:
         if tasks:
             await asyncio.wait(tasks)
 
-
-async def _resume(kept: KeptRun, tell: OnEvent) -> dict[str, Any]:
-    while True:
-        try:
-            return await resume_request(kept, tell)
-        except RunBusyError:
-            # Another server of this user's: clients start one each. Its run ends, or its process does.
-            await asyncio.sleep(_SECONDS_TO_ASK_AGAIN)
+    async def _resume(self, run_id: str, tell: OnEvent) -> dict[str, Any]:
+        while True:
+            try:
+                async with open_account(self._caller) as account:
+                    return await account.resume(run_id, tell)
+            except RunBusyError:
+                # Another server of this user's: clients start one each. Its run ends, or its process does.
+                await asyncio.sleep(_SECONDS_TO_ASK_AGAIN)

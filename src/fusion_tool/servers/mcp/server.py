@@ -16,6 +16,8 @@ from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import FusionError
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
+from fusion_tool.servers.capacity import RunSlots
+from fusion_tool.servers.keys import ANONYMOUS, Caller
 from fusion_tool.servers.mcp.resources import TEMPLATE, ResultResources, SessionResults
 from fusion_tool.servers.mcp.runs import CallRun, CallRuns
 from fusion_tool.servers.mcp.sdk import ClientRequest, create_sdk_server
@@ -59,12 +61,14 @@ class McpServer:
 
     Args:
         options: The server's options.
+        caller: Who is served, and nobody else.
+        slots: Places for runs, which the callers of one process share; `None` makes them.
     """
 
-    def __init__(self, options: McpOptions) -> None:
-        self._options = options
+    def __init__(self, options: McpOptions, caller: Caller = ANONYMOUS, slots: RunSlots | None = None) -> None:
+        self._options, self._caller = options, caller
         self._results = SessionResults()
-        self.runs = CallRuns(options.max_runs, options.answer_within)
+        self.runs = CallRuns(caller, slots or RunSlots(options.max_runs), options.answer_within)
         self.open_calls = set[str | int]()
         """The ids of the requests whose calls have not ended."""
         handlers = {
@@ -86,7 +90,7 @@ class McpServer:
             text, structured = await self._answer(request, params.name, params.arguments or {})
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in one line
             # As a result: a model reads that, and no protocol error.
-            return _tool_result(to_callers_words(to_api_error(error).message), None, is_error=True)
+            return _tool_result(to_callers_words(to_api_error(error, self._caller.name).message), None, is_error=True)
         finally:
             self.open_calls.discard(request.id)
         return _tool_result(text, structured if self._options.is_structured else None)
@@ -106,11 +110,10 @@ class McpServer:
 
     def _run_for(self, request: ClientRequest, arguments: ResearchArguments) -> CallRun:
         if arguments.run_id:
-            return self.runs.find(arguments.run_id, _owner(request))
+            return self.runs.find(arguments.run_id)
         return self.runs.begin(
             RunInput(arguments.question, arguments.context),
-            arguments.config_for(self._options.config),
-            _owner(request),
+            arguments.config_for(self._caller.narrow(self._options.config)),
             is_watched=request.send_progress is not None,
         )
 
@@ -128,12 +131,7 @@ class McpServer:
         return self._results_of(request).read(str(params.uri))
 
     def _results_of(self, request: ClientRequest) -> ResultResources:
-        return self._results.of(_owner(request), request.session_id or "")
-
-
-def _owner(_request: ClientRequest) -> str:
-    """Return the name of whoever sends a request; empty where callers have none."""
-    return ""
+        return self._results.of(request.session_id or "")
 
 
 def _tool_result(text: str, structured: dict[str, Any] | None, *, is_error: bool = False) -> types.CallToolResult:

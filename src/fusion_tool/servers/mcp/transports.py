@@ -13,8 +13,8 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from threading import Thread
 from typing import Any, TextIO
 
@@ -29,8 +29,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from fusion_tool.servers.auth import AuthMiddleware, check_address
+from fusion_tool.servers.capacity import RunSlots
+from fusion_tool.servers.keys import ANONYMOUS, Caller, caller_of, check_callers
 from fusion_tool.servers.mcp.sdk import log_in_lines
 from fusion_tool.servers.mcp.server import McpOptions, McpServer
+from fusion_tool.servers.openai.errors import ApiError
+from fusion_tool.servers.openai.models import PANEL
+from fusion_tool.servers.openai.response import send_json
 from fusion_tool.servers.process import QUIET, listen, root_url
 
 _log = logging.getLogger(__name__)
@@ -151,39 +156,64 @@ class _Endpoint:
 
     A class, since Starlette would call a function with a request and send the response that it returns; the package
     sends its responses itself.
+
+    Args:
+        servers: The server of each caller, by name: the sessions of another one do not exist for it.
+        security: What the package checks of a request's headers.
     """
 
-    def __init__(self, sessions: StreamableHTTPSessionManager) -> None:
-        self._sessions = sessions
+    def __init__(self, servers: Mapping[str, McpServer], security: TransportSecuritySettings) -> None:
+        self._servers = servers
+        self._sessions = {
+            name: StreamableHTTPSessionManager(server.sdk_server, security_settings=security)
+            for name, server in servers.items()
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        await self._sessions.handle_request(scope, receive, send)
+        caller = caller_of(scope)
+        if caller.may_ask(PANEL):
+            await self._sessions[caller.name].handle_request(scope, receive, send)
+        else:
+            refusal = ApiError(f"'{caller.name}' may not ask the panel, '{PANEL}'", status=403, code="forbidden")
+            await send_json(send, refusal.body, refusal.status, refusal.headers)
+
+    @asynccontextmanager
+    async def run(self, _: Starlette) -> AsyncIterator[None]:
+        """Hold the sessions while the application lives: they outlive the requests that open them."""
+        async with AsyncExitStack() as stack:
+            for sessions in self._sessions.values():
+                await stack.enter_async_context(sessions.run())
+            try:
+                yield
+            finally:
+                await self.stop_runs()
+
+    async def stop_runs(self) -> None:
+        """Cancel the runs of all callers."""
+        await asyncio.gather(*(server.runs.stop() for server in self._servers.values()))
 
 
-def create_app(options: McpOptions, keys: Sequence[str] = ()) -> Starlette:
+def create_app(options: McpOptions, callers: Sequence[Caller] = ()) -> Starlette:
     """Return the application, which any ASGI server takes.
 
     Args:
         options: The server's options.
-        keys: Bearer keys; without any only programs on this machine may connect, and no page in its browsers.
+        callers: Who holds a key; without any only programs on this machine may connect, and no page in its browsers.
             `Host` and `Origin` are then checked by the package.
+
+    Raises:
+        ConfigError: The terms of a caller cannot hold.
     """
-    server = McpServer(options)
-    sessions = StreamableHTTPSessionManager(server.sdk_server, security_settings=_security(keys))
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        # Sessions outlive the requests that open them: their tasks belong to the application.
-        async with sessions.run():
-            try:
-                yield
-            finally:
-                await server.runs.stop()
-
-    auth: list[Any] = [Middleware(AuthMiddleware, keys)] if keys else []
-    app = Starlette(routes=[Route(PATH, _Endpoint(sessions))], middleware=auth, lifespan=lifespan)
-    app.state.runs = server.runs
+    check_callers(callers, options.config)
+    slots = RunSlots(options.max_runs)
+    endpoint = _Endpoint(
+        {caller.name: McpServer(options, caller, slots) for caller in callers or (ANONYMOUS,)},
+        _security(is_local=not callers),
+    )
+    auth: list[Any] = [Middleware(AuthMiddleware, callers)] if callers else []
+    app = Starlette(routes=[Route(PATH, endpoint)], middleware=auth, lifespan=endpoint.run)
+    app.state.endpoint = endpoint
     return app
 
 
@@ -193,12 +223,12 @@ class _HttpServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the runs, then the connections."""
         app: Any = self.config.app
-        await app.state.runs.stop()
+        await app.state.endpoint.stop_runs()
         await super().shutdown(sockets)
 
 
 def serve_http(
-    options: McpOptions, host: str, port: int, keys: Sequence[str], *, on_listening: Callable[[str], None]
+    options: McpOptions, host: str, port: int, callers: Sequence[Caller], *, on_listening: Callable[[str], None]
 ) -> None:
     """Serve until a signal comes.
 
@@ -206,17 +236,18 @@ def serve_http(
         options: The server's options.
         host: The name or address to listen on.
         port: The port; 0 picks a free one.
-        keys: Bearer keys; may be empty where only this machine can connect.
+        callers: Who holds a key; may be empty where only this machine can connect.
         on_listening: Gets the URL that clients use, once they can connect.
 
     Raises:
-        ConfigError: The server would be open to other machines without keys, or the port is taken.
+        ConfigError: The server would be open to other machines without keys, the terms of a caller cannot hold, or
+            the port is taken.
     """
-    check_address(host, keys)
+    check_address(host, callers)
     log_in_lines()
     with listen(host, port) as listener:
         config = uvicorn.Config(
-            create_app(options, keys),
+            create_app(options, callers),
             timeout_graceful_shutdown=_SECONDS_TO_END,
             **QUIET,
         )
@@ -224,8 +255,8 @@ def serve_http(
         _HttpServer(config).run(sockets=[listener])
 
 
-def _security(keys: Sequence[str]) -> TransportSecuritySettings:
-    """Return settings by which, without keys, `Host` and `Origin` must be this machine.
+def _security(*, is_local: bool) -> TransportSecuritySettings:
+    """Return settings by which, where `is_local`, `Host` and `Origin` must be this machine.
 
     A page can have a browser send requests to loopback, under a name of its own too (DNS rebinding), but knows no key.
     """
@@ -233,5 +264,5 @@ def _security(keys: Sequence[str]) -> TransportSecuritySettings:
     hosts = [*_THIS_MACHINE, *(f"{host}:*" for host in _THIS_MACHINE)]
     origins = [f"http://{host}" for host in hosts]
     return TransportSecuritySettings(
-        enable_dns_rebinding_protection=not keys, allowed_hosts=hosts, allowed_origins=origins
+        enable_dns_rebinding_protection=is_local, allowed_hosts=hosts, allowed_origins=origins
     )

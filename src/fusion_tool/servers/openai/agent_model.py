@@ -15,7 +15,6 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 
-from fusion_tool.api.runner import run_request
 from fusion_tool.api.summary import summarize
 from fusion_tool.budget.ledger import Ledger, StageBudget
 from fusion_tool.budget.usage import Call, Usage
@@ -33,10 +32,10 @@ from fusion_tool.models.health import tracker_for
 from fusion_tool.models.replay import EXTRA
 from fusion_tool.models.thinking import fields_for_client, model_mark
 from fusion_tool.models.written_calls import make_written_calls
+from fusion_tool.servers.account import Account
 from fusion_tool.servers.openai.answer_format import AnswerFormat
 from fusion_tool.servers.openai.conversation import read_conversation
 from fusion_tool.servers.openai.errors import ApiError, answer_unreadable, to_api_error
-from fusion_tool.servers.openai.metrics import Metrics
 from fusion_tool.servers.openai.relay import relay_deltas
 from fusion_tool.servers.openai.request import ChatRequest
 from fusion_tool.servers.openai.response import Emit, EndPiece, ProgressPiece, TextPiece
@@ -63,7 +62,7 @@ class _AgentRequest:
 
     request: ChatRequest
     config: FusionConfig
-    metrics: Metrics
+    account: Account
     emit: Emit
     budget: StageBudget
     rows: list[Call] = field(default_factory=list)
@@ -93,7 +92,7 @@ class _AgentRequest:
 
 
 async def answer_as_agent(  # noqa: PLR0913, PLR0917 - what a request is answered with
-    request: ChatRequest, main: Panelist, tool: dict[str, Any], config: FusionConfig, metrics: Metrics, emit: Emit
+    request: ChatRequest, main: Panelist, tool: dict[str, Any], config: FusionConfig, account: Account, emit: Emit
 ) -> EndPiece:
     """Send the main model's next message to the client, and return its end.
 
@@ -103,36 +102,33 @@ async def answer_as_agent(  # noqa: PLR0913, PLR0917 - what a request is answere
         tool: The panel, as one of OpenAI's tools.
         config: The panel's configuration; its limits hold for each run, and once more for the main model's calls
             together.
-        metrics: The server's counters.
+        account: The request's account.
         emit: Sends text and progress to the client.
 
     Raises:
         ApiError: The request's tools or messages are wrong, or the main model gave no usable answer.
     """
     # Billed as the synthesizer: it is the main model that writes the answer.
-    budget = StageBudget(Ledger(usd=config.limits.usd, tokens=config.limits.tokens), "synthesizer")
-    agent = _AgentRequest(request, config, metrics, emit, budget)
+    limits, session = config.limits, account.session.ledger
+    budget = StageBudget(Ledger(usd=limits.usd, tokens=limits.tokens, session=session), "synthesizer")
+    agent = _AgentRequest(request, config, account, emit, budget)
     choice = ToolChoice.of(request, tool)
     messages = read_conversation(request.messages, choice.names, await _only_endpoint(main))
     if request.answer_format is not None:
         schema = json.dumps(request.answer_format.schema, ensure_ascii=False)
         messages = [SystemMessage(render("answer_schema", schema=schema)), *messages]
-    try:
-        for _ in range(_MOST_TURNS):
-            reply = await _ask(agent, main, messages, choice)
-            research = [call for call in _calls(reply.message) if call["name"] == choice.research]
-            client_calls = [call for call in _calls(reply.message) if call["name"] != choice.research]
-            # Before the client's calls go back: the model has no other turn in which these could be answered.
-            answers = await asyncio.gather(*(_research(agent, call) for call in research))
-            if client_calls or not research:
-                return await _end(agent, reply, client_calls)
-            if request.answer_format is not None and reply.text:  # not a part of the object, and not lost
-                await emit(ProgressPiece(" ".join(reply.text.split())[:150]))
-            messages = [*messages, reply.message, *answers]
-            choice = choice.after_research()
-    finally:
-        # The calls inside the panel's runs are counted with the runs.
-        metrics.count_calls(Usage.of(agent.rows).model_dump())
+    for _ in range(_MOST_TURNS):
+        reply = await _ask(agent, main, messages, choice)
+        research = [call for call in _calls(reply.message) if call["name"] == choice.research]
+        client_calls = [call for call in _calls(reply.message) if call["name"] != choice.research]
+        # Before the client's calls go back: the model has no other turn in which these could be answered.
+        answers = await asyncio.gather(*(_research(agent, call) for call in research))
+        if client_calls or not research:
+            return await _end(agent, reply, client_calls)
+        if request.answer_format is not None and reply.text:  # not a part of the object, and not lost
+            await emit(ProgressPiece(" ".join(reply.text.split())[:150]))
+        messages = [*messages, reply.message, *answers]
+        choice = choice.after_research()
     raise ApiError("the model went on asking the panel instead of answering", status=502, code="tool_loop")
 
 
@@ -220,7 +216,7 @@ async def _research(agent: _AgentRequest, call: dict[str, Any]) -> ToolMessage:
     on_event = agent.show_event if agent.request.stream else None
     await agent.emit(ProgressPiece(f"fusion_research: {' '.join(question.split())[:150]}"))
     try:
-        result = await agent.metrics.count_run(run_request(RunInput(question, context), agent.config, on_event))
+        result = await agent.account.run(RunInput(question, context), agent.config, on_event)
     except FusionError as error:
         return _tool_message(call, to_api_error(error).message, failed=True)
     agent.results.append(result)

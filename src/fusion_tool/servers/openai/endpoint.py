@@ -12,17 +12,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.servers.account import Account, open_account
 from fusion_tool.servers.capacity import RunSlots, json_body
+from fusion_tool.servers.keys import Caller, caller_of
 from fusion_tool.servers.openai.agent_model import answer_as_agent
 from fusion_tool.servers.openai.connection import ClientGoneError, while_connected
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
-from fusion_tool.servers.openai.models import AGENT, ModelCatalog
+from fusion_tool.servers.openai.models import AGENT, PANEL, ModelCatalog
 from fusion_tool.servers.openai.panel_model import answer_as_panel
 from fusion_tool.servers.openai.request import ChatRequest, refuse_recursion
 from fusion_tool.servers.openai.response import EndPiece, Responder, send_json
 from fusion_tool.servers.openai.sse import ProgressStyle
-from fusion_tool.servers.overrides import apply_overrides
+from fusion_tool.servers.overrides import RunOverrides, apply_overrides
 
 RequestT = TypeVar("RequestT", bound=ChatRequest)
 
@@ -57,25 +59,25 @@ class Endpoint(Generic[RequestT]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        http_request, model = Request(scope, receive), "none"
+        http_request, caller, model = Request(scope, receive), caller_of(scope), "none"
         # None until the request is read, and with it whether a stream is wanted.
         responder: Responder | None = None
         try:
             refuse_recursion(http_request.headers)
             request = self.parse(await json_body(http_request, self.max_bytes))
-            config = self._config_for(request)
+            config = self._config_for(request, caller)
             # Only a model that is served becomes a label: a client's words would grow the metrics without bound.
             model = request.model
             responder = self.respond(send, request, self.progress)
             # Last of the checks: a request that is refused takes no place.
             with self.slots.acquire():
-                await while_connected(receive, self._answer(request, config, responder))
+                await while_connected(receive, self._answer(request, caller, config, responder))
         except (ClientGoneError, ClientDisconnect):
-            self.metrics.count_request(model, "client_left")
+            self.metrics.count_request(model, "client_left", caller.name)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the last stop before the client
             # uvicorn cancels a request when the time to drain is over; its client still gets a 503.
-            refusal = to_api_error(error)
-            self.metrics.count_request(model, refusal.code or "error")
+            refusal = to_api_error(error, caller.name)
+            self.metrics.count_request(model, refusal.code or "error", caller.name)
             if responder is None:
                 await send_json(send, refusal.body, refusal.status, refusal.headers)
             else:
@@ -84,24 +86,31 @@ class Endpoint(Generic[RequestT]):
             if responder is not None:
                 responder.close()
 
-    def _config_for(self, request: RequestT) -> FusionConfig:
+    def _config_for(self, request: RequestT, caller: Caller) -> FusionConfig:
         """Return the run's configuration; the model's name may stand for a preset."""
-        preset = self.catalog.preset_of(request.model)
+        catalog = self.catalog.for_caller(caller)
+        preset = catalog.preset_of(request.model)
         if request.tools and request.model != AGENT:
             raise ApiError(
                 f"'{request.model}' cannot call your tools; ask the model '{AGENT}', which can",
                 param="tools",
                 code="unsupported",
             )
-        fusion = request.fusion if preset is None else request.fusion.model_copy(update={"preset": preset})
-        return apply_overrides(self.config, fusion, presets=self.catalog.presets)
+        operator, wishes = caller.narrow(self.config), request.fusion
+        if preset is not None:
+            wishes = wishes.model_copy(update={"preset": preset})
+            # A key that may not ask the configured panel may not choose its models by name, either.
+            if not (caller.may_ask(PANEL) or caller.may_ask(AGENT)):
+                operator = apply_overrides(operator, RunOverrides(preset=preset), presets=catalog.presets)
+        return apply_overrides(operator, wishes, presets=catalog.presets)
 
-    async def _answer(self, request: RequestT, config: FusionConfig, responder: Responder) -> None:
-        end = await self._run(request, config, responder)
-        self.metrics.count_request(request.model, "ok")
+    async def _answer(self, request: RequestT, caller: Caller, config: FusionConfig, responder: Responder) -> None:
+        async with open_account(caller, self.metrics) as account:
+            end = await self._run(request, config, account, responder)
+        self.metrics.count_request(request.model, "ok", caller.name)
         await responder.end(end)
 
-    async def _run(self, request: RequestT, config: FusionConfig, responder: Responder) -> EndPiece:
+    async def _run(self, request: RequestT, config: FusionConfig, account: Account, responder: Responder) -> EndPiece:
         if request.model == AGENT:
-            return await answer_as_agent(request, self.main, self.tool, config, self.metrics, responder.feed)
-        return await answer_as_panel(request, config, self.metrics, responder.feed)
+            return await answer_as_agent(request, self.main, self.tool, config, account, responder.feed)
+        return await answer_as_panel(request, config, account, responder.feed)

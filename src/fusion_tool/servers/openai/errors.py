@@ -50,8 +50,13 @@ class ApiError(Exception):
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code, **self.more}}
 
 
-def to_api_error(error: BaseException) -> ApiError:  # noqa: PLR0911 - one return an error
-    """Return `error` as the client sees it; of an unexpected one only that it happened."""
+def to_api_error(error: BaseException, key: str = "") -> ApiError:  # noqa: PLR0911 - one return an error
+    """Return `error` as the client sees it; of an unexpected one only that it happened.
+
+    Args:
+        error: What went wrong.
+        key: The name of the caller's key, for the log; empty where there is none.
+    """
     match error:
         case ApiError():
             return error
@@ -71,7 +76,7 @@ def to_api_error(error: BaseException) -> ApiError:  # noqa: PLR0911 - one retur
             return ApiError("the server is shutting down; ask again", status=503, code="shutting_down")
         case _:
             # Its text may hold keys or paths: it goes to the log alone.
-            _log.error("a request failed unexpectedly", exc_info=error)
+            _log.error("a request%s failed unexpectedly", f" of '{key}'" if key else "", exc_info=error)
             return ApiError("internal error; the server's log says more", status=500, headers=_PAID_FOR)
 
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from fusion_tool.config.presets import preset_description
+from fusion_tool.servers.keys import ANONYMOUS, Caller, caller_of
 from fusion_tool.servers.openai.errors import ApiError
 
 PANEL, AGENT = "fusion", "fusion-agent"
@@ -20,13 +21,25 @@ _SINCE = 1_767_225_600
 
 @dataclass(frozen=True)
 class ModelCatalog:
-    """The models of a server: the configured panel, the agent, and presets.
+    """The models of a server: the configured panel, the agent, and presets; to a caller those that the key may ask.
 
     Args:
         presets: Shipped presets, each served as `fusion-NAME`.
+        caller: Who asks.
     """
 
     presets: tuple[str, ...] = ()
+    caller: Caller = ANONYMOUS
+
+    def for_caller(self, caller: Caller) -> "ModelCatalog":
+        """Return the catalog as `caller` sees it."""
+        allowed = tuple(name for name in self.presets if caller.may_ask(f"{PANEL}-{name}"))
+        return ModelCatalog(allowed, caller)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the models."""
+        return tuple(name for name, _ in self.models())
 
     def preset_of(self, model: str) -> str | None:
         """Return the preset that `model` stands for; `None` for the configured panel and the agent.
@@ -34,31 +47,32 @@ class ModelCatalog:
         Raises:
             ApiError: 404; nothing is served under this name.
         """
-        if model in (PANEL, AGENT):
-            return None
-        prefix, _, name = model.partition("-")
-        if prefix == PANEL and name in self.presets:
-            return name
-        raise ApiError(
-            f"no model '{model}' is served here; there are {', '.join(name for name, _ in self._models())}",
-            status=404,
-            param="model",
-            code="model_not_found",
-        )
+        if model not in self.names:
+            raise ApiError(
+                f"no model '{model}' is served here; there are {', '.join(self.names)}",
+                status=404,
+                param="model",
+                code="model_not_found",
+            )
+        return None if model in (PANEL, AGENT) else model.removeprefix(f"{PANEL}-")
 
-    async def list_all(self, _: Request) -> JSONResponse:
+    async def list_all(self, request: Request) -> JSONResponse:
         """Answer `GET /v1/models`."""
-        return JSONResponse({"object": "list", "data": [_model_object(*model) for model in self._models()]})
+        models = self.for_caller(caller_of(request.scope)).models()
+        return JSONResponse({"object": "list", "data": [_model_object(*model) for model in models]})
 
     async def get(self, request: Request) -> JSONResponse:
         """Answer `GET /v1/models/NAME`."""
-        name = request.path_params["name"]
-        self.preset_of(name)
-        return JSONResponse(_model_object(name, dict(self._models())[name]))
+        name, catalog = request.path_params["name"], self.for_caller(caller_of(request.scope))
+        catalog.preset_of(name)
+        return JSONResponse(_model_object(name, dict(catalog.models())[name]))
 
-    def _models(self) -> Iterator[tuple[str, str]]:
-        yield PANEL, "the configured panel"
-        yield AGENT, "a model with your tools, and the panel as one more"
+    def models(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each model, and what it is."""
+        if self.caller.may_ask(PANEL):
+            yield PANEL, "the configured panel"
+        if self.caller.may_ask(AGENT):
+            yield AGENT, "a model with your tools, and the panel as one more"
         for name in self.presets:
             yield f"{PANEL}-{name}", preset_description(name)
 

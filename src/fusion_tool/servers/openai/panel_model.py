@@ -3,25 +3,24 @@
 from typing import Any
 
 from fusion_tool.api.chat_messages import finish_reason
-from fusion_tool.api.runner import run_request
 from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import Event, describe
 from fusion_tool.graph.cited_answer import citation_spans, sources_tail
+from fusion_tool.servers.account import Account
 from fusion_tool.servers.openai.answer_format import AnswerFormat
 from fusion_tool.servers.openai.errors import answer_restarted, answer_unreadable
-from fusion_tool.servers.openai.metrics import Metrics
 from fusion_tool.servers.openai.request import ChatRequest, to_question
 from fusion_tool.servers.openai.response import Emit, EndPiece, ProgressPiece, TextPiece, result_metadata
 
 
-async def answer_as_panel(request: ChatRequest, config: FusionConfig, metrics: Metrics, emit: Emit) -> EndPiece:
+async def answer_as_panel(request: ChatRequest, config: FusionConfig, account: Account, emit: Emit) -> EndPiece:
     """Ask the panel, and send its answer; a stream gets it while it is written, with the progress.
 
     Args:
         request: The client's request.
         config: The run's configuration.
-        metrics: The server's counters.
+        account: The request's account.
         emit: Sends text and progress to the client.
 
     Raises:
@@ -46,7 +45,7 @@ async def answer_as_panel(request: ChatRequest, config: FusionConfig, metrics: M
 
     if answer_format is not None:
         question = question._replace(answer_schema=answer_format.schema)
-    result = await metrics.count_run(run_request(question, config, pass_on if request.stream else None))
+    result = await account.run(question, config, pass_on if request.stream else None)
     # The client has the beginning of another answer, so this one may not end as if it were whole.
     if len(set(attempts)) > 1:
         raise answer_restarted(result["answer"], result_metadata(result))
