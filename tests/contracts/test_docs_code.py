@@ -15,6 +15,7 @@ from fusion_tool.config.loading import load_config_file
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.routing.policy.private_data import load_patterns
 from fusion_tool.routing.profiles import load_profiles
+from fusion_tool.servers.keys import load_callers
 from fusion_tool.servers.overrides import apply_overrides, parse_overrides
 from tests.contracts.pages.commands import SHELLS, command, documents, lines, mentioned, shown
 from tests.contracts.pages.layers import PROJECT
@@ -43,6 +44,7 @@ STAND_INS = {"vendor/model": "openai/gpt-5.5", "provider:model": "openai:gpt-5.5
 LOADERS = {
     "fusion.toml": load_config_file,
     "profiles.toml": lambda path: load_profiles(path.parent),
+    "keys.toml": load_callers,
     "private_patterns.toml": lambda path: load_patterns(path.parent),
 }
 
