@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import uvicorn
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -56,9 +57,9 @@ async def over_http(file: Path) -> AsyncIterator[ClientSession]:
 
 
 @asynccontextmanager
-async def serving(file: Path, *keys: str) -> AsyncIterator[str]:
+async def serving(file: Path, *keys: str, **options: Any) -> AsyncIterator[str]:
     """The server in this process; the URL that clients take."""
-    app = create_app(McpOptions(load_config_file(file)), callers(*keys))
+    app = create_app(McpOptions(load_config_file(file), **options), callers(*keys))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = asyncio.create_task(server._serve([listener]))  # without uvicorn's handlers of signals
@@ -70,10 +71,11 @@ async def serving(file: Path, *keys: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[ClientSession]:
+async def connected(url: str, key: str = "") -> AsyncIterator[ClientSession]:
     """A client of the server at `url`, which ends its session when it is done."""
     async with (
-        streamable_http_client(url) as (incoming, outgoing, _),
+        httpx.AsyncClient(headers={"authorization": f"Bearer {key}"} if key else {}, timeout=60) as http,
+        streamable_http_client(url, http_client=http) as (incoming, outgoing, _),
         ClientSession(incoming, outgoing) as client,
     ):
         await client.initialize()

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from fusion_tool.servers.mcp.server import McpServer
+from fusion_tool.servers.mcp.server import McpOptions, McpServer
 from fusion_tool.testing import ScriptedChat, fake_config
+from tests.integration.callers import caller
 from tests.mcp_client import connected, new_server, text
 
 ASKED = {"question": "How old is the mill?"}
@@ -71,7 +72,7 @@ async def test_a_cancelled_wait_leaves_a_run_whose_id_was_given_away():
     async with slow_panel(answer_within=SOON) as (server, client, _, begun, may_end):
         run_id = (await client.call(ASKED))["structuredContent"]["run_id"]
         await begun.wait()
-        run = server.runs.find(run_id, "")
+        run = server.runs.find(run_id)
         waiting = asyncio.create_task(server.runs.result(run, None))
         await asyncio.sleep(0)
         waiting.cancel()
@@ -98,11 +99,12 @@ async def test_an_id_that_gives_nothing_says_why(arguments, complaint):
 
 
 async def test_nobody_elses_run_is_found():
-    async with slow_panel(answer_within=SOON) as (server, client, *_):
+    async with slow_panel(answer_within=SOON) as (_, client, *_rest):
         run_id = (await client.call(ASKED))["structuredContent"]["run_id"]
-        run = server.runs.find(run_id, "somebody else")
-        with pytest.raises(Exception, match="of yours is kept here"):
-            await server.runs.result(run, None)
+        somebody = McpServer(McpOptions(fake_config(), answer_within=SOON), caller("somebody"))
+        async with connected(somebody) as other:
+            refused = await other.call({"run_id": run_id})
+    assert (refused["isError"], "of yours is kept here" in text(refused)) == (True, True)
 
 
 async def test_a_run_left_at_work_takes_its_place_until_it_ends():

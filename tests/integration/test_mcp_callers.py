@@ -1,0 +1,77 @@
+"""Two keys at one MCP server: the sessions, results and kept runs of one do not exist for the other."""
+
+import json
+
+import httpx
+import pytest
+from mcp.shared import exceptions
+
+from tests.integration.mcp_connections import TOOL, connected, panel_file, serving
+from tests.integration.panel import verdict
+from tests.scripted_server import Gate, Reply
+
+pytestmark = pytest.mark.loopback
+
+ASKED = {"question": "How old is the mill?"}
+ACCEPT = {"accept": "application/json, text/event-stream"}
+LIST = {"jsonrpc": "2.0", "id": 7, "method": "resources/list"}
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 0,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}},
+}
+
+
+@pytest.fixture
+def file(tmp_path, scripted):
+    scripted.otherwise("It is old.")
+    scripted.reply("judge", verdict())
+    return panel_file(tmp_path, scripted, "one")
+
+
+async def test_a_session_is_its_keys_own(file):
+    async with serving(file, "alice", "bob") as url, httpx.AsyncClient() as client:
+        opened = await client.post(url, json=INITIALIZE, headers=ACCEPT | {"authorization": "Bearer alice"})
+        session = {"mcp-session-id": opened.headers["mcp-session-id"]}
+        answers = [
+            await client.post(url, json=LIST, headers=ACCEPT | headers)
+            for headers in (
+                session | {"authorization": "Bearer alice"},
+                session | {"authorization": "Bearer bob"},
+                {"mcp-session-id": "0" * 32, "authorization": "Bearer bob"},
+            )
+        ]
+        ended = await client.delete(url, headers=session | {"authorization": "Bearer bob"})
+    assert [answer.status_code for answer in answers] == [200, 404, 404]
+    assert answers[1].json() == answers[2].json()  # as if there were none
+    assert ended.status_code == 404
+
+
+async def test_so_are_its_results(file):
+    async with serving(file, "alice", "bob") as url, connected(url, "alice") as alice, connected(url, "bob") as bob:
+        result = await alice.call_tool(TOOL, ASKED)
+        address = f"fusion://results/{result.structuredContent['run_id']}"
+        assert json.loads((await alice.read_resource(address)).contents[0].text)["answer"] == "It is old."
+        assert len((await bob.list_resources()).resources) == 1  # the empty list
+        with pytest.raises(exceptions.McpError, match="no result at"):
+            await bob.read_resource(address)
+
+
+async def test_and_its_runs_at_work(file, scripted):
+    gate = Gate()
+    scripted.reply("one", Reply("It is old.", gate=gate))
+    async with (
+        serving(file, "alice", "bob", answer_within=0.05) as url,
+        connected(url, "alice") as alice,
+        connected(url, "bob") as bob,
+    ):
+        run_id = (await alice.call_tool(TOOL, ASKED)).structuredContent["run_id"]
+        while not (refused := await bob.call_tool(TOOL, {"run_id": run_id})).isError:
+            assert refused.structuredContent["status"] == "at_work"  # it is still being looked for
+        gate.open()
+        while "answer" not in (found := (await alice.call_tool(TOOL, {"run_id": run_id})).structuredContent):
+            assert found["run_id"] == run_id
+    assert refused.isError
+    assert "of yours is kept here" in refused.content[0].text
+    assert found["answer"] == "It is old."
