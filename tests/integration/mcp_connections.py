@@ -97,8 +97,13 @@ def program(*arguments: str, **variables: str) -> "Iterator[subprocess.Popen[str
 
 def ask_by_hand(running: "subprocess.Popen[str]", question: str) -> None:
     """What a client sends that asks one question; it awaits nothing."""
+    call_by_hand(running, {"question": question})
+
+
+def call_by_hand(running: "subprocess.Popen[str]", arguments: dict[str, Any]) -> None:
+    """What a client sends that calls the tool once, as its request 1; it awaits nothing."""
     client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
-    call = {"name": TOOL, "arguments": {"question": question}, "_meta": {"progressToken": 1}}
+    call = {"name": TOOL, "arguments": arguments, "_meta": {"progressToken": 1}}
     assert running.stdin
     for message in (
         {"id": 0, "method": "initialize", "params": client},
@@ -107,3 +112,12 @@ def ask_by_hand(running: "subprocess.Popen[str]", question: str) -> None:
     ):
         running.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
     running.stdin.flush()
+
+
+def read_result(running: "subprocess.Popen[str]") -> dict[str, Any]:
+    """The result of that call, once it is there."""
+    assert running.stdout
+    for line in running.stdout:
+        if (message := json.loads(line)).get("id") == 1:
+            return message["result"]
+    raise AssertionError("the server has ended without an answer")

@@ -4,9 +4,11 @@ import asyncio
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import httpx
 import pytest
@@ -16,6 +18,7 @@ from mcp.types import CancelledNotification, CancelledNotificationParams, Client
 from pydantic import AnyUrl
 
 from fusion_tool import FusionResult
+from fusion_tool.api.run_store import default_path
 from fusion_tool.errors import ConfigError
 from fusion_tool.servers.mcp.server import McpOptions
 from fusion_tool.servers.mcp.transports import serve_http
@@ -23,11 +26,13 @@ from fusion_tool.testing import fake_config
 from tests.integration.mcp_connections import (
     TOOL,
     ask_by_hand,
+    call_by_hand,
     connected,
     over_http,
     over_stdio,
     panel_file,
     program,
+    read_result,
     serving,
 )
 from tests.integration.panel import verdict
@@ -119,9 +124,47 @@ def test_a_signal_ends_the_process_while_its_client_still_holds_the_line(file, s
         ask_by_hand(running, ASKED["question"])
         scripted.wait_until(lambda: len(scripted.requests) == 2, timeout=60)
         running.send_signal(signal.SIGTERM)
+        stopped = read_result(running)
         assert running.wait(timeout=WITHIN_SECONDS) == 128 + signal.SIGTERM
+        assert stopped["isError"]
+        assert stopped["content"][0]["text"] == "the server is being stopped; once it is back, ask again"
         scripted.wait_until(lambda: [left.model for left in scripted.disconnects] == ["one"])
         assert running.stderr.read() == ""
+
+
+def test_a_killed_servers_run_goes_on_by_its_id_and_nothing_is_paid_twice(scripted, tmp_path):
+    scripted.otherwise("In 1861.")
+    scripted.reply("judge", verdict())
+    scripted.reply("two", Hang())
+    options = (f"--config={panel_file(tmp_path, scripted, 'one', 'two')}", "--answer-within=1")
+    with program(*options) as running:
+        call_by_hand(running, ASKED)
+        left = read_result(running)
+        run_id = left["structuredContent"]["run_id"]
+        assert left["structuredContent"]["status"] == "at_work"
+        scripted.wait_until(lambda: len(scripted.calls("one")) == len(scripted.calls("two")) == 1, timeout=60)
+        # The first seat's answer is in the file before the process dies.
+        while not is_written("In 1861."):
+            time.sleep(0.02)
+        running.kill()
+    scripted.reply("two", "In 1861.")
+    patient = (options[0], "--answer-within=60")
+    results = []
+    for _ in range(2):
+        with program(*patient) as running:
+            call_by_hand(running, {"run_id": run_id})
+            results.append(read_result(running)["structuredContent"])
+    first, second = results
+    assert first == second
+    assert (first["run_id"], first["answer"]) == (run_id, "In 1861.")
+    calls = {name: len(scripted.calls(name)) for name in ("one", "two", "judge", "synthesizer")}
+    assert calls == {"one": 1, "two": 2, "judge": 1, "synthesizer": 1}
+
+
+def is_written(text):
+    """Whether a run in the file holds `text`."""
+    with closing(sqlite3.connect(default_path())) as connection:
+        return bool(connection.execute("SELECT 1 FROM writes WHERE instr(value, ?)", (text.encode(),)).fetchone())
 
 
 NOISY = """

@@ -26,7 +26,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from fusion_tool.servers.auth import AuthMiddleware, check_address
 from fusion_tool.servers.capacity import RunSlots
@@ -173,7 +173,7 @@ class _Endpoint:
         """Answer a request."""
         caller = caller_of(scope)
         if caller.may_ask(PANEL):
-            await self._sessions[caller.name].handle_request(scope, receive, send)
+            await _handle_whole(self._sessions[caller.name], scope, receive, send)
         else:
             refusal = ApiError(f"'{caller.name}' may not ask the panel, '{PANEL}'", status=403, code="forbidden")
             await send_json(send, refusal.body, refusal.status, refusal.headers)
@@ -192,6 +192,20 @@ class _Endpoint:
     async def stop_runs(self) -> None:
         """Cancel the runs of all callers."""
         await asyncio.gather(*(server.runs.stop() for server in self._servers.values()))
+
+
+async def _handle_whole(sessions: StreamableHTTPSessionManager, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request; a stream that the package leaves without an end, where the server is stopped, gets one."""
+    is_open = False
+
+    async def watch(message: Message) -> None:
+        nonlocal is_open
+        is_open = message["type"] == "http.response.start" or bool(message.get("more_body"))
+        await send(message)
+
+    await sessions.handle_request(scope, receive, watch)
+    if is_open:
+        await send({"type": "http.response.body", "body": b""})
 
 
 def create_app(options: McpOptions, callers: Sequence[Caller] = ()) -> Starlette:
