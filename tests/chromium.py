@@ -97,6 +97,17 @@ class Browser:
         sent = [message["params"] for message in self.said if message.get("method") == "Network.requestWillBeSent"]
         return [params["request"]["url"] for params in sent]
 
+    def run(self, script: str) -> Any:
+        """What a script comes to whose last expression may be a promise; what it throws is raised."""
+        done = self.do("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in done, done["exceptionDetails"]
+        return done["result"].get("value")
+
+    def print(self, inches: tuple[float, float]) -> bytes:
+        """The page on paper of this size, as PDF."""
+        width, height = inches
+        return base64.b64decode(self.do("Page.printToPDF", paperWidth=width, paperHeight=height)["data"])
+
     def screenshot(self, path: Path, *, whole: bool = False) -> None:
         """The window, or the whole page, as PNG."""
         shot = self.do("Page.captureScreenshot", captureBeyondViewport=whole)

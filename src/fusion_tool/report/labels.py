@@ -4,10 +4,12 @@ The tables have the sets' own types, so that mypy rejects a label for a value th
 value without a label.
 """
 
+from typing import Literal, NamedTuple
+
 from fusion_tool.budget.usage import CostSource, StageName
 from fusion_tool.errors import Reason, ToolReason
 from fusion_tool.events import UNKNOWN, format_usd
-from fusion_tool.graph.result import Degradation
+from fusion_tool.graph.result import Degradation, FusionResult
 from fusion_tool.grounding.sources import Kind
 from fusion_tool.grounding.support import VERDICT_LABELS, Support
 
@@ -91,6 +93,31 @@ PRICES: dict[CostSource, str] = {
     "list_price": "by its price list",
     "unpriced": "unknown",
 }
+
+
+class Fact(NamedTuple):
+    """A fact at the head of a page, and how good it is: `good`, `doubt` or `bad`."""
+
+    text: str
+    tone: Literal["good", "doubt", "bad"]
+
+
+def completeness(result: FusionResult) -> Fact:
+    """Return whether the result is whole; one that lost something on its way is not called so without a word."""
+    if result.status != "ok":
+        return Fact("partial", "bad")
+    return Fact("complete, with losses", "doubt") if result.degraded else Fact("complete", "good")
+
+
+def panel_share(result: FusionResult) -> Fact:
+    """Return how many of the seats that were asked have answered; what a strategy did not need was not asked."""
+    answered = {response.seat for response in result.responses}
+    asked = answered | {row.seat for row in result.failed_models if row.stage == "panelist"}
+    left = len(set(result.plan.seats) - asked)
+    text = f"{len(answered)} of {count_of(len(asked), 'seat')} answered" + (f", {left} not asked" if left else "")
+    if answered and answered == asked:
+        return Fact(text, "good")
+    return Fact(text, "doubt" if answered and 2 * len(answered) >= len(asked) else "bad")
 
 
 def dollars(cost: float | None, unpriced: int = 0) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unicodedata import bidirectional
 from urllib.parse import urlsplit
 
 from fusion_tool.grounding.support import Support
@@ -25,7 +26,6 @@ _BRACKETS = re.compile(r"\[([0-9a-f]{1,8}(?:[,;]? ?[0-9a-f]{1,8})*|\ue000\d+)\](
 _PLACE = re.compile(r" ?\[\ue000(\d+)\]")
 """A citation whose place in the text is known, by its number among them; no text needs a private character."""
 
-_DEEPEST_HEADING = 6
 _PAGE_HEADINGS = 2
 """Levels of heading that the page itself takes."""
 
@@ -107,7 +107,7 @@ def _parser() -> "MarkdownIt":
     parser.inline.ruler.before("link", "citation", _citation)
     parser.core.ruler.push("fitting", _fit)
     parser.add_render_rule("citation", _render_citation)
-    parser.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>')
+    parser.add_render_rule("table_open", _open_table)
     parser.add_render_rule("table_close", lambda *_: "</table></div>")
     return parser
 
@@ -135,12 +135,39 @@ def _citation_html(citation: CitationLink) -> str:
     return render_page("citation.html", citation=citation).strip()
 
 
+def _open_table(_self: Any, tokens: "Sequence[Token]", index: int, *_: Any) -> str:
+    # Reachable by keys: on a phone a wide table scrolls by itself.
+    return (
+        f'<div class="scroll" role="group" aria-label="Table" tabindex="0"><table dir="{tokens[index].attrGet("dir")}">'
+    )
+
+
 def _fit(state: "StateCore") -> None:
-    """Move headings below the page's own, and let links send no referrer and open outside the page."""
-    for token in state.tokens:
+    """Move headings below the page's own, give each block its direction, let links open outside, with no referrer."""
+    levels = sorted({token.tag for token in state.tokens if token.type == "heading_open"})
+    for place, token in enumerate(state.tokens):
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(_DEEPEST_HEADING, int(token.tag[1:]) + _PAGE_HEADINGS)}"
+            token.tag = f"h{levels.index(token.tag) + 1 + _PAGE_HEADINGS}"
+        if token.type in _LEAVES:
+            token.attrSet("dir", "auto")
+        elif token.type in _HOLDERS:
+            token.attrSet("dir", _direction(state.tokens[place:]))
         for inner in token.children or ():
             if inner.type == "link_open":
                 inner.attrSet("rel", "noopener noreferrer nofollow")
                 inner.attrSet("target", "_blank")
+
+
+_LEAVES = frozenset({"paragraph_open", "heading_open", "th_open", "td_open"})
+"""Blocks of text, each of which the browser turns by its first letter."""
+_HOLDERS = frozenset({"bullet_list_open", "ordered_list_open", "blockquote_open", "table_open"})
+"""Blocks of blocks: the browser does not look into these, and it is theirs on which side marks and columns begin."""
+
+
+def _direction(tokens: "Sequence[Token]") -> str:
+    """Return the direction of the first letter in a block and what follows."""
+    for token in tokens:
+        for letter in token.content if token.type == "inline" else "":
+            if (kind := bidirectional(letter)) in ("L", "R", "AL"):
+                return "ltr" if kind == "L" else "rtl"
+    return "ltr"

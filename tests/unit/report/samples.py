@@ -140,3 +140,51 @@ def tree(run: Any, events: Any = ()) -> LexborHTMLParser:
 
 def texts(page: LexborHTMLParser, selector: str) -> list[str]:
     return [" ".join(node.text(separator=" ").split()) for node in page.css(selector)]
+
+
+WIDE = "\n".join(
+    "| " + " | ".join(cells) + " |"
+    for cells in (
+        [f"Column number {number}" for number in range(14)],
+        ["---"] * 14,
+        *([f"R{row}C{number} 123456789" for number in range(14)] for row in range(3)),
+    )
+)
+CODE = f"```python\nvalue = compute({', '.join(f'argument_{n}=1' for n in range(30))})  # LASTOFTHECODE\n```"
+LONG_URL = f"https://example.org/{'very/long/path/' * 30}LASTOFTHEADDRESS?{'q=1&' * 30}"
+HEBREW_TABLE = "| עיר | year |\n|---|---|\n| חיפה | 1861 |"
+HEBREW, ARABIC = "המיל נבנה בשנת 1861, לפי הרישום.", "بُنيت الطاحونة عام 1861"
+LAST = tuple(f"LASTOFSEAT{number}" for number in range(8))
+
+
+def eight_seats() -> FusionResult:
+    """A run of eight seats whose answers are hard to set: wide, long, in one piece, from right to left."""
+    texts = (
+        "\n\n".join([f"Paragraph {number}. {'It goes on and on. ' * 20}" for number in range(12)]),
+        f"{HEBREW}\n\nAn English paragraph.\n\n- פריט ראשון\n- second item\n\n> ציטוט\n\n{HEBREW_TABLE}",
+        f"{ARABIC} (The Mill)\n\nEnglish.",
+        WIDE,
+        CODE,
+        f"{LONG_URL}\n\n<{LONG_URL}>",
+        f"`{'inline' * 80}`\n\n1. one\n   - two\n     - three\n       - {'deep ' * 80}",
+        "w" * 600,
+    )
+    seats = [f"seat-{number}" for number in range(8)]
+    stances = [{"model": seat, "stance": f"{HEBREW} {LONG_URL}"} for seat in seats]
+    analysis = ANALYSIS.model_dump() | {"contradictions": [{"topic": "The year", "stances": stances}]}
+    return three_seats(
+        question=f"{HEBREW} When was it built?",
+        answer=f"{ANSWER}\n\n{HEBREW} [1]\n\n{WIDE}\n\n{CODE}",
+        analysis=Analysis.model_validate(analysis | {"consensus": [HEBREW, "x" * 300, "LASTOFTHEANALYSIS"]}),
+        responses=[response(seat, f"{text}\n\n{last}") for seat, text, last in zip(seats, texts, LAST, strict=True)],
+        failed_models=[
+            {"seat": "lost", "model": "m" * 120, "reason": "timeout", "message": LONG_URL, "status_code": None}
+        ],
+        degraded=["panel_reduced"],
+        plan={"strategy": "panel", "seats": [*seats, "lost"], "reason": "all", "bash": "auto"},
+        sources=[
+            source(IDS[0], LONG_URL, HEBREW),
+            source(IDS[1], LONG_URL, "x" * 200),
+            source(IDS[2], "file:///a", "a"),
+        ],
+    )

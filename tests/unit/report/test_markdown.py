@@ -29,18 +29,37 @@ def _hrefs(text: str) -> list[str | None]:
 @pytest.mark.parametrize(
     ("text", "html"),
     [
-        ("**built** in *1861*", "<p><strong>built</strong> in <em>1861</em></p>\n"),
-        ("# Top\n\n###### Deep", "<h3>Top</h3>\n<h6>Deep</h6>\n"),
-        ("[2020] and [9]", "<p>[2020] and [9]</p>\n"),
-        ("`[1]`", "<p><code>[1]</code></p>\n"),
+        ("**built** in *1861*", '<p dir="auto"><strong>built</strong> in <em>1861</em></p>\n'),
+        ("# Top\n\n###### Deep", '<h3 dir="auto">Top</h3>\n<h4 dir="auto">Deep</h4>\n'),
+        ("[2020] and [9]", '<p dir="auto">[2020] and [9]</p>\n'),
+        ("`[1]`", '<p dir="auto"><code>[1]</code></p>\n'),
         ("[1]: https://example.org\n", "[1]: https://example.org"),
-        ("a & b < c", "<p>a &amp; b &lt; c</p>\n"),
+        ("a & b < c", '<p dir="auto">a &amp; b &lt; c</p>\n'),
         ("", ""),
     ],
 )
 def test_markdown_becomes_html(text: str, html: str) -> None:
     shown = str(render_markdown(text, {} if text.startswith("[1]:") else _KNOWN))
     assert html in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "tag", "direction"),
+    [
+        ("one", "p", "auto"),
+        ("# one", "h3", "auto"),
+        ("|a|\n|-|\n|b|", "td", "auto"),
+        ("- one", "ul", "ltr"),
+        ("- 1861: \u05d0\n- one", "ul", "rtl"),
+        ("1. \u0627", "ol", "rtl"),
+        ("> \u05d0", "blockquote", "rtl"),
+        ("| \u05d0 | b |\n|-|-|\n| c | d |", "table", "rtl"),
+        ("- 1861", "ul", "ltr"),
+        ("one\n\n- - \u05d0", "ul", "rtl"),
+    ],
+)
+def test_each_block_has_its_own_direction(text: str, tag: str, direction: str) -> None:
+    assert _tree(text).css_first(tag).attributes["dir"] == direction
 
 
 @pytest.mark.parametrize("text", ["so [1][2]", "so [1, 2]", "so [1; 2]", "so [1 2]"])

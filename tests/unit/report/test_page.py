@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 from typing import Any, get_args
 
 import pytest
@@ -49,8 +50,48 @@ def test_a_run_of_three_seats_is_on_the_page() -> None:
         "38.9 s",
     ]
     assert len(page.css(".picture")) == 2
-    assert texts(page, ".matrix td .sign") == ["a", "b", "a", "●", "●", "", "", "", "★"]
+    assert texts(page, ".matrix td > .sign") == ["a", "b", "a", "●", "●", "", "", "", "★"]
     assert [summary.split(" ")[0] for summary in texts(page, ".seat summary")] == list(SEATS)
+
+
+def _lost(count: int) -> list[dict[str, Any]]:
+    row = {"stage": "panelist", "model": "m", "reason": "timeout", "message": "", "status_code": None}
+    return [row | {"seat": f"lost-{number}"} for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "whole", "share"),
+    [
+        ({}, ("good", "complete"), ("good", "3 of 3 seats answered")),
+        ({"degraded": ["judge_replaced"]}, ("doubt", "complete, with losses"), ("good", "3 of 3 seats answered")),
+        (
+            {"degraded": ["panel_reduced"], "failed_models": _lost(2)},
+            ("doubt", "complete, with losses"),
+            ("doubt", "3 of 5 seats answered"),
+        ),
+        (
+            {"degraded": ["panel_reduced"], "failed_models": _lost(5)},
+            ("doubt", "complete, with losses"),
+            ("bad", "3 of 8 seats answered"),
+        ),
+        ({"status": "partial", "degraded": ["uncited"]}, ("bad", "partial"), ("good", "3 of 3 seats answered")),
+        (  # a seat whose fallback answered is not lost
+            {"failed_models": [_lost(1)[0] | {"seat": SEATS[0]}]},
+            ("good", "complete"),
+            ("good", "3 of 3 seats answered"),
+        ),
+        (
+            {"plan": {"strategy": "cascade", "seats": [*SEATS, "spare"], "reason": "", "bash": "off"}},
+            ("good", "complete"),
+            ("good", "3 of 3 seats answered, 1 not asked"),
+        ),
+        ({"responses": []}, ("good", "complete"), ("bad", "0 of 0 seats answered, 3 not asked")),
+    ],
+)
+def test_only_what_is_whole_is_green(fields: dict[str, Any], whole: tuple[str, str], share: tuple[str, str]) -> None:
+    status, panel = tree(three_seats(**fields)).css(".facts li")[:2]
+    assert [status.attributes["class"], status.text()] == [f"status {whole[0]}", whole[1]]
+    assert (panel.attributes["class"], panel.text()) == share
 
 
 def test_cited_sources_come_first_with_verdict_and_seats() -> None:
@@ -77,6 +118,7 @@ def test_headings_go_down_one_level_at_a_time() -> None:
     levels = [int(node.tag[1]) for node in tree(three_seats()).css("h1, h2, h3, h4, h5, h6")]
     assert levels[0] == 1
     assert levels.count(1) == 1
+    assert all(deeper - level <= 1 for level, deeper in pairwise(levels))
 
 
 def test_the_policy_lets_neither_script_nor_network_in() -> None:
