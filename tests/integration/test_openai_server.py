@@ -72,6 +72,51 @@ def test_a_clients_bound_ends_the_answer(provider, url, name, stream):
     assert (request.body.get("max_tokens") or request.body.get("max_completion_tokens")) == 9
 
 
+ROUTER = "openrouter/fusion"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"plugins": [{"id": "fusion", "enabled": True, "max_tool_calls": 4, "max_completion_tokens": 900}]},
+        {"tools": [{"type": "openrouter:fusion"}], "tool_choice": "required"},
+    ],
+    ids=str,
+)
+def test_a_request_made_for_openrouters_router_is_answered_by_the_panel(url, more):
+    reply = ask(url, model=ROUTER, extra_body=more)
+    assert (reply.model, reply.choices[0].message.content) == (ROUTER, ANSWER)
+    assert reply.fusion["plan"]["seats"] == ["one", "two", "three"]
+    assert client(url).models.retrieve(ROUTER).id == ROUTER
+
+
+def test_its_analysis_models_are_out_of_the_operators(provider, url):
+    tool = {"type": "openrouter:fusion", "parameters": {"analysis_models": ["test/two"], "max_completion_tokens": 70}}
+    reply = ask(url, model=ROUTER, extra_body={"tools": [tool]})
+    assert reply.fusion["plan"]["seats"] == ["two"]
+    (request,) = provider.calls("test/two")
+    assert (request.body.get("max_tokens") or request.body.get("max_completion_tokens")) == 70
+    tool["parameters"]["analysis_models"] = ["~openai/gpt-latest"]
+    with pytest.raises(APIError, match="'~openai/gpt-latest' is not offered here; there are") as refused:
+        ask(url, model=ROUTER, extra_body={"tools": [tool]})
+    assert refused.value.param == "models.0"
+
+
+def test_a_plugin_that_is_switched_off_asks_one_model(provider, url):
+    reply = ask(url, model=ROUTER, extra_body={"plugins": [{"id": "fusion", "enabled": False}]})
+    assert reply.choices[0].message.content == "The scripted answer of test/one."
+    assert provider.counts == {"test/one": 1}
+
+
+def test_a_presets_name_and_another_preset_are_no_request(provider):
+    with served(panel(*SEATS), presets=("fast", "quality")) as url:
+        with pytest.raises(APIError, match="'fusion-fast' is a preset by itself") as refused:
+            ask(url, model="fusion-fast", extra_body={"fusion": {"preset": "quality"}})
+        assert refused.value.param == "preset"
+    assert not provider.requests
+
+
 async def test_the_asynchronous_client_streams_while_the_answer_is_written(provider, url):
     provider.reply(WRITER, Hang(Reply(ANSWER, chunk_size=5), after=5))
     async with async_client(url) as asking:

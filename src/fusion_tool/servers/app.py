@@ -86,7 +86,7 @@ def create_app(options: Options) -> Starlette:
         Route("/v1/chat/completions", endpoint(parse_request, chat_responder), methods=["POST"]),
         Route("/v1/responses", endpoint(read_response, write_response), methods=["POST"]),
         Route("/v1/models", catalog.list_all),
-        Route("/v1/models/{name}", catalog.get),
+        Route("/v1/models/{name:path}", catalog.get),
         Route("/metrics", metrics.render),
         Route("/healthz", _health),
     ]

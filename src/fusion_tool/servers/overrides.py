@@ -143,6 +143,8 @@ def apply_overrides(operator: FusionConfig, overrides: RunOverrides, *, presets:
     ) | _roles(overrides, base, operator)
     if overrides.tools is False:
         changes |= {"search": None, "documents": None, "bash": "off"}
+    elif overrides.tools and not base.has_tools:
+        raise ConfigError("the seats have no tools here; leave it out", field="tools")
     if overrides.excluded_domains is not None:
         changes["excluded_domains"] = (*base.excluded_domains, *overrides.excluded_domains)
     changes["limits"] = _limits(base, overrides.limits, len(changes.get("panel", base.panel)))
@@ -156,36 +158,6 @@ def apply_overrides(operator: FusionConfig, overrides: RunOverrides, *, presets:
     # Of the finished configuration: whichever way a setting came into it, it is compared.
     require_inside(config, operator, *others)
     return bound_spending(config, operator, *others)
-
-
-def parse_fusion_plugin(plugins: Any) -> dict[str, Any]:
-    """Return the settings of OpenRouter's fusion plugin under the names of `RunOverrides`.
-
-    Source: https://openrouter.ai/docs/guides/features/plugins/fusion.
-
-    Args:
-        plugins: `[{"id": "fusion", "analysis_models": [...], "model": ..., "max_tool_calls": ...}]`; its `model` both
-            compares and writes.
-
-    Raises:
-        ConfigError: Another plugin, or a field that has no counterpart here.
-    """
-    names = {"analysis_models": "models", "max_tool_calls": "max_tool_calls", "preset": "preset"}
-    overrides: dict[str, Any] = {}
-    if not isinstance(plugins, list) or not all(isinstance(plugin, dict) for plugin in plugins):
-        raise ConfigError("expected a list of objects", field="plugins")
-    for index, plugin in enumerate(plugins):
-        if plugin.get("id") != "fusion":
-            raise ConfigError("only the plugin 'fusion' is known here", field=f"plugins.{index}.id")
-        for name, value in plugin.items():
-            if name == "model":
-                overrides |= {"judge": value, "synthesizer": value}
-            elif name in names:
-                overrides[names[name]] = value
-            # A plugin that is switched off asks for an answer without a fusion, which nothing here gives.
-            elif name != "id" and not (name == "enabled" and value is True):
-                raise ConfigError("is not understood here; leave it out", field=f"plugins.{index}.{name}")
-    return overrides
 
 
 def _with_preset(operator: FusionConfig, name: str, presets: Collection[str]) -> FusionConfig:

@@ -12,7 +12,8 @@ from fusion_tool.config.presets import preset, preset_names
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
 from fusion_tool.servers.mcp.tool import parse_arguments
-from fusion_tool.servers.overrides import apply_overrides, parse_fusion_plugin, parse_overrides
+from fusion_tool.servers.openai.openrouter import parse_fusion_plugin
+from fusion_tool.servers.overrides import apply_overrides, parse_overrides
 
 ONE, TWO, JUDGE, WRITER = (f"openrouter:test/{name}" for name in ("one", "two", "judge", "writer"))
 OPUS = preset("budget").judge.model
@@ -53,7 +54,7 @@ WAYS = {
     "flags": lambda named, _: by_flags(named),
     "flags, over a preset": lambda named, _: by_flags(named, preset="budget"),
     "flags, over a file of a preset": lambda named, folder: by_flags(named, config=by_file(folder, {"bash": "off"})),
-    "an MCP server's flags": lambda named, _: parse_arguments({"question": "q"}).config_for(
+    "an MCP server's flags": lambda named, _: parse_arguments({"question": "q"}, takes_run_id=False).config_for(
         by_flags(named, preset="budget")
     ),
 }

@@ -11,7 +11,6 @@ from fusion_tool.servers.overrides import (
     OPERATOR_ONLY,
     OVERRIDABLE,
     apply_overrides,
-    parse_fusion_plugin,
     parse_overrides,
 )
 
@@ -165,30 +164,3 @@ def test_an_allowed_preset_brings_its_models_and_its_quorum():
 
 def test_a_preset_without_web_tools_has_none():
     assert apply_overrides(OPERATOR, parse_overrides({"preset": "local"}), presets=("local",)).search is None
-
-
-def test_openrouters_plugin_says_the_same():
-    plugin = {"id": "fusion", "enabled": True, "analysis_models": ["google/x"], "model": "y", "max_tool_calls": 2}
-    assert parse_fusion_plugin([plugin]) == {
-        "models": ["google/x"],
-        "judge": "y",
-        "synthesizer": "y",
-        "max_tool_calls": 2,
-    }
-
-
-@pytest.mark.parametrize(
-    ("plugins", "field"),
-    [
-        ([{"id": "web"}], "plugins.0.id"),
-        ([{"analysis_models": []}], "plugins.0.id"),
-        ([{"id": "fusion", "enabled": False}], "plugins.0.enabled"),
-        ([{"id": "fusion", "tools": []}], "plugins.0.tools"),
-        ({"id": "fusion"}, "plugins"),
-        (["fusion"], "plugins"),
-    ],
-)
-def test_a_plugin_that_is_not_understood_is_refused(plugins, field):
-    with pytest.raises(ConfigError) as refused:
-        parse_fusion_plugin(plugins)
-    assert refused.value.field == field

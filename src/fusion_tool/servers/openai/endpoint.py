@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.errors import ConfigError
 from fusion_tool.servers.account import Account, open_account
 from fusion_tool.servers.capacity import RunSlots, json_body
 from fusion_tool.servers.keys import Caller, caller_of
@@ -98,10 +99,14 @@ class Endpoint(Generic[RequestT]):
             )
         operator, wishes = caller.narrow(self.config), request.fusion
         if preset is not None:
-            wishes = wishes.model_copy(update={"preset": preset})
+            wishes = wishes.model_copy(update={"preset": wishes.preset or preset})
+            # What OpenRouter's name implies gives way to what is said; our own name says it itself.
+            if wishes.preset != preset and request.model.startswith(f"{PANEL}-"):
+                cure = f"'{request.model}' is a preset by itself; ask '{PANEL}', or leave it out"
+                raise ConfigError(cure, field="preset")
             # A key that may not ask the configured panel may not choose its models by name, either.
             if not (caller.may_ask(PANEL) or caller.may_ask(AGENT)):
-                operator = apply_overrides(operator, RunOverrides(preset=preset), presets=catalog.presets)
+                operator = apply_overrides(operator, RunOverrides(preset=wishes.preset), presets=catalog.presets)
         return apply_overrides(operator, wishes, presets=catalog.presets)
 
     async def _answer(self, request: RequestT, caller: Caller, config: FusionConfig, responder: Responder) -> None:

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from fusion_tool.config.presets import preset_description
 from fusion_tool.servers.keys import ANONYMOUS, Caller, caller_of
 from fusion_tool.servers.openai.errors import ApiError
+from fusion_tool.servers.openai.openrouter import preset_of_alias
 
 PANEL, AGENT = "fusion", "fusion-agent"
 _SINCE = 1_767_225_600
@@ -47,14 +48,16 @@ class ModelCatalog:
         Raises:
             ApiError: 404; nothing is served under this name.
         """
-        if model not in self.names:
+        served = _served_name(model)
+        if served not in self.names:
+            also = "" if served == model else f" ({served} here)"
             raise ApiError(
-                f"no model '{model}' is served here; there are {', '.join(self.names)}",
+                f"no model '{model}'{also} is served here; there are {', '.join(self.names)}",
                 status=404,
                 param="model",
                 code="model_not_found",
             )
-        return None if model in (PANEL, AGENT) else model.removeprefix(f"{PANEL}-")
+        return None if served in (PANEL, AGENT) else served.removeprefix(f"{PANEL}-")
 
     async def list_all(self, request: Request) -> JSONResponse:
         """Answer `GET /v1/models`."""
@@ -65,7 +68,7 @@ class ModelCatalog:
         """Answer `GET /v1/models/NAME`."""
         name, catalog = request.path_params["name"], self.for_caller(caller_of(request.scope))
         catalog.preset_of(name)
-        return JSONResponse(_model_object(name, dict(catalog.models())[name]))
+        return JSONResponse(_model_object(name, dict(catalog.models())[_served_name(name)]))
 
     def models(self) -> Iterator[tuple[str, str]]:
         """Yield the name of each model, and what it is."""
@@ -75,6 +78,15 @@ class ModelCatalog:
             yield AGENT, "a model with your tools, and the panel as one more"
         for name in self.presets:
             yield f"{PANEL}-{name}", preset_description(name)
+
+
+def _served_name(model: str) -> str:
+    """Return the name here of one of OpenRouter's models; any other name as it is."""
+    try:
+        preset = preset_of_alias(model)
+    except KeyError:
+        return model
+    return PANEL if preset is None else f"{PANEL}-{preset}"
 
 
 def _model_object(name: str, about: str) -> dict[str, Any]:

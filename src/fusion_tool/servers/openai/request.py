@@ -15,11 +15,11 @@ from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.graph.inputs import RunInput, parse_messages
 from fusion_tool.servers.openai.answer_format import AnswerFormat, parse_format
 from fusion_tool.servers.openai.errors import ApiError
+from fusion_tool.servers.openai.openrouter import parse_fusion_plugin, take_fusion_tool
 from fusion_tool.servers.overrides import (
     OPERATOR_ONLY,
     OVERRIDABLE,
     RunOverrides,
-    parse_fusion_plugin,
     parse_overrides,
 )
 
@@ -126,7 +126,7 @@ def parse_request(body: Mapping[str, Any]) -> ChatRequest:
 
     Raises:
         ApiError: 400; `param` names the field.
-        ConfigError: The `fusion` field or the plugin cannot be understood.
+        ConfigError: The `fusion` field, OpenRouter's plugin or its tool cannot be understood.
     """
     _reject_settings(body)
     _reject_shapes(body)
@@ -139,14 +139,15 @@ def parse_request(body: Mapping[str, Any]) -> ChatRequest:
     if not isinstance(fusion, dict):
         raise ConfigError(f"expected an object with {', '.join(OVERRIDABLE)}", field="fusion")
     options = body.get("stream_options") or {}
+    client_tools, tool_settings = take_fusion_tool(body.get("tools"))
     return ChatRequest(
         model=model,
         messages=check_messages(body.get("messages")),
-        # The field `fusion` wins over the plugin, being this server's own.
-        fusion=parse_overrides({**parse_fusion_plugin(body.get("plugins") or []), **fusion}),
+        # The field `fusion` wins over the plugin and the tool, being this server's own.
+        fusion=parse_overrides({**parse_fusion_plugin(body.get("plugins") or []), **tool_settings, **fusion}),
         stream=stream,
         include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
-        tools=_tools(body.get("tools")),
+        tools=_tools(client_tools),
         tool_choice=body.get("tool_choice"),
         sampling=_sampling(body),
         answer_format=parse_format(body.get("response_format"), "response_format", nested=True),

@@ -10,6 +10,7 @@ from typing import Any
 from fusion_tool.servers.openai.answer_format import parse_format
 from fusion_tool.servers.openai.errors import ApiError
 from fusion_tool.servers.openai.models import AGENT
+from fusion_tool.servers.openai.openrouter import TOOL
 from fusion_tool.servers.openai.request import ChatRequest, parse_request
 from fusion_tool.servers.openai.responses.input import read_input
 from fusion_tool.servers.openai.responses.recent_items import RecentItems
@@ -117,6 +118,8 @@ def _tools(tools: Any) -> Any:
 
 def _nested_tool(where: str, tool: Any) -> dict[str, Any]:
     kind = tool.get("type") if isinstance(tool, dict) else None
+    if kind == TOOL:
+        return dict(tool)
     if kind != "function":
         cure = f"the panel has tools of its own; offer function tools, to the model '{AGENT}'"
         raise ApiError(f"{where}: {kind!r} tools are not hosted here: {cure}", param=where, code="unsupported")
