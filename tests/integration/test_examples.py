@@ -1,5 +1,6 @@
 """Every example runs, as a user would run it, against the scripted provider."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -161,3 +162,33 @@ def test_subgraph(run, scripted):
     out = run("12_subgraph.py")
     assert "ai: No clear advantage." in out
     assert "ai: The panel took 3 words." in out
+
+
+def test_follow_up(run, scripted):
+    def ask_on(request):
+        (run_id,) = re.findall(r"\(id (\w+); Panel:", request.prompt)
+        return research("How long is it kept there?", continues=run_id)
+
+    def research(question, **more):
+        return Reply(tool_calls=[ToolCall("fusion_research", {"question": question, **more})])
+
+    def edit(old, new):
+        return Reply(tool_calls=[ToolCall("edit_note", {"old": old, "new": new})])
+
+    scripted.otherwise("SQLite, ten years.")
+    scripted.reply("anthropic/claude-opus-4.8", analysis("size"), Reply("SQLite.", cost=0.01))
+    scripted.reply(
+        "gpt-5.5",
+        research("Where is it stored?"),
+        edit("to be decided", "SQLite"),
+        edit("Store: to be decided.", "Store: SQLite."),
+        ask_on,
+        edit("Retention: to be decided.", "Retention: ten years."),
+        "Both are in the note.",
+    )
+    out = run("13_follow_up.py")
+    assert "Store: SQLite.\nRetention: ten years." in out
+    first, second = re.findall(r"\(run (\w+), from (\w+)\)", out)
+    assert (first[1], second[1]) == ("None", first[0])
+    assert "all research: $" in out
+    assert len(scripted.calls("gpt-5.5")) == 6
