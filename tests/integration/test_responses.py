@@ -8,9 +8,9 @@ import pytest
 from openai.types.responses import Response
 
 from fusion_tool import Panelist
-from tests.integration.openai_server import client, served, user
+from tests.integration.openai_server import async_client, client, served, user
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, panel, reads, text, verdict
-from tests.scripted_server import Cut, Reply, ToolCall, faults
+from tests.scripted_server import Cut, Hang, Reply, ToolCall, faults
 
 pytestmark = pytest.mark.loopback
 
@@ -202,6 +202,43 @@ def test_a_failure_in_a_stream_is_the_protocols_and_raises_in_openais_client(pro
     with pytest.raises(openai.APIError) as raised:
         list(client(url).responses.create(model="fusion-agent", input=QUESTION, stream=True))
     assert raised.value.code == "upstream_error"
+
+
+def test_progress_is_the_summary_of_a_reasoning_item_if_the_operator_wants():
+    with served(panel("test/one", "test/two"), progress="reasoning") as url:
+        stream = events(url)
+        assert create(url).output_text == ANSWER  # a whole response has no place for it
+    assert list(dict.fromkeys(event["type"] for event in stream)) == [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.reasoning_summary_part.added",
+        "response.reasoning_summary_text.delta",
+        "response.reasoning_summary_text.done",
+        "response.reasoning_summary_part.done",
+        "response.output_item.done",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.completed",
+    ]
+    thoughts, message = stream[-1]["response"]["output"]
+    assert (thoughts["type"], message["type"]) == ("reasoning", "message")
+    assert f"the answers are compared (openrouter:{JUDGE})" in thoughts["summary"][0]["text"]
+    assert [event["sequence_number"] for event in stream] == list(range(len(stream)))
+    assert message["content"][0]["text"] == ANSWER
+
+
+async def test_a_client_that_leaves_ends_its_run(provider, url):
+    provider.reply(WRITER, Hang(Reply(ANSWER, chunk_size=5), after=3))
+    async with async_client(url) as asking:
+        stream = await asking.responses.create(model="fusion", input=QUESTION, stream=True)
+        async for event in stream:
+            if event.type == "response.output_text.delta":
+                break
+        await stream.close()
+    await provider.until(lambda: [left.model for left in provider.disconnects] == [WRITER])
 
 
 def test_a_run_that_fails_before_a_word_has_its_status(provider, url):

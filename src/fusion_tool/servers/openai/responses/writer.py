@@ -169,6 +169,7 @@ def usage_object(usage: Usage) -> dict[str, Any] | None:
     if usage.input_tokens is None or usage.output_tokens is None:
         return None
     cached = sum(call.cached_tokens or 0 for call in usage.calls)
+    # What is not counted apart is 0 all the same: typed clients refuse a response in which these are missing or null.
     return {
         "input_tokens": usage.input_tokens,
         "input_tokens_details": {"cached_tokens": cached, "cache_write_tokens": 0},
