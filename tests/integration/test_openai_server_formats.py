@@ -85,7 +85,7 @@ def test_a_writer_that_knows_no_schema_is_asked_in_prose(provider, url, model, w
 def test_what_is_not_of_the_form_is_an_error_that_holds_the_answer(provider, url, model, writer, stream):
     provider.reply(writer, "It was built in 1861.")
     body = {"model": model, "messages": [user(QUESTION)], "stream": stream, "response_format": {"type": "json_object"}}
-    response = httpx.post(f"{url}/chat/completions", json=body)
+    response = httpx.post(f"{url}/chat/completions", json=body, timeout=60)
     if response.headers["content-type"].startswith("text/event-stream"):
         (last,) = [line for line in response.text.splitlines() if line.startswith("data: {")][-1:]
         error = json.loads(last.removeprefix("data: "))["error"]

@@ -34,7 +34,7 @@ def url(provider):  # noqa: ARG001 - set up before the server
 
 
 def post(url, **more):
-    return httpx.post(f"{url}/responses", json={"model": "fusion", "input": QUESTION} | more)
+    return httpx.post(f"{url}/responses", json={"model": "fusion", "input": QUESTION} | more, timeout=60)
 
 
 def events(url, **more):

@@ -83,7 +83,7 @@ def create_app(options: Options) -> Starlette:
     recent = RecentItems()
     read_response, write_response = partial(parse_responses_request, recent), partial(response_responder, recent)
     routes = [
-        Route("/v1/chat/completions", endpoint(parse_request, chat_responder), methods=["POST"]),
+        Route("/v1/chat/completions", endpoint(lambda body, _: parse_request(body), chat_responder), methods=["POST"]),
         Route("/v1/responses", endpoint(read_response, write_response), methods=["POST"]),
         Route("/v1/models", catalog.list_all),
         Route("/v1/models/{name:path}", catalog.get),

@@ -35,7 +35,7 @@ class Endpoint(Generic[RequestT]):
     """An endpoint, as an ASGI application of its own: it watches its client while it works.
 
     Args:
-        parse: Reads a request's body.
+        parse: Reads a request's body; the caller's name says whose earlier items it can refer to.
         respond: Makes what writes the reply, out of ASGI's function, the request, and how a stream shows progress.
         config: The operator's configuration.
         catalog: The models that are served.
@@ -47,7 +47,7 @@ class Endpoint(Generic[RequestT]):
         max_bytes: Upper bound of a request's body, in bytes.
     """
 
-    parse: Callable[[Mapping[str, Any]], RequestT]
+    parse: Callable[[Mapping[str, Any], str], RequestT]
     respond: Callable[[Send, RequestT, ProgressStyle], Responder]
     config: FusionConfig
     catalog: ModelCatalog
@@ -65,7 +65,7 @@ class Endpoint(Generic[RequestT]):
         responder: Responder | None = None
         try:
             refuse_recursion(http_request.headers)
-            request = self.parse(await json_body(http_request, self.max_bytes))
+            request = self.parse(await json_body(http_request, self.max_bytes), caller.name)
             config = self._config_for(request, caller)
             # Only a model that is served becomes a label: a client's words would grow the metrics without bound.
             model = request.model

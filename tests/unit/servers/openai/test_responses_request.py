@@ -29,11 +29,11 @@ REPLY = {
 
 
 def parse(**more):
-    return parse_responses_request(RecentItems(), BODY | more)
+    return parse_responses_request(RecentItems(), BODY | more, "ann")
 
 
-def messages(*items, recent=None):
-    return read_input(list(items), None, recent or RecentItems())
+def messages(*items, find=lambda _: None):
+    return read_input(list(items), None, find)
 
 
 def brief(rows):
@@ -161,22 +161,24 @@ def test_who_says_that_nothing_may_be_stored_is_not_remembered(store, remembered
     assert parse(**store).may_be_remembered is remembered
 
 
-def test_an_item_that_is_remembered_can_be_referred_to():
+def test_an_item_that_is_remembered_can_be_referred_to_by_its_caller():
     recent = RecentItems()
-    recent.add([REPLY])
-    rows = messages(USER, {"type": "item_reference", "id": "msg_1"}, USER, recent=recent)
-    assert brief(rows)[1] == ("assistant", "Rye.")
+    recent.add("ann", [REPLY])
+    body = BODY | {"input": [USER, {"type": "item_reference", "id": "msg_1"}, USER]}
+    assert brief(parse_responses_request(recent, body, "ann").messages)[1] == ("assistant", "Rye.")
+    with pytest.raises(ApiError, match="no such item"):
+        parse_responses_request(recent, body, "bob")
 
 
 def test_the_memory_of_items_is_bounded_and_forgets_the_oldest():
     recent = RecentItems(most_bytes=1000)
     for number in range(50):
-        recent.add([{"id": f"msg_{number}", "text": "x" * 100}])
-    known = [number for number in range(50) if recent.find(f"msg_{number}")]
+        recent.add("ann", [{"id": f"msg_{number}", "text": "x" * 100}])
+    known = [number for number in range(50) if recent.find("ann", f"msg_{number}")]
     assert known == list(range(50 - len(known), 50))
     assert 0 < len(known) < 10
-    recent.add([{"id": "msg_50", "text": "x" * 2000}])
-    assert recent.find("msg_50") is None
+    recent.add("ann", [{"id": "msg_50", "text": "x" * 2000}])
+    assert recent.find("ann", "msg_50") is None
 
 
 THOUGHT = {"reasoning_content": "Read first.", "reasoning_endpoint": "e1"}

@@ -6,33 +6,34 @@ annotations, refusals, function calls and their results, reasoning.
 Protocol: https://platform.openai.com/docs/api-reference/responses/create, `input`.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from fusion_tool.models.replay import EXTRA
 from fusion_tool.servers.openai.errors import ApiError
 from fusion_tool.servers.openai.responses.reasoning import REASONING_ID, read_reasoning
-from fusion_tool.servers.openai.responses.recent_items import RecentItems
+
+FindItem: TypeAlias = Callable[[Any], dict[str, Any] | None]
 
 _ROLES = ("user", "system", "developer", "assistant")
 _TEXT_PARTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
 """The parts that are text, and the field in which it stands."""
 
 
-def read_input(value: Any, instructions: Any, recent: RecentItems) -> list[dict[str, Any]]:
+def read_input(value: Any, instructions: Any, find: FindItem) -> list[dict[str, Any]]:
     """Return the chat messages that an input stands for.
 
     Args:
         value: A text, or a list of items.
         instructions: The system's message before them; `None` for none.
-        recent: The items that a reference can mean.
+        find: Returns the item that a reference means, `None` where it is not known.
 
     Raises:
         ApiError: 400; `param` names the item at fault.
     """
     if not isinstance(instructions, str | None):
         raise ApiError("instructions: expected a text", param="instructions")
-    reader = _Reader(recent)
+    reader = _Reader(find)
     if instructions:
         reader.messages.append({"role": "system", "content": instructions})
     if isinstance(value, str):
@@ -47,8 +48,8 @@ def read_input(value: Any, instructions: Any, recent: RecentItems) -> list[dict[
 class _Reader:
     """Reads items; what the assistant said, thought and called in one turn becomes one message."""
 
-    def __init__(self, recent: RecentItems) -> None:
-        self._recent = recent
+    def __init__(self, find: FindItem) -> None:
+        self._find = find
         self.messages: list[dict[str, Any]] = []
         self._turn: dict[str, Any] | None = None
         self._open: set[str] = set()
@@ -116,7 +117,7 @@ class _Reader:
             turn["extras"] |= extras
 
     def _add_reference(self, where: str, item: Mapping[str, Any]) -> None:
-        if (known := self._recent.find(item.get("id"))) is not None:
+        if (known := self._find(item.get("id"))) is not None:
             self.add(where, known)
         elif not str(item.get("id")).startswith(REASONING_ID):
             cure = "send the item itself (AI SDK: providerOptions.openai.store = false)"

@@ -5,6 +5,7 @@ Nothing is stored between requests: what would need it is refused with the cure.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from fusion_tool.servers.openai.answer_format import parse_format
@@ -53,20 +54,23 @@ class ResponsesRequest(ChatRequest):
     """A valid request of a response.
 
     Args:
+        caller: The name of who asks.
         echo: Its fields that the response repeats.
         may_be_remembered: Whether a later request may refer to the response's items.
     """
 
+    caller: str
     echo: dict[str, Any]
     may_be_remembered: bool
 
 
-def parse_responses_request(recent: RecentItems, body: Mapping[str, Any]) -> ResponsesRequest:
+def parse_responses_request(recent: RecentItems, body: Mapping[str, Any], caller: str) -> ResponsesRequest:
     """Return the request in a response's body.
 
     Args:
         recent: The items that it can refer to.
         body: The body.
+        caller: The name of who asks.
 
     Raises:
         ApiError: 400; `param` names the field.
@@ -79,7 +83,7 @@ def parse_responses_request(recent: RecentItems, body: Mapping[str, Any]) -> Res
     chat = parse_request(
         {name: value for name, value in body.items() if name not in ("input", "instructions", "text", "reasoning")}
         | {
-            "messages": read_input(body.get("input"), body.get("instructions"), recent),
+            "messages": read_input(body.get("input"), body.get("instructions"), partial(recent.find, caller)),
             "tools": _tools(body.get("tools")),
             "tool_choice": _tool_choice(body.get("tool_choice")),
         }
@@ -88,7 +92,8 @@ def parse_responses_request(recent: RecentItems, body: Mapping[str, Any]) -> Res
         raise ApiError("input: the last item must be the user's message", param="input")
     values = {field.name: getattr(chat, field.name) for field in fields(chat)}
     values["answer_format"] = parse_format(text.get("format"), "text.format", nested=False)
-    return ResponsesRequest(**values, echo=_echo(body, text), may_be_remembered=body.get("store") is not False)
+    may_be_remembered = body.get("store") is not False
+    return ResponsesRequest(**values, caller=caller, echo=_echo(body, text), may_be_remembered=may_be_remembered)
 
 
 def _echo(body: Mapping[str, Any], text: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class ResponseWriter:
     """
 
     def __init__(self, request: ResponsesRequest, recent: RecentItems) -> None:
-        self._recent = recent if request.may_be_remembered else None
+        self._recent, self._caller = recent if request.may_be_remembered else None, request.caller
         self._head = {"id": _id("resp"), "object": "response", "created_at": int(time.time())}
         self._echo = {"model": request.model, **request.echo}
         self._output: list[dict[str, Any]] = []
@@ -77,7 +77,7 @@ class ResponseWriter:
         for call in end.tool_calls:
             events += self._add_call(call)
         if self._recent is not None:
-            self._recent.add(self._output)
+            self._recent.add(self._caller, self._output)
         response = self._response(
             status,
             completed_at=int(time.time()) if is_whole else None,
