@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -144,6 +145,59 @@ async def test_in_the_chat_the_answer_is_a_message(client):
     streamed = await run(client, "fusion", {"messages": [{"role": "user", "content": MOON}]})
     said = [(message["type"], message["content"]) for message in streamed.state["messages"]]
     assert said == [("human", MOON), ("ai", "Both say so.")]
+
+
+def cited(request: Request) -> str:
+    """An answer that cites the document that a seat has found, or that a seat's answer cites."""
+    found = re.search(r"\b[0-9a-f]{8}\b", request.prompt)
+    return f"The Moon weighs 73 quintillion tonnes [{found[0]}]." if found else "It is heavy."
+
+
+@pytest.fixture
+def citing(scripted: ScriptedServer) -> ScriptedServer:
+    """The provider, whose seats and synthesizer cite."""
+    scripted.otherwise(lambda request: cited(request) if has_looked(request) else LOOK)
+    scripted.reply("judge", json.dumps(ANALYSIS), cited)
+    return scripted
+
+
+CITED = "The Moon weighs 73 quintillion tonnes [1]."
+TAIL = "\n\nSources\n[1] moon.md - doc:library/moon.md"
+
+
+@pytest.mark.usefixtures("citing")
+@pytest.mark.parametrize("subgraphs", [False, True])
+async def test_in_the_chat_the_answer_is_shown_once_while_it_is_written(client, subgraphs):
+    asked = {"messages": [{"role": "user", "content": MOON}]}
+    pieces: list[Any] = []
+    state: dict[str, Any] = {}
+    modes = ["messages-tuple", "values"]
+    options = {"stream_mode": modes, "stream_subgraphs": subgraphs}
+    async for part in client.runs.stream(None, "fusion", input=asked, **options):
+        if part.event.startswith("messages"):
+            pieces.append(part.data[0])
+        elif part.event == "values":
+            state = part.data
+    assert {piece["type"] for piece in pieces} == {"AIMessageChunk"}
+    assert {piece["id"] for piece in pieces} == {state["messages"][-1]["id"]}
+    assert "".join(piece["content"] for piece in pieces) == state["messages"][-1]["content"] == CITED
+    assert len(pieces) > 2
+    (citation,) = pieces[-1]["response_metadata"]["citations"]
+    assert (citation["start_index"], citation["end_index"]) == (CITED.index("["), CITED.index("]") + 1)
+    assert state["messages"][-1]["response_metadata"]["citations"] == [citation]
+
+
+@pytest.mark.usefixtures("citing")
+@pytest.mark.parametrize("listed", [False, True])
+async def test_over_a2a_the_sources_are_in_the_text_where_they_are_wanted(client, served, listed):
+    assistant = await client.assistants.create("fusion", context={"list_sources": listed})
+    message = {"role": "user", "messageId": "m", "parts": [{"kind": "text", "text": MOON}]}
+    call = {"jsonrpc": "2.0", "id": "1", "method": "message/send", "params": {"message": message}}
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+        reply = (await http.post(f"{served}/a2a/{assistant['assistant_id']}", json=call)).json()
+    (artifact,) = reply["result"]["artifacts"]
+    text = "".join(part["text"] for part in artifact["parts"])
+    assert text == (CITED + TAIL if listed else CITED)
 
 
 async def test_a_second_question_on_a_thread_is_answered_by_itself(client, scripted):
@@ -478,6 +532,18 @@ async def test_the_agent_hands_research_over_and_answers(client, scripted):
     assert said[2][1].startswith("Both say so.\n\n(id ")
     assert said[3][1] == "It is heavy."
     assert streamed.state["messages"][2]["artifact"]["question"] == MOON
+
+
+@pytest.mark.parametrize("subgraphs", [False, True])
+async def test_the_agents_chat_holds_its_own_words_alone(client, scripted, subgraphs):
+    call = Reply(tool_calls=[ToolCall("fusion_research", {"question": MOON})])
+    scripted.reply("judge", call, json.dumps(ANALYSIS), "Both say so.", "It is heavy.")
+    hello = {"messages": [{"role": "user", "content": "How heavy is it?"}]}
+    options = {"stream_mode": ["messages-tuple"], "stream_subgraphs": subgraphs}
+    parts = [part async for part in client.runs.stream(None, "research_agent", input=hello, **options)]
+    messages = [part.data[0] for part in parts if part.event.startswith("messages")]
+    assert "".join(said["content"] for said in messages if said["type"].startswith("AI")) == "It is heavy."
+    assert [said["name"] for said in messages if said["type"] == "tool"] == ["fusion_research"]
 
 
 async def test_the_agents_own_model_is_one_of_the_operators(client, scripted):
