@@ -13,15 +13,14 @@ from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.events import format_seconds, one_line, tool_outcome
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.report.labels import REASONS, STAGES, count, count_of, dollars
+from fusion_tool.report.text_width import REGULAR, cut_to_width, text_width
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 _WIDTHS = {"wide": 760, "narrow": 380}
 _LANE, _BAR, _DOT = 52, 14, 5
-_PADDING = 24
-_LETTER = 6.6
-"""The average width of a letter of the picture's text: there is no font here to measure it with."""
+_PADDING, _GAP = 24, 8
 
 
 @dataclass(frozen=True)
@@ -113,12 +112,13 @@ class _Lanes:
 
 def _lane(lane: Lane, top: float, width: float, at: Callable[[float], float]) -> ET.Element:
     group = ET.Element("g", {"class": "lane"})
-    room = int(width / _LETTER)
-    # Cut here, since SVG does not wrap: the label gets at most half of the line, the note what is left of it.
+    # The label gets what the note leaves, but at least half of the line; the note what is left of it.
+    name, said = one_line(lane.label), one_line(lane.note)
     label = ET.SubElement(group, "text", {"class": "label", "x": "0", "y": f"{top + 12:.1f}"})
-    label.text = one_line(lane.label, room // 2)
-    note = ET.SubElement(label, "tspan", {"class": "note", "dx": "8"})
-    note.text = one_line(lane.note, room - len(label.text) - 2)
+    words = ET.SubElement(label, "tspan")
+    words.text = cut_to_width(name, max(width / 2, width - _GAP - text_width(said) * REGULAR))
+    note = ET.SubElement(label, "tspan", {"class": "note", "dx": f"{_GAP}"})
+    note.text = cut_to_width(said, (width - _GAP - text_width(words.text)) / REGULAR)
     middle = top + 20 + _BAR / 2
     ET.SubElement(group, "line", _texts({"class": "track", "x1": 0, "x2": width, "y1": middle, "y2": middle}))
     for mark in lane.marks:

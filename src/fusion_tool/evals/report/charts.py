@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fusion_tool.evals.report.section import format_interval, format_points, format_share_interval
 from fusion_tool.evals.statistics import Interval, PairedComparison
 from fusion_tool.report.charts import Lane, Mark, draw_lanes
+from fusion_tool.report.text_width import cut_to_width
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -125,7 +126,7 @@ def _ends(comparison: PairedComparison) -> tuple[float, ...]:
 
 _WIDTHS = {"wide": (760, 420), "narrow": (380, 340)}
 """Width and height of the two drawings of a chart, of which the page's style sheet shows one."""
-_RADIUS, _LETTER, _ROOM = 5, 6.6, 1.15
+_RADIUS, _ROOM = 5, 1.15
 """A dot's radius and a letter's mean width in pixels, and the axis's length over the largest value."""
 _NEAR = 0.03
 """Dots closer than this share of both axes share their label."""
@@ -250,12 +251,11 @@ def _label_at(dot: Dot, dots: Sequence[Dot]) -> str:
 
 def _name(name: str, across: float, level: float, width: float) -> ET.Element:
     """Draw a name beside its dot, on the side where there is room."""
-    # The text's width is not known without a browser: it is estimated from its letters, and cut to fit.
     is_left = across > width / 2
-    room = int((across if is_left else width - across) / _LETTER)
+    room = (across if is_left else width - across) - 9
     at = {"x": across - 9 if is_left else across + 9, "y": level + 4, "text-anchor": "end" if is_left else "start"}
     text = ET.Element("text", _texts({"class": "label", **at}))
-    text.text = name if len(name) <= room else f"{name[: max(0, room - 1)]}…"
+    text.text = cut_to_width(name, room)
     return text
 
 
