@@ -50,6 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
+def scripted_providers_are_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scripted provider stands for one that is elsewhere, and may charge, whatever its address says."""
+    monkeypatch.setattr("fusion_tool.budget.pricing._is_on_this_machine", lambda _url: False)
+
+
+@pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model is withdrawn or set aside because an earlier test's server had the same name and said so."""
     if "fusion_tool.models.reasoning_filters" in sys.modules:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from fusion_tool.budget.ledger import TOOLS_BYTES, Ledger, minimal_call
-from fusion_tool.budget.pricing import is_priced
+from fusion_tool.budget.pricing import is_priced, price_name
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
 
@@ -73,7 +73,7 @@ def _usd_limit_name(run_limit: float | None, session: Ledger | None) -> str | No
 def _reject_unpriced(roles: Sequence[tuple[str, Panelist]], limit: str | None) -> None:
     # Fallbacks included: an unpriced call reserves 0 dollars, so that one of them could pass the limit unseen.
     for field, panelist in roles if limit else ():
-        for name in (panelist.model_name, *panelist.fallbacks):
+        for name in (price_name(panelist), *panelist.fallbacks):
             if not is_priced(name):
                 raise ConfigError(
                     f"'{name}' has no known price, so {limit} cannot be kept; set allow_unpriced = true to run it",

@@ -4,8 +4,11 @@ A model that is not in the list is unpriced, never free.
 """
 
 from functools import lru_cache
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from fusion_tool.budget.usage import CostSource
+from fusion_tool.config.schema import Panelist
 
 _FREE_PROVIDERS = frozenset({"local", "ollama"})
 """Models that run on the user's own machine: their price is known, and it is nothing."""
@@ -17,6 +20,23 @@ _PRICE_LIST_IDS = {
     "xai": "x-ai",
 }
 """Where LangChain's name of a provider differs from the price list's."""
+
+
+def price_name(panelist: Panelist) -> str:
+    """Return the name by which a panelist's model is priced; what a server on this machine runs itself costs nothing.
+
+    A model that the list prices keeps its name there: what listens here may be a gateway to whoever charges for it.
+    """
+    name = panelist.model_name
+    return f"local:{name}" if _is_on_this_machine(panelist.base_url) and not is_priced(name) else name
+
+
+def _is_on_this_machine(url: str | None) -> bool:
+    host = urlsplit(url or "").hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def cost_of(

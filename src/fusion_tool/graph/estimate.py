@@ -28,7 +28,7 @@ from fusion_tool.budget.amounts import (
     ExpectedCalls,
 )
 from fusion_tool.budget.ledger import TOOLS_BYTES, Ledger, StageBudget
-from fusion_tool.budget.pricing import cost_of, is_priced
+from fusion_tool.budget.pricing import cost_of, is_priced, price_name
 from fusion_tool.budget.usage import StageName, is_search, search_name
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
@@ -96,7 +96,7 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
     expected = Amount.total(row.expected for row in rows)
     # Compared without searches: a model that is asked alone is priced without them, too.
     models = Amount.total(row.expected for row in rows if not is_search(row.model))
-    alone = [(name, _turns_of_a_seat(name, None, sizes)) for name in versus]
+    alone = [(name, _turns_of_a_seat(Panelist(model=name), sizes)) for name in versus]
     return Estimate(
         rows=rows,
         expected=expected,
@@ -156,7 +156,7 @@ def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: CallCount) -> E
         stage="panelist",
         seat=config.seat_labels[seat],
         model=panelist.model_name,
-        expected=_turns_of_a_seat(panelist.model_name, panelist.max_tokens, sizes, shown_tokens).scaled(often.expected),
+        expected=_turns_of_a_seat(panelist, sizes, shown_tokens).scaled(often.expected),
         worst=_reserved_amount("panelist", panelist, prompts or [base])
         .scaled(often.maximum)
         .capped(config.limits, often.maximum / strategy.limit_parts(config)),
@@ -196,7 +196,7 @@ def _judge(sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow
         stage="judge",
         seat=None,
         model=panelist.model_name,
-        expected=_priced_amount(panelist.model_name, prompt, _at_most(ANALYSIS_TOKENS, panelist.max_tokens)).scaled(
+        expected=_priced_amount(price_name(panelist), prompt, _at_most(ANALYSIS_TOKENS, panelist.max_tokens)).scaled(
             often.expected
         ),
         worst=_reserved_amount("judge", panelist, [prompt_bytes, corrected])
@@ -211,14 +211,14 @@ def _synthesizer(sizes: _Sizes, config: FusionConfig, often: CallCount) -> Estim
     answers = _answers_bytes(config) * (2 if config.follow_up else 1)
     prompt_bytes = sizes.synthesizer + answers + WORST_GROWTH * _answer_bytes(judge)
     worst = [_reserved_amount("synthesizer", panelist, [prompt_bytes])]
-    if judge.model_name not in _models(panelist):  # it writes where nobody else does
+    if price_name(judge) not in _models(panelist):  # it writes where nobody else does
         worst.append(_reserved_amount("synthesizer", judge.model_copy(update={"fallbacks": ()}), [prompt_bytes]))
     prompt = sizes.synthesizer // BYTES_A_TOKEN + len(config.panel) * ANSWER_TOKENS + ANALYSIS_TOKENS
     return EstimateRow(
         stage="synthesizer",
         seat=None,
         model=panelist.model_name,
-        expected=_priced_amount(panelist.model_name, prompt, _at_most(ANSWER_TOKENS, panelist.max_tokens)).scaled(
+        expected=_priced_amount(price_name(panelist), prompt, _at_most(ANSWER_TOKENS, panelist.max_tokens)).scaled(
             often.expected
         ),
         worst=Amount.total(worst).capped(config.limits, 1.0),
@@ -234,18 +234,18 @@ def _verifier(config: FusionConfig, panelist: Panelist) -> EstimateRow:
         stage="verifier",
         seat=None,
         model=panelist.model_name,
-        expected=_priced_amount(panelist.model_name, read, written),
+        expected=_priced_amount(price_name(panelist), read, written),
         worst=_reserved_amount("verifier", panelist, prompts * (MOST_CITATIONS // BATCH)).capped(config.limits, 1.0),
     )
 
 
-def _turns_of_a_seat(model: str, max_tokens: int | None, sizes: _Sizes, shown_tokens: int = 0) -> Amount:
+def _turns_of_a_seat(panelist: Panelist, sizes: _Sizes, shown_tokens: int = 0) -> Amount:
     """Return a seat's expected calls: a prompt with `shown_tokens` of other answers that grows by a result a turn."""
     prompt = shown_tokens + (sizes.seat + (TOOLS_BYTES if sizes.turns else 0)) // BYTES_A_TOKEN
-    grown = RESULT_TOKENS + TURN_TOKENS
+    model, grown = price_name(panelist), RESULT_TOKENS + TURN_TOKENS
     turns = [_priced_amount(model, prompt + turn * grown, TURN_TOKENS) for turn in range(sizes.turns)]
     return Amount.total(
-        [*turns, _priced_amount(model, prompt + sizes.turns * grown, _at_most(ANSWER_TOKENS, max_tokens))]
+        [*turns, _priced_amount(model, prompt + sizes.turns * grown, _at_most(ANSWER_TOKENS, panelist.max_tokens))]
     )
 
 
@@ -270,7 +270,7 @@ def _priced_amount(model: str, input_tokens: int, output_tokens: int) -> Amount:
 
 
 def _models(panelist: Panelist) -> tuple[str, ...]:
-    return panelist.model_name, *panelist.fallbacks
+    return price_name(panelist), *panelist.fallbacks
 
 
 def _at_most(tokens: int, max_tokens: int | None) -> int:

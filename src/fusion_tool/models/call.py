@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 
 from fusion_tool.budget.ledger import OverBudgetError, StageBudget
-from fusion_tool.budget.pricing import cost_of
+from fusion_tool.budget.pricing import cost_of, price_name
 from fusion_tool.budget.usage import Call, StageName
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import Reason
@@ -291,7 +291,7 @@ def to_call_row(message: AIMessage | None, account: CallContext, seconds: float)
         **(tokens_of(message) if message else {}),
     )
     listed, _ = cost_of(
-        account.model,
+        price_name(account.panelist),
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
         cached_tokens=row.cached_tokens,

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.budget.pricing import cost_of, is_priced
+from fusion_tool.budget.pricing import cost_of, is_priced, price_name
+from fusion_tool.config.schema import Panelist
 from fusion_tool.tools.search.search import PROVIDERS, search_fee
 
 
@@ -78,3 +79,27 @@ def test_every_fee_says_where_it_comes_from():
     for fee in (spec.fee for spec in PROVIDERS.values() if spec.fee):
         assert fee.source.startswith("https://")
         assert date.fromisoformat(fee.date)
+
+
+@pytest.mark.parametrize(
+    ("model", "base_url", "free"),
+    [
+        ("qwen3:8b", "http://127.0.0.1:8000/v1", True),
+        ("vllm:llama", "http://localhost:8000/v1", True),
+        ("own", "http://[::1]:8000/v1", True),
+        ("own", "http://app.localhost/v1", True),
+        ("own", "http://192.168.0.7:8000/v1", False),
+        ("own", "https://gateway.example/v1", False),
+        ("vllm:llama", None, False),
+    ],
+)
+def test_what_a_server_on_this_machine_runs_costs_nothing(model, base_url, free, monkeypatch):
+    monkeypatch.undo()
+    panelist = Panelist(model=model, base_url=base_url)
+    assert is_priced(price_name(panelist)) == free
+
+
+def test_a_gateway_on_this_machine_charges_for_models_that_the_list_knows(monkeypatch):
+    monkeypatch.undo()
+    panelist = Panelist(model="openai:gpt-5.5", base_url="http://127.0.0.1:4000/v1")
+    assert cost_of(price_name(panelist), input_tokens=1_000_000, output_tokens=0)[0] > 0
