@@ -272,7 +272,7 @@ async def test_studio_gets_every_schema(client, graph, returned):
     schemas = await client.assistants.get_schemas(await system_assistant(client, graph))
     given, context = schemas["input_schema"], schemas["context_schema"]
     assert set(given["properties"]) == {
-        *("question", "context", "instructions", "answer_schema", "max_tokens", "messages")
+        *("question", "context", "instructions", "answer_schema", "max_tokens", "messages", "earlier")
     }
     assert given["properties"]["question"]["type"] == "string"
     assert set(schemas["output_schema"]["properties"]) == returned
@@ -517,6 +517,25 @@ async def test_an_edited_checkpoint_reaches_no_other_address(client, part):
         finished = await run(client, "fusion", None, thread=thread)
     assert not elsewhere.requests
     assert finished.error is None or finished.complaint.startswith("ConfigError: ")
+
+
+@pytest.mark.parametrize(
+    ("part", "complaint"),
+    [
+        ({"asks": [{"seat": 0, "point": "", "shown": ""}] * 40}, "ConfigError: asks: expected each seat"),
+        ({"plan": {"strategy": "panel", "waves": [[0, 1]] * 9}}, "ConfigError: plan.waves: expected each seat"),
+    ],
+    ids=["asks", "plan"],
+)
+async def test_an_edited_checkpoint_asks_no_more_seats(client, scripted, part, complaint):
+    thread = (await client.threads.create())["thread_id"]
+    await run(client, "fusion", {"question": MOON}, thread=thread, interrupt_before=["fan_out"])
+    state = (await client.threads.get_state(thread))["values"]
+    edited = {name: {**state[name], **value} if isinstance(value, dict) else value for name, value in part.items()}
+    await client.threads.update_state(thread, edited, as_node="route")
+    finished = await run(client, "fusion", None, thread=thread)
+    assert finished.complaint.startswith(complaint)
+    assert not scripted.requests
 
 
 def seat(server: ScriptedServer, model: str) -> dict[str, str]:

@@ -20,3 +20,5 @@ Privacy: TypeAlias = Literal["any", "local"]
 """Where a question or a document may go: to any model, or only to those on this machine."""
 Shell: TypeAlias = Literal["auto", "sandbox", "off"]
 """The sandboxed shell: where it works, required, or none."""
+MOST_ROUTED_SEATS: Final = 3
+"""Seats of a panel that the router chooses: as many as see a dispute settled."""

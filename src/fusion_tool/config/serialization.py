@@ -1,14 +1,17 @@
 """The form in which a run's configuration is stored beside the run: JSON without secrets, and back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fusion_tool.config.choices import AUTO, MOST_ROUTED_SEATS
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 
 _OBJECT = "<"
 """The first character of the stored name of a model that was an object: no model's name begins with it."""
 _ROLES = ("judge", "synthesizer", "verify")
+_SETTINGS = ("temperature", "seed", "max_tokens", "reasoning")
+"""The settings of a role that a decision leaves as they are."""
 _CLOSED = {"privacy": "local", "search": None, "trace_content": False}
 """The settings that `route` may close, with their closed values; it opens nothing."""
 
@@ -49,17 +52,24 @@ def apply_decision(config: FusionConfig, decision: dict[str, Any]) -> FusionConf
         decision: The configuration that was decided on, as `dump_config` stored it.
 
     Raises:
-        ConfigError: A model of `decision` is at an address, or has a key, that is not one of `config`.
+        ConfigError: `decision` is not one that can have been made of `config`: a model, an address, a key or a setting
+            of a model is not one of its own, or there are more seats, or another strategy.
     """
     objects = {_by_name(panelist).model: panelist.model for panelist in _roles(config)}
-    # A checkpoint can be edited: it must not send a key of this machine to an address of its own.
+    # A checkpoint can be edited: it must not ask for more than was configured, nor send a key of this machine to an
+    # address of its own.
     endpoints = {(panelist.base_url, panelist.api_key_env) for panelist in _roles(config)} | {(None, None)}
+    if decision["strategy"] != config.strategy != AUTO:
+        raise ConfigError(f"'{decision['strategy']}' is not configured", field="strategy")
+    if len(decision["panel"]) > max(len(config.panel), MOST_ROUTED_SEATS if config.strategy == AUTO else 0):
+        raise ConfigError(f"{len(decision['panel'])} seats are more than are configured", field="panel")
 
     def restore(field: str, role: Any) -> Any:
         if not isinstance(role, dict):
             return role
         if (role.get("base_url"), role.get("api_key_env")) not in endpoints:
             raise ConfigError(f"'{role['model']}' is at an address that is not configured", field=field)
+        _check_role(config, field, role)
         return role | {"model": objects.get(role["model"], role["model"])}
 
     # Whether there is a second reader is the configuration's to say; which model it is, may have been decided.
@@ -72,6 +82,25 @@ def apply_decision(config: FusionConfig, decision: dict[str, Any]) -> FusionConf
     # Only a closed value is taken over: an edited checkpoint can close more, and open nothing.
     closed = {name: value for name, value in _CLOSED.items() if decision[name] == value}
     return FusionConfig(**(dict(config) | changes | closed))
+
+
+def _check_role(config: FusionConfig, field: str, role: Mapping[str, Any]) -> None:
+    """Refuse a role that nothing makes of `config`: one of another model, or with settings of its own."""
+    own = [_by_name(panelist) for panelist in _roles(config)]
+    configured = {name for panelist in own for name in (panelist.model, *panelist.fallbacks)}
+    # The router may choose whatever the keys open; OpenRouter's models may be asked at their vendors.
+    is_routed = config.strategy == AUTO and config.candidates == "keyed"
+    may_move = any(name.startswith("openrouter:") for name in configured)
+    for name in (role["model"], *role.get("fallbacks", ())):
+        if not (name in configured or is_routed or (may_move and not name.startswith("openrouter:"))):
+            raise ConfigError(f"'{name}' is not configured", field=field)
+    # Of the roles that the model is in; one that came by its router's choice or move, of any, or without settings.
+    named = [panelist for panelist in own if role["model"] in (panelist.model, *panelist.fallbacks)]
+    settings = [{name: getattr(panelist, name) for name in _SETTINGS} for panelist in named or own]
+    settings += [] if named else [dict.fromkeys(_SETTINGS)]
+    decided = {name: role.get(name) for name in _SETTINGS}
+    if not any(decided in (one, one | {"reasoning": None}) for one in settings):
+        raise ConfigError(f"'{role['model']}' is configured with other settings", field=field)
 
 
 def require_same_config(config: FusionConfig, stored: dict[str, Any]) -> None:

@@ -64,15 +64,16 @@ def elapsed_work(records: Sequence[SeatRecord], *stages: StageRecord | None) -> 
     """Return the seconds that a run's stages took: its waves one after the other, the seats of each side by side."""
     # Not from the run's start: a run that waited for hours between two of its steps has not worked in them.
     waves = {record["wave"] for record in records}
-    panel = sum(max(r["seconds"] for r in records if r["wave"] == wave) for wave in waves)
-    return panel + sum(stage["seconds"] for stage in stages if stage)
+    panel = sum(max(0.0, *(r["seconds"] for r in records if r["wave"] == wave)) for wave in waves)
+    return panel + sum(max(0.0, stage["seconds"]) for stage in stages if stage)
 
 
 def spent_so_far(records: Sequence[SeatRecord], *stages: StageRecord | None) -> Spent:
     """Return the dollars and tokens that a run's stages spent, or may have spent."""
     earlier = [*(record["spent"] for record in records), *(stage["spent"] for stage in stages if stage)]
-    # The state holds both as numbers of one list, so that tokens may come back from JSON as floats.
-    return sum((Spent(usd, int(tokens)) for usd, tokens in earlier), Spent())
+    # The state holds both as numbers of one list, so that tokens may come back from JSON as floats. None is below 0: an
+    # edited checkpoint must not earn anything.
+    return sum((Spent(max(0.0, usd), max(0, int(tokens))) for usd, tokens in earlier), Spent())
 
 
 def run_ledger(config: FusionConfig, spent: Spent) -> Ledger:

@@ -73,8 +73,6 @@ def _candidates_within_limits(field: CandidateSet, config: FusionConfig) -> list
 
 SURE = 0.5
 """The confidence from which the domain is trusted."""
-_SEATS = 3
-"""Seats of a chosen panel: as many as see a dispute settled."""
 _SCOUT = 0.9
 """The share of the configured quality that a scout must have: where the two disagree, the strong model decides."""
 _FALLBACKS = 2
@@ -201,11 +199,15 @@ class _Planner:
         """
         signals = self._signals
         # Whoever is held to the configured models is held to as many seats, too.
-        most = len(self._config.panel) if self._config.candidates == "configured" else _SEATS
-        if signals.closed and signals.difficulty == "hard" and len(seats := self._cascade(fit)) == _SEATS <= most:
+        most = len(self._config.panel) if self._config.candidates == "configured" else choices.MOST_ROUTED_SEATS
+        if (
+            signals.closed
+            and signals.difficulty == "hard"
+            and len(seats := self._cascade(fit)) == choices.MOST_ROUTED_SEATS <= most
+        ):
             yield choices.CASCADE, seats
         elif not signals.closed and (signals.difficulty == "hard" or signals.deep):
-            families = _first_of_each_family(fit)[: min(most, _SEATS)]
+            families = _first_of_each_family(fit)[: min(most, choices.MOST_ROUTED_SEATS)]
             for size in range(len(families), 1, -1):
                 yield choices.PANEL, families[:size]
         yield choices.SOLO, [fit[0]]

@@ -107,3 +107,54 @@ def test_a_decision_brings_no_second_reader_and_sends_none_elsewhere():
     elsewhere = FusionConfig(panel=["openrouter:a/b"], verify={"model": "q", "base_url": "http://evil.example/v1"})
     with pytest.raises(ConfigError, match="not configured"):
         apply_decision(read, dump_config(elsewhere))
+
+
+OWN = FusionConfig(
+    panel=[{"model": "own:a", "base_url": "http://10.0.0.7/v1", "max_tokens": 500}, {"model": "own:b", "seat": "bee"}],
+    judge={"model": "openrouter:x/j", "fallbacks": ["openrouter:x/k"], "temperature": 0.1},
+)
+SEATS = dump_config(OWN)["panel"]
+JUDGE = dump_config(OWN)["judge"]
+EDITED = [
+    ({"panel": [*SEATS, SEATS[1]]}, "panel"),
+    ({"strategy": "chain"}, "strategy"),
+    ({"panel": [SEATS[0] | {"max_tokens": None}]}, "panel.0"),
+    ({"panel": [SEATS[0] | {"reasoning": "high"}]}, "panel.0"),
+    ({"panel": [SEATS[0] | {"model": "openrouter:anthropic/claude-opus-4.8"}]}, "panel.0"),
+    ({"panel": [SEATS[0] | {"fallbacks": ["openrouter:openai/gpt-5.5"]}]}, "panel.0"),
+    ({"judge": JUDGE | {"base_url": "http://10.0.0.9/v1"}}, "judge"),
+    ({"judge": JUDGE | {"temperature": 1.0}}, "judge"),
+    ({"synthesizer": JUDGE | {"model": "openrouter:x/dear"}}, "synthesizer"),
+]
+
+
+@pytest.mark.parametrize(("edited", "field"), EDITED, ids=str)
+def test_a_decision_that_nobody_can_have_made_is_refused(edited, field):
+    with pytest.raises(ConfigError) as refused:
+        apply_decision(OWN, dump_config(OWN) | edited)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    "decided",
+    [
+        {"panel": SEATS[:1]},
+        {"judge": JUDGE | {"model": "openrouter:x/k", "fallbacks": []}},
+        {"judge": JUDGE | {"model": "openai:j", "fallbacks": []}},
+        {"synthesizer": SEATS[1]},
+    ],
+    ids=str,
+)
+def test_what_bans_and_missing_keys_make_of_it_is_kept(decided):
+    assert apply_decision(OWN, dump_config(OWN) | decided)
+
+
+def test_a_routers_free_choice_is_kept_and_no_larger_panel_than_it_makes():
+    free = OWN.model_copy(update={"strategy": "auto"})
+    chosen = [{"model": f"openai:{name}"} for name in "abcd"]
+    decision = dump_config(free) | {"strategy": "panel", "panel": chosen[:3]}
+    assert len(apply_decision(free, decision).panel) == 3
+    with pytest.raises(ConfigError, match="panel: 4 seats are more than are configured"):
+        apply_decision(free, decision | {"panel": chosen})
+    with pytest.raises(ConfigError, match="'openai:a' is configured with other settings"):
+        apply_decision(free, decision | {"panel": [chosen[0] | {"max_tokens": 100_000}]})

@@ -8,6 +8,7 @@ from langgraph.types import Command, Send
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import WaveStarted
 from fusion_tool.graph.limits import elapsed_work, spent_so_far, wave_seconds
+from fusion_tool.graph.preflight import check_wave
 from fusion_tool.graph.runtime import EventEmitter, GraphOptions
 from fusion_tool.graph.state import FusionState, SeatTask, records_of_run
 from fusion_tool.graph.strategies import strategy_named
@@ -16,9 +17,14 @@ from fusion_tool.graph.strategies import strategy_named
 async def fan_out(
     state: FusionState, runtime: Runtime[FusionConfig], *, options: GraphOptions
 ) -> Command[Literal["panelist"]]:
-    """One `Send` a seat, so that checkpoints, Studio and errors see each seat by itself."""
+    """One `Send` a seat, so that checkpoints, Studio and errors see each seat by itself.
+
+    Raises:
+        ConfigError: The checkpoint was edited, and asks for more than is configured.
+    """
     run, plan, wave, records = state["run"], state["plan"], state["wave"] + 1, records_of_run(state)
     config = options.config_for(runtime, run)
+    check_wave(state, config)
     seats = [config.seat_labels[ask["seat"]] for ask in state["asks"]]
     events = EventEmitter(runtime, run)
     events.emit(WaveStarted(type="wave.started", **events.stamp, wave=wave, seats=seats))
