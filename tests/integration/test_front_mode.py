@@ -315,7 +315,7 @@ def test_broken_arguments_of_the_clients_own_tool_are_the_clients(provider, url)
 
 def test_research_in_one_request_has_an_end(provider, url):
     provider.reply(MAIN, calling(research("one?"), research("two?")), calling(research("three?"), research("four?")))
-    with pytest.raises(openai.InternalServerError, match="went on asking"):
+    with pytest.raises(openai.BadRequestError, match="went on asking"):
         say(url, [user("When?")], stream=False)
     assert provider.counts[WRITER] == 3
     assert "no research is left" in provider.calls(MAIN)[2].prompt
@@ -336,15 +336,15 @@ def test_after_its_first_word_its_failure_ends_the_stream(provider):
     agent = main(fallbacks=("openrouter:test/spare",))
     with served(panel("test/one"), agent_model=agent) as url, pytest.raises(openai.APIError) as failed:
         say(url, [user("Hi")], stream=True)
-    assert failed.value.code == "upstream_error"
+    assert (failed.value.code, failed.value.body["reason"]) == ("model_failed", "upstream_error")
     assert not provider.calls("test/spare")
 
 
 def test_a_main_model_without_a_key(provider, url):
     provider.reply(MAIN, faults.unauthorized())
-    with pytest.raises(openai.InternalServerError) as failed:
+    with pytest.raises(openai.BadRequestError) as failed:
         say(url, [user("Hi")], stream=False)
-    assert (failed.value.status_code, failed.value.code) == (502, "auth")
+    assert (failed.value.code, failed.value.body["reason"]) == ("model_failed", "auth")
 
 
 def test_a_model_that_thinks_long_gives_signs_of_life(provider, url, monkeypatch):

@@ -48,7 +48,7 @@ async def test_of_200_clients_50_are_served_and_none_hangs(provider, stream):
 
 
 async def test_the_client_library_waits_and_asks_again_when_the_server_is_full(provider, monkeypatch):
-    monkeypatch.setattr("fusion_tool.servers.capacity._RETRY_AFTER", 0.05)
+    monkeypatch.setattr("fusion_tool.servers.openai.errors._RETRY_AFTER", 0.05)
     gate = Gate()
     provider.reply("test/one", Reply("In 1861.", gate=gate), "In 1861.")
     with served(panel("test/one"), max_runs=1) as url:
@@ -67,7 +67,7 @@ STAGES = [pytest.param(SEATS, id="panel"), pytest.param((JUDGE,), id="judge"), p
 @pytest.mark.parametrize("silent", STAGES)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_client_that_leaves_cancels_its_run(provider, silent, stream, monkeypatch):
-    monkeypatch.setattr("fusion_tool.servers.capacity._RETRY_AFTER", 0.05)
+    monkeypatch.setattr("fusion_tool.servers.openai.errors._RETRY_AFTER", 0.05)
     for model in silent:
         provider.reply(model, Hang())
     with served(panel(*SEATS), max_runs=1) as url:

@@ -148,9 +148,9 @@ def test_a_limit_too_low_to_begin(provider, url, stream):
 def test_a_failed_panel_names_every_seat_and_is_not_asked_again(provider, url):
     for model in SEATS:
         provider.reply(model, faults.unauthorized())
-    with pytest.raises(openai.InternalServerError) as failed:
+    with pytest.raises(openai.BadRequestError) as failed:
         client(url, max_retries=2).chat.completions.create(**BODY)
-    assert (failed.value.status_code, failed.value.code) == (502, "panel_failed")
+    assert (failed.value.status_code, failed.value.code) == (400, "panel_failed")
     assert [row["reason"] for row in failed.value.body["failed_models"]] == ["auth", "auth"]
     assert provider.counts["test/one"] == 1
 
@@ -184,7 +184,7 @@ def test_an_internal_error_tells_nothing(url, monkeypatch, caplog):
 
     monkeypatch.setattr("fusion_tool.servers.account.run_request", broken)
     response = post(url)
-    assert response.status_code == 500
+    assert response.status_code == 503
     assert "secret" not in response.text
     assert "/srv/secret" in caplog.text
 

@@ -2,10 +2,6 @@
 
 A reservation is an upper bound: an overestimate of the prompt's tokens, and as many answer tokens as the call is then
 allowed to produce. A call whose upper bound does not fit is not made.
-
-- `Ledger`: the limits of a run or a session, and what is spent or reserved of them.
-- `StageBudget`: one seat's or stage's part of a ledger.
-- `minimal_call`, `prompt_tokens`: what a call needs, before there is a ledger.
 """
 
 import math
@@ -102,6 +98,7 @@ class Ledger:
         self._shares, self._session, self._on_call = shares, session, on_call
         self._lock: Lock = session._lock if session else Lock()  # noqa: SLF001 - one lock for all of a session's
         self.spent = spent or Spent()
+        self.is_used = False  # whether a call or a paid search has begun on its account, whatever became of it
         self._limits = {"usd": self._limit_for("usd", usd), "tokens": self._limit_for("tokens", tokens)}
         self.is_limited: bool = usd is not None or tokens is not None or (session is not None and session.is_limited)
 
@@ -191,6 +188,12 @@ class Ledger:
         with self._lock:
             self._add(spent)
 
+    def mark_used(self) -> None:
+        """Remember that a call or a paid search begins."""
+        self.is_used = True
+        if self._session:
+            self._session.mark_used()
+
     def _add(self, spent: Spent) -> None:
         self.spent += spent
         if self._session:
@@ -265,6 +268,7 @@ class StageBudget:
         except OverBudgetError:
             self.is_exhausted = True
             raise
+        self._ledger.mark_used()
         self.spent += Spent(reservation.usd, reservation.tokens)
         return reservation
 

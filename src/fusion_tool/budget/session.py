@@ -62,6 +62,11 @@ class Session:
         """What the runs took until now."""
         return SessionSpent(*self.ledger.spent, self._seconds)
 
+    @property
+    def is_used(self) -> bool:
+        """Whether a call or a paid search has begun, so that somebody may have to pay for it."""
+        return self.ledger.is_used
+
     @contextmanager
     def run(self, seconds: float) -> Iterator[float]:
         """Count the time of one run, which works inside the context.

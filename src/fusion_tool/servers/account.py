@@ -1,13 +1,11 @@
 """The account of one request: what its runs and calls spend together, whatever becomes of them, and in whose name."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fusion_tool.api.runner import OnEvent, resume_request, run_request
 from fusion_tool.budget.session import Session
-from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.servers.keys import Caller
@@ -24,13 +22,11 @@ class Account:
         caller: Who asks.
         metrics: The server's counters; `None` where it has none.
         session: What all runs and calls of the request are part of.
-        calls: The rows of the calls that have ended.
     """
 
     caller: Caller
     metrics: "Metrics | None"
     session: Session
-    calls: list[Call] = field(default_factory=list)
 
     async def run(
         self, request: RunInput, config: FusionConfig, on_event: OnEvent | None = None, *, kept_id: str | None = None
@@ -52,18 +48,13 @@ class Account:
         return await resume_request(run_id, self.caller.name, on_event, session=self.session)
 
 
-@asynccontextmanager
-async def open_account(caller: Caller, metrics: "Metrics | None" = None) -> AsyncIterator[Account]:
-    """Open the account of a request, which works inside the context.
+def open_account(caller: Caller, metrics: "Metrics | None" = None) -> Account:
+    """Return the account of a new request, whose calls are counted as they end.
 
     Args:
         caller: Who asks.
         metrics: The server's counters; `None` where it has none.
     """
-    calls: list[Call] = []
-    try:
-        yield Account(caller, metrics, Session(on_call=calls.append), calls)
-    finally:
-        # Not from a run's result, which a run that is cancelled does not have: its calls were paid for all the same.
-        if metrics:
-            metrics.count_calls(Usage.of(calls), caller.name)
+    # Not from a run's result, which a run that is cancelled does not have: its calls were paid for all the same.
+    count = (lambda call: metrics.count_calls(Usage.of([call]), caller.name)) if metrics else None
+    return Account(caller, metrics, Session(on_call=count))

@@ -14,7 +14,6 @@ MOST_BYTES = 2_000_000
 _MOST_DISCARDED = 32_000_000
 """How many bytes of a request that is too large are read all the same, so that its client sees the refusal."""
 _SECONDS_TO_SEND = 30.0
-_RETRY_AFTER = 5
 
 
 class RunSlots:
@@ -42,7 +41,6 @@ class RunSlots:
                 f"all {self._max_runs} places for runs are taken; ask again in some seconds",
                 status=429,
                 code="rate_limit_exceeded",
-                headers={"Retry-After": str(_RETRY_AFTER)},
             )
         self._in_use += 1
         self._empty.clear()

@@ -84,10 +84,10 @@ class CallRuns:
         is_kept = self._answer_within is not None
 
         async def work(tell: OnEvent) -> dict[str, Any]:
-            async with open_account(self._caller) as account:
-                # A kept one is watched in any case: whoever asks for it later may want to be told, too.
-                on_event = tell if is_watched or is_kept else None
-                return await account.run(request, config, on_event, kept_id=run_id if is_kept else None)
+            # A kept one is watched in any case: whoever asks for it later may want to be told, too.
+            on_event = tell if is_watched or is_kept else None
+            kept_id = run_id if is_kept else None
+            return await open_account(self._caller).run(request, config, on_event, kept_id=kept_id)
 
         return self._start(run_id, work)
 
@@ -189,8 +189,7 @@ class CallRuns:
     async def _resume(self, run_id: str, tell: OnEvent) -> dict[str, Any]:
         while True:
             try:
-                async with open_account(self._caller) as account:
-                    return await account.resume(run_id, tell)
+                return await open_account(self._caller).resume(run_id, tell)
             except RunBusyError:
                 # Another server of this user's: clients start one each. Its run ends, or its process does.
                 await asyncio.sleep(_SECONDS_TO_ASK_AGAIN)

@@ -141,7 +141,7 @@ async def _ask(agent: _AgentRequest, main: Panelist, messages: Sequence[BaseMess
             raise error
         name, message = attempt.panelist.model_name, error.fault.message
         message = message if message.startswith(name) else f"{name}: {message}"
-        failures.append(ApiError(message, status=502, code=error.fault.reason))
+        failures.append(ApiError(message, status=502, code="model_failed", more={"reason": error.fault.reason}))
         # The client has read a part of this answer: another model's cannot follow it.
         if agent.characters_said != characters_before:
             raise failures[-1]

@@ -61,6 +61,7 @@ class Endpoint(Generic[RequestT]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         http_request, caller, model = Request(scope, receive), caller_of(scope), "none"
+        account = open_account(caller, self.metrics)
         # None until the request is read, and with it whether a stream is wanted.
         responder: Responder | None = None
         try:
@@ -72,12 +73,12 @@ class Endpoint(Generic[RequestT]):
             responder = self.respond(send, request, self.progress)
             # Last of the checks: a request that is refused takes no place.
             with self.slots.acquire():
-                await while_connected(receive, self._answer(request, caller, config, responder))
+                await while_connected(receive, self._answer(request, config, account, responder))
         except (ClientGoneError, ClientDisconnect):
             self.metrics.count_request(model, "client_left", caller.name)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the last stop before the client
-            # uvicorn cancels a request when the time to drain is over; its client still gets a 503.
-            refusal = to_api_error(error, caller.name)
+            # uvicorn cancels a request when the time to drain is over; its client is still told.
+            refusal = to_api_error(error, caller.name, has_begun=account.session.is_used)
             self.metrics.count_request(model, refusal.code or "error", caller.name)
             if responder is None:
                 await send_json(send, refusal.body, refusal.status, refusal.headers)
@@ -109,10 +110,9 @@ class Endpoint(Generic[RequestT]):
                 operator = apply_overrides(operator, RunOverrides(preset=wishes.preset), presets=catalog.presets)
         return apply_overrides(operator, wishes, presets=catalog.presets)
 
-    async def _answer(self, request: RequestT, caller: Caller, config: FusionConfig, responder: Responder) -> None:
-        async with open_account(caller, self.metrics) as account:
-            end = await self._run(request, config, account, responder)
-        self.metrics.count_request(request.model, "ok", caller.name)
+    async def _answer(self, request: RequestT, config: FusionConfig, account: Account, responder: Responder) -> None:
+        end = await self._run(request, config, account, responder)
+        self.metrics.count_request(request.model, "ok", account.caller.name)
         await responder.end(end)
 
     async def _run(self, request: RequestT, config: FusionConfig, account: Account, responder: Responder) -> EndPiece:
