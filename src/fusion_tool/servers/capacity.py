@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from starlette.requests import Request
+from starlette.types import Message, Receive
 
 from fusion_tool.servers.openai.errors import ApiError
 
@@ -67,12 +68,7 @@ async def json_body(request: Request, max_bytes: int = MOST_BYTES) -> dict[str, 
         ApiError: 413 more than `max_bytes` bytes, 408 too slowly, 400 no JSON object.
         ClientDisconnect: The client left.
     """
-    try:
-        # A client that sends a byte now and then would hold its connection for ever.
-        async with asyncio.timeout(_SECONDS_TO_SEND):
-            raw = await _read(request, max_bytes)
-    except TimeoutError:
-        raise ApiError("the request took too long to arrive", status=408, code="timeout") from None
+    raw = await read_body(request, max_bytes)
     try:
         body = json.loads(raw, parse_constant=_refuse)
         if b"\\ud" in raw.lower():  # halves of characters, which no provider takes
@@ -82,6 +78,26 @@ async def json_body(request: Request, max_bytes: int = MOST_BYTES) -> dict[str, 
     if not isinstance(body, dict):
         raise ApiError("the body must be a JSON object", code="invalid_json")
     return body
+
+
+async def read_body(request: Request, max_bytes: int = MOST_BYTES) -> bytes:
+    """Read a request's body; arguments and errors as for `json_body`."""
+    try:
+        # A client that sends a byte now and then would hold its connection for ever.
+        async with asyncio.timeout(_SECONDS_TO_SEND):
+            return await _read(request, max_bytes)
+    except TimeoutError:
+        raise ApiError("the request took too long to arrive", status=408, code="timeout") from None
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Return ASGI's function as it was before the body was read from `receive`."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
 
 
 def _refuse(name: str) -> None:

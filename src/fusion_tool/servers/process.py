@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -20,19 +19,8 @@ from fusion_tool.errors import ConfigError
 from fusion_tool.models.factory import check_models
 from fusion_tool.servers.app import Options, create_app
 from fusion_tool.servers.auth import check_address
+from fusion_tool.servers.http_protocol import uvicorn_options
 from fusion_tool.servers.openai.metrics import SHARED
-
-QUIET: dict[str, Any] = {
-    "log_level": "warning",
-    "access_log": False,
-    "server_header": False,
-    # Any client can send `X-Forwarded-For`, and no proxy is known whose word it would be.
-    "proxy_headers": False,
-    # Not `auto`, which takes a failure at the start for an application that has no start.
-    "lifespan": "on",
-    "ws": "none",
-}
-"""Options of `uvicorn.Config` that both servers share."""
 
 
 def listen(host: str, port: int, *, backlog: int | None = None) -> socket.socket:
@@ -104,7 +92,7 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
             workers=address.workers,
             timeout_graceful_shutdown=address.drain_seconds,
             backlog=_BACKLOG,
-            **QUIET,
+            **uvicorn_options(options.max_runs),
         )
         # Worker processes are spawned, and accept on the parent's socket.
         listener.set_inheritable(True)

@@ -25,18 +25,20 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from fusion_tool.servers.auth import AuthMiddleware, check_address
-from fusion_tool.servers.capacity import RunSlots
+from fusion_tool.servers.capacity import RunSlots, read_body, replay
+from fusion_tool.servers.http_protocol import uvicorn_options
 from fusion_tool.servers.keys import ANONYMOUS, Caller, caller_of, check_callers
 from fusion_tool.servers.mcp.sdk import log_in_lines
 from fusion_tool.servers.mcp.server import McpOptions, McpServer
 from fusion_tool.servers.openai.errors import ApiError
 from fusion_tool.servers.openai.models import PANEL
 from fusion_tool.servers.openai.response import send_json
-from fusion_tool.servers.process import QUIET, listen, root_url
+from fusion_tool.servers.process import listen, root_url
 
 _log = logging.getLogger(__name__)
 
@@ -172,11 +174,16 @@ class _Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         caller = caller_of(scope)
-        if caller.may_ask(PANEL):
-            await _handle_whole(self._sessions[caller.name], scope, receive, send)
-        else:
-            refusal = ApiError(f"'{caller.name}' may not ask the panel, '{PANEL}'", status=403, code="forbidden")
+        try:
+            _check_may_ask(caller)
+            if scope["method"] == "POST":  # the package would read any number of bytes, for any time
+                receive = replay(await read_body(Request(scope, receive)), receive)
+        except ApiError as refusal:
             await send_json(send, refusal.body, refusal.status, refusal.headers)
+        except ClientDisconnect:
+            _log.info("a client has gone before its request was sent")
+        else:
+            await _handle_whole(self._sessions[caller.name], scope, receive, send)
 
     @asynccontextmanager
     async def run(self, _: Starlette) -> AsyncIterator[None]:
@@ -206,6 +213,11 @@ async def _handle_whole(sessions: StreamableHTTPSessionManager, scope: Scope, re
     await sessions.handle_request(scope, receive, watch)
     if is_open:
         await send({"type": "http.response.body", "body": b""})
+
+
+def _check_may_ask(caller: Caller) -> None:
+    if not caller.may_ask(PANEL):
+        raise ApiError(f"'{caller.name}' may not ask the panel, '{PANEL}'", status=403, code="forbidden")
 
 
 def create_app(options: McpOptions, callers: Sequence[Caller] = ()) -> Starlette:
@@ -263,7 +275,7 @@ def serve_http(
         config = uvicorn.Config(
             create_app(options, callers),
             timeout_graceful_shutdown=_SECONDS_TO_END,
-            **QUIET,
+            **uvicorn_options(options.max_runs),
         )
         on_listening(f"{root_url(host, listener)}{PATH}")
         _HttpServer(config).run(sockets=[listener])
