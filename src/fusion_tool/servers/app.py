@@ -20,6 +20,7 @@ from fusion_tool.config.installation import version
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.servers.auth import AuthMiddleware
 from fusion_tool.servers.capacity import MOST_BYTES, RunSlots
+from fusion_tool.servers.cors import check_origins, cors_middleware
 from fusion_tool.servers.keys import Caller, check_callers
 from fusion_tool.servers.openai.endpoint import Endpoint
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
@@ -48,9 +49,10 @@ class Options:
         progress: How a stream shows what the panel does.
         max_bytes: Upper bound of a request's body, in bytes.
         callers: Who holds a key; none where only this machine can connect.
+        origins: Origins of the pages that may ask from a browser; none unless they are named.
 
     Raises:
-        ConfigError: The terms of a caller cannot hold.
+        ConfigError: The terms of a caller cannot hold, or an origin is none.
     """
 
     config: FusionConfig
@@ -60,9 +62,11 @@ class Options:
     progress: ProgressStyle = "comments"
     max_bytes: int = MOST_BYTES
     callers: tuple[Caller, ...] = ()
+    origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the callers' terms against what is served."""
+        """Check the callers' terms against what is served, and the origins."""
+        check_origins(self.origins)
         check_callers(self.callers, self.config, ModelCatalog(self.presets).names)
 
 
@@ -94,7 +98,7 @@ def create_app(options: Options) -> Starlette:
     handlers: dict[Any, Any] = {ApiError: _error_response, HTTPException: refuse_path}
     return Starlette(
         routes=routes,
-        middleware=[Middleware(AuthMiddleware, options.callers)],
+        middleware=[*cors_middleware(options.origins), Middleware(AuthMiddleware, options.callers, options.origins)],
         exception_handlers=handlers,
         lifespan=partial(_lifespan, slots),
     )

@@ -50,10 +50,11 @@ class AuthMiddleware:
     Args:
         app: The application behind it.
         callers: Who holds a key; none where only this machine can connect.
+        origins: Origins of pages that may ask like programs on this machine.
     """
 
-    def __init__(self, app: ASGIApp, callers: Sequence[Caller] = ()) -> None:
-        self._app, self._callers = app, callers
+    def __init__(self, app: ASGIApp, callers: Sequence[Caller] = (), origins: Sequence[str] = ()) -> None:
+        self._app, self._callers, self._origins = app, callers, origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on to the application."""
@@ -61,7 +62,7 @@ class AuthMiddleware:
         if scope["type"] == "http" and scope["path"] not in _OPEN_PATHS:
             headers = Headers(scope=scope)
             try:
-                attach_caller(scope, self._find_caller(headers) if self._callers else _check_local(headers))
+                attach_caller(scope, self._find_caller(headers) if self._callers else self._check_local(headers))
             except ApiError as error:
                 await send_json(send, error.body, error.status, error.headers)
                 return
@@ -76,17 +77,16 @@ class AuthMiddleware:
             raise ApiError(wrong, status=401, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
         return caller
 
-
-def _check_local(headers: Headers) -> Caller:
-    # `Origin` gives a page of another site away, `Host` a page whose own name was made to point here.
-    hosts = [f"//{headers.get('host', '')}", *headers.getlist("origin")]
-    if not all(is_loopback(_host_of(url)) for url in hosts):
-        raise ApiError(
-            f"without keys only programs on this machine may ask; the operator can set {VARIABLE}",
-            status=403,
-            code="forbidden",
-        )
-    return ANONYMOUS
+    def _check_local(self, headers: Headers) -> Caller:
+        # `Origin` gives a page of another site away, `Host` a page whose own name was made to point here.
+        pages = [origin for origin in headers.getlist("origin") if origin not in self._origins]
+        if not all(is_loopback(_host_of(url)) for url in (f"//{headers.get('host', '')}", *pages)):
+            raise ApiError(
+                f"without keys only programs on this machine may ask; the operator can set {VARIABLE}",
+                status=403,
+                code="forbidden",
+            )
+        return ANONYMOUS
 
 
 def _host_of(url: str) -> str:

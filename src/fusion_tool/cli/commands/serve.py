@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fusion_tool.config.schema import FusionConfig
     from fusion_tool.servers.mcp.server import McpOptions
 
+_CORS_HELP = "A web page's origin, such as https://app.example, that may ask from a browser; repeat it."
 _PANEL, _ADDRESS, _LIMITS = "What is served", "Address and processes", "Limits"
 _ROWS = [
     ("the preset budget on http://127.0.0.1:8000/v1", "fusion-tool serve"),
@@ -80,6 +81,9 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
             rich_help_panel=_ADDRESS,
         ),
     ] = None,
+    cors_origin: Annotated[
+        list[str] | None, typer.Option(metavar="ORIGIN", help=_CORS_HELP, rich_help_panel=_ADDRESS)
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.", rich_help_panel=_ADDRESS)] = 1,
     max_runs: Annotated[
         int,
@@ -111,6 +115,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
         max_runs=max_runs,
         progress=progress,
         callers=load_callers(keys),
+        origins=tuple(cors_origin or ()),
     )
     console = terminal.stderr()
     try:
@@ -193,6 +198,9 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
             rich_help_panel=_MCP_ADDRESS,
         ),
     ] = None,
+    cors_origin: Annotated[
+        list[str] | None, typer.Option(metavar="ORIGIN", help=_CORS_HELP, rich_help_panel=_MCP_ADDRESS)
+    ] = None,
 ) -> None:
     """Serve the panel as the tool fusion_research to MCP clients, over standard input and output or HTTP."""
     from fusion_tool.cli.config_options import ConfigOptions
@@ -202,12 +210,19 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.errors import ConfigError
     from fusion_tool.servers.mcp.server import McpOptions
 
-    if keys is not None and not http:
-        raise ConfigError("keys are for clients that connect: add --http", field="keys")
+    for field, value in (("keys", keys), ("cors_origin", cors_origin)):
+        if value and not http:
+            raise ConfigError("it is for clients that connect: add --http", field=field)
 
     panel = ConfigOptions(preset=preset, config=config).to_config()
     _check(panel)
-    options = McpOptions(panel, max_runs=max_runs, is_structured=not text_only, answer_within=answer_within)
+    options = McpOptions(
+        panel,
+        max_runs=max_runs,
+        is_structured=not text_only,
+        answer_within=answer_within,
+        origins=tuple(cors_origin or ()),
+    )
     if http:
         _serve_http(options, host, port, keys)
     else:

@@ -48,12 +48,14 @@ class McpOptions:
         is_structured: Whether a result comes as JSON beside the text.
         answer_within: Seconds after which a call whose run goes on gives its id, by which a later call gets the answer;
             runs are then kept in the user's data folder. `None`: a call takes as long as its run.
+        origins: Over HTTP: origins of the pages that may ask from a browser; none unless they are named.
     """
 
     config: FusionConfig
     max_runs: int = 10
     is_structured: bool = True
     answer_within: float | None = None
+    origins: tuple[str, ...] = ()
 
 
 class McpServer:

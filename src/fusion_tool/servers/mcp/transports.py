@@ -31,6 +31,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from fusion_tool.servers.auth import AuthMiddleware, check_address
 from fusion_tool.servers.capacity import RunSlots, read_body, replay
+from fusion_tool.servers.cors import cors_middleware
 from fusion_tool.servers.http_protocol import uvicorn_options
 from fusion_tool.servers.keys import ANONYMOUS, Caller, caller_of, check_callers
 from fusion_tool.servers.mcp.sdk import log_in_lines
@@ -235,10 +236,11 @@ def create_app(options: McpOptions, callers: Sequence[Caller] = ()) -> Starlette
     slots = RunSlots(options.max_runs)
     endpoint = _Endpoint(
         {caller.name: McpServer(options, caller, slots) for caller in callers or (ANONYMOUS,)},
-        _security(is_local=not callers),
+        _security(options.origins, is_local=not callers),
     )
     auth: list[Any] = [Middleware(AuthMiddleware, callers)] if callers else []
-    app = Starlette(routes=[Route(PATH, endpoint)], middleware=auth, lifespan=endpoint.run)
+    middleware = [*cors_middleware(options.origins), *auth]
+    app = Starlette(routes=[Route(PATH, endpoint)], middleware=middleware, lifespan=endpoint.run)
     app.state.endpoint = endpoint
     return app
 
@@ -281,14 +283,14 @@ def serve_http(
         _HttpServer(config).run(sockets=[listener])
 
 
-def _security(*, is_local: bool) -> TransportSecuritySettings:
-    """Return settings by which, where `is_local`, `Host` and `Origin` must be this machine.
+def _security(origins: Sequence[str], *, is_local: bool) -> TransportSecuritySettings:
+    """Return settings by which, where `is_local`, `Host` and `Origin` must be this machine, or one of `origins`.
 
     A page can have a browser send requests to loopback, under a name of its own too (DNS rebinding), but knows no key.
     """
     # The package compares whole headers, in which any port but 80 is written out; `:*` stands for all of them.
     hosts = [*_THIS_MACHINE, *(f"{host}:*" for host in _THIS_MACHINE)]
-    origins = [f"http://{host}" for host in hosts]
+    allowed = [*(f"http://{host}" for host in hosts), *origins]
     return TransportSecuritySettings(
-        enable_dns_rebinding_protection=is_local, allowed_hosts=hosts, allowed_origins=origins
+        enable_dns_rebinding_protection=is_local, allowed_hosts=hosts, allowed_origins=allowed
     )
