@@ -184,3 +184,13 @@ async def test_what_is_no_result_is_refused_before_any_call(provider, wrong):
     with pytest.raises(ConfigError, match=r"^earlier: is no run's result \(.+\); hand over a FusionResult"):
         await build_graph().ainvoke({"question": NEXT, "earlier": wrong}, context=panel(*SEATS))
     assert not provider.counts
+
+
+async def test_a_small_model_makes_claims_from_what_was_carried_over(provider, mill, first):
+    provider.reply("test/one", f'{{"claims": [{{"text": "{BUILT}.", "source": 1}}]}}')
+    small = {"model": "openrouter:test/one", "max_input_tokens": 2048}
+    result = await afuse(NEXT, panel("x", panel=(small,), strategy="solo"), earlier=first)
+    assert result.answer == f"- {BUILT}. [1]"
+    assert [(row.url, row.support, row.from_run) for row in result.citations] == [
+        (mill.url("/mill"), "supported", first.run_id)
+    ]

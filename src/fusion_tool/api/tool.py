@@ -66,9 +66,9 @@ def _results_in(runtime: ToolRuntime | None) -> dict[str, Any] | None:
     if not isinstance(messages, list):
         return None
     artifacts = [message.artifact for message in messages if isinstance(message, ToolMessage)]
-    return {
-        artifact["run_id"]: artifact for artifact in artifacts if isinstance(artifact, dict) and "run_id" in artifact
-    }
+    # Of any panel in the conversation: from what a quick one found a thorough one may go on.
+    results = (row for row in artifacts if isinstance(row, dict) and {"run_id", "schema_version"} <= row.keys())
+    return {result["run_id"]: result for result in results}
 
 
 _DESCRIPTION = (
