@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from typer.testing import CliRunner, Result
 
@@ -38,16 +39,12 @@ def ask(*arguments: str, stdin: str | bytes = "") -> Result:
     return fusion("ask", *arguments, "--no-search", "--bash", "off", stdin=stdin)
 
 
-def process(*arguments: str, **options: object) -> "subprocess.Popen[str]":
+def process(*arguments: str, **options: Any) -> "subprocess.Popen[str]":
     """Start the command as a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "fusion_tool", *arguments],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=dict(os.environ),
-        **options,
+        **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": dict(os.environ)} | options),
     )
 
 
@@ -64,7 +61,7 @@ def script_panel(server: ScriptedServer) -> None:
         server.reply(name, _searching)
     server.reply("v/bad", faults.unauthorized())
     server.reply("v/judge", Reply(json.dumps(ANALYSIS), cost=0.003))
-    server.reply("v/writer", _citing)
+    server.reply("v/writer", cite_source)
 
 
 def _searching(request: Request) -> Reply:
@@ -73,7 +70,7 @@ def _searching(request: Request) -> Reply:
     return Reply(f"{SENTENCE} [{_source(request)}].", cost=0.002)
 
 
-def _citing(request: Request) -> Reply:
+def cite_source(request: Request) -> Reply:
     return Reply(f"{SENTENCE} [{_source(request)}].", cost=None)
 
 

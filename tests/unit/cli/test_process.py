@@ -1,14 +1,18 @@
 """The command as a process: streams apart, signals, a reader that leaves, and what its start costs."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.scripted_server import Gate, Hang, Reply, ScriptedServer
-from tests.unit.cli.support import PANEL, QUESTION, SENTENCE, STAGES, process
+from tests.scripted_server import Cut, Gate, Hang, Reply, Request, ScriptedServer
+from tests.unit.cli.support import ANALYSIS, PANEL, QUESTION, SENTENCE, STAGES, cite_source, process, titan
 
 _BARE = ("--no-search", "--bash", "off")
 
@@ -22,6 +26,39 @@ def test_a_pipe_gets_the_answer_and_nothing_else() -> None:
     assert out == f"{SENTENCE}.\n\nSources: the answer cites none.\n"
     assert "Bill" in told
     assert "\x1b" not in out + told
+
+
+@pytest.mark.loopback
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_on_a_terminal_the_answer_appears_as_it_is_written_and_one_that_breaks_off_is_marked(
+    openrouter: ScriptedServer, tmp_path: Path
+) -> None:
+    """The second writer waits until the first one's words are on the screen; its citations are numbered anew."""
+    gate = Gate()
+    openrouter.reply("v/writer", lambda request: Cut(replace(cite_source(request), chunk_size=9), after=5))
+
+    def judge_then_writer(request: Request) -> Reply:
+        is_judging = "JSON" in request.prompt and not openrouter.calls("v/writer")
+        return Reply(json.dumps(ANALYSIS)) if is_judging else replace(cite_source(request), gate=gate)
+
+    openrouter.reply("v/judge", judge_then_writer)
+    terminal, screen = os.openpty()
+    documents = ("--docs", str(titan(tmp_path / "library")), "--no-search", "--bash", "off")
+    with process("ask", QUESTION, *PANEL, *STAGES, *documents, "--quiet", stdout=screen) as running:
+        os.close(screen)
+        shown = b""
+        while b"Titan" not in shown:
+            shown += os.read(terminal, 1000)
+        gate.open()
+        with suppress(OSError):  # what Linux says at the end
+            while piece := os.read(terminal, 1000):
+                shown += piece
+        assert running.wait(timeout=60) == 0
+    os.close(terminal)
+    first, _, rest = shown.decode().replace("\r\n", "\n").partition("\n\n[that answer broke off")
+    assert SENTENCE.startswith(first)
+    assert rest.startswith(f"; this one replaces it]\n\n{SENTENCE} [1].\n\nSources\n[1] ")
+    assert rest.count(f"{SENTENCE} [1].\n\n") == 1
 
 
 @pytest.mark.loopback
