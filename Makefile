@@ -3,8 +3,12 @@
 PYTHON ?= python3
 UV := .uv/bin/uv
 FLOORS := .venv-floors
-# Each is a resolution of its own, and a run of the suite: crewai holds openai at 2.
-OPENAI_MAJORS := 2 3
+# Each is a resolution of its own, and a run of the suite: crewai holds openai at 2, LangChain's adapters mcp at 1.
+MAJORS := older newer
+older_MAJORS := openai==2.* mcp==1.*
+older_GROUPS := --group dev --group adapters
+newer_MAJORS := openai==3.* mcp==2.*
+newer_GROUPS := --group dev
 BIN := .venv/bin
 READY := .venv/.ready
 PYTHON_CLIENTS := .venv-clients/.ready
@@ -14,7 +18,7 @@ UV_ENV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
 QUESTION ?= How long does the battery of the Kestrel handheld really last?
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lock check-floors $(OPENAI_MAJORS:%=check-floors-%) format bench clean
+.PHONY: help setup demo test check lock check-floors $(MAJORS:%=check-floors-%) format bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,13 +59,13 @@ check: $(READY) ## formatting, lint, types for the oldest and newest Python, imp
 	$(BIN)/mypy --python-version 3.14
 	$(BIN)/lint-imports
 
-check-floors: $(OPENAI_MAJORS:%=check-floors-%) ## all tests but the local model's, with the oldest versions that pyproject.toml allows
+check-floors: $(MAJORS:%=check-floors-%) ## all tests but the local model's, with the oldest versions that pyproject.toml allows
 
-$(OPENAI_MAJORS:%=check-floors-%): check-floors-%: $(READY)
+$(MAJORS:%=check-floors-%): check-floors-%: $(READY)
 	$(UV_ENV) $(UV) venv --clear --quiet --python $(PYTHON) $(FLOORS)/$*
-	echo "openai==$*.*" > $(FLOORS)/$*/openai.txt
-	$(UV_ENV) $(UV) pip compile --quiet --all-extras --group dev --resolution lowest-direct \
-		--constraint $(FLOORS)/$*/openai.txt --python $(FLOORS)/$*/bin/python --output-file $(FLOORS)/$*/floors.txt \
+	printf '%s\n' '$(subst $() $(),' ',$($*_MAJORS))' > $(FLOORS)/$*/majors.txt
+	$(UV_ENV) $(UV) pip compile --quiet --all-extras $($*_GROUPS) --resolution lowest-direct \
+		--constraint $(FLOORS)/$*/majors.txt --python $(FLOORS)/$*/bin/python --output-file $(FLOORS)/$*/floors.txt \
 		pyproject.toml >/dev/null
 	$(UV_ENV) $(UV) pip install --quiet --python $(FLOORS)/$*/bin/python --requirements $(FLOORS)/$*/floors.txt --editable .
 	$(FLOORS)/$*/bin/pytest -q -n auto --dist worksteal -m "not local_model"

@@ -81,14 +81,14 @@ _DESCRIPTION = (
 )
 
 
-_Question = Annotated[str, "One self-contained question: name what, which, when; the panel sees nothing else."]
-_Context = Annotated[str, "What is already known and should not be searched again; may be empty."]
-_Continues = Annotated[
+Question = Annotated[str, "One self-contained question: name what, which, when; the panel sees nothing else."]
+Context = Annotated[str, "What is already known and should not be searched again; may be empty."]
+Continues = Annotated[
     str,
     "The id in the closing line of an earlier answer of this tool, to ask on from it: the panel starts from that "
     "answer, its sources and its disputes, and looks up only what is new or open. Empty for a new matter.",
 ]
-_Instructions = Annotated[
+Instructions = Annotated[
     str, "How the answer shall be written: language, tone, length, format; may be empty. It changes no finding."
 ]
 
@@ -154,10 +154,10 @@ class FusionTool(BaseTool):
 
     async def _arun(
         self,
-        question: _Question,
-        context: _Context = "",
-        continues: _Continues = "",
-        instructions: _Instructions = "",
+        question: Question,
+        context: Context = "",
+        continues: Continues = "",
+        instructions: Instructions = "",
         runtime: ToolRuntime = None,  # type: ignore[assignment] # an Optional would never be injected
     ) -> tuple[str, dict[str, Any]]:
         """Ask the panel."""
@@ -176,10 +176,10 @@ class FusionTool(BaseTool):
 
     def _run(
         self,
-        question: _Question,
-        context: _Context = "",
-        continues: _Continues = "",
-        instructions: _Instructions = "",
+        question: Question,
+        context: Context = "",
+        continues: Continues = "",
+        instructions: Instructions = "",
         runtime: ToolRuntime = None,  # type: ignore[assignment] # as above
     ) -> tuple[str, dict[str, Any]]:
         """Ask the panel."""

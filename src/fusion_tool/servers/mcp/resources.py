@@ -44,6 +44,15 @@ class ResultResources:
         while len(self._results) > self._max_results:
             del self._results[next(iter(self._results))]
 
+    def get(self, run_id: str) -> dict[str, Any] | None:
+        """Return the result of a run; `None` where it is not, or no longer, here."""
+        return self._results.get(run_id)
+
+    @property
+    def run_ids(self) -> list[str]:
+        """The ids of the runs, the oldest first."""
+        return list(self._results)
+
     def list_resources(self) -> list[types.Resource]:
         """Answer `resources/list`: the list, then the results, the newest first."""
         about = "The last results of this session: run_id, question, status, created_at."

@@ -13,8 +13,8 @@ from mcp import types
 from fusion_tool.api.summary import summarize
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.errors import FusionError
-from fusion_tool.graph.inputs import RunInput
+from fusion_tool.errors import ConfigError, FusionError
+from fusion_tool.graph.inputs import RunInput, parse_result
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.servers.capacity import RunSlots
 from fusion_tool.servers.keys import ANONYMOUS, Caller
@@ -103,21 +103,40 @@ class McpServer:
         if name != NAME:
             raise FusionError(f"no tool '{name}'; there is {NAME}")
         refuse_recursion(request.meta)
-        run = self._run_for(request, parse_arguments(arguments, takes_run_id=self._gives_run_ids))
+        run = await self._run_for(request, parse_arguments(arguments, takes_run_id=self._gives_run_ids))
         result = await self.runs.result(run, request.send_progress)
         if result is None:
             return at_work(run.id, run.progress.awaited)
         self._results_of(request).add(result)
         return summarize(FusionResult.model_validate(result), self._options.config.summary_tokens), result
 
-    def _run_for(self, request: ClientRequest, arguments: ResearchArguments) -> CallRun:
+    async def _run_for(self, request: ClientRequest, arguments: ResearchArguments) -> CallRun:
         if arguments.run_id:
             return self.runs.find(arguments.run_id)
-        return self.runs.begin(
-            RunInput(arguments.question, arguments.context),
-            arguments.config_for(self._caller.narrow(self._options.config)),
-            is_watched=request.send_progress is not None,
-        )
+        config = arguments.config_for(self._caller.narrow(self._options.config))
+        continues = arguments.continues.strip()
+        earlier = parse_result(await self._earlier_result(request, continues)) if continues else None
+        question = RunInput(arguments.question, arguments.context, arguments.instructions, earlier=earlier)
+        return self.runs.begin(question, config, is_watched=request.send_progress is not None)
+
+    async def _earlier_result(self, request: ClientRequest, run_id: str) -> dict[str, Any]:
+        """Return what a call goes on from: a result of this session, or a run that is kept."""
+        results = self._results_of(request)
+        if (result := results.get(run_id)) is not None:
+            return result
+        if not self._gives_run_ids:
+            known = ", ".join(results.run_ids)
+            cure = f"take one of {known}, or leave it out" if known else "there is none yet: leave it out"
+            raise ConfigError(
+                f"no earlier answer of this session has the id {run_id[:80]!r}; {cure}", field="continues"
+            )
+        try:
+            result = await self.runs.result(self.runs.find(run_id), None)
+        except ConfigError as error:
+            raise ConfigError(error.message, field="continues") from None
+        if result is None:
+            raise ConfigError("that call is still at work; ask for its answer first", field="continues")
+        return result
 
     @property
     def _gives_run_ids(self) -> bool:

@@ -6,13 +6,13 @@ Protocol: https://modelcontextprotocol.io/specification/2025-11-25/server/tools.
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from mcp import types
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from fusion_tool.api.tool import FusionTool
+from fusion_tool.api.tool import Context, Continues, FusionTool, Instructions, Question
 from fusion_tool.config.base import ConfigModel
 from fusion_tool.config.choices import Strategy
 from fusion_tool.config.schema import FusionConfig, Positive
@@ -23,15 +23,18 @@ from fusion_tool.servers.overrides import OPERATOR_ONLY, LimitOverrides, RunOver
 NAME = "fusion_research"
 
 
+def _text(argument: Any) -> Any:
+    """Return a field that may be left out, described as the argument of `FusionTool`."""
+    return Field(default="", description=get_args(argument)[1])
+
+
 class ResearchArguments(ConfigModel):
     """The arguments of a call: few, since every client's model reads them all."""
 
-    question: str = Field(
-        default="", description="One self-contained question: name what, which, when; the panel sees nothing else."
-    )
-    context: str = Field(
-        default="", description="What is already known and should not be searched again; may be empty."
-    )
+    question: str = _text(Question)
+    context: str = _text(Context)
+    continues: str = _text(Continues)
+    instructions: str = _text(Instructions)
     strategy: Strategy | SkipJsonSchema[None] = Field(
         default=None,
         description="How the panel works: every model at once (panel), one alone (solo, cheapest), more of them only "

@@ -28,6 +28,8 @@ async def test_one_tool_with_few_described_arguments_and_the_results_schema():
     assert set(given["properties"]) == {
         "question",
         "context",
+        "continues",
+        "instructions",
         "strategy",
         "max_usd",
         "max_seconds",
@@ -132,7 +134,9 @@ async def test_what_is_the_operators_is_refused(name):
 
 
 async def test_null_is_as_good_as_nothing():
-    nothing = dict.fromkeys(("context", "strategy", "max_usd", "max_seconds", "excluded_domains"))
+    nothing = dict.fromkeys(
+        ("context", "continues", "instructions", "strategy", "max_usd", "max_seconds", "excluded_domains")
+    )
     async with client_of() as client:
         assert not (await client.call(ASKED | nothing))["isError"]
 
@@ -146,6 +150,23 @@ async def test_what_is_asked_reaches_the_run():
     assert result["structuredContent"]["plan"]["strategy"] == "solo"
     assert "It burned down once." in str(seats[0].prompts)
     assert not seats[1].prompts
+
+
+@pytest.mark.parametrize("answer_within", [None, 45.0])
+async def test_a_call_goes_on_from_an_earlier_answer_of_its_session_or_of_its_caller(answer_within):
+    seat, writer = ScriptedChat(replies=["Old.", "Older."]), ScriptedChat(replies=["Noch älter."])
+    config = fake_config(panel=({"model": seat},), synthesizer={"model": writer}, strategy="solo")
+    server = new_server(config, answer_within=answer_within)
+    async with connected(server) as client:
+        first = (await client.call(ASKED))["structuredContent"]
+        wish = {"question": "And the barn?", "continues": first["run_id"], "instructions": "Answer in German."}
+        second = (await client.call(wish))["structuredContent"]
+        unknown = await client.call({**wish, "continues": "0" * 32})
+    assert second["continues"] == first["run_id"]
+    assert "Old." in str(seat.prompts[1])
+    assert "Answer in German." in str(writer.prompts)
+    assert unknown["isError"]
+    assert text(unknown).startswith("continues: no ")
 
 
 async def test_a_failed_panel_says_why_and_shows_no_traceback():
