@@ -6,7 +6,6 @@ Run: python examples/07_mcp_client.py [PRESET]   (needs OPENROUTER_API_KEY; `loc
 import asyncio
 import os
 import sys
-from datetime import timedelta
 
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -26,14 +25,13 @@ async def main(preset: str) -> None:
     async with stdio_client(server) as (incoming, outgoing), ClientSession(incoming, outgoing) as client:
         await client.initialize()
         question = {"question": "Which licence lets a company close a fork: MIT, MPL 2.0 or AGPL?", "max_seconds": 120}
-        answer = await client.call_tool(
-            "fusion_research", question, read_timeout_seconds=timedelta(seconds=180), progress_callback=show
-        )
-        for content in answer.content:
-            print(content.text if content.type == "text" else content.type)
-        if answer.structuredContent:
-            for response in answer.structuredContent["responses"]:
-                print(f"{response['seat']} took {response['seconds']} s")
+        answer = await client.call_tool("fusion_research", question, progress_callback=show)
+        # By the protocol's own names, which both majors of the SDK give.
+        result = answer.model_dump(by_alias=True)
+        for content in result["content"]:
+            print(content.get("text", content["type"]))
+        for response in (result["structuredContent"] or {}).get("responses", []):
+            print(f"{response['seat']} took {response['seconds']} s")
 
 
 asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "budget"))

@@ -1,12 +1,14 @@
 """The protocol's own client, the same for both majors of its package: what it gets has the protocol's names."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
 import anyio
-from mcp import ClientSession
+import pytest
+from mcp import ClientSession, types
 from mcp.shared import exceptions
 from mcp.shared.memory import create_client_server_memory_streams
 
@@ -39,12 +41,18 @@ class McpClient:
         (content,) = self._plain(await self.session.read_resource(uri))["contents"]
         return content
 
-    async def cancel_on_the_wire(self, request_id: int) -> None:
-        from mcp import types
-
-        params = types.CancelledNotificationParams(requestId=request_id)
-        cancelled: Any = types.CancelledNotification(params=params)
-        await self.session.send_notification(types.ClientNotification(cancelled) if IS_FIRST_MAJOR else cancelled)
+    async def cancel(self, call: "asyncio.Task[Any]") -> None:
+        """Say that the last call is cancelled, and see it end."""
+        if not IS_FIRST_MAJOR:  # which says so itself
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            return
+        params = types.CancelledNotificationParams(requestId=self.session._request_id - 1)
+        cancelled: Any = types.ClientNotification(types.CancelledNotification(params=params))
+        await self.session.send_notification(cancelled)
+        with pytest.raises(ProtocolError, match="cancelled"):
+            await call
 
     @staticmethod
     def _plain(result: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The MCP server over both transports, each as a `with` block that gives the protocol's own client."""
 
 import asyncio
+import importlib
 import json
 import os
 import socket
@@ -11,7 +12,6 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import uvicorn
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -21,10 +21,10 @@ from fusion_tool.config.loading import load_config_file
 from fusion_tool.servers.mcp.server import McpOptions
 from fusion_tool.servers.mcp.transports import PATH, create_app
 from tests.integration.callers import callers
+from tests.mcp_client import IS_FIRST_MAJOR, TOOL, McpClient
 from tests.scripted_server import ScriptedServer
 
 COMMAND = ("-m", "fusion_tool", "mcp")
-TOOL = "fusion_research"
 
 
 def panel_file(folder: Path, server: ScriptedServer, *models: str) -> Path:
@@ -41,16 +41,16 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def over_stdio(file: Path) -> AsyncIterator[ClientSession]:
+async def over_stdio(file: Path) -> AsyncIterator[McpClient]:
     """A client that starts the server as a program."""
     program = StdioServerParameters(command=sys.executable, args=[*COMMAND, f"--config={file}"], env=environment())
     async with stdio_client(program) as (incoming, outgoing), ClientSession(incoming, outgoing) as client:
         await client.initialize()
-        yield client
+        yield McpClient(client)
 
 
 @asynccontextmanager
-async def over_http(file: Path) -> AsyncIterator[ClientSession]:
+async def over_http(file: Path) -> AsyncIterator[McpClient]:
     """A client that connects to it."""
     async with serving(file) as url, connected(url) as client:
         yield client
@@ -71,15 +71,21 @@ async def serving(file: Path, *keys: str, **options: Any) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def connected(url: str, key: str = "") -> AsyncIterator[ClientSession]:
+async def connected(url: str, key: str = "") -> AsyncIterator[McpClient]:
     """A client of the server at `url`, which ends its session when it is done."""
     async with (
-        httpx.AsyncClient(headers={"authorization": f"Bearer {key}"} if key else {}, timeout=60) as http,
-        streamable_http_client(url, http_client=http) as (incoming, outgoing, _),
+        _http_client(key) as http,
+        streamable_http_client(url, http_client=http) as (incoming, outgoing, *_),
         ClientSession(incoming, outgoing) as client,
     ):
         await client.initialize()
-        yield client
+        yield McpClient(client)
+
+
+def _http_client(key: str) -> Any:
+    """The HTTP client of the SDK's major."""
+    http: Any = importlib.import_module("httpx" if IS_FIRST_MAJOR else "httpx2")
+    return http.AsyncClient(headers={"authorization": f"Bearer {key}"} if key else {}, timeout=60)
 
 
 @contextmanager

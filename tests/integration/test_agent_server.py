@@ -580,17 +580,17 @@ async def test_the_agents_own_model_is_one_of_the_operators(client, scripted):
 
 async def test_the_servers_own_mcp_offers_the_panel(served, scripted):
     async with connected(f"{served}/mcp") as session:
-        tools = {tool.name: tool for tool in (await session.list_tools()).tools}
-        answered = await session.call_tool("fusion", {"question": MOON, "context": "The one above us."})
-        refused = await session.call_tool("fusion", {"question": ""})
+        tools = {tool["name"]: tool for tool in await session.tools()}
+        answered = await session.call({"question": MOON, "context": "The one above us."}, "fusion")
+        refused = await session.call({"question": ""}, "fusion")
     assert {"fusion", "panelist", "research_agent"} <= set(tools)
-    assert tools["fusion"].description.startswith("Research a question in depth")
-    given = tools["fusion"].inputSchema
+    assert tools["fusion"]["description"].startswith("Research a question in depth")
+    given = tools["fusion"]["inputSchema"]
     assert (given["type"], "$defs" in given) == ("object", False)
     assert given["properties"]["question"]["type"] == given["properties"]["context"]["type"] == "string"
-    assert "Both say so." in answered.content[0].text
+    assert "Both say so." in answered["content"][0]["text"]
     assert "The one above us." in scripted.calls("one")[0].prompt
-    assert refused.isError
+    assert refused["isError"]
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import json
 
 import httpx
 import pytest
-from mcp.shared import exceptions
 
-from tests.integration.mcp_connections import TOOL, connected, panel_file, serving
+from tests.integration.mcp_connections import connected, panel_file, serving
 from tests.integration.panel import verdict
+from tests.mcp_client import ProtocolError, text
 from tests.scripted_server import Gate, Reply
 
 pytestmark = pytest.mark.loopback
@@ -50,12 +50,12 @@ async def test_a_session_is_its_keys_own(file):
 
 async def test_so_are_its_results(file):
     async with serving(file, "alice", "bob") as url, connected(url, "alice") as alice, connected(url, "bob") as bob:
-        result = await alice.call_tool(TOOL, ASKED)
-        address = f"fusion://results/{result.structuredContent['run_id']}"
-        assert json.loads((await alice.read_resource(address)).contents[0].text)["answer"] == "It is old."
-        assert len((await bob.list_resources()).resources) == 1  # the empty list
-        with pytest.raises(exceptions.McpError, match="no result at"):
-            await bob.read_resource(address)
+        result = await alice.call(ASKED)
+        address = f"fusion://results/{result['structuredContent']['run_id']}"
+        assert json.loads((await alice.read(address))["text"])["answer"] == "It is old."
+        assert len(await bob.resources()) == 1  # the empty list
+        with pytest.raises(ProtocolError, match="no result at"):
+            await bob.read(address)
 
 
 async def test_and_its_runs_at_work(file, scripted):
@@ -66,12 +66,12 @@ async def test_and_its_runs_at_work(file, scripted):
         connected(url, "alice") as alice,
         connected(url, "bob") as bob,
     ):
-        run_id = (await alice.call_tool(TOOL, ASKED)).structuredContent["run_id"]
-        while not (refused := await bob.call_tool(TOOL, {"run_id": run_id})).isError:
-            assert refused.structuredContent["status"] == "at_work"  # it is still being looked for
+        run_id = (await alice.call(ASKED))["structuredContent"]["run_id"]
+        while not (refused := await bob.call({"run_id": run_id}))["isError"]:
+            assert refused["structuredContent"]["status"] == "at_work"  # it is still being looked for
         gate.open()
-        while "answer" not in (found := (await alice.call_tool(TOOL, {"run_id": run_id})).structuredContent):
+        while "answer" not in (found := (await alice.call({"run_id": run_id}))["structuredContent"]):
             assert found["run_id"] == run_id
-    assert refused.isError
-    assert "of yours is kept here" in refused.content[0].text
+    assert refused["isError"]
+    assert "of yours is kept here" in text(refused)
     assert found["answer"] == "It is old."

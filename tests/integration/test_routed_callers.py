@@ -3,7 +3,7 @@
 import pytest
 
 from fusion_tool import FusionConfig, afuse
-from tests.integration.mcp_connections import TOOL, over_http
+from tests.integration.mcp_connections import over_http
 from tests.integration.openai_server import client, served, user
 from tests.integration.panel import verdict
 
@@ -45,7 +45,7 @@ async def by_mcp(question, tmp_path):
     file = tmp_path / "fusion.toml"
     file.write_text(f'panel = {[*map("openrouter:{}".format, OURS)]}\nsearch = false\nbash = "off"\n', "utf-8")
     async with over_http(file) as session:
-        assert not (await session.call_tool(TOOL, {"question": question, "strategy": "auto"})).isError
+        assert not (await session.call({"question": question, "strategy": "auto"}))["isError"]
 
 
 @pytest.mark.parametrize("question", [CODING, BROAD])
