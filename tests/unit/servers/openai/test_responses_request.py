@@ -1,12 +1,14 @@
 """The request of a response: what its items mean, what is refused, what is passed over."""
 
 import base64
+import contextlib
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fusion_tool import ConfigError
 from fusion_tool.servers.openai.answer_format import AnswerFormat
 from fusion_tool.servers.openai.conversation import read_conversation
 from fusion_tool.servers.openai.errors import ApiError
@@ -213,3 +215,19 @@ def test_reasoning_that_was_changed_on_the_way_is_never_an_error(value):
     content = "fusion-1." + base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
     rows = messages({"type": "reasoning", "encrypted_content": content}, CALL, RESULT, USER)
     assert read_conversation(rows)
+
+
+FIELDS = st.sampled_from(["input", "instructions", "text", "tools", "tool_choice", "reasoning", "fusion", "include"])
+NAMES = st.sampled_from(["type", "role", "content", "call_id", "name", "arguments", "output", "id", "format", "text"])
+WORDS = st.sampled_from(["message", "user", "assistant", "function_call", "function_call_output", "input_text", "c1"])
+NODES = st.recursive(LEAVES | WORDS, lambda value: st.lists(value, max_size=4) | st.dictionaries(NAMES, value))
+
+
+@given(st.dictionaries(FIELDS, NODES))
+def test_any_body_is_read_or_refused(body):
+    try:
+        request = parse(**body)
+    except (ApiError, ConfigError):
+        return
+    with contextlib.suppress(ApiError):
+        read_conversation(request.messages)
