@@ -55,6 +55,7 @@ def refusals(monkeypatch):
         node(["openai_chat.mjs"], id="openai (npm)"),
         node(["ai_chat.mjs"], id="AI SDK"),
         node(["ai_chat.mjs", "compatible"], id="AI SDK, compatible"),
+        node(["ai_chat.mjs", "responses"], id="AI SDK, responses"),
         node(["langchain_chat.mjs"], id="LangChain JS"),
     ],
 )

@@ -1,14 +1,16 @@
-// Asks for a chat completion with the AI SDK as it comes, whole and streamed: the base URL, then `compatible` for the
-// provider of compatible servers instead of OpenAI's.
+// Asks with the AI SDK as it comes, whole and streamed: the base URL, then `compatible` for the provider of compatible
+// servers instead of OpenAI's, or `responses` for the protocol that OpenAI's asks by default.
 import { generateText, streamText } from "ai";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 
 const [baseURL, provider] = process.argv.slice(2);
-const model =
-  provider === "compatible"
-    ? createOpenAICompatible({ name: "fusion", baseURL, apiKey: "unused" }).chatModel("fusion")
-    : createOpenAI({ baseURL, apiKey: "unused" }).chat("fusion");
+const openai = createOpenAI({ baseURL, apiKey: "unused" });
+const model = {
+  chat: () => openai.chat("fusion"),
+  compatible: () => createOpenAICompatible({ name: "fusion", baseURL, apiKey: "unused" }).chatModel("fusion"),
+  responses: () => openai.responses("fusion"),
+}[provider ?? "chat"]();
 
 const whole = async () => (await generateText({ model, prompt: "Why?" })).text;
 const stream = async () => {
