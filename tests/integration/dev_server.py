@@ -26,8 +26,7 @@ ROOT = Path(__file__).parents[2]
 def dev_server(folder: Path, port: int, **environment: str) -> Iterator[str]:
     """The address of a development server of this project; its own files, and the operator's, are in `folder`."""
     shutil.copytree(ROOT / "graphs", folder / "graphs", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("langgraph.json", "src"):
-        (folder / name).symlink_to(ROOT / name)
+    (folder / "langgraph.json").symlink_to(ROOT / "langgraph.json")
     options = ("--no-browser", "--no-reload", "--port", str(port))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
