@@ -11,11 +11,11 @@ import asyncio
 import json
 import logging
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from threading import Thread
+from types import FrameType
 from typing import Any, TextIO
 
 import anyio
@@ -246,13 +246,21 @@ def create_app(options: McpOptions, callers: Sequence[Caller] = ()) -> Starlette
 
 
 class _HttpServer(uvicorn.Server):
-    """uvicorn's server, which cancels the runs before it waits for open streams, so that these end with an answer."""
+    """uvicorn's server, which cancels the runs before it ends at a signal, so that open streams end with an answer."""
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the runs, then the connections."""
+    _stopping: "asyncio.Task[None] | None" = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End the runs, then the server; at a second signal the server at once."""
+        if self._stopping is not None:
+            super().handle_exit(sig, frame)
+            return
+        # Before the signal is seen: the package's event streams watch for it, and would end without an answer.
+        loop = asyncio.get_running_loop()
         app: Any = self.config.app
-        await app.state.endpoint.stop_runs()
-        await super().shutdown(sockets)
+        self._stopping = loop.create_task(app.state.endpoint.stop_runs())
+        self._stopping.add_done_callback(lambda _: uvicorn.Server.handle_exit(self, sig, frame))
+        loop.call_soon_threadsafe(lambda: None)  # the loop may be asleep
 
 
 def serve_http(
