@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from fusion_tool.config.loading import load_config_file
+from fusion_tool.servers.keys import Caller
 from fusion_tool.servers.mcp.server import McpOptions
 from fusion_tool.servers.mcp.transports import PATH, create_app
-from tests.integration.callers import callers
+from tests.integration.callers import callers as callers_with
 from tests.mcp_client import IS_FIRST_MAJOR, TOOL, McpClient
 from tests.scripted_server import ScriptedServer
 
@@ -57,9 +58,9 @@ async def over_http(file: Path) -> AsyncIterator[McpClient]:
 
 
 @asynccontextmanager
-async def serving(file: Path, *keys: str, **options: Any) -> AsyncIterator[str]:
+async def serving(file: Path, *keys: str, callers: Sequence[Caller] = (), **options: Any) -> AsyncIterator[str]:
     """The server in this process; the URL that clients take."""
-    app = create_app(McpOptions(load_config_file(file), **options), callers(*keys))
+    app = create_app(McpOptions(load_config_file(file), **options), callers or callers_with(*keys))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = asyncio.create_task(server._serve([listener]))  # without uvicorn's handlers of signals

@@ -1,7 +1,12 @@
 """The OpenAI-compatible server on a loopback port, as a `with` block, and OpenAI's own clients for it."""
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from openai import AsyncOpenAI, OpenAI
@@ -31,3 +36,26 @@ def async_client(url: str, key: str = "unused", **options: Any) -> AsyncOpenAI:
 
 def user(text: str) -> dict[str, Any]:
     return {"role": "user", "content": text}
+
+
+@contextmanager
+def command(config: Path, *options: str, **environment: str) -> "Iterator[tuple[subprocess.Popen[str], str]]":
+    """`fusion-tool serve` as a process, and its URL."""
+    code = "import typer; from fusion_tool.cli.commands.serve import serve; typer.run(serve)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "--config", str(config), "--port", "0", *options],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    ) as process:
+        try:
+            assert process.stderr
+            line = process.stderr.readline()
+            found = re.search(r"listening on (http\S+/v1)", line)
+            assert found, line + process.stderr.read()
+            yield process, found[1]
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait(timeout=30)

@@ -2,17 +2,12 @@
 
 import asyncio
 import json
-import os
-import re
 import signal
-import subprocess
-import sys
-from contextlib import contextmanager
 
 import httpx
 import pytest
 
-from tests.integration.openai_server import async_client, client, served, user
+from tests.integration.openai_server import async_client, client, command, served, user
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
 from tests.scripted_server import Gate, Hang, Reply
 
@@ -96,28 +91,6 @@ async def test_one_clients_leaving_is_nobody_elses_business(provider):
             await provider.until(lambda: len(provider.disconnects) == 1)
             gate.open()
             assert (await stays).choices[0].message.content == "In 1861."
-
-
-@contextmanager
-def command(config, *options, **environment):
-    """`fusion-tool serve` as a process, and its URL."""
-    code = "import typer; from fusion_tool.cli.commands.serve import serve; typer.run(serve)"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, "--config", str(config), "--port", "0", *options],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    ) as process:
-        try:
-            line = process.stderr.readline()
-            found = re.search(r"listening on (http\S+/v1)", line)
-            assert found, line + process.stderr.read()
-            yield process, found[1]
-        finally:
-            if process.poll() is None:
-                process.terminate()
-            process.wait(timeout=30)
 
 
 @pytest.fixture

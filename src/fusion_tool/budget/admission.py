@@ -35,7 +35,7 @@ def check_limits(
     """
     run_limits = {"usd": config.limits.usd, "tokens": config.limits.tokens}
     if not config.allow_unpriced:
-        _reject_unpriced(roles, _usd_limit_name(run_limits["usd"], session))
+        require_priced(roles, _usd_limit_name(run_limits["usd"], session))
     seats = [panelist for field, panelist in roles if field.startswith("panel.")]
     needed = _minimal_spending(config, seats, question, parts)
     for kind, limit in run_limits.items():
@@ -70,7 +70,16 @@ def _usd_limit_name(run_limit: float | None, session: Ledger | None) -> str | No
     return "session_limits.usd" if session and session.remaining("usd") < math.inf else None
 
 
-def _reject_unpriced(roles: Sequence[tuple[str, Panelist]], limit: str | None) -> None:
+def require_priced(roles: Sequence[tuple[str, Panelist]], limit: str | None) -> None:
+    """Refuse models without a known price.
+
+    Args:
+        roles: Every panelist that may be called, with the field that names it.
+        limit: The dollar limit that they could pass unseen; `None` for none, and nobody is refused.
+
+    Raises:
+        ConfigError: One has none; `field` names it.
+    """
     # Fallbacks included: an unpriced call reserves 0 dollars, so that one of them could pass the limit unseen.
     for field, panelist in roles if limit else ():
         for name in (price_name(panelist), *panelist.fallbacks):

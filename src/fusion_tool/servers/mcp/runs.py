@@ -58,11 +58,15 @@ class CallRuns:
 
     Args:
         caller: Who asks; nobody else finds them.
+        operator: The operator's configuration, as the caller may use it.
         slots: Places for runs.
         answer_within: Seconds that a call waits for its answer; `None` for as long as it takes, and no run is kept.
     """
 
-    def __init__(self, caller: Caller, slots: RunSlots, answer_within: float | None = None) -> None:
+    def __init__(
+        self, caller: Caller, operator: FusionConfig, slots: RunSlots, answer_within: float | None = None
+    ) -> None:
+        self._operator = operator
         self._caller, self._slots, self._answer_within = caller, slots, answer_within
         self._runs: dict[str, CallRun] = {}
         self._left_at_work = set[str]()
@@ -84,10 +88,11 @@ class CallRuns:
         is_kept = self._answer_within is not None
 
         async def work(tell: OnEvent) -> dict[str, Any]:
-            # A kept one is watched in any case: whoever asks for it later may want to be told, too.
-            on_event = tell if is_watched or is_kept else None
-            kept_id = run_id if is_kept else None
-            return await open_account(self._caller).run(request, config, on_event, kept_id=kept_id)
+            account = open_account(self._caller)
+            async with account.reserve_day(config):
+                # A kept one is watched in any case: whoever asks for it later may want to be told, too.
+                on_event = tell if is_watched or is_kept else None
+                return await account.run(request, config, on_event, kept_id=run_id if is_kept else None)
 
         return self._start(run_id, work)
 
@@ -189,7 +194,9 @@ class CallRuns:
     async def _resume(self, run_id: str, tell: OnEvent) -> dict[str, Any]:
         while True:
             try:
-                return await open_account(self._caller).resume(run_id, tell)
+                account = open_account(self._caller)
+                async with account.reserve_day(self._operator):
+                    return await account.resume(run_id, tell)
             except RunBusyError:
                 # Another server of this user's: clients start one each. Its run ends, or its process does.
                 await asyncio.sleep(_SECONDS_TO_ASK_AGAIN)

@@ -69,8 +69,9 @@ class McpServer:
 
     def __init__(self, options: McpOptions, caller: Caller = ANONYMOUS, slots: RunSlots | None = None) -> None:
         self._options, self._caller = options, caller
+        self._operator = operator = caller.narrow(options.config)
         self._results = SessionResults()
-        self.runs = CallRuns(caller, slots or RunSlots(options.max_runs), options.answer_within)
+        self.runs = CallRuns(caller, operator, slots or RunSlots(options.max_runs), options.answer_within)
         self.open_calls = set[str | int]()
         """The ids of the requests whose calls have not ended."""
         handlers = {
@@ -113,7 +114,7 @@ class McpServer:
     async def _run_for(self, request: ClientRequest, arguments: ResearchArguments) -> CallRun:
         if arguments.run_id:
             return self.runs.find(arguments.run_id)
-        config = arguments.config_for(self._caller.narrow(self._options.config))
+        config = arguments.config_for(self._operator)
         continues = arguments.continues.strip()
         earlier = parse_result(await self._earlier_result(request, continues)) if continues else None
         question = RunInput(arguments.question, arguments.context, arguments.instructions, earlier=earlier)

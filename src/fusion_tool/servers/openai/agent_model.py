@@ -16,6 +16,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 
 from fusion_tool.api.summary import summarize
+from fusion_tool.budget.admission import require_priced
 from fusion_tool.budget.ledger import Ledger, StageBudget
 from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
@@ -41,10 +42,10 @@ from fusion_tool.servers.openai.request import ChatRequest
 from fusion_tool.servers.openai.response import Emit, EndPiece, ProgressPiece, TextPiece
 from fusion_tool.servers.openai.tool_choice import ToolChoice
 
-_MOST_RUNS = 3
+MOST_RUNS = 3
 """Runs of the panel in one request."""
 # One turn for each run, one whose call is turned down because none is left, and one to answer.
-_MOST_TURNS = _MOST_RUNS + 2
+_MOST_TURNS = MOST_RUNS + 2
 
 
 @dataclass
@@ -110,6 +111,8 @@ async def answer_as_agent(  # noqa: PLR0913, PLR0917 - what a request is answere
     """
     # Billed as the synthesizer: it is the main model that writes the answer.
     limits, session = config.limits, account.session.ledger
+    if limits.usd is not None and not config.allow_unpriced:
+        require_priced([("agent_model", main)], "limits.usd")
     budget = StageBudget(Ledger(usd=limits.usd, tokens=limits.tokens, session=session), "synthesizer")
     agent = _AgentRequest(request, config, account, emit, budget)
     choice = ToolChoice.of(request, tool)
@@ -209,7 +212,7 @@ async def _research(agent: _AgentRequest, call: dict[str, Any]) -> ToolMessage:
         question, context = str(arguments["question"]), str(arguments.get("context") or "")
     except (ValueError, KeyError, TypeError, AttributeError):
         return _tool_message(call, "the arguments must be JSON with a 'question'", failed=True)
-    if agent.runs >= _MOST_RUNS:
+    if agent.runs >= MOST_RUNS:
         return _tool_message(call, "no research is left in this turn; answer with what is known", failed=True)
     # Before anything is awaited: the calls of one turn run at the same time, and each must see the others.
     agent.runs += 1

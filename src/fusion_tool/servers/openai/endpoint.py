@@ -16,7 +16,7 @@ from fusion_tool.errors import ConfigError
 from fusion_tool.servers.account import Account, open_account
 from fusion_tool.servers.capacity import RunSlots, json_body
 from fusion_tool.servers.keys import Caller, caller_of
-from fusion_tool.servers.openai.agent_model import answer_as_agent
+from fusion_tool.servers.openai.agent_model import MOST_RUNS, answer_as_agent
 from fusion_tool.servers.openai.connection import ClientGoneError, while_connected
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.metrics import Metrics
@@ -111,7 +111,9 @@ class Endpoint(Generic[RequestT]):
         return apply_overrides(operator, wishes, presets=catalog.presets)
 
     async def _answer(self, request: RequestT, config: FusionConfig, account: Account, responder: Responder) -> None:
-        end = await self._run(request, config, account, responder)
+        # The agent's main model and each of its runs have the limits once more.
+        async with account.reserve_day(config, ledgers=1 + MOST_RUNS if request.model == AGENT else 1):
+            end = await self._run(request, config, account, responder)
         self.metrics.count_request(request.model, "ok", account.caller.name)
         await responder.end(end)
 

@@ -1,0 +1,180 @@
+"""Dollars a day of a key: kept by all processes, for all runs, whatever becomes of them."""
+
+import asyncio
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+
+import openai
+import pytest
+
+from fusion_tool.budget.daily import DaySpending, SqliteDailyBudget, next_day
+from tests.integration.callers import caller, keys_file
+from tests.integration.charging import Till
+from tests.integration.mcp_connections import TOOL, connected, serving
+from tests.integration.openai_server import async_client, client, command, served, user
+from tests.integration.panel import QUESTION, panel
+from tests.scripted_server import Hang, Reply, faults
+
+pytestmark = pytest.mark.loopback
+
+MODEL = "anthropic/claude-opus-4.8"
+ASK = {"model": "fusion", "messages": [user(QUESTION)]}
+A_DAY, A_RUN = 0.2, 0.06
+SEAT = {"model": f"openrouter:{MODEL}", "max_tokens": 1000}
+TERMS = f"usd_a_day = {A_DAY}\nlimits.usd = {A_RUN}"
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def till(provider):
+    """An endpoint that charges as much as it may."""
+    till = Till()
+    provider.otherwise(till.reply("an answer"))
+    return till
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "fusion.toml"
+    path.write_text(
+        f'panel = [{{ model = "openrouter:{MODEL}", max_tokens = 1000 }}]\nstrategy = "solo"\nsearch = false\n'
+        'bash = "off"\n',
+        "utf-8",
+    )
+    return path
+
+
+def solo(**options):
+    return panel(**({"panel": (SEAT,), "judge": SEAT, "synthesizer": SEAT, "strategy": "solo"} | options))
+
+
+def spent(name="alice"):
+    return SqliteDailyBudget().spent(name)
+
+
+def ask(url, name="alice", **options):
+    return client(url, f"secret-{name}").chat.completions.create(**ASK | options)
+
+
+def test_requests_at_once_in_two_workers_stay_within_the_day_and_a_restart_keeps_it(till, file, tmp_path):
+    keys = str(keys_file(tmp_path, "alice", "bob", terms=TERMS))
+    with command(file, "--workers", "2", "--keys", keys) as (_, url):
+
+        def try_one(_):
+            try:
+                return ask(url).choices[0].message.content
+            except openai.APIStatusError as refused:
+                return refused.status_code, refused.code
+
+        with ThreadPoolExecutor(12) as pool:
+            outcomes = list(pool.map(try_one, range(12)))
+    answers = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    assert set(outcomes) - set(answers) == {(402, "budget_exceeded")}
+    assert len(till.charges) == len(answers) >= 3
+    assert till.usd <= A_DAY
+    assert spent().usd == pytest.approx(till.usd)
+    assert spent().reserved_usd == 0
+    with command(file, "--keys", keys) as (_, url):
+        for _ in range(3):  # what is left is less than a run needs, or soon will be
+            try_one(None)
+        assert (try_one(None), till.usd <= A_DAY) == ((402, "budget_exceeded"), True)
+        assert ask(url, "bob").choices[0].message.content  # its own day
+
+
+def test_whoever_has_spent_the_day_is_told_when_it_renews_and_does_not_come_again(till, provider):
+    alice = caller("alice", usd_a_day=0.03, limits={"usd": A_RUN})
+    with served(solo(), callers=(alice,)) as url:
+        asking = client(url, "secret-alice", max_retries=5)
+        while True:
+            before = len(provider.requests)
+            try:
+                asking.chat.completions.create(**ASK)
+            except openai.APIStatusError as error:
+                refused = error
+                break
+    assert (refused.status_code, refused.code, refused.param) == (402, "budget_exceeded", "usd_a_day")
+    assert refused.body["renews_at"] == next_day()
+    assert f"they renew at {next_day()}" in refused.message
+    assert "of the $0.03 a day of 'alice'" in refused.message
+    assert len(provider.requests) == before
+    assert till.usd <= 0.03
+
+
+async def test_a_client_that_leaves_pays_for_what_was_asked_by_then(provider):
+    provider.otherwise(Hang())
+    alice = caller("alice", usd_a_day=1, limits={"usd": A_RUN})
+    with served(solo(), callers=(alice,)) as url:
+        asked = asyncio.create_task(async_client(url, "secret-alice").chat.completions.create(**ASK))
+        await provider.until(lambda: len(provider.requests) == 1)
+        assert spent() == DaySpending(0.0, A_RUN)
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+        while spent().reserved_usd:  # noqa: ASYNC110 - no event crosses the file
+            await asyncio.sleep(0.01)
+    # What the endpoint charged is not known: it counts with the most that it can be, and not with the whole limit.
+    assert 0.02 < spent().usd < A_RUN
+
+
+def test_a_failed_run_and_a_refused_one_cost_what_they_cost(provider, till):
+    alice = caller("alice", usd_a_day=1, limits={"usd": A_RUN})
+    with served(solo(), callers=(alice,)) as url:
+        with pytest.raises(openai.BadRequestError):
+            ask(url, extra_body={"fusion": {"limits": {"usd": 2}}})
+        provider.otherwise(faults.unauthorized())
+        with pytest.raises(openai.APIStatusError):
+            ask(url)
+        assert spent() == DaySpending(0.0, 0.0)
+        provider.otherwise(till.reply("nothing"))
+        with pytest.raises(openai.APIStatusError):
+            ask(url)
+    assert spent().usd == pytest.approx(till.usd) != 0
+
+
+@pytest.mark.parametrize("model", ["fusion", "fusion-agent"])
+def test_what_has_no_price_is_refused_unless_the_operator_allows_it(provider, model):
+    provider.otherwise(Reply("It is old."))
+    unpriced = {"panel": ("openrouter:test/one",), "judge": None, "synthesizer": "openrouter:test/one"}
+    alice = caller("alice", usd_a_day=1, limits={"usd": A_RUN})
+    refusal = pytest.raises(openai.BadRequestError, match="has no known price")
+    with served(solo(**unpriced), callers=(alice,)) as url, refusal:
+        ask(url, model=model)
+    assert not provider.requests
+    with served(solo(**unpriced, allow_unpriced=True), callers=(alice,)) as url:
+        assert ask(url, model=model).choices[0].message.content == "It is old."
+
+
+def test_the_agents_main_model_and_its_runs_draw_on_one_reservation(till):
+    alice = caller("alice", usd_a_day=1, limits={"usd": A_RUN})
+    with served(solo(), callers=(alice,)) as url:
+        assert ask(url, model="fusion-agent").choices
+    assert spent() == DaySpending(pytest.approx(till.usd), 0.0)
+
+
+def test_a_file_that_cannot_be_used_refuses_before_anything_is_spent(provider, tmp_path, caplog):
+    (tmp_path / "data").write_text("in its place", "utf-8")
+    alice = caller("alice", usd_a_day=1, limits={"usd": A_RUN})
+    with (
+        served(solo(), callers=(alice,)) as url,
+        pytest.raises(openai.InternalServerError, match="cannot be counted now") as refused,
+    ):
+        ask(url)
+    assert (refused.value.status_code, refused.value.response.headers["retry-after"]) == (503, "5")
+    assert "'alice' is refused" in caplog.text
+    assert not provider.requests
+
+
+async def test_mcp_counts_the_same_day(till, file, tmp_path):
+    alice = caller("alice", usd_a_day=A_RUN, limits={"usd": A_RUN})
+    async with serving(file, callers=(alice,)) as url, connected(url, "secret-alice") as session:
+        first = await session.call_tool(TOOL, {"question": QUESTION})
+        assert not first.isError
+        with sqlite3.connect(tmp_path / "data" / "fusion-tool" / "spending.sqlite") as connection:
+            assert connection.execute("SELECT caller, usd FROM days").fetchall() == [("alice", pytest.approx(till.usd))]
+        while not (refused := await session.call_tool(TOOL, {"question": QUESTION})).isError:
+            pass
+    assert "a day of 'alice'" in refused.content[0].text
+    assert till.usd <= A_RUN
