@@ -10,9 +10,10 @@ import pytest
 from fusion_tool.budget.daily import DaySpending, SqliteDailyBudget, next_day
 from tests.integration.callers import caller, keys_file
 from tests.integration.charging import Till
-from tests.integration.mcp_connections import TOOL, connected, serving
+from tests.integration.mcp_connections import connected, serving
 from tests.integration.openai_server import async_client, client, command, served, user
 from tests.integration.panel import QUESTION, panel
+from tests.mcp_client import text
 from tests.scripted_server import Hang, Reply, faults
 
 pytestmark = pytest.mark.loopback
@@ -171,11 +172,11 @@ def test_a_file_that_cannot_be_used_refuses_before_anything_is_spent(provider, t
 async def test_mcp_counts_the_same_day(till, file, tmp_path):
     alice = caller("alice", usd_a_day=A_RUN, limits={"usd": A_RUN})
     async with serving(file, callers=(alice,)) as url, connected(url, "secret-alice") as session:
-        first = await session.call_tool(TOOL, {"question": QUESTION})
-        assert not first.isError
+        first = await session.call({"question": QUESTION})
+        assert not first["isError"]
         with sqlite3.connect(tmp_path / "data" / "fusion-tool" / "spending.sqlite") as connection:
             assert connection.execute("SELECT caller, usd FROM days").fetchall() == [("alice", pytest.approx(till.usd))]
-        while not (refused := await session.call_tool(TOOL, {"question": QUESTION})).isError:
+        while not (refused := await session.call({"question": QUESTION}))["isError"]:
             pass
-    assert "a day of 'alice'" in refused.content[0].text
+    assert "a day of 'alice'" in text(refused)
     assert till.usd <= A_RUN
