@@ -15,6 +15,7 @@ PYTHON_CLIENTS := .venv-clients/.ready
 NODE_CLIENTS := tests/clients/node_modules/.ready
 # The machine's own Python and its certificates, as pip uses them (the variable's older name for older uv).
 UV_ENV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
+MODEL ?= smollm2
 QUESTION ?= How long does the battery of the Kestrel handheld really last?
 
 .DEFAULT_GOAL := help
@@ -44,9 +45,9 @@ $(NODE_CLIENTS): tests/clients/package-lock.json
 	else echo "npm is not installed: the tests with clients of node are skipped"; mkdir -p $(@D); fi
 	@touch $@
 
-demo: $(READY) ## run a panel of a tiny local model over examples/corpus: no key, no network
-	@$(BIN)/fusion-tool model install
-	@$(BIN)/fusion-tool ask "$(QUESTION)" --preset local --docs examples/corpus
+demo: $(READY) ## run a panel of a local model over examples/corpus, no key: a tiny one, or MODEL=qwen (1.1 GB)
+	@$(BIN)/fusion-tool model install $(MODEL) --yes
+	@$(BIN)/fusion-tool ask "$(QUESTION)" --preset local:$(MODEL) --docs examples/corpus
 
 test: $(READY) $(PYTHON_CLIENTS) $(NODE_CLIENTS) ## run all tests, the real local model's and real clients' among them
 	@$(BIN)/fusion-tool model install

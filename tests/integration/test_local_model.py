@@ -20,7 +20,9 @@ pytestmark = [
 
 
 async def test_the_local_panel_answers_for_nothing_and_every_citation_was_retrieved():
-    result = await afuse("How long does the battery of the Kestrel handheld really last?", "local", documents=CORPUS)
+    result = await afuse(
+        "How long does the battery of the Kestrel handheld really last?", "local:smollm2", documents=CORPUS
+    )
     assert result.status in {"ok", "partial"}
     assert result.answer.strip()
     assert {source.kind for source in result.sources} == {"document"}

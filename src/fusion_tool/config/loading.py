@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from fusion_tool.config.keys import missing_key
 from fusion_tool.config.presets import preset as preset_by_name
-from fusion_tool.config.presets import preset_names, shipped_configs
+from fusion_tool.config.presets import LOCAL_MODEL, preset_names, shipped_configs
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.storage import read_toml
 from fusion_tool.errors import ConfigError
@@ -85,7 +85,7 @@ def _base(config: ConfigLike) -> FusionConfig:
         return preset_by_name(DEFAULT_PRESET)
     if isinstance(config, Path) or config.endswith(".toml"):
         return load_config_file(Path(config))
-    if config not in preset_names():
+    if config not in preset_names() and not config.startswith(LOCAL_MODEL):
         raise ConfigError(
             f"no preset '{config}'; there are {', '.join(preset_names())}; a file's name ends in .toml",
             field="preset",
@@ -96,7 +96,9 @@ def _base(config: ConfigLike) -> FusionConfig:
 def _preset_roles(base: FusionConfig) -> list[str]:
     """Return which of judge and synthesizer came with a preset's panel, as against those that the user named."""
     # By comparison: a config does not record the preset that it was made from.
-    presets = [config for config in shipped_configs() if config.panel == base.panel]
+    first = base.panel[0].model_name
+    own = (preset_by_name(first),) if first.startswith(LOCAL_MODEL) else ()
+    presets = [config for config in (*shipped_configs(), *own) if config.panel == base.panel]
     return [
         role
         for role in ("judge", "synthesizer")

@@ -77,10 +77,27 @@ def test_free_is_free_and_of_three_families():
 
 
 def test_local_needs_no_key_and_no_network():
-    config = preset("local")
-    assert set(slugs("local")) == {"local:smollm2-135m"}
+    config = preset("local:smollm2")
+    assert set(slugs("local:smollm2")) == {"local:smollm2-135m"}
     assert (config.search, config.bash) == (None, "off")
     assert len({(seat.temperature, seat.seed) for seat in config.panel}) == len(config.panel) == 3
+
+
+@pytest.mark.parametrize(
+    ("installed", "chosen"),
+    [({}, "smollm2-135m"), ({"smollm2-135m": 1}, "smollm2-135m"), ({"smollm2-135m": 1, "own": 3, "small": 2}, "own")],
+)
+def test_local_takes_the_best_installed_model_in_every_role(tmp_path, monkeypatch, installed, chosen):
+    monkeypatch.setattr("fusion_tool.models.local.catalog.data_path", tmp_path.joinpath)
+    (tmp_path / "models").mkdir()
+    for name, size in installed.items():
+        (tmp_path / "models" / f"{name}.gguf").write_bytes(bytes(size))
+    assert {role.model for role in roles("local")} == {f"local:{chosen}"}
+
+
+@pytest.mark.parametrize(("name", "model"), [("local:qwen", "qwen2.5-coder-1.5b"), ("local:/m/x.gguf", "/m/x.gguf")])
+def test_a_local_model_can_be_named(name, model):
+    assert set(slugs(name)) == {f"local:{model}"}
 
 
 @pytest.mark.parametrize("name", ON_OPENROUTER)

@@ -10,13 +10,17 @@ from fusion_tool.errors import ConfigError
 
 OLLAMA = "ollama"
 """The one preset that is not data: it takes what a running Ollama offers."""
+LOCAL = "local"
+"""The preset whose models are the best installed one."""
+LOCAL_MODEL = f"{LOCAL}:"
+"""The beginning of a preset's name that names its local model, and of that model's name."""
 
 
 def preset(name: str) -> FusionConfig:
     """Return the configuration of the preset `name`.
 
     Args:
-        name: One of `preset_names()`.
+        name: One of `preset_names()`, or `local:NAME` for a panel of that local model.
 
     Raises:
         ConfigError: No preset has this name, or it is `ollama` and no Ollama answers.
@@ -26,10 +30,19 @@ def preset(name: str) -> FusionConfig:
         from fusion_tool.models.ollama import installed_panel
 
         return installed_panel()
-    table = _tables().get(name)
-    if table is None:
+    family, _, model = name.partition(":")
+    if family == LOCAL:
+        # Upwards as well, and a look at the disk.
+        from fusion_tool.models.local.catalog import panel_of
+
+        return panel_of(model or None, _shipped(LOCAL))
+    if name not in _tables():
         raise ConfigError(f"no preset '{name}'; there are {', '.join(preset_names())}", field="preset")
-    return FusionConfig.model_validate(table["config"])
+    return _shipped(name)
+
+
+def _shipped(name: str) -> FusionConfig:
+    return FusionConfig.model_validate(_tables()[name]["config"])
 
 
 def preset_names() -> tuple[str, ...]:
@@ -47,7 +60,7 @@ def preset_description(name: str) -> str:
 @cache
 def shipped_configs() -> tuple[FusionConfig, ...]:
     """Return the configurations of the presets that are data."""
-    return tuple(preset(name) for name in _tables())
+    return tuple(_shipped(name) for name in _tables())
 
 
 @cache

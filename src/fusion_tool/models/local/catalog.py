@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_tool.config.installation import require_extra
+from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.config.storage import data_path
 from fusion_tool.errors import ConfigError
 
@@ -142,6 +143,34 @@ def best_installed() -> str:
     """Return the name of the best installed model, by size; where none is, the smallest that can be."""
     installed = installed_models()
     return installed[0].name if installed else SMALLEST
+
+
+_ANSWER_TOKENS, _ANALYSIS_TOKENS = 400, 600
+"""At a dozen tokens a second, half a minute and most of one."""
+_SECONDS = 900.0
+
+
+def panel_of(name: str | None, smallest: FusionConfig) -> FusionConfig:
+    """Return the panel of a local model: three seats, judge and synthesizer.
+
+    Args:
+        name: The model; `None` for the best installed one.
+        smallest: The panel of the smallest model, whose bounds are its own.
+    """
+    model = local_model(name or best_installed()).name
+    if model == SMALLEST:
+        return smallest
+
+    def role(panelist: Panelist | None, tokens: int) -> Panelist | None:
+        return panelist and panelist.model_copy(update={"model": f"local:{model}", "max_tokens": tokens})
+
+    roles = {
+        "panel": tuple(role(panelist, _ANSWER_TOKENS) for panelist in smallest.panel),
+        "judge": role(smallest.judge, _ANALYSIS_TOKENS),
+        "synthesizer": role(smallest.synthesizer, _ANSWER_TOKENS),
+        "limits": smallest.limits.model_copy(update={"seconds": _SECONDS}),
+    }
+    return smallest.model_copy(update=roles)
 
 
 def require_model(name: str, field: str = "model") -> LocalModel:
