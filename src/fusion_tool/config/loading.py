@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from fusion_tool.config.keys import missing_key
-from fusion_tool.config.presets import preset as preset_by_name
 from fusion_tool.config.presets import LOCAL_MODEL, preset_names, shipped_configs
+from fusion_tool.config.presets import preset as preset_by_name
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.storage import read_toml
 from fusion_tool.errors import ConfigError
