@@ -32,6 +32,7 @@ VALUES = {
     "error": "consensus: Input should be a valid string",
     "also": f"{render('judge_settled')}\n",
     "wishes": "",
+    "hint": f"{render('panelist_tools', calls=4)}\n\n",
     "answer": fence(SAID["A"], label="answer", nonce=NONCE),
     "statement": "States that the mill was built in 1861.",
     "instructions": "Write in Latin.",
@@ -63,7 +64,7 @@ def test_no_golden_file_is_left_over():
     assert sorted(path.stem for path in (FOLDER / "prompts").glob("*.md")) == TEMPLATES
 
 
-@pytest.mark.parametrize("name", ["panelist", "judge", "synthesizer", "grader"])
+@pytest.mark.parametrize("name", ["panelist", "judge", "synthesizer", "verifier", "grader"])
 def test_whoever_sees_outside_text_is_told_that_it_is_data(name):
     rendered = render(name, **{key: VALUES[key] for key in wanted(name)})
     assert f"the token {NONCE}" in rendered

@@ -75,7 +75,7 @@ def fenced(request: Request) -> list[str]:
 
 def nonce(request: Request) -> str:
     """The token that the system message says marks outside text."""
-    found = re.search(r"carry the token (\w+) is", request.prompt)
+    found = re.search(r"carry the token (\w+)\.", request.prompt)
     assert found, "the prompt names no token"
     return found[1]
 

@@ -79,7 +79,7 @@ async def test_evidence_gathered_first_is_fenced_too(internet):
     model = ScriptedChat(replies=["1861."], profile={"tool_calling": False})
     await afuse(QUESTION, panel(SEAT, internet=internet, strategy="solo", panel=[{"model": model}]))
     (prompt,) = model.prompts
-    token = re.search(r"carry the token (\w+) is", prompt[0].text)[1]
+    token = re.search(r"carry the token (\w+)\.", prompt[0].text)[1]
     plain = re.sub(rf"<<<{token} begin .*?\n{token} end>>>", "", prompt[1].text, flags=re.DOTALL)
     assert ORDER in prompt[1].text
     assert ORDER not in plain

@@ -127,8 +127,8 @@ class _Sizes(NamedTuple):
 
 def _sizes(config: FusionConfig, question_bytes: int) -> _Sizes:
     turns = config.max_tool_calls if config.has_tools else 0
-    hint = render("panelist_tools", calls=turns) if turns else ""
-    system = f"{render('panelist', nonce=_NONCE, today=_DATE)}\n\n{hint}".strip()
+    hint = render("panelist_tools", calls=turns) + "\n\n" if turns else ""
+    system = render("panelist", nonce=_NONCE, today=_DATE, hint=hint)
     user = render("question", question="", context="", evidence="")
     # The longest form of the prompt, whether or not a run comes to ask it.
     settled = render("judge_settled")

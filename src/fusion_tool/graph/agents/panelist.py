@@ -256,18 +256,18 @@ async def _evidence(
 
 
 def _tools_hint(toolkit: Toolkit) -> str:
-    return render("panelist_tools", calls=toolkit.config.max_tool_calls)
+    return render("panelist_tools", calls=toolkit.config.max_tool_calls) + "\n\n"
 
 
 def _prompt(question: str, background: str, evidence: str, toolkit: Toolkit, hint: str = "") -> list[BaseMessage]:
-    system = render("panelist", nonce=toolkit.nonce, today=datetime.now(UTC).date().isoformat())
+    system = render("panelist", nonce=toolkit.nonce, today=datetime.now(UTC).date().isoformat(), hint=hint)
     user = render(
         "question",
         question=question,
         context=background,
         evidence=section("Evidence", evidence),
     )
-    return [SystemMessage(f"{system}\n\n{hint}".strip()), HumanMessage(user)]
+    return [SystemMessage(system), HumanMessage(user)]
 
 
 async def _from_claims(  # noqa: PLR0913 - what is asked, of whom, and what is known already

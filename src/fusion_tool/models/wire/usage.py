@@ -3,7 +3,8 @@
 Servers report nulls, strings or a list, count up in each chunk, or put the usage inside the choice or into a field of
 their own. Plausible figures are taken, the rest is unknown: an impossible figure must not cost the answer.
 
-Protocol: OpenAI's chat completions, "usage"; OpenRouter, "Usage accounting"; Moonshot, whose usage is the choice's.
+Protocol: OpenAI's chat completions, "usage"; OpenRouter, "Usage accounting"; Moonshot, whose usage is the choice's;
+llama.cpp's server, "timings", where older versions alone tell what their prompt cache served.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,8 @@ _NAMES = {
 """What the counts are called, at OpenAI's interfaces and at those that some servers mix with them."""
 _PLACES = ("usage", "x_groq", "usageMetadata", "usage_metadata", "meta")
 _OURS = ("input_tokens", "output_tokens")
-_DETAILS = ("prompt_tokens_details", "completion_tokens_details")
+_PROMPT_DETAILS, _CACHED = "prompt_tokens_details", "cached_tokens"
+_DETAILS = (_PROMPT_DETAILS, "completion_tokens_details")
 _COST = "cost"
 _PART = "usage"
 
@@ -36,6 +38,9 @@ def read_usage(body: Mapping[str, Any]) -> dict[str, Any]:
     usage = _usage_of(body)
     counts = {name: _first_count(usage, _NAMES[name]) for name in _COUNTS}
     details = {name: _counts(usage.get(name)) for name in _DETAILS}
+    cached = believe_count(_mapping(body.get("timings")).get("cache_n"))
+    if usage and cached is not None:
+        details[_PROMPT_DETAILS].setdefault(_CACHED, cached)
     figures = {**counts, **details, _COST: believe_usd(usage.get(_COST))}
     return {name: figure for name, figure in figures.items() if figure not in (None, {})}
 

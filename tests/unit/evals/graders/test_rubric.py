@@ -89,7 +89,7 @@ async def test_the_answer_is_fenced_by_a_token_it_cannot_know():
     model = judge(by_statement)
     await graded(model)
     system, asked = model.prompts[0]
-    nonce = re.search(r"the token (\w+) is", system.content)[1]
+    nonce = re.search(r"the token (\w+)\.", system.content)[1]
     assert f"<<<{nonce} begin answer\n{ANSWER}\n{nonce} end>>>" in asked.content
 
 

@@ -103,6 +103,26 @@ async def test_figures_that_grow_with_each_chunk_are_no_parts_of_a_sum(scripted,
 
 
 KNOWN = {"prompt_tokens": 100, "completion_tokens": 7}
+CACHED = [
+    pytest.param({"prompt_tokens_details": {"cached_tokens": 90}}, None, 90, id="details"),
+    pytest.param({"prompt_tokens_details": {"cached_tokens": 0}}, {"cache_n": 0}, 0, id="both"),
+    pytest.param({"prompt_tokens_details": {"cached_tokens": 90}}, {"cache_n": 7}, 90, id="the details first"),
+    pytest.param({}, {"cache_n": 90, "prompt_n": 10}, 90, id="llama.cpp's timings"),
+    pytest.param({}, {"cache_n": -1}, None, id="impossible"),
+    pytest.param({}, [], None, id="no timings"),
+]
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("details", "timings", "cached"), CACHED)
+async def test_what_a_prompt_cache_served_is_on_the_bill(scripted, details, timings, cached, stream):
+    usage, more = KNOWN | details, {"timings": timings}
+    raw = Raw(json.dumps(completion(usage) | more).encode())
+    if stream:
+        raw = as_stream(event(None, MILL), event(usage, "", "stop") | more)
+    row = await bill(scripted, raw, stream=stream)
+    assert (row.input_tokens, row.cached_tokens) == (100, cached)
 
 
 @pytest.mark.loopback
