@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple, TypeAlias
 
-from fusion_tool.budget.pricing import cost_of
+from fusion_tool.budget.pricing import bounded_price, longest_answer_within
 from fusion_tool.budget.usage import Call, StageName
 
 MAX_FOLLOW_UPS = 3
@@ -139,10 +139,10 @@ class Ledger:
             if answer < least:
                 raise OverBudgetError("tokens", prompt + least, left)
             left = self._remaining_for(budget, "usd")
-            answer = _longest_answer_within(model, prompt, answer, left.amount)
+            answer = longest_answer_within(model, prompt, answer, left.amount)
             if answer < least:
-                raise OverBudgetError("usd", _price(model, prompt, least), left)
-            reservation = Reservation(answer, _price(model, prompt, answer), prompt + answer)
+                raise OverBudgetError("usd", bounded_price(model, prompt, least), left)
+            reservation = Reservation(answer, bounded_price(model, prompt, answer), prompt + answer)
             self._add(Spent(reservation.usd, reservation.tokens))
         return reservation
 
@@ -287,28 +287,9 @@ class StageBudget:
 def minimal_call(model: str, prompt_bytes: int, max_tokens: int | None = None) -> Spent:
     """Return what the shortest call worth making may spend; arguments as for `Ledger.reserve`."""
     prompt, answer = prompt_tokens(prompt_bytes), min(max_tokens or _ANSWER_TOKENS, _SHORTEST_ANSWER)
-    return Spent(_price(model, prompt, answer), prompt + answer)
+    return Spent(bounded_price(model, prompt, answer), prompt + answer)
 
 
 def prompt_tokens(prompt_bytes: int) -> int:
     """Return an upper bound of the tokens in a prompt of `prompt_bytes` bytes."""
     return -(-prompt_bytes // _BYTES_A_TOKEN)
-
-
-def _price(model: str, prompt: int, answer: int) -> float:
-    return cost_of(model, input_tokens=prompt, output_tokens=answer)[0] or 0.0
-
-
-def _longest_answer_within(model: str, prompt: int, max_tokens: int, usd: float) -> int:
-    """Return the most answer tokens, up to `max_tokens`, that `usd` dollars pay for; below 0 where none."""
-    if _price(model, prompt, max_tokens) <= usd:
-        return max_tokens
-    # By bisection: above some number of tokens a list charges another price, so that no division gives the answer.
-    low, high = -1, max_tokens
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _price(model, prompt, middle) <= usd:
-            low = middle
-        else:
-            high = middle
-    return low

@@ -87,3 +87,23 @@ def is_priced(model: str) -> bool:
     except LookupError:
         return False
     return True
+
+
+def bounded_price(model: str, prompt: int, answer: int) -> float:
+    """Return US dollars of a call with so many tokens; 0 where the price is unknown, which limits cannot hold."""
+    return cost_of(model, input_tokens=prompt, output_tokens=answer)[0] or 0.0
+
+
+def longest_answer_within(model: str, prompt: int, max_tokens: int, usd: float) -> int:
+    """Return the most answer tokens, up to `max_tokens`, that `usd` dollars pay for; below 0 where none."""
+    if bounded_price(model, prompt, max_tokens) <= usd:
+        return max_tokens
+    # By bisection: above some number of tokens a list charges another price, so that no division gives the answer.
+    low, high = -1, max_tokens
+    while high - low > 1:
+        middle = (low + high) // 2
+        if bounded_price(model, prompt, middle) <= usd:
+            low = middle
+        else:
+            high = middle
+    return low
