@@ -48,8 +48,6 @@ def root_url(host: str, listener: socket.socket) -> str:
 
 
 _BACKLOG = 2048
-_SECONDS_TO_START = 60
-"""Seconds after which a worker that does not respond is replaced; with uvicorn's 5 a slow machine never has one."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,6 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
             workers=address.workers,
             timeout_graceful_shutdown=address.drain_seconds,
             backlog=_BACKLOG,
-            timeout_worker_healthcheck=_SECONDS_TO_START,
             **uvicorn_options(options.max_runs),
         )
         # Worker processes are spawned, and accept on the parent's socket.
