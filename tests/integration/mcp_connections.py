@@ -19,8 +19,8 @@ from mcp.client.streamable_http import streamable_http_client
 
 from fusion_tool.config.loading import load_config_file
 from fusion_tool.servers.keys import Caller
+from fusion_tool.servers.mcp.http import PATH, create_app
 from fusion_tool.servers.mcp.server import McpOptions
-from fusion_tool.servers.mcp.transports import PATH, create_app
 from tests.integration.callers import callers as callers_with
 from tests.mcp_client import IS_FIRST_MAJOR, TOOL, McpClient
 from tests.scripted_server import ScriptedServer

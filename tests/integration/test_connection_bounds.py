@@ -15,8 +15,8 @@ from fusion_tool.servers import http_protocol
 from fusion_tool.servers.app import Options
 from fusion_tool.servers.app import create_app as openai_app
 from fusion_tool.servers.http_protocol import MOST_HEADER_BYTES, uvicorn_options
+from fusion_tool.servers.mcp.http import create_app as mcp_app
 from fusion_tool.servers.mcp.server import McpOptions
-from fusion_tool.servers.mcp.transports import create_app as mcp_app
 from fusion_tool.testing import fake_config
 
 pytestmark = pytest.mark.loopback

@@ -16,8 +16,8 @@ import pytest
 from fusion_tool import FusionResult
 from fusion_tool.api.run_store import default_path
 from fusion_tool.errors import ConfigError
+from fusion_tool.servers.mcp.http import serve_http
 from fusion_tool.servers.mcp.server import McpOptions
-from fusion_tool.servers.mcp.transports import serve_http
 from fusion_tool.testing import fake_config
 from tests.integration.mcp_connections import (
     TOOL,
@@ -163,7 +163,7 @@ def is_written(text):
 NOISY = """
 import asyncio, os
 from fusion_tool.servers.mcp.server import McpOptions
-from fusion_tool.servers.mcp.transports import serve_stdio
+from fusion_tool.servers.mcp.stdio import serve_stdio
 from fusion_tool.testing import fake_config
 
 def answer(_):

@@ -8,8 +8,8 @@ from fusion_tool.servers.app import Options
 from fusion_tool.servers.app import create_app as openai_app
 from fusion_tool.servers.cors import cors_middleware
 from fusion_tool.servers.keys import load_callers
+from fusion_tool.servers.mcp.http import create_app as mcp_app
 from fusion_tool.servers.mcp.server import McpOptions
-from fusion_tool.servers.mcp.transports import create_app as mcp_app
 from fusion_tool.testing import fake_config
 
 APP, OTHER = "https://app.example", "https://other.example"

@@ -243,7 +243,7 @@ def _check(config: "FusionConfig") -> None:
 def _serve_stdio(options: "McpOptions") -> None:
     from fusion_tool.cli.errors import InterruptError, exit_status
     from fusion_tool.cli.signals import run_until_signal
-    from fusion_tool.servers.mcp.transports import serve_stdio
+    from fusion_tool.servers.mcp.stdio import serve_stdio
 
     # uvicorn handles signals itself; standard input has nobody who would.
     try:
@@ -255,7 +255,7 @@ def _serve_stdio(options: "McpOptions") -> None:
 def _serve_http(options: "McpOptions", host: str, port: int, keys: Path | None) -> None:
     from fusion_tool.cli import terminal
     from fusion_tool.servers.keys import load_callers
-    from fusion_tool.servers.mcp.transports import serve_http
+    from fusion_tool.servers.mcp.http import serve_http
 
     console = terminal.stderr()
     try:
