@@ -1,12 +1,17 @@
 """An agent with a real loop: it hands over research, edits by itself, asks on from an answer, and shows the sources."""
 
 import re
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph, add_messages
+from langgraph.prebuilt import ToolNode
+from pydantic import BaseModel
 
 from fusion_tool import ConfigError, FusionResult, FusionTool, Panelist
 from fusion_tool.models.factory import chat_model
@@ -157,3 +162,54 @@ async def test_a_conversation_that_outlives_the_tool_asks_on():
     anew = FusionTool(fake_config(answer="Paris."))
     again = agent_of(anew, calls(NAME, question="And then?", continues=run_id), checkpointer=memory)
     assert told_by(await again.ainvoke(asked, on))[-1].artifact["continues"] == run_id
+
+
+class ValidatedState(BaseModel):
+    """A conversation as an object of pydantic's."""
+
+    messages: Annotated[list, add_messages]
+
+
+@dataclass
+class DataState:
+    """A conversation as a dataclass."""
+
+    messages: Annotated[list, add_messages] = field(default_factory=list)
+
+
+class ChatState(MessagesState):
+    """A conversation under another name."""
+
+    chat: Annotated[list, add_messages]
+
+
+async def answer_in(schema, research, *messages, key="messages", **more):
+    """What the tool says to a call behind `messages`, in a graph with that kind of state."""
+    node = ToolNode([research], messages_key=key)
+    graph = StateGraph(schema).add_node("tools", node).add_edge(START, "tools").compile()
+    asked = AIMessage("", tool_calls=[a_call(call_id="call-2", **more)])
+    return (await graph.ainvoke({key: [*messages, asked]}))[key][-1]
+
+
+@pytest.mark.parametrize("schema", [MessagesState, ValidatedState, DataState])
+async def test_a_conversation_is_read_whatever_kind_of_state_it_stands_in(schema):
+    first = await FusionTool(fake_config(answer="Paris.")).ainvoke(a_call())
+    anew = FusionTool(fake_config(answer="Paris."))
+    told = await answer_in(schema, anew, first, continues=first.artifact["run_id"])
+    assert (told.status, told.artifact["continues"]) == ("success", first.artifact["run_id"])
+    told = await answer_in(schema, anew, continues="1861")
+    assert told.content.endswith("there is none yet: leave it out")
+
+
+async def test_nor_is_one_under_another_name_told_of_anothers_answers():
+    research = FusionTool(fake_config(answer="Paris."))
+    await research.ainvoke(a_call())
+    told = await answer_in(ChatState, research, key="chat", continues="1861")
+    assert told.content.endswith("there is none yet: leave it out")
+
+
+@pytest.mark.parametrize("run_id", [["1861"], {"id": 1861}, 1861, None])
+async def test_an_artifact_of_another_tool_is_no_earlier_answer(run_id):
+    another = ToolMessage("Trained.", tool_call_id="call-1", artifact={"run_id": run_id, "schema_version": 1})
+    told = await answer_in(MessagesState, FusionTool(fake_config(answer="Paris.")), another, continues="1861")
+    assert told.content.endswith("there is none yet: leave it out")

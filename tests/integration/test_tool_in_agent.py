@@ -68,6 +68,25 @@ async def test_an_agent_goes_on_after_a_failed_run():
     assert state["messages"][-1].text == "It said error."
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"query": QUESTION}, "question: Field required"),
+        ({}, "question: Field required"),
+        ({"question": ["Where?"]}, "question: Input should be a valid string"),
+        ({"question": QUESTION, "context": {"known": "nothing"}}, "context: Input should be a valid string"),
+        ({"question": QUESTION, "continues": 5}, "continues: Input should be a valid string"),
+        ({"question": QUESTION, "context": None, "continues": None, "instructions": None}, "Paris."),
+        ({"question": QUESTION, "depth": 3}, "Paris."),
+    ],
+)
+async def test_arguments_that_a_model_got_wrong_are_for_it_to_read_and_end_no_agent(arguments, told):
+    model = ScriptedChat(replies=[AIMessage("", tool_calls=[a_call() | {"args": arguments}]), "Done."])
+    agent = create_agent(model, tools=[FusionTool(fake_config(answer="Paris."))])
+    state = await agent.ainvoke({"messages": [HumanMessage("Where?")]})
+    assert told in state["messages"][-2].text
+
+
 @pytest.mark.parametrize("checkpointer", [None, MemorySaver()], ids=["without memory", "with memory"])
 async def test_parallel_calls_of_one_turn_stay_apart(checkpointer):
     def echo(seen):

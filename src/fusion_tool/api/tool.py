@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from langchain.tools import ToolRuntime
 from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, create_schema_from_function
 from langgraph.config import get_stream_writer
 from langgraph.types import StreamWriter
-from pydantic import PrivateAttr
+from pydantic import BeforeValidator, PrivateAttr
 
 from fusion_tool.api.recent_results import RecentResults
 from fusion_tool.api.runner import PanelRunner
@@ -61,14 +61,18 @@ def _results_in(runtime: ToolRuntime | None) -> dict[str, Any] | None:
 
     They outlive the process where the conversation does: its checkpointer stores the messages' artifacts.
     """
-    state: Any = runtime.state if runtime is not None else None
-    messages = state.get("messages") if isinstance(state, dict) else state
-    if not isinstance(messages, list):
+    if runtime is None:
         return None
+    # A graph's state may be a dict, an object of a dataclass or of pydantic's, or the messages alone.
+    state: Any = runtime.state
+    messages = state.get("messages") if isinstance(state, dict) else getattr(state, "messages", state)
+    if not isinstance(messages, list):
+        return {}  # under a name that is not known here: still a conversation, and not told of another's answers
     artifacts = [message.artifact for message in messages if isinstance(message, ToolMessage)]
     # Of any panel in the conversation: from what a quick one found a thorough one may go on.
-    results = (row for row in artifacts if isinstance(row, dict) and {"run_id", "schema_version"} <= row.keys())
-    return {result["run_id"]: result for result in results}
+    results = (row for row in artifacts if isinstance(row, dict) and "schema_version" in row)
+    # Other tools have artifacts, too, whose ids may be numbers or lists.
+    return {result["run_id"]: result for result in results if isinstance(result.get("run_id"), str)}
 
 
 _DESCRIPTION = (
@@ -81,15 +85,24 @@ _DESCRIPTION = (
 )
 
 
+def _empty_for_null(value: Any) -> Any:
+    return "" if value is None else value  # models send null for what they leave out
+
+
+_Optional = BeforeValidator(_empty_for_null)
+
 Question = Annotated[str, "One self-contained question: name what, which, when; the panel sees nothing else."]
-Context = Annotated[str, "What is already known and should not be searched again; may be empty."]
+Context = Annotated[str, "What is already known and should not be searched again; may be empty.", _Optional]
 Continues = Annotated[
     str,
     "The id in the closing line of an earlier answer of this tool, to ask on from it: the panel starts from that "
     "answer, its sources and its disputes, and looks up only what is new or open. Empty for a new matter.",
+    _Optional,
 ]
 Instructions = Annotated[
-    str, "How the answer shall be written: language, tone, length, format; may be empty. It changes no finding."
+    str,
+    "How the answer shall be written: language, tone, length, format; may be empty. It changes no finding.",
+    _Optional,
 ]
 
 
@@ -139,7 +152,10 @@ class FusionTool(BaseTool):
     ) -> None:
         # LangChain's own fields, such as `name` and `description`; what is left is the configuration's to check.
         tool_fields = {name: overrides.pop(name) for name in list(overrides) if name in BaseTool.model_fields}
-        super().__init__(**tool_fields)
+        # LangChain checks arguments against a schema that is named alone: one that a model misspelled must be an error
+        # that the model reads, not one that ends its agent.
+        schema = create_schema_from_function("fusion_research", type(self)._run)  # noqa: SLF001 - the tool's own
+        super().__init__(**({"args_schema": schema} | tool_fields))
         self._panel = PanelRunner(resolve_config(config, **overrides), panel_tools, session_limits)
 
     @property
@@ -158,7 +174,7 @@ class FusionTool(BaseTool):
         context: Context = "",
         continues: Continues = "",
         instructions: Instructions = "",
-        runtime: ToolRuntime = None,  # type: ignore[assignment] # an Optional would never be injected
+        runtime: ToolRuntime[Any, Any] = None,  # type: ignore[assignment] # an Optional would never be injected
     ) -> tuple[str, dict[str, Any]]:
         """Ask the panel."""
         tell = parent_stream_writer(runtime)
@@ -180,7 +196,7 @@ class FusionTool(BaseTool):
         context: Context = "",
         continues: Continues = "",
         instructions: Instructions = "",
-        runtime: ToolRuntime = None,  # type: ignore[assignment] # as above
+        runtime: ToolRuntime[Any, Any] = None,  # type: ignore[assignment] # as above
     ) -> tuple[str, dict[str, Any]]:
         """Ask the panel."""
         return run_sync(self._arun(question, context, continues, instructions, runtime=runtime))
