@@ -28,7 +28,7 @@ VALUES = {
     ),
     "doubtful": "\n\nDoubtful:\n- B: It was built in 1862. Source: Built in 1861.",
     "analysis": fence('{"consensus": []}', label="comparison", nonce=NONCE),
-    "shape": judge.schema_text(LETTERS, settled=True),
+    "example": judge.example_text(LETTERS, settled=True),
     "error": "consensus: Input should be a valid string",
     "also": f"{render('judge_settled')}\n",
     "wishes": "",

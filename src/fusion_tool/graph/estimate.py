@@ -33,7 +33,7 @@ from fusion_tool.budget.usage import StageName, is_search, search_name
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
 from fusion_tool.graph.agents.flags import FLAGS_BYTES
-from fusion_tool.graph.agents.judge_reply import schema_text
+from fusion_tool.graph.agents.judge_reply import example_text
 from fusion_tool.graph.agents.verifier import BATCH, BATCH_BYTES, MOST_CITATIONS
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
@@ -132,7 +132,7 @@ def _sizes(config: FusionConfig, question_bytes: int) -> _Sizes:
     user = render("question", question="", context="", evidence="")
     # The longest form of the prompt, whether or not a run comes to ask it.
     settled = render("judge_settled")
-    judge = render("judge", nonce=_NONCE, shape=schema_text(["A", "B"], settled=True), also=settled)
+    judge = render("judge", nonce=_NONCE, example=example_text(["A", "B"], settled=True), also=settled)
     judge += render("judge_answers", question="", answers="")
     material = render("synthesizer_material", question="", context="", answers="", analysis="")
     writer = render("synthesizer", nonce=_NONCE, today=_DATE, wishes="") + material

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
 from fusion_tool.graph.agents.flags import MOST_FLAGS
-from fusion_tool.graph.agents.judge_reply import JudgeReply, parse_reply, reply_schema, schema_text
+from fusion_tool.graph.agents.judge_reply import JudgeReply, example_text, parse_reply, reply_schema
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, Stance, UniqueInsight, UnsupportedClaim
 from fusion_tool.graph.runtime import Stage
@@ -153,14 +153,14 @@ async def _compare_once(
         StructuredModel(methods),
         prompt,
         ask=ask,
-        parse=lambda reply: parse_reply(reply_parts(reply)),
-        correction=lambda error: render("judge_retry", error=error, shape=_shape(task, answers)),
+        parse=lambda reply: parse_reply(reply_parts(reply), task.question),
+        correction=lambda error: render("judge_retry", error=error, example=_example(task, answers)),
     )
     return JudgeResult(analysis, answers.is_truncated)
 
 
-def _shape(task: JudgeTask, answers: PanelAnswers) -> str:
-    return schema_text(list(answers.letters), settled=task.asks_whether_settled)
+def _example(task: JudgeTask, answers: PanelAnswers) -> str:
+    return example_text(list(answers.letters), settled=task.asks_whether_settled)
 
 
 def _prompt(task: JudgeTask, answers: PanelAnswers, capabilities: Capabilities) -> list[BaseMessage]:
@@ -173,7 +173,7 @@ def _prompt(task: JudgeTask, answers: PanelAnswers, capabilities: Capabilities) 
         return [SystemMessage(render("small_judge")), *example, HumanMessage(material)]
     material = render("judge_answers", question=task.question, answers=answers.answers())
     also = render("judge_settled") + "\n" if task.asks_whether_settled else ""
-    system = render("judge", nonce=answers.nonce, shape=_shape(task, answers), also=also)
+    system = render("judge", nonce=answers.nonce, example=_example(task, answers), also=also)
     return [SystemMessage(system), HumanMessage(material)]
 
 

@@ -11,10 +11,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from fusion_tool.graph.agents.judge_noise import example, real_disputes, without_noise
 from fusion_tool.graph.agents.judge_rows import ROWS, text_rows
 from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, UniqueInsight, UnsupportedClaim
 from fusion_tool.models.capabilities import InvalidReplyError
 from fusion_tool.models.json_reader import JsonObject, read_objects
+from fusion_tool.models.schema_echo import NOTHING, fill_in
 
 _KINDS: dict[str, TypeAdapter[Any]] = {
     "consensus": TypeAdapter(str),
@@ -81,18 +83,20 @@ def reply_schema(
     )
 
 
-def schema_text(letters: Sequence[str], *, settled: bool = False) -> str:
-    """Return the schema as text, for a model whose endpoint does not enforce it."""
-    return json.dumps(reply_schema(letters, settled=settled))
+def example_text(letters: Sequence[str], *, settled: bool = False) -> str:
+    """Return a whole reply about another matter, for the prompt: of a schema small models make an echo."""
+    fields = example(letters or "AB") | ({"settled": False} if settled else {})
+    return "{" + ",\n".join(f'"{name}": {json.dumps(value)}' for name, value in fields.items()) + "}"
 
 
-def parse_reply(reply: Any) -> JudgeReply:
+def parse_reply(reply: Any, question: str = "") -> JudgeReply:
     """Return the analysis in a judge's reply, still with letters: the last whole object that fits, no draft before it.
 
     An object that breaks off is read up to its last finished item where none is whole.
 
     Args:
         reply: A text, an object, or a list of such: a reply's text and the arguments of its calls.
+        question: What was asked, which tells a choice's letter from an answer's.
 
     Raises:
         InvalidReplyError: There is no analysis in it; says what was wrong with the best candidate.
@@ -103,7 +107,7 @@ def parse_reply(reply: Any) -> JudgeReply:
     complaints = []
     for candidate in reversed(best_last):
         try:
-            analysis = _parse(candidate)
+            analysis = _parse(candidate, question)
         except InvalidReplyError as error:
             complaints.append(error)
             continue
@@ -141,15 +145,24 @@ def _breaks_off(candidate: JsonObject) -> bool:
     return bool(candidate.missing) and not (candidate.missing == "}" and _is_complete(candidate))
 
 
-def _parse(candidate: JsonObject) -> JudgeReply:
-    fields = _fields(candidate.value)
+def _parse(candidate: JsonObject, question: str) -> JudgeReply:
+    written = _fields(candidate.value)
+    fields = {name: value for name, part in written.items() if (value := fill_in(part)) is not NOTHING}
+    if not fields:
+        raise InvalidReplyError("it repeats a schema and fills nothing in")
     lists: dict[str, list[Any]] = {}
+    lost = 0
     for name, adapter in _KINDS.items():
         rows = ROWS.get(name, text_rows)(fields.get(name))
-        lists[name], complaint = _valid(rows, adapter)
+        valid, complaint = _valid(rows, adapter)
         # A list of which nothing can be read is told to the model; a broken-off reply may end in half an item.
-        if complaint and not lists[name] and not candidate.missing:
+        if complaint and not valid and not candidate.missing:
             raise InvalidReplyError(f"{name}: {complaint}")
+        is_dispute = name == "contradictions"
+        lists[name] = real_disputes(valid, question) if is_dispute else without_noise(valid, question)
+        lost += 0 if is_dispute else len(valid) - len(lists[name])
+    if lost and not any(lists.values()):
+        raise InvalidReplyError("its items are bare letters, or repeat the example")
     return JudgeReply(**lists, settled=fields.get("settled") in (True, "true", "True"))
 
 

@@ -184,8 +184,6 @@ def _items(value: Any) -> list[Any]:
         return value
     if isinstance(value, Mapping) and value and all(str(key).isdecimal() for key in value):
         return list(value.values())  # numbered
-    if isinstance(value, Mapping) and isinstance(inner := value.get("items", value.get("value")), list):
-        return inner  # a schema that was filled in
     return [value] if value else []
 
 

@@ -6,7 +6,7 @@ answers are the same, but nobody would notice that two different answers were ta
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fusion_tool.grounding.closed_answers.extraction import final_answers
 from fusion_tool.grounding.closed_answers.question import ExpectedAnswer, expected_answer
@@ -55,6 +55,20 @@ def compare_closed(question: str, answers: Sequence[str]) -> Agreement:
         groups=_groups(values),
         answers=tuple(end[0] if end else None for end in ends),
     )
+
+
+def is_one_answer(question: str, texts: Sequence[str]) -> bool:
+    """Tell whether texts that are nothing but an answer each all give the same one.
+
+    Args:
+        question: The question that they answer.
+        texts: The bare answers; one that is a sentence gives none.
+    """
+    # "Yes, but later" is more than its first word.
+    expected = replace(expected_answer(question), yes_or_no=False)
+    values = {index: parse_value(text, expected) for index, text in enumerate(texts) if len(text) <= _MAX_ANSWER}
+    readable = {index: value for index, value in values.items() if value}
+    return len(readable) == len(texts) > 0 and len(_groups(readable)) == 1
 
 
 def _end(answer: str, expected: ExpectedAnswer) -> tuple[str, Value] | None:

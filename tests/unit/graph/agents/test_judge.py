@@ -3,13 +3,14 @@
 import contextlib
 import json
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tool.graph.agents.answers import assign_letters
 from fusion_tool.graph.agents.judge import restore_names
-from fusion_tool.graph.agents.judge_reply import parse_reply, reply_schema, schema_text
+from fusion_tool.graph.agents.judge_reply import example_text, parse_reply, reply_schema
 from fusion_tool.graph.result import Analysis
 from fusion_tool.models.capabilities import InvalidReplyError
 
@@ -200,8 +201,8 @@ BARE = [{"model": "A", "claim": "It fell.", "why": ""}]
         ("contradictions", {"height": {"A": "3.4 m", "B": "4 m"}}, DISPUTE),
         (
             "contradictions",
-            [{"topic": "height", "stances": {"A": 3.4}}],
-            [{"topic": "height", "stances": [{"model": "A", "stance": "3.4"}]}],
+            [{"topic": "height", "stances": {"A": 3.4, "B": 4}}],
+            [{"topic": "height", "stances": [{"model": "A", "stance": "3.4"}, {"model": "B", "stance": "4"}]}],
         ),
         ("contradictions", "none", []),
         ("partial_coverage", [{"models": "A, B", "point": "It rose."}], COVERED),
@@ -333,8 +334,8 @@ def test_letters_in_a_text_are_named(text, restored):
 @given(st.permutations(["Answer A", "Answer B", "x", "Answer C"]))
 def test_a_name_that_looks_like_a_letter_is_left_alone(names):
     tricky = dict(zip("ABC", names, strict=False))
-    said = parse_reply({"consensus": ["Answer A", "Answer B", "Answer C"]})
-    assert restore_names(said, tricky).consensus == names[:3]
+    said = parse_reply({"consensus": ["See answer A", "See answer B", "See answer C"]})
+    assert restore_names(said, tricky).consensus == [f"See {name}" for name in names[:3]]
 
 
 def test_the_schema_is_strict_and_names_the_letters():
@@ -343,7 +344,139 @@ def test_the_schema_is_strict_and_names_the_letters():
     assert wanted["additionalProperties"] is False
     insight = wanted["properties"]["unique_insights"]["items"]
     assert insight["properties"]["model"]["enum"] == ["A", "B"]
-    assert json.loads(schema_text(["A", "B"])) == wanted
+
+
+@pytest.mark.parametrize("letters", [["A"], ["A", "B"], ["A", "B", "C"]])
+def test_the_prompts_example_is_a_reply_of_that_schema(letters):
+    shown = json.loads(example_text(letters, settled=True))
+    jsonschema.validate(shown, reply_schema(letters, settled=True))
+
+
+def filled(name, rows):
+    """A list as small models fill in the schema that they are shown."""
+    return {"type": "object", "properties": {name: rows, "blind_spots": {"type": "array", "items": ["Who owned it."]}}}
+
+
+ROSE = ["The tide rose."]
+SCHEMAS = {
+    "items": ("consensus", {"type": "array", "items": ROSE}, ROSE),
+    "value": ("consensus", {"type": "array", "items": {"type": "string"}, "value": ROSE}, ROSE),
+    "default": ("consensus", {"type": "array", "items": {"type": "string"}, "default": ROSE}, ROSE),
+    "examples": ("consensus", {"type": "array", "examples": ROSE}, ROSE),
+    "a value in the items": ("consensus", {"type": "array", "items": {"type": "string", "value": ROSE[0]}}, ROSE),
+    "a value in each item": ("consensus", {"type": "array", "items": [{"type": "string", "const": ROSE[0]}]}, ROSE),
+    "a dispute": ("contradictions", {"type": "array", "items": DISPUTE}, DISPUTE),
+    "a dispute's own schema": (
+        "contradictions",
+        {"type": "array", "items": [{"type": "object", "properties": {"topic": "height", "stances": STANCES}}]},
+        DISPUTE,
+    ),
+    "values everywhere": (
+        "contradictions",
+        {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "topic": {"type": "string", "value": "height"},
+                    "stances": {"type": "array", "items": STANCES},
+                },
+            },
+        },
+        DISPUTE,
+    ),
+    "a list that stays a schema": ("consensus", {"type": "array", "items": {"type": "string"}}, []),
+}
+
+
+@pytest.mark.parametrize(("field", "written", "rows"), SCHEMAS.values(), ids=SCHEMAS)
+def test_a_schema_with_its_values_inside_is_read(field, written, rows):
+    expected = EMPTY | {"blind_spots": ["Who owned it."], field: rows}
+    for reply in (filled(field, written), filled(field, written)["properties"], json.dumps(filled(field, written))):
+        assert parse_reply(reply).analysis == expected
+
+
+def test_a_schema_without_values_is_no_analysis():
+    with pytest.raises(InvalidReplyError, match="repeats a schema"):
+        parse_reply(SCHEMA)
+
+
+NOISE = {
+    "letters": (
+        {"consensus": ["A", "Answer B", "A, B", "(A)", "answers A and B", "It rose."]},
+        {"consensus": ["It rose."]},
+    ),
+    "a letter as a point": (
+        {"partial_coverage": [{"models": ["A"], "point": "B"}, COVERED[0]]},
+        {"partial_coverage": COVERED},
+    ),
+    "a letter as an insight": (
+        {"unique_insights": [{"model": "A", "insight": "A"}, INSIGHTS[0]]},
+        {"unique_insights": INSIGHTS[:1]},
+    ),
+    "the example": (json.loads(example_text("AB")) | {"consensus": ["It rose."]}, {"consensus": ["It rose."]}),
+    "one stance": ({"contradictions": [{"topic": "height", "stances": STANCES[:1]}]}, {}),
+    "stances that name themselves": (
+        {
+            "contradictions": [
+                {"topic": "height", "stances": [{"model": "A", "stance": "A"}, {"model": "B", "stance": "Answer B"}]}
+            ]
+        },
+        {},
+    ),
+}
+AGREED = [
+    ("It rose.", "it  rose"),
+    ("497 million", "497,000,000"),
+    ("$5 million", "5 million dollars"),
+    ("12 March 1904", "March 12, 1904"),
+    ("Answer A says 497 million.", "497 million"),
+    ("**1861**", "1861."),
+]
+DISPUTED = [
+    ("1861", "1871"),
+    ("497 million", "512 million"),
+    ("It rose.", "It did not rose."),
+    ("The first cost was 5 million.", "The final cost was 5 million."),
+    ("Yes, always.", "Yes, but only after 1900."),
+    ("-5", "5"),
+    ("5 km", "5 m"),
+    ("B", "C"),
+]
+
+
+@pytest.mark.parametrize(("written", "rows"), NOISE.values(), ids=NOISE)
+def test_what_says_nothing_is_dropped(written, rows):
+    assert parse_reply(EMPTY | {"blind_spots": ["who"]} | written).analysis == EMPTY | {
+        "blind_spots": ["who"]
+    } | rows | ({"blind_spots": []} if "blind_spots" in written else {})
+
+
+def dispute(first, second):
+    return [{"topic": "it", "stances": [{"model": "A", "stance": first}, {"model": "B", "stance": second}]}]
+
+
+@pytest.mark.parametrize(("first", "second"), AGREED)
+def test_a_dispute_whose_stances_agree_is_none(first, second):
+    assert parse_reply({"contradictions": dispute(first, second)}, "What was it?").contradictions == []
+
+
+@pytest.mark.parametrize(("first", "second"), DISPUTED)
+def test_a_dispute_whose_stances_differ_stays(first, second):
+    assert len(parse_reply({"contradictions": dispute(first, second)}, "Was it so?").contradictions) == 1
+
+
+def test_where_the_question_offers_choices_a_letter_is_an_answer():
+    asked = "Which is it?\n(A) a mill\n(B) a barn"
+    said = {"consensus": ["A"], "contradictions": dispute("A", "B")}
+    assert parse_reply(said, asked).analysis == EMPTY | said
+    assert parse_reply({"contradictions": dispute("B", "(B) a barn")}, asked).contradictions == []
+
+
+@pytest.mark.parametrize("reply", [{"consensus": ["A", "B"]}, json.loads(example_text("AB"))])
+def test_nothing_but_noise_is_told(reply):
+    with pytest.raises(InvalidReplyError, match="bare letters"):
+        parse_reply(reply)
 
 
 def test_a_small_model_may_only_sort_statements():
