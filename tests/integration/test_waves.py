@@ -61,6 +61,13 @@ async def test_a_run_ends_where_more_answers_would_change_nothing(strategy, ques
     assert (result.analysis is None) == (answer != "Written." and (question == OPEN or not disputed))
 
 
+async def test_scouts_that_state_the_same_figure_in_sentences_need_neither_judge_nor_reserve():
+    said = ["The final cost was 497 million.", "- The bridge's final cost was 497 million", "512 million"]
+    config = fake_config(*said, answer="Written.", analysis=verdict(), strategy="cascade")
+    result = await afuse("What was the final cost of the Halden bridge?", config)
+    assert (asked(config), result.answer, result.analysis) == ([1, 1, 0, 0, 0], said[1], None)
+
+
 async def test_who_dissents_from_closed_answers_that_agree_is_told():
     result = await afuse(CLOSED, fake_config("Answer: 4", "Answer: 5", "It is 5.\n\n**5**", strategy="cascade"))
     (dispute,) = result.analysis.contradictions

@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from fusion_tool.grounding.closed_answers.extraction import final_answers
+from fusion_tool.grounding.closed_answers.extraction import final_answers, without_citations
 from fusion_tool.grounding.closed_answers.question import ExpectedAnswer, expected_answer
+from fusion_tool.grounding.closed_answers.sentences import stated_answer
 from fusion_tool.grounding.closed_answers.terms import Value
 from fusion_tool.grounding.closed_answers.values import parse_value
 
@@ -48,7 +49,7 @@ def compare_closed(question: str, answers: Sequence[str]) -> Agreement:
         unit is equal to the same number in the only unit that the others use.
     """
     expected = expected_answer(question)
-    ends = [_end(answer, expected) for answer in answers]
+    ends = [_end(answer, question, expected) for answer in answers]
     values = {index: end[1] for index, end in enumerate(ends) if end}
     return Agreement(
         closed=bool(ends) and all(ends),
@@ -71,19 +72,20 @@ def is_one_answer(question: str, texts: Sequence[str]) -> bool:
     return len(readable) == len(texts) > 0 and len(_groups(readable)) == 1
 
 
-def _end(answer: str, expected: ExpectedAnswer) -> tuple[str, Value] | None:
+def _end(answer: str, question: str, expected: ExpectedAnswer) -> tuple[str, Value] | None:
     """Return the final answer in `answer` and its value; `None` where it cannot be compared."""
     if len(answer) > _MAX_TEXT:
         return None
     for final in final_answers(answer):
         value = parse_value(final.text, expected) if len(final.text) <= _MAX_ANSWER else None
-        # The last words of a text are its answer only where they are more than words: prose ends in some phrase, too.
-        if value and (final.is_marked or (value.is_typed and not expected.open)):
+        if value and value.is_typed and (final.is_marked or not expected.open):
             return final.text, value
-        # What its author calls the answer is the answer, readable or not: no other place may stand in for it.
+        # What its author calls the answer is the answer, readable or not: no other place may stand in for it. Mere
+        # words may be a sentence that states a value.
         if final.is_marked:
-            return None
-    return None
+            return stated_answer(final.text, question, expected) or ((final.text, value) if value else None)
+    # The last words of a text are its answer only where they are more than words: prose ends in some phrase, too.
+    return stated_answer(without_citations(answer), question, expected)
 
 
 def _groups(values: dict[int, Value]) -> tuple[tuple[int, ...], ...]:

@@ -57,7 +57,7 @@ def final_answers(text: str) -> Iterator[FinalAnswer]:
         if answer is not None:
             yield FinalAnswer(answer, is_marked=True)
             return
-    text = _without_citations(text)
+    text = without_citations(text)
     for answers in (_boxed_answers(text), _hashed_answers(text), _labelled_answers(text)):
         if answers:
             # Several boxes are the parts of one answer, in their order; the same one twice is a repetition.
@@ -90,7 +90,7 @@ def _from_tags(text: str) -> str | None:
     return _without_markup(next(filter(None, tags[-1].groups()), "")) if tags else None
 
 
-def _without_citations(text: str) -> str:
+def without_citations(text: str) -> str:
     """Return `text` without cited ids and numbers in brackets, unless there is nothing else."""
     rest = "".join(token.raw for token in tokens(text) if token.kind in ("text", "space")).strip()
     return re.sub(r"\s+([.,;:!?])", r"\1", rest) if rest else text
