@@ -23,6 +23,7 @@ Degradation: TypeAlias = Literal[
     "synthesis_unavailable",
     "answer_truncated",
     "answers_packed",
+    "evidence_packed",
     "search_unavailable",
     "verification_incomplete",
     "verifier_replaced",

@@ -112,6 +112,7 @@ class SeatRecord(TypedDict):
     tool_calls: int
     dropped: int
     searches: NotRequired[int]
+    evidence_cut: NotRequired[bool]
     tool_failures: NotRequired[list[ToolFailureRow]]
     seconds: float
     failures: list[Failure]

@@ -36,6 +36,7 @@ LOSSES: dict[Degradation, str] = {
     "synthesis_unavailable": "No answer could be written from the panel's; the best-supported one stands in for it.",
     "answer_truncated": "The answer breaks off: it had no more tokens.",
     "answers_packed": "The answers were too long for the model that read them, and were cut to fit.",
+    "evidence_packed": "Sources were too long for a seat's model, which read the sentences nearest to the question.",
     "search_unavailable": "Not one web search could be made: the answer rests on what else there was.",
     "uncited": "The answer cites no source, though there were documents or the web to answer from.",
     "budget_exhausted": "The budget ran out; what still fitted was done.",

@@ -17,24 +17,25 @@ _PAGES = 3
 async def gather_evidence(
     question: str, limit: int, *, toolkit: Toolkit, log: ToolLog, excerpt: int | None = None
 ) -> list[RetrievedSource]:
-    """Gather sources for `question` from the user's documents, and from the web where those are too few.
+    """Gather sources for `question` from the user's documents and from the web.
 
     Args:
         question: Used as the query.
-        limit: The most documents and search results together; the pages that are read come on top.
+        limit: The most documents; the web adds half as many results, or more where there are fewer documents.
         toolkit: The run's toolkit.
         log: The seat's log; it records each look-up.
         excerpt: The most characters of each source's text, chosen by `relevant_sentences`; `None` for all of it.
     """
     config = toolkit.config
     evidence: list[RetrievedSource] = []
-    # The user's own documents first: they were handed in for this question, and the web only fills the room left.
+    # The user's own documents first: they were handed in for this question. The web has its share all the same.
     if config.documents is not None:
         log.count_call()
         evidence = await document_sources(toolkit, question, limit)
         log.record("search_documents", question, evidence)
-    if config.search is not None and len(evidence) < limit:
-        evidence += await _from_web(question, limit - len(evidence), toolkit=toolkit, log=log)
+    if config.search is not None:
+        share = max(limit - len(evidence), (limit + 1) // 2)
+        evidence += await _from_web(question, share, toolkit=toolkit, log=log)
     sources = list(merge_sources(evidence).values())
     if excerpt is None:
         return sources
@@ -55,8 +56,9 @@ def relevant_sentences(text: str, question: str, room: int) -> str:
     selection: list[int] = []
     # A sentence that does not fit is passed over, not the end: a shorter one behind it may still fit.
     for i in ranking:
-        if sum(len(spans[j]) + 1 for j in [*selection, i]) <= room:
+        if len(spans[i]) < room:
             selection.append(i)
+            room -= len(spans[i]) + 1
     return " ".join(" ".join(spans[i].split()) for i in sorted(selection)) or text[:room]
 
 
@@ -74,8 +76,9 @@ async def _from_web(question: str, limit: int, *, toolkit: Toolkit, log: ToolLog
         log.record("web_search", question, [], error.dropped, error.reason)
         return []
     log.record("web_search", question, results[:limit], dropped)
+    results = results[:limit]
     pages = await asyncio.gather(*(_page(result["url"], toolkit=toolkit, log=log) for result in results[:_PAGES]))
-    return [*results[:limit], *(page for page in pages if page is not None)]
+    return [*results, *(page for page in pages if page is not None)]
 
 
 async def _page(url: str, *, toolkit: Toolkit, log: ToolLog) -> RetrievedSource | None:

@@ -5,7 +5,7 @@ The output of the caller's own tools is text from outside like any other, and th
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,20 @@ def fence(text: str, *, label: str, nonce: str) -> str:
     # outside, too, where it carries a page's title.
     inside, label = text.replace(nonce, "-"), " ".join(label.replace(nonce, "-").split())
     return f"<<<{nonce} begin {label}\n{inside}\n{nonce} end>>>"
+
+
+def change_fenced(text: str, change: Callable[[list[str]], Sequence[str]], *, nonce: str) -> str:
+    """Return `text` with what stands inside its fences changed, and the fences as they are.
+
+    Args:
+        text: A text with fences, as `fence` makes them.
+        change: Returns as many texts as it gets, in their order.
+        nonce: The token of the run's fences.
+    """
+    # What stands inside cannot close its fence, and so no match ends early.
+    fences = re.compile(rf"(?<=^<<<{nonce} begin )([^\n]*\n)(.*?)(?=\n{nonce} end>>>)", re.DOTALL | re.MULTILINE)
+    changed = iter(change([match[2] for match in fences.finditer(text)]))
+    return fences.sub(lambda match: match[1] + next(changed).replace(nonce, "-"), text)
 
 
 _URL = re.compile(r"""https?://[^\s<>"'\])}]+|(?<![\w./@-])(?://)?(?:[\w-]+\.)+[\w-]{2,}""", re.IGNORECASE)

@@ -10,6 +10,7 @@ from typing import TypeVar
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents.flags import MOST_FLAGS, Flag, flags_of
 from fusion_tool.graph.agents.packing import take_evenly, truncate_evenly
+from fusion_tool.graph.agents.window import prompt_room
 from fusion_tool.graph.state import FusionState, SeatRecord, answer_key, records_of_run
 from fusion_tool.grounding.audit import Audit, audit_citations
 from fusion_tool.grounding.citations import cited_ids, number_citations
@@ -37,9 +38,6 @@ def assign_letters(keys: Sequence[str], *, nonce: str) -> dict[str, str]:
     return dict(zip(ascii_uppercase, order, strict=False))
 
 
-_CHARACTERS_A_TOKEN = 3
-"""Fewer than English has, so that a prompt that is measured to fit does fit."""
-_ANSWER_TOKENS = 4096
 _LEAST_ROOM = 300
 _FLAGS_PART = 4
 """The part of the room, one in so many, that flagged sentences may take from the answers."""
@@ -251,10 +249,5 @@ def answer_room(capabilities: Capabilities, panelist: Panelist, others: int) -> 
         panelist: The model in its role, whose `max_tokens` its answer may take.
         others: Characters of the prompt beside the answers.
     """
-    if capabilities.max_input_tokens is None:
-        return None
-    # The reply shares the window, but may not have all of a small one: half of it is left for what is to be read.
-    tokens = capabilities.max_input_tokens - min(
-        panelist.max_tokens or _ANSWER_TOKENS, capabilities.max_input_tokens // 2
-    )
-    return max(_LEAST_ROOM, tokens * _CHARACTERS_A_TOKEN - others)
+    room = prompt_room(capabilities, panelist)
+    return None if room is None else max(_LEAST_ROOM, room - others)

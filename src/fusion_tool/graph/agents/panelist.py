@@ -1,9 +1,4 @@
-"""One model's answer for a seat: with tools, over evidence, or as claims.
-
-A model too small to cite on its own still has to name a source for every claim; its server's grammar admits no
-other. Sources are numbered in its prompt, since an id of eight digits is more than it can copy. Whether the source
-carries the claim is for the audit to say.
-"""
+"""One model's answer for a seat: with tools, over evidence, or as claims."""
 
 import asyncio
 import time
@@ -13,106 +8,37 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fusion_tool.config.schema import Panelist
+from fusion_tool.graph.agents.claims import claims_prompt, claims_to_text, response_format
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.graph.agents.tool_loop import answer_with_tools
+from fusion_tool.graph.agents.window import fit_sources, prompt_length, prompt_room, require_fit
 from fusion_tool.graph.earlier import EarlierRun, render_earlier
 from fusion_tool.graph.prompts import render, section
 from fusion_tool.grounding.citations import cited_ids
 from fusion_tool.grounding.sources import RetrievedSource, merge_sources
 from fusion_tool.models.call import ModelCallError, ModelReply, call_model
-from fusion_tool.models.capabilities import capabilities_of
+from fusion_tool.models.capabilities import Capabilities, capabilities_of
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
 from fusion_tool.models.hedging import OnFirst, hedged_call
-from fusion_tool.models.json_reader import read_objects
 from fusion_tool.models.wire.text_calls import looks_like_tool_call
 from fusion_tool.routing.classifier.classify import classify
 from fusion_tool.routing.policy.documents import seat_config
-from fusion_tool.routing.policy.locality import is_local_tool
+from fusion_tool.routing.policy.locality import is_local, is_local_tool
 from fusion_tool.tools.evidence import gather_evidence, relevant_sentences
 from fusion_tool.tools.toolkit import Toolkit
 from fusion_tool.tools.untrusted import fence
 
 _WEB_TOOLS, _DOCUMENT_TOOLS = ("web_search", "fetch_page"), ("search_documents",)
 """The tools that send something out, and the one that reads the user's documents."""
-_MOST_CLAIMS = 2
-_SENTENCE = "^[A-Z][A-Za-z0-9'-]{0,11}( [A-Za-z0-9,.%$'-]{1,14}){3,18}\\.$"
-"""A plain sentence; without a pattern so small a model fills a string with anything."""
-
-
-class _Claim(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    text: str
-    source: int
-
-
-def claims_prompt(question: str, sources: Sequence[RetrievedSource], *, nonce: str) -> list[BaseMessage]:
-    """Return a small model's prompt: one worked example, the numbered sources, the question.
-
-    Args:
-        question: The question.
-        sources: The sources that claims may be made from, the best first.
-        nonce: The token of the run's fences.
-    """
-    numbered = "\n".join(f"[{n}] {' '.join(source['text'].split())}" for n, source in enumerate(sources, start=1))
-    return [
-        SystemMessage(render("small_panelist")),
-        HumanMessage(render("small_example_question")),
-        AIMessage(render("small_example_answer")),
-        HumanMessage(
-            render("small_question", question=question, evidence=fence(numbered, label="sources", nonce=nonce))
-        ),
-    ]
-
-
-def response_format(count: int) -> dict[str, Any]:
-    """Return OpenAI's `response_format` for one or two claims over `count` numbered sources."""
-    claim = {
-        "type": "object",
-        "properties": {
-            "text": {"type": "string", "pattern": _SENTENCE},
-            "source": {"type": "integer", "enum": list(range(1, count + 1))},
-        },
-        "required": ["text", "source"],
-        "additionalProperties": False,
-    }
-    many = {"type": "array", "items": claim, "minItems": 1, "maxItems": _MOST_CLAIMS}
-    schema = {"type": "object", "properties": {"claims": many}, "required": ["claims"], "additionalProperties": False}
-    return {"type": "json_schema", "json_schema": {"name": "claims", "strict": True, "schema": schema}}
-
-
-def claims_to_text(reply: str, sources: Sequence[RetrievedSource]) -> str | None:
-    """Return the claims of a reply as lines with citations by id; `None` where it holds none.
-
-    Of a reply that was cut off at its token limit the whole claims are kept.
-
-    Args:
-        reply: The model's text, JSON by `response_format`.
-        sources: The sources that its numbers stand for.
-    """
-    objects = read_objects(reply, lambda value: isinstance(value.get("claims"), list))
-    rows = objects[-1].value["claims"] if objects else []
-    whole = [claim for row in rows if (claim := _whole_claim(row)) and 1 <= claim.source <= len(sources)]
-    # By id, as every other seat cites: what follows does not know that these sources once had numbers.
-    lines = [f"- {' '.join(claim.text.split())} [{sources[claim.source - 1]['id']}]" for claim in whole]
-    return "\n".join(dict.fromkeys(lines)) or None
-
-
-def _whole_claim(row: Any) -> _Claim | None:
-    try:
-        return _Claim.model_validate(row)
-    except ValidationError:
-        return None
-
-
-_EVIDENCE, _EVIDENCE_SMALL = 8, 3
-"""Sources handed to a model that cannot look for itself."""
+_EVIDENCE, _EVIDENCE_FEW = 8, 3
+"""Sources handed to a model that cannot look for itself; few where the window or the machine is small."""
+_FEW_WINDOW = 32_768
+"""Up to this many tokens of context few sources are handed over."""
 _EXCERPT_SMALL = 330
 """Characters of each source for a model with little context."""
 
@@ -146,7 +72,8 @@ async def answer_question(  # noqa: PLR0913 - what is asked, of whom, and what i
         return await _from_claims(model, panelist, question, earlier=earlier, toolkit=toolkit, log=log)
     known = fence(context, label="context", nonce=toolkit.nonce) if context else ""
     background = render_earlier(earlier, nonce=toolkit.nonce) + section("What is already known", known)
-    over_evidence = partial(_over_evidence, panelist, question, background, toolkit=toolkit, log=log)
+    most = _most_sources(panelist, capabilities)
+    over_evidence = partial(_over_evidence, panelist, question, background, most=most, toolkit=toolkit, log=log)
     if not (capabilities.tools and toolkit.tools):
         return await over_evidence()
     # A seat's fallbacks share its log: what an earlier model retrieved, this one has not read.
@@ -154,7 +81,9 @@ async def answer_question(  # noqa: PLR0913 - what is asked, of whom, and what i
     # What an earlier run settled may be all that is asked for, and is not to be looked up again.
     must_look = earlier is None and _must_look(toolkit, question)
     try:
-        first = await answer_with_tools(model, prompt, panelist=panelist, toolkit=toolkit, log=log, must_look=must_look)
+        first = await answer_with_tools(
+            model, prompt, question=question, panelist=panelist, toolkit=toolkit, log=log, must_look=must_look
+        )
     except ModelCallError as failed:
         # What is listed of a model may be wrong: only its endpoint knows whether it takes tools.
         if not failed.fault.rejects("tools"):
@@ -203,6 +132,7 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
     question: str,
     background: str,
     *,
+    most: int,
     toolkit: Toolkit,
     log: SeatLog,
     first: SeatAnswer | None = None,
@@ -214,25 +144,19 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
         panelist: The model, in its seat.
         question: The question as the seat gets it.
         background: What is already known, as sections of the prompt.
+        most: The most sources of a kind that are gathered.
         toolkit: What the seat may use.
         log: The seat's log.
         first: An answer without evidence, which stands where none is found; `None` for none.
         retrieved: Sources that the model has retrieved itself.
     """
-    gathered = await _evidence(question, _EVIDENCE, toolkit=toolkit, log=log)
+    gathered = await _evidence(question, most, toolkit=toolkit, log=log)
     sources = list(merge_sources([*retrieved, *gathered]).values())
     if first and not sources:
         return first
-    prompt = _prompt(question, background, toolkit.render_sources(sources), toolkit)
 
     async def call(panelist: Panelist, on_first: OnFirst | None) -> ModelReply:
-        return await call_model(
-            await chat_model(panelist),
-            prompt,
-            account=log.stage.call_context(panelist),
-            deadline=log.deadline,
-            on_first=on_first,
-        )
+        return await _call_over(sources, panelist, question, background, toolkit=toolkit, log=log, on_first=on_first)
 
     reply = await hedged_call(call, panelist, share=toolkit.config.hedge)
     if looks_like_tool_call(reply.text):
@@ -240,6 +164,50 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
             Fault("invalid_output", "it wrote a tool call in place of an answer"), reply.panelist.model_name
         )
     return SeatAnswer(reply.text, reply.panelist.model_name, reply.truncated)
+
+
+async def _call_over(  # noqa: PLR0913 - what is asked, over what, and who follows it
+    sources: Sequence[RetrievedSource],
+    panelist: Panelist,
+    question: str,
+    background: str,
+    *,
+    toolkit: Toolkit,
+    log: SeatLog,
+    on_first: OnFirst | None,
+) -> ModelReply:
+    """Call a model with as much of the sources as its window takes; half of that where it turns out too small.
+
+    Raises:
+        ModelCallError: It gave no usable reply, or what is asked alone is longer than its window.
+    """
+    model = await chat_model(panelist)
+    capabilities, without = capabilities_of(panelist, model), _prompt(question, background, "", toolkit)
+    require_fit(without, capabilities, panelist.model_name)
+    room, shown, texts = prompt_room(capabilities, panelist), list(sources), [source["text"] for source in sources]
+    if room is not None:
+        labels = len(toolkit.render_sources([{**source, "text": ""} for source in sources]))
+        shown = fit_sources(sources, question, room - prompt_length(without) - labels)
+
+    async def ask(sources: Sequence[RetrievedSource]) -> ModelReply:
+        log.is_cut |= [source["text"] for source in sources] != texts
+        prompt = _prompt(question, background, toolkit.render_sources(sources), toolkit)
+        account = log.stage.call_context(panelist)
+        return await call_model(model, prompt, account=account, deadline=log.deadline, on_first=on_first)
+
+    try:
+        return await ask(shown)
+    except ModelCallError as failed:
+        if failed.fault.reason != "context_overflow" or not shown:
+            raise
+        return await ask(fit_sources(shown, question, sum(len(source["text"]) for source in shown) // 2))
+
+
+def _most_sources(panelist: Panelist, capabilities: Capabilities) -> int:
+    """Return how many sources of a kind are gathered for a model: the right one is nearly always among the first."""
+    window = capabilities.max_input_tokens
+    is_few = is_local(panelist) or (window is not None and window <= _FEW_WINDOW)
+    return _EVIDENCE_FEW if is_few else _EVIDENCE
 
 
 async def _evidence(
@@ -274,8 +242,9 @@ async def _from_claims(  # noqa: PLR0913 - what is asked, of whom, and what is k
     model: Any, panelist: Panelist, question: str, *, earlier: EarlierRun | None, toolkit: Toolkit, log: SeatLog
 ) -> SeatAnswer:
     """Ask a small model for claims over the sources that are found or carried over, or plainly where none are."""
-    evidence = await _evidence(question, _EVIDENCE_SMALL, toolkit=toolkit, log=log, excerpt=_EXCERPT_SMALL)
-    carried = [row for row in (earlier["found"] if earlier else ()) if row["text"]][:_EVIDENCE_SMALL]
+    require_fit([HumanMessage(question)], capabilities_of(panelist, model), panelist.model_name)
+    evidence = await _evidence(question, _EVIDENCE_FEW, toolkit=toolkit, log=log, excerpt=_EXCERPT_SMALL)
+    carried = [row for row in (earlier["found"] if earlier else ()) if row["text"]][:_EVIDENCE_FEW]
     excerpts = [
         RetrievedSource(**{**row, "text": relevant_sentences(row["text"], question, _EXCERPT_SMALL)}) for row in carried
     ]

@@ -48,6 +48,8 @@ class SeatLog:
     dropped: int = 0
     searches: int = 0
     tool_failures: list[ToolFailureRow] = field(default_factory=list)
+    is_cut: bool = False
+    """Whether sources or tools' results were shortened to fit a model's window."""
     kept_answer: SeatAnswer | None = None
     """The answer that stands where no better one comes."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from fusion_tool.events import SynthesisDelta
-from fusion_tool.graph.agents import panelist
+from fusion_tool.graph.agents import claims
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
 from fusion_tool.graph.answer_stream import AnswerStream
@@ -129,10 +129,10 @@ async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask) -> str:
     if not notes:
         plain = [HumanMessage(f"{task.answers.plain_answers()}\n\nQuestion: {question}")]
         return (await ask(model, plain)).text
-    bound = model.bind(response_format=panelist.response_format(len(notes)))
-    prompt = panelist.claims_prompt(question, notes, nonce=task.answers.nonce)
+    bound = model.bind(response_format=claims.response_format(len(notes)))
+    prompt = claims.claims_prompt(question, notes, nonce=task.answers.nonce)
     reply = await ask(bound, prompt)
-    text = panelist.claims_to_text(reply.text, notes)
+    text = claims.claims_to_text(reply.text, notes)
     if text is None:
         raise ModelCallError(Fault("invalid_output", "no claim could be read from the reply"))
     return text

@@ -11,28 +11,24 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
-from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool, ToolException
 
 from fusion_tool.budget.amounts import EXTRA_TURNS
-from fusion_tool.budget.ledger import TOOLS_BYTES
 from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ToolReason
+from fusion_tool.graph.agents.seat_call import call_with_tools
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
-from fusion_tool.models.call import ModelCallError, ModelReply, call_model
+from fusion_tool.models.call import ModelCallError, ModelReply
 from fusion_tool.models.clients import model_cache
-from fusion_tool.models.factory import chat_model
 from fusion_tool.models.faults import Fault
-from fusion_tool.models.hedging import OnFirst, hedged_call
-from fusion_tool.models.providers import endpoint_for
-from fusion_tool.models.refusals import has_refused, remember_refusal
+from fusion_tool.models.hedging import hedged_call
 from fusion_tool.models.wire.text_calls import looks_like_tool_call
 from fusion_tool.models.written_calls import make_written_calls
 from fusion_tool.tools.toolkit import SeatContext, Toolkit
@@ -58,6 +54,7 @@ class LoopState(SeatContext):
 
     log: SeatLog
     panelist: Panelist
+    question: str
     budget: int
     must_look: bool = False
     first_calls: int = 0
@@ -81,6 +78,7 @@ async def answer_with_tools(  # noqa: PLR0913 - who answers what, with which too
     model: BaseChatModel,
     messages: Sequence[BaseMessage],
     *,
+    question: str,
     panelist: Panelist,
     toolkit: Toolkit,
     log: SeatLog,
@@ -91,6 +89,7 @@ async def answer_with_tools(  # noqa: PLR0913 - who answers what, with which too
     Args:
         model: The panelist's chat model.
         messages: The prompt.
+        question: The question; by its words long results are shortened.
         panelist: The model, in its seat.
         toolkit: What the seat may use.
         log: The seat's log; its deadline ends the loop.
@@ -104,6 +103,7 @@ async def answer_with_tools(  # noqa: PLR0913 - who answers what, with which too
         toolkit=toolkit,
         log=log,
         panelist=panelist,
+        question=question,
         budget=before + toolkit.config.max_tool_calls,
         must_look=must_look,
         first_calls=before,
@@ -144,7 +144,7 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
     async def awrap_model_call(  # noqa: D102 - LangChain's protocol
         self,
         request: ModelRequest[Any],
-        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],  # noqa: ARG002 - `_call_panelist` stands in
+        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],  # noqa: ARG002 - `call_with_tools` stands in
     ) -> ModelResponse[Any]:
         turn: LoopState = request.runtime.context
         if turn.log.tool_calls >= turn.budget:
@@ -156,7 +156,7 @@ class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
             # Where a fallback has stepped in, it goes on: what it was told and said is in the messages.
             speaker = turn.replies[-1].panelist if turn.replies else turn.panelist
             reply = await hedged_call(
-                partial(_call_panelist, request), speaker, share=turn.toolkit.config.hedge, tools=True
+                partial(call_with_tools, request), speaker, share=turn.toolkit.config.hedge, tools=True
             )
             names = [tool.name for tool in request.tools if isinstance(tool, BaseTool)]
             reply = make_written_calls(reply, names, request.messages)
@@ -229,41 +229,6 @@ def _handled_failure(request: ToolCallRequest, message: Any) -> ToolReason | Non
     if not isinstance(message, ToolMessage) or message.status != "error":
         return None
     return None if str(message.text).startswith(_UNFIT_ARGUMENTS) else "error"
-
-
-async def _call_panelist(request: ModelRequest[Any], panelist: Panelist, on_first: OnFirst | None) -> ModelReply:
-    """Call `panelist` in place of the agent's own call, which could neither stream nor go to another model."""
-    turn: Any = request.runtime.context  # a `LoopState`
-    model = await chat_model(panelist)
-
-    async def call(bound: Runnable[Any, AIMessage]) -> ModelReply:
-        return await call_model(
-            bound,
-            request.messages,
-            account=turn.log.stage.call_context(panelist),
-            deadline=turn.log.deadline,
-            on_first=on_first,
-            extra_bytes=TOOLS_BYTES,
-        )
-
-    endpoint = f"{endpoint_for(panelist)} {panelist.model_name}"
-    if request.tool_choice != "none" or has_refused(endpoint, "tool_choice"):
-        return await call(model.bind_tools(request.tools))
-    try:
-        return await call(_bind_uncallable(model, request.tools))
-    except ModelCallError as failed:
-        if not failed.fault.rejects("tool_choice"):
-            raise
-        remember_refusal(endpoint, "tool_choice")
-    # The next best way: a model that still calls a tool is told that no calls are left.
-    return await call(model.bind_tools(request.tools))
-
-
-def _bind_uncallable(model: BaseChatModel, tools: Sequence[Any]) -> Runnable[Any, AIMessage]:
-    """Bind tools that the model sees and must not call."""
-    # Anthropic's client takes the word for a tool's name, and has an object for it.
-    is_anthropic = "ChatAnthropic" in {cls.__name__ for cls in type(model).__mro__}
-    return model.bind_tools(tools, tool_choice=cast("str", {"type": "none"}) if is_anthropic else "none")
 
 
 def _with_request_to_answer(messages: Sequence[AnyMessage]) -> list[AnyMessage]:

@@ -245,6 +245,8 @@ def _degradations(records: list[SeatRecord], stages: list[StageRecord]) -> list[
     # With a status it was the provider that refused for want of money, which is not a limit of the run's.
     if any(failure["reason"] == "budget" and failure["status_code"] is None for failure in failures):
         marks.append("budget_exhausted")
+    if any(record.get("evidence_cut") for record in records):
+        marks.append("evidence_packed")
     return list(dict.fromkeys([*marks, *(mark for stage in stages for mark in stage["degraded"])]))
 
 

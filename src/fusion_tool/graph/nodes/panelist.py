@@ -75,6 +75,7 @@ def _record(task: SeatTask, log: SeatLog, answer: SeatAnswer | None, *, model: s
         tool_calls=log.tool_calls,
         dropped=log.dropped,
         searches=log.searches,
+        evidence_cut=log.is_cut,
         tool_failures=log.tool_failures,
         seconds=round(time.monotonic() - started, 3),
         failures=log.failures,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from langchain_core.tools import tool
 
-from fusion_tool.graph.agents.tool_loop import _bind_uncallable
+from fusion_tool.graph.agents.seat_call import _bind_uncallable
 from fusion_tool.models.openai_compatible import OpenAICompatibleChat
 from fusion_tool.testing import ScriptedChat
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.graph.agents import panelist
+from fusion_tool.graph.agents import claims
 from fusion_tool.grounding.sources import make_source
 
 MILL = make_source("https://example.org/mill", title="Mill", kind="page", text="Built in\n 1861.")
@@ -31,7 +31,7 @@ def reply(*rows):
     ],
 )
 def test_claims_become_cited_lines(said, text):
-    assert panelist.claims_to_text(said, BOTH) == text
+    assert claims.claims_to_text(said, BOTH) == text
 
 
 @pytest.mark.parametrize(
@@ -55,16 +55,16 @@ def test_claims_become_cited_lines(said, text):
     ],
 )
 def test_no_claim_is_none(said):
-    assert panelist.claims_to_text(said, BOTH) is None
+    assert claims.claims_to_text(said, BOTH) is None
 
 
 @given(st.text() | st.integers() | st.booleans() | st.lists(st.none() | st.text() | st.integers()))
 def test_whatever_a_reply_holds_nothing_raises(value):
-    assert panelist.claims_to_text(json.dumps({"claims": value}), BOTH) is None
+    assert claims.claims_to_text(json.dumps({"claims": value}), BOTH) is None
 
 
 def test_the_prompt_numbers_the_sources_inside_a_fence():
-    *_, asked = panelist.claims_prompt("When?", BOTH, nonce="n0nce")
+    *_, asked = claims.claims_prompt("When?", BOTH, nonce="n0nce")
     assert asked.text == (
         "<<<n0nce begin sources\n[1] Built in 1861.\n[2] It burned down.\nn0nce end>>>\n\nQuestion: When?"
     )
@@ -72,7 +72,7 @@ def test_the_prompt_numbers_the_sources_inside_a_fence():
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_grammar_admits_no_other_source(count):
-    schema = panelist.response_format(count)["json_schema"]["schema"]
+    schema = claims.response_format(count)["json_schema"]["schema"]
     many = schema["properties"]["claims"]
     assert many["items"]["properties"]["source"]["enum"] == list(range(1, count + 1))
     assert (many["minItems"], many["maxItems"]) == (1, 2)

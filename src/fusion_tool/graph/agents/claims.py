@@ -1,0 +1,87 @@
+"""A small model's answer: claims, each with the number of the source that carries it.
+
+A model too small to cite on its own still has to name a source for every claim; its server's grammar admits no
+other. Sources are numbered in its prompt, since an id of eight digits is more than it can copy. Whether the source
+carries the claim is for the audit to say.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fusion_tool.graph.prompts import render
+from fusion_tool.grounding.sources import RetrievedSource
+from fusion_tool.models.json_reader import read_objects
+from fusion_tool.tools.untrusted import fence
+
+_MOST_CLAIMS = 2
+_SENTENCE = "^[A-Z][A-Za-z0-9'-]{0,11}( [A-Za-z0-9,.%$'-]{1,14}){3,18}\\.$"
+"""A plain sentence; without a pattern so small a model fills a string with anything."""
+
+
+class _Claim(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+    source: int
+
+
+def claims_prompt(question: str, sources: Sequence[RetrievedSource], *, nonce: str) -> list[BaseMessage]:
+    """Return a small model's prompt: one worked example, the numbered sources, the question.
+
+    Args:
+        question: The question.
+        sources: The sources that claims may be made from, the best first.
+        nonce: The token of the run's fences.
+    """
+    numbered = "\n".join(f"[{n}] {' '.join(source['text'].split())}" for n, source in enumerate(sources, start=1))
+    return [
+        SystemMessage(render("small_panelist")),
+        HumanMessage(render("small_example_question")),
+        AIMessage(render("small_example_answer")),
+        HumanMessage(
+            render("small_question", question=question, evidence=fence(numbered, label="sources", nonce=nonce))
+        ),
+    ]
+
+
+def response_format(count: int) -> dict[str, Any]:
+    """Return OpenAI's `response_format` for one or two claims over `count` numbered sources."""
+    claim = {
+        "type": "object",
+        "properties": {
+            "text": {"type": "string", "pattern": _SENTENCE},
+            "source": {"type": "integer", "enum": list(range(1, count + 1))},
+        },
+        "required": ["text", "source"],
+        "additionalProperties": False,
+    }
+    many = {"type": "array", "items": claim, "minItems": 1, "maxItems": _MOST_CLAIMS}
+    schema = {"type": "object", "properties": {"claims": many}, "required": ["claims"], "additionalProperties": False}
+    return {"type": "json_schema", "json_schema": {"name": "claims", "strict": True, "schema": schema}}
+
+
+def claims_to_text(reply: str, sources: Sequence[RetrievedSource]) -> str | None:
+    """Return the claims of a reply as lines with citations by id; `None` where it holds none.
+
+    Of a reply that was cut off at its token limit the whole claims are kept.
+
+    Args:
+        reply: The model's text, JSON by `response_format`.
+        sources: The sources that its numbers stand for.
+    """
+    objects = read_objects(reply, lambda value: isinstance(value.get("claims"), list))
+    rows = objects[-1].value["claims"] if objects else []
+    whole = [claim for row in rows if (claim := _whole_claim(row)) and 1 <= claim.source <= len(sources)]
+    # By id, as every other seat cites: what follows does not know that these sources once had numbers.
+    lines = [f"- {' '.join(claim.text.split())} [{sources[claim.source - 1]['id']}]" for claim in whole]
+    return "\n".join(dict.fromkeys(lines)) or None
+
+
+def _whole_claim(row: Any) -> _Claim | None:
+    try:
+        return _Claim.model_validate(row)
+    except ValidationError:
+        return None
