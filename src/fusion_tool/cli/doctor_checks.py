@@ -116,10 +116,33 @@ def _ollama() -> list[Check]:
     try:
         models = installed_models()
     except ConfigError:
-        return [Check("Ollama", ok=False, detail=f"none answers at {endpoint()}", cure="ollama serve")]
+        silent = Check("Ollama", ok=False, detail=f"none answers at {endpoint()}", cure="ollama serve")
+        return [silent, *_ollama_files()]
     if not models:
         return [Check("Ollama", ok=False, detail="it has no chat model", cure="ollama pull qwen3:8b")]
     return [Check("Ollama", ok=True, detail=f"offers {', '.join(models)}", runs=True)]
+
+
+_LOCAL_EXTRA = "pip install 'fusion-tool[local]'"
+
+
+def _ollama_files() -> list[Check]:
+    """Return what Ollama's folder holds: its files run without it."""
+    from importlib.util import find_spec
+
+    from fusion_tool.models.ollama import model_files
+
+    can_run = find_spec("xllamacpp") is not None
+    return [
+        Check(
+            "Ollama's files",
+            ok=can_run,
+            detail=f"{name} runs without it, as the model local:{file}",
+            cure=None if can_run else _LOCAL_EXTRA,
+            runs=can_run,
+        )
+        for name, file in model_files().items()
+    ]
 
 
 def _local_models() -> list[Check]:
@@ -128,8 +151,7 @@ def _local_models() -> list[Check]:
     from fusion_tool.models.local.catalog import SMALLEST, installed_models
 
     if find_spec("xllamacpp") is None:
-        lacks, cure = "the extra 'local' is missing", "pip install 'fusion-tool[local]'"
-        return [Check("local model", ok=False, detail=lacks, cure=cure)]
+        return [Check("local model", ok=False, detail="the extra 'local' is missing", cure=_LOCAL_EXTRA)]
     models = installed_models()
     if not models:
         return [Check("local model", ok=False, detail="none is installed", cure="fusion-tool model install")]
@@ -146,8 +168,7 @@ def _local_model(model: "LocalModel") -> Check:
     try:
         header = read_header(model.path)
     except ConfigError as error:
-        cure = f"fusion-tool model remove {model.name}"
-        return Check("local model", ok=False, detail=error.message, cure=cure)
+        return Check("local model", ok=False, detail=error.message, cure=f"fusion-tool model remove {model.name}")
     base = "" if header.chat_template else ", a base model without a chat template"
     return Check("local model", ok=True, detail=f"{model.name} at {model.path}{base}", runs=True)
 

@@ -1,10 +1,13 @@
-"""Ollama: its address, its installed models, and a panel made of them.
+"""Ollama: its address, its installed models, a panel made of them, and its files where it does not run.
 
-Protocol: Ollama's API reference, "List local models" (`GET /api/tags`).
+Protocol: Ollama's API reference, "List local models" (`GET /api/tags`). Its folder: `manifests/HOST/OWNER/NAME/TAG` is
+JSON with the layers of a model, of which one is a GGUF file in `blobs/`; read in Ollama 0.12.
 """
 
+import json
 import os
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -70,6 +73,34 @@ def installed_panel() -> FusionConfig:
     first = list(families.values())
     panel = (first + [model for model in models if model not in first])[:_PANEL_SIZE]
     return FusionConfig(panel=tuple(Panelist(model=f"ollama:{model}") for model in panel))
+
+
+_WEIGHTS = "application/vnd.ollama.image.model"
+_USUAL_FOLDERS = (Path("~/.ollama/models"), Path("/usr/share/ollama/.ollama/models"))
+
+
+def model_files() -> dict[str, Path]:
+    """Return the chat models in Ollama's folder, `NAME:TAG` and the GGUF file; it need not run for that."""
+    own = os.environ.get("OLLAMA_MODELS", "").strip()
+    files: dict[str, Path] = {}
+    for folder in (Path(own),) if own else _USUAL_FOLDERS:
+        for manifest in sorted(folder.expanduser().glob("manifests/*/*/*/*")):
+            name = f"{manifest.parent.name}:{manifest.name}"
+            blob = _weights_of(manifest)
+            if blob is not None and not _NO_CHAT.search(name):
+                files.setdefault(name, folder.expanduser() / "blobs" / blob)
+    return {name: file for name, file in files.items() if file.is_file()}
+
+
+def _weights_of(manifest: Path) -> str | None:
+    """Return the name of the file with a model's weights; `None` where the manifest cannot be read or names none."""
+    try:
+        layers = json.loads(manifest.read_text("utf-8"))["layers"]
+        digests = [str(layer["digest"]) for layer in layers if layer["mediaType"] == _WEIGHTS]
+    except (OSError, ValueError, KeyError, TypeError):  # another program's file: whatever is not understood is none
+        return None
+    # Only a digest: a name with a slash would lead out of the folder.
+    return digests[0].replace(":", "-") if digests and re.fullmatch(r"sha256:[0-9a-f]{64}", digests[0]) else None
 
 
 def _family(model: str) -> str:

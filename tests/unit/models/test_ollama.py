@@ -1,10 +1,12 @@
 """Ollama: where it listens, and a panel out of what it has."""
 
+import json
+
 import pytest
 
 from fusion_tool.config.presets import preset
 from fusion_tool.errors import ConfigError
-from fusion_tool.models.ollama import endpoint, installed_models, installed_panel
+from fusion_tool.models.ollama import endpoint, installed_models, installed_panel, model_files
 from tests.scripted_server import Installed
 
 
@@ -101,3 +103,43 @@ def test_an_address_that_is_none_is_told(monkeypatch):
     monkeypatch.setenv("OLLAMA_HOST", "gpu.lan:port")
     with pytest.raises(ConfigError, match="gpu"):
         installed_models()
+
+
+def kept(folder, name, tag, layers, *, blob=True):
+    manifest = folder / "manifests" / "registry.ollama.ai" / "library" / name / tag
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    manifest.write_text(layers if isinstance(layers, str) else json.dumps({"layers": layers}))
+    if blob:
+        (folder / "blobs").mkdir(exist_ok=True)
+        (folder / "blobs" / f"sha256-{DIGEST}").write_bytes(b"GGUF")
+
+
+DIGEST = "a" * 64
+WEIGHTS = {"mediaType": "application/vnd.ollama.image.model", "digest": f"sha256:{DIGEST}"}
+TEMPLATE = {"mediaType": "application/vnd.ollama.image.template", "digest": f"sha256:{'b' * 64}"}
+
+
+def test_its_files_are_found_where_it_does_not_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path))
+    kept(tmp_path, "qwen3", "8b", [TEMPLATE, WEIGHTS])
+    kept(tmp_path, "nomic-embed-text", "latest", [WEIGHTS])
+    assert model_files() == {"qwen3:8b": tmp_path / "blobs" / f"sha256-{DIGEST}"}
+
+
+@pytest.mark.parametrize(
+    ("layers", "blob"),
+    [
+        ([TEMPLATE], True),
+        ([], True),
+        ("no json", True),
+        ("[]", True),
+        ('{"layers": [null]}', True),
+        ([WEIGHTS | {"digest": "sha256:../../etc/passwd"}], True),
+        ([WEIGHTS | {"digest": None}], True),
+        ([WEIGHTS], False),
+    ],
+)
+def test_what_is_no_model_in_its_folder_is_passed_over(tmp_path, monkeypatch, layers, blob):
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path))
+    kept(tmp_path, "qwen3", "8b", layers, blob=blob)
+    assert model_files() == {}
