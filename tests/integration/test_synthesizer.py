@@ -1,13 +1,14 @@
 """Who writes the answer, and who does when that fails."""
 
 import json
+import re
 
 import pytest
 
 from fusion_tool import ConfigError, FusionResult, afuse, build_graph
 from fusion_tool.api.runner import run_request
 from fusion_tool.graph.inputs import RunInput
-from fusion_tool.testing import fake_config
+from fusion_tool.testing import ScriptedChat, calls, fake_config
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, fenced, panel, reads, text, verdict
 from tests.scripted_server import Cut, Reply, Request, faults
 
@@ -44,6 +45,28 @@ async def test_what_the_comparison_calls_an_answer_is_what_the_answer_is_called(
     compared = fenced(request)[-1]
     assert '"model": "A"' in compared
     assert "openrouter:test" not in compared
+
+
+async def test_it_is_told_where_sources_give_different_figures(tmp_path):
+    """Two notes differ about one figure: each seat cites one, and the writer sees both, each with its source."""
+    (tmp_path / "log.md").write_text("The transfer of the archive took 14 hours.", "utf-8")
+    (tmp_path / "memo.md").write_text("The transfer of the archive took 11 hours 20 minutes.", "utf-8")
+
+    def says(figure):
+        def answer(prompt):
+            key = re.search(rf"source \[(\w{{8}})\][^\n]*\n[^\n]*took {figure}", prompt[-1].text)
+            assert key, prompt[-1].text
+            return f"The transfer of the archive took {figure} [{key[1]}]."
+
+        return ScriptedChat(replies=[calls("search_documents", query="transfer archive"), answer], model_name=figure)
+
+    writer = ScriptedChat(replies=["Written."], model_name="writer")
+    panel = [says("14 hours"), says("11 hours 20 minutes")]
+    await afuse("How long did the transfer take?", fake_config(panel=panel, synthesizer=writer, documents=tmp_path))
+    (prompt,) = writer.prompts
+    told = prompt[-1].text.partition("# Sources that differ")[2].partition("# Comparison")[0]
+    assert len(re.findall(r"took (?:14 hours|11 hours 20 minutes)\. \[\w{8}\]", told)) == 2
+    assert "give both figures" in told
 
 
 LOST = [

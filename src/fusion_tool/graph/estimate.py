@@ -34,6 +34,7 @@ from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
 from fusion_tool.graph.agents.flags import FLAGS_BYTES
 from fusion_tool.graph.agents.judge_reply import example_text
+from fusion_tool.graph.agents.source_disputes import LONGEST_DISPUTES
 from fusion_tool.graph.agents.verifier import BATCH, BATCH_BYTES, MOST_CITATIONS
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
@@ -130,14 +131,13 @@ def _sizes(config: FusionConfig, question_bytes: int) -> _Sizes:
     hint = render("panelist_tools", calls=turns) + "\n\n" if turns else ""
     system = render("panelist", nonce=_NONCE, today=_DATE, hint=hint)
     user = render("question", question="", context="", evidence="")
-    # The longest form of the prompt, whether or not a run comes to ask it.
-    settled = render("judge_settled")
-    judge = render("judge", nonce=_NONCE, example=example_text(["A", "B"], settled=True), also=settled)
+    # The longest form of each prompt, whether or not a run comes to ask it; messages are framed by their roles.
+    judge = render("judge", nonce=_NONCE, example=example_text(["A", "B"], settled=True), also=render("judge_settled"))
     judge += render("judge_answers", question="", answers="")
-    material = render("synthesizer_material", question="", context="", answers="", analysis="")
+    told = LONGEST_DISPUTES if config.has_sources else ""
+    material = render("synthesizer_material", question="", context="", answers="", disputes=told, analysis="")
     writer = render("synthesizer", nonce=_NONCE, today=_DATE, wishes="") + material
-    framed = question_bytes + len("systemhuman")  # each message is framed by its role
-    sizes = [len(text.encode()) + framed for text in (system + user, judge, writer)]
+    sizes = [len(text.encode()) + question_bytes + len("systemhuman") for text in (system + user, judge, writer)]
     return _Sizes(sizes[0], sizes[1], sizes[2], turns)
 
 

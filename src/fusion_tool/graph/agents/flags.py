@@ -58,12 +58,13 @@ def _flags(audit: Audit) -> Iterator[Flag]:
     carried = {row.claim for row in audit.verdicts if row.support == "supported"}
     for row in audit.verdicts:
         if row.support == "mismatch" or (row.support == "weak" and row.claim not in carried):
-            yield Flag(row.support, _tidy(row.claim), one_line(row.passage, EXCERPT))
+            yield Flag(row.support, tidy_claim(row.claim), one_line(row.passage, EXCERPT))
     for sentence in audit.uncited:
         if sentence.invented:
-            yield Flag("invented", _tidy(sentence.sentence), "")
+            yield Flag("invented", tidy_claim(sentence.sentence), "")
 
 
-def _tidy(claim: str) -> str:
+def tidy_claim(claim: str) -> str:
+    """Return a claim as one line of 400 characters at most, without the blanks that citations left."""
     # A citation that was taken out leaves its blank before the full stop.
     return re.sub(r"\s+(?=[.,;:!?](?:\s|$))", "", one_line(claim, EXCERPT))

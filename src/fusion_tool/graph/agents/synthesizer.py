@@ -13,6 +13,7 @@ from fusion_tool.events import SynthesisDelta
 from fusion_tool.graph.agents import claims
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
+from fusion_tool.graph.agents.source_disputes import render_disputes
 from fusion_tool.graph.answer_stream import AnswerStream
 from fusion_tool.graph.earlier import render_earlier
 from fusion_tool.graph.prompts import render, section
@@ -147,6 +148,7 @@ def _prompt(task: SynthesisTask, answers: PanelAnswers) -> list[BaseMessage]:
         context=render_earlier(task.run.get("earlier"), nonce=nonce)
         + section("What the asker already knows", fence(context, label="context", nonce=nonce) if context else ""),
         answers=answers.answers(),
+        disputes=render_disputes(answers),
         analysis=fence(compared, label="comparison", nonce=nonce),
     )
     today = datetime.now(UTC).date().isoformat()

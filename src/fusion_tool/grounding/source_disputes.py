@@ -1,0 +1,96 @@
+"""Sources that give different figures for the same thing, as the sentences that cite them show."""
+
+from collections.abc import Iterable
+from itertools import combinations
+from typing import NamedTuple
+
+from fusion_tool.grounding.audit import Audit
+from fusion_tool.grounding.dates import conflicts
+from fusion_tool.grounding.framing import strip_lead_in
+from fusion_tool.grounding.passages import Statement, parse_statement, topic_of
+from fusion_tool.grounding.quantities import Quantity, quantities_agree
+from fusion_tool.grounding.wording import concept, negated_concepts, normalize_text
+
+_SAME_OF_SHORTER, _SAME_OF_LONGER = 0.8, 0.5
+"""Shares of the content words, figures aside, that two sentences about the same thing have in common."""
+_FEWEST_WORDS = 2
+
+
+class SourcedClaim(NamedTuple):
+    """A sentence that a source carries, without its citations, and the source's id."""
+
+    claim: str
+    id: str
+
+
+class SourceDispute(NamedTuple):
+    """Two sentences of different sources whose figures cannot both hold of one thing."""
+
+    first: SourcedClaim
+    second: SourcedClaim
+
+
+def sourced_claims(audit: Audit) -> list[SourcedClaim]:
+    """Return the sentences of a text that a source carries, cited or not, in order of their place."""
+    cited = [SourcedClaim(row.claim, row.id) for row in audit.verdicts if row.support == "supported"]
+    uncited = [
+        SourcedClaim(row.sentence, row.source_id)
+        for row in audit.uncited
+        if row.source_id and row.support == "supported" and not row.invented
+    ]
+    return [*cited, *uncited]
+
+
+def find_disputes(claims: Iterable[SourcedClaim]) -> list[SourceDispute]:
+    """Return the pairs of claims from different sources that give different figures, each pair of sources once.
+
+    Args:
+        claims: What sources carry; from one answer or several.
+    """
+    disputes: dict[frozenset[str], SourceDispute] = {}
+    parsed = [(claim, parse_statement(strip_lead_in(normalize_text(claim.claim)))) for claim in dict.fromkeys(claims)]
+    with_figures = [pair for pair in parsed if pair[1].quantities or pair[1].dates]
+    for (first, ours), (second, theirs) in combinations(with_figures, 2):
+        if first.id != second.id and _speak_of_the_same(ours, theirs) and _differ(ours, theirs):
+            disputes.setdefault(frozenset((first.id, second.id)), SourceDispute(first, second))
+    return list(disputes.values())
+
+
+def _speak_of_the_same(ours: Statement, theirs: Statement) -> bool:
+    mine, other = topic_of(ours), topic_of(theirs)
+    shared, shorter, longer = len(mine & other), min(len(mine), len(other)), max(len(mine), len(other))
+    # One word alone tells a thing only where neither says more: "the mill" is not "the mill's wheel".
+    if (
+        (shared < _FEWEST_WORDS and longer > 1)
+        or shared < _SAME_OF_SHORTER * shorter
+        or shared < _SAME_OF_LONGER * longer
+        or not shared
+    ):
+        return False
+    # What one denies and the other does not is a dispute of another kind, or none.
+    return negated_concepts(ours.text)[0] == negated_concepts(theirs.text)[0]
+
+
+def _differ(ours: Statement, theirs: Statement) -> bool:
+    kinds = {_kind(figure) for figure in ours.quantities} & {_kind(figure) for figure in theirs.quantities}
+    apart = [(mine, other) for mine in ours.dates for other in theirs.dates if conflicts(mine, other)]
+    if not kinds:
+        # With figures of different kinds beside them the dates are those of different events.
+        has_figures = bool(ours.quantities or theirs.quantities)
+        return not has_figures and len(apart) == len(ours.dates) * len(theirs.dates) > 0
+    # Of different years different figures hold.
+    return not apart and any(_all_differ(kind, ours, theirs) for kind in kinds)
+
+
+def _all_differ(kind: str, ours: Statement, theirs: Statement) -> bool:
+    mine = [figure for figure in ours.quantities if _kind(figure) == kind]
+    others = [figure for figure in theirs.quantities if _kind(figure) == kind]
+    if any(figure.bound in ("above", "below") for figure in (*mine, *others)):
+        return False
+    return not any(
+        quantities_agree(figure, other) or quantities_agree(other, figure) for figure in mine for other in others
+    )
+
+
+def _kind(figure: Quantity) -> str:
+    return figure.dimension or f"number of {concept(figure.noun)}"
