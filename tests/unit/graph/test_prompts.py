@@ -44,7 +44,7 @@ def test_a_dollar_in_a_value_stays(text):
 
 
 def test_a_forgotten_value_is_an_error():
-    with pytest.raises(KeyError, match="shape"):
+    with pytest.raises(KeyError, match="example"):
         render("judge", nonce=NONCE, also="")
 
 
