@@ -78,6 +78,26 @@ def test_the_ai_sdk_reads_them_as_its_sources(config, pages, mode):
     assert [source["url"] for source in reply["sources"]] == [pages[1], pages[2], pages[1]]
 
 
+@pytest.mark.parametrize("written", ["{}", "```json\n{}\n```", "Here it is:\n```json\n{}\n```"])
+@pytest.mark.parametrize("streams", [False, True])
+def test_in_an_object_they_stand_where_its_strings_cite(config, pages, provider, written, streams):
+    mill, fire = map(cite, pages.values())
+    said = f'{{"漢😀": ["built \\"1861\\" {mill}"], "price": 12.50, "end": "burned down {fire}"}}'
+    provider.reply(WRITER, written.replace("{}", said))
+    with served(config) as url:
+        ask = client(url).chat.completions.create
+        reply = ask(model="fusion", messages=[user("When?")], response_format={"type": "json_object"}, stream=streams)
+        choices = [chunk.choices[0].delta for chunk in reply] if streams else [reply.choices[0].message]
+    answer = "".join(choice.content or "" for choice in choices)
+    assert answer == said.replace(mill, "[1]").replace(fire, "[2]")
+    notes = [note for choice in choices for note in getattr(choice, "annotations", None) or []]
+    citations = [dict(note["url_citation"] if streams else note.url_citation) for note in notes]
+    assert [(answer[note["start_index"] : note["end_index"]], note["url"]) for note in citations] == [
+        ("[1]", pages[1]),
+        ("[2]", pages[2]),
+    ]
+
+
 # In LangChain: content blocks with citations -------------------------------------------------------------------------
 
 

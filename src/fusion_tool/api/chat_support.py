@@ -6,7 +6,7 @@ of the models inside twice, and one that forwards them would forward drafts.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextvars import Context, copy_context
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -24,6 +24,9 @@ from langchain_core.tracers.context import _configure_hooks
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.json import parse_json_markdown
 from langchain_core.utils.pydantic import is_basemodel_subclass
+
+_MOST_REFERENCES = 8
+"""References of a schema's root that are followed: they may lead in a circle."""
 
 
 class StructuredAnswer(BaseOutputParser[Any]):
@@ -47,10 +50,23 @@ class StructuredAnswer(BaseOutputParser[Any]):
             OutputParserException: No JSON, or not of the schema.
         """
         try:
+            return self.read(text)
+        except ValueError as error:
+            raise OutputParserException(str(error), llm_output=text) from error
+
+    def read(self, text: str) -> Any:
+        """Return what `text` holds, as `parse` does, without LangChain's words on what is wrong with it.
+
+        Raises:
+            ValueError: No JSON, or not of the schema.
+        """
+        try:
             # LangChain's default parser would close open brackets, and give half an object out as whole.
             return self._read(parse_json_markdown(text, parser=json.loads))
+        except RecursionError:
+            raise ValueError("the answer is not of the schema: it is nested too deeply") from None
         except ValueError as error:
-            raise OutputParserException(f"the answer is not of the schema: {error}", llm_output=text) from error
+            raise ValueError(f"the answer is not of the schema: {error}") from error
 
     def _read(self, value: Any) -> Any:
         if _is_model(self.target):
@@ -72,13 +88,30 @@ def structured_output(model: BaseChatModel, schema: dict[str, Any] | type, *, in
     json_schema = convert_to_json_schema(schema)
     traced = {"kwargs": {"method": "json_schema"}, "schema": schema}
     bound = model.bind(answer_schema=json_schema, ls_structured_output_format=traced)
-    parser = StructuredAnswer(target=schema, required=json_schema.get("required", []))
+    parser = StructuredAnswer(target=schema, required=required_keys(json_schema))
     if not include_raw:
         return bound | parser
     # LangChain's own form of `include_raw`: the reply is kept beside the error, as it is paid for.
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     failed = RunnablePassthrough.assign(parsed=lambda _: None)
     return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+
+
+def required_keys(schema: Mapping[str, Any]) -> list[str]:
+    """Return the keys that an object of a JSON schema must have.
+
+    Args:
+        schema: The schema; one that refers to a definition of its own, as recursive ones do, is that one.
+    """
+    node: Any = schema
+    for _ in range(_MOST_REFERENCES):
+        if not isinstance(node, Mapping) or not isinstance(reference := node.get("$ref"), str):
+            break
+        node = schema
+        for name in reference.removeprefix("#").strip("/").split("/"):
+            node = node.get(name) if isinstance(node, Mapping) and name else node
+    keys = node.get("required") if isinstance(node, Mapping) else None
+    return [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
 
 
 def _is_model(schema: Any) -> bool:

@@ -6,14 +6,11 @@ equals that of the whole text. In JSON citations stand inside the strings, and n
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 from fusion_tool.grounding.grammar import Scanner, Token, tokens
-
-_PRIVATE = (0xE000, 0xF900)
-"""Code points that no text needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,42 +216,54 @@ class CitationStream:
         return "".join([self._numbering.write(token) for token in tokens])
 
 
+_AROUND = " \n\r\t`"
+"""Characters that may stand around a JSON text: blanks, and those of a fence, of which one end may be missing."""
+_STRING = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?')
+"""A string of a JSON text; with the colon behind it, a key."""
+
+
 def number_citations_in_json(text: str, sources: Mapping[str, object]) -> NumberedText:
     """Replace the cited ids in each string of a JSON text by numbers; a list of ids, `["1a2b3c4d"]`, is no citation.
+
+    All else stays as it was written; a fence around it goes, and what a model says before the fence.
 
     Args:
         text: JSON; a text that does not parse is treated as Markdown.
         sources: The retrieved sources by id; only the keys matter.
     """
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
+    json_text = _find_json(text)
+    if json_text is None:
         return number_citations(text, sources)
-    numbers, dropped, strings = dict[str, int](), list[str](), list[Prose]()
-    whole = json.dumps(value, ensure_ascii=False)
-    # Each string leaves a hole, a character that stands nowhere else: so its place in the JSON is known.
-    hole = next(character for character in map(chr, range(*_PRIVATE)) if character not in whole)
+    numbers, dropped = dict[str, int](), list[str]()
+    pieces, prose, length, place = list[str](), list[Prose](), 0, 0
+    for match in _STRING.finditer(json_text):
+        string, colon = match.groups()
+        if colon:
+            continue
+        # A fence or a gap of one string must not reach into the next; only the numbers run through.
+        numbering = Numbering(frozenset(sources), numbers, dropped)
+        # Half of an emoji, which only JSON can spell, could be stored and sent nowhere.
+        written = _write_whole(json.loads(string).encode(errors="replace").decode(), numbering)
+        before = json_text[place : match.start() + 1]
+        prose.append(Prose(written, tuple(numbering.marks), start=length + len(before), escaped=True))
+        pieces += [before, _escape(written)]
+        length, place = length + len(before) + len(pieces[-1]), match.end(1) - 1
+    return NumberedText("".join([*pieces, json_text[place:]]), numbers, dropped, tuple(prose))
 
-    def convert(value: Any) -> Any:
-        match value:
-            case str():
-                # A fence or a gap of one string must not reach into the next; only the numbers run through.
-                numbering = Numbering(frozenset(sources), numbers, dropped)
-                strings.append(Prose(_write_whole(value, numbering), tuple(numbering.marks), escaped=True))
-                return hole
-            case list():
-                return [convert(item) for item in value]
-            case dict():
-                return {key: convert(value) for key, value in value.items()}
-            case _:
-                return value
 
-    first, *rest = json.dumps(convert(value), ensure_ascii=False).split(hole)
-    written, prose = first, list[Prose]()
-    for piece, after in zip(strings, rest, strict=True):
-        prose.append(replace(piece, start=len(written)))
-        written += _escape(piece.text) + after
-    return NumberedText(written, numbers, dropped, tuple(prose))
+def _find_json(text: str) -> str | None:
+    """Return the JSON that a text is, or that it ends with in a fence; `None` where there is none."""
+    whole = text.strip(_AROUND)
+    candidates = (whole, whole.removeprefix("json"), whole.partition("```")[2].removeprefix("json"))
+    return next((found for candidate in candidates if _is_json(found := candidate.strip())), None)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text, parse_int=str)  # whose digits may be more than Python counts with
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _escape(text: str) -> str:

@@ -324,6 +324,33 @@ def test_numbers_stand_in_its_strings_and_the_rest_is_as_it_was(value, written):
     assert json.loads(number_citations_in_json(json.dumps(value), KNOWN_STRUCTURED).text) == written
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ('```json\n{"a": "x [ID]"}\n```', '{"a": "x [1]"}'),
+        ('```\n{"a": "x [ID]"}\n```\n', '{"a": "x [1]"}'),
+        ('{"a": "x [ID]"}\n```', '{"a": "x [1]"}'),
+        ('Here [it is]:\n\n```json\n{"a": "x [ID]"}\n```', '{"a": "x [1]"}'),
+        ('{"a": "```python\\nf()\\n```", "b": "x [ID]"}', '{"a": "```python\\nf()\\n```", "b": "x [1]"}'),
+        ('{ "a" :12.50, "b": 3.14159265358979323846 }', '{ "a" :12.50, "b": 3.14159265358979323846 }'),
+        ('{"a": 1, "a": 1e400}', '{"a": 1, "a": 1e400}'),
+        ('{"a": 1' + "0" * 5000 + ', "b": "x [ID]"}', '{"a": 1' + "0" * 5000 + ', "b": "x [1]"}'),
+        ('{"a": "\\ud83d x [ID]", "b": "\\ud83d\\ude00"}', '{"a": "? x [1]", "b": "😀"}'),
+        ('{"a [ID]" : "x \\"[ID]\\""}', '{"a [ID]" : "x \\"[1]\\""}'),
+        ('{"a": ' + "[" * 90_000, '{"a": ' + "[" * 90_000),
+        ('{"a": ' + "[" * 900 + "]" * 900 + "}", '{"a": ' + "[" * 900 + "]" * 900 + "}"),
+        ('"x [ID]"', '"x [1]"'),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_json_is_read_as_models_write_it_and_stays_as_it_was_written(text, written):
+    numbered = number_citations_in_json(text.replace("ID", ONE), KNOWN_STRUCTURED)
+    assert numbered.text == written.replace("ID", ONE)
+    for piece in numbered.prose:
+        for mark in piece.marks:
+            assert numbered.text[piece.locate(mark.start) : piece.locate(mark.end)] == "[1]"
+
+
 def test_one_numbering_runs_through_it():
     numbered = number_citations_in_json(json.dumps([f"[{TWO}]", {"x": f"[{ONE}] [deadbeef]"}]), KNOWN_STRUCTURED)
     assert (numbered.numbers, numbered.dropped) == ({TWO: 1, ONE: 2}, ["deadbeef"])

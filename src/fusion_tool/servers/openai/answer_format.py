@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.exceptions import OutputParserException
-
-from fusion_tool.api.chat_support import StructuredAnswer
+from fusion_tool.api.chat_support import StructuredAnswer, required_keys
 from fusion_tool.servers.openai.errors import ApiError
 
 _LONGEST_SCHEMA = 50_000
@@ -36,11 +34,7 @@ class AnswerFormat:
         Raises:
             ValueError: The answer is no object, is cut off, or lacks a required key.
         """
-        required = [name for name in self.schema.get("required") or () if isinstance(name, str)]
-        try:
-            value = StructuredAnswer(target=self.schema, required=required).parse(text)
-        except OutputParserException as error:
-            raise ValueError(str(error)) from error
+        value = StructuredAnswer(target=self.schema, required=required_keys(self.schema)).read(text)
         bare = json.dumps(value, ensure_ascii=False, allow_nan=False)
         # Only a fence is taken off, for the client's parser; else the object stays as it was written.
         return text if text.lstrip().startswith("{") and text.rstrip().endswith("}") else bare

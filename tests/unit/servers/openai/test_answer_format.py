@@ -81,8 +81,36 @@ def test_an_object_is_sent_as_a_client_can_read_it(text):
         ("{}", "it lacks built"),
         ('{"built": NaN}', "not JSON compliant"),
         ('{"built": 1861} as far as I know', "not of the schema"),
+        ('{"built": ' + "[" * 90_000, "nested too deeply"),
+        ('{"built": 1' + "0" * 5000 + "}", "not of the schema"),
     ],
 )
 def test_what_is_not_of_the_form_is_told(text, why):
     with pytest.raises(ValueError, match=why):
         AnswerFormat(MILL).read(text)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/$defs/Mill", "$defs": {"Mill": MILL}},
+        {"$ref": "#/definitions/Mill", "definitions": {"Mill": MILL}},
+        {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/Mill"}, "Mill": MILL}},
+        MILL | {"$ref": "#"},
+    ],
+)
+def test_the_keys_of_a_definition_are_required_too(schema):
+    assert AnswerFormat(schema).read('{"built": 1861}') == '{"built": 1861}'
+    with pytest.raises(ValueError, match="it lacks built"):
+        AnswerFormat(schema).read("{}")
+
+
+@pytest.mark.parametrize("reference", ["#/$defs/Nothing", "#/$defs", "https://example.org/mill", "", 5, None])
+def test_a_reference_to_nothing_requires_nothing(reference):
+    assert AnswerFormat({"$ref": reference, "$defs": {}}).read("{}") == "{}"
+
+
+def test_an_error_is_in_our_own_words():
+    with pytest.raises(ValueError, match="not of the schema") as refused:
+        AnswerFormat(MILL).read("In 1861.")
+    assert "langchain" not in str(refused.value).lower()
