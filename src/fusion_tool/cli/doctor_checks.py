@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -128,8 +129,6 @@ _LOCAL_EXTRA = "pip install 'fusion-tool[local]'"
 
 def _ollama_files() -> list[Check]:
     """Return what Ollama's folder holds: its files run without it."""
-    from importlib.util import find_spec
-
     from fusion_tool.models.ollama import model_files
 
     can_run = find_spec("xllamacpp") is not None
@@ -146,8 +145,6 @@ def _ollama_files() -> list[Check]:
 
 
 def _local_models() -> list[Check]:
-    from importlib.util import find_spec
-
     from fusion_tool.models.local.catalog import SMALLEST, installed_models
 
     if find_spec("xllamacpp") is None:
