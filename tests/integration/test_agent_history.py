@@ -182,7 +182,8 @@ LIMITS = {
 def test_a_clients_limit_holds_under_any_limit(provider, limits, more, sent):
     provider.reply(MAIN, Reply("In 1861.", finish_reason="length"))
     main = Panelist(model=f"openrouter:{MAIN}", max_tokens=400)
-    with served(panel("test/one", limits=limits), agent_model=main) as url:
+    # The main model has no price: without the permission it is refused under a limit in dollars.
+    with served(panel("test/one", limits=limits, allow_unpriced=True), agent_model=main) as url:
         response = post(url, [ASK], **more)
     assert response.json()["choices"][0]["finish_reason"] == "length"
     assert provider.calls(MAIN)[0].body["max_tokens"] == (sent or 400)

@@ -196,12 +196,12 @@ def test_what_the_client_says_of_its_request_is_echoed(url):
 def test_a_failure_in_a_stream_is_the_protocols_and_raises_in_openais_client(provider, url):
     provider.reply(MAIN, Cut(Reply("The first words of an answer.", chunk_size=5), after=4))
     *_, error, failed = events(url, model="fusion-agent")
-    assert (error["type"], error["code"]) == ("error", "upstream_error")
+    assert (error["type"], error["code"]) == ("error", "model_failed")
     assert (failed["type"], failed["response"]["status"]) == ("response.failed", "failed")
     assert failed["response"]["error"]["message"] == error["message"]
     with pytest.raises(openai.APIError) as raised:
         list(client(url).responses.create(model="fusion-agent", input=QUESTION, stream=True))
-    assert raised.value.code == "upstream_error"
+    assert raised.value.code == "model_failed"
 
 
 def test_progress_is_the_summary_of_a_reasoning_item_if_the_operator_wants():

@@ -215,7 +215,8 @@ async def test_a_broken_connection_is_a_lost_seat(provider):
 async def test_messages_in_give_the_answer_as_a_message():
     graph = build_graph(panel("test/one", "test/two"))
     state = await graph.ainvoke({"messages": [HumanMessage(QUESTION)]})
-    assert state["messages"][-1] == AIMessage("It was built in 1861.", id=state["messages"][-1].id)
+    assert isinstance(state["messages"][-1], AIMessage)
+    assert state["messages"][-1].content == "It was built in 1861."
     assert state["result"]["question"] == QUESTION
 
 

@@ -194,7 +194,7 @@ async def test_a_part_is_no_whole_answer(provider, internet, case):
     if "answer" in case["expect"]:
         assert (kept, provider.counts[SEAT], result.failed_models) == (ANSWER, 2, [])
     else:
-        assert (kept, result.degraded) == ("The tide", ["panel_reduced"])
+        assert (kept, result.degraded) == ("The tide", ["panel_reduced", "answer_truncated"])
         assert [row.reason for row in result.failed_models if SPARE not in row.model] == ["truncated"]
 
 

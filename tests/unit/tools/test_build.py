@@ -79,14 +79,17 @@ async def test_documents_that_can_be_read_are_no_obstacle(folder):
     ("make", "says"),
     [
         (shutil.rmtree, "cannot read .*No such file"),
-        (lambda root: (root / "good.md").unlink(), "no document can be read in .*: nothing is there$"),
+        (
+            lambda root: (root / "good.md").unlink(),
+            "no document can be read in .*: nothing is there; correct documents.path",
+        ),
         (
             lambda root: (root / "good.md").write_bytes(b""),
-            "no document can be read in .*: notes/good.md holds no text$",
+            "no document can be read in .*: notes/good.md holds no text; correct documents.path",
         ),
         (
             lambda root: (root / "good.md").rename(root / "good.log"),
-            r"no document can be read in .*: notes/\*\.log 1 file of a kind that is not read$",
+            r"no document can be read in .*: notes/\*\.log 1 file of a kind that is not read; correct documents.path",
         ),
     ],
     ids=["gone", "empty", "nothing in it", "nothing that is read"],
