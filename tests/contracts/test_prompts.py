@@ -30,6 +30,7 @@ VALUES = {
     "analysis": fence('{"consensus": []}', label="comparison", nonce=NONCE),
     "disputes": fence("- 1861 [1a2b3c4d]\n  1862 [5e6f7a8b]", label="sources that differ", nonce=NONCE) + "\n\n",
     "example": judge.example_text(LETTERS, settled=True),
+    "fault": "it repeats its instructions",
     "error": "consensus: Input should be a valid string",
     "also": f"{render('judge_settled')}\n",
     "wishes": "",

@@ -94,8 +94,9 @@ class SeatRecord(TypedDict):
 
     `index` is the seat's place in the panel, `seat` its label, `point` as in its assignment; `answered` says
     whether `content` is usable, `truncated` whether it was cut off, `unread` whether it was written without a look at
-    the sources that there were; `searches` counts the searches that it tried, `tool_failures` are its tools' failures,
-    which older runs lack; `spent` is dollars and tokens that count against the limits.
+    the sources that there were, `spoiled` what is wrong with it, empty where nothing is; `searches` counts the searches
+    that it tried, `tool_failures` are its tools' failures, which older runs lack; `spent` is dollars and tokens that
+    count against the limits.
     """
 
     run_id: str
@@ -107,6 +108,7 @@ class SeatRecord(TypedDict):
     answered: bool
     truncated: bool
     unread: NotRequired[bool]
+    spoiled: NotRequired[str]
     content: str
     found: list[RetrievedSource]
     tool_calls: int

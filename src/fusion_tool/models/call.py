@@ -66,6 +66,7 @@ class ModelReply:
         truncated: Whether it was cut off: at a token limit, or by its server.
         panelist: The panelist that answered.
         first_token: Seconds until its first token, `None` where the call did not stream.
+        spoiled: What is wrong with what it wrote; empty where nothing is, or nobody looked.
     """
 
     text: str
@@ -73,6 +74,7 @@ class ModelReply:
     truncated: bool
     panelist: Panelist
     first_token: float | None = None
+    spoiled: str = ""
 
 
 class ModelCallError(Exception):
@@ -211,10 +213,7 @@ class _Attempts:
     A provider may charge for an answer that did not arrive; to limits and bill, the next attempt is another call.
 
     Args:
-        send: As for `measured_call`.
-        size: As for `measured_call`.
-        account: As for `measured_call`.
-        is_shown: As for `measured_call`.
+        send: As for `measured_call`, and so are `size`, `account` and `is_shown`.
 
     Attributes:
         begun: Number of attempts that were made.

@@ -35,6 +35,7 @@ LOSSES: dict[Degradation, str] = {
     "synthesizer_replaced": "The synthesizer failed, or fails time and again; another model wrote the answer.",
     "synthesis_unavailable": "No answer could be written from the panel's; the best-supported one stands in for it.",
     "answer_truncated": "The answer breaks off: it had no more tokens.",
+    "answer_spoiled": "The model that wrote the answer spoiled it twice; what is left of it stands.",
     "answers_packed": "The answers were too long for the model that read them, and were cut to fit.",
     "evidence_packed": "Sources were too long for a seat's model, which read the sentences nearest to the question.",
     "search_unavailable": "Not one web search could be made: the answer rests on what else there was.",

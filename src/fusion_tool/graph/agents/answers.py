@@ -172,6 +172,9 @@ class PanelAnswers:
         notes = " This answer was cut off." if record["truncated"] else ""
         # Runs that an older version stored have no such key.
         notes += " It was written without a look at the sources." if record.get("unread") else ""
+        notes += (
+            f" It was spoiled, and what is left of it stands here: {fault}." if (fault := record.get("spoiled")) else ""
+        )
         body = fence(record["content"], label=f"answer {letter}", nonce=self.nonce)
         # A point was put together from models' words, which are outside text like the answer itself.
         point = fence(record["point"], label="point", nonce=self.nonce) if record["point"] else ""

@@ -14,6 +14,7 @@ from langchain_core.tools import BaseTool
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents.claims import claims_prompt, claims_to_text, response_format
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
+from fusion_tool.graph.agents.spoiled import inspector, mend_reply
 from fusion_tool.graph.agents.tool_loop import answer_with_tools
 from fusion_tool.graph.agents.window import fit_sources, prompt_length, prompt_room, require_fit
 from fusion_tool.graph.earlier import EarlierRun, render_earlier
@@ -89,8 +90,12 @@ async def answer_question(  # noqa: PLR0913 - what is asked, of whom, and what i
         if not failed.fault.rejects("tools"):
             raise
         return await over_evidence()
-    if looks_like_tool_call(first.text):
+    inspection = inspect(first.text) if (inspect := inspector(panelist, question, rules=prompt[0].text)) else None
+    if looks_like_tool_call(first.text) or (inspection and inspection.fault):
+        if inspection and inspection.fault and inspection.text:
+            log.keep_answer(replace(first, text=inspection.text, spoiled=inspection.fault))
         return await over_evidence(retrieved=log.sources[before:])
+    first = replace(first, text=inspection.text) if inspection else first
     if not first.unread or _cites(first.text, earlier):
         return replace(first, unread=False)
     # An answer from memory is better than none, should the evidence not be found or the second call fail.
@@ -163,7 +168,7 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
         raise ModelCallError(
             Fault("invalid_output", "it wrote a tool call in place of an answer"), reply.panelist.model_name
         )
-    return SeatAnswer(reply.text, reply.panelist.model_name, reply.truncated)
+    return SeatAnswer(reply.text, reply.panelist.model_name, reply.truncated, spoiled=reply.spoiled)
 
 
 async def _call_over(  # noqa: PLR0913 - what is asked, over what, and who follows it
@@ -193,7 +198,9 @@ async def _call_over(  # noqa: PLR0913 - what is asked, over what, and who follo
         log.is_cut |= [source["text"] for source in sources] != texts
         prompt = _prompt(question, background, toolkit.render_sources(sources), toolkit)
         account = log.stage.call_context(panelist)
-        return await call_model(model, prompt, account=account, deadline=log.deadline, on_first=on_first)
+        call = partial(call_model, model, account=account, deadline=log.deadline, on_first=on_first)
+        inspect = inspector(panelist, question, rules=prompt[0].text)
+        return await mend_reply(await call(prompt), inspect, prompt, call)
 
     try:
         return await ask(shown)
@@ -251,8 +258,9 @@ async def _from_claims(  # noqa: PLR0913 - what is asked, of whom, and what is k
     sources = list(merge_sources([*evidence, *excerpts]).values())
     account = log.stage.call_context(panelist)
     if not sources:
-        reply = await call_model(model, [HumanMessage(question)], account=account, deadline=log.deadline)
-        return SeatAnswer(reply.text, account.model, reply.truncated)
+        plain, call = [HumanMessage(question)], partial(call_model, model, account=account, deadline=log.deadline)
+        reply = await mend_reply(await call(plain), inspector(panelist, question), plain, call)
+        return SeatAnswer(reply.text, account.model, reply.truncated, spoiled=reply.spoiled)
     bound = model.bind(response_format=response_format(len(sources)))
     prompt = claims_prompt(question, sources, nonce=toolkit.nonce)
     reply = await call_model(bound, prompt, account=account, deadline=log.deadline)

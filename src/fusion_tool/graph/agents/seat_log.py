@@ -21,13 +21,14 @@ class SeatAnswer:
     """A seat's usable text, citations by id, and whose it is.
 
     `truncated` where it was cut off, `unread` where it was written without a look at the sources that there
-    were.
+    were, `spoiled` says what is wrong with what a small model wrote, empty where nothing is.
     """
 
     text: str
     model: str
     truncated: bool = False
     unread: bool = False
+    spoiled: str = ""
 
 
 # Not frozen, and filled in while the seat works: what it holds must outlive the seat's cancellation by the gate.

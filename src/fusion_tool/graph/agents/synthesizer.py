@@ -1,7 +1,7 @@
 """One synthesizer's attempt at the answer: packed to its window, streamed where somebody listens."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -11,9 +11,11 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from fusion_tool.events import SynthesisDelta
 from fusion_tool.graph.agents import claims
+from fusion_tool.graph.agents.answer_gate import AnswerGate
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
 from fusion_tool.graph.agents.source_disputes import render_disputes
+from fusion_tool.graph.agents.spoiled import Inspect, inspector, mend_reply
 from fusion_tool.graph.answer_stream import AnswerStream
 from fusion_tool.graph.earlier import render_earlier
 from fusion_tool.graph.prompts import render, section
@@ -48,13 +50,18 @@ class SynthesisTask:
 
 @dataclass(frozen=True)
 class Draft:
-    """A model's text, the id of the message that it is, whether it was cut off, and whether the answers were."""
+    """A model's text, the id of the message that it is, and what it lacks.
+
+    Whether it was cut off, whether the answers that it was written from were, and what is wrong with it, empty where
+    nothing is.
+    """
 
     model: str
     text: str
     message_id: str
     truncated: bool = False
     answers_truncated: bool = False
+    spoiled: str = ""
 
 
 class DeltaEmitter:
@@ -117,11 +124,31 @@ async def _write_once(model: Any, task: SynthesisTask, answers: PanelAnswers, as
     prompt, deltas = _prompt(task, answers), DeltaEmitter(task, attempt.number, name)
     schema = task.run["answer_schema"]
     # An object's citations are numbered in its strings, which can only be told from its keys once it is whole.
-    on_delta = deltas.feed if task.stage.events.is_watched and not schema else None
+    inspect = _inspector(task, attempt)
+    gate = AnswerGate(deltas.feed, inspect)
+    on_delta = gate.feed if task.stage.events.is_watched and not schema else None
     methods = structured_output_methods(model, "answer", schema, takes_schema=None, tools=False) if schema else [model]
+
+    async def again(messages: Sequence[BaseMessage]) -> ModelReply:
+        return (await first_accepted(methods, lambda method: ask(method, messages)))[0]
+
     reply, _ = await first_accepted(methods, lambda method: ask(method, prompt, on_delta=on_delta))
-    deltas.finish(reply.text if schema else "")
-    return Draft(name, reply.text, deltas.message_id, reply.truncated, answers.is_truncated)
+    reply = await mend_reply(reply, inspect, prompt, again, shown=gate.shown)
+    deltas.finish(reply.text if schema else gate.rest_of(reply.text))
+    return Draft(name, reply.text, deltas.message_id, reply.truncated, answers.is_truncated, reply.spoiled)
+
+
+def _inspector(task: SynthesisTask, attempt: Attempt) -> Inspect | None:
+    run = task.run
+    # Without the caller's wishes, which the answer may well repeat.
+    rules = render("synthesizer", nonce=task.answers.nonce, today="", wishes="")
+    return inspector(
+        attempt.panelist,
+        run["question"],
+        rules=rules,
+        is_json=run["answer_schema"] is not None,
+        any_language=bool(run["instructions"]),
+    )
 
 
 async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask) -> str:

@@ -235,7 +235,8 @@ def _no_search_worked(records: list[SeatRecord]) -> bool:
 
 
 def _degradations(records: list[SeatRecord], stages: list[StageRecord]) -> list[Degradation]:
-    lost = [record for record in records if not record["answered"] or record["truncated"] or record.get("unread")]
+    flaws = ("truncated", "unread", "spoiled")
+    lost = [record for record in records if not record["answered"] or any(map(record.get, flaws))]
     failures = [failure for record in lost for failure in record["failures"]]
     marks: list[Any] = []
     if lost:

@@ -70,6 +70,7 @@ def _record(task: SeatTask, log: SeatLog, answer: SeatAnswer | None, *, model: s
         answered=answer is not None,
         truncated=answer is not None and answer.truncated,
         unread=answer is not None and answer.unread,
+        spoiled=answer.spoiled if answer else "",
         content=answer.text if answer else "",
         found=log.sources,
         tool_calls=log.tool_calls,
@@ -97,6 +98,8 @@ async def _first_usable(seat: Panelist, task: SeatTask, toolkit: Toolkit, log: S
         if answer.unread:
             unread = Fault("empty", "it did not look, and no evidence was found for it")
             log.failures.append(to_failure(answer.model, unread))
+        if answer.spoiled:
+            log.failures.append(to_failure(answer.model, Fault("invalid_output", answer.spoiled)))
         if answer.truncated:
             log.failures.append(to_failure(answer.model, CUT_OFF))
             log.keep_answer(answer)

@@ -35,6 +35,8 @@ async def synthesize(state: FusionState, runtime: Runtime[FusionConfig], *, opti
         draft, failures, degraded = await _first_draft(task, _candidates(stage.config, run.get("max_tokens")))
     if draft.truncated:
         degraded.append("answer_truncated")
+    if draft.spoiled:
+        degraded.append("answer_spoiled")
     return {
         "synthesis": StageRecord(
             output=draft.text,
