@@ -3,16 +3,20 @@
 import asyncio
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import openai
 import pytest
 
 from fusion_tool.budget.daily import DaySpending, SqliteDailyBudget, next_day
+from fusion_tool.config.loading import load_config_file
+from fusion_tool.servers.mcp.server import McpOptions, McpServer
 from tests.integration.callers import caller, keys_file
 from tests.integration.charging import Till
 from tests.integration.mcp_connections import connected, serving
 from tests.integration.openai_server import async_client, client, command, served, user
 from tests.integration.panel import QUESTION, panel
+from tests.mcp_client import connected as connected_in_memory
 from tests.mcp_client import text
 from tests.scripted_server import Hang, Reply, faults
 
@@ -167,6 +171,38 @@ def test_a_file_that_cannot_be_used_refuses_before_anything_is_spent(provider, t
     assert (refused.value.status_code, refused.value.response.headers["retry-after"]) == (503, "5")
     assert "'alice' is refused" in caplog.text
     assert not provider.requests
+
+
+async def test_a_kept_answer_is_read_whatever_is_left_of_the_day(till, file):
+    alice = caller("alice", usd_a_day=A_RUN, limits={"usd": A_RUN})
+    serve = partial(serving, file, answer_within=45)
+    async with serve(callers=(alice,)) as url, connected(url, "secret-alice") as session:
+        run_id = (await session.call({"question": QUESTION}))["structuredContent"]["run_id"]
+        while not (await session.call({"question": QUESTION}))["isError"]:
+            pass
+    before = till.usd
+    async with serve(callers=(alice,)) as url, connected(url, "secret-alice") as session:  # another process' place
+        assert (await session.call({"run_id": run_id}))["structuredContent"]["run_id"] == run_id
+    assert till.usd == before
+
+
+async def test_a_run_that_a_spent_day_stopped_goes_on_once_dollars_are_left(till, file, provider):
+    provider.otherwise(Hang())
+    alice = caller("alice", usd_a_day=1, limits={"usd": A_DAY})
+    config = load_config_file(file)
+    server = McpServer(McpOptions(config, answer_within=0.05), alice)
+    async with connected_in_memory(server) as session:
+        run_id = (await session.call({"question": QUESTION}))["structuredContent"]["run_id"]
+        await provider.until(lambda: len(provider.requests) == 1)
+    await server.runs.stop()
+    provider.otherwise(till.reply("an answer"))
+    rest = SqliteDailyBudget().reserve("alice", 1, 1)
+    async with connected_in_memory(McpServer(McpOptions(config, answer_within=45), alice)) as session:
+        assert "a day of 'alice'" in text(await session.call({"run_id": run_id}))
+        SqliteDailyBudget().settle(rest, 0)
+        answered = await session.call({"run_id": run_id})
+    assert not answered["isError"], text(answered)
+    assert answered["structuredContent"]["run_id"] == run_id
 
 
 async def test_mcp_counts_the_same_day(till, file, tmp_path):

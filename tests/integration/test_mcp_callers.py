@@ -58,6 +58,17 @@ async def test_so_are_its_results(file):
             await bob.read(address)
 
 
+async def test_so_are_its_kept_runs_where_another_key_takes_its_name(file):
+    async with serving(file, "alice", "bob", answer_within=45) as url, connected(url, "alice") as client:
+        run_id = (await client.call(ASKED))["structuredContent"]["run_id"]
+    # The operator takes the first key away: the second has its name from now on.
+    async with serving(file, "bob", answer_within=45) as url, connected(url, "bob") as client:
+        refused = await client.call({"run_id": run_id})
+    assert (refused["isError"], "of yours is kept here" in text(refused)) == (True, True)
+    async with serving(file, "carol", "alice", answer_within=45) as url, connected(url, "alice") as client:
+        assert (await client.call({"run_id": run_id}))["structuredContent"]["answer"] == "It is old."
+
+
 async def test_and_its_runs_at_work(file, scripted):
     gate = Gate()
     scripted.reply("one", Reply("It is old.", gate=gate))

@@ -80,6 +80,21 @@ def test_a_writer_that_knows_no_schema_is_asked_in_prose(provider, url, model, w
     assert [("response_format" in call.body) for call in provider.calls(writer)] == [True, False]
 
 
+def test_what_is_not_of_the_form_is_not_repeated_either_where_it_comes_out_of_the_cache(
+    provider, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    provider.reply(WRITER, "It was built in 1861.")
+    body = {"model": "fusion", "messages": [user(QUESTION)], "response_format": {"type": "json_object"}}
+    with served(panel("test/one", cache=True)) as url:
+        first, second = [httpx.post(f"{url}/chat/completions", json=body, timeout=60) for _ in range(2)]
+    assert len(provider.calls(WRITER)) == 1
+    for refused in (first, second):
+        assert (refused.status_code, refused.headers["x-should-retry"]) == (400, "false")
+        assert "retry-after" not in refused.headers
+        assert refused.json()["error"]["code"] == "invalid_output"
+
+
 @MODES
 @MODELS
 def test_what_is_not_of_the_form_is_an_error_that_holds_the_answer(provider, url, model, writer, stream):

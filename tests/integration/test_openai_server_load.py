@@ -125,6 +125,16 @@ def test_what_takes_longer_than_the_time_to_drain_is_cancelled_and_told(provider
         assert "Traceback" not in process.stderr.read()
 
 
+@pytest.mark.usefixtures("provider")
+def test_workers_end_with_the_process_that_began_them_though_it_was_killed(file):
+    with command(file, "--workers", "2") as (process, url):
+        assert client(url).chat.completions.create(**ASK).choices[0].message.content == "In 1861."
+        process.kill()
+        assert "Traceback" not in process.stderr.read()  # read to its end: no worker holds it any more
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(url.replace("/v1", "/healthz"))
+
+
 def test_workers_share_the_port_are_counted_together_and_finish_what_runs_on_sigterm(provider, file):
     with command(file, "--workers", "2", FUSION_SERVER_KEYS="one") as (process, url):
         for _ in range(4):

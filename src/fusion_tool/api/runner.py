@@ -147,7 +147,11 @@ async def run_request(  # noqa: PLR0913 - keyword options, each with a default
 
 
 async def resume_request(
-    run_id: str, owner: str, on_event: OnEvent | None = None, *, session: Session | None = None
+    run_id: str,
+    owner: str,
+    on_event: OnEvent | None,
+    *,
+    open_session: Callable[[], AbstractAsyncContextManager[Session]],
 ) -> dict[str, Any]:
     """Carry out what is missing of a run that was kept, and return its result as a dict.
 
@@ -155,14 +159,23 @@ async def resume_request(
         run_id: The run's id.
         owner: Who asks, which must be who began it.
         on_event: Gets every event, the past ones again; `None` where nobody watches.
-        session: The session that the rest is part of; `None` for none.
+        open_session: Opens the session that the rest is part of; not called where nothing is missing.
 
     Raises:
         FusionError: As `afuse`; `ConfigError` where there is no such run of this owner.
     """
-    execution = resumed_run(run_id, None, (), default_path(), owner=owner)
-    events = stream_run(_in_session(execution, session), None, is_watched=on_event is not None)
-    return await final_result(events, on_event)
+
+    @asynccontextmanager
+    async def rest() -> AsyncIterator[Execution]:
+        async with resumed_run(run_id, None, (), default_path(), owner=owner) as run:
+            if run.result is not None:  # paid for: it is there, whatever the session would say
+                yield run
+                return
+            async with open_session() as session:
+                run.config["configurable"] = {**run.config.get("configurable", {}), SESSION_KEY: session}
+                yield run
+
+    return await final_result(stream_run(rest(), None, is_watched=on_event is not None), on_event)
 
 
 @asynccontextmanager

@@ -44,16 +44,27 @@ class Account:
         Raises:
             FusionError: As `afuse`.
         """
-        run = run_request(request, config, on_event, owner=self.caller.name, session=self.session, kept_id=kept_id)
+        run = run_request(request, config, on_event, owner=self.caller.owner, session=self.session, kept_id=kept_id)
         return await (self.metrics.count_run(run, self.caller.name) if self.metrics else run)
 
-    async def resume(self, run_id: str, on_event: OnEvent) -> dict[str, Any]:
+    async def resume(self, run_id: str, config: FusionConfig, on_event: OnEvent) -> dict[str, Any]:
         """Carry out what is missing of a run that was kept for the caller, as `resume_request` does.
 
+        Args:
+            run_id: The run's id.
+            config: The configuration by whose limits dollars of the day are reserved, where something is missing.
+            on_event: Gets every event.
+
         Raises:
+            ApiError: As `reserve_day`.
             FusionError: As `afuse`.
         """
-        return await resume_request(run_id, self.caller.name, on_event, session=self.session)
+        return await resume_request(run_id, self.caller.owner, on_event, open_session=lambda: self._reserved(config))
+
+    @asynccontextmanager
+    async def _reserved(self, config: FusionConfig) -> AsyncIterator[Session]:
+        async with self.reserve_day(config):
+            yield self.session
 
     @asynccontextmanager
     async def reserve_day(self, config: FusionConfig, *, ledgers: int = 1) -> AsyncIterator[None]:

@@ -61,6 +61,11 @@ class Caller(ConfigModel):
     usd_a_day: Positive | None = None
     metrics: bool = False
 
+    @property
+    def owner(self) -> str:
+        """Whose are kept runs and cached answers: the key's, since the next key of the same name is another's."""
+        return self.sha256[:16]
+
     def may_ask(self, model: str) -> bool:
         """Tell whether the caller may ask a served model."""
         return self.models is None or model in self.models

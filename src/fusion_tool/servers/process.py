@@ -5,13 +5,18 @@ their clients get an error.
 """
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 import uvicorn
+from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from fusion_tool.config.presets import preset
@@ -87,7 +92,7 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
     ):
         config = uvicorn.Config(
             # A factory, since an application cannot be sent to a worker process: each makes its own.
-            partial(create_app, options),
+            partial(_create_worker, options),
             factory=True,
             workers=address.workers,
             timeout_graceful_shutdown=address.drain_seconds,
@@ -103,6 +108,19 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
             Multiprocess(config, sockets=[listener]).run()
         else:
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _create_worker(options: Options) -> Starlette:
+    """Return the application of a process, which ends as at SIGTERM where the one that began it was killed."""
+    if (parent := parent_process()) is not None:
+        Thread(target=_end_with, args=(parent,), daemon=True).start()
+    return create_app(options)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    # uvicorn's workers would serve on, holding the port, with nobody who could end them.
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _check_models(options: Options) -> None:

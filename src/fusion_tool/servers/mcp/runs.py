@@ -7,6 +7,7 @@ resumed by whoever asks with the id.
 
 import asyncio
 import logging
+import re
 import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ import anyio
 from fusion_tool.api.run_store import RunBusyError
 from fusion_tool.api.runner import OnEvent
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.errors import FusionError
+from fusion_tool.errors import ConfigError, FusionError
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.servers.account import open_account
 from fusion_tool.servers.capacity import RunSlots
@@ -28,6 +29,8 @@ from fusion_tool.servers.mcp.sdk import SendProgress
 
 _log = logging.getLogger(__name__)
 
+# It stands in lines of the log.
+_ID = re.compile(r"[0-9a-f]{32}")
 _MOST_FINISHED = 50
 """How many finished runs are remembered, so that whoever comes late need not read them from the file."""
 _SECONDS_TO_ASK_AGAIN = 1.0
@@ -103,8 +106,11 @@ class CallRuns:
 
         Raises:
             ApiError: All places for runs are taken.
+            ConfigError: `run_id` is no id of a run.
             ServerStopped: The server is being stopped.
         """
+        if not _ID.fullmatch(run_id):
+            raise ConfigError(f"{run_id[:80]!r} is no id of a call; give it as the tool gave it", field="run_id")
         if (run := self._runs.get(run_id)) is not None:
             return run
         run = self._start(run_id, lambda tell: self._resume(run_id, tell))
@@ -193,10 +199,14 @@ class CallRuns:
 
     async def _resume(self, run_id: str, tell: OnEvent) -> dict[str, Any]:
         while True:
+            account = open_account(self._caller)
             try:
-                account = open_account(self._caller)
-                async with account.reserve_day(self._operator):
-                    return await account.resume(run_id, tell)
+                return await account.resume(run_id, self._operator, tell)
             except RunBusyError:
                 # Another server of this user's: clients start one each. Its run ends, or its process does.
                 await asyncio.sleep(_SECONDS_TO_ASK_AGAIN)
+            except Exception:
+                # What kept it from going on may pass, as a day without dollars does: it is tried when next asked for.
+                if not account.session.is_used:
+                    self._forget(run_id)
+                raise

@@ -113,7 +113,7 @@ class McpServer:
 
     async def _run_for(self, request: ClientRequest, arguments: ResearchArguments) -> CallRun:
         if arguments.run_id:
-            return self.runs.find(arguments.run_id)
+            return self.runs.find(arguments.run_id.strip())
         config = arguments.config_for(self._operator)
         continues = arguments.continues.strip()
         earlier = parse_result(await self._earlier_result(request, continues)) if continues else None

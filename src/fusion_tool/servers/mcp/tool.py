@@ -90,7 +90,8 @@ def parse_arguments(arguments: Mapping[str, Any], *, takes_run_id: bool) -> Rese
     except ConfigError as error:
         name = (error.field or "").partition(".")[0]
         raise ConfigError(f"must be {_expected(fields[name])}", field=name) from None
-    if parsed.run_id and len(present) > 1:
+    # Clients fill in what is optional with its default: that is left out, too.
+    if parsed.run_id and parsed != ResearchArguments(run_id=parsed.run_id):
         raise ConfigError("goes alone: the run has its question and its limits", field="run_id")
     if "question" not in present and not parsed.run_id:
         raise ConfigError("is missing; say what to find out", field="question")

@@ -69,8 +69,9 @@ def to_api_error(error: BaseException, key: str = "", *, has_begun: bool = False
         has_begun: Whether a model was asked on the request's account, which may have to be paid for.
     """
     refusal = _explain(error, key)
-    # A panel that failed has done its work, even where no limit let a seat begin: asked again, it fails again.
-    if has_begun or isinstance(error, PanelFailed):
+    # A panel that failed has done its work, even where no limit let a seat begin: asked again, it fails again. So does
+    # an answer that is there and cannot be sent: out of the cache it comes again, for nothing and without an end.
+    if has_begun or isinstance(error, PanelFailed) or "answer" in refusal.more:
         refusal.status, refusal.headers = _FINAL, dict(_FINAL_HEADERS)
         refusal.message = _reworded(refusal.message)
         refusal.more = {name: value if name in _ANSWERS else _reworded(value) for name, value in refusal.more.items()}

@@ -62,7 +62,9 @@ async def test_a_call_that_takes_too_long_gives_an_id_and_the_id_gives_the_answe
 async def test_an_answer_in_time_comes_as_ever():
     async with connected(new_server(fake_config(answer="Old."), answer_within=45)) as client:
         answered = await client.call(ASKED)
-        again = await client.call({"run_id": answered["structuredContent"]["run_id"]})
+        run_id = answered["structuredContent"]["run_id"]
+        # As clients send it that fill in every argument.
+        again = await client.call({"run_id": f" {run_id}\n", "question": "", "context": "", "excluded_domains": []})
     assert text(answered).startswith("Old.")
     # Read from the file, without the models, which are objects: nothing of it is done again.
     assert again["structuredContent"] == answered["structuredContent"]
@@ -87,7 +89,11 @@ async def test_a_cancelled_wait_leaves_a_run_whose_id_was_given_away():
     [
         ({}, "question: is missing; say what to find out"),
         ({"run_id": "0" * 32}, f"run_id: no run '{'0' * 32}' of yours is kept here; ask the question again"),
-        ({"run_id": "../../etc/passwd"}, "run_id: no run '../../etc/passwd' of yours is kept here"),
+        ({"run_id": "../../etc/passwd"}, "run_id: '../../etc/passwd' is no id of a call; give it as"),
+        ({"run_id": "a\nforged line"}, "run_id: 'a\\nforged line' is no id of a call"),
+        ({"run_id": "x" * 1000}, f"run_id: '{'x' * 80}' is no id of a call"),
+        ({**ASKED, "continues": "x" * 1000}, f"continues: '{'x' * 80}' is no id of a call"),
+        ({"run_id": "0" * 32, "strategy": "solo"}, "run_id: goes alone: "),
         ({"run_id": 7}, "run_id: must be a text"),
         ({**ASKED, "run_id": "0" * 32}, "run_id: goes alone: the run has its question and its limits"),
     ],
