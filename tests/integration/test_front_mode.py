@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import httpx
 import openai
@@ -297,6 +298,27 @@ def test_a_failed_run_is_told_to_the_model(provider, url, stream):
     text, *_ = say(url, [user("When?")], stream=stream)
     assert text == "I could not find out."
     assert "no usable answer from the panel" in provider.calls(MAIN)[1].tool_results[0]
+
+
+@MODES
+def test_the_panel_is_asked_on_and_told_how_to_write(provider, url, stream):
+    def last_id(request):
+        return re.findall(r"\(id (\w+); Panel:", request.prompt)[-1]
+
+    provider.reply(
+        MAIN,
+        calling(research(instructions="In French.", context="It is a water mill.")),
+        calling(research("Who built it?", continues="1861")),
+        lambda request: calling(research("Who built it?", continues=last_id(request), instructions=None)),
+        "By Ida.",
+    )
+    text, _, _, fusion = say(url, [user("When, and by whom?")], stream=stream)
+    first, second = fusion["runs"]
+    assert (text, second["continues"], first["continues"]) == ("By Ida.", first["run_id"], None)
+    assert ["In French." in request.prompt for request in provider.calls(WRITER)] == [True, False]
+    assert "It is a water mill." in provider.calls("test/one")[0].prompt
+    assert FOUND in provider.calls("test/one")[1].prompt
+    assert f"no earlier answer has the id '1861'; take one of {first['run_id']}" in provider.calls(MAIN)[2].prompt
 
 
 def test_a_call_that_makes_no_sense_is_told_to_the_model(provider, url):

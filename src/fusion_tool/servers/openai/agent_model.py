@@ -15,12 +15,13 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 
+from fusion_tool.api.recent_results import RecentResults
 from fusion_tool.api.summary import summarize
 from fusion_tool.budget.admission import require_priced
 from fusion_tool.budget.ledger import Ledger, StageBudget
 from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.errors import FusionError
+from fusion_tool.errors import ConfigError, FusionError
 from fusion_tool.events import Event, describe
 from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.inputs import RunInput
@@ -44,6 +45,8 @@ from fusion_tool.servers.openai.tool_choice import ToolChoice
 
 MOST_RUNS = 3
 """Runs of the panel in one request."""
+_TEXTS = ("context", "instructions", "continues")
+"""The arguments of the panel's tool beside its question."""
 # One turn for each run, one whose call is turned down because none is left, and one to answer.
 _MOST_TURNS = MOST_RUNS + 2
 
@@ -56,6 +59,7 @@ class _AgentRequest:
         rows: The main model's calls so far.
         findings: What the panel's runs found, for the client's next request.
         results: Their results as dicts, for the response's `fusion` field.
+        recent: The same, for a run that goes on from one of them: nothing is kept between requests.
         runs: How many runs of the panel have begun.
         characters_said: Length of the text that the client has.
         is_new_paragraph: Whether the next text begins another message of the model's.
@@ -69,6 +73,7 @@ class _AgentRequest:
     rows: list[Call] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     results: list[dict[str, Any]] = field(default_factory=list)
+    recent: RecentResults = field(default_factory=RecentResults)
     runs: int = 0
     characters_said: int = 0
     is_new_paragraph: bool = False
@@ -209,20 +214,27 @@ async def _research(agent: _AgentRequest, call: dict[str, Any]) -> ToolMessage:
     """Return the panel's answer to one call; a failure is an answer too, and the model may go on without."""
     try:
         arguments = json.loads(call["arguments"])
-        question, context = str(arguments["question"]), str(arguments.get("context") or "")
+        question = str(arguments["question"])
+        context, instructions, earlier_id = (str(arguments.get(name) or "").strip() for name in _TEXTS)
     except (ValueError, KeyError, TypeError, AttributeError):
         return _tool_message(call, "the arguments must be JSON with a 'question'", failed=True)
     if agent.runs >= MOST_RUNS:
         return _tool_message(call, "no research is left in this turn; answer with what is known", failed=True)
+    try:
+        earlier = agent.recent.find(earlier_id) if earlier_id else None
+    except ConfigError as error:
+        return _tool_message(call, str(error), failed=True)
+    request = RunInput(question, context, instructions, earlier=earlier)
     # Before anything is awaited: the calls of one turn run at the same time, and each must see the others.
     agent.runs += 1
     on_event = agent.show_event if agent.request.stream else None
     await agent.emit(ProgressPiece(f"fusion_research: {' '.join(question.split())[:150]}"))
     try:
-        result = await agent.account.run(RunInput(question, context), agent.config, on_event)
+        result = await agent.account.run(request, agent.config, on_event)
     except FusionError as error:
         return _tool_message(call, to_api_error(error).message, failed=True)
     agent.results.append(result)
+    agent.recent.add(result)
     text = summarize(FusionResult.model_validate(result), agent.config.summary_tokens)
     agent.findings.append(f"**Research: {' '.join(question.split())}**\n\n{text}")
     return _tool_message(call, text)

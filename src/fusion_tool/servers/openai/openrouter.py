@@ -44,11 +44,11 @@ def parse_fusion_plugin(plugins: Any) -> dict[str, Any]:
     """Return the settings of the plugin `fusion` under the names of `RunOverrides`.
 
     Args:
-        plugins: `[{"id": "fusion", "analysis_models": [...], "model": ..., "max_tool_calls": ...}]`; its `model` both
-            compares and writes.
+        plugins: `[{"id": "fusion", "analysis_models": [...], "model": ..., "max_tool_calls": ...}]`, once at most; its
+            `model` both compares and writes.
 
     Raises:
-        ConfigError: Another plugin, or a field that has no counterpart here; `field` names it.
+        ConfigError: Another plugin, one more, or a field that has no counterpart here; `field` names it.
     """
     overrides: dict[str, Any] = {}
     if not isinstance(plugins, list) or not all(isinstance(plugin, dict) for plugin in plugins):
@@ -56,6 +56,8 @@ def parse_fusion_plugin(plugins: Any) -> dict[str, Any]:
     for index, plugin in enumerate(plugins):
         if plugin.get("id") != "fusion":
             raise ConfigError("only the plugin 'fusion' is known here", field=f"plugins.{index}.id")
+        if index:
+            raise ConfigError("expected the plugin 'fusion' once", field=f"plugins.{index}")
         fields = {name: value for name, value in plugin.items() if name != "id"}
         overrides |= _parse_fields(fields, f"plugins.{index}", writes=True)
     return overrides

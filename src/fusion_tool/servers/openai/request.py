@@ -167,8 +167,8 @@ def refuse_recursion(headers: Mapping[str, str]) -> None:
 
 def _reject_settings(body: Mapping[str, Any]) -> None:
     """Refuse a setting beside the request's own fields, which would be ignored in silence."""
-    for name in body:
-        if name in _SHARED_WITH_OPENAI:
+    for name, value in body.items():
+        if name in _SHARED_WITH_OPENAI or value is None:  # many clients send every field
             continue
         if name in OPERATOR_ONLY:
             raise ConfigError("only the operator of this server may set it", field=name)

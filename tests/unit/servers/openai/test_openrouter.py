@@ -67,6 +67,8 @@ def test_the_plugins_model_compares_and_writes_the_tools_compares():
     [
         ([{"id": "web"}], "plugins.0.id"),
         ([{"analysis_models": []}], "plugins.0.id"),
+        ([{"id": "fusion"}, {"id": "web"}], "plugins.1.id"),
+        ([{"id": "fusion", "max_tool_calls": 1}, {"id": "fusion", "max_tool_calls": 2}], "plugins.1"),
         ({"id": "fusion"}, "plugins"),
         (["fusion"], "plugins"),
     ],

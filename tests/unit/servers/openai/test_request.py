@@ -8,7 +8,7 @@ import pytest
 from fusion_tool import ConfigError, RecursionRefused
 from fusion_tool.servers.openai.errors import ApiError, to_api_error
 from fusion_tool.servers.openai.request import check_messages, parse_request, refuse_recursion, to_question
-from fusion_tool.servers.overrides import RunOverrides
+from fusion_tool.servers.overrides import OPERATOR_ONLY, OVERRIDABLE, RunOverrides
 
 BODY = {"model": "fusion", "messages": [{"role": "user", "content": "Why?"}]}
 TOOL = {"type": "function", "function": {"name": "read_file", "parameters": {}}}
@@ -97,6 +97,11 @@ def test_a_setting_beside_the_protocols_own_fields_is_not_passed_over(name):
     with pytest.raises(ConfigError) as refused:
         parse_request(BODY | {name: "x"})
     assert refused.value.field == name
+
+
+@pytest.mark.parametrize("name", sorted({*OPERATOR_ONLY, *OVERRIDABLE}))
+def test_a_setting_that_is_null_is_left_out(name):
+    assert parse_request(BODY | {name: None}) == parse_request(BODY)
 
 
 @pytest.mark.parametrize("fusion", ["fast", 5, ["fast"]])

@@ -96,6 +96,8 @@ def test_instructions_are_the_systems_message_before_all_others():
         ({"background": True}, "background"),
         ({"prompt": {"id": "pmpt_1"}}, "prompt"),
         ({"top_logprobs": 3}, "top_logprobs"),
+        ({"messages": [USER]}, "messages"),
+        ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"tools": [{"type": "web_search"}]}, "tools.0"),
         ({"tools": [READ_FILE, {"type": "file_search", "vector_store_ids": []}]}, "tools.1"),
         ({"tools": [{"type": "function"}]}, "tools.0.name"),

@@ -25,6 +25,8 @@ _REFUSED = {
     "prompt": "no prompt templates are stored here: send instructions and input",
     "top_logprobs": "there are no log probabilities of an answer that several models made",
     "moderation": "nothing is moderated here",
+    "messages": "a chat completion's: send input",
+    "response_format": "a chat completion's: send text.format",
 }
 """Fields whose use would change what the reply is, and what to do instead."""
 
