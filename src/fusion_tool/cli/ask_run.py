@@ -117,10 +117,11 @@ def _check_writable(path: Path) -> None:
         path.unlink()
 
 
-_LOCAL = (
-    "The embedded model shows the machinery, not the quality: it has 135 million parameters and misattributes. "
-    "Read the verdict beside each citation, and trust no answer of it."
+_SMALLEST = (
+    "This model shows the machinery, not the quality: it has 135 million parameters and misattributes. Read the "
+    "verdict beside each citation, and trust no answer of it; 'fusion-tool model install qwen' brings one that reads."
 )
+_LOCAL = "Models of this size err, and copies of one err together: read the verdict beside each citation."
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ async def _stream_run(
     from fusion_tool.api.run import astream
 
     console = terminal.stderr()
-    notice = _LOCAL if not options.quiet and config is not None and _is_local(config) else None
+    notice = None if options.quiet or config is None else _local_notice(config)
     same_terminal = isinstance(output, AnswerOutput) and sys.stdout.isatty()
     last_event: Any = None
     if config is not None and config.documents is not None:
@@ -267,6 +268,9 @@ def _run_arguments(request: AskRequest) -> dict[str, Any]:
     }
 
 
-def _is_local(config: FusionConfig) -> bool:
-    seats = config.roles
-    return any(seat.model_name.startswith("local:") for seat in seats)
+def _local_notice(config: FusionConfig) -> str | None:
+    from fusion_tool.models.local.catalog import SMALLEST, local_model
+
+    names = [name for name in (role.model_name for role in config.roles) if name.startswith("local:")]
+    models = {local_model(name.removeprefix("local:")).name for name in names}
+    return None if not models else _SMALLEST if SMALLEST in models else _LOCAL
