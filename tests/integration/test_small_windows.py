@@ -1,10 +1,14 @@
 """What a seat reads is cut to its model's window; what is asked never is."""
 
+import json
+import re
 from typing import Any
 
 import pytest
 
 from fusion_tool import PanelFailed, Panelist, afuse
+from fusion_tool.models import capabilities
+from fusion_tool.models.abilities import Abilities
 from fusion_tool.testing import ScriptedChat, fake_config
 from tests.integration.panel import QUESTION, cite, fenced, nonce, panel, reads, text
 from tests.scripted_server import faults
@@ -77,6 +81,22 @@ async def test_what_is_asked_alone_is_refused_without_a_call_where_it_cannot_fit
     (row,) = failed.value.failed_models
     assert (row["reason"], provider.calls(SEAT)) == ("context_overflow", [])
     assert "the model's window 4,096" in row["message"]
+
+
+async def test_a_model_that_has_not_cited_is_asked_for_claims_within_its_window(provider, folder, monkeypatch):
+    """More and longer than the smallest models': the judge of their number is the window."""
+    monkeypatch.setattr(capabilities, "known_abilities", lambda _: Abilities(calls_tools=False, cites=False))
+    provider.reply(SEAT, json.dumps({"claims": [{"text": FACT, "source": 1}]}))
+    result = await afuse(
+        QUESTION, panel(panel=seat(8192), strategy="solo", documents=folder), context="It stands in Brook Lane."
+    )
+    assert result.answer == f"- {FACT} [1]"
+    (call,) = provider.calls(SEAT)
+    claims = call.body["response_format"]["json_schema"]["schema"]["properties"]["claims"]
+    assert (claims["maxItems"], claims["items"]["properties"]["source"]["enum"]) == (6, [1, 2, 3])
+    evidence, known = re.findall(r"<<<\w+ begin [^\n]*\n(.*?)\n\w+ end>>>", call.prompt, re.DOTALL)
+    assert 3 * 1000 < len(evidence) <= 3 * 1330
+    assert known == "It stands in Brook Lane."
 
 
 @pytest.fixture

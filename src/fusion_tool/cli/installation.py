@@ -1,4 +1,6 @@
-"""The installation of a local model on the terminal: what is done, how much of it, and the time that is left."""
+"""The installation of a local model on the terminal: what is done, how much of it, the time left, and a short trial."""
+
+import asyncio
 
 from rich.progress import (
     BarColumn,
@@ -11,6 +13,9 @@ from rich.progress import (
 )
 
 from fusion_tool.cli import terminal
+from fusion_tool.errors import ConfigError
+from fusion_tool.graph.agents.trial import try_local_model
+from fusion_tool.models.call import ModelCallError
 from fusion_tool.models.local.install import InstallStep, install
 
 
@@ -36,4 +41,16 @@ def show_installation(source: str) -> None:
                 task, description=step.text, completed=step.done or 0, total=step.total, visible=step.done is not None
             )
 
-        install(source, on_step=on_step)
+        path = install(source, on_step=on_step)
+    _show_trial(path.stem)
+
+
+def _show_trial(name: str) -> None:
+    """Try an installed model, and say what it does; a trial that fails harms nothing, and is told."""
+    console = terminal.stderr()
+    try:
+        with console.status(f"trying {name}"):
+            told = f"tried: {asyncio.run(try_local_model(name))}"
+    except (ConfigError, ModelCallError, OSError) as error:
+        told = f"not tried, its profile has to do: {error}"
+    console.print(f"{name} is {told}", highlight=False)

@@ -1,20 +1,23 @@
 """What a model can do, where that changes how it is asked; and structured replies, for whatever it can do.
 
-- `Capabilities`: tools, JSON schema, context window.
+- `Capabilities`: tools, JSON schema, context window, citations; and the path to an answer that they make.
 - `structured_output_methods`, `first_accepted`: the methods that an endpoint may take, tried strictest first.
 - `ask_structured`: one reply, parsed, and corrected once.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import Reason
+from fusion_tool.models.abilities import known_abilities
 from fusion_tool.models.call import ModelCallError, ModelReply
 
+AnswerPath: TypeAlias = Literal["tools", "evidence", "claims"]
+"""How a seat comes to its answer: it looks for itself, over evidence gathered for it, or by claims under a schema."""
 _SMALL_WINDOW = 2048
 """Up to this many tokens of context a model gets short prompts and answers through a small schema."""
 
@@ -27,11 +30,20 @@ class Capabilities:
         tools: Whether it can call tools.
         json_schema: Whether its endpoint takes OpenAI's `response_format` with a JSON schema; `None`: try and see.
         max_input_tokens: Its context window in tokens, `None` where unknown.
+        cites: Whether it cites what it was told to, `None` where it was not tried.
     """
 
     tools: bool
     json_schema: bool | None
     max_input_tokens: int | None
+    cites: bool | None = None
+
+    @property
+    def path(self) -> AnswerPath:
+        """The path to its answer."""
+        if self.small or (self.cites is False and self.json_schema is not False):
+            return "claims"
+        return "tools" if self.tools else "evidence"
 
     @property
     def small(self) -> bool:
@@ -40,16 +52,18 @@ class Capabilities:
 
 
 def capabilities_of(panelist: Panelist, model: Any) -> Capabilities:
-    """Return what `model` can do, from its LangChain profile and the panelist's own settings."""
+    """Return what `model` can do: what it did in its trial, else what its profile and the panelist's settings say."""
     profile = getattr(model, "profile", None) or {}
     # Other packages translate `response_format` themselves, each in its own way, or drop it.
     compatible = "ChatOpenAI" in {cls.__name__ for cls in type(model).__mro__}
     structured = profile.get("structured_output")
+    abilities = known_abilities(panelist)
     # LangChain has profiles for known models only; for a model on the user's own server its class has to do.
     return Capabilities(
-        tools=bool(profile.get("tool_calling", _binds_tools(model))),
+        tools=abilities.calls_tools if abilities else bool(profile.get("tool_calling", _binds_tools(model))),
         json_schema=structured if compatible else False,
         max_input_tokens=panelist.max_input_tokens or profile.get("max_input_tokens"),
+        cites=abilities.cites if abilities else None,
     )
 
 

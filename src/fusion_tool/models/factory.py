@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from fusion_tool.config.keys import missing_key, read_key, remember_key
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
+from fusion_tool.models.abilities import load_abilities
 from fusion_tool.models.clients import http_client, model_cache
 from fusion_tool.models.providers import PROVIDERS, endpoint_for, key_variable, with_model
 
@@ -108,6 +109,7 @@ async def _build(panelist: Panelist) -> BaseChatModel:
         from fusion_tool.models.local.server import serve
 
         endpoint = await serve(name)
+        await asyncio.to_thread(load_abilities, panelist)
         return await _build_compatible(
             panelist, name, base_url=endpoint.url, key=endpoint.key, stream_usage=True, profile=endpoint.profile
         )

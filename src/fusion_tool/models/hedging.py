@@ -109,8 +109,8 @@ async def _fallback_attempt(
         if health.withdrawn_fault(spare):
             continue
         capabilities = capabilities_of(spare, await chat_model(spare))
-        # The prompt is built already, for a large model: a small one needs a shorter prompt and a schema.
-        if not capabilities.small and (capabilities.tools or not tools):
+        # The prompt is built already: a model that answers by claims needs another one, and a schema.
+        if capabilities.path != "claims" and (capabilities.tools or not tools):
             # Taken last: what is taken is gone, even if no fallback could have been called.
             if not allowed():
                 break

@@ -1,5 +1,7 @@
 """Help, version, presets and the model's commands."""
 
+from pathlib import Path
+
 import pytest
 
 from fusion_tool.config.installation import version
@@ -101,16 +103,21 @@ def test_model_list_tells_what_is_installed() -> None:
 def test_model_install_passes_the_name_and_shows_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def install(name: str, *, on_step: object) -> None:
+    def install(name: str, *, on_step: object) -> Path:
         asked.append(name)
         on_step(InstallStep("downloading", 0, 100))  # type: ignore[operator]
         on_step(InstallStep("downloading", 100, 100))  # type: ignore[operator]
         on_step(InstallStep("installed"))  # type: ignore[operator]
+        return Path(f"{name}.gguf")
+
+    async def trial(_name: str) -> str:
+        return "cites"
 
     monkeypatch.setattr("fusion_tool.cli.installation.install", install)
+    monkeypatch.setattr("fusion_tool.cli.installation.try_local_model", trial)
     done = fusion("model", "install")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert done.stderr.split() == ["downloading", "installed"]
+    assert done.stderr.split() == ["downloading", "installed", "smollm2-135m", "is", "tried:", "cites"]
     assert asked == ["smollm2-135m"]
 
 

@@ -51,6 +51,23 @@ def test_a_small_window_makes_a_small_model(window, small):
     assert Capabilities(tools=True, json_schema=None, max_input_tokens=window).small is small
 
 
+@pytest.mark.parametrize(
+    ("traits", "path"),
+    [
+        (Capabilities(tools=True, json_schema=None, max_input_tokens=None), "tools"),
+        (Capabilities(tools=False, json_schema=None, max_input_tokens=None), "evidence"),
+        (Capabilities(tools=True, json_schema=True, max_input_tokens=8192, cites=True), "tools"),
+        (Capabilities(tools=False, json_schema=True, max_input_tokens=8192, cites=True), "evidence"),
+        (Capabilities(tools=True, json_schema=True, max_input_tokens=8192, cites=False), "claims"),
+        (Capabilities(tools=False, json_schema=None, max_input_tokens=8192, cites=False), "claims"),
+        (Capabilities(tools=False, json_schema=False, max_input_tokens=8192, cites=False), "evidence"),
+        (Capabilities(tools=True, json_schema=None, max_input_tokens=2048, cites=True), "claims"),
+    ],
+)
+def test_the_path_follows_from_what_it_does(traits, path):
+    assert traits.path == path
+
+
 WANTED = {"type": "object", "properties": {}}
 
 

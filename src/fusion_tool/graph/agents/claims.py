@@ -6,6 +6,7 @@ carries the claim is for the audit to say.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -16,9 +17,32 @@ from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.models.json_reader import read_objects
 from fusion_tool.tools.untrusted import fence
 
-_MOST_CLAIMS = 2
+_SMALL_WINDOW, _USUAL_WINDOW = 2048, 4096
 _SENTENCE = "^[A-Z][A-Za-z0-9'-]{0,11}( [A-Za-z0-9,.%$'-]{1,14}){3,18}\\.$"
-"""A plain sentence; without a pattern so small a model fills a string with anything."""
+"""A plain sentence; without a pattern a model with the smallest window fills a string with anything."""
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class ClaimBounds:
+    """How much a model is shown and may say.
+
+    Args:
+        claims: The most claims.
+        excerpt: The most characters of each source.
+        text: The JSON schema of a claim's text.
+    """
+
+    claims: int
+    excerpt: int
+    text: dict[str, Any]
+
+
+def claim_bounds(window: int | None) -> ClaimBounds:
+    """Return the bounds for a context window in tokens; `None`, an unknown one, counts as 4,096."""
+    times = min(4, max(1, (window or _USUAL_WINDOW) // _SMALL_WINDOW))
+    text = {"type": "string", "pattern": _SENTENCE} if times == 1 else {"type": "string", "maxLength": _LONGEST}
+    return ClaimBounds(claims=min(6, 2 * times), excerpt=330 * times, text=text)
 
 
 class _Claim(BaseModel):
@@ -47,18 +71,18 @@ def claims_prompt(question: str, sources: Sequence[RetrievedSource], *, nonce: s
     ]
 
 
-def response_format(count: int) -> dict[str, Any]:
-    """Return OpenAI's `response_format` for one or two claims over `count` numbered sources."""
+def response_format(count: int, bounds: ClaimBounds) -> dict[str, Any]:
+    """Return OpenAI's `response_format` for claims within `bounds` over `count` numbered sources."""
     claim = {
         "type": "object",
         "properties": {
-            "text": {"type": "string", "pattern": _SENTENCE},
+            "text": bounds.text,
             "source": {"type": "integer", "enum": list(range(1, count + 1))},
         },
         "required": ["text", "source"],
         "additionalProperties": False,
     }
-    many = {"type": "array", "items": claim, "minItems": 1, "maxItems": _MOST_CLAIMS}
+    many = {"type": "array", "items": claim, "minItems": 1, "maxItems": bounds.claims}
     schema = {"type": "object", "properties": {"claims": many}, "required": ["claims"], "additionalProperties": False}
     return {"type": "json_schema", "json_schema": {"name": "claims", "strict": True, "schema": schema}}
 

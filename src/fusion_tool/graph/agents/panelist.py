@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.graph.agents.claims import claims_prompt, claims_to_text, response_format
+from fusion_tool.graph.agents.claims import claim_bounds, claims_prompt, claims_to_text, response_format
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.graph.agents.spoiled import inspector, mend_reply
 from fusion_tool.graph.agents.tool_loop import answer_with_tools
@@ -40,8 +40,6 @@ _EVIDENCE, _EVIDENCE_FEW = 8, 3
 """Sources handed to a model that cannot look for itself; few where the window or the machine is small."""
 _FEW_WINDOW = 32_768
 """Up to this many tokens of context few sources are handed over."""
-_EXCERPT_SMALL = 330
-"""Characters of each source for a model with little context."""
 
 
 async def answer_question(  # noqa: PLR0913 - what is asked, of whom, and what is known already
@@ -69,13 +67,13 @@ async def answer_question(  # noqa: PLR0913 - what is asked, of whom, and what i
     toolkit = seat_toolkit(toolkit, panelist)
     model = await chat_model(panelist)
     capabilities = capabilities_of(panelist, model)
-    if capabilities.small:
-        return await _from_claims(model, panelist, question, earlier=earlier, toolkit=toolkit, log=log)
+    if capabilities.path == "claims":
+        return await _from_claims(model, panelist, question, context, earlier=earlier, toolkit=toolkit, log=log)
     known = fence(context, label="context", nonce=toolkit.nonce) if context else ""
     background = render_earlier(earlier, nonce=toolkit.nonce) + section("What is already known", known)
     most = _most_sources(panelist, capabilities)
     over_evidence = partial(_over_evidence, panelist, question, background, most=most, toolkit=toolkit, log=log)
-    if not (capabilities.tools and toolkit.tools):
+    if capabilities.path == "evidence" or not toolkit.tools:
         return await over_evidence()
     # A seat's fallbacks share its log: what an earlier model retrieved, this one has not read.
     prompt, before = _prompt(question, background, "", toolkit, _tools_hint(toolkit)), len(log.sources)
@@ -246,23 +244,34 @@ def _prompt(question: str, background: str, evidence: str, toolkit: Toolkit, hin
 
 
 async def _from_claims(  # noqa: PLR0913 - what is asked, of whom, and what is known already
-    model: Any, panelist: Panelist, question: str, *, earlier: EarlierRun | None, toolkit: Toolkit, log: SeatLog
+    model: Any,
+    panelist: Panelist,
+    question: str,
+    context: str,
+    *,
+    earlier: EarlierRun | None,
+    toolkit: Toolkit,
+    log: SeatLog,
 ) -> SeatAnswer:
-    """Ask a small model for claims over the sources that are found or carried over, or plainly where none are."""
-    require_fit([HumanMessage(question)], capabilities_of(panelist, model), panelist.model_name)
-    evidence = await _evidence(question, _EVIDENCE_FEW, toolkit=toolkit, log=log, excerpt=_EXCERPT_SMALL)
+    """Ask a model for claims over the sources that are found or carried over, or plainly where none are."""
+    capabilities = capabilities_of(panelist, model)
+    require_fit([HumanMessage(question)], capabilities, panelist.model_name)
+    bounds = claim_bounds(capabilities.max_input_tokens)
+    evidence = await _evidence(question, _EVIDENCE_FEW, toolkit=toolkit, log=log, excerpt=bounds.excerpt)
     carried = [row for row in (earlier["found"] if earlier else ()) if row["text"]][:_EVIDENCE_FEW]
     excerpts = [
-        RetrievedSource(**{**row, "text": relevant_sentences(row["text"], question, _EXCERPT_SMALL)}) for row in carried
+        RetrievedSource(**{**row, "text": relevant_sentences(row["text"], question, bounds.excerpt)}) for row in carried
     ]
     sources = list(merge_sources([*evidence, *excerpts]).values())
     account = log.stage.call_context(panelist)
+    known = "" if capabilities.small else relevant_sentences(context, question, 2 * bounds.excerpt)
+    wish = f"{question}\n\nKnown already:\n{fence(known, label='context', nonce=toolkit.nonce)}" if known else question
     if not sources:
-        plain, call = [HumanMessage(question)], partial(call_model, model, account=account, deadline=log.deadline)
+        plain, call = [HumanMessage(wish)], partial(call_model, model, account=account, deadline=log.deadline)
         reply = await mend_reply(await call(plain), inspector(panelist, question), plain, call)
         return SeatAnswer(reply.text, account.model, reply.truncated, spoiled=reply.spoiled)
-    bound = model.bind(response_format=response_format(len(sources)))
-    prompt = claims_prompt(question, sources, nonce=toolkit.nonce)
+    bound = model.bind(response_format=response_format(len(sources), bounds))
+    prompt = claims_prompt(wish, sources, nonce=toolkit.nonce)
     reply = await call_model(bound, prompt, account=account, deadline=log.deadline)
     text = claims_to_text(reply.text, sources)
     if text is None:

@@ -108,8 +108,8 @@ async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
     capabilities = capabilities_of(panelist, model)
     ask = partial(call_model, account=task.stage.call_context(panelist), deadline=attempt.deadline)
     # Claims have a schema of their own, which the caller's would replace.
-    if capabilities.small and not task.run["answer_schema"]:
-        text = await _write_claims(model, task, ask)
+    if capabilities.path == "claims" and not task.run["answer_schema"]:
+        text = await _write_claims(model, task, ask, claims.claim_bounds(capabilities.max_input_tokens))
         deltas = DeltaEmitter(task, attempt.number, panelist.model_name)
         deltas.finish(text)
         return Draft(panelist.model_name, text, deltas.message_id)
@@ -151,13 +151,13 @@ def _inspector(task: SynthesisTask, attempt: Attempt) -> Inspect | None:
     )
 
 
-async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask) -> str:
+async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask, bounds: claims.ClaimBounds) -> str:
     """Ask a small model for claims over the panel's own claims, each of which carries its source on."""
     notes, question = task.answers.cited_lines(), task.run["question"]
     if not notes:
         plain = [HumanMessage(f"{task.answers.plain_answers()}\n\nQuestion: {question}")]
         return (await ask(model, plain)).text
-    bound = model.bind(response_format=claims.response_format(len(notes)))
+    bound = model.bind(response_format=claims.response_format(len(notes), bounds))
     prompt = claims.claims_prompt(question, notes, nonce=task.answers.nonce)
     reply = await ask(bound, prompt)
     text = claims.claims_to_text(reply.text, notes)

@@ -70,10 +70,13 @@ def test_the_prompt_numbers_the_sources_inside_a_fence():
     )
 
 
+@pytest.mark.parametrize(
+    ("window", "most", "excerpt"), [(512, 2, 330), (2048, 2, 330), (None, 4, 660), (8192, 6, 1320), (200_000, 6, 1320)]
+)
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_grammar_admits_no_other_source(count):
-    schema = claims.response_format(count)["json_schema"]["schema"]
-    many = schema["properties"]["claims"]
+def test_the_grammar_admits_no_other_source_and_grows_with_the_window(count, window, most, excerpt):
+    bounds = claims.claim_bounds(window)
+    many = claims.response_format(count, bounds)["json_schema"]["schema"]["properties"]["claims"]
     assert many["items"]["properties"]["source"]["enum"] == list(range(1, count + 1))
-    assert (many["minItems"], many["maxItems"]) == (1, 2)
-    assert many["items"]["properties"]["text"]["pattern"]
+    assert (many["minItems"], many["maxItems"], bounds.excerpt) == (1, most, excerpt)
+    assert set(many["items"]["properties"]["text"]) & {"pattern", "maxLength"}
