@@ -405,6 +405,17 @@ async def test_a_broken_edit_is_the_error_of_the_runs_that_begin_with_it(client,
     assert len(scripted.requests) == before
 
 
+async def test_a_file_that_has_gone_is_the_error_of_the_runs_that_begin_without_it(client, scripted, configured):
+    kept = configured.rename(configured.with_name("kept.toml"))
+    try:
+        streamed = await run(client, "fusion", {"question": MOON})
+    finally:
+        kept.rename(configured)
+    assert streamed.complaint.startswith("ConfigError: config: fusion.toml has gone; put it back")
+    assert not scripted.requests
+    assert (await run(client, "fusion", {"question": MOON})).result.answer == "Both say so."
+
+
 @pytest.mark.parametrize(
     ("wished", "complaint"),
     [

@@ -2,9 +2,13 @@
 
 import asyncio
 import json
+import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import openai
+import psutil
 import pytest
 
 from tests.integration.openai_server import async_client, client, command, served, user
@@ -123,6 +127,26 @@ def test_what_takes_longer_than_the_time_to_drain_is_cancelled_and_told(provider
         provider.wait_until(lambda: [left.model for left in provider.disconnects] == ["test/one"], timeout=30)
         assert process.wait(timeout=30) == -signal.SIGTERM
         assert "Traceback" not in process.stderr.read()
+
+
+def test_the_runs_of_a_worker_that_was_killed_are_no_longer_under_way(provider, file):
+    provider.reply("test/one", Hang())
+    in_flight = re.compile(r"^fusion_runs_in_flight (.*)$", re.MULTILINE)
+    with command(file, "--workers", "2") as (process, url), ThreadPoolExecutor(1) as pool:
+
+        def runs_in_flight():
+            return in_flight.findall(httpx.get(url.replace("/v1", "/metrics"), timeout=60).text)
+
+        asked = pool.submit(client(url).chat.completions.create, **ASK)
+        provider.wait_until(lambda: provider.in_flight == 1, timeout=30)
+        assert runs_in_flight() == ["1.0"]
+        for child in psutil.Process(process.pid).children():
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.kill()
+        with pytest.raises(openai.APIConnectionError):
+            asked.result()
+        while runs_in_flight() != ["0.0"]:
+            pass
 
 
 @pytest.mark.usefixtures("provider")

@@ -94,6 +94,9 @@ def graph_factory(file: Path, build: Callable[[FusionConfig | None], AgentGraph]
     def refresh() -> None:
         nonlocal latest
         config = load_operator_config(file)
+        if config is None and latest[0] is not None:
+            # Not the default preset in its place, of other models and without the operator's limits.
+            raise ConfigError(f"{file.name} has gone; put it back, or start the server anew without it", field="config")
         if config != latest[0]:
             latest = config, build(config)
 

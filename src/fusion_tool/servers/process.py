@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
@@ -105,9 +106,20 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
         if address.workers > 1:
             # Inherited by the workers, in which prometheus-client reads it while it is imported.
             os.environ[SHARED] = shared
-            Multiprocess(config, sockets=[listener]).run()
+            _Workers(config, sockets=[listener]).run()
         else:
             uvicorn.Server(config).run(sockets=[listener])
+
+
+class _Workers(Multiprocess):
+    """uvicorn's worker processes; the runs of one that was killed are no longer counted as under way."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that have died."""
+        before = {process.pid for process in self.processes}
+        super().keep_subprocess_alive()
+        for pid in before - {process.pid for process in self.processes}:
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def _create_worker(options: Options) -> Starlette:
