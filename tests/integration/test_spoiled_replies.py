@@ -83,6 +83,18 @@ async def test_a_providers_model_is_taken_at_its_word(provider):
     assert (provider.counts["test/one"], result.responses[0].content, result.degraded) == (1, "Answer C", [])
 
 
+async def test_a_reply_without_claims_is_asked_for_once_more(provider, tmp_path):
+    (tmp_path / "mill.md").write_text("The Alder mill was built in 1861.", "utf-8")
+    said = json.dumps({"claims": [{"text": "The Alder mill was built in 1861.", "source": 1}]})
+    provider.reply("test/one", "1861.", said)
+    small = own(provider, "test/one") | {"max_input_tokens": 2048}
+    config = panel("test/one", "test/two", documents=tmp_path)
+    config = config.model_validate(config.model_dump() | {"panel": [small, "openrouter:test/two"]})
+    result = await afuse(QUESTION, config)
+    assert "no claim" in provider.calls("test/one")[1].last
+    assert result.responses[0].content.startswith("- The Alder mill was built in 1861. [")
+
+
 WRITTEN = {
     "mended": ((SPOILED, ANSWER), ANSWER, 2, []),
     "the schema, then an answer": ((SCHEMA, ANSWER), ANSWER, 2, []),

@@ -12,9 +12,11 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fusion_tool.graph.agents.spoiled import Inspection
 from fusion_tool.graph.prompts import render
 from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.models.json_reader import read_objects
+from fusion_tool.models.schema_echo import fill_in
 from fusion_tool.tools.untrusted import fence
 
 _SMALL_WINDOW, _USUAL_WINDOW = 2048, 4096
@@ -96,12 +98,18 @@ def claims_to_text(reply: str, sources: Sequence[RetrievedSource]) -> str | None
         reply: The model's text, JSON by `response_format`.
         sources: The sources that its numbers stand for.
     """
-    objects = read_objects(reply, lambda value: isinstance(value.get("claims"), list))
-    rows = objects[-1].value["claims"] if objects else []
+    objects = read_objects(reply, lambda value: isinstance(fill_in(value.get("claims")), list))
+    rows = fill_in(objects[-1].value["claims"]) if objects else []
     whole = [claim for row in rows if (claim := _whole_claim(row)) and 1 <= claim.source <= len(sources)]
     # By id, as every other seat cites: what follows does not know that these sources once had numbers.
     lines = [f"- {' '.join(claim.text.split())} [{sources[claim.source - 1]['id']}]" for claim in whole]
     return "\n".join(dict.fromkeys(lines)) or None
+
+
+def inspect_claims(reply: str, sources: Sequence[RetrievedSource]) -> Inspection:
+    """Return the claims of a reply as text, or what is wrong with one that holds none; as for `claims_to_text`."""
+    text = claims_to_text(reply, sources)
+    return Inspection(text) if text else Inspection("", "no claim with the number of a source could be read from it")
 
 
 def _whole_claim(row: Any) -> _Claim | None:

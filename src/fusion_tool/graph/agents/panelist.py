@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.graph.agents.claims import claim_bounds, claims_prompt, claims_to_text, response_format
+from fusion_tool.graph.agents.claims import claim_bounds, claims_prompt, inspect_claims, response_format
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.graph.agents.spoiled import inspector, mend_reply
 from fusion_tool.graph.agents.tool_loop import answer_with_tools
@@ -271,9 +271,7 @@ async def _from_claims(  # noqa: PLR0913 - what is asked, of whom, and what is k
         reply = await mend_reply(await call(plain), inspector(panelist, question), plain, call)
         return SeatAnswer(reply.text, account.model, reply.truncated, spoiled=reply.spoiled)
     bound = model.bind(response_format=response_format(len(sources), bounds))
+    call = partial(call_model, bound, account=account, deadline=log.deadline)
     prompt = claims_prompt(wish, sources, nonce=toolkit.nonce)
-    reply = await call_model(bound, prompt, account=account, deadline=log.deadline)
-    text = claims_to_text(reply.text, sources)
-    if text is None:
-        raise ModelCallError(Fault("invalid_output", "no claim could be read from the reply"))
-    return SeatAnswer(text, account.model)
+    reply = await mend_reply(await call(prompt), partial(inspect_claims, sources=sources), prompt, call)
+    return SeatAnswer(reply.text, account.model)

@@ -22,10 +22,9 @@ from fusion_tool.graph.prompts import render, section
 from fusion_tool.graph.runtime import Stage
 from fusion_tool.graph.state import Run
 from fusion_tool.grounding.citations import CitationStream, number_citations_in_json
-from fusion_tool.models.call import ModelCallError, ModelReply, call_model
+from fusion_tool.models.call import ModelReply, call_model
 from fusion_tool.models.capabilities import capabilities_of, first_accepted, structured_output_methods
 from fusion_tool.models.factory import chat_model
-from fusion_tool.models.faults import Fault
 from fusion_tool.tools.untrusted import fence
 
 _Ask = Callable[..., Awaitable[ModelReply]]
@@ -157,13 +156,10 @@ async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask, bounds: clai
     if not notes:
         plain = [HumanMessage(f"{task.answers.plain_answers()}\n\nQuestion: {question}")]
         return (await ask(model, plain)).text
-    bound = model.bind(response_format=claims.response_format(len(notes), bounds))
+    ask_bound = partial(ask, model.bind(response_format=claims.response_format(len(notes), bounds)))
     prompt = claims.claims_prompt(question, notes, nonce=task.answers.nonce)
-    reply = await ask(bound, prompt)
-    text = claims.claims_to_text(reply.text, notes)
-    if text is None:
-        raise ModelCallError(Fault("invalid_output", "no claim could be read from the reply"))
-    return text
+    inspect = partial(claims.inspect_claims, sources=notes)
+    return (await mend_reply(await ask_bound(prompt), inspect, prompt, ask_bound)).text
 
 
 def _prompt(task: SynthesisTask, answers: PanelAnswers) -> list[BaseMessage]:

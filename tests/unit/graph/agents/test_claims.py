@@ -27,6 +27,15 @@ def reply(*rows):
         (reply((" One\n two. ", 2)), f"- One two. [{FIRE['id']}]"),
         (reply(("None.", 0), ("Two.", 2), ("Three.", 3), ("Minus.", -1)), f"- Two. [{FIRE['id']}]"),
         (reply(("One.", 1), ("Two.", 2))[:-12], f"- One. [{MILL['id']}]"),
+        (
+            json.dumps(
+                {
+                    "type": "object",
+                    "properties": {"claims": {"type": "array", "items": [{"text": "One.", "source": 1}]}},
+                }
+            ),
+            f"- One. [{MILL['id']}]",
+        ),
         (f"```json\n{reply(('One.', 1))}\n```", f"- One. [{MILL['id']}]"),
     ],
 )
