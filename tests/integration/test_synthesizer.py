@@ -69,6 +69,21 @@ async def test_it_is_told_where_sources_give_different_figures(tmp_path):
     assert "give both figures" in told
 
 
+async def test_it_is_told_where_the_source_that_nobody_cites_differs(tmp_path):
+    (tmp_path / "log.md").write_text("The transfer of the archive took 14 hours.", "utf-8")
+    (tmp_path / "memo.md").write_text("The transfer of the archive took 11 hours 20 minutes.", "utf-8")
+    seats = [
+        ScriptedChat(replies=[calls("search_documents", query="transfer archive"), "14 hours."], model_name=name)
+        for name in ("one", "two")
+    ]
+    writer = ScriptedChat(replies=["Written."], model_name="writer")
+    await afuse(
+        "How long did the archive's transfer take?", fake_config(panel=seats, synthesizer=writer, documents=tmp_path)
+    )
+    told = writer.prompts[0][-1].text.partition("# Sources that differ")[2].partition("# Comparison")[0]
+    assert ("took 14 hours." in told, "took 11 hours 20 minutes." in told) == (True, True)
+
+
 LOST = [
     pytest.param(faults.unauthorized(), id="401"),
     pytest.param(faults.context_overflow(), id="too long"),

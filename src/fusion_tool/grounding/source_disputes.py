@@ -1,13 +1,21 @@
 """Sources that give different figures for the same thing, as the sentences that cite them show."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import NamedTuple
 
 from fusion_tool.grounding.audit import Audit
 from fusion_tool.grounding.dates import conflicts
 from fusion_tool.grounding.framing import strip_lead_in
-from fusion_tool.grounding.passages import Statement, parse_statement, topic_of
+from fusion_tool.grounding.passages import (
+    Statement,
+    index_source,
+    nearest_passages,
+    nearest_sentence,
+    nearest_sources,
+    parse_statement,
+    topic_of,
+)
 from fusion_tool.grounding.quantities import Quantity, quantities_agree
 from fusion_tool.grounding.wording import concept, negated_concepts, normalize_text
 
@@ -39,6 +47,24 @@ def sourced_claims(audit: Audit) -> list[SourcedClaim]:
         if row.source_id and row.support == "supported" and not row.invented
     ]
     return [*cited, *uncited]
+
+
+def sentences_about(matter: str, texts: Mapping[str, str]) -> list[SourcedClaim]:
+    """Return the sentences with figures that come nearest to `matter`, one of each of the nearest sources.
+
+    Args:
+        matter: A question or a claim.
+        texts: The sources' texts by id.
+    """
+    wanted = parse_statement(normalize_text(matter))
+    sentences: list[SourcedClaim] = []
+    for key in nearest_sources(matter, texts, _SAME_OF_LONGER):
+        _, passages = nearest_passages(wanted, index_source(texts[key]))
+        nearest = [nearest_sentence(wanted, passage) for passage in passages]
+        told = next((one for one in nearest if one.quantities or one.dates), None)
+        if told:
+            sentences.append(SourcedClaim(told.text, key))
+    return sentences
 
 
 def find_disputes(claims: Iterable[SourcedClaim]) -> list[SourceDispute]:

@@ -3,7 +3,7 @@
 import pytest
 
 from fusion_tool.grounding.audit import audit_citations
-from fusion_tool.grounding.source_disputes import SourcedClaim, find_disputes, sourced_claims
+from fusion_tool.grounding.source_disputes import SourcedClaim, find_disputes, sentences_about, sourced_claims
 from fusion_tool.grounding.sources import RetrievedSource
 
 DISPUTED = [
@@ -48,6 +48,18 @@ def test_one_source_does_not_dispute_itself(first, second):
 @pytest.mark.parametrize(("first", "second"), AT_PEACE)
 def test_figures_of_different_things_are_none(first, second):
     assert disputes(first, second) == disputes(second, first) == []
+
+
+def test_sources_that_differ_about_what_is_asked_are_found_whatever_was_said():
+    texts = {
+        "1a2b3c4d": "Lab log. The transfer of the Halden archive took 14 hours. It was done in March.",
+        "5e6f7a8b": "Closing memo. The transfer of the Halden archive took 11 hours 20 minutes.",
+        "9a9a9a9a": "The Alder mill has 12 windows.",
+    }
+    told = sentences_about("How long did the transfer of the Halden archive take?", texts)
+    assert {sentence.id for sentence in told} == {"1a2b3c4d", "5e6f7a8b"}
+    assert len(find_disputes(told)) == 1
+    assert sentences_about("Who owned the mill's wheel in 1861?", {"1a2b3c4d": texts["1a2b3c4d"]}) == []
 
 
 def test_only_what_a_source_carries_is_set_against_another():

@@ -171,7 +171,7 @@ def _prompt(task: SynthesisTask, answers: PanelAnswers) -> list[BaseMessage]:
         context=render_earlier(task.run.get("earlier"), nonce=nonce)
         + section("What the asker already knows", fence(context, label="context", nonce=nonce) if context else ""),
         answers=answers.answers(),
-        disputes=render_disputes(answers),
+        disputes=render_disputes(answers, task.run["question"]),
         analysis=fence(compared, label="comparison", nonce=nonce),
     )
     today = datetime.now(UTC).date().isoformat()
