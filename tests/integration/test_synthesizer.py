@@ -84,6 +84,22 @@ async def test_it_is_told_where_the_source_that_nobody_cites_differs(tmp_path):
     assert ("took 14 hours." in told, "took 11 hours 20 minutes." in told) == (True, True)
 
 
+async def test_a_small_writer_makes_claims_from_both_sources(provider, tmp_path):
+    (tmp_path / "log.md").write_text("The transfer of the archive took 14 hours.", "utf-8")
+    (tmp_path / "memo.md").write_text("The transfer of the archive took 11 hours 20 minutes.", "utf-8")
+    said = json.dumps({"claims": [{"text": "The transfer of the archive took 14 hours.", "source": 1}]})
+    provider.reply("test/one", said)
+    provider.reply(WRITER, said)
+    small = [{"model": f"openrouter:{name}", "max_input_tokens": 2048} for name in ("test/one", WRITER)]
+    config = panel("test/one", documents=tmp_path)
+    config = config.model_validate(config.model_dump() | {"panel": [small[0]] * 2, "synthesizer": small[1]})
+    await afuse("How long did the archive's transfer take?", config)
+    (request,) = provider.calls(WRITER)
+    assert "[1] The transfer" in request.last
+    assert "[2] The transfer" in request.last
+    assert "The sources differ: give each figure" in request.last
+
+
 LOST = [
     pytest.param(faults.unauthorized(), id="401"),
     pytest.param(faults.context_overflow(), id="too long"),

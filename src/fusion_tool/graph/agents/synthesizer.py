@@ -14,7 +14,8 @@ from fusion_tool.graph.agents import claims
 from fusion_tool.graph.agents.answer_gate import AnswerGate
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
-from fusion_tool.graph.agents.source_disputes import render_disputes
+from fusion_tool.graph.agents.flags import tidy_claim
+from fusion_tool.graph.agents.source_disputes import disputes_of, render_disputes
 from fusion_tool.graph.agents.spoiled import Inspect, inspector, mend_reply
 from fusion_tool.graph.answer_stream import AnswerStream
 from fusion_tool.graph.earlier import render_earlier
@@ -22,6 +23,7 @@ from fusion_tool.graph.prompts import render, section
 from fusion_tool.graph.runtime import Stage
 from fusion_tool.graph.state import Run
 from fusion_tool.grounding.citations import CitationStream, number_citations_in_json
+from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.models.call import ModelReply, call_model
 from fusion_tool.models.capabilities import capabilities_of, first_accepted, structured_output_methods
 from fusion_tool.models.factory import chat_model
@@ -156,8 +158,18 @@ async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask, bounds: clai
     if not notes:
         plain = [HumanMessage(f"{task.answers.plain_answers()}\n\nQuestion: {question}")]
         return (await ask(model, plain)).text
+    disputes = disputes_of(task.answers, question)
+    # Notes of both sides, also of the one that no answer cites.
+    sides = {side.id: side.claim for dispute in disputes for side in dispute}
+    cited = {note["id"] for note in notes}
+    notes += [
+        RetrievedSource(**{**task.answers.sources[key], "text": tidy_claim(said)})
+        for key, said in sides.items()
+        if key not in cited
+    ]
+    differ = " The sources differ: give each figure in a claim of its own." if disputes else ""
     ask_bound = partial(ask, model.bind(response_format=claims.response_format(len(notes), bounds)))
-    prompt = claims.claims_prompt(question, notes, nonce=task.answers.nonce)
+    prompt = claims.claims_prompt(f"{question}{differ}", notes, nonce=task.answers.nonce)
     inspect = partial(claims.inspect_claims, sources=notes)
     return (await mend_reply(await ask_bound(prompt), inspect, prompt, ask_bound)).text
 
