@@ -213,3 +213,14 @@ async def test_an_artifact_of_another_tool_is_no_earlier_answer(run_id):
     another = ToolMessage("Trained.", tool_call_id="call-1", artifact={"run_id": run_id, "schema_version": 1})
     told = await answer_in(MessagesState, FusionTool(fake_config(answer="Paris.")), another, continues="1861")
     assert told.content.endswith("there is none yet: leave it out")
+
+
+async def test_an_answer_of_another_version_is_asked_for_anew():
+    first = await FusionTool(fake_config(answer="Paris.")).ainvoke(a_call())
+    first.artifact["of_a_later_version"] = True
+    run_id = first.artifact["run_id"]
+    told = await answer_in(MessagesState, FusionTool(fake_config(answer="Paris.")), first, continues=run_id)
+    assert told.status == "error"
+    assert told.content == (
+        "ConfigError: continues: the answer of that id is none that this version reads; leave it out, and ask anew"
+    )

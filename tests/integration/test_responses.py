@@ -195,9 +195,13 @@ def test_what_the_client_says_of_its_request_is_echoed(url):
 
 def test_a_failure_in_a_stream_is_the_protocols_and_raises_in_openais_client(provider, url):
     provider.reply(MAIN, Cut(Reply("The first words of an answer.", chunk_size=5), after=4))
-    *_, error, failed = events(url, model="fusion-agent")
+    *before, error, failed = events(url, model="fusion-agent")
     assert (error["type"], error["code"]) == ("error", "model_failed")
     assert (failed["type"], failed["response"]["status"]) == ("response.failed", "failed")
+    (begun,) = failed["response"]["output"]
+    assert begun["status"] == "incomplete"
+    deltas = [event["delta"] for event in before if event["type"] == "response.output_text.delta"]
+    assert begun["content"][0]["text"] == "".join(deltas) != ""
     assert failed["response"]["error"]["message"] == error["message"]
     with pytest.raises(openai.APIError) as raised:
         list(client(url).responses.create(model="fusion-agent", input=QUESTION, stream=True))

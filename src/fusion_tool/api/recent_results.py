@@ -30,11 +30,15 @@ class RecentResults:
             conversation: The results that the calling conversation holds itself, by id; `None` where there is none.
 
         Raises:
-            ConfigError: It is not known; names the ids that are.
+            ConfigError: It is not known; names the ids that are. Or it is another version's.
         """
         result = self._results.get(run_id) or (conversation or {}).get(run_id)
         if result is not None:
-            return parse_result(result)
+            try:
+                return parse_result(result)
+            except ConfigError as error:  # in the words of a caller of the graph, who could mend it
+                unread = "the answer of that id is none that this version reads; leave it out, and ask anew"
+                raise ConfigError(unread, field="continues") from error
         # Of a conversation only its own: an id is all that another user of the tool needs to read its answer.
         known = list(self._results if conversation is None else conversation)
         cure = f"take one of {', '.join(known)}, or leave it out" if known else "there is none yet: leave it out"

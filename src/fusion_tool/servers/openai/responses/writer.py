@@ -91,6 +91,9 @@ class ResponseWriter:
         """End a response that has begun with an error."""
         body = error.body["error"]
         told = {name: body[name] for name in ("code", "message", "param")}
+        # What the client has read of the answer stands in its item, which is ended too.
+        if self._message is not None and self._output[-1].get("status") == "in_progress":
+            self._output[-1] = {**self._message, "status": "incomplete", "content": [_text_part("".join(self._texts))]}
         failed = self._response("failed", error={**body, "code": body["code"] or "server_error"})
         # Flat as the protocol has it, and whole as an object, without which OpenAI's own client would not raise.
         return [self._event("error", **told, error=body), self._event("response.failed", response=failed)]
