@@ -75,7 +75,7 @@ class Account:
             ledgers: How many times the request may spend what `config` limits.
 
         Raises:
-            ApiError: 402, too few are left; 503, nobody knows how many are.
+            ApiError: 402, too few are left; 429, runs under way hold what is left; 503, nobody knows how many are.
         """
         if not self.caller.usd_a_day:
             yield
@@ -86,7 +86,7 @@ class Account:
             yield
         except BudgetExceeded as error:
             if error.limits == "session_limits":
-                raise await _day_spent(self.caller) from None
+                raise await _too_little_left(self.caller, reservation) from None
             raise
         finally:
             await _settle(reservation, self.session.spent.usd)
@@ -109,6 +109,8 @@ def _session(caller: Caller, metrics: "Metrics | None", limits: Limits | None = 
 
 
 _DAYS: DailyBudget = SqliteDailyBudget()
+_LEAST_USD = 1e-9
+"""Less is a rounding error of a sum."""
 _log = logging.getLogger(__name__)
 
 
@@ -124,7 +126,7 @@ async def _reserve(caller: Caller, usd: float) -> DayReservation:
         message = f"the dollars a day of '{caller.name}' cannot be counted now; ask again in some seconds"
         raise ApiError(message, status=503, code="unavailable", headers={"Retry-After": "5"}) from None
     if not reservation.usd:
-        raise await _day_spent(caller)
+        raise await _too_little_left(caller, reservation)
     return reservation
 
 
@@ -138,11 +140,18 @@ async def _settle(reservation: DayReservation, usd: float) -> None:
         _log.error(text, reservation.caller, usd, reservation.usd, error)
 
 
-async def _day_spent(caller: Caller) -> ApiError:
+async def _too_little_left(caller: Caller, own: DayReservation) -> ApiError:
     spent, renewal = await asyncio.to_thread(_DAYS.spent, caller.name), next_day()
+    others_usd = spent.reserved_usd - own.usd
+    if others_usd > _LEAST_USD:
+        message = (
+            f"what is left of the ${caller.usd_a_day:g} a day of '{caller.name}' is reserved by runs under way, "
+            f"${others_usd:.4f}; ask again when one has ended"
+        )
+        return ApiError(message, status=429, param="usd_a_day", code="rate_limit_exceeded")
     message = (
-        f"too little is left of the ${caller.usd_a_day:g} a day of '{caller.name}': ${spent.usd:.4f} are spent, "
-        f"${spent.reserved_usd:.4f} reserved by runs under way; they renew at {renewal}"
+        f"too little is left of the ${caller.usd_a_day:g} a day of '{caller.name}': ${spent.usd:.4f} are spent; they "
+        f"renew at {renewal}"
     )
     # No status that clients repeat: nothing is left until the day ends.
     headers = {"x-should-retry": "false"}
