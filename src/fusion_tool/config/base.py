@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from fusion_tool.errors import ConfigError
 
@@ -61,3 +62,18 @@ def to_config_error(error: ValidationError) -> ConfigError:
     else:
         message = first["msg"]
     return ConfigError(message, field=".".join(path) or None)
+
+
+def _check_site(value: str) -> str:
+    try:
+        host = urlsplit(value if "//" in value else f"//{value.strip()}").hostname or ""
+    except ValueError:
+        host = ""
+    # What names no site would exclude none, and nobody would notice.
+    if not any(char.isalnum() for char in host):
+        raise ConfigError(f"{value!r} names no site; write one such as 'example.org'")
+    return value
+
+
+Site = Annotated[str, AfterValidator(_check_site)]
+"""A domain or an address, such as `example.org`."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
-from fusion_tool.config.base import ConfigModel
+from fusion_tool.config.base import ConfigModel, Site
 from fusion_tool.config.choices import Privacy, SearchProvider, Shell, Strategy
 from fusion_tool.config.keys import is_variable_name
 from fusion_tool.errors import ConfigError, RecursionRefused
@@ -193,7 +193,7 @@ class FusionConfig(ConfigModel):
     """The sandboxed shell: `auto` where it works, `sandbox` requires it, `off`."""
     max_tool_calls: int = Field(default=4, ge=0, le=64)
     """Tool calls a seat may make before it must answer."""
-    excluded_domains: tuple[str, ...] = ()
+    excluded_domains: tuple[Site, ...] = ()
     """Sites that no search, fetch or redirect may touch, with their subdomains, archived copies and translations."""
     blocked_fragments: tuple[str, ...] = ()
     """Pages and results that contain one of these texts are dropped."""

@@ -8,6 +8,7 @@ from langchain_core.language_models import FakeListChatModel
 from fusion_tool.config.schema import Fetch, FusionConfig, Limits, Panelist, Search
 from fusion_tool.errors import ConfigError
 
+NO_SITES = ("", " ", "*", "*.", ".", "http://", "http:///path", "//")
 ONE = {"panel": ["x:one"]}
 
 names = st.from_regex(r"[a-z]{1,3}(/[a-z]{1,3})?(:[a-z]{1,2})?", fullmatch=True)
@@ -63,6 +64,7 @@ panels = st.lists(seats, min_size=1, max_size=8).filter(
         (ONE | {"max_tool_calls": -1}, "max_tool_calls", "0"),
         (ONE | {"summary_tokens": 99}, "summary_tokens", "100"),
         (ONE | {"excluded_domains": "example.org"}, "excluded_domains", "valid tuple"),
+        *((ONE | {"excluded_domains": [site]}, "excluded_domains.0", "names no site") for site in NO_SITES),
         (ONE | {"pannel": []}, "pannel", "no such setting"),
     ],
 )
@@ -139,3 +141,8 @@ def test_a_configuration_is_frozen():
 def test_it_goes_through_json():
     config = FusionConfig(panel=["x:m"], limits=Limits(quorum=1), search=None, excluded_domains=("example.org",))
     assert FusionConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize("site", ["example.org", "*.example.org", "https://example.org:8080/x", "ä.example", "[::1]"])
+def test_a_site_is_a_domain_or_an_address(site):
+    assert FusionConfig(**ONE, excluded_domains=(site,)).excluded_domains == (site,)
