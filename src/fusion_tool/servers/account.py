@@ -80,13 +80,14 @@ class Account:
         if not self.caller.usd_a_day:
             yield
             return
-        reservation = await _reserve(self.caller, (config.limits.usd or 0) * ledgers)
+        most = (config.limits.usd or 0) * ledgers
+        reservation = await _reserve(self.caller, most)
         self.session = _session(self.caller, self.metrics, Limits(usd=reservation.usd))
         try:
             yield
         except BudgetExceeded as error:
             if error.limits == "session_limits":
-                raise await _too_little_left(self.caller, reservation) from None
+                raise await _too_little_left(self.caller, most, reservation) from None
             raise
         finally:
             await _settle(reservation, self.session.spent.usd)
@@ -126,7 +127,7 @@ async def _reserve(caller: Caller, usd: float) -> DayReservation:
         message = f"the dollars a day of '{caller.name}' cannot be counted now; ask again in some seconds"
         raise ApiError(message, status=503, code="unavailable", headers={"Retry-After": "5"}) from None
     if not reservation.usd:
-        raise await _too_little_left(caller, reservation)
+        raise await _too_little_left(caller, usd, reservation)
     return reservation
 
 
@@ -140,13 +141,13 @@ async def _settle(reservation: DayReservation, usd: float) -> None:
         _log.error(text, reservation.caller, usd, reservation.usd, error)
 
 
-async def _too_little_left(caller: Caller, own: DayReservation) -> ApiError:
+async def _too_little_left(caller: Caller, asked_usd: float, own: DayReservation) -> ApiError:
     spent, renewal = await asyncio.to_thread(_DAYS.spent, caller.name), next_day()
-    others_usd = spent.reserved_usd - own.usd
-    if others_usd > _LEAST_USD:
+    # By what is spent alone: the runs that held the rest may have ended by now.
+    if own.usd < min(asked_usd, (caller.usd_a_day or 0) - spent.usd) - _LEAST_USD:
         message = (
-            f"what is left of the ${caller.usd_a_day:g} a day of '{caller.name}' is reserved by runs under way, "
-            f"${others_usd:.4f}; ask again when one has ended"
+            f"what is left of the ${caller.usd_a_day:g} a day of '{caller.name}' is reserved by runs under way; "
+            "ask again when one has ended"
         )
         return ApiError(message, status=429, param="usd_a_day", code="rate_limit_exceeded")
     message = (
