@@ -150,7 +150,7 @@ async def test_in_the_chat_the_answer_is_a_message(client):
 def cited(request: Request) -> str:
     """An answer that cites the document that a seat has found, or that a seat's answer cites."""
     found = re.search(r"\b[0-9a-f]{8}\b", request.prompt)
-    return f"The Moon weighs 73 quintillion tonnes [{found[0]}]." if found else "It is heavy."
+    return CITED.replace("[1]", f"[{found[0]}]") if found else "It is heavy."
 
 
 @pytest.fixture
@@ -161,7 +161,11 @@ def citing(scripted: ScriptedServer) -> ScriptedServer:
     return scripted
 
 
-CITED = "The Moon weighs 73 quintillion tonnes [1]."
+# Longer than what is held back of an answer on a server of the user's own, to see whether it is spoiled.
+CITED = (
+    "The Moon weighs 73 quintillion tonnes [1]. Nobody has put it on a pair of scales: what is known of it comes from "
+    "the paths of satellites that went around it, year after year, and from the tides that it draws through the seas."
+)
 TAIL = "\n\nSources\n[1] moon.md - doc:library/moon.md"
 
 

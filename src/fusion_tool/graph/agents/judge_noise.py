@@ -68,8 +68,10 @@ def without_noise(rows: Iterable[RowT], question: str) -> list[RowT]:
     ]
 
 
-def real_disputes(rows: Iterable[Contradiction], question: str) -> list[Contradiction]:
+def real_disputes(rows: Sequence[Contradiction], question: str) -> list[Contradiction]:
     """Return the disputes of which at least two stances differ, without stances that say nothing.
+
+    One that names no stance at all stays: that there is a dispute is known, and who holds what is not.
 
     Args:
         rows: The disputes of a judge's reply.
@@ -81,7 +83,12 @@ def real_disputes(rows: Iterable[Contradiction], question: str) -> list[Contradi
         for row in rows
         if row.topic not in _EXAMPLE
     ]
-    return [row for row in disputes if len(row.stances) >= _FEWEST_STANCES and not _agree(row.stances, question)]
+    topics = {row.topic for row in rows if not row.stances}
+    return [
+        row
+        for row in disputes
+        if row.topic in topics or (len(row.stances) >= _FEWEST_STANCES and not _agree(row.stances, question))
+    ]
 
 
 def _says_something(stance: Stance) -> bool:
