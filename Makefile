@@ -16,7 +16,9 @@ NODE_CLIENTS := tests/clients/node_modules/.ready
 # The machine's own Python and its certificates, as pip uses them (the variable's older name for older uv).
 UV_ENV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
 MODEL ?= smollm2
-QUESTION ?= How long does the battery of the Kestrel handheld really last?
+# The tiny model gets one that it can read off; the other one is disputed in the corpus.
+DISPUTED := How long does the battery of the Kestrel handheld really last?
+QUESTION ?= $(if $(filter smollm2%,$(MODEL)),What was the final cost of the Norrholm bridge?,$(DISPUTED))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lock check-floors $(MAJORS:%=check-floors-%) format bench clean

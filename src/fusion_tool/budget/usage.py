@@ -9,21 +9,21 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
+from fusion_tool.config.base import MOST_TOKENS
+
 CostSource: TypeAlias = Literal["provider", "list_price", "unpriced"]
 """Where a row's cost comes from: the provider's own figure, the published price list, or nowhere."""
 
 StageName: TypeAlias = Literal["panelist", "judge", "synthesizer", "verifier"]
 
 _SEARCH = "search:"
-_MOST_TOKENS = 2**53
-"""Above this, JSON readers no longer agree on an integer; no call has so many tokens."""
 _MOST_USD = 1e9
 """No call costs so much."""
 
 
 def believe_count(figure: Any) -> int | None:
     """Return a provider's figure, a number or one as a string, as a count; `None` where it cannot be one."""
-    number = _number(figure, _MOST_TOKENS)
+    number = _number(figure, MOST_TOKENS)
     return int(number) if number is not None and number == int(number) else None
 
 

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fusion_tool.errors import ConfigError
 
@@ -62,6 +62,12 @@ def to_config_error(error: ValidationError) -> ConfigError:
     else:
         message = first["msg"]
     return ConfigError(message, field=".".join(path) or None)
+
+
+MOST_TOKENS = 2**53
+"""Above this JSON readers no longer agree on an integer, and shares of it are no numbers; nobody has so many tokens."""
+Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
+"""A number of tokens."""
 
 
 def _check_site(value: str) -> str:

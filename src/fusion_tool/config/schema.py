@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
-from fusion_tool.config.base import ConfigModel, Site
+from fusion_tool.config.base import ConfigModel, Site, Tokens
 from fusion_tool.config.choices import Privacy, SearchProvider, Shell, Strategy
 from fusion_tool.config.keys import is_variable_name
 from fusion_tool.errors import ConfigError, RecursionRefused
@@ -34,7 +34,7 @@ class Panelist(ConfigModel):
     """Sampling seed, where the provider takes one."""
     reasoning: Literal["minimal", "low", "medium", "high"] | None = None
     """Reasoning effort, for OpenAI and OpenRouter models."""
-    max_tokens: int | None = Field(default=None, ge=1)
+    max_tokens: Tokens | None = None
     """Upper bound of the answer, in tokens."""
     max_input_tokens: int | None = Field(default=None, ge=64)
     """The model's context window, in tokens, where its profile does not say."""
@@ -116,7 +116,7 @@ class Limits(ConfigModel):
 
     usd: Positive | None = None
     """US dollars of model calls; no call is made that could pass it."""
-    tokens: int | None = Field(default=None, ge=1)
+    tokens: Tokens | None = None
     """Tokens of model calls, prompts and answers together; likewise."""
     seconds: Positive = 180.0
     """Deadline of the whole run."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, SystemMessage
 from pydantic import ValidationError
 
+from fusion_tool.config.base import MOST_TOKENS
 from fusion_tool.errors import ConfigError
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.graph.state import FusionInput, FusionState
@@ -95,7 +96,7 @@ def parse_input(state: FusionState) -> RunInput:
             field="question",
         )
     max_tokens = state.get("max_tokens")
-    if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 1):
+    if max_tokens is not None and (type(max_tokens) is not int or not 1 <= max_tokens <= MOST_TOKENS):
         raise ConfigError("expected a whole number of at least 1", field="max_tokens")
     return RunInput(
         question,

@@ -12,10 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 from starlette.types import Scope
 
-from fusion_tool.config.base import ConfigModel
+from fusion_tool.config.base import ConfigModel, Tokens
 from fusion_tool.config.schema import FusionConfig, Positive
 from fusion_tool.config.storage import read_toml
 from fusion_tool.errors import ConfigError
@@ -38,7 +38,7 @@ class CallerLimits(ConfigModel):
     """The most that one run of a caller may take; what is left out is as the operator's panel has it."""
 
     usd: Positive | None = None
-    tokens: Annotated[int, Field(ge=1)] | None = None
+    tokens: Tokens | None = None
     seconds: Positive | None = None
 
 

@@ -64,6 +64,8 @@ panels = st.lists(seats, min_size=1, max_size=8).filter(
         (ONE | {"max_tool_calls": -1}, "max_tool_calls", "0"),
         (ONE | {"summary_tokens": 99}, "summary_tokens", "100"),
         (ONE | {"excluded_domains": "example.org"}, "excluded_domains", "valid tuple"),
+        ({"panel": [{"model": "x:one", "max_tokens": 10**400}]}, "panel.0.max_tokens", "less than or equal"),
+        (ONE | {"limits": {"tokens": 2**54}}, "limits.tokens", "less than or equal"),
         *((ONE | {"excluded_domains": [site]}, "excluded_domains.0", "names no site") for site in NO_SITES),
         (ONE | {"pannel": []}, "pannel", "no such setting"),
     ],

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, SystemMessage
 from pydantic import Field, TypeAdapter, ValidationError
 
+from fusion_tool.config.base import Tokens
 from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.graph.inputs import RunInput, parse_messages
 from fusion_tool.servers.openai.answer_format import AnswerFormat, parse_format
@@ -220,9 +221,9 @@ _SAMPLING: dict[str, TypeAdapter[Any]] = {
     "top_p": TypeAdapter(Annotated[float, Field(ge=0, le=1)]),
     "stop": TypeAdapter(str | list[str]),
     "seed": TypeAdapter(int),
-    "max_tokens": TypeAdapter(Annotated[int, Field(ge=1)]),
-    "max_completion_tokens": TypeAdapter(Annotated[int, Field(ge=1)]),
-    "max_output_tokens": TypeAdapter(Annotated[int, Field(ge=1)]),
+    "max_tokens": TypeAdapter(Tokens),
+    "max_completion_tokens": TypeAdapter(Tokens),
+    "max_output_tokens": TypeAdapter(Tokens),
 }
 """What a client may say of a single model's sampling, and the values that it can have."""
 
