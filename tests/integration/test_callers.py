@@ -87,8 +87,8 @@ def test_two_keys_never_share_a_cached_answer(provider):
 
 async def test_nor_a_run_that_is_under_way(provider):
     with served(panel("test/one", cache=True), callers=(caller("alice"), caller("bob"))) as url:
-        asking = [async_client(url, f"secret-{who}") for who in ("alice", "bob")]
-        await asyncio.gather(*(one.chat.completions.create(**ASK) for one in asking))
+        async with async_client(url, "secret-alice") as alice, async_client(url, "secret-bob") as bob:
+            await asyncio.gather(*(client.chat.completions.create(**ASK) for client in (alice, bob)))
     assert len(provider.calls("test/one")) == 2
 
 
@@ -113,14 +113,14 @@ async def test_what_a_cancelled_run_had_spent_is_counted(provider, model):
     provider.reply(WRITER, Hang())
     everybody = (caller("alice"), caller("operator", metrics=True))
     with served(panel("test/one", "test/two"), callers=everybody) as url:
-        asking = async_client(url, "secret-alice")
-        asked = asyncio.create_task(asking.chat.completions.create(**ASK | {"model": model}))
-        await provider.until(lambda: bool(provider.calls(WRITER)))
-        asked.cancel()
-        await asyncio.gather(asked, return_exceptions=True)
-        await provider.until(lambda: len(provider.disconnects) == 1)
-        while 'code="client_left"' not in (page := metrics(url).text):  # noqa: ASYNC110
-            await asyncio.sleep(0)  # no event crosses HTTP
+        async with async_client(url, "secret-alice") as asking:
+            asked = asyncio.create_task(asking.chat.completions.create(**ASK | {"model": model}))
+            await provider.until(lambda: bool(provider.calls(WRITER)))
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+            await provider.until(lambda: len(provider.disconnects) == 1)
+            while 'code="client_left"' not in (page := metrics(url).text):  # noqa: ASYNC110
+                await asyncio.sleep(0)  # no event crosses HTTP
     spent = {"fusion": 0.25, "fusion-agent": 0.0}[model]
     assert f'fusion_cost_usd_total{{key="alice"}} {spent}' in page
     assert 'fusion_unpriced_calls_total{key="alice"}' in page

@@ -132,13 +132,14 @@ async def test_a_client_that_leaves_pays_for_what_was_asked_by_then(provider):
     provider.otherwise(Hang())
     alice = caller("alice", usd_a_day=1, limits={"usd": A_RUN})
     with served(solo(), callers=(alice,)) as url:
-        asked = asyncio.create_task(async_client(url, "secret-alice").chat.completions.create(**ASK))
-        await provider.until(lambda: len(provider.requests) == 1)
-        assert spent() == DaySpending(0.0, A_RUN)
-        asked.cancel()
-        await asyncio.gather(asked, return_exceptions=True)
-        while spent().reserved_usd:  # noqa: ASYNC110 - no event crosses the file
-            await asyncio.sleep(0.01)
+        async with async_client(url, "secret-alice") as asking:
+            asked = asyncio.create_task(asking.chat.completions.create(**ASK))
+            await provider.until(lambda: len(provider.requests) == 1)
+            assert spent() == DaySpending(0.0, A_RUN)
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+            while spent().reserved_usd:  # noqa: ASYNC110 - no event crosses the file
+                await asyncio.sleep(0.01)
     # What the endpoint charged is not known: it counts with the most that it can be, and not with the whole limit.
     assert 0.02 < spent().usd < A_RUN
 
