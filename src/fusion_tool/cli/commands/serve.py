@@ -94,7 +94,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
         typer.Option(min=0, help="Time that runs have to finish when the server is stopped.", rich_help_panel=_LIMITS),
     ] = 30,
 ) -> None:
-    """Serve the panel to OpenAI's clients: POST /v1/chat/completions, /v1/responses; GET /v1/models, /healthz, /metrics."""
+    """Serve the panel to OpenAI's clients: POST /v1/chat/completions, /v1/responses; GET /v1/models, /metrics."""
     from fusion_tool.cli import terminal
     from fusion_tool.cli.config_options import ConfigOptions
     from fusion_tool.config.installation import require_extra
