@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fusion_tool.config.storage import data_path, make_private, try_lock
+from fusion_tool.config.storage import begin_log, data_path, make_private, try_lock
 from fusion_tool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _probe(path: Path) -> None:
     try:
         make_private(path)
         with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
+            begin_log(connection, _PATIENCE_SECONDS)
     except (OSError, sqlite3.Error) as error:
         raise ConfigError(f"runs cannot be kept in {path}: {error}", field="keep") from error
 

@@ -8,6 +8,7 @@ of a process that dies.
 import asyncio
 import logging
 import sqlite3
+import time
 import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
@@ -175,13 +176,35 @@ def with_database(path: Path, schema: str, work: Callable[[sqlite3.Connection], 
 def _run_in_database(path: Path, schema: str, work: Callable[[sqlite3.Connection], T], patience: float) -> T:
     make_private(path)
     with closing(sqlite3.connect(path, timeout=patience)) as connection:
-        # With a write-ahead log nobody who reads waits for a writer, and only a power cut loses the last writes.
-        connection.execute("PRAGMA journal_mode = WAL")
+        begin_log(connection, patience)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(schema)
         # This context commits or rolls back, and leaves the connection open: hence the outer one.
         with connection:
             return work(connection)
+
+
+def begin_log(connection: sqlite3.Connection, patience: float) -> None:
+    """Give a database a write-ahead log: nobody who reads waits for a writer, only a power cut loses the last writes.
+
+    Args:
+        connection: A connection to it.
+        patience: Seconds to wait while another one does the same.
+
+    Raises:
+        sqlite3.OperationalError: The file is locked for longer, read-only or full.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # Of several who begin a file at once SQLite refuses all but one at once, whatever the connection's timeout.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
 
 
 def _set_aside(path: Path) -> None:

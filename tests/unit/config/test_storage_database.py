@@ -49,6 +49,15 @@ def test_threads_write_at_once(path):
     assert sorted(map(int, notes(path))) == list(range(60))
 
 
+def test_threads_begin_a_file_at_once(tmp_path):
+    # About one in fifty such files was refused as locked, at once.
+    for place in range(60):
+        path = tmp_path / f"{place}.sqlite"
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n, path=path: with_database(path, SCHEMA, adds(str(n))), range(8)))
+        assert len(notes(path)) == 8
+
+
 def test_of_those_who_find_it_corrupt_one_sets_it_aside_and_nothing_new_is_lost(path, caplog):
     path.parent.mkdir()
     path.write_bytes(NONSENSE)
