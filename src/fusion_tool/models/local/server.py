@@ -47,12 +47,10 @@ class _LocalServer:
     Args:
         model: The model.
         window: Tokens of context.
-        calls_tools: Whether the file's chat template has a place for tools.
     """
 
     model: LocalModel
     window: int
-    calls_tools: bool
     key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     port: int = 0
     restarts: int = 0
@@ -155,8 +153,7 @@ def _serve(model: LocalModel) -> LocalEndpoint:
     with _lock:  # runs of several event loops share one server: the weights are in memory once
         path = model.path.resolve()
         if path not in _servers:
-            header = read_header(path)
-            server = _LocalServer(model, context_window(header, model.most_tokens), header.calls_tools)
+            server = _LocalServer(model, context_window(read_header(path), model.most_tokens))
             remember_key(server.key)
             server.start()
             _servers[path] = server

@@ -125,7 +125,7 @@ class _LineHandler(logging.Handler):
         if not _is_clients_affair(record):
             error = record.exc_info[1] if record.exc_info else None
             cause = f" ({type(error).__name__}: {error})" if error else ""
-            print(f"{record.levelname.lower()}: {plain_line(record.getMessage() + cause)}", file=sys.stderr)  # noqa: T201
+            sys.stderr.write(f"{record.levelname.lower()}: {plain_line(record.getMessage() + cause)}\n")
 
 
 def _is_clients_affair(record: logging.LogRecord) -> bool:

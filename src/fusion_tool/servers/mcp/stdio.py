@@ -52,7 +52,7 @@ async def serve_stdio(options: McpOptions) -> None:
 
 async def _serve_lines(server: Any, lines: "_Lines", output: "_Output") -> None:
     try:
-        async with stdio_server(lines, output) as (incoming, outgoing):  # type: ignore[arg-type]
+        async with stdio_server(lines, output) as (incoming, outgoing):  # type: ignore[arg-type] # what it uses of a file
             await server.run(incoming, outgoing, server.create_initialization_options())
     except* (BrokenPipeError, ConnectionError):  # the package's task group wraps what its tasks raise
         _log.info("the client has gone without closing its end")
