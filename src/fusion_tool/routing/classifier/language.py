@@ -23,7 +23,8 @@ _SCRIPTS = {
 """Letters that only this language, or it before those below, is written with: the order decides."""
 _LETTER = re.compile(r"[^\W\d_]")
 _LATIN = re.compile(r"[a-zà-öø-ɏ]")
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"(?![a-z](?![^\W\d_]))[^\W\d_]+")
+"""A word; not a Latin letter alone, which in a formula is a variable: `y` would make it Spanish."""
 _MOSTLY = 0.5
 """The share of Latin letters from which the text counts as Latin; a foreign name does not make a language."""
 _FEW = 0.2

@@ -18,6 +18,9 @@ GERMAN = "Die Mühle wurde im Jahr 1861 gebaut, und sie ist im Jahr 1904 bis auf
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
 FILLED = {"type": "object", "properties": {"answer": {"type": "string", "value": ANSWER}}}
 CODE = "```python\nprint(1861)\n```"
+FORMULAS = (
+    r"\[z^5 = x^5 + 5x^4 yi - 10x^3 y^2 + y^5 i\] and \[\frac{y(5x^4 - 10x^2 y^2 + y^4)}{y^5} = 5t^4 - 10t^2 + 1.\]"
+)
 
 WHOLE = {
     "as it is": (ANSWER, ANSWER),
@@ -35,6 +38,7 @@ WHOLE = {
     "JSON that is no schema": ('{"type": "watermill", "built": 1861}', '{"type": "watermill", "built": 1861}'),
     "a short answer": ("1861", "1861"),
     "words that a rule has, too": ("Say plainly what is uncertain.", "Say plainly what is uncertain."),
+    "formulas, whose letters are words elsewhere": (FORMULAS, FORMULAS),
     "a quotation in another language": (f'{ANSWER} The stone says "Die Mühle wurde gebaut".',) * 2,
 }
 SPOILED = {
