@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def scripted_providers_are_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """A scripted provider stands for one that is elsewhere, and may charge, whatever its address says."""
-    monkeypatch.setattr("fusion_tool.budget.pricing._is_on_this_machine", lambda _url: False)
+    monkeypatch.setattr("fusion_tool.budget.pricing.is_loopback", lambda _host: False)
 
 
 @pytest.fixture(autouse=True)

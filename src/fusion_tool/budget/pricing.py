@@ -4,14 +4,11 @@ A model that is not in the list is unpriced, never free.
 """
 
 from functools import lru_cache
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from fusion_tool.budget.usage import CostSource
+from fusion_tool.config.addresses import host_of, is_loopback
+from fusion_tool.config.choices import OWN_PROVIDERS
 from fusion_tool.config.schema import Panelist
-
-_FREE_PROVIDERS = frozenset({"local", "ollama"})
-"""Models that run on the user's own machine: their price is known, and it is nothing."""
 
 _PRICE_LIST_IDS = {
     "google_genai": "google",
@@ -28,15 +25,7 @@ def price_name(panelist: Panelist) -> str:
     A model that the list prices keeps its name there: what listens here may be a gateway to whoever charges for it.
     """
     name = panelist.model_name
-    return f"local:{name}" if _is_on_this_machine(panelist.base_url) and not is_priced(name) else name
-
-
-def _is_on_this_machine(url: str | None) -> bool:
-    host = urlsplit(url or "").hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return f"local:{name}" if is_loopback(host_of(panelist.base_url)) and not is_priced(name) else name
 
 
 def cost_of(
@@ -54,7 +43,7 @@ def cost_of(
         US dollars and `"list_price"`, or `None` and `"unpriced"`.
     """
     provider, _, name = model.partition(":")
-    if provider in _FREE_PROVIDERS or name.endswith(":free"):  # OpenRouter's mark of a model's free variant
+    if provider in OWN_PROVIDERS or name.endswith(":free"):  # OpenRouter's mark of a model's free variant
         return 0.0, "list_price"
     if input_tokens is None or output_tokens is None or not is_priced(model):
         return None, "unpriced"
@@ -74,7 +63,7 @@ def cost_of(
 def is_priced(model: str) -> bool:
     """Tell whether the list has a price for `model` (`"provider:model"`)."""
     provider, _, name = model.partition(":")
-    if provider in _FREE_PROVIDERS or name.endswith(":free"):
+    if provider in OWN_PROVIDERS or name.endswith(":free"):
         return True
     from genai_prices import Usage, calc_price
 

@@ -16,6 +16,8 @@ SOLO: Final = "solo"
 CASCADE: Final = "cascade"
 CHAIN: Final = "chain"
 AUTO: Final = "auto"
+OWN_PROVIDERS: Final = ("local", "ollama")
+"""The providers that run a model's weights on the user's own machines: what they serve costs nothing."""
 Privacy: TypeAlias = Literal["any", "local"]
 """Where a question or a document may go: to any model, or only to those on this machine."""
 Shell: TypeAlias = Literal["auto", "sandbox", "off"]

@@ -10,6 +10,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
+from fusion_tool.config.choices import OWN_PROVIDERS
 from fusion_tool.config.keys import missing_key, read_key, remember_key
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
@@ -17,7 +18,6 @@ from fusion_tool.models.abilities import load_abilities
 from fusion_tool.models.clients import http_client, model_cache
 from fusion_tool.models.providers import PROVIDERS, endpoint_for, key_variable, with_model
 
-_LOCAL_PROVIDERS = ("ollama", "local")
 _NO_KEY = "none"
 """OpenAI's client wants some key; a server without keys ignores it."""
 
@@ -79,7 +79,7 @@ def _check_package(field: str, provider: str) -> None:
     from langchain.chat_models.base import _BUILTIN_PROVIDERS  # the list that init_chat_model reads
 
     if provider not in _BUILTIN_PROVIDERS:
-        names = sorted({*_LOCAL_PROVIDERS, *PROVIDERS, *_BUILTIN_PROVIDERS})
+        names = sorted({*OWN_PROVIDERS, *PROVIDERS, *_BUILTIN_PROVIDERS})
         raise ConfigError(
             f"no provider '{provider}'; there are {', '.join(names)}, and any OpenAI-compatible server by base_url",
             field=f"{field}.model",

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
+from fusion_tool.config.addresses import host_of, is_loopback
+from fusion_tool.config.choices import OWN_PROVIDERS
 from fusion_tool.config.keys import read_key
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models.ollama import endpoint as ollama_endpoint
@@ -112,25 +113,26 @@ def providers_with_key() -> frozenset[str]:
 
 
 def has_own_server(panelist: Panelist) -> bool:
-    """Tell whether the panelist's model is served in the user's own network: at a private or loopback address."""
-    if panelist.model_name.partition(":")[0] in PROVIDERS and panelist.base_url is None:
-        return False  # a gateway there passes on what the provider says
-    host = (urlsplit(endpoint_for(panelist) or "").hostname or "").rstrip(".")
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+    """Tell whether the panelist's model is served in the user's own network: by us, or at a private address."""
+    if panelist.base_url is None and panelist.model_name.partition(":")[0] not in OWN_PROVIDERS:
+        return False  # what listens at a private address is a gateway, which passes on what the provider says
+    if panelist.base_url is None and panelist.model_name.startswith("local:"):
+        return True
+    host = host_of(endpoint_for(panelist))
+    if is_loopback(host) or host.endswith((".localhost", ".local", ".internal")):
         return True
     try:
         address = ip_address(host)
     except ValueError:
         return bool(host) and "." not in host  # a name without a domain, such as a container's
-    return address.is_private or address.is_loopback or address.is_link_local
+    return address.is_private or address.is_link_local
 
 
 def provider_of_url(url: str) -> str | None:
     """Return the provider whose API has the address `url`; `None` where none of the known has."""
     # By the host alone: an API has several versions and paths, and a ban on its provider means all of them.
-    host = urlsplit(url).hostname
-    hosts = {urlsplit(provider.url).hostname: name for name, provider in PROVIDERS.items() if provider.url}
-    return (hosts | {"api.openai.com": "openai"}).get(host)
+    hosts = {host_of(provider.url): name for name, provider in PROVIDERS.items() if provider.url}
+    return (hosts | {"api.openai.com": "openai"}).get(host_of(url))
 
 
 def with_model(panelist: Panelist, model: str) -> Panelist:

@@ -1,12 +1,11 @@
 """The check of who may send requests: bearers of a key; without keys programs on this machine, but no web page."""
 
-import ipaddress
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fusion_tool.config.addresses import host_of, is_loopback
 from fusion_tool.errors import ConfigError
 from fusion_tool.servers.keys import ANONYMOUS, VARIABLE, Caller, attach_caller, find_caller
 from fusion_tool.servers.openai.errors import ApiError
@@ -28,17 +27,6 @@ def check_address(host: str, callers: Sequence[Caller]) -> None:
             "file of keys, or listen on 127.0.0.1",
             field="host",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether `host` names this machine alone."""
-    # A name may end in a dot, and means the same.
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class AuthMiddleware:
@@ -80,17 +68,10 @@ class AuthMiddleware:
     def _check_local(self, headers: Headers) -> Caller:
         # `Origin` gives a page of another site away, `Host` a page whose own name was made to point here.
         pages = [origin for origin in headers.getlist("origin") if origin not in self._origins]
-        if not all(is_loopback(_host_of(url)) for url in (f"//{headers.get('host', '')}", *pages)):
+        if not all(is_loopback(host_of(url)) for url in (f"//{headers.get('host', '')}", *pages)):
             raise ApiError(
                 f"without keys only programs on this machine may ask; the operator can set {VARIABLE}",
                 status=403,
                 code="forbidden",
             )
         return ANONYMOUS
-
-
-def _host_of(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""

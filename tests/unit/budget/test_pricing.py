@@ -87,7 +87,7 @@ def test_every_fee_says_where_it_comes_from():
         ("qwen3:8b", "http://127.0.0.1:8000/v1", True),
         ("vllm:llama", "http://localhost:8000/v1", True),
         ("own", "http://[::1]:8000/v1", True),
-        ("own", "http://app.localhost/v1", True),
+        ("own", "http://app.localhost/v1", False),
         ("own", "http://192.168.0.7:8000/v1", False),
         ("own", "https://gateway.example/v1", False),
         ("vllm:llama", None, False),

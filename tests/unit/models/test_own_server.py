@@ -26,7 +26,7 @@ def test_an_endpoint_of_ones_own(url, own):
     assert has_own_server(Panelist(model="m", base_url=url)) is own
 
 
-@pytest.mark.parametrize(("model", "own"), [("ollama:qwen3:8b", True), ("openrouter:a/b", False), ("local:x", False)])
+@pytest.mark.parametrize(("model", "own"), [("ollama:qwen3:8b", True), ("openrouter:a/b", False), ("local:x", True)])
 def test_a_provider(model, own, monkeypatch):
     monkeypatch.setenv("OPENROUTER_BASE_URL", "http://127.0.0.1:4000")
     assert has_own_server(Panelist(model=model)) is own

@@ -24,7 +24,6 @@ from fusion_tool.models.providers import has_own_server
 from fusion_tool.models.schema_echo import fill_in, is_schema
 from fusion_tool.routing.classifier.language import language_of
 
-_OWN = ("local", "ollama")
 TEMPLATE_MARK = re.compile(
     r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|system|user|assistant|end)\|>"
     r"|<(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>|^###\s?(?:Instruction|Response|Human|Assistant)s?:?[ \t]*$",
@@ -75,9 +74,8 @@ def inspector(
         is_json: Whether the answer is an object of the caller's schema.
         any_language: Whether the caller may have named another language than the question's.
     """
-    is_own = panelist.model_name.partition(":")[0] in _OWN or has_own_server(panelist)
     looks = partial(inspect_reply, question=question, rules=rules, is_json=is_json, any_language=any_language)
-    return looks if is_own else None
+    return looks if has_own_server(panelist) else None
 
 
 def inspect_reply(

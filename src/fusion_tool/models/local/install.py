@@ -88,11 +88,11 @@ def parse_source(text: str) -> ModelSource:
         if not (owner and repository and file.lower().endswith(".gguf")):
             raise ConfigError("write hf:OWNER/REPOSITORY/FILE.gguf", field="model")
         return ModelSource(
-            PurePosixPath(file).stem.lower(), hub=HubFile(f"{owner}/{repository}", file, revision or "main")
+            full_name(PurePosixPath(file).stem.lower()), hub=HubFile(f"{owner}/{repository}", file, revision or "main")
         )
     if is_path(text):
         path = Path(text).expanduser()
-        return ModelSource(path.stem, path=path)
+        return ModelSource(full_name(path.stem), path=path)
     if full_name(text) not in CATALOG:
         raise ConfigError(
             f"no model '{text}' to install; there is {', '.join(CATALOG)}, a path, or hf:OWNER/REPOSITORY/FILE.gguf",
@@ -156,9 +156,11 @@ def _install(source: ModelSource, on_step: OnStep) -> Path:
 
 
 def _is_right(source: ModelSource, target: Path, on_step: OnStep) -> bool:
+    # By its size, for want of a checksum that somebody published.
+    if source.path is not None and source.path.stat().st_size != target.stat().st_size:
+        return False
     if source.name not in CATALOG:
-        # By its size, for want of a checksum that somebody published.
-        return source.path is None or source.path.stat().st_size == target.stat().st_size
+        return True
     on_step(InstallStep(f"checking {target}"))
     return file_checksum(target) == CATALOG[source.name].sha256
 
@@ -231,7 +233,8 @@ def _take_file(path: Path, partial: Path) -> None:
 def _verify(source: ModelSource, partial: Path, on_step: OnStep) -> str:
     on_step(InstallStep("checking its SHA-256"))
     checksum = file_checksum(partial)
-    known = CATALOG.get(source.name) if source.hub is None and source.path is None else None
+    # Wherever it comes from: the name, its licence and its window are those of one file.
+    known = CATALOG.get(source.name)
     if known is not None and checksum != known.sha256:
         # Whatever was added to it would stay wrong.
         partial.unlink()

@@ -8,6 +8,7 @@ from datetime import date
 from functools import cached_property
 
 from fusion_tool.budget.pricing import cost_of, is_priced
+from fusion_tool.config.choices import OWN_PROVIDERS
 from fusion_tool.config.presets import shipped_roles
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.models.providers import PROVIDERS, with_model
@@ -93,8 +94,6 @@ def _price(model: str) -> float | None:
     return cost_of(model, input_tokens=_PROMPT, output_tokens=_ANSWER)[0]
 
 
-_HOLDS_WEIGHTS = ("local", "ollama")
-"""Providers that have the weights of what they run."""
 _ROUTERS = "openrouter:openrouter/"
 """How OpenRouter's own routers are named (`openrouter/auto`): nobody knows beforehand which model answers."""
 _ANY = Panelist(model="openrouter:-/-")
@@ -210,7 +209,7 @@ class _Rules:
         for model, _ in reachable_models(panelist):
             profile = profile_of(model.removeprefix(":"), self.profiles)
             # Whatever runs on the user's own machine could be downloaded; no profile is needed to know that.
-            is_downloaded = model.partition(":")[0] in _HOLDS_WEIGHTS and not on_ollama_cloud(model)
+            is_downloaded = model.partition(":")[0] in OWN_PROVIDERS and not on_ollama_cloud(model)
             if not is_downloaded and not (profile and profile.open_weights):
                 return False
         return True

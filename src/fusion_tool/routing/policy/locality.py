@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
+from fusion_tool.config.addresses import host_of, is_loopback
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.ollama import endpoint as ollama_endpoint
@@ -79,15 +79,9 @@ def runs_in_process(model: Any) -> bool:
     return any(_IN_PROCESS.match(cls.__module__) for cls in type(model).__mro__)
 
 
-_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 _CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
 """How Ollama names the models that it passes on to its own servers: `gpt-oss:120b-cloud`, `kimi-k2.5:cloud`."""
 CURE = "use the preset 'local', or models of an Ollama on this machine (--preset ollama)"
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether the address means this machine: `localhost`, `127.0.0.1` or `::1`. No other name is looked up."""
-    return (urlsplit(url).hostname or "").rstrip(".") in _HERE
 
 
 def on_ollama_cloud(model: str) -> bool:
@@ -108,12 +102,12 @@ def is_local(panelist: Panelist) -> bool:
     if on_ollama_cloud(panelist.model):
         return False
     if panelist.base_url is not None:
-        return is_loopback(panelist.base_url)
+        return is_loopback(host_of(panelist.base_url))
     match panelist.model.partition(":")[0]:
         case "local":
             return True
         case "ollama":
-            return is_loopback(ollama_endpoint())
+            return is_loopback(host_of(ollama_endpoint()))
         case _:
             return False
 
@@ -172,7 +166,7 @@ def _object_is_local(model: Any) -> bool:
     # Without an address Ollama's package asks where `OLLAMA_HOST` says, which may be another machine.
     if provider_of(model) == "ollama" and url is None:
         url = ollama_endpoint()
-    return url is not None and is_loopback(url) and not on_ollama_cloud(str(getattr(model, "model", "")))
+    return is_loopback(host_of(url)) and not on_ollama_cloud(str(getattr(model, "model", "")))
 
 
 def _name(tool: Any) -> str:

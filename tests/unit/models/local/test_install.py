@@ -201,6 +201,19 @@ def test_a_file_of_this_machine_is_installed_under_its_own_name_and_stays(tmp_pa
     assert pip.calls == []
 
 
+@pytest.mark.parametrize("stem", [NAME, "qwen"])
+def test_a_file_under_a_name_of_the_catalog_is_the_catalogs_or_none(tmp_path, stem):
+    file = tmp_path / f"{stem}.gguf"
+    file.write_bytes(CONTENT)
+    assert install(str(file)).with_suffix(".LICENSE").exists()
+    file.unlink()  # it may be the installed one, under a second name
+    file.write_bytes(gguf_bytes())
+    with pytest.raises(ConfigError, match="not the file expected"):
+        install(str(file))
+    assert local_model(stem).path.read_bytes() == CONTENT
+    assert file.exists()
+
+
 def test_a_base_model_is_told(tmp_path):
     file = tmp_path / "base.gguf"
     file.write_bytes(gguf_bytes({"general.architecture": "llama"}))

@@ -6,10 +6,11 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 
+from fusion_tool.config.addresses import host_of, is_loopback
 from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
-from fusion_tool.routing.policy.locality import is_local, is_loopback, require_local
+from fusion_tool.routing.policy.locality import is_local, require_local
 from fusion_tool.testing import ScriptedChat, fake_config
 from tests.unit.routing.models import SHIPPED, asked
 
@@ -34,6 +35,9 @@ def lookup(word: str) -> str:
         ("http://[::1]:8000/v1", True),
         ("http://localhost/v1", True),
         ("http://LOCALHOST./v1", True),
+        ("http://127.3.2.1:11434", True),
+        ("http://gpu.localhost/v1", False),
+        ("http://[::1", False),
         ("http://localhost.evil.example/v1", False),
         ("http://127.0.0.1.nip.io/v1", False),
         ("http://0.0.0.0/v1", False),
@@ -48,7 +52,7 @@ def lookup(word: str) -> str:
     ],
 )
 def test_loopback_is_this_machine_and_a_private_network_is_not(url, here):
-    assert is_loopback(url) is here
+    assert is_loopback(host_of(url)) is here
 
 
 @pytest.mark.parametrize(
