@@ -425,7 +425,7 @@ async def test_a_file_that_has_gone_is_the_error_of_the_runs_that_begin_without_
     [
         ({"models": ["gpt-5.5"]}, "models.0: 'gpt-5.5' is not offered here; there are one, two, judge"),
         ({"models": [{"model": "one", "base_url": "http://a.example"}]}, "models: expected a list of strings"),
-        ({"judge": {"model": "one", "api_key_env": "HOME"}}, "judge: Input should be a valid string"),
+        ({"judge": {"model": "one", "api_key_env": "HOME"}}, "judge: expected a text, not a table"),
         ({"limits": {"usd": 2}}, "limits.usd: at most 1 is allowed here"),
         ({"limits": {"secnds": 1}}, "limits.secnds: no such setting (did you mean 'seconds'?)"),
         ({"preset": "ollama"}, "preset: 'ollama' is not offered here"),

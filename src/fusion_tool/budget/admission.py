@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from fusion_tool.budget.ledger import TOOLS_BYTES, Ledger, minimal_call
-from fusion_tool.budget.pricing import is_priced, price_name
+from fusion_tool.budget.pricing import is_priced, price_name, similar_model
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
 
@@ -85,6 +85,7 @@ def require_priced(roles: Sequence[tuple[str, Panelist]], limit: str | None) -> 
         for name in (price_name(panelist), *panelist.fallbacks):
             if not is_priced(name):
                 raise ConfigError(
-                    f"'{name}' has no known price, so {limit} cannot be kept; set allow_unpriced = true to run it",
+                    f"'{name}' has no known price{similar_model(name)}, so {limit} cannot be kept; "
+                    "set allow_unpriced = true to run it",
                     field=f"{field}.model",
                 )

@@ -9,6 +9,7 @@ from fusion_tool.budget.usage import CostSource
 from fusion_tool.config.addresses import host_of, is_loopback
 from fusion_tool.config.choices import OWN_PROVIDERS
 from fusion_tool.config.schema import Panelist
+from fusion_tool.config.words import did_you_mean
 
 _PRICE_LIST_IDS = {
     "google_genai": "google",
@@ -76,6 +77,20 @@ def is_priced(model: str) -> bool:
     except LookupError:
         return False
     return True
+
+
+def similar_model(model: str) -> str:
+    """Return a clause with the model of the same provider's list whose name comes nearest; empty where none comes near.
+
+    Args:
+        model: A name that the list or the provider does not know, `"provider:model"`.
+    """
+    from genai_prices.data import providers
+
+    provider, _, name = model.partition(":")
+    listed = next((row for row in providers if row.id == _PRICE_LIST_IDS.get(provider, provider)), None)
+    names = {row.id for row in listed.models} if listed else set[str]()
+    return did_you_mean(name, names, prefix=f"{provider}:") if name not in names else ""
 
 
 def bounded_price(model: str, prompt: int, answer: int) -> float:

@@ -3,6 +3,7 @@
 import atexit
 import gc
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -53,19 +54,42 @@ class CommandGroup(TyperGroup):
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _exit_with(error: Exception, *, debug: bool) -> int:
+def _exit_with(error: Any, *, debug: bool) -> int:
     """Print `error`, and return the exit status that it means."""
     # By attribute: typer raises click's exceptions, or those of its own copy of click, depending on its version.
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stdout.write(f"{error}\n")
         return 2
     if hasattr(error, "format_message"):
+        if hasattr(error, "param_hint"):  # a wrong value, whose option stands before the message
+            error.message = _plain_words(error.message)
         if message := error.format_message():  # empty where the help was printed because there were no arguments
             context = getattr(error, "ctx", None)
             print_error(f"{message.rstrip('.')} (see {context.command_path if context else 'fusion-tool'} --help)")
         return int(getattr(error, "exit_code", 2))
     print_error(error, debug=debug)
     return exit_status(error)
+
+
+_TYPERS_WORDS = (
+    (re.compile(r".*a valid (integer|int range)\b.*"), "expected a whole number"),
+    (re.compile(r".*a valid (number|float)\b.*"), "expected a number"),
+    (re.compile(r"^Value error, "), ""),
+)
+"""What typer says of a wrong value, in the words of pydantic or of Click, depending on its version; and ours."""
+
+
+def _plain_words(message: str) -> str:
+    """Return the message without the words of programmers, and with the choice that comes nearest."""
+    from fusion_tool.config.words import did_you_mean
+
+    for theirs, ours in _TYPERS_WORDS:
+        message = theirs.sub(ours, message)
+    message = message.rstrip(".")
+    if " is not one of " not in message:
+        return message
+    value, *choices = re.findall(r"'([^']*)'", message)
+    return f"{message}{did_you_mean(value, choices)}"
 
 
 _ROWS = [

@@ -1,12 +1,12 @@
 """`ConfigModel`: the base of everything that a user sets, with errors that name the field and hold no value."""
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fusion_tool.config.words import complaint, did_you_mean
 from fusion_tool.errors import ConfigError
 
 
@@ -46,22 +46,18 @@ def reject_unknown(names: Collection[Any], known: Collection[str]) -> None:
     """
     for name in map(str, names):
         if name not in known:
-            near = get_close_matches(name.lower(), known, n=1)
-            raise ConfigError("no such setting" + (f" (did you mean '{near[0]}'?)" if near else ""), field=name)
+            raise ConfigError(f"no such setting{did_you_mean(name, known)}", field=name)
 
 
 def to_config_error(error: ValidationError) -> ConfigError:
-    """Return pydantic's first complaint as a `ConfigError` that names the field."""
-    first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"]]
+    """Return pydantic's first complaint as a `ConfigError` that names the field, in plain words."""
+    errors = error.errors(include_url=False)
+    field, message = complaint(errors)
     # A part's own ConfigError arrives in `ctx`, as any ValueError of a validator does; its field is inside the part.
-    inner = first.get("ctx", {}).get("error")
+    inner = errors[0].get("ctx", {}).get("error")
     if isinstance(inner, ConfigError):
-        path += [inner.field] if inner.field else []
-        message = inner.message
-    else:
-        message = first["msg"]
-    return ConfigError(message, field=".".join(path) or None)
+        field, message = ".".join(filter(None, (field, inner.field))), inner.message
+    return ConfigError(message, field=field or None)
 
 
 MOST_TOKENS = 2**53

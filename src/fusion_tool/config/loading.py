@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from fusion_tool.config.keys import missing_key
-from fusion_tool.config.presets import LOCAL_MODEL, preset_names, shipped_configs
+from fusion_tool.config.presets import LOCAL_MODEL, preset_names, shipped_configs, unknown_preset
 from fusion_tool.config.presets import preset as preset_by_name
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.storage import read_toml
@@ -86,10 +86,7 @@ def _base(config: ConfigLike) -> FusionConfig:
     if isinstance(config, Path) or config.endswith(".toml"):
         return load_config_file(Path(config))
     if config not in preset_names() and not config.startswith(LOCAL_MODEL):
-        raise ConfigError(
-            f"no preset '{config}'; there are {', '.join(preset_names())}; a file's name ends in .toml",
-            field="preset",
-        )
+        raise ConfigError(f"{unknown_preset(config).message}; a file's name ends in .toml", field="preset")
     return preset_by_name(config)
 
 

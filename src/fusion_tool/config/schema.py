@@ -53,11 +53,9 @@ class Panelist(ConfigModel):
     @field_validator("model")
     @classmethod
     def _check_model(cls, value: Any) -> Any:
-        if isinstance(value, str) and not value.strip():
-            raise ConfigError("a model is 'provider:model', for example 'openrouter:openai/gpt-5.5'")
         # By its method: to import LangChain for a type check would slow down every start.
-        if not isinstance(value, str) and not hasattr(value, "ainvoke"):
-            raise ConfigError(f"expected 'provider:model' or a BaseChatModel, got {type(value).__name__}")
+        if not (value.strip() if isinstance(value, str) else hasattr(value, "ainvoke")):
+            raise ConfigError("a model is 'provider:model', for example 'openrouter:openai/gpt-5.5'")
         # By its type's name, which LangChain's bindings forward: a model with bound tools is recognized too.
         if getattr(value, "_llm_type", None) == "fusion":
             raise RecursionRefused("a ChatFusion is a panel itself; give this role another model")

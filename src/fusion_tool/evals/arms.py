@@ -14,6 +14,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.config.words import complaint
 from fusion_tool.errors import ConfigError
 from fusion_tool.graph.strategies import strategy_named
 
@@ -85,9 +86,7 @@ def _row(line: str, at: str) -> RecordedAnswer:
             value["id"] = str(value["id"])
         return RecordedAnswer.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        message = first["msg"].removeprefix("Value error, ")
+        field, message = complaint(error.errors())
         raise ConfigError(f"{field}: {message} ({at})" if field else f"{message} ({at})") from None
     except ValueError as error:
         raise ConfigError(f"not JSON: {error} ({at})") from None

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from pydantic import ValidationError
 
 from fusion_tool.config.storage import cache_path
+from fusion_tool.config.words import complaint
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.tasks import Exclude, Task, TaskSet
 
@@ -112,11 +113,8 @@ def _task(path: Path, number: int, row: dict[str, Any]) -> Task:
     try:
         return Task.model_validate(_normalize_row(row))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "task"
-        # Pydantic puts its own words before the message of a validator of ours.
-        message = "missing" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{message} ({_at(path, number)})", field=field) from None
+        field, message = complaint(error.errors())
+        raise ConfigError(f"{message} ({_at(path, number)})", field=field or "task") from None
     except ValueError as error:
         raise ConfigError(f"{error} ({_at(path, number)})", field="rubric") from None
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import Panelist
 from fusion_tool.config.serialization import dump_config
+from fusion_tool.config.words import complaint
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.arms import Arm
 from fusion_tool.evals.graders.rubric import Verdict
@@ -209,8 +210,8 @@ def _read(path: Path, kind: Any) -> Any:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigError(f"{path} is not what this version of fusion-tool writes: {first['msg']}") from None
+        place, words = complaint(error.errors())
+        raise ConfigError(f"{path} is not what this version of fusion-tool writes ({place}: {words})") from None
 
 
 def _row(line: str, kind: Any) -> Any:

@@ -7,6 +7,7 @@ from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, Syst
 from pydantic import ValidationError
 
 from fusion_tool.config.base import MOST_TOKENS
+from fusion_tool.config.words import complaint
 from fusion_tool.errors import ConfigError
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.graph.state import FusionInput, FusionState
@@ -118,10 +119,9 @@ def parse_result(value: Any) -> FusionResult:
     try:
         return FusionResult.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "it"
+        place, words = complaint(error.errors())
         raise ConfigError(
-            f"is no run's result ({place}: {first['msg']}); hand over a FusionResult, or its JSON, as it came",
+            f"is no run's result ({place or 'it'}: {words}); hand over a FusionResult, or its JSON, as it came",
             field="earlier",
         ) from None
 

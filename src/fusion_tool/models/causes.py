@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from fusion_tool.budget.pricing import similar_model
 from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import Panelist
 from fusion_tool.events import plain_line
@@ -29,6 +30,8 @@ def explain_fault(fault: Fault, error: BaseException, panelist: Panelist) -> Fau
         message = fault.message
         if fault.reason == "auth" and fault.status_code in _NO_ACCESS:
             message = f"{message} ({_key_hint(panelist)})"
+        if fault.reason == "model_unavailable" and not panelist.base_url:
+            message += similar_model(panelist.model_name)
     if not isinstance(panelist.model, str):  # of an object, nothing is known but the name that the seat has already
         return replace(fault, message=scrub(message))
     asked = f"{panelist.model_name} at {urlsplit(address).netloc}" if panelist.base_url else panelist.model_name

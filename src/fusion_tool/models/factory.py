@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from fusion_tool.config.choices import OWN_PROVIDERS
 from fusion_tool.config.keys import missing_key, read_key, remember_key
 from fusion_tool.config.schema import Panelist
+from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.abilities import load_abilities
 from fusion_tool.models.clients import http_client, model_cache
@@ -81,7 +82,8 @@ def _check_package(field: str, provider: str) -> None:
     if provider not in _BUILTIN_PROVIDERS:
         names = sorted({*OWN_PROVIDERS, *PROVIDERS, *_BUILTIN_PROVIDERS})
         raise ConfigError(
-            f"no provider '{provider}'; there are {', '.join(names)}, and any OpenAI-compatible server by base_url",
+            f"no provider '{provider}'{did_you_mean(provider, names)}; there are {', '.join(names)}, and any "
+            "OpenAI-compatible server by base_url",
             field=f"{field}.model",
         )
     package = _BUILTIN_PROVIDERS[provider][0].split(".")[0]

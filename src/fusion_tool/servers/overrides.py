@@ -14,6 +14,7 @@ from fusion_tool.config.choices import Strategy
 from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.presets import preset as preset_by_name
 from fusion_tool.config.schema import Fetch, FusionConfig, Limits, Panelist, Search
+from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
 from fusion_tool.servers.narrowing import bound_spending, require_inside
 
@@ -164,7 +165,7 @@ def _with_preset(operator: FusionConfig, name: str, presets: Collection[str]) ->
     """Return the operator's configuration with a preset's models; nothing in it is wider than the operator's."""
     if name not in presets:
         offered = f"there are {', '.join(presets)}" if presets else "none is offered"
-        raise ConfigError(f"'{name}' is not offered here; {offered}", field="preset")
+        raise ConfigError(f"'{name}' is not offered here{did_you_mean(name, presets)}; {offered}", field="preset")
     other = preset_by_name(name)
     ceilings = {limit: _tighter(getattr(operator.limits, limit), getattr(other.limits, limit)) for limit in _CEILINGS}
     return operator.model_copy(
@@ -207,8 +208,10 @@ def _pick(name: str, offered: Sequence[Panelist], field: str) -> Panelist:
             if name == getattr(panelist, attribute):
                 # Without its label, of which there may be one only: a caller can seat a model twice.
                 return panelist.model_copy(update={"seat": None})
-    names = ", ".join(dict.fromkeys(panelist.model_name for panelist in offered))
-    raise ConfigError(f"'{name}' is not offered here; there are {names}", field=field)
+    names = dict.fromkeys(panelist.model_name for panelist in offered)
+    short = {attribute for panelist in offered for attribute in (panelist.served_name, panelist.short_name)}
+    hint = did_you_mean(name, {*names, *short})
+    raise ConfigError(f"'{name}' is not offered here{hint}; there are {', '.join(names)}", field=field)
 
 
 def _limits(base: FusionConfig, overrides: LimitOverrides | None, seats: int) -> dict[str, Any]:

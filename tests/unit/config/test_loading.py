@@ -134,13 +134,13 @@ def test_a_documents_folder_stands_beside_its_file(written, tmp_path):
     [
         ("panel = [", "config", "not valid TOML"),
         ('panel = ["x:one"]\nbahs = "off"\n', "bahs", "no such setting"),
-        ('panel = ["x:one"]\nmax_tool_calls = "four"\n', "max_tool_calls", "valid integer"),
+        ('panel = ["x:one"]\nmax_tool_calls = "four"\n', "max_tool_calls", "expected a whole number"),
         ('panel = ["x:one"]\n[limits]\nsecs = 1\n', "limits.secs", "no such setting"),
         ('panel = ["x:one"]\ndocuments = 5\n', "documents", ""),
         ('preset = "nope"\n', "preset", "no preset"),
         ('preset = "fusion.toml"\n', "preset", "no preset"),
         ('preset = "fast"\njudge = "gpt"\n', "judge.model", "names no provider"),
-        ("", "panel", "required"),
+        ("", "panel", "is missing"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_field(written, monkeypatch, text, field, said):

@@ -50,7 +50,7 @@ def test_a_file_and_the_environment_hold_together(tmp_path, monkeypatch):
         ("[alice", "is not valid TOML"),
         (f"[alice]\n{ENTRY}\n[alice]\n{ENTRY}", "is not valid TOML"),
         ("", "names no caller"),
-        ("[alice]", "[alice] sha256: Field required"),
+        ("[alice]", "[alice] sha256: is missing"),
         ('[alice]\nsha256 = "one"', "[alice] sha256: expected the SHA-256"),
         (f'[alice]\nsha256 = "{DIGEST.upper()}"', "[alice] sha256: expected the SHA-256"),
         ("[alice]\nsha256 = 1", "[alice] sha256: expected the SHA-256"),

@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
 
 OLLAMA = "ollama"
@@ -37,8 +38,14 @@ def preset(name: str) -> FusionConfig:
 
         return panel_of(model or None, _shipped(LOCAL))
     if name not in _tables():
-        raise ConfigError(f"no preset '{name}'; there are {', '.join(preset_names())}", field="preset")
+        raise unknown_preset(name)
     return _shipped(name)
+
+
+def unknown_preset(name: str) -> ConfigError:
+    """Return the error for a name that no preset has."""
+    names = preset_names()
+    return ConfigError(f"no preset '{name}'{did_you_mean(name, names)}; there are {', '.join(names)}", field="preset")
 
 
 def _shipped(name: str) -> FusionConfig:

@@ -8,6 +8,7 @@ from typing import Any
 from fusion_tool.config.installation import require_extra
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.config.storage import data_path
+from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
 
 
@@ -190,7 +191,10 @@ def require_model(name: str, field: str = "model") -> LocalModel:
         raise ConfigError(f"no file at {model.path}", field=field)
     if not model.path.is_file() and model.name not in CATALOG:
         names = dict.fromkeys((*(model.name for model in installed_models()), *CATALOG))
-        raise ConfigError(f"no local model '{name}'; there is {', '.join(names)}, or any .gguf file", field=field)
+        raise ConfigError(
+            f"no local model '{name}'{did_you_mean(name, names)}; there is {', '.join(names)}, or any .gguf file",
+            field=field,
+        )
     require_extra("local", field=field)
     if not model.path.is_file():
         raise ConfigError(f"'{model.name}' is not installed: run fusion-tool model install {model.name}", field=field)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fusion_tool.config.storage import make_private_folder, try_lock
+from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.local.catalog import (
     CATALOG,
@@ -95,7 +96,8 @@ def parse_source(text: str) -> ModelSource:
         return ModelSource(full_name(path.stem), path=path)
     if full_name(text) not in CATALOG:
         raise ConfigError(
-            f"no model '{text}' to install; there is {', '.join(CATALOG)}, a path, or hf:OWNER/REPOSITORY/FILE.gguf",
+            f"no model '{text}' to install{did_you_mean(text, CATALOG)}; there is {', '.join(CATALOG)}, a path, or "
+            "hf:OWNER/REPOSITORY/FILE.gguf",
             field="model",
         )
     return ModelSource(full_name(text))

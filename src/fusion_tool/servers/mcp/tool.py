@@ -16,6 +16,7 @@ from fusion_tool.api.tool import Context, Continues, FusionTool, Instructions, Q
 from fusion_tool.config.base import ConfigModel
 from fusion_tool.config.choices import Strategy
 from fusion_tool.config.schema import FusionConfig, Positive
+from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.servers.overrides import OPERATOR_ONLY, LimitOverrides, RunOverrides, apply_overrides
@@ -82,7 +83,9 @@ def parse_arguments(arguments: Mapping[str, Any], *, takes_run_id: bool) -> Rese
         if name in OPERATOR_ONLY - fields.keys():
             raise ConfigError("only the operator of this server may set it", field=name)
         if name not in fields:
-            raise ConfigError(f"no such argument; there are {', '.join(fields)}", field=name)
+            raise ConfigError(
+                f"no such argument{did_you_mean(name, fields)}; there are {', '.join(fields)}", field=name
+            )
     # Models write `null` for an argument that they leave out.
     present = {name: value for name, value in arguments.items() if value is not None}
     try:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from fusion_tool.config.presets import preset_description
+from fusion_tool.config.words import did_you_mean
 from fusion_tool.servers.keys import ANONYMOUS, Caller, caller_of
 from fusion_tool.servers.openai.errors import ApiError
 from fusion_tool.servers.openai.openrouter import preset_of_alias
@@ -50,7 +51,7 @@ class ModelCatalog:
         """
         served = _served_name(model)
         if served not in self.names:
-            also = "" if served == model else f" ({served} here)"
+            also = f" ({served} here)" if served != model else did_you_mean(model, self.names)
             raise ApiError(
                 f"no model '{model}'{also} is served here; there are {', '.join(self.names)}",
                 status=404,

@@ -12,6 +12,7 @@ from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, Syst
 from pydantic import Field, TypeAdapter, ValidationError
 
 from fusion_tool.config.base import Tokens
+from fusion_tool.config.words import complaint
 from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.graph.inputs import RunInput, parse_messages
 from fusion_tool.servers.openai.answer_format import AnswerFormat, parse_format
@@ -234,8 +235,7 @@ def _sampling(body: Mapping[str, Any]) -> dict[str, Any]:
         try:
             sampling[name] = None if body.get(name) is None else values.validate_python(body[name], strict=True)
         except ValidationError as error:
-            message = error.errors(include_url=False, include_input=False)[0]["msg"]
-            raise ApiError(f"{name}: {message}", param=name) from None
+            raise ApiError(f"{name}: {complaint(error.errors())[1]}", param=name) from None
     limits = [limit for name in _LIMITS if (limit := sampling.pop(name)) is not None]
     # All three names mean one limit: where a client sends several, all hold.
     sampling["max_tokens"] = min(limits, default=None)

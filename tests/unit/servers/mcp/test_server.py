@@ -113,7 +113,10 @@ async def test_progress_grows_and_tells_what_is_done():
         ({**ASKED, "max_usd": 2}, "max_usd: at most 1 is allowed here"),
         ({**ASKED, "excluded_domains": "a.example"}, "excluded_domains: must be a list of texts"),
         ({**ASKED, "excluded_domains": [7]}, "excluded_domains: must be a list of texts"),
-        ({**ASKED, "querstion": "typo"}, "querstion: no such argument; there are question, context"),
+        (
+            {**ASKED, "querstion": "typo"},
+            "querstion: no such argument (did you mean 'question'?); there are question, context",
+        ),
         ({**ASKED, "base_url": "http://evil.example"}, "base_url: only the operator of this server may set it"),
     ],
 )
