@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.pages.layers import PROJECT
-from tests.contracts.pages.markdown import ROOT
+from tests.contracts.pages.markdown import PROJECT, ROOT
 
 SOURCE = ROOT / "src" / "fusion_tool"
 BASE = PROJECT["project"]["dependencies"]

@@ -56,9 +56,15 @@ def test_named_pages_and_scripts_exist(page):
     assert [text for text in named if not (ROOT / text).exists()] == []
 
 
-def test_every_page_is_reached_from_the_readme():
-    readme = (ROOT / "README.md").read_text("utf-8")
-    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"docs/{page.name}" not in readme] == []
+def test_every_page_is_reached_from_the_readme_and_has_one_place_on_the_site():
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+    readme = ROOT / "README.md"
+    reached = {Path(target.partition("#")[0]).name for target in links(readme)}
+    assert pages - reached == {
+        "index.md",
+        "reference.md",
+    }  # of the site alone: the README's twin, and what it generates
+    assert sorted(re.findall(r'= "(\w+\.md)"', (ROOT / "zensical.toml").read_text("utf-8"))) == sorted(pages)
 
 
 def test_the_page_of_providers_names_cases_that_there_are_and_every_kind_of_them():

@@ -18,8 +18,7 @@ from fusion_tool.routing.profiles import load_profiles
 from fusion_tool.servers.keys import load_callers
 from fusion_tool.servers.overrides import apply_overrides, parse_overrides
 from tests.contracts.pages.commands import SHELLS, command, documents, lines, mentioned, shown
-from tests.contracts.pages.layers import PROJECT
-from tests.contracts.pages.markdown import PAGES, ROOT, Block, blocks
+from tests.contracts.pages.markdown import PAGES, PROJECT, ROOT, Block, blocks
 from tests.integration.openai_server import served
 from tests.scripted_server import Reply, ToolCall
 

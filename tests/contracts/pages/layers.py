@@ -1,12 +1,10 @@
 """The layers that import-linter keeps, each module with what its docstring says that it is."""
 
 import ast
-import tomllib
 from collections.abc import Iterator
 
-from tests.contracts.pages.markdown import ROOT, table
+from tests.contracts.pages.markdown import PROJECT, ROOT, table
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 _PACKAGE = ROOT / "src" / "fusion_tool"
 
 

@@ -2,16 +2,19 @@
 
 import os
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[3]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
-_LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_SITE, _REPOSITORY = PROJECT["project"]["urls"]["Documentation"], PROJECT["project"]["urls"]["Homepage"]
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -38,8 +41,9 @@ def inline(page: Path) -> list[str]:
 
 
 def links(page: Path) -> list[str]:
-    """What the page links to in this project: `file#anchor`."""
-    return _LINK.findall(_INLINE.sub("", _prose(page)))
+    """What the page links to in this project, by its site's and its repository's address too: `file#anchor`."""
+    targets = map(_local, _LINK.findall(_INLINE.sub("", _prose(page))))
+    return [target for target in targets if not target.startswith(("http:", "https:"))]
 
 
 def anchors(page: Path) -> set[str]:
@@ -69,6 +73,15 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
+
+
+def _local(target: str) -> str:
+    """The file behind one of the project's own addresses; any other target as it is."""
+    if target.startswith(_SITE):
+        name, mark, anchor = target.removeprefix(_SITE).partition("#")
+        return f"{ROOT}/docs/{name.strip('/') or 'index'}.md{mark}{anchor}"
+    raw = _REPOSITORY.replace("github.com", "raw.githubusercontent.com")
+    return re.sub(f"^({_REPOSITORY}/(blob|tree)|{raw})/main/", f"{ROOT}/", target)
 
 
 def _blocks(page: Path) -> Iterator[Block]:
