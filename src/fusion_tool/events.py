@@ -251,6 +251,17 @@ def format_usd(cost: float | None) -> str:
     return UNKNOWN if cost is None else f"${cost:.4f}"
 
 
+def format_cost(cost_usd: float | None, unpriced: int) -> str:
+    """Return a sum of costs as text, with the number of calls that it leaves out.
+
+    Args:
+        cost_usd: The known costs together, in US dollars; `None` where none is known.
+        unpriced: How many calls have no known cost.
+    """
+    remainder = f" + {unpriced} of unknown cost" if unpriced and cost_usd is not None else ""
+    return format_usd(cost_usd) + remainder
+
+
 def format_seconds(value: float | None) -> str:
     """Return a duration in seconds as text; unknown is said, never 0."""
     return UNKNOWN if value is None else f"{value:.1f} s"

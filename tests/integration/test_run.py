@@ -257,8 +257,9 @@ def panel_of(*models):
     return tuple(Panelist(model=model) for model in named)
 
 
-async def test_instructions_reach_the_writer_alone():
-    config = fake_config("ONE", "TWO", answer="Respondeo.")
+@pytest.mark.parametrize("seats", [("ONE", "TWO"), ("ONE",)])
+async def test_instructions_reach_the_writer_alone(seats):
+    config = fake_config(*seats, answer="Respondeo.", strategy="panel" if len(seats) > 1 else "solo")
     result = await afuse("How old is it?", config, instructions="Answer in Latin.")
     assert result.answer == "Respondeo."
     assert "Answer in Latin." in str(config.synthesizer.model.prompts)

@@ -3,7 +3,8 @@
 from hypothesis import strategies as st
 
 from fusion_tool.budget.usage import Call, Usage
-from fusion_tool.graph.result import PARTIAL, Analysis, Citation, Contradiction, FusionResult, PlanResult, Timing
+from fusion_tool.graph.degradation import PARTIAL
+from fusion_tool.graph.result import Analysis, Citation, Contradiction, FusionResult, PlanResult, Timing
 
 
 def result(**fields) -> FusionResult:

@@ -25,7 +25,6 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
     /,
     *,
     context: str = "",
-    instructions: str = "",
     earlier: FusionResult | None = None,
     panel_tools: Sequence[Any] = (),
     keep: Path | bool = False,
@@ -38,7 +37,6 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
         question: What to find out, at most 100,000 characters.
         config: A preset's name, a `FusionConfig`, or the path of a TOML file.
         context: What is already known.
-        instructions: How the answer shall be written: language, tone, length. The synthesizer is told, no seat is.
         earlier: The result of a run that the question goes on from: the panel starts from its answer, its sources and
             its disputes, and looks for what is new or open. `None` begins anew.
         panel_tools: LangChain tools that every seat gets besides its own.
@@ -55,9 +53,7 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
         SandboxUnavailable: The shell is required and does not work here.
         RecursionRefused: Called from inside a seat of another run.
     """
-    request = _RunRequest(
-        RunInput(question or "", context, instructions, earlier=earlier), tuple(panel_tools), keep, resume
-    )
+    request = _RunRequest(RunInput(question or "", context, earlier=earlier), tuple(panel_tools), keep, resume)
     events = request.events(request.config_for(config, overrides), is_watched=False)
     return FusionResult.model_validate(await final_result(events))
 
@@ -68,7 +64,6 @@ def fuse(  # noqa: PLR0913 - as `afuse`
     /,
     *,
     context: str = "",
-    instructions: str = "",
     earlier: FusionResult | None = None,
     panel_tools: Sequence[Any] = (),
     keep: Path | bool = False,
@@ -76,7 +71,7 @@ def fuse(  # noqa: PLR0913 - as `afuse`
     **overrides: Any,
 ) -> FusionResult:
     """Do what `afuse` does, for callers without an event loop; works inside a running loop too, and from any thread."""
-    options: dict[str, Any] = {"context": context, "instructions": instructions, "earlier": earlier}
+    options: dict[str, Any] = {"context": context, "earlier": earlier}
     options |= {"panel_tools": panel_tools, "keep": keep, "resume": resume}
     return run_sync(afuse(question, config, **options, **overrides))
 
@@ -87,7 +82,6 @@ async def astream(  # noqa: PLR0913 - as `afuse`
     /,
     *,
     context: str = "",
-    instructions: str = "",
     earlier: FusionResult | None = None,
     panel_tools: Sequence[Any] = (),
     keep: Path | bool = False,
@@ -102,9 +96,7 @@ async def astream(  # noqa: PLR0913 - as `afuse`
     Raises:
         FusionError: As `afuse` does, from the iteration.
     """
-    request = _RunRequest(
-        RunInput(question or "", context, instructions, earlier=earlier), tuple(panel_tools), keep, resume
-    )
+    request = _RunRequest(RunInput(question or "", context, earlier=earlier), tuple(panel_tools), keep, resume)
     # Closed with this iterator, not when it is collected.
     async with aclosing(request.events(request.config_for(config, overrides), is_watched=True)) as events:
         async for event in events:

@@ -1,4 +1,4 @@
-"""One question from the command line: its configuration, index, run, output and page, and its end, whatever that is."""
+"""One question from the command line: its configuration, index, run, output and file, and its end, whatever that is."""
 
 import sys
 from collections.abc import Sequence
@@ -11,14 +11,15 @@ from rich.console import Console
 
 from fusion_tool.cli import terminal
 from fusion_tool.cli.config_options import ConfigOptions
-from fusion_tool.cli.errors import UNEXPECTED, InterruptError, exit_status, failed_run_json, log_to_stderr, print_error
-from fusion_tool.cli.output import AnswerOutput, EventsOutput, JsonOutput, Output, cost, print_report
+from fusion_tool.cli.errors import InterruptError, exit_status, log_to_stderr, print_error
+from fusion_tool.cli.output import AnswerOutput, EventsOutput, JsonOutput, Output, print_report
+from fusion_tool.cli.output_file import OutputFile
 from fusion_tool.cli.progress import show_progress
 from fusion_tool.cli.run_view import RunView
 from fusion_tool.cli.signals import run_until_signal
-from fusion_tool.config.installation import require_extra
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError, FusionError, PanelFailed
+from fusion_tool.events import format_cost
 from fusion_tool.graph.result import FusionResult
 
 if TYPE_CHECKING:
@@ -54,67 +55,10 @@ async def index(paths: Sequence[Path], console: Console, *, quiet: bool) -> None
     for skipped in document_index.skipped[:_MAX_TOLD]:
         console.print(f"left out: {skipped.path}: {skipped.reason}", style="yellow", soft_wrap=True)
     if (others := len(document_index.skipped) - _MAX_TOLD) > 0:
-        console.print(f"left out: {others} more; --json and --report name them all", style="yellow", soft_wrap=True)
+        console.print(f"left out: {others} more; --json names them all", style="yellow", soft_wrap=True)
 
 
 _MAX_TOLD = 20  # a folder of thousands of broken files must not push the answer off the screen
-
-
-class ReportFile:
-    """The page of one run, made of the run's events.
-
-    Args:
-        path: The file to write.
-        quiet: Whether the file's place is not printed.
-
-    Raises:
-        ConfigError: The file cannot be written, or the extra `report` is not installed; nothing is paid for yet.
-    """
-
-    def __init__(self, path: Path, *, quiet: bool) -> None:
-        self._path, self._quiet, self._events = path, quiet, list[Any]()
-        require_extra("report")
-        _check_writable(path)
-
-    def observe(self, event: Any) -> None:
-        """Keep one event."""
-        self._events.append(event)
-
-    def write(self) -> int:
-        """Write the page of the run that has ended, and say where it is.
-
-        Returns:
-            The exit status.
-        """
-        return self._write(self._events[-1]["result"])
-
-    def fail(self, error: BaseException) -> None:
-        """Write the page of a run whose panel failed; any other failure leaves nothing to show."""
-        if isinstance(error, PanelFailed):
-            self._write(failed_run_json(error))
-
-    def _write(self, run: dict[str, Any]) -> int:
-        from fusion_tool.report.run import to_html
-
-        try:
-            self._path.write_text(to_html(run, self._events), "utf-8", newline="\n")
-        except Exception as error:  # noqa: BLE001 - the answer is printed, and a failed page is no reason to lose it
-            print_error(f"--report: {error}")
-            return UNEXPECTED
-        if not self._quiet:
-            sys.stderr.write(f"Report: {self._path}\n")
-        return 0
-
-
-def _check_writable(path: Path) -> None:
-    # By opening it: permissions, full disks and missing folders differ too much between systems to be asked about.
-    is_new = not path.exists()
-    try:
-        path.open("ab").close()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}", field="--report") from error
-    if is_new:
-        path.unlink()
 
 
 _SMALLEST = (
@@ -151,7 +95,7 @@ class OutputOptions:
         quiet: Nothing on stderr but errors.
         debug: The traceback of an error.
         verbosity: How much of the log goes to stderr: 0 warnings, 1 information, 2 all.
-        report: The file of the run's page; `None` for none.
+        path: The file of the run; `None` for none.
     """
 
     as_json: bool = False
@@ -159,7 +103,7 @@ class OutputOptions:
     quiet: bool = False
     debug: bool = False
     verbosity: int = 0
-    report: Path | None = None
+    path: Path | None = None
 
     def output(self) -> Output:
         """Return the form of what goes to stdout."""
@@ -167,13 +111,13 @@ class OutputOptions:
             return JsonOutput()
         return EventsOutput() if self.events else AnswerOutput()
 
-    def page(self, view: RunView) -> ReportFile | None:
-        """Return the run's page, which listens to `view`; `None` where none is wanted."""
-        if self.report is None:
+    def file(self, view: RunView) -> OutputFile | None:
+        """Return the run's file, which listens to `view`; `None` where none is wanted."""
+        if self.path is None:
             return None
-        page = ReportFile(self.report, quiet=self.quiet)
-        view.listeners.append(page.observe)
-        return page
+        file = OutputFile(self.path, quiet=self.quiet)
+        view.listeners.append(file.observe)
+        return file
 
 
 def run_ask(request: AskRequest, choices: ConfigOptions, options: OutputOptions) -> int:
@@ -188,27 +132,27 @@ def run_ask(request: AskRequest, choices: ConfigOptions, options: OutputOptions)
         The exit status.
     """
     log_to_stderr(options.verbosity, quiet=options.quiet)
-    output, view, page = options.output(), RunView(), None
+    output, view, file = options.output(), RunView(), None
     try:
         # First, since it may fail: nothing is paid for yet.
-        page = options.page(view)
+        file = options.file(view)
         # A resumed run has its own configuration; one that is given must equal it.
         config = None if request.resume and choices == ConfigOptions() else choices.to_config()
-        run_until_signal(_stream_run(_run_arguments(request), config, options, output, view))
+        run_until_signal(_stream_run(_run_arguments(request, quiet=options.quiet), config, options, output, view))
     except BrokenPipeError:
         raise  # the reader of stdout has left, as `head` does: Click ends quietly
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop before the user
         shown_error = choices.in_option_terms(error) if isinstance(error, ConfigError) else error
         output.fail(shown_error)
-        if page is not None:
-            page.fail(shown_error)
+        if file is not None:
+            file.fail(shown_error)
         print_error(shown_error.with_traceback(error.__traceback__), debug=options.debug)
         if not options.quiet:
             sys.stderr.writelines(
                 f"{line}\n" for line in (_spending(error, view), _resume_hint(error, request, view)) if line
             )
         return exit_status(error)
-    return 0 if page is None else page.write()
+    return 0 if file is None else file.write()
 
 
 async def _stream_run(
@@ -245,7 +189,7 @@ async def _stream_run(
 def _spending(error: BaseException, view: RunView) -> str | None:
     """Return a line on what the failed run cost; `None` where nothing is known of it."""
     if isinstance(error, PanelFailed) and error.usage is not None:
-        return f"spent: {cost(error.usage['cost_usd'], error.usage['unpriced_calls'])}"
+        return f"spent: {format_cost(error.usage['cost_usd'], error.usage['unpriced_calls'])}"
     return view.spent if isinstance(error, InterruptError | KeyboardInterrupt) else None
 
 
@@ -257,15 +201,12 @@ def _resume_hint(error: BaseException, request: AskRequest, view: RunView) -> st
     return f"resume with: fusion-tool ask --resume {run_id}" if run_id and not is_final else None
 
 
-def _run_arguments(request: AskRequest) -> dict[str, Any]:
+def _run_arguments(request: AskRequest, *, quiet: bool) -> dict[str, Any]:
     """Return the arguments of `astream`."""
     if request.resume is not None:
         return {"resume": request.resume}
-    return {
-        "question": terminal.read_question(request.question or ""),
-        "context": terminal.clean_text(request.context),
-        "keep": request.keep,
-    }
+    question, context = terminal.read_input(request.question or "", request.context, quiet=quiet)
+    return {"question": question, "context": context, "keep": request.keep}
 
 
 def _local_notice(config: FusionConfig) -> str | None:

@@ -23,6 +23,7 @@ _FLAGS = {
     "deny": ("--deny", "deny"),
     "require_open_weights": ("--open-weights", "require_open_weights"),
     "hedge": ("--hedge", "hedge"),
+    "instructions": ("--instructions", "instructions"),
     "documents": ("--docs", "documents"),
     "search": ("--search", "search"),
     "excluded_domains": ("--exclude", "exclude"),
@@ -54,6 +55,7 @@ class ConfigOptions:
     verify: bool = False
     cache: bool = False
     hedge: float | None = None
+    instructions: str | None = None
     documents: tuple[Path, ...] = ()
     search: tuple[str, ...] = ()
     no_search: bool = False
@@ -112,6 +114,7 @@ class ConfigOptions:
             "verify": self.verify or None,
             "cache": self.cache or None,
             "hedge": self.hedge,
+            "instructions": self.instructions,
             "documents": self.documents or None,
             "search": {"providers": self.search} if self.search else None,
             "bash": self.bash,

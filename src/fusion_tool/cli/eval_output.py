@@ -19,7 +19,6 @@ from rich.table import Table
 from fusion_tool.budget.usage import Call
 from fusion_tool.cli import terminal
 from fusion_tool.cli.errors import NO_BUDGET
-from fusion_tool.cli.output import cost
 from fusion_tool.evals.costs import eval_bill
 from fusion_tool.evals.graders.grade import ungraded_texts
 from fusion_tool.evals.report.section import ReportSection
@@ -27,7 +26,7 @@ from fusion_tool.evals.report.tables import report_sections
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.runner import EvalProgress, Phase, RunCounts
 from fusion_tool.evals.summary import Summary, summarize
-from fusion_tool.events import format_usd, one_line
+from fusion_tool.events import format_cost, format_usd, one_line
 
 
 @contextmanager
@@ -108,7 +107,7 @@ def finish_eval(results: Results, counts: RunCounts | None = None) -> int:
         failures = f", {failed} without an answer, which the same command tries again" if failed else ""
         console.print(f"answered: {counts.answered}{failures}", soft_wrap=True)
     console.print(
-        f"paid so far: {cost(bill.cost_usd, bill.unpriced_calls) if bill.calls else 'nothing'}", soft_wrap=True
+        f"paid so far: {format_cost(bill.cost_usd, bill.unpriced_calls) if bill.calls else 'nothing'}", soft_wrap=True
     )
     console.print(f"pages and Markdown: fusion-tool eval report {results.folder} --html report.html", soft_wrap=True)
     if results.manifest.judge and (

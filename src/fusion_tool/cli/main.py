@@ -104,7 +104,7 @@ _ASK_ROWS = [
     ("models of your own choice", 'fusion-tool ask "..." --model ollama:qwen3:8b --model ollama:gemma3:12b'),
     ("your own files, no web", 'fusion-tool ask "..." --docs notes/ --no-search'),
     ("the question from a file, everything as JSON", "fusion-tool ask - --json < question.txt > result.json"),
-    ("only the answer and its sources", 'fusion-tool ask "..." --quiet > answer.md'),
+    ("over a text of yours, in a file of its own", 'cat notes.md | fusion-tool ask "..." -o answer.md'),
 ]
 _EXITS = (
     "Exit status: 0 answered, 2 wrong usage or configuration, 3 no usable answer, 4 refused by budget, "

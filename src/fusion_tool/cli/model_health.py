@@ -11,8 +11,7 @@ from rich.table import Table
 
 from fusion_tool.cli import terminal
 from fusion_tool.cli.model_listings import ModelWarning
-from fusion_tool.cli.output import cost
-from fusion_tool.events import UNKNOWN, one_line
+from fusion_tool.events import UNKNOWN, format_cost, one_line
 from fusion_tool.models.breaker import BreakerStatus
 from fusion_tool.models.health import ModelHealth
 from fusion_tool.models.outcomes import KEEP_DAYS, default_path
@@ -85,7 +84,7 @@ def _table(rows: Sequence[tuple[ModelHealth, BreakerStatus]]) -> Table:
             _failures(row),
             _seconds(row.first_token_p50, row.first_token_p90),
             _seconds(row.seconds_p50),
-            cost(row.cost_usd, row.unpriced),
+            format_cost(row.cost_usd, row.unpriced),
             f"{_count(row.input_tokens)}/{_count(row.output_tokens)}",
             _state(now),
         )

@@ -12,7 +12,7 @@ from rich.text import Text
 from fusion_tool.budget.usage import Call, Usage, is_search
 from fusion_tool.cli import terminal
 from fusion_tool.cli.errors import failed_run_json
-from fusion_tool.events import format_seconds, format_usd, one_line, printable
+from fusion_tool.events import format_cost, format_seconds, one_line, printable
 from fusion_tool.graph.result import Analysis, Citation, FusionResult, Response
 from fusion_tool.grounding.support import VERDICT_LABELS, Support
 
@@ -200,18 +200,7 @@ def _bill(result: FusionResult) -> Table:
 def _sums(calls: list[Call], no_tokens: str = "unknown") -> tuple[str, str, str, str]:
     usage = Usage.of(calls)
     tokens = [no_tokens if count is None else f"{count:,}" for count in (usage.input_tokens, usage.output_tokens)]
-    return str(len(calls)), tokens[0], tokens[1], cost(usage.cost_usd, usage.unpriced_calls)
-
-
-def cost(cost_usd: float | None, unpriced: int) -> str:
-    """Return a sum of costs as text, with the number of calls that it leaves out.
-
-    Args:
-        cost_usd: The known costs together, in US dollars; `None` where none is known.
-        unpriced: How many calls have no known cost.
-    """
-    remainder = f" + {unpriced} of unknown cost" if unpriced and cost_usd is not None else ""
-    return format_usd(cost_usd) + remainder
+    return str(len(calls)), tokens[0], tokens[1], format_cost(usage.cost_usd, usage.unpriced_calls)
 
 
 def _time(result: FusionResult) -> Text:

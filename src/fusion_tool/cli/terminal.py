@@ -4,6 +4,8 @@ Nothing that a model says is read as rich's markup.
 """
 
 import sys
+from codecs import getincrementaldecoder
+from threading import Timer
 
 from rich.console import Console
 
@@ -11,8 +13,11 @@ from fusion_tool.errors import ConfigError
 
 _WIDE = 120
 """Columns where no terminal says how many there are."""
-_MOST_BYTES = 1 << 20
-"""Upper bound of a question from standard input, in bytes: more is material, not a question."""
+_MOST_CHARACTERS = 100_000
+"""Upper bound of what is piped in: each seat pays for a question and its context in each of its turns."""
+_MOST_BYTES = 4 * _MOST_CHARACTERS
+_PATIENCE_SECONDS = 2.0
+"""How long a pipe may be silent before its reader says that it waits."""
 
 
 def stdout() -> Console:
@@ -33,22 +38,60 @@ def _console(*, error: bool) -> Console:
     return Console(stderr=error, width=width, markup=False, emoji=False, highlight=False)
 
 
-def read_question(question: str) -> str:
-    """Return the text of a question.
+def read_input(question: str, context: str, *, quiet: bool = False) -> tuple[str, str]:
+    """Return a question and its context, one of which may be piped in.
 
     Args:
         question: The argument; `-` stands for standard input.
+        context: What the user already knows. Text on standard input beside a question comes after it, where it is no
+            terminal.
+        quiet: Whether nothing is said of what came from standard input.
 
     Raises:
-        ConfigError: Standard input holds more than 1 MB.
+        ConfigError: Standard input is no text, or too long.
     """
-    if question != "-":
-        return clean_text(question)
-    # Its bytes: the text layer raises where they are not in the terminal's encoding.
-    piped = sys.stdin.buffer.read(_MOST_BYTES + 1)
-    if len(piped) > _MOST_BYTES:
-        raise ConfigError("standard input holds more than 1 MB; put material into a folder (--docs)", field="question")
-    return piped.decode("utf-8", "replace")
+    if question == "-":
+        return _read_stdin("question"), clean_text(context)
+    piped = "" if sys.stdin is None or sys.stdin.isatty() else _read_stdin("context").strip()
+    if piped and not quiet:
+        sys.stderr.write(f"context: {len(piped):,} characters from standard input\n")
+    return clean_text(question), "\n\n".join(filter(None, (clean_text(context), piped)))
+
+
+def _read_stdin(field: str) -> str:
+    # A pipe that nobody closes is waited for without end: a program that starts this one may have left it open.
+    notice = Timer(_PATIENCE_SECONDS, _say_waiting, [field])
+    notice.daemon = True
+    notice.start()
+    try:
+        # Its bytes: the text layer raises where they are not in the terminal's encoding.
+        piped = sys.stdin.buffer.read(_MOST_BYTES + 1)
+    finally:
+        notice.cancel()
+    is_whole = len(piped) <= _MOST_BYTES
+    try:
+        # By pieces: where the bound cut a character in two, the text is too long, and not broken.
+        text = getincrementaldecoder("utf-8-sig")().decode(piped, final=is_whole)
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise ConfigError(_NO_TEXT, field=field)
+    if not is_whole or len(text) > _MOST_CHARACTERS:
+        raise ConfigError(
+            f"standard input holds more than {_MOST_CHARACTERS:,} characters; put material into a folder (--docs)",
+            field=field,
+        )
+    return text
+
+
+_NO_TEXT = (
+    "standard input is no text in UTF-8; convert it, or put a PDF or an office file into a folder (--docs), "
+    "which reads them"
+)
+
+
+def _say_waiting(field: str) -> None:
+    sys.stderr.write(f"waiting for standard input, the {field}, to end; '< /dev/null' gives none\n")
 
 
 def clean_text(argument: str) -> str:

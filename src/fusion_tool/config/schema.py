@@ -1,7 +1,6 @@
 """The configuration of a run: `FusionConfig` and its parts. Wrong values fail at construction, with the field's name.
 
-It holds no secrets: a key is named (`api_key_env`), never contained. It is the graph's `context_schema`, of which
-LangGraph Studio makes a form, and the shape of `fusion.toml`.
+It holds no secrets: keys are named (`api_key_env`). It is the graph's `context_schema` and the shape of `fusion.toml`.
 """
 
 from pathlib import Path
@@ -202,8 +201,7 @@ class FusionConfig(ConfigModel):
     quality: float = Field(default=0.95, gt=0, le=1)
     """Under `auto`, what share of the best allowed model's score in the question's domain is good enough."""
     candidates: Literal["keyed", "configured"] = "keyed"
-    """Under `auto`, the models to choose from: all that the set keys open (`keyed`), or the `configured` ones alone,
-    fallbacks included; a hosted caller's `auto` has those alone."""
+    """Under `auto`, choose among all models that keys open (`keyed`) or, as hosted callers must, the `configured`."""
     privacy: Privacy = "any"
     """`local` lets nothing of the question leave this machine."""
     deny: tuple[str, ...] = ()
@@ -220,6 +218,8 @@ class FusionConfig(ConfigModel):
     """Show what is written to tracers such as LangSmith, and what seats and judge write to readers of events."""
     allow_unpriced: bool = False
     """Let models without a known price run under `limits.usd`; their cost is then not counted."""
+    instructions: str = ""
+    """How answers shall be written: language, tone, length; a call's own instructions come after these."""
     summary_tokens: int = Field(default=1500, ge=100)
     """Upper bound of what the tool hands back to the calling agent, in tokens."""
     list_sources: bool = False

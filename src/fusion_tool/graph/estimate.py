@@ -134,9 +134,10 @@ def _sizes(config: FusionConfig, question_bytes: int) -> _Sizes:
     # The longest form of each prompt, whether or not a run comes to ask it; messages are framed by their roles.
     judge = render("judge", nonce=_NONCE, example=example_text(["A", "B"], settled=True), also=render("judge_settled"))
     judge += render("judge_answers", question="", answers="")
+    wishes = config.instructions and render("instructions", instructions=config.instructions)
     told = LONGEST_DISPUTES if config.has_sources else ""
     material = render("synthesizer_material", question="", context="", answers="", disputes=told, analysis="")
-    writer = render("synthesizer", nonce=_NONCE, today=_DATE, wishes="") + material
+    writer = render("synthesizer", nonce=_NONCE, today=_DATE, wishes=wishes) + material
     sizes = [len(text.encode()) + question_bytes + len("systemhuman") for text in (system + user, judge, writer)]
     return _Sizes(sizes[0], sizes[1], sizes[2], turns)
 
@@ -165,10 +166,8 @@ def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: CallCount) -> E
 
 def _searches(sizes: _Sizes, config: FusionConfig, odds: ExpectedCalls) -> Iterator[EstimateRow]:
     """Yield a row for each search provider that charges; those after the first are asked where it finds nothing."""
-    if config.search is None:
-        return
     results = 2 * RESULTS if config.excluded_domains or config.blocked_fragments else RESULTS
-    for place, provider in enumerate(config.search.providers):
+    for place, provider in enumerate(config.search.providers if config.search else ()):
         if not (fee := search_fee(provider, results)):
             continue
         # Without tools of its own a seat gets one search, made for it.

@@ -76,15 +76,19 @@ def parse_messages(messages: Sequence[BaseMessage]) -> RunInput:
     )
 
 
-def parse_input(state: FusionState) -> RunInput:
+def parse_input(state: FusionState, standing: str = "") -> RunInput:
     """Return what came into the graph: a question, else what its messages ask.
+
+    Args:
+        state: What came in.
+        standing: The configuration's instructions, which come before the call's own.
 
     Raises:
         ConfigError: There is no question, it is too long, `max_tokens` is no number of tokens, or `earlier` no result.
     """
     # A lone surrogate could be sent to no provider, and be stored or printed nowhere.
     question, context = to_sendable(state.get("question") or ""), to_sendable(state.get("context") or "")
-    instructions = to_sendable(state.get("instructions") or "")
+    instructions = to_sendable(_join(standing, state.get("instructions") or ""))
     # A question beside messages is the question: as a subgraph the graph also sees the messages of its parent.
     conversation = RunInput("") if question else parse_messages(state.get("messages") or [])
     question = (question or conversation.question).strip()

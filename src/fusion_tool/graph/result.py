@@ -7,48 +7,13 @@ from pydantic import BaseModel, ConfigDict
 from fusion_tool.budget.usage import StageName, Usage
 from fusion_tool.config.choices import PlannedStrategy
 from fusion_tool.errors import Reason, ToolReason
+from fusion_tool.graph.degradation import Degradation
+from fusion_tool.graph.result_text import summary_line, to_markdown
 from fusion_tool.grounding.sources import Source
 from fusion_tool.grounding.support import Support
 
 SCHEMA_VERSION = 1
 """Of the result's JSON; a field that is only added leaves it as it is."""
-
-Degradation: TypeAlias = Literal[
-    "panel_reduced",
-    "straggler_cut",
-    "judge_replaced",
-    "analysis_unavailable",
-    "analysis_truncated",
-    "synthesizer_replaced",
-    "synthesis_unavailable",
-    "answer_truncated",
-    "answer_spoiled",
-    "answers_packed",
-    "evidence_packed",
-    "search_unavailable",
-    "verification_incomplete",
-    "verifier_replaced",
-    "uncited",
-    "budget_exhausted",
-    "deadline_reached",
-]
-
-# What the reader of an answer must know before relying on it; a panel that was reduced or packed still did its work.
-PARTIAL: frozenset[Degradation] = frozenset(
-    {
-        "analysis_unavailable",
-        "analysis_truncated",
-        "synthesis_unavailable",
-        "answer_truncated",
-        "answer_spoiled",
-        "search_unavailable",
-        "uncited",
-        "budget_exhausted",
-        "deadline_reached",
-    }
-)
-"""The marks that make a result `partial`; the others stand beside `ok`."""
-
 
 ReaderVerdict: TypeAlias = Literal["supports", "contradicts", "says nothing"]
 """What the passages of a source do for the sentence that cites it, as a second reader sees it."""
@@ -297,3 +262,13 @@ class FusionResult(_Value):
     def broken_tools(self) -> str:
         """The tools that failed, in one line; empty where none did."""
         return ", ".join(str(row) for row in self.tool_failures if not row.is_quiet)
+
+    def __repr__(self) -> str:
+        """Return one line: a notebook or a log that shows the object is not flooded with all that was read."""
+        return f"<FusionResult {self.question[:60]!r}: {summary_line(self)}>"
+
+    __str__ = __repr__
+
+    def _repr_markdown_(self) -> str:
+        # IPython's name: what a notebook shows.
+        return to_markdown(self)

@@ -106,7 +106,7 @@ class Strategy:
         return ExpectedCalls(
             [CallCount(ESCALATION ** wave_of[seat] + again, 1 + config.follow_up) for seat in range(seats)],
             CallCount(judged + follow_up, len(waves) + config.follow_up),
-            CallCount(self._synthesis_chance, 1),
+            CallCount(1.0 if config.instructions else self._synthesis_chance, 1),
         )
 
     def assignments(
@@ -178,8 +178,9 @@ class SoloStrategy(Strategy):
         return 1
 
     def expected_calls(self, config: FusionConfig) -> ExpectedCalls:
-        """Return one call of the first seat."""
-        return ExpectedCalls([CallCount(1.0, 1)], CallCount(0.0, 0), CallCount(0.0, 0))
+        """Return one call of the first seat, and one of a synthesizer where its answer is to be written anew."""
+        writer = CallCount(1.0, 1) if config.instructions else CallCount(0.0, 0)
+        return ExpectedCalls([CallCount(1.0, 1)], CallCount(0.0, 0), writer)
 
     def decide_early(self, question: str, answers: "PanelAnswers", *, is_last: bool) -> EarlyDecision:
         """Let the only answer stand."""

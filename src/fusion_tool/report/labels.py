@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 from fusion_tool.budget.usage import CostSource, StageName
 from fusion_tool.errors import Reason, ToolReason
 from fusion_tool.events import UNKNOWN, format_usd
-from fusion_tool.graph.result import Degradation, FusionResult
+from fusion_tool.graph.degradation import Degradation
+from fusion_tool.graph.result import FusionResult
 from fusion_tool.grounding.sources import Kind
 from fusion_tool.grounding.support import VERDICT_LABELS, Support
 

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fusion_tool.api.summary import summarize
-from fusion_tool.graph.result import PARTIAL
+from fusion_tool.graph.degradation import PARTIAL
 from tests.unit.results import analysis, bill, citation, result, results
 
 WORST = result(

@@ -43,8 +43,16 @@ def process(*arguments: str, **options: Any) -> "subprocess.Popen[str]":
     """Start the command as a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "fusion_tool", *arguments],
-        stdin=subprocess.DEVNULL,
-        **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": dict(os.environ)} | options),
+        **(
+            {
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                "text": True,
+                "env": dict(os.environ),
+            }
+            | options
+        ),
     )
 
 

@@ -41,4 +41,4 @@ async def test_very_many_are_told_by_their_number(folder):
         (folder / f"{number:02}.pdf").write_bytes(b"not a PDF")
     told = await shown(folder, terminal=False)
     assert told.count("left out: ") == 21
-    assert "left out: 11 more; --json and --report name them all" in told
+    assert "left out: 11 more; --json names them all" in told

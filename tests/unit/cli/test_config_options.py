@@ -16,11 +16,10 @@ def _write(folder: Path, text: str) -> Path:
 
 
 def test_flag_over_file_over_preset(tmp_path: Path) -> None:
-    file = _write(
-        tmp_path, 'preset = "fast"\nbash = "off"\nmax_tool_calls = 2\n[limits]\nseconds = 50.0\ngrace_seconds = 3.0\n'
-    )
-    config = ConfigOptions(config=file, seconds=20.0, bash="sandbox").to_config()
-    assert (config.limits.seconds, config.bash) == (20.0, "sandbox")  # the flags'
+    plain = 'preset = "fast"\nbash = "off"\nmax_tool_calls = 2\ninstructions = "In Latin."\n'
+    file = _write(tmp_path, f"{plain}[limits]\nseconds = 50.0\ngrace_seconds = 3.0\n")
+    config = ConfigOptions(config=file, seconds=20.0, bash="sandbox", instructions="In Greek.").to_config()
+    assert (config.limits.seconds, config.bash, config.instructions) == (20.0, "sandbox", "In Greek.")  # the flags'
     assert (config.limits.grace_seconds, config.max_tool_calls) == (3.0, 2)  # the file's
     assert (config.limits.quorum, config.panel) == (2, preset("fast").panel)  # the preset's
 

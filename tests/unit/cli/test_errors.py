@@ -100,7 +100,7 @@ def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
 def test_an_endless_standard_input_is_not_read_to_its_end() -> None:
     done = fusion("ask", "-", "--model", "ollama:m", stdin=b"x" * ((1 << 20) + 2))
     assert done.exit_code == 2
-    assert "standard input holds more than 1 MB" in done.stderr
+    assert "standard input holds more than 100,000 characters" in done.stderr
 
 
 def test_json_of_wrong_configuration() -> None:

@@ -70,6 +70,7 @@ def test_tools_cost_turns():
     ("fields", "stages"),
     [
         ({"strategy": "solo"}, ["panelist"]),
+        ({"strategy": "solo", "instructions": "In Latin."}, ["panelist", "synthesizer"]),
         ({}, ["panelist", "panelist", "judge", "synthesizer"]),
         ({"panel": (PRICED,)}, ["panelist", "synthesizer"]),
     ],

@@ -38,6 +38,12 @@ def test_what_is_known_stands_before_the_conversation():
     assert parse_input(state) == RunInput("Why?", "Known.\n\nhuman: Hello.", "Brief.\n\nIn French.", from_messages=True)
 
 
+def test_the_configurations_instructions_stand_before_the_calls():
+    assert (
+        parse_input({"question": "Why?", "instructions": "In French."}, "Brief.").instructions == "Brief.\n\nIn French."
+    )
+
+
 NO_QUESTION = [{}, {"question": " "}, {"messages": [AIMessage("Hi.")]}, {"question": "x" * 100_001}]
 
 

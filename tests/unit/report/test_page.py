@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 
 from fusion_tool.budget.usage import CostSource, StageName, Usage
 from fusion_tool.errors import REASONS, ConfigError
-from fusion_tool.graph.result import Degradation, Occurrence, UncitedSentence
+from fusion_tool.graph.degradation import Degradation
+from fusion_tool.graph.result import Occurrence, UncitedSentence
 from fusion_tool.grounding.sources import Kind
 from fusion_tool.grounding.support import Support
 from fusion_tool.report.labels import KINDS, LOSSES, PRICES, STAGES, VERDICTS

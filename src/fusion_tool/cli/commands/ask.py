@@ -40,6 +40,12 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
     ] = None,
     docs: options.Docs = None,
     context: options.Context = "",
+    instructions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="How the answer shall be written: language, tone, length.", rich_help_panel=_OUTPUT
+        ),
+    ] = None,
     search: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,9 +94,15 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
     events: Annotated[
         bool, typer.Option("--events", help="Every event as a JSON line on stdout.", rich_help_panel=_OUTPUT)
     ] = False,
-    report: Annotated[
+    output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="The run as a page in this file too.", rich_help_panel=_OUTPUT),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="In this file too: the answer (.md), the result (.json), or the run as a page (.html).",
+            rich_help_panel=_OUTPUT,
+        ),
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Nothing but the answer and its sources.", rich_help_panel=_OUTPUT)
@@ -103,6 +115,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
     """Ask a panel one question: the answer and its sources on stdout, progress and the bill on stderr."""
     from fusion_tool.cli.ask_run import AskRequest, OutputOptions, run_ask
     from fusion_tool.cli.config_options import ConfigOptions
+    from fusion_tool.cli.terminal import clean_text
 
     # By hand: Click knows no options that exclude each other.
     if (question is None) == (resume is None):
@@ -139,6 +152,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         seconds=max_seconds,
         quorum=quorum,
         grace_seconds=grace,
+        instructions=None if instructions is None else clean_text(instructions),
     )
-    output = OutputOptions(as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose, report=report)
-    raise typer.Exit(run_ask(AskRequest(question, context, resume, keep=not no_keep), config_options, output))
+    shown = OutputOptions(as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose, path=output)
+    raise typer.Exit(run_ask(AskRequest(question, context, resume, keep=not no_keep), config_options, shown))

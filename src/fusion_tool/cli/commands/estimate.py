@@ -59,9 +59,9 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
         tokens=max_tokens,
         allow_unpriced=allow_unpriced,
     )
-    text = terminal.read_question(question)
+    text, known = terminal.read_input(question, context)
     try:
-        bill = forecast(config_options.to_config(), text, context=terminal.clean_text(context), versus=versus or ())
+        bill = forecast(config_options.to_config(), text, context=known, versus=versus or ())
     except ConfigError as error:
         raise config_options.in_option_terms(error) from None
     if as_json:

@@ -86,7 +86,9 @@ Docs: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option(metavar="PATH", help="A folder or file of yours, to be searched; repeat it.", rich_help_panel=TOOLS),
 ]
-Context: TypeAlias = Annotated[str, typer.Option(help="What you already know.", rich_help_panel=TOOLS)]
+Context: TypeAlias = Annotated[
+    str, typer.Option(help="What you already know; or pipe it in beside the question.", rich_help_panel=TOOLS)
+]
 NoSearch: TypeAlias = Annotated[bool, typer.Option("--no-search", help="No web tools.", rich_help_panel=TOOLS)]
 Bash: TypeAlias = Annotated[
     choices.Shell | None,

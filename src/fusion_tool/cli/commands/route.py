@@ -63,10 +63,10 @@ def route(  # noqa: PLR0913 - each is an option of the command line
         usd=max_usd,
         seconds=max_seconds,
     )
-    text = terminal.read_question(question)
+    text, known = terminal.read_input(question, context)
     try:
         run_config = config_options.to_config()
-        choice = _choose(text, terminal.clean_text(context), run_config, nearest=nearest)
+        choice = _choose(text, known, run_config, nearest=nearest)
     except ConfigError as error:
         raise config_options.in_option_terms(error) from None
     if as_json:

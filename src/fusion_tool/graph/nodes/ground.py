@@ -21,14 +21,13 @@ from fusion_tool.graph.agents.attempts import failed_models
 from fusion_tool.graph.agents.verifier import CitedSentence, verify_citations
 from fusion_tool.graph.answer_stream import AnswerStream
 from fusion_tool.graph.cited_answer import citation_metadata, sources_tail
+from fusion_tool.graph.degradation import PARTIAL, Degradation
 from fusion_tool.graph.earlier import EarlierRun, list_carried
 from fusion_tool.graph.limits import elapsed_work
 from fusion_tool.graph.progress import analysis_of
 from fusion_tool.graph.result import (
-    PARTIAL,
     AuditCounts,
     Citation,
-    Degradation,
     FusionResult,
     Occurrence,
     PlanResult,

@@ -33,8 +33,8 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     """
     # First of all, so that a fusion inside a fusion costs nothing.
     forbid_nested_run()
-    request = parse_input(state)
     base = options.config_for(runtime)
+    request = parse_input(state, base.instructions)
     # Before anything is decided: what other processes learnt since counts for the order of the models, too.
     if health := tracker_for(base):
         await health.load_recent()

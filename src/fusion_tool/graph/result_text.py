@@ -1,0 +1,86 @@
+"""A result as Markdown and in one line, for notebooks, files and logs.
+
+What models and the web said may stand in a page that its reader's program makes of it, as notebooks are exported with
+their HTML as it is. So it keeps its Markdown and loses what could do more than be read: HTML, pictures, which would be
+fetched, and links to anything but the web.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from fusion_tool.events import format_cost, format_seconds, one_line, printable
+from fusion_tool.grounding.support import VERDICT_LABELS
+
+if TYPE_CHECKING:
+    from fusion_tool.graph.result import Citation, FusionResult
+
+_FENCE = re.compile(r"```[\w+-]*")
+_READ_IN_TWO_WAYS = re.compile(r"~~~|\$\$|\\\[|\\begin")
+"""What some readers take for the beginning of a block, in which a fence is none, and others do not."""
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#!|~$&])")
+# By entities: a backslash before them would be undone by another one that the text brings.
+_HARMFUL = [
+    (re.compile(r"<(?=[A-Za-z/!?])"), "&lt;"),
+    (re.compile(r"!(?=\[)"), "&#33;"),
+    (re.compile(r"\](?=\((?!<?https?://))", re.IGNORECASE), "&#93;"),
+    (re.compile(r"\](?=:)"), "&#93;"),  # a definition, far from the link that it gives its address to
+]
+
+
+def to_markdown(result: "FusionResult") -> str:
+    """Return a result's answer, its sources with the audit's verdicts, and a line on how it came about."""
+    lines = [_source_line(citation) for citation in result.citations]
+    sources = ["**Sources**", "\n".join(lines)] if lines else ["Sources: the answer cites none."]
+    return "\n\n".join([harmless(result.answer), *sources, f"*{escape(summary_line(result))}*"]) + "\n"
+
+
+def summary_line(result: "FusionResult") -> str:
+    """Return in one line how a result came about."""
+    cited = len(result.citations)
+    parts = [
+        f"{result.status} ({' '.join(result.degraded)})" if result.degraded else result.status,
+        f"{len(result.responses)} of {len(result.plan.seats)} seats",
+        f"{cited} source{'' if cited == 1 else 's'} cited",
+        format_cost(result.usage.cost_usd, result.usage.unpriced_calls),
+        format_seconds(result.timing.total_seconds),
+        f"run {result.run_id[:8]}",
+    ]
+    return one_line(", ".join(parts), 300)
+
+
+def harmless(text: str) -> str:
+    """Return a stranger's Markdown without HTML, pictures, and links to anything but the web.
+
+    Blocks of code stay as they are where every reader of Markdown sees the same blocks.
+    """
+    lines = printable(text).split("\n")
+    fences = [line.rstrip() for line in lines if "```" in line]
+    is_plain = (
+        len(fences) % 2 == 0
+        and all(map(_FENCE.fullmatch, fences[::2]))
+        and set(fences[1::2]) <= {"```"}
+        and not _READ_IN_TWO_WAYS.search(text)
+    )
+    is_code, shown = False, []
+    for line in lines:
+        shown.append(line if is_code else _harmless_line(line))
+        is_code ^= is_plain and "```" in line
+    return "\n".join(shown)
+
+
+def _harmless_line(line: str) -> str:
+    for pattern, entity in _HARMFUL:
+        line = pattern.sub(entity, line)
+    return line
+
+
+def escape(text: str) -> str:
+    """Return a text of one line in which nothing is read as Markdown."""
+    return _MARKUP.sub(r"\\\1", one_line(text, 300))
+
+
+def _source_line(citation: "Citation") -> str:
+    title, url = escape(citation.title or citation.url), one_line(citation.url, 2000)
+    is_web = re.fullmatch(r"https?://[^\s<>()\\]+", url, re.IGNORECASE)
+    place = f"[{title}]({url})" if is_web else f"{title} ({escape(url)})" if citation.title else title
+    return f"{citation.number}. {place}: {VERDICT_LABELS[citation.support]}"
