@@ -139,13 +139,10 @@ def test_events_are_json_lines() -> None:
     assert "".join(e["text"] for e in events if e["type"] == "synthesis.delta") == events[-1]["result"]["answer"]
 
 
-@pytest.mark.parametrize(("typed", "piped"), [(QUESTION, ""), ("-", f"{QUESTION}\n"), ("-", b"caf\xe9 on Titan?")])
-def test_the_question_is_an_argument_or_standard_input(
-    openrouter: ScriptedServer, typed: str, piped: str | bytes
-) -> None:
+@pytest.mark.parametrize(("typed", "piped"), [(QUESTION, ""), ("-", f"{QUESTION}\n")])
+def test_the_question_is_an_argument_or_standard_input(openrouter: ScriptedServer, typed: str, piped: str) -> None:
     assert ask(typed, *PANEL, *STAGES, "--quiet", stdin=piped).exit_code == 0
-    expected = "caf\ufffd on Titan?" if isinstance(piped, bytes) else QUESTION
-    assert expected in openrouter.calls("v/a")[0].prompt
+    assert QUESTION in openrouter.calls("v/a")[0].prompt
 
 
 def test_the_context_reaches_the_seats(openrouter: ScriptedServer) -> None:
