@@ -4,11 +4,9 @@ START -> route -> fan_out -> panelist (one a seat) -> judge -> synthesize -> gro
                      ^                                  |
                      +----------- next wave ------------+
 
-Ask by `question`, or in the chat by `messages`. What the panel is stands in `fusion.toml` beside `langgraph.json`;
-where there is none it is the preset `budget`, which needs `OPENROUTER_API_KEY`. Clients choose within it.
+Ask by `question`, or in the chat by `messages`. What the panel is stands in `fusion.toml` in the configuration folder;
+where there is none it is the preset `budget`, which needs a provider's key. Clients choose within it.
 """
-
-from pathlib import Path
 
 from fusion_tool import build_graph
 from fusion_tool.config.schema import FusionConfig
@@ -22,4 +20,4 @@ def build(config: FusionConfig | None) -> AgentGraph:
     return panel
 
 
-graph = graph_factory(Path(__file__).parents[1] / "fusion.toml", build)
+graph = graph_factory(build)

@@ -8,7 +8,6 @@ bill; `audit` counts how many of its citations its own sources carry. A seat tha
 """
 
 from functools import partial
-from pathlib import Path
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
@@ -65,4 +64,4 @@ def build(config: FusionConfig | None) -> AgentGraph:
     return RedactedGraph.of(seat, config)
 
 
-graph = graph_factory(Path(__file__).parents[1] / "fusion.toml", build)
+graph = graph_factory(build)

@@ -8,7 +8,6 @@ is one of the panel's, by the context's `model`, and the synthesizer where nothi
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 from langchain.agents import create_agent
@@ -72,4 +71,4 @@ def build(operator: FusionConfig | None) -> AgentGraph:
     )
 
 
-graph = graph_factory(Path(__file__).parents[1] / "fusion.toml", build)
+graph = graph_factory(build)

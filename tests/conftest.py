@@ -86,6 +86,15 @@ def _log_restored() -> Iterator[None]:
 
 
 @pytest.fixture
+def user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration folder of the user's, empty."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("configuration")))
+    folder = Path(os.environ["XDG_CONFIG_HOME"]) / "fusion-tool"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
 def scripted() -> Iterator["ScriptedServer"]:
     """A fresh scripted provider; its test carries `@pytest.mark.loopback`."""
     from tests.scripted_server import ScriptedServer

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fusion_tool.cli.main import app
-from fusion_tool.config.loading import load_config_file
+from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.routing.policy.private_data import load_patterns
 from fusion_tool.routing.profiles import load_profiles
@@ -41,7 +41,7 @@ STAND_INS = {"vendor/model": "openai/gpt-5.5", "provider:model": "openai:gpt-5.5
 """What can stand where a file's block has a placeholder."""
 
 LOADERS = {
-    "fusion.toml": load_config_file,
+    "fusion.toml": resolve_config,
     "profiles.toml": lambda path: load_profiles(path.parent),
     "keys.toml": load_callers,
     "private_patterns.toml": lambda path: load_patterns(path.parent),
@@ -169,7 +169,7 @@ def test_the_wishes_shown_for_studio_are_granted(folder):
     write_files("studio.md", folder)
     (block,) = (block for block in blocks("json") if block.page == "studio.md")
     (wishes,) = documents(block)
-    granted = apply_overrides(load_config_file(folder / "fusion.toml"), parse_overrides(wishes))
+    granted = apply_overrides(resolve_config(folder / "fusion.toml"), parse_overrides(wishes))
     assert [seat.short_name for seat in granted.panel] == wishes["models"]
     assert granted.limits.seconds == wishes["limits"]["seconds"]
 

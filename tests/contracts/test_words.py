@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from fusion_tool.cli.main import app
-from fusion_tool.config.loading import load_config_file, resolve_config
+from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.schema import Documents, FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.servers.overrides import RunOverrides, parse_overrides
@@ -157,7 +157,7 @@ def test_a_file_tells_it_with_its_own_name(path, name, tmp_path):
         rows = nested(path, name, value).items()
         file.write_text("".join(f"{key} = {to_toml(item)}\n" for key, item in rows), "utf-8")
         tomllib.loads(file.read_text("utf-8"))
-        said += [error.message for _ in [0] if (error := complain(load_config_file, file))]
+        said += [error.message for _ in [0] if (error := complain(resolve_config, file))]
     assert said
     assert all(f"(in {file})" in message for message in said)
 

@@ -17,7 +17,7 @@ from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-from fusion_tool.config.loading import load_config_file
+from fusion_tool.config.loading import resolve_config
 from fusion_tool.servers.keys import Caller
 from fusion_tool.servers.mcp.http import PATH, create_app
 from fusion_tool.servers.mcp.server import McpOptions
@@ -60,7 +60,7 @@ async def over_http(file: Path) -> AsyncIterator[McpClient]:
 @asynccontextmanager
 async def serving(file: Path, *keys: str, callers: Sequence[Caller] = (), **options: Any) -> AsyncIterator[str]:
     """The server in this process; the URL that clients take."""
-    app = create_app(McpOptions(load_config_file(file), **options), callers or callers_with(*keys))
+    app = create_app(McpOptions(resolve_config(file), **options), callers or callers_with(*keys))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = asyncio.create_task(server._serve([listener]))  # without uvicorn's handlers of signals

@@ -70,9 +70,11 @@ def ports() -> list[int]:
 
 @pytest.fixture(scope="module")
 def configured(internet: WebServer, ports: list[int], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The operator's file."""
-    folder = tmp_path_factory.mktemp("agent-server")
-    (folder / "library").mkdir()
+    """The operator's file, in the configuration folder; the one in the working folder sends the key elsewhere."""
+    home = tmp_path_factory.mktemp("agent-server")
+    (home / "fusion.toml").write_text('panel = [{model = "thief", base_url = "http://127.0.0.1:9/v1"}]\n')
+    folder = home / ".config" / "fusion-tool"
+    (folder / "library").mkdir(parents=True)
     (folder / "library" / "moon.md").write_text("The press says that the Moon weighs 73 quintillion tonnes.\n")
     file = folder / "fusion.toml"
     file.write_text(CONFIGURED.format(provider=f"http://127.0.0.1:{ports[1]}/v1", web=internet.port))
@@ -81,7 +83,7 @@ def configured(internet: WebServer, ports: list[int], tmp_path_factory: pytest.T
 
 @pytest.fixture(scope="module")
 def served(configured: Path, internet: WebServer, ports: list[int]) -> Iterator[str]:
-    with dev_server(configured.parent, ports[0], SEARXNG_URL=internet.root) as address:
+    with dev_server(configured.parents[2], ports[0], SEARXNG_URL=internet.root) as address:
         yield address
 
 

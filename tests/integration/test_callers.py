@@ -6,6 +6,7 @@ import httpx
 import openai
 import pytest
 
+from fusion_tool.config.presets import load_presets
 from tests.integration.callers import caller
 from tests.integration.openai_server import async_client, client, served, user
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
@@ -34,7 +35,7 @@ def code(refused):
 
 def test_a_key_sees_and_asks_its_models_alone(provider):
     alice = caller("alice", models=("fusion-fast", "fusion"))
-    with served(PANEL, presets=("fast", "free"), callers=(alice, caller("bob"))) as url:
+    with served(PANEL, presets=load_presets(["fast", "free"]), callers=(alice, caller("bob"))) as url:
         names = [[model.id for model in client(url, f"secret-{who}").models.list()] for who in ("alice", "bob")]
         assert names == [["fusion", "fusion-fast"], ["fusion", "fusion-agent", "fusion-fast", "fusion-free"]]
         asking = client(url, "secret-alice")
@@ -50,7 +51,7 @@ def test_a_key_sees_and_asks_its_models_alone(provider):
 
 
 def test_a_key_for_a_preset_alone_names_no_model_of_the_operators_panel(provider):
-    with served(PANEL, presets=("fast",), callers=(caller("alice", models=("fusion-fast",)),)) as url:
+    with served(PANEL, presets=load_presets(["fast"]), callers=(caller("alice", models=("fusion-fast",)),)) as url:
         wishes = {"fusion": {"models": ["openrouter:test/one"]}}
         with pytest.raises(openai.BadRequestError, match="'openrouter:test/one' is not offered here"):
             client(url, "secret-alice").chat.completions.create(**ASK | {"model": "fusion-fast"}, extra_body=wishes)

@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from fusion_tool.budget.daily import DaySpending, SqliteDailyBudget, next_day
-from fusion_tool.config.loading import load_config_file
+from fusion_tool.config.loading import resolve_config
 from fusion_tool.servers.mcp.server import McpOptions, McpServer
 from tests.integration.callers import caller, keys_file
 from tests.integration.charging import Till
@@ -208,7 +208,7 @@ async def test_a_kept_answer_is_read_whatever_is_left_of_the_day(till, file):
 async def test_a_run_that_a_spent_day_stopped_goes_on_once_dollars_are_left(till, file, provider):
     provider.otherwise(Hang())
     alice = caller("alice", usd_a_day=1, limits={"usd": A_DAY})
-    config = load_config_file(file)
+    config = resolve_config(file)
     server = McpServer(McpOptions(config, answer_within=0.05), alice)
     async with connected_in_memory(server) as session:
         run_id = (await session.call({"question": QUESTION}))["structuredContent"]["run_id"]

@@ -4,6 +4,7 @@ import httpx
 import pytest
 from openai import APIError
 
+from fusion_tool.config.presets import load_presets
 from tests.integration.openai_server import async_client, client, served, user
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
 from tests.scripted_server import Cut, Hang, Reply, faults
@@ -110,7 +111,7 @@ def test_a_plugin_that_is_switched_off_asks_one_model(provider, url):
 
 
 def test_a_presets_name_and_another_preset_are_no_request(provider):
-    with served(panel(*SEATS), presets=("fast", "quality")) as url:
+    with served(panel(*SEATS), presets=load_presets(["fast", "quality"])) as url:
         with pytest.raises(APIError, match="'fusion-fast' is a preset by itself") as refused:
             ask(url, model="fusion-fast", extra_body={"fusion": {"preset": "quality"}})
         assert refused.value.param == "preset"
@@ -204,7 +205,7 @@ def test_openrouters_plugin_is_understood(provider, url):
 
 def test_an_allowed_preset_is_a_model_of_its_own(provider):
     provider.otherwise(Reply("The presets' answer."))
-    with served(panel(*SEATS, limits={"seconds": 30}), presets=("fast",)) as url:
+    with served(panel(*SEATS, limits={"seconds": 30}), presets=load_presets(["fast"])) as url:
         assert [one.id for one in client(url).models.list()] == ["fusion", "fusion-agent", "fusion-fast"]
         assert client(url).models.retrieve("fusion-fast").owned_by == "fusion-tool"
         reply = ask(url, model="fusion-fast")

@@ -6,6 +6,7 @@ import httpx
 import openai
 import pytest
 
+from fusion_tool.config.presets import load_presets
 from tests.integration.callers import callers
 from tests.integration.openai_server import client, served, user
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
@@ -87,7 +88,7 @@ def test_a_body_of_ten_megabytes(provider, url, chunked):
 
 @pytest.mark.parametrize("model", ["fusion", "fusion-fast"])
 def test_tools_on_a_plain_model_are_refused_by_the_name_of_the_one_that_takes_them(provider, model):
-    with served(panel(*SEATS), presets=("fast",)) as url, pytest.raises(openai.BadRequestError) as refused:
+    with served(panel(*SEATS), presets=load_presets(["fast"])) as url, pytest.raises(openai.BadRequestError) as refused:
         client(url).chat.completions.create(**BODY | {"model": model}, tools=[TOOL])
     assert refused.value.param == "tools"
     assert "fusion-agent" in refused.value.message

@@ -74,10 +74,9 @@ class ChatFusion(BaseChatModel):
     def __init__(
         self,
         config: ConfigLike = None,
-        /,
         *,
         panel_tools: Sequence[Any] = (),
-        session_limits: Limits | None = None,
+        session_limits: Limits | Mapping[str, Any] | None = None,
         **overrides: Any,
     ) -> None:
         # `cache` is a field of both, and means the panel's here: LangChain's never hits while streaming.

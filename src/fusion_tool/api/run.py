@@ -22,7 +22,6 @@ from fusion_tool.graph.result import FusionResult
 async def afuse(  # noqa: PLR0913 - keyword options, each with a default
     question: str | None = None,
     config: ConfigLike = None,
-    /,
     *,
     context: str = "",
     earlier: FusionResult | None = None,
@@ -35,7 +34,7 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
 
     Args:
         question: What to find out, at most 100,000 characters.
-        config: A preset's name, a `FusionConfig`, or the path of a TOML file.
+        config: A preset's name, a `FusionConfig`, or the path of a TOML file; `None` is the user's own file.
         context: What is already known.
         earlier: The result of a run that the question goes on from: the panel starts from its answer, its sources and
             its disputes, and looks for what is new or open. `None` begins anew.
@@ -44,7 +43,8 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
             data folder. It holds the question, what was read and what was answered, for 30 days; no keys.
         resume: Instead of a question the id of a kept run (`FusionResult.run_id`): only what is missing is done, with
             the stored configuration. A finished run's result is given again. `panel_tools` are not stored.
-        overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge.
+        overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge, and may be dicts.
+            `preset` names the preset that a file's settings override.
 
     Raises:
         ConfigError: The question or the configuration is wrong; names the field. Or the run to be resumed is unknown,
@@ -61,7 +61,6 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
 def fuse(  # noqa: PLR0913 - as `afuse`
     question: str | None = None,
     config: ConfigLike = None,
-    /,
     *,
     context: str = "",
     earlier: FusionResult | None = None,
@@ -79,7 +78,6 @@ def fuse(  # noqa: PLR0913 - as `afuse`
 async def astream(  # noqa: PLR0913 - as `afuse`
     question: str | None = None,
     config: ConfigLike = None,
-    /,
     *,
     context: str = "",
     earlier: FusionResult | None = None,

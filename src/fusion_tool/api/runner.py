@@ -1,7 +1,7 @@
 """The one way to carry out a run, `stream_run`; and `PanelRunner`, a panel that is asked again and again."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -216,9 +216,13 @@ class PanelRunner:
     """
 
     def __init__(
-        self, config: FusionConfig, panel_tools: Sequence[Any] = (), session_limits: Limits | None = None
+        self,
+        config: FusionConfig,
+        panel_tools: Sequence[Any] = (),
+        session_limits: Limits | Mapping[str, Any] | None = None,
     ) -> None:
-        self.config, self.session = config, Session(session_limits)
+        limits = Limits(**session_limits) if isinstance(session_limits, Mapping) else session_limits
+        self.config, self.session = config, Session(limits)
         self._tools = tuple(panel_tools)
         # Compiled once: it holds no state of a run, and an agent may call its tool many times at once.
         self._graph = build_graph(config, panel_tools=self._tools)

@@ -1,6 +1,6 @@
 """`FusionTool`: a panel as a LangChain tool."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
@@ -110,12 +110,13 @@ class FusionTool(BaseTool):
     """The tool `fusion_research`.
 
     Args:
-        config: A preset's name, a `FusionConfig`, or the path of a TOML file. `None`: the preset `budget`, where
-            `OPENROUTER_API_KEY` is set.
+        config: A preset's name, a `FusionConfig`, or the path of a TOML file. `None`: the user's own file, else the
+            preset `budget`, where `OPENROUTER_API_KEY` or a vendor's key is set.
         panel_tools: LangChain tools that every seat gets besides its own.
         session_limits: `Limits(usd=..., tokens=..., seconds=...)` of all calls of this object together, beside each
             call's own `limits`; `seconds` is time at work, summed.
-        overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge.
+        overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge, and may be dicts.
+            `preset` names the preset that a file's settings override.
 
     Called with a ToolCall it returns a `ToolMessage`: the answer within `summary_tokens`, and the whole
     `FusionResult` as a dict in `artifact`; a failed run has `status="error"` and says what to change. Called with
@@ -144,10 +145,9 @@ class FusionTool(BaseTool):
     def __init__(
         self,
         config: ConfigLike = None,
-        /,
         *,
         panel_tools: Sequence[Any] = (),
-        session_limits: Limits | None = None,
+        session_limits: Limits | Mapping[str, Any] | None = None,
         **overrides: Any,
     ) -> None:
         # LangChain's own fields, such as `name` and `description`; what is left is the configuration's to check.

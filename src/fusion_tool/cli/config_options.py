@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusion_tool.config.loading import load_config_file, resolve_config
-from fusion_tool.config.presets import preset as preset_by_name
+from fusion_tool.config.loading import preview_config, resolve_config
+from fusion_tool.config.merging import merge_settings
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
 
@@ -68,20 +68,20 @@ class ConfigOptions:
     quorum: int | None = None
     grace_seconds: float | None = None
 
-    def to_config(self) -> FusionConfig:
+    def to_config(self, *, calls_models: bool = True) -> FusionConfig:
         """Return the run's configuration.
+
+        Args:
+            calls_models: Whether a model is to be called, for which even the default preset needs a key.
 
         Raises:
             ConfigError: As `fusion_tool.config.loading.resolve_config`.
         """
-        base, overrides = self._base(), self._overrides()
-        # A panel of one's own needs no preset, hence no preset's key.
-        if base is None and self.models:
-            return resolve_config(**overrides, excluded_domains=self.exclude, deny=self.deny)
-        base = base or resolve_config()
+        resolve = resolve_config if calls_models else preview_config
+        config = resolve(self.config, preset=self.preset, **self._overrides())
         # Bans are added, and do not replace the file's: a flag that is forgotten must not open what the file closed.
-        more = {"excluded_domains": (*base.excluded_domains, *self.exclude), "deny": (*base.deny, *self.deny)}
-        return resolve_config(base, **overrides, **more)
+        bans = {"excluded_domains": (*config.excluded_domains, *self.exclude), "deny": (*config.deny, *self.deny)}
+        return merge_settings(config, bans)
 
     def in_option_terms(self, error: ConfigError) -> ConfigError:
         """Return `error` with the flag that caused it as its field; unchanged where no flag did."""
@@ -93,11 +93,6 @@ class ConfigOptions:
             if value is not None and value is not False and value != ():  # not by truth: 0.0 is a choice
                 return ConfigError(error.message, field=flag)
         return error
-
-    def _base(self) -> FusionConfig | None:
-        if self.config is None:
-            return preset_by_name(self.preset) if self.preset is not None else None
-        return load_config_file(self.config, preset=self.preset)
 
     def _overrides(self) -> dict[str, Any]:
         limits = {name: getattr(self, name) for name in ("usd", "tokens", "seconds", "quorum", "grace_seconds")}

@@ -4,6 +4,26 @@ import os
 import re
 from urllib.parse import quote
 
+MODEL_KEYS = {
+    "openrouter": ("OPENROUTER_API_KEY",),
+    "openai": ("OPENAI_API_KEY",),
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "google_genai": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+    "deepseek": ("DEEPSEEK_API_KEY",),
+    "xai": ("XAI_API_KEY",),
+    "mistralai": ("MISTRAL_API_KEY",),
+    "moonshotai": ("MOONSHOT_API_KEY",),
+    "zai": ("ZAI_API_KEY",),
+    "groq": ("GROQ_API_KEY",),
+    "cohere": ("COHERE_API_KEY",),
+    "fireworks": ("FIREWORKS_API_KEY",),
+    "together": ("TOGETHER_API_KEY",),
+    "perplexity": ("PPLX_API_KEY",),
+}
+"""By model provider, the variables that may hold its key; the first that is set counts."""
+SEARCH_KEYS = {"tavily": "TAVILY_API_KEY", "exa": "EXA_API_KEY", "brave": "BRAVE_API_KEY"}
+"""By search provider, the variable that holds its key."""
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEY = re.compile(r"\b(?:Bearer\s+\S+|(?:sk|pk|rk|gsk|tvly|xai|hf|AIza|key)[-_]?[A-Za-z0-9_\-]{12,})")
 _TOKEN = re.compile(r"(?=.*[a-z])(?=.*\d)[A-Za-z0-9]{20,}")

@@ -1,121 +1,114 @@
-"""The resolution of what a caller passes (a config, a preset's name or a file, and overrides) into a `FusionConfig`."""
+"""The one resolution of settings, behind every face: what is passed, over the user's file, over a preset."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel
-
-from fusion_tool.config.keys import missing_key
-from fusion_tool.config.presets import LOCAL_MODEL, preset_names, shipped_configs, unknown_preset
+from fusion_tool.config.keys import MODEL_KEYS, missing_key, read_key
+from fusion_tool.config.merging import ROLES, merge_settings
 from fusion_tool.config.presets import preset as preset_by_name
+from fusion_tool.config.presets import shipped_configs
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.config.storage import read_toml
+from fusion_tool.config.user_file import ConfigFile, mention_unread_file, read_config_file, user_file
 from fusion_tool.errors import ConfigError
 
 ConfigLike: TypeAlias = FusionConfig | str | Path | None
-"""A config, a preset's name, or the path of a TOML file; `None` is the default preset."""
+"""A config, a preset's name, or the path of a TOML file; `None` is the user's file, else the default preset."""
 
 DEFAULT_PRESET = "budget"
-DEFAULT_KEY = "OPENROUTER_API_KEY"
+DEFAULT_KEY = MODEL_KEYS["openrouter"][0]
 
 
-def resolve_config(config: ConfigLike = None, /, **overrides: Any) -> FusionConfig:
+def resolve_config(config: ConfigLike = None, /, *, preset: str | None = None, **overrides: Any) -> FusionConfig:
     """Return the configuration that a call runs with.
 
     Args:
-        config: A `FusionConfig`, a preset's name, or a TOML file's path. `None` means the preset `budget`, which needs
-            `OPENROUTER_API_KEY`; with a `panel` among the overrides it means no preset, and needs no key.
+        config: A `FusionConfig`, which is taken as it is, a preset's name, or a TOML file's path. `None` means the
+            user's own file, where there is one.
+        preset: The preset that the file's settings override; of the user's own file the models then give way. `None`
+            takes the one that the file names and, where no panel is named anywhere, `budget`, which needs
+            `OPENROUTER_API_KEY` or the keys of vendors.
         overrides: Fields that replace the configuration's own; nested ones (`limits`) merge field by field. A `panel`
             replaces the preset's judge and synthesizer too, so that no model is asked that nobody named.
 
     Raises:
         ConfigError: Unknown preset, unreadable file, unknown or mistyped field, no key and nothing chosen.
     """
-    if config is None and overrides.get("panel"):
-        return FusionConfig(**overrides)
-    base = _base(config)
-    if not overrides:
-        return base
-    # Not `model_dump`: a model that was given as an object must stay that very object.
-    values = {name: getattr(base, name) for name in FusionConfig.model_fields}
-    # Before the overrides are merged, which may name a judge or a synthesizer beside the panel.
-    if "panel" in overrides:
-        values |= dict.fromkeys(_preset_roles(base))
-    for name, value in overrides.items():
-        values[name] = _merge(values.get(name), value)
-    return FusionConfig(**values)
+    return _resolve(config, preset, overrides, needs_key=True)
 
 
-def load_config_file(path: Path, *, preset: str | None = None) -> FusionConfig:
-    """Return the configuration that a TOML file describes.
-
-    Args:
-        path: The file; `documents` in it is relative to its folder.
-        preset: The preset that its keys override; `None` takes the one that its own `preset` key names, if it has one.
-
-    Raises:
-        ConfigError: The file cannot be read, is not TOML, or holds an unknown or mistyped field.
-    """
-    table = read_toml(path, field="config")
-    # The working folder is no help: the same file is read by servers and by commands in any folder.
-    match table.get("documents"):
-        case {"path": named}:
-            table["documents"]["path"] = _below(path.parent, named)
-        case None:
-            pass
-        case named:
-            table["documents"] = _below(path.parent, named)
-    own_preset = table.pop("preset", None)
-    name = preset or own_preset
-    try:
-        return resolve_config(preset_by_name(str(name)), **table) if name is not None else FusionConfig(**table)
-    except ConfigError as error:
-        raise ConfigError(f"{error.message} (in {path})", field=error.field) from None
+def preview_config(config: ConfigLike = None, /, *, preset: str | None = None, **overrides: Any) -> FusionConfig:
+    """Return what `resolve_config` does, for callers that call no model: the default preset then needs no key."""
+    return _resolve(config, preset, overrides, needs_key=False)
 
 
-def _base(config: ConfigLike) -> FusionConfig:
+def _resolve(config: ConfigLike, preset: str | None, overrides: dict[str, Any], *, needs_key: bool) -> FusionConfig:
     if isinstance(config, FusionConfig):
-        return config
-    if config is None:
-        if missing := missing_key(DEFAULT_KEY):
-            raise ConfigError(
-                f"no model provider is configured: {missing}, or choose the preset 'local', "
-                "which needs no key (fusion-tool model install, then --preset local)"
-            )
-        return preset_by_name(DEFAULT_PRESET)
-    if isinstance(config, Path) or config.endswith(".toml"):
-        return load_config_file(Path(config))
-    if config not in preset_names() and not config.startswith(LOCAL_MODEL):
-        raise ConfigError(f"{unknown_preset(config).message}; a file's name ends in .toml", field="preset")
-    return preset_by_name(config)
+        if preset is not None:
+            raise ConfigError("a FusionConfig is whole; leave the preset out, or pass settings", field="preset")
+        return merge_settings(config, overrides, preset_roles=_shipped_roles_of(config)) if overrides else config
+    if isinstance(config, str) and not config.endswith(".toml"):
+        if preset is not None:
+            raise ConfigError(f"'{config}' and '{preset}' are two presets; name one", field="preset")
+        config, preset = None, config
+    settings, file = _settings_of(config, has_preset=preset is not None)
+    with _located(file):
+        if (own := settings.pop("preset", None)) is not None and preset is None:
+            base = preset_by_name(str(own), file)
+        elif "panel" in settings and preset is None:
+            base = FusionConfig(panel=settings["panel"])
+        else:
+            base = None
+    # What the caller names is not the file's to mend.
+    if base is None:
+        base = _unfiled_base(preset, overrides, file, needs_key=needs_key)
+    with _located(file):
+        base = merge_settings(base, settings, preset_roles=ROLES)
+    return merge_settings(base, overrides, preset_roles=[role for role in ROLES if role not in settings])
 
 
-def _preset_roles(base: FusionConfig) -> list[str]:
+def _settings_of(named: str | Path | None, *, has_preset: bool) -> tuple[dict[str, Any], ConfigFile | None]:
+    """Return the settings of the file that is named, else of the user's own, and the file."""
+    if named is not None:
+        file = read_config_file(Path(named))
+        return dict(file.settings), file
+    mention_unread_file()
+    if (own := user_file()) is None:
+        return {}, None
+    # Whoever names a preset means its models; a file that was named beside it was chosen for its own.
+    models = ("preset", "panel", *ROLES) if has_preset else ()
+    return {name: value for name, value in own.settings.items() if name not in models}, own
+
+
+@contextmanager
+def _located(file: ConfigFile | None) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        raise error if file is None else file.locate(error) from None
+
+
+def _unfiled_base(
+    preset: str | None, overrides: dict[str, Any], file: ConfigFile | None, *, needs_key: bool
+) -> FusionConfig:
+    """Return the configuration under the settings of a file that names neither a preset nor a panel."""
+    if preset is not None:
+        return preset_by_name(preset, file)
+    if "panel" in overrides:
+        return FusionConfig(panel=overrides["panel"])
+    keys = (read_key(variable) for variables in MODEL_KEYS.values() for variable in variables)
+    if needs_key and not any(keys):
+        raise ConfigError(
+            f"no model provider is configured: {missing_key(DEFAULT_KEY)}, or a vendor's key such as OPENAI_API_KEY, "
+            "or choose the preset 'local', which needs no key (fusion-tool model install, then --preset local)"
+        )
+    return preset_by_name(DEFAULT_PRESET)
+
+
+def _shipped_roles_of(config: FusionConfig) -> tuple[str, ...]:
     """Return which of judge and synthesizer came with a preset's panel, as against those that the user named."""
     # By comparison: a config does not record the preset that it was made from.
-    first = base.panel[0].model_name
-    own = (preset_by_name(first),) if first.startswith(LOCAL_MODEL) else ()
-    presets = [config for config in (*shipped_configs(), *own) if config.panel == base.panel]
-    return [
-        role
-        for role in ("judge", "synthesizer")
-        if any(getattr(config, role) == getattr(base, role) for config in presets)
-    ]
-
-
-def _merge(old: Any, new: Any) -> Any:
-    """Return `new` merged over `old`: of nested settings only the fields that were set replace the old ones."""
-    # `Limits(usd=1)` sets one limit; the defaults of the others were chosen by nobody.
-    if isinstance(new, BaseModel) and type(new) is type(old):
-        new = {name: getattr(new, name) for name in new.model_fields_set}
-    # A role that names a model is replaced whole: another model's address, key or temperature are not for it.
-    if not isinstance(old, BaseModel) or not isinstance(new, dict) or "model" in new:
-        return new
-    return dict(old) | new
-
-
-def _below(folder: Path, named: Any) -> Any:
-    """Return paths of a file as they are meant: relative to its folder; what is no path is left to the schema."""
-    if isinstance(named, list):
-        return [_below(folder, path) for path in named]
-    return folder / named if isinstance(named, str) else named
+    own = (preset_by_name(first),) if (first := config.panel[0].model_name).startswith("local:") else ()
+    presets = [one for one in (*shipped_configs(), *own) if one.panel == config.panel]
+    return tuple(role for role in ROLES if any(getattr(one, role) == getattr(config, role) for one in presets))

@@ -106,6 +106,8 @@ _OPTIONS = "tools=on|off, judge=PROVIDER:MODEL, synthesizer=PROVIDER:MODEL, usd=
 # A name only before one of the forms: an option of the form has an equals sign, too.
 _NAME = re.compile(r"([\w.+@-]+)=(?=(?:solo|self|panel|routed|replay)\b)")
 _SWITCH = {"on": True, "off": False}
+_ALONE: Mapping[str, Any] = {"judge": None, "synthesizer": None, "limits": {"quorum": None, "min_answers": 1}}
+"""What a model that is asked by itself does not take from the user's file."""
 _NO_TOOLS: Mapping[str, Any] = {"search": None, "documents": None, "bash": "off"}
 
 
@@ -202,9 +204,9 @@ def _base_config(kind: str, value: str, options: Mapping[str, Any]) -> FusionCon
         raise ConfigError("seats=N is for self:PROVIDER:MODEL")
     match kind:
         case "solo":
-            return FusionConfig(panel=(value,), strategy="solo")
+            return resolve_config(panel=(value,), strategy="solo", **_ALONE)
         case "self":
-            return FusionConfig(panel=(value,) * int(options.get("seats", 2)))
+            return resolve_config(panel=(value,) * int(options.get("seats", 2)), **_ALONE)
         case _:
             return resolve_config(value)
 

@@ -12,6 +12,7 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from fusion_tool.config.loading import ConfigLike, resolve_config
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.graph.nodes.fan_out import fan_out
 from fusion_tool.graph.nodes.ground import ground
@@ -26,8 +27,9 @@ from fusion_tool.routing.classifier.classify import Classifier
 
 
 def build_graph(
-    config: FusionConfig | None = None,
+    config: ConfigLike = None,
     *,
+    preset: str | None = None,
     panel_tools: Sequence[Any] = (),
     checkpointer: Any = None,
     classifier: Classifier | None = None,
@@ -35,8 +37,9 @@ def build_graph(
     """Build the compiled graph; asynchronous only (`ainvoke`, `astream`).
 
     Args:
-        config: What a run without a `FusionConfig` as its context uses. `None`: the preset `budget`, where
-            `OPENROUTER_API_KEY` is set.
+        config: What a run without a `FusionConfig` as its context uses: a `FusionConfig`, a preset's name, or the path
+            of a TOML file. `None`: the user's own file, else the preset `budget`, as they are when a run begins.
+        preset: The preset that a file's settings override.
         panel_tools: LangChain tools, or providers' server tools as dicts, that every seat gets besides its own.
         checkpointer: Any LangGraph checkpointer; as a subgraph the graph uses its parent's.
         classifier: Under `strategy = "auto"` classifies a question, which the router would else do by its words: an
@@ -47,6 +50,8 @@ def build_graph(
         A graph that takes `{"question": ..., "context": ...}` or `{"messages": [...]}` and returns
         `{"result": ...}`, a `FusionResult` as a dict, and the answer as a message where messages came in.
     """
+    if config is not None or preset is not None:
+        config = resolve_config(config, preset=preset)
     options = GraphOptions(config, tuple(panel_tools), classifier)
     # A class of its own, since Agent Server builds the context of whatever a client sends, be it nothing.
     schema: type[FusionConfig] = RunContext

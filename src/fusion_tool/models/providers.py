@@ -12,7 +12,7 @@ from ipaddress import ip_address
 
 from fusion_tool.config.addresses import host_of, is_loopback
 from fusion_tool.config.choices import OWN_PROVIDERS
-from fusion_tool.config.keys import read_key
+from fusion_tool.config.keys import MODEL_KEYS, read_key
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models.ollama import endpoint as ollama_endpoint
 
@@ -49,32 +49,34 @@ class Provider:
 # Read on 2026-11-22 in each provider's reference, on its OpenAI-compatible API.
 PROVIDERS = {
     "openrouter": Provider(
-        ("OPENROUTER_API_KEY",), OPENROUTER_URL, base_url_variable="OPENROUTER_BASE_URL", packaged=False
+        MODEL_KEYS["openrouter"], OPENROUTER_URL, base_url_variable="OPENROUTER_BASE_URL", packaged=False
     ),
-    "openai": Provider(("OPENAI_API_KEY",)),  # no address: its package is always installed, and reads its own variable
-    "anthropic": Provider(("ANTHROPIC_API_KEY",), "https://api.anthropic.com", "/v1", "ANTHROPIC_BASE_URL"),
+    "openai": Provider(MODEL_KEYS["openai"]),  # no address: its package is always installed, and reads its own variable
+    "anthropic": Provider(MODEL_KEYS["anthropic"], "https://api.anthropic.com", "/v1", "ANTHROPIC_BASE_URL"),
     "google_genai": Provider(
-        ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+        MODEL_KEYS["google_genai"],
         "https://generativelanguage.googleapis.com",
         "/v1beta/openai",
         "GOOGLE_GEMINI_BASE_URL",
     ),
-    "deepseek": Provider(("DEEPSEEK_API_KEY",), "https://api.deepseek.com/v1", base_url_variable="DEEPSEEK_API_BASE"),
-    "xai": Provider(("XAI_API_KEY",), "https://api.x.ai/v1", base_url_variable="XAI_API_BASE"),
+    "deepseek": Provider(MODEL_KEYS["deepseek"], "https://api.deepseek.com/v1", base_url_variable="DEEPSEEK_API_BASE"),
+    "xai": Provider(MODEL_KEYS["xai"], "https://api.x.ai/v1", base_url_variable="XAI_API_BASE"),
     "mistralai": Provider(
-        ("MISTRAL_API_KEY",), "https://api.mistral.ai/v1", base_url_variable="MISTRAL_BASE_URL", counts_streams=False
+        MODEL_KEYS["mistralai"], "https://api.mistral.ai/v1", base_url_variable="MISTRAL_BASE_URL", counts_streams=False
     ),
     "moonshotai": Provider(
-        ("MOONSHOT_API_KEY",), "https://api.moonshot.ai/v1", base_url_variable="MOONSHOT_BASE_URL", packaged=False
+        MODEL_KEYS["moonshotai"], "https://api.moonshot.ai/v1", base_url_variable="MOONSHOT_BASE_URL", packaged=False
     ),
-    "zai": Provider(("ZAI_API_KEY",), "https://api.z.ai/api/paas/v4", base_url_variable="ZAI_BASE_URL", packaged=False),
-    "groq": Provider(("GROQ_API_KEY",), "https://api.groq.com", "/openai/v1", "GROQ_API_BASE"),
-    "cohere": Provider(("COHERE_API_KEY",), "https://api.cohere.ai", "/compatibility/v1"),
+    "zai": Provider(
+        MODEL_KEYS["zai"], "https://api.z.ai/api/paas/v4", base_url_variable="ZAI_BASE_URL", packaged=False
+    ),
+    "groq": Provider(MODEL_KEYS["groq"], "https://api.groq.com", "/openai/v1", "GROQ_API_BASE"),
+    "cohere": Provider(MODEL_KEYS["cohere"], "https://api.cohere.ai", "/compatibility/v1"),
     "fireworks": Provider(
-        ("FIREWORKS_API_KEY",), "https://api.fireworks.ai/inference/v1", base_url_variable="FIREWORKS_API_BASE"
+        MODEL_KEYS["fireworks"], "https://api.fireworks.ai/inference/v1", base_url_variable="FIREWORKS_API_BASE"
     ),
-    "together": Provider(("TOGETHER_API_KEY",), "https://api.together.xyz/v1", base_url_variable="TOGETHER_API_BASE"),
-    "perplexity": Provider(("PPLX_API_KEY",), "https://api.perplexity.ai"),
+    "together": Provider(MODEL_KEYS["together"], "https://api.together.xyz/v1", base_url_variable="TOGETHER_API_BASE"),
+    "perplexity": Provider(MODEL_KEYS["perplexity"], "https://api.perplexity.ai"),
 }
 """The providers that take a plain key, by LangChain's names or, where it has none, by the price list's."""
 

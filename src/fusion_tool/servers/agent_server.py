@@ -1,13 +1,12 @@
-"""What the graphs of Agent Server are made of: the operator's file, and the context that a client may send.
+"""What the graphs of Agent Server are made of: the user's file, who is the operator there, and a client's context.
 
 The context is `RunOverrides`, of which a configuration is made. Studio makes its form of the same class, so that it
 offers nothing that is refused.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
@@ -17,14 +16,13 @@ from langgraph_sdk.errors import NotFoundError
 from langgraph_sdk.runtime import ServerRuntime
 from pydantic import WithJsonSchema
 
-from fusion_tool.config.loading import load_config_file, resolve_config
-from fusion_tool.config.presets import OLLAMA, preset, preset_names
+from fusion_tool.config.loading import preview_config, resolve_config
+from fusion_tool.config.presets import OLLAMA, load_presets, preset_names
 from fusion_tool.config.schema import FusionConfig
+from fusion_tool.config.storage import config_path
+from fusion_tool.config.user_file import FILE, mention_unread_file, user_file
 from fusion_tool.errors import ConfigError
 from fusion_tool.servers.overrides import RunOverrides, apply_overrides, parse_overrides, reject_unoffered
-
-OFFERED = tuple(name for name in preset_names() if name != OLLAMA)
-"""The presets that are data: a client may choose them without anything being read or asked for."""
 
 AgentGraph: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
 GraphFactory: TypeAlias = Callable[[ServerRuntime[Any]], Coroutine[Any, Any, AgentGraph]]
@@ -34,30 +32,39 @@ _SERVERS_OWN = frozenset({"thread_id", "run_id", "cron_id", "assistant_id", "gra
 _SERVERS_PREFIXES = ("__", "checkpoint_", "langgraph_", "x-")
 
 
-def load_operator_config(file: Path) -> FusionConfig | None:
-    """Return the operator's configuration; `None` where there is no file.
+def load_operator_config() -> FusionConfig | None:
+    """Return the configuration of the user's file; `None` where there is none.
 
     Raises:
         ConfigError: The file cannot be read, or a setting in it is wrong.
     """
-    return load_config_file(file) if file.exists() else None
+    if user_file() is None:
+        mention_unread_file()
+        return None
+    return preview_config()  # a model's key is looked for when a run begins
 
 
-def context_schema(operator: FusionConfig | None, presets: Collection[str] = OFFERED) -> Any:
+def offered_presets() -> dict[str, FusionConfig]:
+    """Return the presets that are data: a client may choose them without anybody being asked for it."""
+    return load_presets(name for name in preset_names() if name != OLLAMA)
+
+
+def context_schema(operator: FusionConfig | None, presets: Mapping[str, FusionConfig] | None = None) -> Any:
     """Return a graph's `context_schema` on Agent Server.
 
     Args:
         operator: The configuration that bounds what a client may ask for; `None` uses the preset that the client
             names, else the default one, where its key is set.
-        presets: The presets that a client may choose.
+        presets: The presets that a client may choose; `None` offers those that are data.
 
     Returns:
         A class with the schema of `RunOverrides`. Called with the fields it returns a `FusionConfig`, or raises
         `ConfigError`.
     """
+    offered = offered_presets() if presets is None else presets
 
     class Context(RunOverrides, title="FusionConfig"):
-        preset: Annotated[str | None, WithJsonSchema({"anyOf": [{"enum": [*presets]}, {"type": "null"}]})] = None
+        preset: Annotated[str | None, WithJsonSchema({"anyOf": [{"enum": [*offered]}, {"type": "null"}]})] = None
         """The models of a preset instead of the configured ones."""
 
         # LangGraph calls the class with the client's fields: what it returns is the context of the run's nodes.
@@ -65,38 +72,35 @@ def context_schema(operator: FusionConfig | None, presets: Collection[str] = OFF
             """Return the configuration of the run."""
             overrides = parse_overrides(values)
             # Without an operator's file the chosen preset is the base, for which the default one's key is not needed.
-            base = operator or (
-                preset(overrides.preset) if overrides.preset and overrides.preset in presets else resolve_config()
-            )
-            return apply_overrides(base, overrides, presets=presets)
+            base = operator or offered.get(overrides.preset or "") or resolve_config()
+            return apply_overrides(base, overrides, presets=offered)
 
     # The docstring is the form's text, and a class does not inherit it.
     Context.__doc__ = RunOverrides.__doc__
     return Context
 
 
-def graph_factory(file: Path, build: Callable[[FusionConfig | None], AgentGraph]) -> GraphFactory:
-    """Return a factory that Agent Server asks for its graph: each run gets that of the operator's file as it is then.
+def graph_factory(build: Callable[[FusionConfig | None], AgentGraph]) -> GraphFactory:
+    """Return a factory that Agent Server asks for its graph: each run gets that of the user's file as it is then.
 
     A run keeps the graph that it began with. A file that is broken is the error of the runs that begin with it; for
     what runs nothing (drawings, forms, a thread's state) the graph of the last good one stands in.
 
     Args:
-        file: The operator's configuration; it need not exist.
         build: Makes the graph of a configuration; `None` where there is no file.
 
     Raises:
         ConfigError: The file is broken already, so that the server does not start.
     """
-    config = load_operator_config(file)
+    config = load_operator_config()
     latest = config, build(config)
 
     def refresh() -> None:
         nonlocal latest
-        config = load_operator_config(file)
+        config = load_operator_config()
         if config is None and latest[0] is not None:
             # Not the default preset in its place, of other models and without the operator's limits.
-            raise ConfigError(f"{file.name} has gone; put it back, or start the server anew without it", field="config")
+            raise ConfigError(f"{FILE} has gone; put it back, or start the server anew without it", field="config")
         if config != latest[0]:
             latest = config, build(config)
 
@@ -106,7 +110,7 @@ def graph_factory(file: Path, build: Callable[[FusionConfig | None], AgentGraph]
         except ConfigError as error:
             if runtime.execution_runtime:
                 # The folder is no caller's business.
-                raise ConfigError(error.message.replace(str(file), file.name), field=error.field) from None
+                raise ConfigError(error.message.replace(str(config_path(FILE)), FILE), field=error.field) from None
         return latest[1]
 
     return graph

@@ -1,9 +1,9 @@
 """The OpenAI-compatible server as an ASGI application."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -43,7 +43,7 @@ class Options:
 
     Args:
         config: The panel behind the model `fusion`; its rules hold for every request.
-        presets: Shipped presets that are served too, as `fusion-NAME`.
+        presets: Presets that are served too, as `fusion-NAME`.
         agent_model: The main model behind `fusion-agent`; `None` uses the configured synthesizer.
         max_runs: Requests that are worked on at once; more get 429.
         progress: How a stream shows what the panel does.
@@ -56,7 +56,7 @@ class Options:
     """
 
     config: FusionConfig
-    presets: tuple[str, ...] = ()
+    presets: Mapping[str, FusionConfig] = field(default_factory=dict)
     agent_model: Panelist | None = None
     max_runs: int = 50
     progress: ProgressStyle = "comments"

@@ -5,6 +5,7 @@ configuration. Whatever reaches keys, files, addresses or the shell is the opera
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -12,7 +13,6 @@ from pydantic import BeforeValidator, Field
 from fusion_tool.config.base import ConfigModel, reject_unknown
 from fusion_tool.config.choices import Strategy
 from fusion_tool.config.loading import resolve_config
-from fusion_tool.config.presets import preset as preset_by_name
 from fusion_tool.config.schema import Fetch, FusionConfig, Limits, Panelist, Search
 from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
@@ -124,14 +124,16 @@ def reject_unoffered(names: Collection[Any], offered: Collection[str]) -> None:
         raise ConfigError(f"{error.message}; a caller may set {', '.join(offered)}", field=error.field) from None
 
 
-def apply_overrides(operator: FusionConfig, overrides: RunOverrides, *, presets: Collection[str] = ()) -> FusionConfig:
+def apply_overrides(
+    operator: FusionConfig, overrides: RunOverrides, *, presets: Mapping[str, FusionConfig] = MappingProxyType({})
+) -> FusionConfig:
     """Return the configuration of a run that a hosted caller asked for.
 
     Args:
         operator: The operator's configuration; its tools, filters and rules hold whatever a caller asks for.
         overrides: What the caller asks for. Models are named as `provider:model`, by the name at their provider, by
             their short name or by their seat's label.
-        presets: Shipped presets that the operator allows. Of a preset only the models and the strategy are taken, and
+        presets: The presets that the operator allows. Of a preset only the models and the strategy are taken, and
             of both limits the tighter one.
 
     Raises:
@@ -161,12 +163,12 @@ def apply_overrides(operator: FusionConfig, overrides: RunOverrides, *, presets:
     return bound_spending(config, operator, *others)
 
 
-def _with_preset(operator: FusionConfig, name: str, presets: Collection[str]) -> FusionConfig:
+def _with_preset(operator: FusionConfig, name: str, presets: Mapping[str, FusionConfig]) -> FusionConfig:
     """Return the operator's configuration with a preset's models; nothing in it is wider than the operator's."""
     if name not in presets:
         offered = f"there are {', '.join(presets)}" if presets else "none is offered"
         raise ConfigError(f"'{name}' is not offered here{did_you_mean(name, presets)}; {offered}", field="preset")
-    other = preset_by_name(name)
+    other = presets[name]
     ceilings = {limit: _tighter(getattr(operator.limits, limit), getattr(other.limits, limit)) for limit in _CEILINGS}
     return operator.model_copy(
         update={

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
@@ -20,11 +20,11 @@ from prometheus_client.multiprocess import mark_process_dead
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
-from fusion_tool.config.presets import preset
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.factory import check_models
 from fusion_tool.servers.app import Options, create_app
 from fusion_tool.servers.auth import check_address
+from fusion_tool.servers.checks import check_served
 from fusion_tool.servers.http_protocol import uvicorn_options
 from fusion_tool.servers.openai.metrics import SHARED
 
@@ -85,7 +85,7 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
         ConfigError: The server would be open to other machines without keys, a model cannot work, or the port is taken.
     """
     check_address(address.host, options.callers)
-    _check_models(options)
+    options = _check_models(options)
     # The socket is opened here, not by uvicorn: a taken port is then one line, and the port that 0 picked is known.
     with (
         listen(address.host, address.port, backlog=_BACKLOG) as listener,
@@ -135,15 +135,12 @@ def _end_with(parent: BaseProcess) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _check_models(options: Options) -> None:
-    # At the start, where the operator sees it: a model without its key would else fail at the first client's request.
-    config, agent = options.config, options.agent_model
-    panel = [(f"panel.{index}", seat) for index, seat in enumerate(config.panel)]
-    verifier = [("verify", config.verifier)] if config.verifier else []
-    check_models(
-        [*panel, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default), *verifier]
-    )
-    check_models([("agent_model", agent)] if agent else [])
-    for name in options.presets:
-        other = preset(name)
-        check_models([(f"preset {name}", seat) for seat in (*other.panel, other.synthesizer_or_default)])
+def _check_models(options: Options) -> Options:
+    """Return the options with the agent's model as it will be asked; fail where a model cannot work."""
+    panel = check_served(options.config)
+    for name, config in options.presets.items():
+        check_served(config, f"preset {name}")
+    if options.agent_model is None:
+        return replace(options, agent_model=panel.synthesizer_or_default)
+    check_models([("agent_model", options.agent_model)])
+    return options

@@ -50,7 +50,7 @@ _BAD = {
     "an unknown local model": (_said(QUESTION, "--model", "local:m"), "--model: no local model 'm'"),
     "nine seats": (_said(QUESTION, *("--model", "ollama:m") * 9), "--model: ", "8"),
     "no seats": (_file("panel = []"), "panel: ", "1"),
-    "no panel at all": (_file("bash = 'off'"), "panel: "),
+    "no panel at all": (_file("bash = 'off'"), "no model provider is configured"),
     "a missing file": (_said(QUESTION, "--config", "/nowhere/f.toml"), "--config: cannot read", "No such file"),
     "no TOML": (_file("panel = ["), "--config: ", "not valid TOML"),
     "an unknown field": (_file(_PANEL_OF_ONE + "quorums = 2"), "panel.0.quorums: no such setting", "f.toml"),

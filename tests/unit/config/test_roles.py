@@ -7,8 +7,8 @@ import pytest
 from fusion_tool.api.chat_model import ChatFusion
 from fusion_tool.api.tool import FusionTool
 from fusion_tool.cli.config_options import ConfigOptions
-from fusion_tool.config.loading import load_config_file, resolve_config
-from fusion_tool.config.presets import preset, preset_names
+from fusion_tool.config.loading import resolve_config
+from fusion_tool.config.presets import load_presets, preset, preset_names
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
 from fusion_tool.servers.mcp.tool import parse_arguments
@@ -50,7 +50,7 @@ WAYS = {
     "FusionTool, over a preset": lambda named, _: FusionTool("budget", **named).config,
     "ChatFusion": lambda named, _: ChatFusion(**named).config,
     "ChatFusion, over a preset": lambda named, _: ChatFusion("budget", timeout=9, **named).config,
-    "a file": lambda named, folder: load_config_file(by_file(folder, named)),
+    "a file": lambda named, folder: resolve_config(by_file(folder, named)),
     "flags": lambda named, _: by_flags(named),
     "flags, over a preset": lambda named, _: by_flags(named, preset="budget"),
     "flags, over a file of a preset": lambda named, folder: by_flags(named, config=by_file(folder, {"bash": "off"})),
@@ -132,7 +132,10 @@ CALLS = {
 def test_a_servers_caller_names_seats_by_the_same_rule(case, offered):
     asked, expected = CALLS[case]
     operator = preset("budget") if not offered else FusionConfig(panel=[ONE] * 3)
-    assert stages(apply_overrides(operator, parse_overrides({**asked, **offered}), presets=("budget",))) == expected
+    assert (
+        stages(apply_overrides(operator, parse_overrides({**asked, **offered}), presets=load_presets(["budget"])))
+        == expected
+    )
 
 
 def test_a_judge_that_the_operator_named_stays_for_every_caller():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion_tool import ConfigError, FusionConfig, FusionError
-from fusion_tool.config.presets import preset
+from fusion_tool.config.presets import load_presets, preset
 from fusion_tool.config.schema import Documents, Fetch, Limits, Panelist, Search
 from fusion_tool.graph.estimate import estimate
 from fusion_tool.graph.inputs import LONGEST_QUESTION
@@ -42,7 +42,7 @@ OPERATORS = {
     "no limit, one seat alone": FusionConfig(panel=(SMALL, HOUSE, TWICE), strategy="solo", bash="off"),
     "routed": FusionConfig(panel=(HOUSE, SMALL), strategy="auto", candidates="configured", verify=TWICE),
 }
-ALSO = ("local",)
+ALSO = load_presets(["local"])
 EQUAL = (
     *("fetch", "blocked_fragments", "privacy", "deny", "require_open_weights", "cache", "hedge", "health"),
     *("trace_content", "summary_tokens"),
@@ -210,7 +210,7 @@ def test_what_has_no_price_is_bounded_by_its_tokens():
 
 
 def test_a_preset_that_the_operator_allows_is_his_own():
-    config = apply_overrides(BUDGET, parse_overrides({"preset": "frontier"}), presets=("frontier",))
+    config = apply_overrides(BUDGET, parse_overrides({"preset": "frontier"}), presets=load_presets(["frontier"]))
     assert config.limits.usd is None
     assert [seat.model for seat in config.panel] == [seat.model for seat in preset("frontier").panel]
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tool import ConfigError, FusionConfig
-from fusion_tool.config.presets import preset
+from fusion_tool.config.presets import load_presets, preset
 from fusion_tool.config.schema import Documents, Fetch, Limits, Panelist, Search
 from fusion_tool.servers.overrides import (
     OPERATOR_ONLY,
@@ -147,7 +147,7 @@ def test_every_setting_is_either_the_callers_or_the_operators():
     )
 )
 def test_no_wish_loosens_a_rule_of_the_operators(asked):
-    config = apply_overrides(OPERATOR, parse_overrides(asked), presets=("fast", "quality"))
+    config = apply_overrides(OPERATOR, parse_overrides(asked), presets=load_presets(["fast", "quality"]))
     assert [getattr(config, field) for field in KEPT] == [getattr(OPERATOR, field) for field in KEPT]
     assert set(OPERATOR.excluded_domains) <= set(config.excluded_domains)
     assert config.limits.usd <= 1.0
@@ -156,11 +156,13 @@ def test_no_wish_loosens_a_rule_of_the_operators(asked):
 
 
 def test_an_allowed_preset_brings_its_models_and_its_quorum():
-    config = apply_overrides(OPERATOR, parse_overrides({"preset": "fast"}), presets=("fast",))
+    config = apply_overrides(OPERATOR, parse_overrides({"preset": "fast"}), presets=load_presets(["fast"]))
     assert names(config) == names(preset("fast"))
     assert config.limits.quorum == preset("fast").limits.quorum
     assert config.limits.usd == 1.0
 
 
 def test_a_preset_without_web_tools_has_none():
-    assert apply_overrides(OPERATOR, parse_overrides({"preset": "local"}), presets=("local",)).search is None
+    assert (
+        apply_overrides(OPERATOR, parse_overrides({"preset": "local"}), presets=load_presets(["local"])).search is None
+    )

@@ -9,6 +9,7 @@ import typer
 from fusion_tool import ConfigError, FusionConfig
 from fusion_tool.cli.commands.serve import how_to_call, serve
 from fusion_tool.config.installation import require_extra
+from fusion_tool.config.presets import load_presets
 from fusion_tool.servers.app import Options
 from fusion_tool.servers.process import ServerAddress
 from fusion_tool.servers.process import serve as serve_at
@@ -44,7 +45,10 @@ def test_a_model_that_cannot_work_is_told_before_anybody_connects():
 
 
 def test_so_is_one_of_a_preset_and_the_agents():
-    assert refused(Options(fake_config(), presets=("fast",)), ServerAddress(port=0)).field == "preset fast.model"
+    assert (
+        refused(Options(fake_config(), presets=load_presets(["fast"])), ServerAddress(port=0)).field
+        == "preset fast.panel.0.model"
+    )
     agent = FusionConfig(panel=("openrouter:a/b",)).panel[0]
     assert refused(Options(fake_config(), agent_model=agent), ServerAddress(port=0)).field == "agent_model.model"
 

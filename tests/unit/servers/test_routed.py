@@ -2,7 +2,7 @@
 
 import pytest
 
-from fusion_tool.config.presets import preset
+from fusion_tool.config.presets import load_presets, preset
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.models.providers import PROVIDERS
 from fusion_tool.routing.candidates import configured_models
@@ -86,7 +86,7 @@ async def test_the_operators_own_auto_stands(face):
 )
 async def test_a_wish_narrows_the_operators_own_auto(wish):
     operator = FusionConfig(panel=[GPT, GEMINI], strategy="auto")
-    config = apply_overrides(operator, parse_overrides({"strategy": "auto", **wish}), presets=("budget",))
+    config = apply_overrides(operator, parse_overrides({"strategy": "auto", **wish}), presets=load_presets(["budget"]))
     named = {GPT} if "models" in wish else {name for name, *_ in asked(preset("budget"))}
     assert {name for name, *_ in asked((await decided(config)).config)} <= named
 

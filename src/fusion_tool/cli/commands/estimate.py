@@ -39,13 +39,11 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
     """Show the expected and the worst bill of a question, stage by stage, before anything is spent."""
     from fusion_tool.cli import terminal
     from fusion_tool.cli.config_options import ConfigOptions
-    from fusion_tool.config.loading import DEFAULT_PRESET
     from fusion_tool.errors import ConfigError
     from fusion_tool.graph.estimate import estimate as forecast
 
     config_options = ConfigOptions(
-        # Named, since no preset at all would ask for the default one's key: a price needs none.
-        preset=preset or (None if config or model else DEFAULT_PRESET),
+        preset=preset,
         config=config,
         models=tuple(model or ()),
         judge=judge,
@@ -61,7 +59,8 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
     )
     text, known = terminal.read_input(question, context)
     try:
-        bill = forecast(config_options.to_config(), text, context=known, versus=versus or ())
+        run_config = config_options.to_config(calls_models=False)
+        bill = forecast(run_config, text, context=known, versus=versus or ())
     except ConfigError as error:
         raise config_options.in_option_terms(error) from None
     if as_json:

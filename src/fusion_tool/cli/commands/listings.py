@@ -1,9 +1,12 @@
 """`fusion-tool presets` and `fusion-tool runs`: the presets to choose from, and the runs that are kept."""
 
 from collections import Counter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from fusion_tool.config.schema import Panelist
 
 
 def presets() -> None:
@@ -28,7 +31,7 @@ def _row(name: str) -> tuple[str, str, str]:
     config = preset(name)
     panel = [seat.model_name for seat in config.panel]
     judges = list(dict.fromkeys([config.judge_or_default.model_name, config.synthesizer_or_default.model_name]))
-    return _model_lines(panel), _model_lines(judges), _needs([*panel, *judges])
+    return _model_lines(panel), _model_lines(judges), _needs([*config.roles])
 
 
 def _model_lines(models: list[str]) -> str:
@@ -37,12 +40,14 @@ def _model_lines(models: list[str]) -> str:
     return "\n".join(f"{model} ({n} times)" if n > 1 else model for model, n in counts.items())
 
 
-def _needs(models: list[str]) -> str:
-    from fusion_tool.config.loading import DEFAULT_KEY
+def _needs(panelists: list["Panelist"]) -> str:
+    from fusion_tool.models.providers import key_variable
 
-    # Presets that are data have models of these two alone; a new provider fails here, in the tests.
-    needs = {"openrouter": DEFAULT_KEY, "local": "fusion-tool model install"}
-    return ", ".join(dict.fromkeys(needs[model.partition(":")[0]] for model in models))
+    needs = [
+        "fusion-tool model install" if panelist.model_name.startswith("local:") else key_variable(panelist)
+        for panelist in panelists
+    ]
+    return ", ".join(dict.fromkeys(need for need in needs if need))
 
 
 runs = typer.Typer(

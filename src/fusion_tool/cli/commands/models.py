@@ -26,11 +26,10 @@ def models(
     from fusion_tool.cli import model_listings
     from fusion_tool.cli.config_options import ConfigOptions
     from fusion_tool.cli.model_health import HealthReport, print_health, print_health_json
-    from fusion_tool.config.loading import DEFAULT_PRESET
     from fusion_tool.models.health import TRACKER
 
-    choices = ConfigOptions(preset=preset or (None if config else DEFAULT_PRESET), config=config)
-    configured = model_listings.candidates(choices.to_config())
+    choices = ConfigOptions(preset=preset, config=config)
+    configured = model_listings.candidates(choices.to_config(calls_models=False))
     now = datetime.now(UTC)
     # Without it the breakers would be new: this process has called no model.
     TRACKER.load_recent_now()

@@ -26,9 +26,13 @@ def examples(*rows: tuple[str, str]) -> str:
 def complete_preset() -> list[str]:
     """Return the presets' names, with which a shell completes an option."""
     # Imported when a shell asks: presets bring pydantic, and the help must not wait for it.
-    from fusion_tool.config.presets import preset_names
+    from fusion_tool.config.presets import built_in_names, preset_names
+    from fusion_tool.errors import ConfigError
 
-    return list(preset_names())
+    try:
+        return list(preset_names())
+    except ConfigError:  # whatever is wrong with the user's file, a command will say; a shell would show it as a name
+        return list(built_in_names())
 
 
 Question: TypeAlias = Annotated[str, typer.Argument(metavar=QUESTION_METAVAR, help=QUESTION_HELP)]

@@ -46,12 +46,10 @@ def route(  # noqa: PLR0913 - each is an option of the command line
     """Show which models --strategy auto would ask, how, and why, before anything is spent."""
     from fusion_tool.cli import terminal
     from fusion_tool.cli.config_options import ConfigOptions
-    from fusion_tool.config.loading import DEFAULT_PRESET
     from fusion_tool.errors import ConfigError
 
     config_options = ConfigOptions(
-        # Named, since no preset at all would ask for the default one's key: a plan needs none.
-        preset=preset or (None if config or model else DEFAULT_PRESET),
+        preset=preset,
         config=config,
         models=tuple(model or ()),
         quality=quality,
@@ -65,7 +63,7 @@ def route(  # noqa: PLR0913 - each is an option of the command line
     )
     text, known = terminal.read_input(question, context)
     try:
-        run_config = config_options.to_config()
+        run_config = config_options.to_config(calls_models=False)
         choice = _choose(text, known, run_config, nearest=nearest)
     except ConfigError as error:
         raise config_options.in_option_terms(error) from None

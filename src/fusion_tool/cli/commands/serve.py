@@ -8,7 +8,6 @@ import typer
 from fusion_tool.cli.commands.options import complete_preset, examples
 
 if TYPE_CHECKING:
-    from fusion_tool.config.schema import FusionConfig
     from fusion_tool.servers.mcp.server import McpOptions
 
 _CORS_HELP = "A web page's origin, such as https://app.example, that may ask from a browser; repeat it."
@@ -98,7 +97,9 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.cli import terminal
     from fusion_tool.cli.config_options import ConfigOptions
     from fusion_tool.config.installation import require_extra
+    from fusion_tool.config.presets import load_presets
     from fusion_tool.config.schema import Panelist
+    from fusion_tool.config.user_file import read_config_file
 
     # Before the imports below, which would fail with Python's own error.
     require_extra("server")
@@ -107,10 +108,11 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.servers.process import ServerAddress
     from fusion_tool.servers.process import serve as serve_at
 
+    file = None if config is None else read_config_file(config)
     options = Options(
         config=ConfigOptions(preset=preset, config=config).to_config(),
         # The preset behind `fusion` has its own name as well, so that a client can say which one it means.
-        presets=tuple(dict.fromkeys([*([preset] if preset else []), *(also or ())])),
+        presets=load_presets([*([preset] if preset else []), *(also or ())], file),
         agent_model=None if agent_model is None else Panelist(model=agent_model),
         max_runs=max_runs,
         progress=progress,
@@ -208,6 +210,7 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
 
     require_extra("mcp")
     from fusion_tool.errors import ConfigError
+    from fusion_tool.servers.checks import check_served
     from fusion_tool.servers.mcp.server import McpOptions
 
     for field, value in (("keys", keys), ("cors_origin", cors_origin)):
@@ -215,7 +218,7 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
             raise ConfigError("it is for clients that connect: add --http", field=field)
 
     panel = ConfigOptions(preset=preset, config=config).to_config()
-    _check(panel)
+    check_served(panel)
     options = McpOptions(
         panel,
         max_runs=max_runs,
@@ -227,17 +230,6 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
         _serve_http(options, host, port, keys)
     else:
         _serve_stdio(options)
-
-
-def _check(config: "FusionConfig") -> None:
-    """Fail now, where the operator sees it, and not at the first question, where a model cannot work."""
-    from fusion_tool.models.factory import check_models
-
-    seats = [(f"panel.{index}", seat) for index, seat in enumerate(config.panel)]
-    verifier = [("verify", config.verifier)] if config.verifier else []
-    check_models(
-        [*seats, ("judge", config.judge_or_default), ("synthesizer", config.synthesizer_or_default), *verifier]
-    )
 
 
 def _serve_stdio(options: "McpOptions") -> None:

@@ -1,11 +1,14 @@
-"""Presets: whole configurations by name, kept as data in this folder's TOML files."""
+"""Presets: whole configurations by name, kept as data in this folder's TOML files; and the user's own, in the file."""
 
 import tomllib
+from collections.abc import Collection, Iterable
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeAlias
 
+from fusion_tool.config.merging import ROLES, merge_settings
 from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.config.user_file import ConfigFile, user_file
 from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
 
@@ -17,15 +20,29 @@ LOCAL_MODEL = f"{LOCAL}:"
 """The beginning of a preset's name that names its local model, and of that model's name."""
 
 
-def preset(name: str) -> FusionConfig:
+def preset(name: str, file: ConfigFile | None = None) -> FusionConfig:
     """Return the configuration of the preset `name`.
 
     Args:
         name: One of `preset_names()`, or `local:NAME` for a panel of that local model.
+        file: A configuration file whose presets count before those of the user's own file; `None` for none.
 
     Raises:
-        ConfigError: No preset has this name, or it is `ollama` and no Ollama answers.
+        ConfigError: No preset has this name, it is `ollama` and no Ollama answers, or it is the user's and wrong.
     """
+    return _built_in(name) if _is_built_in(name) else _own(name, _own_tables(file))
+
+
+def load_presets(names: Iterable[str], file: ConfigFile | None = None) -> dict[str, FusionConfig]:
+    """Return the configurations of several presets by their names, as `preset` does."""
+    return {name: preset(name, file) for name in names}
+
+
+def _is_built_in(name: str) -> bool:
+    return name in built_in_names() or name.startswith(LOCAL_MODEL)
+
+
+def _built_in(name: str) -> FusionConfig:
     if name == OLLAMA:
         # The one import that points upwards, and a request to a server: nobody else should pay for it.
         from fusion_tool.models.ollama import installed_panel
@@ -37,15 +54,47 @@ def preset(name: str) -> FusionConfig:
         from fusion_tool.models.local.catalog import panel_of
 
         return panel_of(model or None, _shipped(LOCAL))
-    if name not in _tables():
-        raise unknown_preset(name)
     return _shipped(name)
 
 
-def unknown_preset(name: str) -> ConfigError:
-    """Return the error for a name that no preset has."""
-    names = preset_names()
-    return ConfigError(f"no preset '{name}'{did_you_mean(name, names)}; there are {', '.join(names)}", field="preset")
+_OwnTables: TypeAlias = dict[str, tuple[ConfigFile, dict[str, Any]]]
+"""The user's presets by name, each with the file that it stands in."""
+
+
+def _own(name: str, tables: _OwnTables) -> FusionConfig:
+    """Return the configuration of one of the user's presets: its settings over those of the one that it extends."""
+    if name not in tables:
+        raise _unknown_preset(name, (*built_in_names(), *tables))
+    file, table = tables[name]
+    settings = {key: value for key, value in table.items() if key not in ("extends", "about")}
+    # Without itself: presets that extend each other in a circle end at one that is not there.
+    others = {key: value for key, value in tables.items() if key != name}
+    try:
+        if (base := table.get("extends")) is None:
+            return FusionConfig(**settings)
+        extended = _built_in(str(base)) if _is_built_in(str(base)) else _own(str(base), others)
+        return merge_settings(extended, settings, preset_roles=ROLES)
+    except ConfigError as error:
+        place = f"presets.{name}" + (f".{error.field}" if error.field else "")
+        raise file.locate(ConfigError(error.message, field=place)) from None
+
+
+def _unknown_preset(name: str, names: Collection[str]) -> ConfigError:
+    return ConfigError(
+        f"no preset '{name}'{did_you_mean(name, names)}; there are {', '.join(names)}; a file's name ends in .toml",
+        field="preset",
+    )
+
+
+def _own_tables(file: ConfigFile | None = None) -> _OwnTables:
+    tables = {}
+    for holder in filter(None, (user_file(), file)):
+        for name, table in holder.presets.items():
+            # Everybody who names one of ours means ours.
+            if _is_built_in(name):
+                raise holder.locate(ConfigError("is built in; choose another name", field=f"presets.{name}"))
+            tables[name] = holder, table
+    return tables
 
 
 def _shipped(name: str) -> FusionConfig:
@@ -53,7 +102,16 @@ def _shipped(name: str) -> FusionConfig:
 
 
 def preset_names() -> tuple[str, ...]:
-    """Return the presets' names, in the order of the documentation."""
+    """Return the presets' names, in the order of the documentation; last those of the user's file.
+
+    Raises:
+        ConfigError: The user's file cannot be read.
+    """
+    return (*built_in_names(), *_own_tables())
+
+
+def built_in_names() -> tuple[str, ...]:
+    """Return the names of the presets that the package brings."""
     return (*_tables(), OLLAMA)
 
 
@@ -61,7 +119,11 @@ def preset_description(name: str) -> str:
     """Return one line on what the preset is for."""
     if name == OLLAMA:
         return "up to three installed models, of different families, of a running Ollama"
-    return str(_tables()[name]["about"])
+    if name in _tables():
+        return str(_tables()[name]["about"])
+    _, table = _own_tables()[name]
+    base = f", over {table['extends']}" if "extends" in table else ""
+    return str(table.get("about", f"your own{base}"))
 
 
 @cache

@@ -3,14 +3,15 @@
 Protocol: https://platform.openai.com/docs/api-reference/models/list; `description` is an addition.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from fusion_tool.config.presets import preset_description
+from fusion_tool.config.presets import built_in_names, preset_description
+from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.words import did_you_mean
 from fusion_tool.servers.keys import ANONYMOUS, Caller, caller_of
 from fusion_tool.servers.openai.errors import ApiError
@@ -26,16 +27,16 @@ class ModelCatalog:
     """The models of a server: the configured panel, the agent, and presets; to a caller those that the key may ask.
 
     Args:
-        presets: Shipped presets, each served as `fusion-NAME`.
+        presets: Presets, each served as `fusion-NAME`.
         caller: Who asks.
     """
 
-    presets: tuple[str, ...] = ()
+    presets: Mapping[str, FusionConfig] = field(default_factory=dict)
     caller: Caller = ANONYMOUS
 
     def for_caller(self, caller: Caller) -> "ModelCatalog":
         """Return the catalog as `caller` sees it."""
-        allowed = tuple(name for name in self.presets if caller.may_ask(f"{PANEL}-{name}"))
+        allowed = {name: one for name, one in self.presets.items() if caller.may_ask(f"{PANEL}-{name}")}
         return ModelCatalog(allowed, caller)
 
     @property
@@ -78,7 +79,8 @@ class ModelCatalog:
         if self.caller.may_ask(AGENT):
             yield AGENT, "a model with your tools, and the panel as one more"
         for name in self.presets:
-            yield f"{PANEL}-{name}", preset_description(name)
+            is_ours = name in built_in_names()
+            yield f"{PANEL}-{name}", preset_description(name) if is_ours else "a preset of this server"
 
 
 def _served_name(model: str) -> str:

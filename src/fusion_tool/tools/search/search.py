@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from fusion_tool.budget.ledger import OverBudgetError
+from fusion_tool.config.keys import SEARCH_KEYS
 from fusion_tool.errors import ConfigError, ToolReason
 from fusion_tool.tools.exclusions import canonical_domains
 from fusion_tool.tools.search.base import (
@@ -67,14 +68,14 @@ _SPECS = (
     ProviderSpec("searxng", variable="SEARXNG_URL", options=("base_url",)),
     ProviderSpec(
         "tavily",
-        variable="TAVILY_API_KEY",
+        variable=SEARCH_KEYS["tavily"],
         # One credit, pay as you go: a search of basic depth.
         fee=SearchFee(0.008, "https://docs.tavily.com/documentation/api-credits", "2026-10-06"),
         max_results=20,
     ),
     ProviderSpec(
         "exa",
-        variable="EXA_API_KEY",
+        variable=SEARCH_KEYS["exa"],
         fee=SearchFee(
             0.007,
             "https://exa.ai/docs/reference/pricing",
@@ -87,7 +88,7 @@ _SPECS = (
     ),
     ProviderSpec(
         "brave",
-        variable="BRAVE_API_KEY",
+        variable=SEARCH_KEYS["brave"],
         fee=SearchFee(0.005, "https://api-dashboard.search.brave.com/app/plans", "2026-09-30"),
         max_results=20,
     ),

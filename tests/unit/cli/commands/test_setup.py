@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fusion_tool.cli.config_template import template
-from fusion_tool.config.loading import load_config_file
+from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import Fetch, FusionConfig, Limits, Panelist, Search
 from tests.unit.cli.support import fusion
@@ -20,7 +20,7 @@ def _uncommented(text: str) -> str:
 
 def test_it_loads_as_its_preset(elsewhere: Path) -> None:
     assert fusion("init").exit_code == 0
-    assert load_config_file(elsewhere / "fusion.toml") == preset("budget")
+    assert resolve_config(elsewhere / "fusion.toml") == preset("budget")
 
 
 def test_every_setting_is_named_and_loads(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_every_setting_is_named_and_loads(tmp_path: Path) -> None:
     assert table["panel"][0].keys() == Panelist.model_fields.keys()
     for name, owner in (("limits", Limits), ("search", Search), ("fetch", Fetch)):
         assert table[name].keys() == owner.model_fields.keys()
-    config = load_config_file(file)
+    config = resolve_config(file)
     assert config.limits.quorum == 2
     assert config.documents.path == tmp_path / "notes"
 
@@ -58,7 +58,7 @@ def test_an_existing_file_is_left_alone_without_force(elsewhere: Path) -> None:
     assert (done.exit_code, file.read_text("utf-8")) == (2, "mine")
     assert "--force" in done.stderr
     assert fusion("init", str(file), "--force").exit_code == 0
-    assert load_config_file(file)
+    assert resolve_config(file)
 
 
 @pytest.mark.parametrize("path", ["nowhere/fusion.toml", "."])

@@ -3,6 +3,7 @@
 import pytest
 
 from fusion_tool import ConfigError
+from fusion_tool.config.presets import load_presets
 from fusion_tool.servers.openai.errors import ApiError
 from fusion_tool.servers.openai.models import ModelCatalog
 from fusion_tool.servers.openai.openrouter import parse_fusion_plugin, take_fusion_tool
@@ -118,7 +119,7 @@ MODELS = {
 
 @pytest.mark.parametrize("model", MODELS)
 def test_its_models_are_the_operators(model):
-    assert ModelCatalog(("fast", "free")).preset_of(model) == MODELS[model]
+    assert ModelCatalog(load_presets(["fast", "free"])).preset_of(model) == MODELS[model]
 
 
 @pytest.mark.parametrize(
@@ -127,5 +128,5 @@ def test_its_models_are_the_operators(model):
 )
 def test_a_model_that_the_operator_does_not_offer_names_those_that_are_there(model):
     with pytest.raises(ApiError, match=f"no model '{model}'.*there are fusion, fusion-agent, fusion-budget") as refused:
-        ModelCatalog(("budget",)).preset_of(model)
+        ModelCatalog(load_presets(["budget"])).preset_of(model)
     assert (refused.value.status, refused.value.param) == (404, "model")
