@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.graph.agents.answers import seat_audit
+from fusion_tool.graph.duration import run_seconds
 from fusion_tool.graph.nodes.panelist import panelist
 from fusion_tool.graph.nodes.route import route
 from fusion_tool.graph.runtime import GraphOptions
@@ -47,7 +48,7 @@ def build(config: FusionConfig | None) -> AgentGraph:
 
     def to_the_seat(state: SeatState, runtime: Runtime[FusionConfig]) -> Send:
         run, ask = state["run"], state["asks"][0]  # the first seat of the plan
-        seconds = options.config_for(runtime, run).limits.seconds
+        seconds = run_seconds(options.config_for(runtime, run))
         return Send("panelist", SeatTask(run=run, wave=1, ask=ask, seats=1, seconds=seconds, spent=[0.0, 0]))
 
     seat = (

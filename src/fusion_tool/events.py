@@ -24,12 +24,17 @@ class RunStarted(EventStamp):
 
 
 class PlanChosen(EventStamp):
-    """The choice of strategy and seats; `seats` are labels."""
+    """The choice of strategy and seats; `seats` are labels.
+
+    `expected_seconds` is how long models on the user's own machines will work; `None` where none does, or none was
+    measured.
+    """
 
     type: Literal["plan.chosen"]
     strategy: str
     seats: list[str]
     reason: str
+    expected_seconds: float | None
 
 
 class WaveStarted(EventStamp):
@@ -265,3 +270,14 @@ def format_cost(cost_usd: float | None, unpriced: int) -> str:
 def format_seconds(value: float | None) -> str:
     """Return a duration in seconds as text; unknown is said, never 0."""
     return UNKNOWN if value is None else f"{value:.1f} s"
+
+
+_IN_SECONDS = 90
+"""Up to this many seconds a duration is told in them, beyond it in minutes."""
+
+
+def format_duration(seconds: float) -> str:
+    """Return about how long something takes, as people say it."""
+    if seconds < _IN_SECONDS:
+        return f"{max(1, round(seconds / 5)) * 5} seconds"
+    return f"{round(seconds / 60)} minutes"

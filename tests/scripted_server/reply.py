@@ -66,6 +66,7 @@ class Reply:
         comments: How many `: OPENROUTER PROCESSING` lines come before the first event.
         choices: 1, or 0 for the provider that answers without one.
         gate: Held back until the test opens it.
+        timings: What llama.cpp's server measured of the request, None for any other server.
     """
 
     text: str = ""
@@ -86,6 +87,7 @@ class Reply:
     comments: int = 1
     choices: int = 1
     gate: Gate | None = None
+    timings: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,8 @@ def _whole(call: ToolCall, default_id: str, index: int) -> dict[str, Any]:
 
 def _envelope(reply: Reply, request: Request, generation: str, kind: str) -> dict[str, Any]:
     envelope = {"id": generation, "object": kind, "created": int(time()), "model": reply.model or request.model}
-    return envelope if reply.provider is None else envelope | {"provider": reply.provider}
+    more = {"provider": reply.provider, "timings": reply.timings}
+    return envelope | {name: value for name, value in more.items() if value is not None}
 
 
 def _extras(reply: Reply) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from fusion_tool.config.schema import Documents, FusionConfig
 from fusion_tool.config.serialization import dump_config
 from fusion_tool.config.storage import STORAGE_ERRORS, cache_path, with_database
 from fusion_tool.errors import ConfigError
+from fusion_tool.graph.duration import run_seconds
 from fusion_tool.graph.preflight import forbid_nested_run
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.models.providers import PROVIDERS
@@ -235,7 +236,7 @@ async def cache_slot(  # noqa: PLR0913 - all that a run's key is made of
     key = await asyncio.to_thread(cache_key, question, f"{context}\0{instructions}", config, panel_tools, owner)
     flight, is_own = join_flight(key)
     while not is_own:
-        if (result := await wait_for_flight(key, flight, config.limits.seconds)) is not None:
+        if (result := await wait_for_flight(key, flight, run_seconds(config))) is not None:
             yield CacheSlot(as_cached(result, started))
             return
         flight, is_own = join_flight(key)

@@ -15,6 +15,7 @@ from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.events import Event, run_completed, run_started
 from fusion_tool.graph.build import build_graph
+from fusion_tool.graph.duration import run_seconds
 from fusion_tool.graph.earlier import carry_over
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.runtime import UNWATCHED_KEY
@@ -257,8 +258,8 @@ class PanelRunner:
         self, request: RunInput, config: FusionConfig, callbacks: BaseCallbackManager | None
     ) -> AsyncIterator[Execution]:
         # The session may leave less time than the run's own limit.
-        with self.session.run(config.limits.seconds) as seconds:
-            limits = config.limits.model_copy(update={"seconds": seconds})
+        with self.session.run(run_seconds(config)) as seconds:
+            limits = config.limits if seconds is None else config.limits.model_copy(update={"seconds": seconds})
             runnable = RunnableConfig(run_name="fusion", configurable={SESSION_KEY: self.session})
             if callbacks is not None:
                 runnable["callbacks"] = callbacks

@@ -68,14 +68,15 @@ class Session:
         return self.ledger.is_used
 
     @contextmanager
-    def run(self, seconds: float) -> Iterator[float]:
+    def run(self, seconds: float) -> Iterator[float | None]:
         """Count the time of one run, which works inside the context.
 
         Args:
             seconds: How long the run may take by its own limit.
 
         Yields:
-            Seconds that it may take: its own limit, or what the session leaves where that is less.
+            Seconds that it may take: its own limit, or what the session leaves where that is less; `None` where the
+            session has no limit of time.
 
         Raises:
             BudgetExceeded: The session's seconds are used up.
@@ -83,7 +84,7 @@ class Session:
         # Reserved whole at the beginning: two runs at once must not both be promised the session's last minute.
         started, reservation = time.monotonic(), self._reserve(seconds)
         try:
-            yield reservation or seconds
+            yield reservation or None
         finally:
             # Also after a failure or cancellation: the time was spent, and the rest of the reservation is free again.
             with self._lock:

@@ -33,7 +33,7 @@ def show_progress(view: RunView, console: Console, *, quiet: bool, until_answer:
     return plain_lines(view, console)
 
 
-_SILENCE = 15.0
+_SILENCE = 5.0
 """Seconds without a line after which one says who still works: a log that stands still looks like a hang."""
 
 
@@ -61,7 +61,8 @@ class _Lines:
             self._write(text)
 
     def _write_active(self) -> None:
-        self._write(f"working: {', '.join(self._view.active_seats) or 'starting'}")
+        expected = f"; {self._view.expected} in all" if self._view.expected else ""
+        self._write(f"working: {', '.join(self._view.active_seats) or 'starting'}{expected}")
 
     def _write(self, text: str) -> None:
         # One line an event, however long: a log that is searched or cut up by lines must not be wrapped.
@@ -83,7 +84,8 @@ def event_line(event: Any, view: RunView) -> str | None:  # noqa: C901, PLR0911 
     seat = one_line(str(event.get("seat", "")), 32)
     match event["type"]:
         case "plan.chosen":
-            return one_line(f"{event['reason']}: {', '.join(event['seats'])}")
+            expected = f"; {view.expected} on this machine" if view.expected else ""
+            return one_line(f"{event['reason']}: {', '.join(event['seats'])}{expected}", 400)
         case "wave.started" if event["wave"] > 1:  # the plan's line has named the first wave
             return f"wave {event['wave']}: {one_line(', '.join(event['seats']))}"
         case "panelist.started":
@@ -137,6 +139,9 @@ def live_table(view: RunView, console: Console, *, until_answer: bool) -> Iterat
     )
 
     def listen(event: Any) -> None:
+        # Before the first call, and above the table, where it stays: who waits for minutes wants to know it.
+        if event["type"] == "plan.chosen" and view.expected:
+            console.print(Text(event_line(event, view) or ""), soft_wrap=True)
         if until_answer and event["type"] == "synthesis.delta":
             live.stop()
 
@@ -178,7 +183,8 @@ def table(view: RunView, spinner: Spinner) -> Table:
     whole = Table.grid()
     whole.add_row(grid)
     wave = f", wave {view.wave}" if view.wave > 1 else ""
-    spinner.update(text=Text(f" {view.elapsed_seconds:.0f} s{wave}", "dim"))
+    expected = f" of {view.expected}" if view.expected else ""
+    spinner.update(text=Text(f" {view.elapsed_seconds:.0f} s{expected}{wave}", "dim"))
     whole.add_row(spinner)
     return whole
 

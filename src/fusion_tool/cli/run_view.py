@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from fusion_tool.events import format_usd, one_line, signed_by, tool_outcome
+from fusion_tool.events import format_duration, format_usd, one_line, signed_by, tool_outcome
 from fusion_tool.graph.strategies import strategy_named
 
+_WORTH_TELLING = 5.0
+"""Seconds that a run must be expected to take before anybody is told."""
 State: TypeAlias = Literal["waiting", "working", "answered", "failed", "done", "skipped"]
 
 
@@ -50,6 +52,7 @@ class RunView:
         writer: That writer's model.
         listeners: Called with each event, after the view has taken it in.
         run_id: The run's id; `None` before its first event.
+        expected_seconds: How long the models on the user's own machines will work; `None` where that is not known.
     """
 
     seats: dict[str, SeatView] = field(default_factory=dict)
@@ -63,12 +66,19 @@ class RunView:
     writer: str = ""
     listeners: list[Callable[[Any], None]] = field(default_factory=list)
     run_id: str | None = None
+    expected_seconds: float | None = None
     _origin: float = field(default_factory=time.monotonic)
 
     @property
     def elapsed_seconds(self) -> float:
         """Seconds since the run's start."""
         return time.monotonic() - self._origin
+
+    @property
+    def expected(self) -> str:
+        """About how long the run will take, as text; empty where that is not known, or not worth a word."""
+        seconds = self.expected_seconds or 0.0
+        return f"about {format_duration(seconds)}" if seconds >= _WORTH_TELLING else ""
 
     @property
     def active_seats(self) -> list[str]:
@@ -97,7 +107,7 @@ class RunView:
     def _apply(self, event: Any) -> None:
         match event["type"]:
             case "plan.chosen":
-                self.strategy = event["strategy"]
+                self.strategy, self.expected_seconds = event["strategy"], event.get("expected_seconds")
                 self.seats = {label: SeatView(label) for label in event["seats"]}
             case "wave.started":
                 # A judge that sent the next wave out compares again after it.

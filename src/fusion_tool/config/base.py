@@ -64,6 +64,8 @@ MOST_TOKENS = 2**53
 """Above this JSON readers no longer agree on an integer, and shares of it are no numbers; nobody has so many tokens."""
 Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
 """A number of tokens."""
+RUN_SECONDS = 180.0
+"""The deadline of a run that has set none, where no model on the user's own machines needs more."""
 
 
 def _check_site(value: str) -> str:

@@ -115,8 +115,8 @@ class Limits(ConfigModel):
     """US dollars of model calls; no call is made that could pass it."""
     tokens: Tokens | None = None
     """Tokens of model calls, prompts and answers together; likewise."""
-    seconds: Positive = 180.0
-    """Deadline of the whole run."""
+    seconds: Positive | None = None
+    """Deadline of the whole run; by default 180, or more where models on machines of one's own need it."""
     seat_seconds: Positive | None = None
     """Deadline of one seat; by default what the run's own leaves to the panel."""
     quorum: int | None = Field(default=None, ge=1, le=8)

@@ -17,6 +17,7 @@ from fusion_tool.budget.ledger import Ledger, Spent
 from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.budget.usage import StageName
 from fusion_tool.config.schema import FusionConfig, Limits
+from fusion_tool.graph.duration import run_seconds
 from fusion_tool.graph.state import SeatRecord, StageRecord
 from fusion_tool.graph.strategies import strategy_named
 
@@ -31,10 +32,10 @@ def stage_deadline(config: FusionConfig, stage: StageName, worked: float) -> flo
 
     Args:
         config: The run's configuration.
-        stage: The stage, which may use up to its share of `limits.seconds`.
+        stage: The stage, which may use up to its share of the run's.
         worked: Seconds that earlier stages took.
     """
-    return time.monotonic() + config.limits.seconds * strategy_named(config.strategy).shares_of(config)[stage] - worked
+    return time.monotonic() + run_seconds(config) * strategy_named(config.strategy).shares_of(config)[stage] - worked
 
 
 def wave_seconds(config: FusionConfig, worked: float, later_waves: int) -> float:
@@ -45,7 +46,7 @@ def wave_seconds(config: FusionConfig, worked: float, later_waves: int) -> float
         worked: Seconds that the run has worked.
         later_waves: How many waves may come after it, for which a part is left.
     """
-    left = config.limits.seconds * strategy_named(config.strategy).shares_of(config)["panelist"] - worked
+    left = run_seconds(config) * strategy_named(config.strategy).shares_of(config)["panelist"] - worked
     # A later wave is the exception: the one at hand must not starve for it.
     part = left if later_waves <= 0 else left * _FIRST_PART
     return part if config.limits.seat_seconds is None else min(part, config.limits.seat_seconds)

@@ -19,6 +19,7 @@ from fusion_tool.events import (
 )
 from fusion_tool.graph.agents.answers import PanelAnswers, panel_answers
 from fusion_tool.graph.agents.judge import restore_names
+from fusion_tool.graph.duration import expected_seconds
 from fusion_tool.graph.result import Analysis
 from fusion_tool.graph.runtime import event_stamp
 from fusion_tool.graph.state import FusionState, Plan, SeatRecord, StageRecord, records_of_run
@@ -41,7 +42,14 @@ def analysis_of(judgement: StageRecord | None, names: Mapping[str, str]) -> Anal
 def plan_chosen(plan: Plan, config: FusionConfig, stamp: EventStamp) -> PlanChosen:
     """Return the event that names the plan, its seats by their labels."""
     seats = [config.seat_labels[seat] for seat in plan["seats"]]
-    return PlanChosen(type="plan.chosen", **stamp, strategy=plan["strategy"], seats=seats, reason=plan["reason"])
+    return PlanChosen(
+        type="plan.chosen",
+        **stamp,
+        strategy=plan["strategy"],
+        seats=seats,
+        reason=plan["reason"],
+        expected_seconds=expected_seconds(config),
+    )
 
 
 def panelist_ended(record: SeatRecord, config: FusionConfig, stamp: EventStamp) -> PanelistAnswered | PanelistFailed:

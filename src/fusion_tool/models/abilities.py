@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models.local.catalog import LocalModel, local_model, read_record, write_record
+from fusion_tool.models.local.catalog import model_of, read_record, write_record
 
 _FIELD = "abilities"
 
@@ -36,13 +36,13 @@ _known: dict[Path, Abilities] = {}
 
 def known_abilities(panelist: Panelist) -> Abilities | None:
     """Return what the panelist's model did in its trial; `None` where it has had none, or its record is not loaded."""
-    model = _local_model(panelist)
+    model = model_of(panelist)
     return _known.get(model.path) if model else None
 
 
 def load_abilities(panelist: Panelist) -> None:
     """Read the record of the panelist's model, which is done once, in a thread; a record of another shape is none."""
-    model = _local_model(panelist)
+    model = model_of(panelist)
     row = read_record(model).get(_FIELD) if model else None
     if model and isinstance(row, dict) and all(isinstance(row.get(name), bool) for name in ("calls_tools", "cites")):
         _known[model.path] = Abilities(row["calls_tools"], row["cites"])
@@ -54,12 +54,6 @@ def remember_abilities(panelist: Panelist, abilities: Abilities) -> None:
     Raises:
         OSError: The record cannot be written.
     """
-    if model := _local_model(panelist):
+    if model := model_of(panelist):
         write_record(model, {_FIELD: asdict(abilities)})
         _known[model.path] = abilities
-
-
-def _local_model(panelist: Panelist) -> LocalModel | None:
-    provider, _, name = panelist.model_name.partition(":")
-    is_ours = isinstance(panelist.model, str) and provider == "local" and panelist.base_url is None
-    return local_model(name) if is_ours and name else None

@@ -20,6 +20,7 @@ from fusion_tool.models.finish_reasons import InterruptedReplyError, ending_of, 
 from fusion_tool.models.health import HealthTracker, remember_withdrawn, withdrawn_fault
 from fusion_tool.models.prompt import offers_tools, prompt_bytes, sendable_messages
 from fusion_tool.models.reasoning_filters import reasoning_filter, record_beginning
+from fusion_tool.models.speed import learn_speed
 from fusion_tool.models.streaming import NO_STREAM, FirstToken, MessageStream, StreamBrokenError
 from fusion_tool.models.thinking import fit_blocks, mark_blocks
 from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter, strip_reasoning
@@ -257,6 +258,7 @@ class _Attempts:
                 self.rows.append(row)
                 account.rows.append(row)
             account.budget.settle(reservation, row)
+        await learn_speed(account.panelist, message, self.rows[-1])
         if ending_of(message) == "interruption":
             interrupted = InterruptedReplyError(message, is_shown=self._is_shown and bool(message.text))
             self._fault = _fault(interrupted)

@@ -23,6 +23,7 @@ from pydantic import model_validator
 from fusion_tool.models import replay
 from fusion_tool.models.faults import AskOtherwiseError, ProviderReplyError, to_fault
 from fusion_tool.models.refusals import has_refused, remember_refusal
+from fusion_tool.models.speed import TIMINGS
 from fusion_tool.models.wire import usage
 from fusion_tool.models.wire.arguments import read_arguments
 from fusion_tool.models.wire.errors import error_under_200
@@ -255,3 +256,5 @@ def _keep_totals(message: BaseMessage, body: dict[str, Any], figures: dict[str, 
     message.response_metadata |= usage.partial_usage(figures)
     if isinstance(body.get("provider"), str):
         message.response_metadata["provider"] = body["provider"]
+    if isinstance(body.get(TIMINGS), dict):
+        message.response_metadata[TIMINGS] = body[TIMINGS]

@@ -16,6 +16,7 @@ from fusion_tool.budget.amounts import (
     sum_known,
 )
 from fusion_tool.budget.pricing import cost_of
+from fusion_tool.config.base import RUN_SECONDS
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.models.providers import KEYS, with_model
 from fusion_tool.routing.classifier.signals import Domain
@@ -219,7 +220,7 @@ def _enough(allowed: Iterable[Candidate], quality: float) -> float:
 
 def _apply_limits(candidate: Candidate, config: FusionConfig, enough: float) -> Candidate:
     """Return `candidate` with the first limit that keeps it out, if any."""
-    limits, seconds = config.limits, config.limits.seat_seconds or config.limits.seconds
+    limits, seconds = config.limits, config.limits.seat_seconds or config.limits.seconds or RUN_SECONDS
     if candidate.quality is None:
         return candidate
     if candidate.usd is None:

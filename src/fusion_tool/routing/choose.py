@@ -6,6 +6,7 @@ from datetime import date
 
 from fusion_tool.budget.amounts import sum_known
 from fusion_tool.config import choices
+from fusion_tool.config.base import RUN_SECONDS
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.routing.candidates import (
@@ -63,7 +64,7 @@ def nearest_plan(field: CandidateSet, config: FusionConfig) -> tuple[Sequence[Ca
 
 def _candidates_within_limits(field: CandidateSet, config: FusionConfig) -> list[Candidate]:
     """Return the candidates within all limits but quality."""
-    usd, seconds = config.limits.usd, config.limits.seat_seconds or config.limits.seconds
+    usd, seconds = config.limits.usd, config.limits.seat_seconds or config.limits.seconds or RUN_SECONDS
     return [
         candidate
         for candidate in field.eligible

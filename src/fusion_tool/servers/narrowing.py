@@ -8,6 +8,7 @@ operator's own could cost at worst, and the ledger keeps it.
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from fusion_tool.config.base import RUN_SECONDS
 from fusion_tool.config.choices import AUTO
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
@@ -83,6 +84,8 @@ def _settings(config: FusionConfig, operator: FusionConfig) -> list[tuple[str, A
     if operator.limits.usd is None:
         pairs = [pair for pair in pairs if pair[0] != "allow_unpriced"]
     own_limits = dict(operator.limits)
+    if config.limits.seconds is not None:  # where the operator set none, a caller may not have more than the default
+        own_limits["seconds"] = operator.limits.seconds or RUN_SECONDS
     return pairs + [(f"limits.{name}", value, own_limits[name]) for name, value in config.limits]
 
 

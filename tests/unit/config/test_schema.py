@@ -129,7 +129,7 @@ def test_labels_are_unique_and_given_ones_stay(panel):
 
 def test_the_defaults():
     config = FusionConfig(panel=["x:m"])
-    assert config.limits == Limits(seconds=180, seat_seconds=None, quorum=None, grace_seconds=5, min_answers=1)
+    assert config.limits == Limits(seconds=None, seat_seconds=None, quorum=None, grace_seconds=5, min_answers=1)
     assert (config.strategy, config.bash, config.max_tool_calls, config.summary_tokens) == ("panel", "auto", 4, 1500)
     assert (config.search, config.fetch) == (Search(providers=("duckduckgo",)), Fetch(allowed_private_hosts=()))
     assert FusionConfig(panel=["x:m"], search=False).search is None

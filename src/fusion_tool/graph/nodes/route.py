@@ -1,5 +1,6 @@
 """`route`: read the question, settle the configuration, choose strategy and seats."""
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -9,6 +10,7 @@ from langgraph.types import Overwrite
 from fusion_tool.budget.admission import check_limits
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import RunStarted
+from fusion_tool.graph.duration import deadline_warning, load_measurements
 from fusion_tool.graph.earlier import carry_over, earlier_text
 from fusion_tool.graph.inputs import parse_input
 from fusion_tool.graph.limits import session_ledger
@@ -45,6 +47,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         base, request.question, known, panel_tools=options.panel_tools, classifier=options.classifier
     )
     config = decision.config
+    await asyncio.to_thread(load_measurements, config)
     tools = await check_run(config, options.panel_tools, needs_synthesizer=request.needs_synthesizer)
     strategy = strategy_named(config.strategy)
     # Of what was decided, not of what was configured: the router may have chosen fewer and cheaper models.
@@ -95,7 +98,7 @@ def _plan(decision: Decision, tools: ToolCheck) -> Plan:
         strategy=strategy.name,
         seats=seats,
         waves=waves,
-        reason="; ".join((reason, *decision.notes)),
+        reason="; ".join(filter(None, (reason, *decision.notes, deadline_warning(config)))),
         bash=tools.shell,
         documents=None if tools.documents is None else tools.documents.coverage(),
     )

@@ -129,6 +129,13 @@ def local_model(name: str) -> LocalModel:
     return LocalModel(full_name(name), models_folder() / f"{full_name(name)}.gguf")
 
 
+def model_of(panelist: Panelist) -> LocalModel | None:
+    """Return the local model that the panelist's name means; `None` where it is asked elsewhere."""
+    provider, _, name = panelist.model_name.partition(":")
+    is_ours = isinstance(panelist.model, str) and provider == "local" and panelist.base_url is None
+    return local_model(name) if is_ours and name else None
+
+
 def is_installed(name: str) -> bool:
     """Tell whether the model's file is there; the checksum of an installed one was verified when it came."""
     return local_model(name).path.is_file()
@@ -148,7 +155,6 @@ def best_installed() -> str:
 
 _ANSWER_TOKENS, _ANALYSIS_TOKENS = 400, 600
 """At a dozen tokens a second, half a minute and most of one."""
-_SECONDS = 900.0
 
 
 def panel_of(name: str | None, smallest: FusionConfig) -> FusionConfig:
@@ -169,7 +175,6 @@ def panel_of(name: str | None, smallest: FusionConfig) -> FusionConfig:
         "panel": tuple(role(panelist, _ANSWER_TOKENS) for panelist in smallest.panel),
         "judge": role(smallest.judge, _ANALYSIS_TOKENS),
         "synthesizer": role(smallest.synthesizer, _ANSWER_TOKENS),
-        "limits": smallest.limits.model_copy(update={"seconds": _SECONDS}),
     }
     return smallest.model_copy(update=roles)
 

@@ -24,6 +24,7 @@ from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError, FusionError
 from fusion_tool.events import Event, describe
 from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
+from fusion_tool.graph.duration import run_seconds
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import FusionResult
@@ -158,7 +159,7 @@ async def _ask(agent: _AgentRequest, main: Panelist, messages: Sequence[BaseMess
         models_of_role(main),
         lambda attempt: _ask_model(agent, attempt, messages, choice),
         health=tracker_for(agent.config),
-        deadline=time.monotonic() + agent.config.limits.seconds,
+        deadline=time.monotonic() + run_seconds(agent.config),
         on_failure=on_failure,
     )
     if reply is None:
