@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from fusion_tool import afuse
-from fusion_tool.api.run_store import list_runs
+from fusion_tool.api.stored_runs import list_runs
 from tests.integration.panel import JUDGE, QUESTION, verdict
 from tests.scripted_server import Hang, Reply
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fusion_tool import Panelist, afuse
-from fusion_tool.api.run_store import list_runs
+from fusion_tool.api.stored_runs import list_runs
 from fusion_tool.config.presets import preset
 from tests.integration.breaking import cancelled
 from tests.integration.panel import QUESTION, panel, reach, searches, text, verdict

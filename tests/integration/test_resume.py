@@ -10,7 +10,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from fusion_tool import FusionConfig, afuse, astream, build_graph
-from fusion_tool.api.run_store import list_runs
+from fusion_tool.api.stored_runs import list_runs
 from tests.integration.breaking import COST, SEATS, broken_off, cancelled, kept_answers, killed, wait_for
 from tests.integration.panel import JUDGE, QUESTION, WRITER, kinds, panel, verdict
 from tests.scripted_server import Gate, Hang, Reply, faults

@@ -7,7 +7,7 @@ import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
 from fusion_tool import ConfigError, PanelFailed, afuse
-from fusion_tool.api.run_store import list_runs
+from fusion_tool.api.stored_runs import list_runs
 from tests.integration.breaking import COST, SEATS, broken_off
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
 from tests.scripted_server import Gate, Reply, faults

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fusion_tool import Panelist, afuse
-from fusion_tool.api.run_store import list_runs
+from fusion_tool.api.stored_runs import list_runs
 from tests.integration.anthropic_server import THINKING, anthropic, says, seals, thinks, uses
 from tests.integration.breaking import cancelled, wait_for
 from tests.integration.openai_server import client, served, user

@@ -13,6 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from fusion_tool.api.run_store import (
     OWNER_KEY,
     drop_intermediate_steps,
+    match_run_id,
     open_store,
     prune_runs,
     run_ids,
@@ -112,7 +113,7 @@ async def resumed_run(
     """Open the rest of a run that is stored in `path`, with its own configuration.
 
     Args:
-        run_id: The run's id.
+        run_id: The run's id; where there is no owner, its beginning is enough.
         settings: The configuration once more, needed where its models are objects; `None` restores the stored one.
         panel_tools: The caller's tools, which are not stored.
         path: The SQLite file.
@@ -126,11 +127,12 @@ async def resumed_run(
     """
     forbid_nested_run()  # a new run is checked by its first node, which a resumed one may have behind it
     async with open_store(path) as saver:
+        stored_ids = await run_ids(saver)
+        # A caller of a server has to name the whole id: by its beginning he would learn of other callers' runs.
+        run_id = match_run_id(run_id, stored_ids, path, field="resume") if owner is None else run_id
         stored_owner = await run_owner(saver, run_id)
-        if owner is not None and owner != stored_owner:
+        if owner is not None and (owner != stored_owner or run_id not in stored_ids):
             raise ConfigError(f"no run {run_id!r} of yours is kept here; ask the question again", field="resume")
-        if run_id not in await run_ids(saver):
-            raise ConfigError(f"no run {run_id!r} is kept in {path}; 'fusion-tool runs' lists them", field="resume")
         with run_lock(run_id, path):
             graph = build_graph(panel_tools=panel_tools, checkpointer=saver)
             yield await _remaining_execution(graph, run_id, settings, panel_tools, stored_owner)

@@ -1,14 +1,12 @@
-"""Stored runs: the SQLite file that they are in, a lock for each, their list, and their deletion."""
+"""Stored runs: the SQLite file that they are in, a lock for each, their ids, and their deletion."""
 
 import json
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from fusion_tool.config.storage import begin_log, data_path, make_private, try_lock
 from fusion_tool.errors import ConfigError
@@ -100,49 +98,35 @@ _DAY_SECONDS = 86_400
 _UUID_EPOCH = 0x01B21DD213814000
 
 
-@dataclass(frozen=True)
-class StoredRun:
-    """One stored run.
+def match_run_id(beginning: str, stored_ids: Sequence[str], path: Path, *, field: str | None = None) -> str:
+    """Return the id of the one stored run whose id begins with `beginning`.
 
     Args:
-        id: The run's id, which resumes it.
-        question: Its question; empty where it cannot be read.
-        last_step_at: When its last step ended; `None` where that cannot be read.
-        status: `failed`: its panel gave too few answers, which resuming does not change; `unreadable`: its rows are
-            broken, or no plain data.
-        stage: The next step that is missing; `None` where none is.
-        problem: Why it cannot be read; `None` where it can.
-    """
-
-    id: str
-    question: str
-    last_step_at: datetime | None
-    status: Literal["finished", "unfinished", "failed", "unreadable"]
-    stage: str | None
-    problem: str | None = None
-
-
-async def list_runs(path: Path | None = None) -> list[StoredRun]:
-    """Return the runs in `path`, the latest first; by default those of the user's data folder.
+        beginning: An id, or as much of it as no other run's begins with.
+        stored_ids: The ids of the stored runs.
+        path: The file that they are in, for the error.
+        field: The setting that named it, for the error; `None` where none did.
 
     Raises:
-        ConfigError: The file holds no runs.
+        ConfigError: There is none, or several.
     """
-    path = path or default_path()
-    if not path.exists():
-        return []
-    from fusion_tool.graph.build import build_graph
+    found = [run_id for run_id in stored_ids if beginning and run_id.startswith(beginning.strip().lower())]
+    if not found:
+        raise ConfigError(f"no run {beginning[:80]!r} is kept in {path}; 'fusion-tool runs' lists them", field=field)
+    if len(found) > 1:
+        some = ", ".join(found[:_MOST_NAMED]) + (", ..." if len(found) > _MOST_NAMED else "")
+        raise ConfigError(f"{len(found)} runs have an id that begins with {beginning!r}: {some}", field=field)
+    return found[0]
 
-    async with open_store(path) as saver:
-        graph = build_graph(checkpointer=saver)
-        return [await _read_run(graph, run_id) for run_id in await run_ids(saver)]
+
+_MOST_NAMED = 3
 
 
 async def delete_runs(*run_ids_: str, older_than_days: float | None = None, path: Path | None = None) -> Sequence[str]:
     """Delete runs by id, and those whose last step is too long ago.
 
     Args:
-        run_ids_: The ids of the runs to delete.
+        run_ids_: The ids of the runs to delete, or their beginnings.
         older_than_days: Days since the last step, above which others go too, unless they are running; `None` deletes
             no others.
         path: The SQLite file; by default that of the user's data folder.
@@ -157,16 +141,14 @@ async def delete_runs(*run_ids_: str, older_than_days: float | None = None, path
     if not path.exists() and not run_ids_:
         return []
     async with open_store(path) as saver:
-        stored_ids = set(await run_ids(saver))
+        stored_ids = await run_ids(saver)
         # All ids are checked before the first run goes: a mistyped one must not leave half of the command done.
-        for run_id in run_ids_:
-            if run_id not in stored_ids:
-                raise ConfigError(f"no run {run_id!r} is kept in {path}; 'fusion-tool runs' lists them", field="runs")
-        for run_id in run_ids_:
+        named = dict.fromkeys(match_run_id(run_id, stored_ids, path, field="runs") for run_id in run_ids_)
+        for run_id in named:
             with run_lock(run_id, path):
                 await saver.adelete_thread(run_id)
         old = [] if older_than_days is None else await prune_runs(saver, path, older_than_days)
-    return [*run_ids_, *old]
+    return [*named, *old]
 
 
 async def prune_runs(saver: "AsyncSqliteSaver", path: Path, days: float = KEEP_DAYS) -> list[str]:
@@ -240,29 +222,6 @@ async def state_of(graph: Any, run_id: str) -> Any:
     except Exception as error:  # a row is data: it may hold anything
         reason = error.message if isinstance(error, ConfigError) else f"it is broken ({type(error).__name__})"
         raise ConfigError(f"run {run_id} cannot be read: {reason}", field="resume") from error
-
-
-async def _read_run(graph: Any, run_id: str) -> StoredRun:
-    # A row that cannot be read is listed as such: it must neither hide the other runs nor escape deletion.
-    try:
-        return _to_stored_run(run_id, await state_of(graph, run_id))
-    except ConfigError as error:
-        problem = error.message
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        problem = f"run {run_id} cannot be read: it is broken ({type(error).__name__})"
-    return StoredRun(id=run_id, question="", last_step_at=None, status="unreadable", stage=None, problem=problem)
-
-
-def _to_stored_run(run_id: str, state: Any) -> StoredRun:
-    # LangGraph stores an error as its `repr`: of its class only the name is left.
-    has_failed = any(str(task.error).startswith("PanelFailed") for task in state.tasks)
-    return StoredRun(
-        id=run_id,
-        question=state.values["run"]["question"] if "run" in state.values else "",
-        last_step_at=datetime.fromisoformat(state.created_at).astimezone(UTC),
-        status="failed" if has_failed else "unfinished" if state.next else "finished",
-        stage=state.next[0] if state.next else None,
-    )
 
 
 def _first_id_at(unix: float) -> str:

@@ -1,5 +1,6 @@
 """One question from the command line: its configuration, index, run, output and file, and its end, whatever that is."""
 
+import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing, nullcontext
@@ -12,7 +13,7 @@ from rich.console import Console
 from fusion_tool.cli import terminal
 from fusion_tool.cli.config_options import ConfigOptions
 from fusion_tool.cli.errors import InterruptError, exit_status, log_to_stderr, print_error
-from fusion_tool.cli.output import AnswerOutput, EventsOutput, JsonOutput, Output, print_report
+from fusion_tool.cli.output import SHORT_ID, AnswerOutput, EventsOutput, JsonOutput, Output, print_report
 from fusion_tool.cli.output_file import OutputFile
 from fusion_tool.cli.progress import show_progress
 from fusion_tool.cli.run_view import RunView
@@ -76,12 +77,14 @@ class AskRequest:
         question: The question; `None` where a run is resumed.
         context: What the user already knows.
         resume: The id of the run to finish; `None` for a new one.
+        continues: The id of the run to go on from, or its beginning; `None` begins anew.
         keep: Whether the run is kept.
     """
 
     question: str | None
     context: str = ""
     resume: str | None = None
+    continues: str | None = None
     keep: bool = True
 
 
@@ -138,7 +141,8 @@ def run_ask(request: AskRequest, choices: ConfigOptions, options: OutputOptions)
         file = options.file(view)
         # A resumed run has its own configuration; one that is given must equal it.
         config = None if request.resume and choices == ConfigOptions() else choices.to_config()
-        run_until_signal(_stream_run(_run_arguments(request, quiet=options.quiet), config, options, output, view))
+        arguments = _run_arguments(request, quiet=options.quiet)
+        run_until_signal(_stream_run(arguments, config, options, output, view))
     except BrokenPipeError:
         raise  # the reader of stdout has left, as `head` does: Click ends quietly
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop before the user
@@ -149,10 +153,13 @@ def run_ask(request: AskRequest, choices: ConfigOptions, options: OutputOptions)
         print_error(shown_error.with_traceback(error.__traceback__), debug=options.debug)
         if not options.quiet:
             sys.stderr.writelines(
-                f"{line}\n" for line in (_spending(error, view), _resume_hint(error, request, view)) if line
+                f"{line}\n" for line in (_spending(error, view), _id_line(view, request, error)) if line
             )
         return exit_status(error)
-    return 0 if file is None else file.write()
+    status = 0 if file is None else file.write()
+    if not options.quiet:
+        sys.stderr.write(f"{_id_line(view, request)}\n")
+    return status
 
 
 async def _stream_run(
@@ -190,23 +197,35 @@ def _spending(error: BaseException, view: RunView) -> str | None:
     """Return a line on what the failed run cost; `None` where nothing is known of it."""
     if isinstance(error, PanelFailed) and error.usage is not None:
         return f"spent: {format_cost(error.usage['cost_usd'], error.usage['unpriced_calls'])}"
-    return view.spent if isinstance(error, InterruptError | KeyboardInterrupt) else None
+    is_cut = view.run_id is not None and isinstance(error, InterruptError | KeyboardInterrupt)
+    return view.spent if is_cut else None
 
 
-def _resume_hint(error: BaseException, request: AskRequest, view: RunView) -> str | None:
-    """Return the command that resumes the run; `None` where it cannot be resumed."""
-    run_id = view.run_id if request.keep else None
+def _id_line(view: RunView, request: AskRequest, error: BaseException | None = None) -> str | None:
+    """Return a line with the run's id and what it is good for; `None` where no run has begun."""
+    if view.run_id is None:
+        return None
+    run_id, is_kept = view.run_id, request.keep and not view.is_cached
+    if not is_kept:
+        return f"run {run_id}, {'out of the cache' if view.is_cached else 'not kept'}"
     # Resuming changes nothing about a panel with too few answers, a limit, or a wrong setting.
-    is_final = isinstance(error, FusionError)
-    return f"resume with: fusion-tool ask --resume {run_id}" if run_id and not is_final else None
+    if isinstance(error, FusionError):
+        return f"run {run_id}"
+    if error is not None:
+        return f"resume with: fusion-tool ask --resume {run_id}"
+    short = run_id[:SHORT_ID]
+    return f"run {run_id}: 'fusion-tool runs show {short}' shows it again, 'ask --continue {short}' goes on from it"
 
 
 def _run_arguments(request: AskRequest, *, quiet: bool) -> dict[str, Any]:
     """Return the arguments of `astream`."""
+    from fusion_tool.api.stored_runs import read_result
+
     if request.resume is not None:
         return {"resume": request.resume}
     question, context = terminal.read_input(request.question or "", request.context, quiet=quiet)
-    return {"question": question, "context": context, "keep": request.keep}
+    earlier = None if request.continues is None else asyncio.run(read_result(request.continues))
+    return {"question": question, "context": context, "earlier": earlier, "keep": request.keep}
 
 
 def _local_notice(config: FusionConfig) -> str | None:

@@ -16,10 +16,11 @@ from typer.core import TyperGroup
 from fusion_tool.cli.commands.ask import ask
 from fusion_tool.cli.commands.estimate import estimate
 from fusion_tool.cli.commands.evals import evals
-from fusion_tool.cli.commands.listings import presets, runs
+from fusion_tool.cli.commands.listings import presets
 from fusion_tool.cli.commands.models import model, models
 from fusion_tool.cli.commands.options import examples
 from fusion_tool.cli.commands.route import route
+from fusion_tool.cli.commands.runs import runs
 from fusion_tool.cli.commands.serve import MCP_EXAMPLES, SERVE_EXAMPLES, mcp, serve
 from fusion_tool.cli.commands.setup import doctor, init
 from fusion_tool.cli.errors import Verbosity, exit_status, log_to_stderr, print_error

@@ -17,6 +17,8 @@ from fusion_tool.graph.result import Analysis, Citation, FusionResult, Response
 from fusion_tool.grounding.support import VERDICT_LABELS, Support
 
 VERDICTS: dict[Support, str] = {"supported": "green", "weak": "yellow", "mismatch": "bold red"}
+SHORT_ID = 8
+"""Digits of an id that are shown: enough to tell a month's runs apart, all but always."""
 
 
 class Output(Protocol):

@@ -53,6 +53,7 @@ class RunView:
         listeners: Called with each event, after the view has taken it in.
         run_id: The run's id; `None` before its first event.
         expected_seconds: How long the models on the user's own machines will work; `None` where that is not known.
+        is_cached: Whether its result came out of the cache.
     """
 
     seats: dict[str, SeatView] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class RunView:
     listeners: list[Callable[[Any], None]] = field(default_factory=list)
     run_id: str | None = None
     expected_seconds: float | None = None
+    is_cached: bool = False
     _origin: float = field(default_factory=time.monotonic)
 
     @property
@@ -132,7 +134,8 @@ class RunView:
                 self.writing, self.characters_written = "working", self.characters_written + len(event["text"])
             case "run.completed":
                 self._skip_waiting()
-                self.writing = "skipped" if event["result"].get("cached") else "done"
+                self.is_cached = bool(event["result"].get("cached"))
+                self.writing = "skipped" if self.is_cached else "done"
             case kind if kind.startswith("panelist."):
                 self._apply_to_seat(self.seats.setdefault(event["seat"], SeatView(event["seat"])), event)
 

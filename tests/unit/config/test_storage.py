@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from fusion_tool import afuse
 from fusion_tool.api import response_cache
-from fusion_tool.api.run_store import default_path, list_runs
+from fusion_tool.api.run_store import default_path
+from fusion_tool.api.stored_runs import list_runs
 from fusion_tool.config.storage import make_private, make_private_folder, try_lock
 from fusion_tool.evals import storage
 from fusion_tool.evals.storage import Journal

@@ -79,6 +79,15 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
             rich_help_panel=_KEEPING,
         ),
     ] = None,
+    continues: Annotated[
+        str | None,
+        typer.Option(
+            "--continue",
+            metavar="RUN_ID",
+            help="Go on from this run's answer, its sources and what it left open.",
+            rich_help_panel=_KEEPING,
+        ),
+    ] = None,
     no_keep: Annotated[
         bool,
         typer.Option(
@@ -120,7 +129,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
     # By hand: Click knows no options that exclude each other.
     if (question is None) == (resume is None):
         raise typer.BadParameter("give a question, or a run with --resume", param_hint="QUESTION")
-    if resume is not None and (context or no_keep):
+    if resume is not None and (context or continues or no_keep):
         raise typer.BadParameter("a resumed run has its context, and is kept", param_hint="--resume")
     if as_json and events:
         raise typer.BadParameter("choose one of --json and --events", param_hint="--json")
@@ -155,4 +164,4 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         instructions=None if instructions is None else clean_text(instructions),
     )
     shown = OutputOptions(as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose, path=output)
-    raise typer.Exit(run_ask(AskRequest(question, context, resume, keep=not no_keep), config_options, shown))
+    raise typer.Exit(run_ask(AskRequest(question, context, resume, continues, keep=not no_keep), config_options, shown))

@@ -1,0 +1,168 @@
+"""`fusion-tool runs`, and how `ask` keeps, resumes and goes on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fusion_tool.api.run_store import default_path
+from tests.scripted_server import ScriptedServer
+from tests.unit.cli.support import PANEL, QUESTION, SENTENCE, STAGES, ask, fusion, titan
+
+
+def answered(*arguments: str) -> str:
+    """The id of a run that was carried out."""
+    done = ask(QUESTION, *PANEL, *STAGES, "--json", *arguments)
+    assert done.exit_code == 0, done.stderr
+    return str(json.loads(done.stdout)["run_id"])
+
+
+def test_without_runs_the_list_is_empty_and_makes_no_file() -> None:
+    listed = fusion("runs")
+    assert (listed.exit_code, listed.stdout) == (0, "")
+    assert str(default_path()) in listed.stderr.replace("\n", "")
+    assert not default_path().exists()
+
+
+@pytest.mark.loopback
+@pytest.mark.usefixtures("openrouter")
+def test_a_run_is_kept_and_listed_with_its_question() -> None:
+    run_id = answered()
+    listed = fusion("runs").stdout
+    assert run_id[:8] in listed
+    assert "finished" in listed
+    assert QUESTION[:40] in listed
+    assert default_path().stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.loopback
+@pytest.mark.usefixtures("openrouter")
+def test_no_keep_keeps_nothing() -> None:
+    answered("--no-keep")
+    assert not default_path().exists()
+
+
+@pytest.mark.loopback
+def test_a_finished_run_is_shown_again_without_a_call(openrouter: ScriptedServer) -> None:
+    run_id = answered()
+    before = openrouter.counts
+    again = fusion("ask", "--resume", run_id, "--json")
+    assert json.loads(again.stdout)["run_id"] == run_id
+    assert openrouter.counts == before
+
+
+@pytest.mark.loopback
+@pytest.mark.usefixtures("openrouter")
+def test_another_configuration_is_refused_in_the_flags_words() -> None:
+    run_id = answered()
+    refused = fusion("ask", "--resume", run_id, *PANEL, *STAGES, "--max-usd", "1", "--allow-unpriced")
+    assert refused.exit_code == 2
+    assert refused.stderr.count("\n") == 1
+    assert "was started with" in refused.stderr
+
+
+@pytest.mark.loopback
+@pytest.mark.usefixtures("openrouter")
+def test_runs_are_deleted_by_name_and_by_age() -> None:
+    first, second = answered(), answered()
+    assert fusion("runs", "delete", first[:12]).exit_code == 0
+    assert first[:8] not in fusion("runs").stdout
+    assert fusion("runs", "delete", "--older-than", "1").stderr.strip() == "deleted 0 runs"
+    assert fusion("runs", "delete", "--older-than", "0").stderr.strip() == "deleted 1 run"
+    assert second[:8] not in fusion("runs").stdout
+
+
+@pytest.mark.loopback
+@pytest.mark.usefixtures("openrouter")
+@pytest.mark.parametrize("shape", [(), ("--json",), ("--events",)])
+def test_every_run_says_its_id_at_the_end(shape: tuple[str, ...]) -> None:
+    done = ask(QUESTION, *PANEL, *STAGES, *shape)
+    (kept,) = json.loads(fusion("runs", "--json").stdout)["runs"]
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith(f"run {kept['id']}: ")
+    assert f"runs show {kept['id'][:8]}" in line
+    assert ask(QUESTION, *PANEL, *STAGES, "--no-keep").stderr.splitlines()[-1].endswith(", not kept")
+
+
+@pytest.mark.loopback
+def test_a_run_is_shown_again_as_it_was_and_asks_nobody(openrouter: ScriptedServer, tmp_path: Path) -> None:
+    first = ask(QUESTION, *PANEL, *STAGES, "--docs", str(titan(tmp_path / "docs")))
+    (kept,) = json.loads(fusion("runs", "--json").stdout)["runs"]
+    before = openrouter.counts
+    again = fusion("runs", "show", kept["id"][:6])
+    assert (again.exit_code, again.stdout) == (0, first.stdout)
+    assert f"Question: {QUESTION}" in again.stderr
+    assert "Bill" in again.stderr
+    assert json.loads(fusion("runs", "show", kept["id"], "--json").stdout)["run_id"] == kept["id"]
+    file = tmp_path / "again.html"
+    assert fusion("runs", "show", kept["id"], "-o", str(file)).exit_code == 0
+    assert QUESTION in file.read_text("utf-8")
+    assert openrouter.counts == before
+
+
+@pytest.mark.loopback
+def test_a_failed_run_is_shown_as_one(openrouter: ScriptedServer) -> None:
+    first = ask(QUESTION, "--model", "openrouter:v/bad", *STAGES)
+    (kept,) = json.loads(fusion("runs", "--json").stdout)["runs"]
+    assert first.stderr.splitlines()[-1] == f"run {kept['id']}"
+    again = fusion("runs", "show", kept["id"][:8])
+    assert (again.exit_code, again.stdout) == (3, "")
+    assert again.stderr.splitlines()[0] == first.stderr.splitlines()[-3]
+    assert openrouter.counts == {"v/bad": 1}
+
+
+@pytest.mark.loopback
+def test_a_question_goes_on_from_a_kept_run(openrouter: ScriptedServer, tmp_path: Path) -> None:
+    docs = ("--docs", str(titan(tmp_path / "docs")))
+    run_id = answered(*docs)
+    later = json.loads(ask("And its age?", *PANEL, *STAGES, *docs, "--continue", run_id[:8], "--json").stdout)
+    assert later["continues"] == run_id
+    assert SENTENCE in openrouter.calls("v/a")[-1].prompt
+    assert QUESTION in openrouter.calls("v/a")[-1].prompt
+
+
+@pytest.mark.loopback
+@pytest.mark.usefixtures("openrouter")
+def test_the_list_ends_with_what_was_spent_by_day() -> None:
+    answered()
+    ask(QUESTION, "--model", "openrouter:v/bad", *STAGES)
+    listed = json.loads(fusion("runs", "--json").stdout)
+    (day,) = listed["spent_by_day"]
+    assert day["runs"] == 2
+    assert day["cost_usd"] == pytest.approx(sum(row["cost_usd"] or 0 for row in listed["runs"]))
+    assert day["unpriced_calls"] == sum(row["unpriced_calls"] for row in listed["runs"]) == 1
+    assert f"{day['day']}     2  ${day['cost_usd']:.4f} + 1 of unknown cost" in fusion("runs").stdout
+
+
+USAGE = [
+    pytest.param(["ask"], id="neither question nor run"),
+    pytest.param(["ask", QUESTION, "--resume", "0" * 32], id="question and run"),
+    pytest.param(["ask", "--resume", "0" * 32, "--no-keep"], id="resumed and not kept"),
+    pytest.param(["ask", "--resume", "0" * 32, "--context", "known"], id="resumed with a context"),
+    pytest.param(["ask", "--continue", "0" * 32], id="goes on without a question"),
+    pytest.param(["ask", "--resume", "0" * 32, "--continue", "0" * 32], id="resumed and going on"),
+    pytest.param(["ask", QUESTION, "--model", "ollama:m", "--continue", "0" * 32], id="unknown to go on from"),
+    pytest.param(["runs", "show", "0" * 32], id="unknown to show"),
+    pytest.param(["runs", "show"], id="nothing to show"),
+    pytest.param(["runs", "delete"], id="nothing to delete"),
+    pytest.param(["runs", "delete", "--older-than", "-1"], id="in the future"),
+    pytest.param(["runs", "delete", "0" * 32], id="unknown to delete"),
+    pytest.param(["ask", "--resume", "0" * 32], id="unknown to resume"),
+]
+
+
+@pytest.mark.parametrize("arguments", USAGE)
+def test_wrong_usage_is_one_line_and_status_2(arguments: list[str]) -> None:
+    done = fusion(*arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_file_of_another_kind_is_said_to_be_one() -> None:
+    path = default_path()
+    path.parent.mkdir(parents=True)
+    path.write_text("These are no runs, and were never any; they are longer than a header. " * 20, "utf-8")
+    done = fusion("runs")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "runs cannot be kept in" in done.stderr
