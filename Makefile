@@ -91,6 +91,9 @@ define installed
 	$(UV_ENV) $(UV) pip install --quiet --python $(DIST)/$@/$(SCRIPTS)/python
 endef
 
+# Neither the models, the settings nor the runs of whoever makes the release.
+NEWCOMER = env $(foreach kind,CONFIG DATA CACHE STATE,XDG_$(kind)_HOME=$(abspath $(DIST)/home/$(kind)))
+
 dist: $(READY) ## build the sdist, and the wheel out of it
 	rm -rf dist
 	$(UV_ENV) $(UV) build --quiet
@@ -103,8 +106,8 @@ check-version: ## a tag, the metadata and the changelog name one version, that o
 check-dist: $(RELEASE_READY) ## what was built: its metadata, the demo out of the wheel, the sdist set up and its contracts
 	$(RELEASE)/$(SCRIPTS)/twine check --strict dist/*
 	$(installed) "$(WHEEL)[local]"
-	$(DIST)/$@/$(SCRIPTS)/fusion-tool model install smollm2 --yes
-	$(DIST)/$@/$(SCRIPTS)/fusion-tool ask "$(QUESTION)" --preset local --docs examples/corpus
+	$(NEWCOMER) $(DIST)/$@/$(SCRIPTS)/fusion-tool model install smollm2 --yes
+	$(NEWCOMER) $(DIST)/$@/$(SCRIPTS)/fusion-tool ask "$(QUESTION)" --preset local:smollm2 --docs examples/corpus
 	rm -rf $(DIST)/sdist && mkdir -p $(DIST)/sdist
 	tar -xzf dist/fusion_tool-$(VERSION).tar.gz --strip-components 1 -C $(DIST)/sdist
 	$(MAKE) --no-print-directory -C $(DIST)/sdist setup
