@@ -267,7 +267,8 @@ class FusionResult(_Value):
         """Return one line: a notebook or a log that shows the object is not flooded with all that was read."""
         return f"<FusionResult {self.question[:60]!r}: {summary_line(self)}>"
 
-    __str__ = __repr__
+    def __str__(self) -> str:  # pydantic has one of its own
+        return repr(self)
 
     def _repr_markdown_(self) -> str:
         # IPython's name: what a notebook shows.
