@@ -10,7 +10,7 @@ from fusion_tool import PanelFailed, Panelist, afuse
 from fusion_tool.models import capabilities
 from fusion_tool.models.abilities import Abilities
 from fusion_tool.testing import ScriptedChat, fake_config
-from tests.integration.panel import QUESTION, cite, fenced, nonce, panel, reads, text
+from tests.integration.panel import ANALYSIS, JUDGE, QUESTION, cite, fenced, nonce, panel, reads, text
 from tests.scripted_server import faults
 from tests.scripted_server.web import Hit
 
@@ -93,10 +93,42 @@ async def test_a_model_that_has_not_cited_is_asked_for_claims_within_its_window(
     assert result.answer == f"- {FACT} [1]"
     (call,) = provider.calls(SEAT)
     claims = call.body["response_format"]["json_schema"]["schema"]["properties"]["claims"]
-    assert (claims["maxItems"], claims["items"]["properties"]["source"]["enum"]) == (6, [1, 2, 3])
+    assert (claims["maxItems"], claims["items"]["properties"]["source"]["enum"]) == (6, [0, 1, 2, 3])
     evidence, known = re.findall(r"<<<\w+ begin [^\n]*\n(.*?)\n\w+ end>>>", call.prompt, re.DOTALL)
     assert 3 * 1000 < len(evidence) <= 3 * 1330
     assert known == "It stands in Brook Lane."
+
+
+async def test_of_short_documents_more_are_shown_than_of_long_ones(provider, tmp_path, monkeypatch):
+    monkeypatch.setattr(capabilities, "known_abilities", lambda _: Abilities(calls_tools=False, cites=False))
+    for n in range(9):
+        (tmp_path / f"{n}.md").write_text(f"Note {n}. {FACT}", "utf-8")
+    provider.reply(SEAT, json.dumps({"claims": [{"text": FACT, "source": 6}]}))
+    result = await afuse(QUESTION, panel(panel=seat(8192), strategy="solo", documents=tmp_path))
+    (call,) = provider.calls(SEAT)
+    assert [f"\n[{n}] Note" in call.prompt for n in range(2, 8)] == [True] * 5 + [False]
+    assert result.answer == f"- {FACT} [1]"
+
+
+async def test_that_no_source_answers_is_an_answer_of_its_own(provider, folder, monkeypatch):
+    """Of seats, and of the writer, who is not asked where no seat makes a claim from a source."""
+    monkeypatch.setattr(capabilities, "known_abilities", lambda _: Abilities(calls_tools=False, cites=False))
+    silent = "The sources do not say who owned it."
+    provider.reply(SEAT, json.dumps({"claims": [{"text": silent, "source": 0}]}))
+    provider.reply(JUDGE, json.dumps(ANALYSIS))
+    result = await afuse(QUESTION, panel(panel=seat(8192) * 2, synthesizer=seat(8192)[0], documents=folder))
+    assert (result.answer, result.status, result.degraded) == (f"- {silent}", "partial", ["uncited"])
+    assert len(provider.calls(SEAT)) == 2
+
+
+async def test_a_writer_hears_that_others_found_no_answer(provider, folder, monkeypatch):
+    monkeypatch.setattr(capabilities, "known_abilities", lambda _: Abilities(calls_tools=False, cites=False))
+    silent = json.dumps({"claims": [{"text": "The sources do not say.", "source": 0}]})
+    provider.reply(JUDGE, json.dumps(ANALYSIS))
+    provider.reply(SEAT, silent, json.dumps({"claims": [{"text": FACT, "source": 1}]}), silent)
+    result = await afuse(QUESTION, panel(panel=seat(8192) * 2, synthesizer=seat(8192)[0], documents=folder))
+    assert "Others found no answer" in provider.calls(SEAT)[-1].last
+    assert result.answer == "- The sources do not say."
 
 
 @pytest.fixture

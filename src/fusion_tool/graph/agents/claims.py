@@ -2,7 +2,8 @@
 
 A model too small to cite on its own still has to name a source for every claim; its server's grammar admits no
 other. Sources are numbered in its prompt, since an id of eight digits is more than it can copy. Whether the source
-carries the claim is for the audit to say.
+carries the claim is for the audit to say. That the sources do not answer the question is a claim with the number 0,
+without which it would never be said; the smallest models cannot tell, and are not offered it.
 """
 
 from collections.abc import Sequence
@@ -33,18 +34,20 @@ class ClaimBounds:
         claims: The most claims.
         excerpt: The most characters of each source.
         text: The JSON schema of a claim's text.
+        is_smallest: Whether the window is the smallest.
     """
 
     claims: int
     excerpt: int
     text: dict[str, Any]
+    is_smallest: bool
 
 
 def claim_bounds(window: int | None) -> ClaimBounds:
     """Return the bounds for a context window in tokens; `None`, an unknown one, counts as 4,096."""
     times = min(4, max(1, (window or _USUAL_WINDOW) // _SMALL_WINDOW))
     text = {"type": "string", "pattern": _SENTENCE} if times == 1 else {"type": "string", "maxLength": _LONGEST}
-    return ClaimBounds(claims=min(6, 2 * times), excerpt=330 * times, text=text)
+    return ClaimBounds(claims=min(6, 2 * times), excerpt=330 * times, text=text, is_smallest=times == 1)
 
 
 class _Claim(BaseModel):
@@ -54,19 +57,24 @@ class _Claim(BaseModel):
     source: int
 
 
-def claims_prompt(question: str, sources: Sequence[RetrievedSource], *, nonce: str) -> list[BaseMessage]:
-    """Return a small model's prompt: one worked example, the numbered sources, the question.
+def claims_prompt(
+    question: str, sources: Sequence[RetrievedSource], bounds: ClaimBounds, *, nonce: str
+) -> list[BaseMessage]:
+    """Return a small model's prompt: worked examples, the numbered sources, the question.
 
     Args:
         question: The question.
         sources: The sources that claims may be made from, the best first.
+        bounds: How much the model may say.
         nonce: The token of the run's fences.
     """
     numbered = "\n".join(f"[{n}] {' '.join(source['text'].split())}" for n, source in enumerate(sources, start=1))
+    family = "small" if bounds.is_smallest else "claims"
+    examples = ("small_example",) if bounds.is_smallest else ("claims_example_differ", "claims_example_missing")
+    turns = [(HumanMessage(render(f"{name}_question")), AIMessage(render(f"{name}_answer"))) for name in examples]
     return [
-        SystemMessage(render("small_panelist")),
-        HumanMessage(render("small_example_question")),
-        AIMessage(render("small_example_answer")),
+        SystemMessage(render(f"{family}_panelist")),
+        *(message for turn in turns for message in turn),
         HumanMessage(
             render("small_question", question=question, evidence=fence(numbered, label="sources", nonce=nonce))
         ),
@@ -79,7 +87,7 @@ def response_format(count: int, bounds: ClaimBounds) -> dict[str, Any]:
         "type": "object",
         "properties": {
             "text": bounds.text,
-            "source": {"type": "integer", "enum": list(range(1, count + 1))},
+            "source": {"type": "integer", "enum": [*([] if bounds.is_smallest else [0]), *range(1, count + 1)]},
         },
         "required": ["text", "source"],
         "additionalProperties": False,
@@ -100,9 +108,10 @@ def claims_to_text(reply: str, sources: Sequence[RetrievedSource]) -> str | None
     """
     objects = read_objects(reply, lambda value: isinstance(fill_in(value.get("claims")), list))
     rows = fill_in(objects[-1].value["claims"]) if objects else []
-    whole = [claim for row in rows if (claim := _whole_claim(row)) and 1 <= claim.source <= len(sources)]
+    whole = [claim for row in rows if (claim := _whole_claim(row)) and 0 <= claim.source <= len(sources)]
     # By id, as every other seat cites: what follows does not know that these sources once had numbers.
-    lines = [f"- {' '.join(claim.text.split())} [{sources[claim.source - 1]['id']}]" for claim in whole]
+    marks = ["", *(f" [{source['id']}]" for source in sources)]
+    lines = [f"- {' '.join(claim.text.split())}{marks[claim.source]}" for claim in whole]
     return "\n".join(dict.fromkeys(lines)) or None
 
 

@@ -272,6 +272,6 @@ async def _from_claims(  # noqa: PLR0913 - what is asked, of whom, and what is k
         return SeatAnswer(reply.text, account.model, reply.truncated, spoiled=reply.spoiled)
     bound = model.bind(response_format=response_format(len(sources), bounds))
     call = partial(call_model, bound, account=account, deadline=log.deadline)
-    prompt = claims_prompt(wish, sources, nonce=toolkit.nonce)
+    prompt = claims_prompt(wish, sources, bounds, nonce=toolkit.nonce)
     reply = await mend_reply(await call(prompt), partial(inspect_claims, sources=sources), prompt, call)
     return SeatAnswer(reply.text, account.model)

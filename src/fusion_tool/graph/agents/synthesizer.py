@@ -22,7 +22,7 @@ from fusion_tool.graph.earlier import render_earlier
 from fusion_tool.graph.prompts import render, section
 from fusion_tool.graph.runtime import Stage
 from fusion_tool.graph.state import Run
-from fusion_tool.grounding.citations import CitationStream, number_citations_in_json
+from fusion_tool.grounding.citations import CitationStream, cited_ids, number_citations_in_json
 from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.models.call import ModelReply, call_model
 from fusion_tool.models.capabilities import capabilities_of, first_accepted, structured_output_methods
@@ -153,8 +153,13 @@ def _inspector(task: SynthesisTask, attempt: Attempt) -> Inspect | None:
 
 
 async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask, bounds: claims.ClaimBounds) -> str:
-    """Ask a small model for claims over the panel's own claims, each of which carries its source on."""
+    """Ask a small model for claims over the panel's own claims, each of which carries its source on.
+
+    Where there are sources and no seat makes a claim from them, what the first one says of that stands.
+    """
     notes, question = task.answers.cited_lines(), task.run["question"]
+    if not notes and task.answers.sources:
+        return task.answers.records[0]["content"]
     if not notes:
         plain = [HumanMessage(f"{task.answers.plain_answers()}\n\nQuestion: {question}")]
         return (await ask(model, plain)).text
@@ -167,9 +172,11 @@ async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask, bounds: clai
         for key, said in sides.items()
         if key not in cited
     ]
-    differ = " The sources differ: give each figure in a claim of its own." if disputes else ""
+    hints = [" The sources differ: give each figure in a claim of its own."] if disputes else []
+    if any(not cited_ids(record["content"]) for record in task.answers.records):
+        hints.append(" Others found no answer in the sources: where that is right, say so with the source 0.")
     ask_bound = partial(ask, model.bind(response_format=claims.response_format(len(notes), bounds)))
-    prompt = claims.claims_prompt(f"{question}{differ}", notes, nonce=task.answers.nonce)
+    prompt = claims.claims_prompt("".join([question, *hints]), notes, bounds, nonce=task.answers.nonce)
     inspect = partial(claims.inspect_claims, sources=notes)
     return (await mend_reply(await ask_bound(prompt), inspect, prompt, ask_bound)).text
 

@@ -25,7 +25,8 @@ def reply(*rows):
         (reply(("One.", 1), ("Two.", 2)), f"- One. [{MILL['id']}]\n- Two. [{FIRE['id']}]"),
         (reply(("One.", 1), ("One.", 1)), f"- One. [{MILL['id']}]"),
         (reply((" One\n two. ", 2)), f"- One two. [{FIRE['id']}]"),
-        (reply(("None.", 0), ("Two.", 2), ("Three.", 3), ("Minus.", -1)), f"- Two. [{FIRE['id']}]"),
+        (reply(("None.", 0), ("Two.", 2), ("Three.", 3), ("Minus.", -1)), f"- None.\n- Two. [{FIRE['id']}]"),
+        (reply(("They do not say.", 0)), "- They do not say."),
         (reply(("One.", 1), ("Two.", 2))[:-12], f"- One. [{MILL['id']}]"),
         (
             json.dumps(
@@ -73,10 +74,20 @@ def test_whatever_a_reply_holds_nothing_raises(value):
 
 
 def test_the_prompt_numbers_the_sources_inside_a_fence():
-    *_, asked = claims.claims_prompt("When?", BOTH, nonce="n0nce")
+    *_, asked = claims.claims_prompt("When?", BOTH, claims.claim_bounds(8192), nonce="n0nce")
     assert asked.text == (
         "<<<n0nce begin sources\n[1] Built in 1861.\n[2] It burned down.\nn0nce end>>>\n\nQuestion: When?"
     )
+
+
+@pytest.mark.parametrize("window", [2048, 4096, 8192])
+def test_all_but_the_smallest_may_say_that_no_source_answers(window):
+    bounds = claims.claim_bounds(window)
+    *examples, _ = claims.claims_prompt("?", BOTH, bounds, nonce="n")
+    replies = [json.loads(str(turn.text))["claims"] for turn in examples if turn.type == "ai"]
+    assert [[claim["source"] for claim in reply] for reply in replies] == ([[1]] if window == 2048 else [[1, 3], [0]])
+    admitted = claims.response_format(3, bounds)["json_schema"]["schema"]["properties"]["claims"]["items"]
+    assert admitted["properties"]["source"]["enum"] == ([1, 2, 3] if window == 2048 else [0, 1, 2, 3])
 
 
 @pytest.mark.parametrize(
@@ -86,6 +97,6 @@ def test_the_prompt_numbers_the_sources_inside_a_fence():
 def test_the_grammar_admits_no_other_source_and_grows_with_the_window(count, window, most, excerpt):
     bounds = claims.claim_bounds(window)
     many = claims.response_format(count, bounds)["json_schema"]["schema"]["properties"]["claims"]
-    assert many["items"]["properties"]["source"]["enum"] == list(range(1, count + 1))
+    assert set(many["items"]["properties"]["source"]["enum"]) - {0} == set(range(1, count + 1))
     assert (many["minItems"], many["maxItems"], bounds.excerpt) == (1, most, excerpt)
     assert set(many["items"]["properties"]["text"]) & {"pattern", "maxLength"}
