@@ -45,8 +45,14 @@ async def index(paths: Sequence[Path], console: Console, *, quiet: bool) -> None
     # A run would index, too, but in silence: the first index of a large folder takes minutes.
     columns = TextColumn("indexing documents"), BarColumn(), MofNCompleteColumn()
     progress, is_shown = Progress(*columns, console=console, transient=True), console.is_terminal and not quiet
-    with progress if is_shown else nullcontext():  # older versions of rich end a bar that is disabled by an empty line
-        bar = progress.add_task("", total=None)
+    bar = progress.add_task("", total=None)
+
+    def describe() -> str:
+        return f"indexing documents: {progress.tasks[0].completed:.0f} of {progress.tasks[0].total or 0:.0f}"
+
+    # Not disabled where it is not shown: older versions of rich end such a bar by an empty line.
+    unseen = nullcontext() if quiet else terminal.signs_of_life(console, describe)
+    with progress if is_shown else unseen:
         document_index = await open_index(
             paths, on_progress=lambda count, total: progress.update(bar, completed=count, total=total)
         )

@@ -12,6 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from fusion_tool.cli import terminal
 from fusion_tool.cli.run_view import RunView, State
 from fusion_tool.events import describe, format_seconds, format_usd, one_line, tool_outcome
 
@@ -31,10 +32,6 @@ def show_progress(view: RunView, console: Console, *, quiet: bool, until_answer:
     if sys.stderr.isatty() and not console.is_dumb_terminal:
         return live_table(view, console, until_answer=until_answer)
     return plain_lines(view, console)
-
-
-_SILENCE = 5.0
-"""Seconds without a line after which one says who still works: a log that stands still looks like a hang."""
 
 
 @contextmanager
@@ -70,7 +67,7 @@ class _Lines:
         self.timer = self._start_timer()
 
     def _start_timer(self) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(_SILENCE, self._write_active)
+        return asyncio.get_running_loop().call_later(terminal.SILENCE, self._write_active)
 
 
 def event_line(event: Any, view: RunView) -> str | None:  # noqa: C901, PLR0911 - one line an event

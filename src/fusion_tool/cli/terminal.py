@@ -4,13 +4,18 @@ Nothing that a model says is read as rich's markup.
 """
 
 import sys
+import time
 from codecs import getincrementaldecoder
-from threading import Timer
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread, Timer
 
 from rich.console import Console
 
 from fusion_tool.errors import ConfigError
 
+SILENCE = 5.0
+"""Seconds without a line after which one says what is done: a log that stands still looks like a hang."""
 _WIDE = 120
 """Columns where no terminal says how many there are."""
 _MOST_CHARACTERS = 100_000
@@ -36,6 +41,30 @@ def _console(*, error: bool) -> Console:
     width = None if stream.isatty() else _WIDE
     # Without markup and emoji codes: a model's `[red]` or `:warning:` is text. Highlighting would colour its numbers.
     return Console(stderr=error, width=width, markup=False, emoji=False, highlight=False)
+
+
+@contextmanager
+def signs_of_life(console: Console, text: Callable[[], str]) -> Iterator[None]:
+    """Write a line every five seconds while the context is open, where no terminal shows an animation.
+
+    Args:
+        console: Where it is written.
+        text: Says what is done, and how far it is.
+    """
+    over, started = Event(), time.monotonic()
+
+    # In a thread: what is waited for may hold up this one, or an event loop in it.
+    def write() -> None:
+        while not over.wait(SILENCE):
+            console.print(f"{text()}, {time.monotonic() - started:.0f} s", soft_wrap=True)
+
+    writer = Thread(target=write, daemon=True)
+    if not console.is_terminal:
+        writer.start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def read_input(question: str, context: str, *, quiet: bool = False) -> tuple[str, str]:

@@ -48,8 +48,7 @@ def wave_seconds(config: FusionConfig, worked: float, later_waves: int) -> float
     """
     left = run_seconds(config) * strategy_named(config.strategy).shares_of(config)["panelist"] - worked
     # A later wave is the exception: the one at hand must not starve for it.
-    part = left if later_waves <= 0 else left * _FIRST_PART
-    return part if config.limits.seat_seconds is None else min(part, config.limits.seat_seconds)
+    return left if later_waves <= 0 else left * _FIRST_PART
 
 
 def share_of_deadline(deadline: float, models: int) -> float:

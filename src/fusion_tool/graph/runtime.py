@@ -78,6 +78,11 @@ class EventEmitter:
         self._run = run
 
     @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self._run["id"]
+
+    @property
     def is_watched(self) -> bool:
         """Whether anybody listens; where nobody does the synthesizer need not stream."""
         return bool(get_config().get("configurable", {}).get(UNWATCHED_KEY) is None)

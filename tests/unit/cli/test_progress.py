@@ -1,6 +1,7 @@
 """The board folds the events; the table and the lines show it."""
 
 import io
+import threading
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from rich.console import Console
 from rich.spinner import Spinner
 
 from fusion_tool.cli.output import AnswerOutput
-from fusion_tool.cli.progress import live_table, plain_lines, table
+from fusion_tool.cli.progress import event_line, live_table, plain_lines, table
 from fusion_tool.cli.run_view import RunView
+from fusion_tool.cli.terminal import signs_of_life
 
 _PLAN = {"type": "plan.chosen", "t": 0.0, "strategy": "panel", "seats": ["a", "b"], "reason": "all"}
 _RUN = [
@@ -88,7 +90,7 @@ def test_the_live_table_leaves_when_the_answer_begins() -> None:
 async def test_lines_give_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     import asyncio
 
-    monkeypatch.setattr("fusion_tool.cli.progress._SILENCE", 0.0)
+    monkeypatch.setattr("fusion_tool.cli.terminal.SILENCE", 0.0)
     out, seen = io.StringIO(), asyncio.Event()
     board, console = _board(*_RUN[:3]), Console(file=out, width=100)
     write = out.write
@@ -96,6 +98,39 @@ async def test_lines_give_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> Non
     with plain_lines(board, console):
         await asyncio.wait_for(seen.wait(), 5)
     assert "working: a, b" in out.getvalue()
+
+
+def test_what_takes_long_elsewhere_gives_a_sign_of_life_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fusion_tool.cli.terminal.SILENCE", 0.001)
+    out, seen = io.StringIO(), threading.Event()
+    write = out.write
+    monkeypatch.setattr(out, "write", lambda text: (write(text), seen.set())[0])
+    with signs_of_life(Console(file=out, width=100), lambda: "checking its SHA-256"):
+        assert seen.wait(5)
+    assert out.getvalue().startswith("checking its SHA-256, 0 s\n")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (130.0, "all: a, b; about 2 minutes on this machine"),
+        (31.0, "all: a, b; about 30 seconds on this machine"),
+        (2.0, "all: a, b"),
+        (None, "all: a, b"),
+    ],
+)
+def test_how_long_it_takes_is_told_before_the_first_call(seconds: float | None, said: str) -> None:
+    event = {**_PLAN, "expected_seconds": seconds}
+    assert event_line(event, _board(event)) == said
+
+
+def test_how_long_it_takes_stays_above_the_table() -> None:
+    out = io.StringIO()
+    board, console = RunView(), Console(file=out, force_terminal=True, width=100)
+    with live_table(board, console, until_answer=False):
+        board.observe({**_PLAN, "expected_seconds": 130.0})
+        assert "of about 2 minutes" in _drawn(board)
+    assert "about 2 minutes on this machine" in out.getvalue()
 
 
 class _Terminal(io.StringIO):

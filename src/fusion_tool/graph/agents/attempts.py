@@ -1,8 +1,9 @@
 """One loop over a role's models: each in its turn, until one gives a whole reply; and who of them failed, and why."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from fusion_tool.config.keys import scrub
@@ -16,6 +17,7 @@ from fusion_tool.models.capabilities import InvalidReplyError
 from fusion_tool.models.faults import Fault, to_fault
 from fusion_tool.models.health import HealthTracker, by_availability
 from fusion_tool.models.providers import with_model
+from fusion_tool.models.turns import server_turn
 
 if TYPE_CHECKING:
     from fusion_tool.budget.usage import StageName
@@ -52,8 +54,10 @@ async def first_whole_reply(  # noqa: PLR0913 - who is asked, until when, and wh
     candidates: Sequence[Panelist],
     ask: Callable[[Attempt], Awaitable[ReplyT]],
     *,
+    run_id: str,
     health: HealthTracker | None,
     deadline: float,
+    most_seconds: float | None = None,
     on_failure: Callable[[Attempt, Exception], None],
     is_whole: Callable[[ReplyT], bool] = lambda _: True,
     shares: int | None = None,
@@ -63,8 +67,10 @@ async def first_whole_reply(  # noqa: PLR0913 - who is asked, until when, and wh
     Args:
         candidates: The role's models, the preferred one first.
         ask: Asks one of them; any exception of it is a failure of that model alone.
+        run_id: Whose turn it is at a server that works for one after the other.
         health: How models fare; `None` keeps their order.
         deadline: When the last one must be done, on `time.monotonic`'s clock.
+        most_seconds: How long all of them may work, the wait for the first turn apart; `None` sets no limit.
         on_failure: Takes each failure at once, so that it is known even if the loop is cancelled; what it raises
             ends the loop.
         is_whole: Whether a reply ends the loop; one that does not, being cut off, is kept.
@@ -79,7 +85,12 @@ async def first_whole_reply(  # noqa: PLR0913 - who is asked, until when, and wh
         left = (len(candidates) if shares is None else shares) - tried
         attempt = Attempt(panelist, share_of_deadline(deadline, left), tried + 1)
         try:
-            reply = await ask(attempt)
+            async with server_turn(panelist, run_id, seconds=attempt.deadline - time.monotonic()):
+                # The clock begins here: a seat must not lose to another one's work what it has for its own.
+                if most_seconds is not None and not tried:
+                    deadline = min(deadline, time.monotonic() + most_seconds)
+                attempt = replace(attempt, deadline=share_of_deadline(deadline, left))
+                reply = await ask(attempt)
         except Exception as error:  # noqa: BLE001 - what is paid for already must survive any model and any tool
             on_failure(attempt, error)
             continue
@@ -143,6 +154,7 @@ async def ask_stage(
     reply_and_model = await first_whole_reply(
         candidates,
         ask_one,
+        run_id=stage.events.run_id,
         health=stage.health,
         deadline=stage.deadline,
         on_failure=note_failure,

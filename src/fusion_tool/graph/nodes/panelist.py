@@ -111,8 +111,10 @@ async def _first_usable(seat: Panelist, task: SeatTask, toolkit: Toolkit, log: S
     answer = await first_whole_reply(
         models_of_role(seat),
         ask,
+        run_id=log.stage.events.run_id,
         health=log.stage.health,
         deadline=log.deadline,
+        most_seconds=log.stage.config.limits.seat_seconds,
         on_failure=note_failure,
         is_whole=_is_whole,
     )

@@ -158,6 +158,7 @@ async def _ask(agent: _AgentRequest, main: Panelist, messages: Sequence[BaseMess
     reply = await first_whole_reply(
         models_of_role(main),
         lambda attempt: _ask_model(agent, attempt, messages, choice),
+        run_id=f"agent-{id(agent)}",
         health=tracker_for(agent.config),
         deadline=time.monotonic() + run_seconds(agent.config),
         on_failure=on_failure,

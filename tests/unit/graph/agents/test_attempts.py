@@ -12,6 +12,7 @@ from fusion_tool.models.call import ModelCallError
 from fusion_tool.models.capabilities import InvalidReplyError
 from fusion_tool.models.faults import Fault
 from fusion_tool.models.health import TRACKER
+from fusion_tool.models.turns import server_turn
 from tests.unit.outcomes import outcome
 
 A, B, C = (Panelist(model=f"openrouter:v/{name}") for name in "abc")
@@ -48,6 +49,7 @@ class Role:
             candidates,
             self.ask,
             **{
+                "run_id": "run",
                 "health": None,
                 "deadline": DEADLINE,
                 "on_failure": lambda attempt, error: self.failures.append((attempt.panelist, str(error))),
@@ -86,7 +88,8 @@ async def test_the_first_whole_reply_stands_else_the_first_cut_off_one(script, r
 
 async def test_every_reply_is_whole_where_nobody_says_otherwise():
     role = Role(a=CUT, b=WHOLE)
-    assert await first_whole_reply([A, B], role.ask, health=None, deadline=DEADLINE, on_failure=pytest.fail) is CUT
+    options = {"run_id": "run", "health": None, "deadline": DEADLINE, "on_failure": pytest.fail}
+    assert await first_whole_reply([A, B], role.ask, **options) is CUT
 
 
 @pytest.mark.parametrize(
@@ -101,6 +104,26 @@ async def test_each_leaves_time_for_those_after_it(shares, deadlines):
     role = Role(a=ERROR, b=ERROR, c=ERROR)
     await role.run(shares=shares)
     assert [attempt.deadline for attempt in role.attempts] == deadlines
+
+
+async def test_a_seats_own_time_begins_with_its_turn_at_a_server_that_works_for_one(monkeypatch):
+    now = SimpleNamespace(monotonic=lambda: now.time, time=NOW)
+    monkeypatch.setattr("fusion_tool.graph.limits.time", now)
+    monkeypatch.setattr("fusion_tool.graph.agents.attempts.time", now)
+    seat, deadlines = Panelist(model="local:qwen"), []
+
+    async def ask(attempt):
+        deadlines.append(attempt.deadline)
+        return WHOLE
+
+    async with server_turn(seat, "another run", seconds=60):
+        options = {"run_id": "run", "health": None, "deadline": DEADLINE, "on_failure": pytest.fail}
+        waiting = asyncio.create_task(first_whole_reply([seat], ask, most_seconds=10, **options))
+        await asyncio.sleep(0)
+        now.time += 50
+        assert deadlines == []
+    assert await waiting is WHOLE
+    assert deadlines == [NOW + 50 + 10]
 
 
 @pytest.mark.parametrize(("health", "tried"), [(TRACKER, [B, A]), (None, [A])])
