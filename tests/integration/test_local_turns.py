@@ -37,7 +37,7 @@ async def test_one_seat_is_asked_after_the_other_and_a_short_run_does_not_wait_f
     gate = Gate()
     provider.otherwise(Reply("It was built in 1861.", gate=gate))
     long = asyncio.create_task(afuse("Who built the Alder mill?", house(1, 2, 3)))
-    await provider.until(lambda: len(provider.requests) == 1)
+    await provider.until(lambda: len(provider.requests) == 1, timeout=60)
     short = asyncio.create_task(afuse("When did the Brook harbour open?", house(7)))
     (queue,) = turns._queues.values()
     while len(queue._waiting) < 2:  # noqa: ASYNC110 - nothing tells when somebody begins to wait

@@ -82,8 +82,9 @@ class Alternative(BaseModel):
 class Estimate(BaseModel):
     """A run's bill in advance.
 
-    Sums count the priced models alone; `unpriced` names the others. `refused` says why the run would not begin,
-    `assumptions` what the figures rest on.
+    Sums count the priced models alone; `unpriced` names the others. `seconds` is how long models on the user's own
+    machines will work, `None` where none does or none was measured, `late` why the deadlines that are set will not do.
+    `refused` says why the run would not begin, `assumptions` what the figures rest on.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -93,6 +94,8 @@ class Estimate(BaseModel):
     worst: Amount
     unpriced: list[str]
     versus: list[Alternative]
+    seconds: float | None
+    late: str | None
     refused: str | None
     assumptions: list[str]
 

@@ -36,6 +36,7 @@ from fusion_tool.graph.agents.flags import FLAGS_BYTES
 from fusion_tool.graph.agents.judge_reply import example_text
 from fusion_tool.graph.agents.source_disputes import LONGEST_DISPUTES
 from fusion_tool.graph.agents.verifier import BATCH, BATCH_BYTES, MOST_CITATIONS
+from fusion_tool.graph.duration import deadline_warning, expected_seconds, load_measurements
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
 from fusion_tool.tools.search.search import RESULTS, search_fee
@@ -69,7 +70,7 @@ _HEADING_BYTES = 160
 
 
 def estimate(config: FusionConfig, question: str, *, context: str = "", versus: Iterable[str] = ()) -> Estimate:
-    """Return the expected and the worst bill of one run; no model is called.
+    """Return the expected and the worst bill of one run, and how long it takes; no model is called.
 
     Args:
         config: The run's configuration.
@@ -94,20 +95,18 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
         later.append(("verify", config.verifier))
         rows.append(_verifier(config, config.verifier))
     roles = [*((f"panel.{i}", seat) for i, seat in enumerate(seats)), *later]
-    expected = Amount.total(row.expected for row in rows)
     # Compared without searches: a model that is asked alone is priced without them, too.
     models = Amount.total(row.expected for row in rows if not is_search(row.model))
-    alone = [(name, _turns_of_a_seat(Panelist(model=name), sizes)) for name in versus]
+    names = dict.fromkeys(name for _, role in roles for name in _models(role))
+    load_measurements(config)
     return Estimate(
         rows=rows,
-        expected=expected,
+        expected=Amount.total(row.expected for row in rows),
         worst=Amount.total(row.worst for row in rows).capped(config.limits, 1.0),
-        unpriced=[
-            name for name in dict.fromkeys(name for _, role in roles for name in _models(role)) if not is_priced(name)
-        ],
-        versus=[
-            Alternative(model=name, expected=amount, ratio=_ratio(models.usd, amount.usd)) for name, amount in alone
-        ],
+        unpriced=[name for name in names if not is_priced(name)],
+        versus=[_alternative(name, sizes, models.usd) for name in versus],
+        seconds=expected_seconds(config),
+        late=deadline_warning(config),
         refused=_refusal_reason(config, roles, question + context),
         assumptions=[_depth(sizes.turns), *ASSUMPTIONS],
     )
@@ -287,8 +286,10 @@ def _answers_bytes(config: FusionConfig) -> int:
     return sum(_answer_bytes(seat) + _HEADING_BYTES for seat in config.panel)
 
 
-def _ratio(whole: float | None, alone: float | None) -> float | None:
-    return None if whole is None or not alone else whole / alone
+def _alternative(name: str, sizes: _Sizes, whole: float | None) -> Alternative:
+    amount = _turns_of_a_seat(Panelist(model=name), sizes)
+    ratio = whole / amount.usd if whole is not None and amount.usd else None
+    return Alternative(model=name, expected=amount, ratio=ratio)
 
 
 def _refusal_reason(config: FusionConfig, roles: Sequence[tuple[str, Panelist]], question: str) -> str | None:

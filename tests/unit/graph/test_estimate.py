@@ -7,6 +7,7 @@ from fusion_tool.budget import amounts, ledger
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.graph.estimate import estimate as estimated
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
+from fusion_tool.models.speed import Speed
 from fusion_tool.testing import ScriptedChat
 
 QUESTION = "Which moon has the thickest atmosphere? Größer als 1 bar."
@@ -243,3 +244,18 @@ def test_fees_are_in_the_sum_and_not_in_the_comparison_with_one_model():
     assert paid.expected.usd == pytest.approx(free.expected.usd + 2 * 0.008)
     assert paid.worst.usd == pytest.approx(free.worst.usd + 5 * 0.008)
     assert paid.versus == free.versus
+
+
+@pytest.mark.parametrize(
+    ("limits", "late"), [({}, False), ({"seconds": 30}, True), ({"seconds": 3600}, False)], ids=str
+)
+def test_how_long_it_takes_on_this_machine_and_whether_the_deadline_will_do(monkeypatch, limits, late):
+    monkeypatch.setattr("fusion_tool.graph.duration.known_speed", lambda _panelist: Speed(prompt=60, answer=12))
+    bill = estimated(config(FREE, FREE, limits=limits), QUESTION)
+    assert 60 < bill.seconds < 240
+    assert bool(bill.late) is late
+
+
+def test_how_long_providers_take_nobody_knows():
+    bill = estimated(config(PRICED, limits={"seconds": 1}), QUESTION)
+    assert (bill.seconds, bill.late) == (None, None)

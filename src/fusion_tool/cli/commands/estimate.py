@@ -74,7 +74,7 @@ def _show(bill: "Estimate") -> None:
 
     from fusion_tool.budget.usage import is_search
     from fusion_tool.cli import terminal
-    from fusion_tool.events import UNKNOWN, format_usd, one_line
+    from fusion_tool.events import UNKNOWN, format_duration, format_usd, one_line
 
     console = terminal.stdout()
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -104,6 +104,10 @@ def _show(bill: "Estimate") -> None:
         console.print(f"\n{alone} expected; this run: {ratio}", soft_wrap=True)
     if bill.unpriced:
         console.print(f"\nWithout a known price: {', '.join(map(one_line, bill.unpriced))}", soft_wrap=True)
+    if bill.seconds is not None:
+        console.print(f"\nOn this machine: about {format_duration(bill.seconds)}", soft_wrap=True)
+    if bill.late:
+        console.print(f"\nThe deadline will not do: {one_line(bill.late, 500)}", style="yellow", soft_wrap=True)
     if bill.refused:
         console.print(f"\nThis run would be refused: {one_line(bill.refused, 500)}", style="yellow", soft_wrap=True)
     console.print("\nAssumed:")
