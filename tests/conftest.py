@@ -1,6 +1,6 @@
 """Sockets are off; `loopback` opens 127.0.0.1 and ::1 for one test, and nothing beyond.
 
-The user's folders are temporary ones, but for the local model's weights.
+The user's folders are temporary ones, into which the local models' weights are linked, and nothing beside them.
 """
 
 import atexit
@@ -19,6 +19,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from fusion_tool.config.schema import Panelist
     from tests.scripted_server import ScriptedServer
     from tests.scripted_server.web import WebServer
 
@@ -37,8 +38,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for kind in ("DATA", "CACHE", "CONFIG", "STATE"):
         os.environ[f"XDG_{kind}_HOME"] = str(folder / kind.lower())
     if weights.is_dir() and (moved := user_data_path("fusion-tool") / "models") != weights:
-        moved.parent.mkdir(parents=True)
-        moved.symlink_to(weights, target_is_directory=True)
+        moved.mkdir(parents=True)
+        for file in weights.glob("*.gguf"):
+            (moved / file.name).symlink_to(file)
 
 
 # Its clock is the wall's: on a machine that is busy with something else an example takes ten times as long.
@@ -54,10 +56,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1", "::1"]))
 
 
+def _is_served_by_us(panelist: "Panelist") -> bool:
+    return panelist.base_url is None and panelist.model_name.startswith("local:")
+
+
 @pytest.fixture(autouse=True)
 def scripted_providers_are_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scripted provider stands for one that is elsewhere, and may charge, whatever its address says."""
+    """A scripted provider stands for one that is elsewhere, may charge, and needs no trial, whatever its address."""
     monkeypatch.setattr("fusion_tool.budget.pricing.is_loopback", lambda _host: False)
+    monkeypatch.setattr("fusion_tool.models.identity.has_own_server", _is_served_by_us)
 
 
 @pytest.fixture(autouse=True)

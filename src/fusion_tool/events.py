@@ -54,6 +54,30 @@ class PanelistStarted(EventStamp):
     wave: int
 
 
+class TrialStarted(EventStamp):
+    """The beginning of a trial, by `seat`, of one of the user's own models at its first use."""
+
+    type: Literal["trial.started"]
+    seat: str
+    model: str
+
+
+class TrialCompleted(EventStamp):
+    """What a model did in its trial, and the path to an answer that is taken: `tools`, `evidence` or `claims`.
+
+    `calls_tools` and `cites` are `None` where the trial failed; `failure` says why, and is `None` where it did not.
+    """
+
+    type: Literal["trial.completed"]
+    seat: str
+    model: str
+    seconds: float
+    calls_tools: bool | None
+    cites: bool | None
+    path: str
+    failure: str | None
+
+
 class PanelistTool(EventStamp):
     """A seat's use of a tool; `found` counts the sources that it returned.
 
@@ -146,6 +170,8 @@ Event: TypeAlias = (
     | PlanChosen
     | WaveStarted
     | PanelistStarted
+    | TrialStarted
+    | TrialCompleted
     | PanelistTool
     | PanelistAnswered
     | PanelistFailed
@@ -177,6 +203,10 @@ def describe(event: Any) -> str | None:  # noqa: C901, PLR0911 - one line an eve
             return _event_line(f"wave {event['wave']}: {', '.join(event['seats'])}")
         case "panelist.started":
             return _event_line(f"{event['seat']}: asked")
+        case "trial.started":
+            return _event_line(f"{event['model']} is tried, which is done once")
+        case "trial.completed":
+            return _event_line(f"{event['model']}: {trial_outcome(event)}")
         case "panelist.tool":
             return _event_line(f"{event['seat']}: {event['tool']} {event['query'][:80]!r}, {tool_outcome(event)}")
         case "panelist.answered":
@@ -207,6 +237,17 @@ READER_COUNTS = {
 def signed_by(event: Any) -> str:
     """Return whose work an event tells, as the end of a line; empty where it does not say, as older ones do not."""
     return f" ({event['model']})" if event.get("model") else ""
+
+
+def trial_outcome(event: Any) -> str:
+    """Return what came of a model's trial in a few words."""
+    if event["failure"]:
+        return f"not tried, {event['failure']}; asked for {event['path']}"
+    tools, cites = (
+        "calls tools" if event["calls_tools"] else "calls no tools",
+        "cites" if event["cites"] else "cites nothing",
+    )
+    return f"{tools}, {cites}; asked for {event['path']}"
 
 
 def tool_outcome(event: Any) -> str:

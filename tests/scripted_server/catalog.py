@@ -7,9 +7,10 @@ from typing import Any
 from tests.scripted_server.script import Installed
 
 
-def listed(models: Iterable[str]) -> dict[str, Any]:
-    """The body of `/v1/models`."""
-    data = [{"id": model, "object": "model", "created": 0, "owned_by": "scripted"} for model in models]
+def listed(models: Iterable[str | dict[str, Any]]) -> dict[str, Any]:
+    """The body of `/v1/models`; of a model that is a dict its own fields."""
+    rows = [{"id": model} if isinstance(model, str) else model for model in models]
+    data = [{"object": "model", "created": 0, "owned_by": "scripted", **row} for row in rows]
     return {"object": "list", "data": data}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from tests.scripted_server.faults import Feature, unsupported
 from tests.scripted_server.insistence import Insistence
@@ -29,7 +30,7 @@ class Script:
     A reply is a string, a value of `reply.py`, or a function of the request that returns one of them.
     """
 
-    models: list[str] = field(default_factory=list)
+    models: list[str | dict[str, Any]] = field(default_factory=list)
     installed: list[Installed] = field(default_factory=list)
     insistence: Insistence = field(default_factory=Insistence)
     _rules: list[tuple[Callable[[Request], bool], Queue[Scripted]]] = field(default_factory=list)

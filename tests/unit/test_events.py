@@ -23,6 +23,8 @@ def test_the_kinds_are_those_of_the_contract():
         "plan.chosen",
         "wave.started",
         "panelist.started",
+        "trial.started",
+        "trial.completed",
         "panelist.tool",
         "panelist.answered",
         "panelist.failed",
@@ -43,7 +45,12 @@ async def test_what_is_sent_has_its_kinds_fields_and_no_others():
     failing = RuntimeError("this model is down")
     sent = [event async for event in astream("When was the mill built?", fake_config("In 1861.", "In 1871.", failing))]
     # These seats have no tools, and so nothing to cite that a second reader could read.
-    assert {event["type"] for event in sent} == set(KINDS) - {"panelist.tool", "verification.completed"}
+    assert {event["type"] for event in sent} == set(KINDS) - {
+        "panelist.tool",
+        "verification.completed",
+        "trial.started",
+        "trial.completed",
+    }
     for event in sent:
         assert event.keys() == KINDS[event["type"]].__required_keys__
 
@@ -83,6 +90,18 @@ def test_what_is_no_news_is_not_told(kind):
 def test_a_second_readers_verdicts_are_counted_in_words(counts, line):
     fields = dict(zip(("supports", "contradicts", "says_nothing", "unread"), counts, strict=True))
     assert describe({"type": "verification.completed", "model": "p:m", **fields}) == line
+
+
+TRIALS = [
+    pytest.param(True, False, None, "p:m: calls tools, cites nothing; asked for claims", id="tried"),
+    pytest.param(None, None, "timeout: late", "p:m: not tried, timeout: late; asked for claims", id="failed"),
+]
+
+
+@pytest.mark.parametrize(("calls", "cites", "failure", "line"), TRIALS)
+def test_a_trial_is_told_with_what_follows(calls, cites, failure, line):
+    event = {"model": "p:m", "calls_tools": calls, "cites": cites, "failure": failure, "path": "claims"}
+    assert describe({"type": "trial.completed", **event}) == line
 
 
 def test_only_a_further_wave_is_news():

@@ -134,11 +134,11 @@ class Ledger:
         # Looked up and added under one lock: two seats at once would otherwise both be promised the last dollar.
         with self._lock:
             # Tokens first: they bound the answer, and the dollars are then the price of an answer of that length.
-            left = self._remaining_for(budget, "tokens")
+            left = self.remaining_for(budget, "tokens")
             answer = int(min(most, left.amount - prompt))
             if answer < least:
                 raise OverBudgetError("tokens", prompt + least, left)
-            left = self._remaining_for(budget, "usd")
+            left = self.remaining_for(budget, "usd")
             answer = longest_answer_within(model, prompt, answer, left.amount)
             if answer < least:
                 raise OverBudgetError("usd", bounded_price(model, prompt, least), left)
@@ -155,7 +155,7 @@ class Ledger:
         if not self.is_limited:
             return Reservation(None)
         with self._lock:
-            left = self._remaining_for(budget, "usd")
+            left = self.remaining_for(budget, "usd")
             if usd > left.amount:
                 raise OverBudgetError("usd", usd, left)
             self._add(Spent(usd, 0))
@@ -205,7 +205,7 @@ class Ledger:
         if self._session:
             self._session._report(call)  # noqa: SLF001 - another ledger's, under the same lock
 
-    def _remaining_for(self, budget: "StageBudget", kind: str) -> Remaining:
+    def remaining_for(self, budget: "StageBudget", kind: str) -> Remaining:
         """Return the least of what is left of the stage's share, of the budget's part of it, and of the session."""
         limit, limits = self._limits[kind]
         share = limit * self._shares[budget.stage]
@@ -244,6 +244,11 @@ class StageBudget:
         self.is_exhausted = False
         # The dead process's calls are in no record yet, and so not in the ledger that was made of the records.
         ledger.count(self.spent)
+
+    @property
+    def remaining_tokens(self) -> float:
+        """The tokens that are left for this stage or seat; infinite without a limit."""
+        return self._ledger.remaining_for(self, "tokens").amount
 
     async def reserve(self, model: str, prompt_bytes: int, max_tokens: int | None = None) -> Reservation:
         """Reserve as `Ledger.reserve` does, and persist it; `is_exhausted` tells later that a call did not fit."""

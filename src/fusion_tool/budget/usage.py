@@ -14,7 +14,8 @@ from fusion_tool.config.base import MOST_TOKENS
 CostSource: TypeAlias = Literal["provider", "list_price", "unpriced"]
 """Where a row's cost comes from: the provider's own figure, the published price list, or nowhere."""
 
-StageName: TypeAlias = Literal["panelist", "judge", "synthesizer", "verifier"]
+StageName: TypeAlias = Literal["panelist", "judge", "synthesizer", "verifier", "trial"]
+"""The parts of a run; `trial`: what one of the user's own models can do is tried at its first use, by any of them."""
 
 _SEARCH = "search:"
 _MOST_USD = 1e9

@@ -57,6 +57,6 @@ def _show_trial(name: str) -> None:
     try:
         with console.status(f"trying {name}"), terminal.signs_of_life(console, lambda: f"trying {name}"):
             told = f"tried: {asyncio.run(try_local_model(name))}"
-    except (ConfigError, ModelCallError, OSError) as error:
+    except (ConfigError, ModelCallError) as error:
         told = f"not tried, its profile has to do: {error}"
     console.print(f"{name} is {told}", highlight=False)

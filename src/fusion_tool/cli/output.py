@@ -119,7 +119,13 @@ def _print_sources(citations: list[Citation]) -> None:
                 console.print(Text(f"      {one_line(read.by, 64)} reads: {read.verdict}{quote}"), soft_wrap=True)
 
 
-_STAGES = {"panelist": "panel", "judge": "judge", "synthesizer": "synthesis", "verifier": "verification"}
+_STAGES = {
+    "panelist": "panel",
+    "judge": "judge",
+    "synthesizer": "synthesis",
+    "verifier": "verification",
+    "trial": "trial",
+}
 
 
 def print_report(result: FusionResult, console: Console) -> None:

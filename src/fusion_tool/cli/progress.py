@@ -87,6 +87,8 @@ def event_line(event: Any, view: RunView) -> str | None:  # noqa: C901, PLR0911 
             return f"wave {event['wave']}: {one_line(', '.join(event['seats']))}"
         case "panelist.started":
             return f"{seat}: asked ({one_line(event['model'], 64)})"
+        case "trial.started" | "trial.completed":
+            return describe(event)
         case "panelist.tool":
             tool, query = one_line(event["tool"], 32), one_line(event["query"], 80)
             return f"{seat}: {tool} {query!r}, {tool_outcome(event)}"

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from fusion_tool.events import format_duration, format_usd, one_line, signed_by, tool_outcome
+from fusion_tool.events import format_duration, format_usd, one_line, signed_by, tool_outcome, trial_outcome
 from fusion_tool.graph.strategies import strategy_named
 
 _WORTH_TELLING = 5.0
 """Seconds that a run must be expected to take before anybody is told."""
+_STAGES = ("judge", "synthesizer")
 State: TypeAlias = Literal["waiting", "working", "answered", "failed", "done", "skipped"]
 
 
@@ -136,8 +137,10 @@ class RunView:
                 self._skip_waiting()
                 self.is_cached = bool(event["result"].get("cached"))
                 self.writing = "skipped" if self.is_cached else "done"
-            case kind if kind.startswith("panelist."):
-                self._apply_to_seat(self.seats.setdefault(event["seat"], SeatView(event["seat"])), event)
+            case kind if kind.startswith(("panelist.", "trial.")):
+                # The judge's trial is in no seat's row.
+                seats = {} if event["seat"] in _STAGES else self.seats
+                self._apply_to_seat(seats.setdefault(event["seat"], SeatView(event["seat"])), event)
 
     def _skip_waiting(self) -> None:
         """Mark as skipped the seats that still wait, and a judge without an event: none of them is called any more."""
@@ -153,6 +156,10 @@ class RunView:
             case "panelist.started":
                 seat.state, seat.model, seat.started = "working", event["model"], event["t"]
                 seat.seconds, seat.note = None, ""
+            case "trial.started":
+                seat.note = "its model is tried, which is done once"
+            case "trial.completed":
+                seat.note = one_line(trial_outcome(event), 60)
             case "panelist.tool":
                 seat.tools += 1
                 seat.note = one_line(f"{event['tool']} {event['query']} ({tool_outcome(event)})", 60)

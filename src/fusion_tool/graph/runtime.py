@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from langgraph.config import get_config
@@ -16,7 +16,7 @@ from fusion_tool.config.serialization import apply_decision, load_stored_config
 from fusion_tool.events import Event, EventStamp
 from fusion_tool.graph.limits import WaveLimits, elapsed_work, run_ledger, shared_limits, spent_so_far, stage_deadline
 from fusion_tool.graph.resume import prior_attempts
-from fusion_tool.graph.state import FusionState, Run, SeatRecord, SeatTask, records_of_run
+from fusion_tool.graph.state import Failure, FusionState, Run, SeatRecord, SeatTask, records_of_run
 from fusion_tool.models.call import CallContext
 from fusion_tool.models.health import HealthTracker, tracker_for
 from fusion_tool.routing.classifier.classify import Classifier
@@ -110,6 +110,7 @@ class Stage:
         budget: What the run's limits leave for it.
         calls: The bill; it begins with the attempts of a process that died.
         health: How models fare; `None` where the run does without.
+        failures: Those of its models, in their order.
     """
 
     name: StageName
@@ -120,6 +121,7 @@ class Stage:
     budget: StageBudget
     calls: list[Call]
     health: HealthTracker | None
+    failures: list[Failure] = field(default_factory=list, kw_only=True)
 
     @classmethod
     async def open(

@@ -19,7 +19,7 @@ from fusion_tool.models.call import ModelCallError, ModelReply
 AnswerPath: TypeAlias = Literal["tools", "evidence", "claims"]
 """How a seat comes to its answer: it looks for itself, over evidence gathered for it, or by claims under a schema."""
 _SMALL_WINDOW = 2048
-"""Up to this many tokens of context a model gets short prompts and answers through a small schema."""
+"""Tokens of context in which the usual prompts, sources and an answer do not fit together."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,18 @@ class Capabilities:
     @property
     def path(self) -> AnswerPath:
         """The path to its answer."""
-        if self.small or (self.cites is False and self.json_schema is not False):
+        if self.has_small_window or (self.small and self.json_schema is not False):
             return "claims"
         return "tools" if self.tools else "evidence"
 
     @property
     def small(self) -> bool:
-        """Whether its context is so small that prompts must be short and answers bounded by a schema."""
+        """Whether it does not do what the usual prompts say, or they do not fit: it gets short ones with an example."""
+        return self.has_small_window or self.cites is False
+
+    @property
+    def has_small_window(self) -> bool:
+        """Whether its context is so small that answers, too, must be bounded by a schema."""
         return self.max_input_tokens is not None and self.max_input_tokens <= _SMALL_WINDOW
 
 

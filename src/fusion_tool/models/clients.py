@@ -82,6 +82,7 @@ class _LoopResources:
         # The generator is held, though nobody reads it: collected, it would close the client under its users.
         self.client, self.holder = client, holder
         self.models: dict[Any, Any] = {}
+        self.locks: dict[str, asyncio.Lock] = {}
 
 
 async def http_client() -> httpx2.AsyncClient:
@@ -92,6 +93,11 @@ async def http_client() -> httpx2.AsyncClient:
 async def model_cache() -> dict[Any, Any]:
     """Return the running loop's chat models, by what they were built from."""
     return (await _loop_resources()).models
+
+
+async def named_lock(name: str) -> asyncio.Lock:
+    """Return the running loop's lock of that name."""
+    return (await _loop_resources()).locks.setdefault(name, asyncio.Lock())
 
 
 async def _loop_resources() -> _LoopResources:

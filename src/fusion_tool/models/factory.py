@@ -15,7 +15,7 @@ from fusion_tool.config.keys import missing_key, read_key, remember_key
 from fusion_tool.config.schema import Panelist
 from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
-from fusion_tool.models.abilities import load_abilities
+from fusion_tool.models.abilities import recall_abilities
 from fusion_tool.models.clients import http_client, model_cache
 from fusion_tool.models.providers import PROVIDERS, endpoint_for, key_variable, with_model
 
@@ -94,6 +94,7 @@ def _check_package(field: str, provider: str) -> None:
 
 
 async def _build(panelist: Panelist) -> BaseChatModel:
+    await recall_abilities(panelist)
     provider, _, name = panelist.model.partition(":")
     if (url := endpoint_for(panelist)) is not None:
         # At an address of its own a model's prefix says nothing: any server may answer there, under any name.
@@ -111,7 +112,6 @@ async def _build(panelist: Panelist) -> BaseChatModel:
         from fusion_tool.models.local.server import serve
 
         endpoint = await serve(name)
-        await asyncio.to_thread(load_abilities, panelist)
         return await _build_compatible(
             panelist, name, base_url=endpoint.url, key=endpoint.key, stream_usage=True, profile=endpoint.profile
         )

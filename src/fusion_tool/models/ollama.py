@@ -19,6 +19,8 @@ _DEFAULT_ADDRESS = "http://127.0.0.1:11434"
 _PANEL_SIZE = 3
 _NO_CHAT = re.compile(r"embed|bge-|minilm|rerank|guard", re.IGNORECASE)
 _FAMILY = re.compile(r"[a-z]+")
+_CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
+"""How Ollama names the models that it passes on to its own servers: `gpt-oss:120b-cloud`, `kimi-k2.5:cloud`."""
 
 
 def endpoint() -> str:
@@ -40,6 +42,11 @@ def endpoint() -> str:
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     name = "127.0.0.1" if name == "0.0.0.0" else name  # noqa: S104 - where it listens is not where to call it
     return f"{parts.scheme}://{name}:{port or usual.get(parts.scheme, 11434)}{parts.path}"
+
+
+def on_ollama_cloud(model: str) -> bool:
+    """Tell whether Ollama runs the model on its own servers, by the model's name."""
+    return bool(_CLOUD.search(model))
 
 
 def installed_models() -> list[str]:

@@ -89,6 +89,7 @@ STAGES: dict[StageName, str] = {
     "judge": "judge",
     "synthesizer": "synthesis",
     "verifier": "verification",
+    "trial": "trial of a model",
 }
 
 PRICES: dict[CostSource, str] = {

@@ -15,7 +15,6 @@ TRIALS = [
     pytest.param(Abilities(calls_tools=False, cites=True), "tiny is tried: calls no tools, cites", id="tried"),
     pytest.param(ConfigError("no memory"), "tiny is not tried, its profile has to do: no memory", id="not served"),
     pytest.param(ModelCallError(Fault("timeout", "too slow")), "its profile has to do: too slow", id="failed"),
-    pytest.param(OSError("disk full"), "its profile has to do: disk full", id="not written"),
 ]
 
 

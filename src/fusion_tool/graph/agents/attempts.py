@@ -137,7 +137,7 @@ async def ask_stage(
         is_whole: Whether a reply ends the loop.
         shares: Among how many models the time is divided; `None`: all candidates.
     """
-    failures: list[Failure] = []
+    failures = stage.failures
 
     def note_failure(attempt: Attempt, why: Fault | Exception) -> None:
         failures.append(failure := to_failure(attempt.panelist.model_name, why))

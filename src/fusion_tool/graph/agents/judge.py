@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
+from fusion_tool.graph.agents.first_use import prepare_model
 from fusion_tool.graph.agents.flags import MOST_FLAGS
 from fusion_tool.graph.agents.judge_reply import JudgeReply, example_text, parse_reply, reply_schema
 from fusion_tool.graph.prompts import render
@@ -29,7 +30,6 @@ from fusion_tool.models.capabilities import (
     reply_parts,
     structured_output_methods,
 )
-from fusion_tool.models.factory import chat_model
 from fusion_tool.tools.untrusted import fence
 
 _LETTER = re.compile(r"\b[A-K]\b")  # eight seats, and three asked once more
@@ -128,7 +128,7 @@ async def compare_answers(task: JudgeTask, attempt: Attempt) -> JudgeResult:
         InvalidReplyError: Neither of two replies holds an analysis.
     """
     panelist = attempt.panelist
-    model = await chat_model(panelist)
+    model = await prepare_model(panelist, task.stage, attempt.deadline)
     capabilities = capabilities_of(panelist, model)
     ask = partial(call_model, account=task.stage.call_context(panelist), deadline=attempt.deadline)
     # Measured on a prompt without answers: what is left of the window is theirs.

@@ -13,6 +13,7 @@ from langchain_core.tools import BaseTool
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents.claims import claim_bounds, claims_prompt, inspect_claims, response_format
+from fusion_tool.graph.agents.first_use import prepare_model
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.graph.agents.spoiled import inspector, mend_reply
 from fusion_tool.graph.agents.tool_loop import answer_with_tools
@@ -65,7 +66,7 @@ async def answer_question(  # noqa: PLR0913 - what is asked, of whom, and what i
         ModelCallError: It gave no usable answer, or none over evidence; what it cost, and the first, stand in `log`.
     """
     toolkit = seat_toolkit(toolkit, panelist)
-    model = await chat_model(panelist)
+    model = await prepare_model(panelist, log.stage, log.deadline)
     capabilities = capabilities_of(panelist, model)
     if capabilities.path == "claims":
         return await _from_claims(model, panelist, question, context, earlier=earlier, toolkit=toolkit, log=log)
@@ -264,7 +265,7 @@ async def _from_claims(  # noqa: PLR0913 - what is asked, of whom, and what is k
     ]
     sources = list(merge_sources([*evidence, *excerpts]).values())
     account = log.stage.call_context(panelist)
-    known = "" if capabilities.small else relevant_sentences(context, question, 2 * bounds.excerpt)
+    known = "" if capabilities.has_small_window else relevant_sentences(context, question, 2 * bounds.excerpt)
     wish = f"{question}\n\nKnown already:\n{fence(known, label='context', nonce=toolkit.nonce)}" if known else question
     if not sources:
         plain, call = [HumanMessage(wish)], partial(call_model, model, account=account, deadline=log.deadline)

@@ -43,7 +43,6 @@ class SeatLog:
 
     stage: SeatStage
     deadline: float
-    failures: list[Failure] = field(default_factory=list)
     sources: list[RetrievedSource] = field(default_factory=list)
     tool_calls: int = 0
     dropped: int = 0
@@ -53,6 +52,11 @@ class SeatLog:
     """Whether sources or tools' results were shortened to fit a model's window."""
     kept_answer: SeatAnswer | None = None
     """The answer that stands where no better one comes."""
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The failures of the seat's models."""
+        return self.stage.failures
 
     def keep_answer(self, answer: SeatAnswer) -> None:
         """Keep an answer that is paid for; one from sources stands before one that was written without a look."""

@@ -14,6 +14,7 @@ from fusion_tool.graph.agents import claims
 from fusion_tool.graph.agents.answer_gate import AnswerGate
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
+from fusion_tool.graph.agents.first_use import prepare_model
 from fusion_tool.graph.agents.flags import tidy_claim
 from fusion_tool.graph.agents.source_disputes import disputes_of, render_disputes
 from fusion_tool.graph.agents.spoiled import Inspect, inspector, mend_reply
@@ -26,7 +27,6 @@ from fusion_tool.grounding.citations import CitationStream, cited_ids, number_ci
 from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.models.call import ModelReply, call_model
 from fusion_tool.models.capabilities import capabilities_of, first_accepted, structured_output_methods
-from fusion_tool.models.factory import chat_model
 from fusion_tool.tools.untrusted import fence
 
 _Ask = Callable[..., Awaitable[ModelReply]]
@@ -105,7 +105,7 @@ async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
         ModelCallError: The model gave no usable answer.
     """
     panelist = attempt.panelist
-    model = await chat_model(panelist)
+    model = await prepare_model(panelist, task.stage, attempt.deadline)
     capabilities = capabilities_of(panelist, model)
     ask = partial(call_model, account=task.stage.call_context(panelist), deadline=attempt.deadline)
     # Claims have a schema of their own, which the caller's would replace.

@@ -3,7 +3,6 @@
 It is asked as a seat is, with a seat's own prompts: many a model does what one sentence tells it, not what eight do.
 """
 
-import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,6 +26,8 @@ from fusion_tool.tools.untrusted import fence
 Ask: TypeAlias = Callable[[Any, Sequence[BaseMessage]], Awaitable[ModelReply]]
 """Calls a model, tools bound or not, with a prompt."""
 
+TRIAL_TOKENS = 2 * (1000 + 120)
+"""About as many tokens as both calls take together."""
 _SECONDS = 180.0
 # Without chance: the outcome stands for every later run.
 _OPTIONS = {"max_tokens": 120, "temperature": 0}
@@ -56,7 +57,9 @@ async def try_model(model: Any, ask: Ask) -> Abilities:
     Raises:
         ModelCallError: A call failed, so that nothing is known; a refusal of tools is an outcome.
     """
-    calls_tools = await _calls_tool(model, ask)
+    # A model whose file has no place for tools need not be asked for a call.
+    may_call = (getattr(model, "profile", None) or {}).get("tool_calling") is not False
+    calls_tools = may_call and await _calls_tool(model, ask)
     nonce = secrets.token_hex(6)
     evidence = "\n\n".join(fence(text, label=label, nonce=nonce) for label, text in _SOURCES.items())
     reply = await ask(model.bind(**_OPTIONS), _prompt(_NEEDS_CITATION, nonce, evidence=section("Evidence", evidence)))
@@ -88,12 +91,11 @@ async def try_local_model(name: str) -> Abilities:
     Raises:
         ConfigError: It cannot be served.
         ModelCallError: A call failed; nothing is remembered.
-        OSError: Its record cannot be written.
     """
     panelist = Panelist(model=f"local:{name}")
     budget = StageBudget(Ledger(usd=None, tokens=None), "panelist")
-    account = CallContext("panelist", panelist, budget=budget, rows=[])
+    account = CallContext("trial", panelist, budget=budget, rows=[])
     ask = partial(call_model, account=account, deadline=time.monotonic() + _SECONDS)
     abilities = await try_model(await chat_model(panelist), ask)
-    await asyncio.to_thread(remember_abilities, panelist, abilities)
+    await remember_abilities(panelist, abilities)
     return abilities

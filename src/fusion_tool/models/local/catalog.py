@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -208,8 +209,11 @@ def require_model(name: str, field: str = "model") -> LocalModel:
 
 
 def record_path(model: LocalModel) -> Path:
-    """Return the file beside an installed model's, with what is known of it."""
-    return models_folder() / f"{model.path.stem if is_path(model.name) else model.name}.json"
+    """Return the file with what is known of a model: beside an installed one's weights, under its name."""
+    name = model.name
+    if is_path(name):  # another file than the installed one that may have the same stem
+        name = f"{model.path.stem}-{sha256(str(model.path).encode()).hexdigest()[:8]}"
+    return models_folder() / f"{name}.json"
 
 
 def read_record(model: LocalModel) -> dict[str, Any]:

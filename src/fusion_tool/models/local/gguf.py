@@ -41,7 +41,7 @@ class GgufHeader:
     file_bytes: int
 
     @property
-    def calls_tools(self) -> bool:
+    def takes_tools(self) -> bool:
         """Whether the template has a place for tools; whether the model then calls them is another question."""
         return self.chat_template is not None and "tools" in self.chat_template
 

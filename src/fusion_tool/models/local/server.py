@@ -47,10 +47,12 @@ class _LocalServer:
     Args:
         model: The model.
         window: Tokens of context.
+        takes_tools: Whether its chat template has a place for tools.
     """
 
     model: LocalModel
     window: int
+    takes_tools: bool
     key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     port: int = 0
     restarts: int = 0
@@ -62,7 +64,7 @@ class _LocalServer:
         return LocalEndpoint(
             f"http://127.0.0.1:{self.port}/v1",
             self.key,
-            ModelProfile(max_input_tokens=self.window, tool_calling=False, structured_output=True),
+            ModelProfile(max_input_tokens=self.window, tool_calling=self.takes_tools, structured_output=True),
         )
 
     def start(self) -> None:
@@ -153,7 +155,8 @@ def _serve(model: LocalModel) -> LocalEndpoint:
     with _lock:  # runs of several event loops share one server: the weights are in memory once
         path = model.path.resolve()
         if path not in _servers:
-            server = _LocalServer(model, context_window(read_header(path), model.most_tokens))
+            header = read_header(path)
+            server = _LocalServer(model, context_window(header, model.most_tokens), header.takes_tools)
             remember_key(server.key)
             server.start()
             _servers[path] = server

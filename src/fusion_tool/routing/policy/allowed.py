@@ -11,8 +11,9 @@ from fusion_tool.budget.pricing import cost_of, is_priced
 from fusion_tool.config.choices import OWN_PROVIDERS
 from fusion_tool.config.presets import shipped_roles
 from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.models.ollama import on_ollama_cloud
 from fusion_tool.models.providers import PROVIDERS, with_model
-from fusion_tool.routing.policy.locality import on_ollama_cloud, reachable_models
+from fusion_tool.routing.policy.locality import reachable_models
 from fusion_tool.routing.policy.model_names import matching_ban, vendors
 from fusion_tool.routing.policy.restrict import Rejection, RestrictedConfig, restrict
 from fusion_tool.routing.profiles import Profile, profile_of

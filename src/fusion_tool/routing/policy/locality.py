@@ -8,6 +8,7 @@ from fusion_tool.config.addresses import host_of, is_loopback
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.ollama import endpoint as ollama_endpoint
+from fusion_tool.models.ollama import on_ollama_cloud
 from fusion_tool.models.providers import with_model
 from fusion_tool.routing.policy.restrict import Rejection, RestrictedConfig, restrict
 
@@ -79,14 +80,7 @@ def runs_in_process(model: Any) -> bool:
     return any(_IN_PROCESS.match(cls.__module__) for cls in type(model).__mro__)
 
 
-_CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
-"""How Ollama names the models that it passes on to its own servers: `gpt-oss:120b-cloud`, `kimi-k2.5:cloud`."""
 CURE = "use the preset 'local', or models of an Ollama on this machine (--preset ollama)"
-
-
-def on_ollama_cloud(model: str) -> bool:
-    """Return whether Ollama runs the model on its own servers, by the model's name."""
-    return bool(_CLOUD.search(model))
 
 
 def is_local(panelist: Panelist) -> bool:

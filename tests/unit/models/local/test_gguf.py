@@ -20,7 +20,7 @@ def file(tmp_path):
 def test_the_header_tells_window_template_and_memory(file):
     file.write_bytes(gguf_bytes())
     header = read_header(file)
-    assert (header.architecture, header.window, header.calls_tools) == ("qwen2", 32768, True)
+    assert (header.architecture, header.window, header.takes_tools) == ("qwen2", 32768, True)
     assert header.token_bytes == 2 * 28 * 2 * 128 * 2
     assert header.file_bytes == file.stat().st_size
 
@@ -28,7 +28,7 @@ def test_the_header_tells_window_template_and_memory(file):
 def test_a_base_model_has_no_template_and_no_tools(file):
     file.write_bytes(gguf_bytes({"general.architecture": "llama"}))
     header = read_header(file)
-    assert (header.chat_template, header.calls_tools, header.window, header.token_bytes) == (None, False, None, None)
+    assert (header.chat_template, header.takes_tools, header.window, header.token_bytes) == (None, False, None, None)
 
 
 def test_a_file_that_was_replaced_is_read_anew(file):
