@@ -32,7 +32,7 @@ class _Tokens(NamedTuple):
 
 _PROSE, _CLAIMS = _Tokens(350, 2400, 220), _Tokens(120, 400, 60)
 """A seat that answers in its own words, and one that makes claims from shortened sources."""
-_JUDGE, _WRITER, _VERIFIER = _Tokens(750, 0, 260), _Tokens(350, 0, 220), _Tokens(300, 1200, 60)
+_JUDGE, _VERIFIER = _Tokens(750, 0, 260), _Tokens(300, 1200, 60)
 
 
 class _Work(NamedTuple):
@@ -120,9 +120,10 @@ def _own_work(config: FusionConfig, *, at_most: bool) -> Iterator[_Work]:
             answers += tokens.written
             often = count.maximum if at_most else count.expected
             yield _Work("panelist", model, often, tokens.rules + sources, _at_most(model, tokens.written))
+    writer = config.synthesizer_or_default  # it writes as its model does in a seat, from the answers
     later: list[tuple[StageName, Panelist, CallCount, _Tokens]] = [
         ("judge", config.judge_or_default, odds.judge, _JUDGE),
-        ("synthesizer", config.synthesizer_or_default, odds.synthesizer, _WRITER),
+        ("synthesizer", writer, odds.synthesizer, _tokens_of_seat(writer)._replace(sources=0)),
     ]
     if config.verifier and config.has_tools:
         later.append(("verifier", config.verifier, CallCount(1.0, 1), _VERIFIER))

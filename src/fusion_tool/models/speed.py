@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage
 
 from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models.local.catalog import model_of, read_record, write_record
+from fusion_tool.models.local.catalog import LocalModel, model_of, read_record, write_record
 from fusion_tool.models.providers import endpoint_for, has_own_server
 
 TIMINGS = "timings"
@@ -88,7 +88,7 @@ async def learn_speed(panelist: Panelist, message: AIMessage, row: Call) -> None
         await asyncio.to_thread(_write, model, now)
 
 
-def _write(model: Any, speed: Speed) -> None:
+def _write(model: LocalModel, speed: Speed) -> None:
     try:
         write_record(model, {_FIELD: {name: round(value, 2) for name, value in asdict(speed).items()}})
     except OSError:  # a folder that may not be written: it is measured again in the next process
