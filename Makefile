@@ -25,6 +25,8 @@ PYTHON_CLIENTS := .venv-clients/.ready
 NODE_CLIENTS := tests/clients/node_modules/.ready
 # The machine's own Python and its certificates, as pip uses them (the variable's older name for older uv).
 UV_ENV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
+# As a caller's mypy sees the package: no plugin, and nothing of pyproject.toml.
+AS_A_USER := --config-file= --strict --follow-imports=silent --cache-dir=.mypy_cache/user
 MODEL ?= smollm2
 # The tiny model gets one that it can read off; the other one is disputed in the corpus.
 DISPUTED := How long does the battery of the Kestrel handheld really last?
@@ -72,6 +74,8 @@ check: $(READY) ## formatting, lint, types for the oldest and newest Python, imp
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --python-version 3.11
 	$(BIN)/mypy --python-version 3.14
+	$(BIN)/mypy $(AS_A_USER) examples tests/contracts/typed_callers.py
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
 check-floors: $(MAJORS:%=check-floors-%) ## all tests but the local model's, with the oldest versions that pyproject.toml allows

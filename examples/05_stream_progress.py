@@ -27,6 +27,8 @@ async def main(preset: str) -> None:
                 print(event["text"], end="", flush=True)
             case "run.completed":
                 print(f"\n{event['status']} after {event['t']} s")
+            case _:  # what else there is: docs/events.md
+                pass
 
 
 asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "budget"))

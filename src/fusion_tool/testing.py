@@ -16,7 +16,7 @@ asked its model stands in `ScriptedChat.prompts`.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
@@ -30,6 +30,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
 from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.config.settings import Settings
 from fusion_tool.graph.result import Analysis
 
 Scripted: TypeAlias = str | AIMessage | Exception | Callable[[list[BaseMessage]], "str | AIMessage"]
@@ -181,7 +182,7 @@ def fake_config(
     *seats: Scripted,
     answer: Scripted = "A scripted answer.",
     analysis: Analysis | Scripted = _NOTHING_TO_SAY,
-    **overrides: Any,
+    **overrides: Unpack[Settings],
 ) -> FusionConfig:
     """Return a configuration whose models are all scripted: no key, no network, no shell.
 
@@ -199,7 +200,7 @@ def fake_config(
         _panelist(f"scripted-{number}", reply) for number, reply in enumerate(seats or (answer, answer), start=1)
     )
     # Without search, shell and health a test opens no socket, starts no process and writes no file.
-    defaults = {
+    defaults: dict[str, Any] = {
         "panel": panel,
         "judge": _panelist("scripted-judge", verdict),
         "synthesizer": _panelist("scripted-synthesizer", answer),
@@ -207,7 +208,7 @@ def fake_config(
         "bash": "off",
         "health": False,
     }
-    return FusionConfig(**(defaults | overrides))
+    return FusionConfig(**{**defaults, **overrides})
 
 
 def _panelist(name: str, reply: Scripted) -> Panelist:

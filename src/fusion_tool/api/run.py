@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from fusion_tool.api.execution import Execution, resumed_run, stored_run, transient_run
 from fusion_tool.api.response_cache import CacheSlot
@@ -13,6 +13,7 @@ from fusion_tool.api.runner import final_result, request_slot, stream_run
 from fusion_tool.api.sync import run_sync
 from fusion_tool.config.loading import ConfigLike, resolve_config
 from fusion_tool.config.schema import FusionConfig
+from fusion_tool.config.settings import Settings
 from fusion_tool.errors import ConfigError
 from fusion_tool.events import Event
 from fusion_tool.graph.inputs import RunInput
@@ -28,7 +29,7 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
     panel_tools: Sequence[Any] = (),
     keep: Path | bool = False,
     resume: str | None = None,
-    **overrides: Any,
+    **overrides: Unpack[Settings],
 ) -> FusionResult:
     """Ask a panel, or finish a run that was broken off.
 
@@ -67,7 +68,7 @@ def fuse(  # noqa: PLR0913 - as `afuse`
     panel_tools: Sequence[Any] = (),
     keep: Path | bool = False,
     resume: str | None = None,
-    **overrides: Any,
+    **overrides: Unpack[Settings],
 ) -> FusionResult:
     """Do what `afuse` does, for callers without an event loop; works inside a running loop too, and from any thread."""
     options: dict[str, Any] = {"context": context, "earlier": earlier}
@@ -84,7 +85,7 @@ async def astream(  # noqa: PLR0913 - as `afuse`
     panel_tools: Sequence[Any] = (),
     keep: Path | bool = False,
     resume: str | None = None,
-    **overrides: Any,
+    **overrides: Unpack[Settings],
 ) -> AsyncIterator[Event]:
     """Stream what `afuse` does, event by event; the last one, `run.completed`, carries the result as a dict.
 
@@ -110,7 +111,7 @@ class _RunRequest:
     keep: Path | bool
     resume: str | None
 
-    def config_for(self, config: ConfigLike, overrides: dict[str, Any]) -> FusionConfig | None:
+    def config_for(self, config: ConfigLike, overrides: Settings) -> FusionConfig | None:
         """Return the configuration; `None` for a resumed run that is to use its own.
 
         Raises:

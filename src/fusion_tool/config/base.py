@@ -4,10 +4,19 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
+from fusion_tool.config.keys import is_variable_name
 from fusion_tool.config.words import complaint, did_you_mean
-from fusion_tool.errors import ConfigError
+from fusion_tool.errors import ConfigError, RecursionRefused
 
 
 class ConfigModel(BaseModel):
@@ -66,6 +75,46 @@ Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
 """A number of tokens."""
 RUN_SECONDS = 180.0
 """The deadline of a run that has set none, where no model on the user's own machines needs more."""
+
+
+def _check_model(value: Any) -> Any:
+    # By its method: to import LangChain for a type check would slow down every start.
+    if not (value.strip() if isinstance(value, str) else hasattr(value, "ainvoke")):
+        raise ConfigError("a model is 'provider:model', for example 'openrouter:openai/gpt-5.5'")
+    # By its type's name, which LangChain's bindings forward: a model with bound tools is recognized too.
+    if getattr(value, "_llm_type", None) == "fusion":
+        raise RecursionRefused("a ChatFusion is a panel itself; give this role another model")
+    return value
+
+
+# A form has no way to enter an object: the schema offers the name alone.
+Model = Annotated[Any, AfterValidator(_check_model), WithJsonSchema({"type": "string"})]
+"""`provider:model`, or a chat model of LangChain's."""
+Positive = Annotated[float, Field(gt=0)]
+
+
+def _check_key_variable(value: str) -> str:
+    if not is_variable_name(value):  # it may be the key itself, so it is not repeated
+        raise ConfigError("expected the name of an environment variable that holds the key, such as MY_API_KEY")
+    return value
+
+
+KeyVariable = Annotated[str, AfterValidator(_check_key_variable)]
+"""The name of an environment variable that holds a key."""
+
+
+def _check_endpoint(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError("expected an http(s) URL such as http://localhost:8000/v1")
+    # An address is stored with a run and shown in errors; a password in it would be as well.
+    if parts.username or parts.password:
+        raise ConfigError("a URL must not carry a password; put the key into a variable named by api_key_env")
+    return value
+
+
+Endpoint = Annotated[str, AfterValidator(_check_endpoint)]
+"""The address of an OpenAI-compatible server."""
 
 
 def _check_site(value: str) -> str:

@@ -4,26 +4,27 @@ It holds no secrets: keys are named (`api_key_env`). It is the graph's `context_
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
-from fusion_tool.config.base import ConfigModel, Site, Tokens
+from fusion_tool.config.base import ConfigModel, Endpoint, KeyVariable, Model, Positive, Site, Tokens
 from fusion_tool.config.choices import Privacy, SearchProvider, Shell, Strategy
-from fusion_tool.config.keys import is_variable_name
-from fusion_tool.errors import ConfigError, RecursionRefused
+from fusion_tool.errors import ConfigError
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from fusion_tool.config import settings
 
 _PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp"})
 """Prefixes of `provider:model` that are not part of a model's name at a `base_url`; any other word is, as in a tag."""
-Positive = Annotated[float, Field(gt=0)]
 
 
 class Panelist(ConfigModel):
     """One model in one role: a seat of the panel, the judge, or the synthesizer."""
 
-    # A form has no way to enter an object: the schema offers the name alone.
-    model: Annotated[Any, WithJsonSchema({"type": "string"})]
+    model: Model
     """`"provider:model"`, or any LangChain `BaseChatModel` instance."""
     seat: str | None = Field(default=None, min_length=1, max_length=64)
     """The label under which the result lists it; by default the model's short name."""
@@ -37,48 +38,26 @@ class Panelist(ConfigModel):
     """Upper bound of the answer, in tokens."""
     max_input_tokens: int | None = Field(default=None, ge=64)
     """The model's context window, in tokens, where its profile does not say."""
-    base_url: str | None = None
+    base_url: Endpoint | None = None
     """An OpenAI-compatible endpoint (vLLM, llama.cpp, LiteLLM, ...)."""
-    api_key_env: str | None = None
+    api_key_env: KeyVariable | None = None
     """The environment variable that holds this endpoint's key."""
     fallbacks: tuple[str, ...] = ()
     """Models asked in order when this one gives no usable answer."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, model: settings.ModelLike, **values: Unpack[settings.PanelistOptions]) -> None: ...
+
+    else:
+
+        def __init__(self, model: Any = None, /, **values: Any) -> None:
+            super().__init__(**({} if model is None else {"model": model}), **values)
 
     @model_validator(mode="before")
     @classmethod
     def _accept_model_alone(cls, value: Any) -> Any:
         return value if isinstance(value, (dict, cls)) else {"model": value}
-
-    @field_validator("model")
-    @classmethod
-    def _check_model(cls, value: Any) -> Any:
-        # By its method: to import LangChain for a type check would slow down every start.
-        if not (value.strip() if isinstance(value, str) else hasattr(value, "ainvoke")):
-            raise ConfigError("a model is 'provider:model', for example 'openrouter:openai/gpt-5.5'")
-        # By its type's name, which LangChain's bindings forward: a model with bound tools is recognized too.
-        if getattr(value, "_llm_type", None) == "fusion":
-            raise RecursionRefused("a ChatFusion is a panel itself; give this role another model")
-        return value
-
-    @field_validator("api_key_env")
-    @classmethod
-    def _check_key_variable(cls, value: str | None) -> str | None:
-        if value is not None and not is_variable_name(value):  # it may be the key itself, so it is not repeated
-            raise ConfigError("expected the name of an environment variable that holds the key, such as MY_API_KEY")
-        return value
-
-    @field_validator("base_url")
-    @classmethod
-    def _check_base_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError("expected an http(s) URL such as http://localhost:8000/v1")
-        # An address is stored with a run and shown in errors; a password in it would be as well.
-        if parts.username or parts.password:
-            raise ConfigError("a URL must not carry a password; put the key into a variable named by api_key_env")
-        return value
 
     @model_validator(mode="after")
     def _check_provider(self) -> "Panelist":
@@ -126,6 +105,10 @@ class Limits(ConfigModel):
     min_answers: int = Field(default=1, ge=1, le=8)
     """Usable answers below which the run fails."""
 
+    if TYPE_CHECKING:
+
+        def __init__(self, **values: Unpack[settings.LimitsSettings]) -> None: ...
+
 
 class Search(ConfigModel):
     """Web search: the providers, asked in order until one answers."""
@@ -134,6 +117,10 @@ class Search(ConfigModel):
     """The providers, asked in order until one answers."""
     cache_seconds: int | None = Field(default=None, ge=1)
     """Seconds for which results are kept across runs; `None` keeps none."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **values: Unpack[settings.SearchSettings]) -> None: ...
 
 
 class Fetch(ConfigModel):
@@ -146,6 +133,10 @@ class Fetch(ConfigModel):
     max_mb: int = Field(default=5, ge=1, le=32)
     """The largest page or PDF that is read, in megabytes as sent and as decompressed."""
 
+    if TYPE_CHECKING:
+
+        def __init__(self, **values: Unpack[settings.FetchSettings]) -> None: ...
+
 
 class Documents(ConfigModel):
     """The user's own texts, which the seats may search."""
@@ -154,6 +145,10 @@ class Documents(ConfigModel):
     """A folder or a file, or several."""
     send_to: Privacy = "any"
     """Whose models may see excerpts of it, and answers made of them: `any`, or `local` ones, on this machine."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **values: Unpack[settings.DocumentsSettings]) -> None: ...
 
     @model_validator(mode="before")
     @classmethod
@@ -224,6 +219,10 @@ class FusionConfig(ConfigModel):
     """Upper bound of what the tool hands back to the calling agent, in tokens."""
     list_sources: bool = False
     """End an answer that is a message with a list of its sources, for clients that show nothing but text."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **values: Unpack[settings.ConfigSettings]) -> None: ...
 
     @field_validator("search", "verify", mode="before")
     @classmethod

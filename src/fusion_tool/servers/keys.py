@@ -15,8 +15,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 from starlette.types import Scope
 
-from fusion_tool.config.base import ConfigModel, Tokens
-from fusion_tool.config.schema import FusionConfig, Positive
+from fusion_tool.config.base import ConfigModel, Positive, Tokens
+from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.storage import read_toml
 from fusion_tool.errors import ConfigError
 

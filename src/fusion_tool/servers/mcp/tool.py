@@ -13,9 +13,9 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from fusion_tool.api.tool import Context, Continues, FusionTool, Instructions, Question
-from fusion_tool.config.base import ConfigModel
+from fusion_tool.config.base import ConfigModel, Positive
 from fusion_tool.config.choices import Strategy
-from fusion_tool.config.schema import FusionConfig, Positive
+from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError, RecursionRefused
 from fusion_tool.graph.result import FusionResult
