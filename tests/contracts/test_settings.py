@@ -10,6 +10,8 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel
 
+from fusion_tool.api.chat_model import ChatFusion, ChatSettings
+from fusion_tool.api.tool import FusionTool, ToolSettings
 from fusion_tool.config import schema, settings
 
 MODELS = {
@@ -67,5 +69,12 @@ def test_what_must_be_set_is_what_has_no_default(model):
 
 
 def test_a_call_may_set_what_a_configuration_may_and_needs_nothing():
-    assert get_type_hints(settings.Settings, NAMES) == get_type_hints(settings.ConfigSettings, NAMES)
+    call = get_type_hints(settings.Settings, NAMES)
+    assert call.pop("preset") == str | None
+    assert call == get_type_hints(settings.ConfigSettings, NAMES)
     assert settings.Settings.__required_keys__ == frozenset()
+
+
+@pytest.mark.parametrize(("told", "model"), [(ToolSettings, FusionTool), (ChatSettings, ChatFusion)])
+def test_a_tool_and_a_chat_model_may_be_set_to_what_langchains_may_too(told, model):
+    assert told.__annotations__.keys() == settings.Settings.__annotations__.keys() | model.model_fields.keys()

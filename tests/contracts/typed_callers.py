@@ -8,7 +8,19 @@ from pathlib import Path
 
 from langchain_core.language_models import FakeListChatModel
 
-from fusion_tool import Fetch, FusionConfig, FusionResult, Limits, Panelist, Search, afuse, astream, fuse
+from fusion_tool import (
+    ChatFusion,
+    Fetch,
+    FusionConfig,
+    FusionResult,
+    FusionTool,
+    Limits,
+    Panelist,
+    Search,
+    afuse,
+    astream,
+    fuse,
+)
 from fusion_tool.testing import fake_config
 
 model = FakeListChatModel(responses=["x"])
@@ -30,6 +42,9 @@ FusionConfig(
 FusionConfig(panel=(Panelist(model=model),), documents={"path": "notes", "send_to": "local"}, search=False)
 Search(providers=("brave", "exa"), cache_seconds=60)
 result: FusionResult = fuse("Q?", config, limits={"usd": 1}, panel=["openai:a"], deny=["anthropic/*"])
+fuse(question="Q?", preset="fast", limits={"usd": 1})
+FusionTool("budget", name="research", limits={"seconds": 90}, session_limits={"usd": 1}, excluded_domains=["a.org"])
+ChatFusion(temperature=0.2, timeout=60, panel=names, limits={"seconds": 120}, tags=["mine"])
 fake_config("One.", "Two.", strategy="cascade", limits={"seconds": 5})
 
 
@@ -50,3 +65,5 @@ Panelist("openai:a", temperature="hot")  # type: ignore[arg-type]  # pyright: ig
 Limits(usdd=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 fuse("Q?", stratgy="solo")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 fuse("Q?", max_tool_calls="four")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+FusionTool(limits={"usdd": 1})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+ChatFusion(temperatur=0.2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

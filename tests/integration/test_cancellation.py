@@ -161,8 +161,8 @@ def test_a_signal_stops_the_command_says_what_was_spent_and_how_to_go_on(provide
         out, told = running.communicate(timeout=60)
     assert (running.returncode, out) == (status, "")
     assert "Traceback" not in told
-    known = "unknown" if silent == SEATS else "$0.7500 by 3 answered seats"
-    assert f"spent so far: {known}" in told
+    known = "an unknown sum" if silent == SEATS else "$0.7500 by 3 answered seats"
+    assert f"interrupted after spending {known}" in told
     run_id = told.rpartition("resume with: fusion-tool ask --resume ")[2].strip()
     for model in silent:
         provider.reply(model, verdict() if model == JUDGE else "At last.")

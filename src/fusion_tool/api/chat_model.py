@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Literal, Unpack
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
 from langchain_core.language_models import BaseChatModel, ModelProfile
 from langchain_core.language_models.base import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import PrivateAttr
@@ -28,6 +29,7 @@ from fusion_tool.budget.session import SessionSpent
 from fusion_tool.config.loading import ConfigLike, resolve_config
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.config.serialization import dump_config
+from fusion_tool.config.settings import Settings
 from fusion_tool.errors import ConfigError
 from fusion_tool.events import Event
 from fusion_tool.graph.cited_answer import sources_tail
@@ -36,6 +38,26 @@ _NO_TOOLS = (
     "ChatFusion calls no tools: a panel cannot be an agent's own loop. Give FusionTool to an agent that has a model of "
     "its own, or serve the model 'fusion-agent' (fusion-tool serve); for answers of a schema use with_structured_output"
 )
+
+
+class ChatSettings(Settings, total=False):
+    """What a `ChatFusion` may be set to, for type checkers: a run's settings, and LangChain's own of a chat model."""
+
+    temperature: float | None
+    max_tokens: int | None
+    timeout: float | None
+    stop: list[str] | None
+    streaming: bool
+    name: str | None
+    verbose: bool
+    callbacks: Callbacks
+    tags: list[str] | None
+    metadata: dict[str, Any] | None
+    custom_get_token_ids: Callable[[str], list[int]] | None
+    rate_limiter: BaseRateLimiter | None
+    disable_streaming: bool | Literal["tool_calling"]
+    output_version: str | None
+    profile: ModelProfile | None
 
 
 class ChatFusion(BaseChatModel):
@@ -77,12 +99,13 @@ class ChatFusion(BaseChatModel):
         *,
         panel_tools: Sequence[Any] = (),
         session_limits: Limits | Mapping[str, Any] | None = None,
-        **overrides: Any,
+        **overrides: Unpack[ChatSettings],
     ) -> None:
+        values: dict[str, Any] = {**overrides}
         # `cache` is a field of both, and means the panel's here: LangChain's never hits while streaming.
         own = type(self).model_fields.keys() - FusionConfig.model_fields.keys()
-        super().__init__(**{name: overrides.pop(name) for name in own & overrides.keys()})
-        settings = resolve_config(config, **overrides)
+        super().__init__(**{name: values.pop(name) for name in own & values.keys()})
+        settings = resolve_config(config, **values)
         if self.timeout is not None:
             settings = resolve_config(settings, limits={"seconds": self.timeout})
         settings = with_sampling(settings, temperature=self.temperature, max_tokens=self.max_tokens)

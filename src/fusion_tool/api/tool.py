@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Unpack
 
 from langchain.tools import ToolRuntime
+from langchain_core.callbacks import Callbacks
 from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, create_schema_from_function
@@ -19,6 +20,7 @@ from fusion_tool.api.sync import run_sync
 from fusion_tool.budget.session import SessionSpent
 from fusion_tool.config.loading import ConfigLike, resolve_config
 from fusion_tool.config.schema import FusionConfig, Limits
+from fusion_tool.config.settings import Settings
 from fusion_tool.errors import FusionError
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
@@ -106,6 +108,23 @@ Instructions = Annotated[
 ]
 
 
+class ToolSettings(Settings, total=False):
+    """What a `FusionTool` may be set to, for type checkers: a run's settings, and LangChain's own of a tool."""
+
+    name: str
+    description: str
+    args_schema: Any
+    return_direct: bool
+    verbose: bool
+    callbacks: Callbacks
+    tags: list[str] | None
+    metadata: dict[str, Any] | None
+    handle_tool_error: Any
+    handle_validation_error: Any
+    response_format: Literal["content", "content_and_artifact"]
+    extras: dict[str, Any] | None
+
+
 class FusionTool(BaseTool):
     """The tool `fusion_research`.
 
@@ -148,15 +167,16 @@ class FusionTool(BaseTool):
         *,
         panel_tools: Sequence[Any] = (),
         session_limits: Limits | Mapping[str, Any] | None = None,
-        **overrides: Any,
+        **overrides: Unpack[ToolSettings],
     ) -> None:
+        settings: dict[str, Any] = {**overrides}
         # LangChain's own fields, such as `name` and `description`; what is left is the configuration's to check.
-        tool_fields = {name: overrides.pop(name) for name in list(overrides) if name in BaseTool.model_fields}
+        tool_fields = {name: settings.pop(name) for name in list(settings) if name in BaseTool.model_fields}
         # LangChain checks arguments against a schema that is named alone: one that a model misspelled must be an error
         # that the model reads, not one that ends its agent.
         schema = create_schema_from_function("fusion_research", type(self)._run)  # noqa: SLF001 - the tool's own
         super().__init__(**({"args_schema": schema} | tool_fields))
-        self._panel = PanelRunner(resolve_config(config, **overrides), panel_tools, session_limits)
+        self._panel = PanelRunner(resolve_config(config, **settings), panel_tools, session_limits)
 
     @property
     def config(self) -> FusionConfig:

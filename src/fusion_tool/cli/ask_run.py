@@ -200,11 +200,15 @@ async def _stream_run(
 
 
 def _spending(error: BaseException, view: RunView) -> str | None:
-    """Return a line on what the failed run cost; `None` where nothing is known of it."""
+    """Return a line on what a run that had begun has cost; `None` for one that was refused."""
+    if view.run_id is None:
+        return None
+    spent = view.spent
     if isinstance(error, PanelFailed) and error.usage is not None:
-        return f"spent: {format_cost(error.usage['cost_usd'], error.usage['unpriced_calls'])}"
-    is_cut = view.run_id is not None and isinstance(error, InterruptError | KeyboardInterrupt)
-    return view.spent if is_cut else None
+        spent = format_cost(error.usage["cost_usd"], error.usage["unpriced_calls"])
+    return (
+        f"{'interrupted' if isinstance(error, InterruptError | KeyboardInterrupt) else 'failed'} after spending {spent}"
+    )
 
 
 def _id_line(view: RunView, request: AskRequest, error: BaseException | None = None) -> str | None:

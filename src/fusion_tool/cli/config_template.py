@@ -4,6 +4,7 @@ Prose begins with `# `, a setting with `#` alone: taking away the latter sets it
 """
 
 import json
+import re
 import textwrap
 from typing import Any
 
@@ -11,13 +12,13 @@ from pydantic import BaseModel
 
 from fusion_tool.config.loading import DEFAULT_PRESET
 from fusion_tool.config.presets import preset, preset_description, preset_names
-from fusion_tool.config.schema import FusionConfig, Panelist
+from fusion_tool.config.schema import FusionConfig
 
 _HEAD = """\
 # fusion-tool's configuration. A flag of the command line overrides this file, and this file overrides the preset.
 # Keys never stand here: they are environment variables, such as OPENROUTER_API_KEY.
-# A line that begins with '#' and no space is a setting: take the '#' away, and that of the [table]
-# above it. It shows the default or, where there is none, an example.
+# A line that begins with '#' and no space is a setting: take the '#' away. It shows the default or, where there is
+# none, an example.
 
 # The preset that everything below overrides:
 {presets}
@@ -26,6 +27,7 @@ preset = "{default}"
 _EXAMPLES: dict[str, Any] = {
     "documents": "notes",
     "usd": 0.5,
+    "hedge": 0.1,
     "tokens": 200000,
     "cache_seconds": 3600,
     "seat_seconds": 90.0,
@@ -44,48 +46,45 @@ _EXAMPLES: dict[str, Any] = {
 _FALLBACK_EXAMPLE = 1
 """Value of a setting without a default and an example: a new setting must not make `init` fail."""
 
-_OFF = {"search": "That line takes the place of this table."}
+_NONE_IN_TOML = re.compile(r"`None` \(in TOML (`[^`]+`)\)")
+"""TOML has no `None`: what stands for it is written in its place, or the setting is left out."""
+
 _WIDTH = 118
 
 
 def template() -> str:
-    """Return the file's text; it loads as it is, and with every setting taken in."""
+    """Return the file's text; it loads as it is, with any one setting taken in, and with all of them."""
     presets = "\n".join(f"#   {name:9} {preset_description(name)}" for name in preset_names())
     head = _HEAD.format(presets=presets, default=DEFAULT_PRESET)
-    defaults = {name: field.get_default() for name, field in FusionConfig.model_fields.items()}
-    # After the plain settings: in TOML whatever follows a table's head belongs to the table.
-    tables = {name: value for name, value in defaults.items() if isinstance(value, BaseModel)}
-    plain_names = [name for name in defaults if name not in tables and name != "panel"]
-    blocks = [_setting(FusionConfig, name, _to_toml(name, defaults[name])) for name in plain_names]
-    blocks += [_table(name, value) for name, value in tables.items()]
-    return "\n".join([head, *blocks, _panel()])
+    return "\n".join([head, *(_block(name) for name in FusionConfig.model_fields)])
 
 
-def _setting(owner: type[BaseModel], name: str, value: str) -> str:
-    return f"{_prose(setting_text(owner, name))}#{name} = {value}\n"
+def _block(name: str) -> str:
+    """Return a setting, or all those of a part, each with its whole name: a line is right without its neighbours."""
+    default, about = FusionConfig.model_fields[name].get_default(), setting_text(FusionConfig, name)
+    base = preset(DEFAULT_PRESET)
+    match name:
+        case "panel":
+            about += " It replaces a preset's, judge and writer too. A seat may be set as the judge is, below:"
+            first, second = (json.dumps(seat.model_name) for seat in base.panel[:2])
+            return f'{_prose(about)}#panel = [{first}, {{ model = {second}, seat = "second" }}]\n'
+        case "judge":
+            return f"{_prose(about)}{_part(name, base.judge_or_default)}"
+        case "synthesizer":
+            default = base.synthesizer_or_default.model_name
+    return f"{_prose(about)}" + (_part(name, default) if isinstance(default, BaseModel) else _setting(name, default))
 
 
-def _table(name: str, value: BaseModel) -> str:
-    about = f"{setting_text(FusionConfig, name)} {_OFF.get(name, '')}"
-    rows = [_setting(type(value), field, _to_toml(field, getattr(value, field))) for field in type(value).model_fields]
-    return f"{_prose(about)}#[{name}]\n{''.join(rows)}"
+def _part(name: str, part: BaseModel) -> str:
+    owner = type(part)
+    rows = (f"{_prose(setting_text(owner, field))}{_setting(f'{name}.{field}', value)}" for field, value in part)
+    return "\n" + "".join(rows)
 
 
-def _panel() -> str:
-    first, *others = preset(DEFAULT_PRESET).panel
-    settings = [_setting(Panelist, name, _to_toml(name, getattr(first, name))) for name in Panelist.model_fields]
-    rows = [f"#[[panel]]\n#model = {json.dumps(seat.model_name)}\n" for seat in others]
-    about = f"{setting_text(FusionConfig, 'panel')} It replaces a preset's, judge and writer too. One [[panel]] a seat:"
-    return "\n".join([f"{_prose(about)}#[[panel]]\n{''.join(settings)}", *rows])
-
-
-def _to_toml(name: str, value: Any) -> str:
-    """Return a value in TOML; the default preset's where a role has no default."""
-    if value is None and name in ("judge", "synthesizer"):
-        role: Panelist = getattr(preset(DEFAULT_PRESET), name)
-        return f"{{ model = {json.dumps(role.model_name)} }}"
+def _setting(name: str, value: Any) -> str:
     # JSON's strings, numbers, booleans and flat lists are TOML's as well.
-    return json.dumps(_EXAMPLES.get(name, _FALLBACK_EXAMPLE) if value is None else value)
+    example = _EXAMPLES.get(name.rpartition(".")[2], _FALLBACK_EXAMPLE)
+    return f"#{name} = {json.dumps(example if value is None else value)}\n"
 
 
 def setting_text(owner: type[BaseModel], name: str) -> str:
@@ -95,5 +94,5 @@ def setting_text(owner: type[BaseModel], name: str) -> str:
 
 def _prose(text: str) -> str:
     # Backticks are markup for pages; in a file for people a quotation mark says the same.
-    plain = text.replace("`", "'").strip()
+    plain = _NONE_IN_TOML.sub(r"\1", text).replace("`None`", "unset").replace("`", "'").strip()
     return "".join(f"{row}\n" for row in textwrap.wrap(plain, _WIDTH, initial_indent="# ", subsequent_indent="# "))

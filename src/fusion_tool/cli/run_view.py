@@ -92,11 +92,11 @@ class RunView:
 
     @property
     def spent(self) -> str:
-        """A line on the spending of a run that has no bill, because it was interrupted."""
+        """What a run without a bill has cost as far as it is known, as a clause."""
         costs = [seat.cost_usd for seat in self.seats.values() if seat.answers and seat.cost_usd is not None]
         if not costs:
-            return "spent so far: unknown"
-        return f"spent so far: {format_usd(sum(costs))} by {len(costs)} answered seats; other calls are unknown"
+            return "an unknown sum"
+        return f"{format_usd(sum(costs))} by {len(costs)} answered seats; other calls are unknown"
 
     def observe(self, event: Any) -> None:
         """Take one event in, and pass it on to the listeners."""

@@ -51,7 +51,7 @@ class LimitsSettings(TypedDict, total=False):
 
     usd: float | None
     tokens: int | None
-    seconds: float
+    seconds: float | None
     seat_seconds: float | None
     quorum: int | None
     grace_seconds: float
@@ -115,6 +115,7 @@ class Settings(FusionConfigOptions, total=False):
     """What a call may override of its configuration."""
 
     panel: Sequence[PanelistLike]
+    preset: str | None
 
 
 class ConfigSettings(FusionConfigOptions):

@@ -1,6 +1,6 @@
 """Checks before a run or a wave pays for anything: its models and tools work here, and nobody makes it ask for more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -67,13 +67,20 @@ def _are_distinct(chosen: Sequence[int], seats: set[int]) -> bool:
     return len(set(chosen)) == len(chosen) and seats.issuperset(chosen)
 
 
-async def check_run(config: FusionConfig, panel_tools: Sequence[Any], *, needs_synthesizer: bool = False) -> ToolCheck:
+async def check_run(
+    config: FusionConfig,
+    panel_tools: Sequence[Any],
+    *,
+    needs_synthesizer: bool = False,
+    keyed: Collection[str] = (),
+) -> ToolCheck:
     """Check that everything that a run needs can work here, before anything is paid for.
 
     Args:
         config: The run's configuration.
         panel_tools: The caller's own tools.
         needs_synthesizer: Whether a synthesizer is needed even where one seat is asked alone.
+        keyed: Providers to treat as having a key.
 
     Returns:
         What the seats' shell and documents come to.
@@ -82,7 +89,7 @@ async def check_run(config: FusionConfig, panel_tools: Sequence[Any], *, needs_s
         ConfigError: A model or tool cannot work.
         SandboxUnavailable: The shell is required and does not work here.
     """
-    check_models(strategy_named(config.strategy).roles(config, needs_synthesizer=needs_synthesizer))
+    check_models(strategy_named(config.strategy).roles(config, needs_synthesizer=needs_synthesizer), keyed=keyed)
     # For its refusal alone: the seats' tools are made anew for each wave.
     apply_exclusions(panel_tools, config)
     return await check_tools(config)

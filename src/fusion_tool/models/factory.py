@@ -3,7 +3,7 @@
 import asyncio
 import importlib.util
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib import import_module
 from typing import Any
 
@@ -46,11 +46,12 @@ async def chat_model(panelist: Panelist) -> BaseChatModel:
     return model
 
 
-def check_models(panelists: Iterable[tuple[str, Panelist]]) -> None:
+def check_models(panelists: Iterable[tuple[str, Panelist]], *, keyed: Collection[str] = ()) -> None:
     """Check before any call that every model, fallbacks included, can be made.
 
     Args:
         panelists: Pairs of the field that names the panelist in an error, such as `"panel.0"`, and the panelist.
+        keyed: Providers to treat as having a key.
 
     Raises:
         ConfigError: Unknown provider, package not installed, missing key, local model not installed.
@@ -58,17 +59,18 @@ def check_models(panelists: Iterable[tuple[str, Panelist]]) -> None:
     for field, panelist in panelists:
         for name in (panelist.model, *panelist.fallbacks):
             if isinstance(name, str):
-                _check(field, with_model(panelist, name))
+                _check(field, with_model(panelist, name), keyed)
 
 
-def _check(field: str, panelist: Panelist) -> None:
+def _check(field: str, panelist: Panelist, keyed: Collection[str]) -> None:
     provider, _, name = panelist.model.partition(":")
     if provider != "local" and endpoint_for(panelist) is None:
         _check_package(field, provider)
     if panelist.base_url is None and not name:
         raise ConfigError(f"'{panelist.model}' names no model; write 'provider:model'", field=f"{field}.model")
     variable = key_variable(panelist)
-    if variable and (missing := missing_key(variable)):
+    is_keyed = panelist.base_url is None and provider in keyed
+    if variable and not is_keyed and (missing := missing_key(variable)):
         raise ConfigError(f"'{panelist.model}' needs a key: {missing}", field=f"{field}.model")
     if provider == "local" and panelist.base_url is None:
         from fusion_tool.models.local.catalog import require_model

@@ -123,7 +123,9 @@ def test_no_usable_answer_is_status_3_with_every_reason(openrouter: ScriptedServ
     assert {row["seat"]: row["reason"] for row in failed["failed_models"]} == {"a": "auth", "b": "empty"}
     assert failed["usage"]["cost_usd"] > 0
     assert "error: no usable answer from the panel (a auth: " in done.stderr
-    assert "spent: $" in done.stderr
+    spent, run = done.stderr.splitlines()[-2:]
+    assert spent.startswith("failed after spending $")
+    assert run.removeprefix("run ")[:8] in fusion("runs").stdout
 
 
 @pytest.mark.loopback

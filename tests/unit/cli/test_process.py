@@ -76,7 +76,7 @@ def test_a_signal_cancels_the_run_and_says_what_was_spent(
         out, rest = running.communicate(timeout=60)
     assert running.returncode == status
     assert json.loads(out)["status"] == "failed"
-    assert "spent so far: $0.2500 by 1 answered seats" in rest
+    assert "interrupted after spending $0.2500 by 1 answered seats" in rest
     assert "Traceback" not in rest
     openrouter.wait_until(lambda: [gone.model for gone in openrouter.disconnects] == ["v/b"], timeout=30)
 

@@ -61,8 +61,8 @@ def test_a_seat_at_work_is_timed() -> None:
 @pytest.mark.parametrize(
     ("events", "said"),
     [
-        (_RUN[:3], "spent so far: unknown"),
-        (_RUN, "spent so far: $0.0100 by 1 answered seats; other calls are unknown"),
+        (_RUN[:3], "an unknown sum"),
+        (_RUN, "$0.0100 by 1 answered seats; other calls are unknown"),
     ],
 )
 def test_what_was_spent_is_said_as_far_as_it_is_known(events: list[Any], said: str) -> None:
@@ -175,7 +175,7 @@ def test_a_second_wave_begins_anew_and_keeps_what_was_spent() -> None:
     board = _board(*_RUN, _JUDGED, _wave(2, "a"), _AGAIN)
     assert (board.judge, board.writing, board.wave) == ("waiting", "waiting", 2)
     assert board.seats["a"].state == "working"
-    assert board.spent.startswith("spent so far: $0.0100 by 1 ")
+    assert board.spent.startswith("$0.0100 by 1 ")
     drawn = {row.split()[0]: row.split() for row in _drawn(board).splitlines() if row.strip()}
     assert drawn["a"][1:3] == ["working", "1"]
     assert "$0.0100" in drawn["a"]

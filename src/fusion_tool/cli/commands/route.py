@@ -76,16 +76,17 @@ def route(  # noqa: PLR0913 - each is an option of the command line
 def _choose(question: str, context: str, config: "FusionConfig", *, nearest: bool) -> "Choice":
     import asyncio
 
-    from fusion_tool.errors import ConfigError
+    from fusion_tool.graph.nodes.route import settle_run
+    from fusion_tool.graph.runtime import GraphOptions
+    from fusion_tool.graph.state import FusionState
     from fusion_tool.models.providers import PROVIDERS, providers_with_key
-    from fusion_tool.routing.decide import decide
 
-    if not question.strip():
-        raise ConfigError("is empty; ask something", field="question")
     # Without any key the plan is made as if all were set: whoever looks at it has not chosen a provider yet.
     keyed = providers_with_key() or frozenset(PROVIDERS)
     auto = config.model_copy(update={"strategy": "auto"})
-    decision = asyncio.run(decide(auto, question, context, keyed=keyed, nearest=nearest))
+    asked = FusionState(question=question, context=context)
+    # As a run begins, so that it refuses what `ask` would.
+    decision = asyncio.run(settle_run(asked, auto, GraphOptions(), keyed=keyed, nearest=nearest)).decision
     assert decision.choice is not None  # noqa: S101 - `auto` always chooses
     return replace(decision.choice, reason="; ".join((decision.choice.reason, *decision.notes)))
 

@@ -2,17 +2,18 @@
 
 import asyncio
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from fusion_tool.budget.admission import check_limits
+from fusion_tool.budget.ledger import Ledger
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import RunStarted
 from fusion_tool.graph.duration import deadline_warning, load_measurements
-from fusion_tool.graph.earlier import carry_over, earlier_text
-from fusion_tool.graph.inputs import parse_input
+from fusion_tool.graph.earlier import EarlierRun, carry_over, earlier_text
+from fusion_tool.graph.inputs import RunInput, parse_input
 from fusion_tool.graph.limits import session_ledger
 from fusion_tool.graph.preflight import check_run, forbid_nested_run
 from fusion_tool.graph.progress import plan_chosen
@@ -36,28 +37,8 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     # First of all, so that a fusion inside a fusion costs nothing.
     forbid_nested_run()
     base = options.config_for(runtime)
-    request = parse_input(state, base.instructions)
-    # Before anything is decided: what other processes learnt since counts for the order of the models, too.
-    if health := tracker_for(base):
-        await health.load_recent()
-    earlier = carry_over(request.earlier, base) if request.earlier else None
-    # What an earlier run found is read like the context: by the rules of what is private, and by the limits.
-    known = request.context + earlier_text(earlier)
-    decision = await decide(
-        base, request.question, known, panel_tools=options.panel_tools, classifier=options.classifier
-    )
-    config = decision.config
-    await asyncio.to_thread(load_measurements, config)
-    tools = await check_run(config, options.panel_tools, needs_synthesizer=request.needs_synthesizer)
-    strategy = strategy_named(config.strategy)
-    # Of what was decided, not of what was configured: the router may have chosen fewer and cheaper models.
-    check_limits(
-        config,
-        strategy.roles(config, needs_synthesizer=request.needs_synthesizer),
-        request.question + known,
-        parts=strategy.limit_parts(config),
-        session=session_ledger(),
-    )
+    request, decision, tools, earlier = await settle_run(state, base, options, session=session_ledger())
+    config, strategy = decision.config, strategy_named(decision.config.strategy)
     # Both are stored: a resumed run is compared with what its caller set, and goes on with what was made of it.
     run = new_run(
         base,
@@ -84,6 +65,71 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         "records": Overwrite([]),  # a list would be merged with what the thread's last run left
         **NO_OUTCOME,
     }
+
+
+class SettledRun(NamedTuple):
+    """A run that may begin: what is asked, how, with which tools, and what an earlier run hands over."""
+
+    request: RunInput
+    decision: Decision
+    tools: ToolCheck
+    earlier: EarlierRun | None
+
+
+async def settle_run(  # noqa: PLR0913 - keyword options, each with a default
+    state: FusionState,
+    base: FusionConfig,
+    options: GraphOptions,
+    *,
+    session: Ledger | None = None,
+    keyed: frozenset[str] | None = None,
+    nearest: bool = False,
+) -> SettledRun:
+    """Decide how a run works, and refuse one that cannot, before anything is spent.
+
+    Args:
+        state: The graph's input.
+        base: The caller's configuration.
+        options: What the graph was given.
+        session: The ledger of the session that the run is part of; `None` for none.
+        keyed: As for `decide`.
+        nearest: As for `decide`; limits that the plan does not meet then refuse nothing.
+
+    Raises:
+        BudgetExceeded: The limits do not let the panel begin.
+        ConfigError: No question, no usable configuration, or a model or tool of it cannot work.
+        SandboxUnavailable: The shell is required and does not work here.
+    """
+    request = parse_input(state, base.instructions)
+    # Before anything is decided: what other processes learnt since counts for the order of the models, too.
+    if health := tracker_for(base):
+        await health.load_recent()
+    earlier = carry_over(request.earlier, base) if request.earlier else None
+    # What an earlier run found is read like the context: by the rules of what is private, and by the limits.
+    known = request.context + earlier_text(earlier)
+    decision = await decide(
+        base,
+        request.question,
+        known,
+        panel_tools=options.panel_tools,
+        classifier=options.classifier,
+        keyed=keyed,
+        nearest=nearest,
+    )
+    config, needs_synthesizer = decision.config, request.needs_synthesizer
+    await asyncio.to_thread(load_measurements, config)
+    tools = await check_run(config, options.panel_tools, needs_synthesizer=needs_synthesizer, keyed=keyed or ())
+    strategy = strategy_named(config.strategy)
+    if not nearest:
+        # Of what was decided, not of what was configured: the router may have chosen fewer and cheaper models.
+        check_limits(
+            config,
+            strategy.roles(config, needs_synthesizer=needs_synthesizer),
+            request.question + known,
+            parts=strategy.limit_parts(config),
+            session=session,
+        )
+    return SettledRun(request, decision, tools, earlier)
 
 
 def _plan(decision: Decision, tools: ToolCheck) -> Plan:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from fusion_tool.cli.commands.route import route
 from fusion_tool.cli.config_options import ConfigOptions
 from fusion_tool.cli.main import CommandGroup
+from tests.unit.cli.support import fusion
 
 QUESTION = "Write a Python function that merges two sorted linked lists."
 HARD = "Design a distributed rate limiter in Python across several regions and discuss the trade-offs in depth."
@@ -95,8 +96,36 @@ def test_what_binds_is_named_by_its_flag_and_the_nearest_plan_is_shown_when_aske
 
 def test_nothing_leaves_the_machine_with_privacy_local():
     assert "privacy = 'local'" in run(QUESTION, "--privacy", "local").output
-    kept = plan(QUESTION, "--preset", "local", "--privacy", "local")
-    assert {seat["model"] for seat in kept["panel"]} == {"local:smollm2-135m"}
+    kept = plan(QUESTION, "--model", "ollama:qwen3:8b", "--privacy", "local")
+    assert {seat["model"] for seat in kept["panel"]} == {"ollama:qwen3:8b"}
+
+
+REFUSED = {
+    "no question": (" ",),
+    "a long question": ("why " * 30_000,),
+    "a preset": (QUESTION, "--preset", "bugdet"),
+    "a file": (QUESTION, "--config", "nowhere.toml"),
+    "a number": (QUESTION, "--quality", "2"),
+    "a limit": (QUESTION, "--model", "openrouter:openai/gpt-5.5", "--max-usd", "0.0000001"),
+    "a local model": (QUESTION, "--model", "local:smolm2", "--privacy", "local"),
+    "no local model": (QUESTION, "--privacy", "local"),
+    "a ban": (QUESTION, "--deny", "*"),
+    "an endpoint's key": (QUESTION, "--config", "own.toml", "--privacy", "local"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_it_refuses_what_ask_would_in_the_same_words(case, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-scripted-0000")
+    own = '[[panel]]\nmodel = "mine"\nbase_url = "http://127.0.0.1:9/v1"\napi_key_env = "UNSET_KEY"\n'
+    (tmp_path / "own.toml").write_text(own, "utf-8")
+    shown, asked = (
+        fusion(*command, *REFUSED[case]) for command in (("route",), ("ask", "--no-keep", "--strategy", "auto"))
+    )
+    assert shown.exit_code == asked.exit_code != 0
+    assert shown.stderr == asked.stderr
+    assert shown.stderr.startswith("error: ")
 
 
 def test_the_question_may_be_piped_and_must_not_be_empty():

@@ -23,13 +23,24 @@ def test_it_loads_as_its_preset(elsewhere: Path) -> None:
     assert resolve_config(elsewhere / "fusion.toml") == preset("budget")
 
 
+SETTINGS = [line for line in template().splitlines() if re.match(r"#\w", line)]
+
+
+@pytest.mark.parametrize("line", SETTINGS)
+def test_each_setting_is_right_by_itself(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "fusion.toml"
+    file.write_text(template().replace(f"\n{line}\n", f"\n{line[1:]}\n"), "utf-8")
+    name = line[1:].partition(" = ")[0].partition(".")[0]
+    assert name in tomllib.loads(file.read_text("utf-8"))
+    assert resolve_config(file)
+
+
 def test_every_setting_is_named_and_loads(tmp_path: Path) -> None:
     file = tmp_path / "full.toml"
     file.write_text(_uncommented(template()), "utf-8")
     table = tomllib.loads(file.read_text("utf-8"))
     assert table.keys() - {"preset"} == FusionConfig.model_fields.keys()
-    assert table["panel"][0].keys() == Panelist.model_fields.keys()
-    for name, owner in (("limits", Limits), ("search", Search), ("fetch", Fetch)):
+    for name, owner in (("judge", Panelist), ("limits", Limits), ("search", Search), ("fetch", Fetch)):
         assert table[name].keys() == owner.model_fields.keys()
     config = resolve_config(file)
     assert config.limits.quorum == 2
@@ -41,8 +52,8 @@ def test_every_setting_is_explained() -> None:
     for block in template().split("\n\n"):
         prose = "\n".join(line for line in block.splitlines() if line.startswith("# "))
         for before, line in pairwise(block.splitlines()):
-            setting = re.match(r"#(\w+) = ", line)
-            if setting and not before.startswith(("# ", "#[[panel]]")) and setting[1] not in prose:
+            setting = re.match(r"#([\w.]+) = ", line)
+            if setting and not before.startswith("# ") and setting[1] not in prose:
                 bare.append(setting[1])
     assert bare == []
 
