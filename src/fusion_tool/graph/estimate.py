@@ -53,7 +53,7 @@ WORST_GROWTH = 2
 ASSUMPTIONS = (
     f"each tool call is a turn of its own, and adds {RESULT_TOKENS:,} tokens to the prompts after it",
     f"a tool turn writes {TURN_TOKENS:,} tokens, an answer {ANSWER_TOKENS:,}, a comparison {ANALYSIS_TOKENS:,}",
-    f"{BYTES_A_TOKEN} bytes of prompt a token; no cache discount; no fallback is needed",
+    f"{BYTES_A_TOKEN} bytes a token; no cache discount, no fallback; on your own servers no trial and no second try",
     "the audit flags two sentences of an answer, which the judge reads with the words of their sources",
     f"a second reader reads {READ_TOKENS} tokens of a citation and writes {WRITTEN_TOKENS}; an answer has {CITATIONS}",
     "every seat looks at its sources, so that none is asked again over evidence",
