@@ -37,7 +37,7 @@ TITLES = {
     ALONE: "the model alone, no documents",
     READER: "alone, with the documents",
     PANEL: "three of it, judge and synthesis",
-    VERIFIED: "the same, withheld unless `verify` supports a citation",
+    VERIFIED: "the panel's answer where `verify` supports a citation, else none",
     CASCADE: "cascade",
 }
 COMPARISONS = ((READER, ALONE), (PANEL, READER), (CASCADE, READER), (CASCADE, PANEL), (VERIFIED, PANEL))
@@ -145,7 +145,7 @@ def table(questions: Sequence[Question], rows: Runs) -> None:
         cells.append(str(sum(ours[one.id].grade.abstains for one in answered)))
         seconds, tokens = ([getattr(one, field) for one in ours.values()] for field in ("seconds", "tokens"))
         cells += [f"{median(seconds):.0f}", f"{fmean(seconds):.0f}", f"{fmean(tokens):,.0f}"]
-        print(f"| {TITLES[arm]} | {' | '.join(cells)} |")
+        print(f"| {arm}: {TITLES[arm]} | {' | '.join(cells)} |")
     for told, field in (("right", "correct"), ("rightly cited", "cited")):
         values = {
             arm: {key: float(getattr(one.grade, field)) for key, one in ours.items()} for arm, ours in scores.items()
