@@ -94,13 +94,14 @@ class Grade(NamedTuple):
 
 
 def read_questions(path: Path = QUESTIONS) -> list[Question]:
-    """Read the questions; within a kind the halves alternate."""
+    """Read the questions: within a kind the halves alternate, and kinds take turns, so that the first few have each."""
     places: Counter[str] = Counter()
     questions = []
     for row in tomllib.loads(path.read_text("utf-8"))["question"]:
-        questions.append(_question(row, HALVES[places[row["kind"]] % 2]))
+        place = places[row["kind"]]
+        questions.append((place // 2, _question(row, HALVES[place % 2])))
         places[row["kind"]] += 1
-    return questions
+    return [question for _, question in sorted(questions, key=lambda row: row[0])]
 
 
 def grade(question: Question, answer: str, passages: Iterable[Passage] = ()) -> Grade:
