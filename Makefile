@@ -29,13 +29,13 @@ UV_ENV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
 AS_A_USER := --config-file= --strict --follow-imports=silent --cache-dir=.mypy_cache/user
 MODEL ?= smollm2
 # The tiny model gets one that it can read off; the other one is disputed in the corpus.
-DISPUTED := How long does the battery of the Kestrel handheld really last?
+DISPUTED := How many hours of mixed use does the battery of the Kestrel last?
 QUESTION ?= $(if $(filter smollm2%,$(MODEL)),What was the final cost of the Norrholm bridge?,$(DISPUTED))
 
 .DEFAULT_GOAL := help
 # All that the workflows run, in the order in which a mistake is found soonest.
 RELEASE_CHECKS := check lint-release docs dist check-version check-dist test-dist $(MAJORS:%=check-floors-%) check-newest prices
-.PHONY: help setup demo test check-floors lock format bench clean release-check $(RELEASE_CHECKS)
+.PHONY: help setup demo test test-model check-floors lock format bench clean release-check $(RELEASE_CHECKS)
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,6 +68,10 @@ demo: $(READY) ## run a panel of a local model over examples/corpus, no key: a t
 test: $(READY) $(PYTHON_CLIENTS) $(NODE_CLIENTS) ## run all tests, the real local model's and real clients' among them
 	@$(BIN)/fusion-tool model install
 	$(BIN)/$(PYTEST)
+
+test-model: $(READY) ## run what a model that can read does on each path (1.1 GB to install; minutes)
+	@$(BIN)/fusion-tool model install qwen --yes
+	$(BIN)/pytest -q -m real_model --durations=0 tests/real_model
 
 check: $(READY) ## formatting, lint, types for the oldest and newest Python, import layers
 	$(BIN)/ruff format --check --quiet .

@@ -131,6 +131,20 @@ async def test_a_writer_hears_that_others_found_no_answer(provider, folder, monk
     assert result.answer == "- The sources do not say."
 
 
+async def test_a_model_that_is_asked_for_claims_runs_commands_first_if_it_calls_tools(provider, folder, monkeypatch):
+    """Its own words on the output are not the answer; the output is a source among those that it may cite."""
+    monkeypatch.setattr(capabilities, "known_abilities", lambda _: Abilities(calls_tools=True, cites=False))
+    written = '```json\n{"name": "bash", "arguments": {"command": "expr 1861 + 43"}}\n```'
+    claims = {"claims": [{"text": "The sum is 1904.", "source": 1}, {"text": FACT, "source": 2}]}
+    provider.reply(SEAT, written, "It is 1904.", json.dumps(claims))
+    settings = {"strategy": "solo", "documents": folder, "bash": "sandbox"}
+    result = await afuse(QUESTION, panel(panel=seat(8192), **settings))
+    assert [call.tools for call in provider.calls(SEAT)] == [["bash"], ["bash"], []]
+    assert [source.kind for source in result.sources].count("command") == 1
+    assert result.citations[0].url == "command:expr 1861 + 43"
+    assert result.citations[1].url.startswith("doc:")
+
+
 @pytest.fixture
 def pages(internet):
     for n in range(3):

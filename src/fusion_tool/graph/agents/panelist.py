@@ -15,6 +15,7 @@ from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents.claims import claim_bounds, claims_prompt, inspect_claims, response_format
 from fusion_tool.graph.agents.first_use import prepare_model
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
+from fusion_tool.graph.agents.seat_tools import WEB_TOOLS, seat_toolkit, use_shell
 from fusion_tool.graph.agents.spoiled import inspector, mend_reply
 from fusion_tool.graph.agents.tool_loop import answer_with_tools
 from fusion_tool.graph.agents.window import fit_sources, prompt_length, prompt_room, require_fit
@@ -29,14 +30,11 @@ from fusion_tool.models.faults import Fault
 from fusion_tool.models.hedging import OnFirst, hedged_call
 from fusion_tool.models.wire.text_calls import looks_like_tool_call
 from fusion_tool.routing.classifier.classify import classify
-from fusion_tool.routing.policy.documents import seat_config
-from fusion_tool.routing.policy.locality import is_local, is_local_tool
+from fusion_tool.routing.policy.locality import is_local
 from fusion_tool.tools.evidence import gather_evidence, relevant_sentences
 from fusion_tool.tools.toolkit import Toolkit
 from fusion_tool.tools.untrusted import fence
 
-_WEB_TOOLS, _DOCUMENT_TOOLS = ("web_search", "fetch_page"), ("search_documents",)
-"""The tools that send something out, and the one that reads the user's documents."""
 _EVIDENCE, _EVIDENCE_FEW = 8, 3
 """Sources handed to a model that cannot look for itself; few where the window or the machine is small."""
 _FEW_WINDOW = 32_768
@@ -110,25 +108,8 @@ def _cites(text: str, earlier: EarlierRun | None) -> bool:
 def _must_look(toolkit: Toolkit, question: str) -> bool:
     """Return whether a seat is told to look before it may answer: it has the web, and the question needs sources."""
     builtin = toolkit.tools[: toolkit.builtin_count]
-    has_web = any(isinstance(tool, BaseTool) and tool.name in _WEB_TOOLS for tool in builtin)
+    has_web = any(isinstance(tool, BaseTool) and tool.name in WEB_TOOLS for tool in builtin)
     return has_web and classify(question).needs_sources
-
-
-def seat_toolkit(toolkit: Toolkit, panelist: Panelist) -> Toolkit:
-    """Return what a seat may use while `panelist` is its model: everything, unless the documents must stay local."""
-    if not toolkit.config.documents_stay_local:
-        return toolkit
-    config = seat_config(toolkit.config, panelist)
-    reads_documents = config.documents is not None
-    # What a model has read it may put into a query: whoever reads the documents has nothing that reaches out.
-    hidden = _WEB_TOOLS if reads_documents else _DOCUMENT_TOOLS
-    builtin = [
-        tool
-        for tool in toolkit.tools[: toolkit.builtin_count]
-        if not isinstance(tool, BaseTool) or tool.name not in hidden
-    ]
-    custom = [tool for tool in toolkit.tools[toolkit.builtin_count :] if not reads_documents or is_local_tool(tool)]
-    return replace(toolkit, config=config, tools=(*builtin, *custom), builtin_count=len(builtin))
 
 
 async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is known already
@@ -257,16 +238,22 @@ async def _from_claims(  # noqa: PLR0913 - what is asked, of whom, and what is k
     """Ask a model for claims over the sources that are found or carried over, or plainly where none are."""
     capabilities = capabilities_of(panelist, model)
     require_fit([HumanMessage(question)], capabilities, panelist.model_name)
-    bounds = claim_bounds(capabilities.max_input_tokens)
+    bounds, before = claim_bounds(capabilities.max_input_tokens), len(log.sources)
+    first = await use_shell(model, panelist, question, toolkit, log) if capabilities.tools else None
+    outputs = log.sources[before:]
     evidence = await _evidence(question, _EVIDENCE_FEW, toolkit=toolkit, log=log, excerpt=bounds.excerpt)
     carried = [row for row in (earlier["found"] if earlier else ()) if row["text"]][:_EVIDENCE_FEW]
     excerpts = [
-        RetrievedSource(**{**row, "text": relevant_sentences(row["text"], question, bounds.excerpt)}) for row in carried
+        RetrievedSource(**{**row, "text": relevant_sentences(row["text"], question, bounds.excerpt)})
+        for row in (*outputs, *carried)
     ]
-    sources = list(merge_sources([*evidence, *excerpts]).values())
+    # Commands before documents: they were run for this question.
+    sources = list(merge_sources([*excerpts[: len(outputs)], *evidence, *excerpts[len(outputs) :]]).values())
     account = log.stage.call_context(panelist)
     known = "" if capabilities.has_small_window else relevant_sentences(context, question, 2 * bounds.excerpt)
     wish = f"{question}\n\nKnown already:\n{fence(known, label='context', nonce=toolkit.nonce)}" if known else question
+    if first and not sources:
+        return first
     if not sources:
         plain, call = [HumanMessage(wish)], partial(call_model, model, account=account, deadline=log.deadline)
         reply = await mend_reply(await call(plain), inspector(panelist, question), plain, call)

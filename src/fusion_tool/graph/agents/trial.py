@@ -1,6 +1,7 @@
-"""A model's trial, two short calls: is a tool called without being named, and is the source of an answer cited?
+"""A model's trial, short calls: is a tool called without being named, and is the source of an answer cited?
 
 It is asked as a seat is, with a seat's own prompts: many a model does what one sentence tells it, not what eight do.
+So one that does not cite, which a seat asks for claims, is tried with that seat's one sentence too.
 """
 
 import secrets
@@ -59,15 +60,20 @@ async def try_model(model: Any, ask: Ask) -> Abilities:
     """
     # A model whose file has no place for tools need not be asked for a call.
     may_call = (getattr(model, "profile", None) or {}).get("tool_calling") is not False
-    calls_tools = may_call and await _calls_tool(model, ask)
+    hint = render("panelist_tools", calls=_TOOL_CALLS) + "\n\n"
+    whole = _prompt(_NEEDS_TOOL, secrets.token_hex(6), hint=hint)
+    calls_tools = may_call and await _calls_tool(model, ask, whole)
     nonce = secrets.token_hex(6)
     evidence = "\n\n".join(fence(text, label=label, nonce=nonce) for label, text in _SOURCES.items())
     reply = await ask(model.bind(**_OPTIONS), _prompt(_NEEDS_CITATION, nonce, evidence=section("Evidence", evidence)))
-    return Abilities(calls_tools, cites=set(cited_ids(reply.text)) == {CITED})
+    cites = set(cited_ids(reply.text)) == {CITED}
+    if may_call and not (calls_tools or cites):
+        short = [SystemMessage(render("small_tools")), HumanMessage(_NEEDS_TOOL)]
+        calls_tools = await _calls_tool(model, ask, short)
+    return Abilities(calls_tools, cites)
 
 
-async def _calls_tool(model: Any, ask: Ask) -> bool:
-    prompt = _prompt(_NEEDS_TOOL, secrets.token_hex(6), hint=render("panelist_tools", calls=_TOOL_CALLS) + "\n\n")
+async def _calls_tool(model: Any, ask: Ask, prompt: list[BaseMessage]) -> bool:
     try:
         reply = await ask(model.bind_tools([search_documents]).bind(**_OPTIONS), prompt)
     except ModelCallError as failed:

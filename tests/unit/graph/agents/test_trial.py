@@ -66,6 +66,12 @@ OUTCOMES = [
     pytest.param([CALL, CITED], Abilities(calls_tools=True, cites=True), "tools", id="calls and cites"),
     pytest.param([WRITTEN, CITED], Abilities(calls_tools=True, cites=True), "tools", id="a call written as text"),
     pytest.param(["Two hours.", CITED], Abilities(calls_tools=False, cites=True), "evidence", id="cites alone"),
+    pytest.param(
+        ["Two hours.", "In 1861.", WRITTEN],
+        Abilities(calls_tools=True, cites=False),
+        "claims",
+        id="calls where little is said",
+    ),
     pytest.param([CALL, "In 1861."], Abilities(calls_tools=True, cites=False), "claims", id="calls alone"),
     pytest.param(["Two hours.", "In 1861."], Abilities(calls_tools=False, cites=False), "claims", id="neither"),
     pytest.param(
