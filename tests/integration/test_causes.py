@@ -72,6 +72,16 @@ async def test_a_refused_connection_tells_the_address_and_the_cure(monkeypatch):
         assert row["message"].endswith(cure)
 
 
+async def test_an_address_that_serves_something_else_is_told_with_what_sets_it(provider):
+    host = provider.url.removesuffix("/v1")
+    provider.reply(SEAT, Raw(b"404 page not found", 404, "text/plain"))
+    row = await failure(panel=({"model": SEAT, "base_url": provider.url},))
+    assert f"nothing is served at {provider.url}: start the server there, or correct base_url" in row["message"]
+    row = await failure()
+    assert "the address is that in OPENROUTER_BASE_URL" in row["message"]
+    assert host in row["message"]
+
+
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [

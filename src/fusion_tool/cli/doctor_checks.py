@@ -21,6 +21,7 @@ from fusion_tool.config.schema import Panelist
 from fusion_tool.config.storage import cache_path, make_private_folder
 from fusion_tool.errors import ConfigError
 from fusion_tool.events import one_line
+from fusion_tool.models.causes import address_cure, connection_cause
 from fusion_tool.models.providers import OPENROUTER_URL
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def _ollama() -> list[Check]:
     try:
         models = installed_models()
     except ConfigError:
-        silent = Check("Ollama", ok=False, detail=f"none answers at {endpoint()}", cure="ollama serve")
+        says = ", as OLLAMA_HOST says" if os.environ.get("OLLAMA_HOST") else ""
+        silent = Check("Ollama", ok=False, detail=f"none answers at {endpoint()}{says}", cure="ollama serve")
         return [silent, *_ollama_files()]
     if not models:
         return [Check("Ollama", ok=False, detail="it has no chat model", cure="ollama pull qwen3:8b")]
@@ -207,14 +209,13 @@ def _documents_cache() -> list[Check]:
         make_private_folder(folder)
         indexes = [file.stat().st_size for file in folder.glob("*.sqlite")]
     except OSError as error:
-        detail = f"{folder} cannot be used ({error.strerror})"
-        return [Check("documents cache", ok=False, detail=detail, cure=f"mkdir -p {folder}")]
+        cause = f"{folder} cannot be used ({error.strerror})"
+        return [Check("documents cache", ok=False, detail=cause, cure=f"mkdir -p {folder}")]
     # Making a folder that exists fails for nobody, writable or not.
     if not os.access(folder, os.W_OK):
-        detail = f"{folder} cannot be written"
-        return [Check("documents cache", ok=False, detail=detail, cure=f"chmod u+w {folder}")]
-    detail = f"{len(indexes)} indexed folders, {sum(indexes) / 1e6:.1f} MB in {folder}"
-    return [Check("documents cache", ok=True, detail=detail)]
+        return [Check("documents cache", ok=False, detail=f"{folder} cannot be written", cure=f"chmod u+w {folder}")]
+    size = f"{len(indexes)} indexed folders, {sum(indexes) / 1e6:.1f} MB"
+    return [Check("documents cache", ok=True, detail=f"{size} in {folder}")]
 
 
 _KEYS_PAGE = "https://openrouter.ai/keys"
@@ -247,20 +248,19 @@ def _unset(variable: str) -> str:
 
 def _key(key: str | None, status: int | str) -> Check:
     name, new = "OpenRouter", f"export {DEFAULT_KEY}=...  # from {_KEYS_PAGE}"
-    if not key:
-        return Check(name, ok=False, detail=_unset(DEFAULT_KEY), cure=new)
-    if status in _REFUSED:
-        return Check(name, ok=False, detail=f"{DEFAULT_KEY} is set, and refused ({status})", cure=new)
-    tried = status == HTTPStatus.OK
-    detail = f"{DEFAULT_KEY} is set, {'and accepted' if tried else 'not tried'}"
+    if not key or status in _REFUSED:
+        detail = f"{DEFAULT_KEY} is set, and refused ({status})" if key else _unset(DEFAULT_KEY)
+        return Check(name, ok=False, detail=detail, cure=new)
+    detail = f"{DEFAULT_KEY} is set, {'and accepted' if (tried := status == HTTPStatus.OK) else 'not tried'}"
     return Check(name, ok=True, detail=detail, runs=True, tried=tried)
 
 
 def _network(url: str, status: int | str) -> Check:
+    cure = address_cure(Panelist("openrouter:any"))
     if isinstance(status, str):
-        detail = f"offline: {url} is out of reach ({status}) - behind a proxy, set HTTPS_PROXY"
-        return Check("network", ok=False, detail=detail)
-    return Check("network", ok=True, detail=f"{url} answers")
+        return Check("network", ok=False, detail=f"offline: {url} is out of reach ({status}) - {cure}")
+    other = f", but not as OpenRouter does ({status}): {cure}" if status == HTTPStatus.NOT_FOUND else ""
+    return Check("network", ok=not other, detail=f"{url} answers{other}")
 
 
 async def _status(url: str, key: str | None) -> int | str:
@@ -272,7 +272,7 @@ async def _status(url: str, key: str | None) -> int | str:
         async with httpx.AsyncClient(timeout=_PATIENCE) as client:
             return (await client.get(url, headers=headers)).status_code
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        return type(error).__name__
+        return connection_cause(error)
 
 
 _WORKS, _SET, _NO = Text("works", "green"), Text("set", "cyan"), Text("no", "yellow")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
@@ -78,6 +79,8 @@ def find_listed(panelist: Panelist, listing: Listing) -> ListedModel | None:
 async def _fetch_listing(url: str, panelist: Panelist) -> Listing | str:
     import httpx
 
+    from fusion_tool.models.causes import address_cure, connection_cause
+
     variable = key_variable(panelist)
     key = read_key(variable)
     if variable and not key and not panelist.model_name.startswith("openrouter:"):  # its list is open to all
@@ -87,7 +90,13 @@ async def _fetch_listing(url: str, panelist: Panelist) -> Listing | str:
             return {_id(row): _to_listed_model(row) for row in await _rows(client, f"{url}/models")}
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, TypeError, KeyError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
-        return f"status {status}" if status else type(error).__name__
+        if status and status != HTTPStatus.NOT_FOUND:
+            return f"status {status}"
+        if status:
+            return f"nothing is served at {url}/models; {address_cure(panelist)}"
+        if isinstance(error, httpx.HTTPError | OSError):
+            return f"no connection to {url} ({connection_cause(error)}); {address_cure(panelist)}"
+        return f"no list of models at {url}; {address_cure(panelist)}"
 
 
 async def _rows(client: "httpx.AsyncClient", url: str) -> list[dict[str, Any]]:

@@ -1,7 +1,10 @@
 """The line that tells a user why a call failed: who was asked, what the provider says, and what to do about it."""
 
 import os
+import ssl
+from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from fusion_tool.budget.pricing import similar_model
@@ -11,6 +14,7 @@ from fusion_tool.events import plain_line
 from fusion_tool.models.faults import Fault, never_connected
 from fusion_tool.models.providers import PROVIDERS, endpoint_for, has_own_server, key_variable
 
+_OPENAI_ADDRESS: tuple[str, ...] = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 _NO_ACCESS = (401, 403)
 _LONGEST_CAUSE = 120
 
@@ -25,12 +29,16 @@ def explain_fault(fault: Fault, error: BaseException, panelist: Panelist) -> Fau
     """
     address = _address(panelist)
     if never_connected(error):
-        message = f"no connection to {address or 'its provider'} ({_root_cause(error)}); {_cure(panelist)}"
+        message = f"no connection to {address or 'its provider'} ({connection_cause(error)}); {address_cure(panelist)}"
     else:
         message = fault.message
         if fault.reason == "auth" and fault.status_code in _NO_ACCESS:
             message = f"{message} ({_key_hint(panelist)})"
-        if fault.reason == "model_unavailable" and not panelist.base_url:
+        if fault.status_code == HTTPStatus.NOT_FOUND and not isinstance(getattr(error, "body", None), Mapping):
+            # Not in the protocol's form: it is the address that nobody serves.
+            path = "" if urlsplit(address).path.strip("/") else ", which mostly ends in /v1"
+            message += f"; nothing is served at {address or 'its address'}{path}: {address_cure(panelist)}"
+        elif fault.reason == "model_unavailable" and not panelist.base_url:
             message += similar_model(panelist.model_name)
     if not isinstance(panelist.model, str):  # of an object, nothing is known but the name that the seat has already
         return replace(fault, message=scrub(message))
@@ -41,7 +49,9 @@ def explain_fault(fault: Fault, error: BaseException, panelist: Panelist) -> Fau
 def _address(panelist: Panelist) -> str:
     """Return the endpoint without what may be secret in an address; empty where only a package knows it."""
     # Gateways are addressed with a password or a key in the query, and the line is shown and stored.
-    parts = urlsplit(endpoint_for(panelist) or "")
+    name = panelist.model_name.partition(":")[0]
+    moved = os.environ.get(_moved_by(name), "") if name == "openai" else ""  # else the endpoint is that already
+    parts = urlsplit(endpoint_for(panelist) or moved)
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" if host else ""
 
@@ -54,23 +64,38 @@ def _key_hint(panelist: Panelist) -> str:
     return "its key is that of the object that was configured"
 
 
-def _cure(panelist: Panelist) -> str:
+def address_cure(panelist: Panelist) -> str:
+    """Return what to do where the panelist's address does not answer, as a clause that names what sets it."""
     name = panelist.model_name.partition(":")[0]
     if panelist.base_url:
         return "start the server there, or correct base_url" if has_own_server(panelist) else "correct base_url"
     if name == "ollama":
         return "start it (ollama serve), or set OLLAMA_HOST"
-    variable = PROVIDERS[name].base_url_variable if name in PROVIDERS else ""
     # An address that somebody moved is likelier to be wrong than the vendor's.
-    if variable and os.environ.get(variable):
+    if variable := _moved_by(name):
         return f"the address is that in {variable}"
     return "check the network (behind a proxy, set HTTPS_PROXY)"
 
 
-def _root_cause(error: BaseException) -> str:
-    """Return the innermost error's own words."""
+def _moved_by(provider: str) -> str:
+    """Return the variable that sets the provider's address; empty where it is the vendor's."""
+    # OpenAI's package reads its own.
+    variables = _OPENAI_ADDRESS if provider == "openai" else ()
+    variables += (PROVIDERS[provider].base_url_variable,) if provider in PROVIDERS else ()
+    return next((variable for variable in variables if variable and os.environ.get(variable)), "")
+
+
+def connection_cause(error: BaseException) -> str:
+    """Return why no connection came about, in the system's words."""
     # The outer ones, OpenAI's client's among them, say no more than "Connection error.".
     root = error
     while (inner := root.__cause__ or root.__context__) is not None:
         root = inner
+    if isinstance(root, ssl.SSLError):
+        said = getattr(root, "verify_message", "") or (root.reason or "").replace("_", " ").lower()
+        is_plain = root.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+        return f"TLS failed: {said}" + ("; the server speaks http://, not https://" if is_plain else "")
+    if isinstance(root, OSError) and root.errno:
+        # A name that is not found has numbers of its own, below 0.
+        return os.strerror(root.errno) if root.errno > 0 else str(root.strerror)
     return plain_line(str(root) or type(root).__name__, _LONGEST_CAUSE)

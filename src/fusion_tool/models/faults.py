@@ -207,7 +207,7 @@ def _one_line(error: BaseException, cause: ErrorCause) -> str:
 def never_connected(error: BaseException | None) -> bool:
     """Tell whether the request never left: what no provider has seen, none charges for."""
     while error is not None:
-        if {cls.__name__ for cls in type(error).__mro__} & {"ConnectError", "ConnectTimeout"}:
+        if {cls.__name__ for cls in type(error).__mro__} & {"ConnectError", "ConnectTimeout", "UnsupportedProtocol"}:
             return True
         error = error.__cause__
     return False

@@ -1,0 +1,67 @@
+"""Where an address does not answer, the line names the address, the system's reason and what sets the address."""
+
+import os
+import socket
+import ssl
+
+import httpx
+import pytest
+
+from fusion_tool.config.schema import Panelist
+from fusion_tool.models.causes import explain_fault
+from fusion_tool.models.faults import to_fault
+
+REFUSED = ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 9)")
+UNKNOWN = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+PLAIN = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)")
+PLAIN.reason = "WRONG_VERSION_NUMBER"
+UNTRUSTED = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] (_ssl.c:1006)")
+UNTRUSTED.reason, UNTRUSTED.verify_message = "CERTIFICATE_VERIFY_FAILED", "self-signed certificate"
+OWN = Panelist("m", base_url="http://127.0.0.1:9/v1")
+
+
+def unconnected(root):
+    error = httpx.ConnectError("All connection attempts failed")
+    error.__cause__ = root
+    return error
+
+
+@pytest.mark.parametrize(
+    ("panelist", "address", "root", "told"),
+    [
+        (OWN, {}, REFUSED, ("http://127.0.0.1:9/v1", os.strerror(111), "start the server there", "base_url")),
+        (
+            Panelist("m", base_url="https://127.0.0.1:9/v1"),
+            {},
+            PLAIN,
+            ("TLS failed: wrong version", "http://", "base_url"),
+        ),
+        (Panelist("m", base_url="https://a.org/v1"), {}, UNTRUSTED, ("TLS failed: self-signed", "correct base_url")),
+        (
+            Panelist("m", base_url="http://no.invalid/v1"),
+            {},
+            UNKNOWN,
+            ("http://no.invalid/v1", "not known", "base_url"),
+        ),
+        (Panelist("ollama:m"), {"OLLAMA_HOST": "127.0.0.1:9"}, REFUSED, ("127.0.0.1:9", "ollama serve", "OLLAMA_HOST")),
+        (Panelist("openai:m"), {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, REFUSED, (":9/v1", "in OPENAI_BASE_URL")),
+        (Panelist("openrouter:a/m"), {"OPENROUTER_BASE_URL": "http://127.0.0.1:9"}, REFUSED, ("OPENROUTER_BASE_URL",)),
+        (Panelist("openrouter:a/m"), {}, UNKNOWN, ("https://openrouter.ai", "check the network", "HTTPS_PROXY")),
+    ],
+)
+def test_no_connection(monkeypatch, panelist, address, root, told):
+    for variable, value in address.items():
+        monkeypatch.setenv(variable, value)
+    error = unconnected(root)
+    message = explain_fault(to_fault(error), error, panelist).message
+    assert all(part in message for part in told), message
+    assert "Errno" not in message
+    assert "_ssl" not in message
+
+
+def test_an_address_without_a_scheme(monkeypatch):
+    monkeypatch.setenv("OPENROUTER_BASE_URL", "gateway.corp/v1")
+    error = httpx.UnsupportedProtocol("Request URL is missing an 'http://' or 'https://' protocol.")
+    message = explain_fault(to_fault(error), error, Panelist("openrouter:a/m")).message
+    assert "missing an 'http://'" in message
+    assert message.endswith("the address is that in OPENROUTER_BASE_URL")
