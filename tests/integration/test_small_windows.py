@@ -99,6 +99,19 @@ async def test_a_model_that_has_not_cited_is_asked_for_claims_within_its_window(
     assert known == "It stands in Brook Lane."
 
 
+@pytest.mark.parametrize("sources", [True, False])
+async def test_the_smallest_model_too_sees_the_part_of_the_context_that_is_about_the_question(
+    provider, folder, sources
+):
+    provider.reply(SEAT, json.dumps({"claims": [{"text": FACT, "source": 1}]}) if sources else FACT)
+    known = "The mill stands in Brook Lane. " + "Nothing else is known of gardens. " * 200
+    where = {"documents": folder} if sources else {}
+    await afuse(QUESTION, panel(panel=seat(2048), strategy="solo", **where), context=known)
+    told = provider.calls(SEAT)[-1].prompt
+    assert "stands in Brook Lane" in told
+    assert len(told) < 2 * 2048
+
+
 async def test_of_short_documents_more_are_shown_than_of_long_ones(provider, tmp_path, monkeypatch):
     monkeypatch.setattr(capabilities, "known_abilities", lambda _: Abilities(calls_tools=False, cites=False))
     for n in range(9):

@@ -250,7 +250,8 @@ async def _from_claims(  # noqa: PLR0913 - what is asked, of whom, and what is k
     # Commands before documents: they were run for this question.
     sources = list(merge_sources([*excerpts[: len(outputs)], *evidence, *excerpts[len(outputs) :]]).values())
     account = log.stage.call_context(panelist)
-    known = "" if capabilities.has_small_window else relevant_sentences(context, question, 2 * bounds.excerpt)
+    # Of two excerpts' length where there is room: in the smallest window it must leave some to the sources.
+    known = relevant_sentences(context, question, bounds.excerpt * (1 if capabilities.has_small_window else 2))
     wish = f"{question}\n\nKnown already:\n{fence(known, label='context', nonce=toolkit.nonce)}" if known else question
     if first and not sources:
         return first
