@@ -69,7 +69,9 @@ async def recall_abilities(panelist: Panelist, *, now: bool = False) -> Abilitie
     Returns:
         `None` where it has had no trial, where the model that had one was another, and for models of vendors.
     """
-    memory = _memory.get(model_key(panelist) or "")
+    # In a thread: the first look at a price list imports it.
+    key = await asyncio.to_thread(model_key, panelist)
+    memory = _memory.get(key or "")
     if memory and not now and time.monotonic() - memory.looked_at < _LOOK_AGAIN:
         return memory.abilities
     identity = await identify(panelist)

@@ -4,6 +4,7 @@ What an endpoint tells of a model stands in OpenAI's listing (`GET /models`), wi
 `root` and `max_model_len`, llama.cpp's `meta`; Ollama's `created` is the time of the model's file.
 """
 
+import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
@@ -60,11 +61,13 @@ def model_key(panelist: Panelist) -> str | None:
 
 async def identify(panelist: Panelist) -> ModelIdentity | None:
     """Return which model it is now; `None` where it is not the user's own. An endpoint is asked for its listing."""
-    key = model_key(panelist)
+    key = await asyncio.to_thread(model_key, panelist)
     if key is None:
         return None
     url = endpoint_for(panelist)
-    return ModelIdentity(key, _file_version(panelist) if url is None else await _listed_version(url, panelist))
+    if url is None:
+        return ModelIdentity(key, await asyncio.to_thread(_file_version, panelist))
+    return ModelIdentity(key, await _listed_version(url, panelist))
 
 
 def _file_version(panelist: Panelist) -> str | None:
