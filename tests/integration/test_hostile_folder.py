@@ -57,7 +57,7 @@ def folder(
 def ask() -> None:
     done = fusion("ask", QUESTION, "--no-search", "--bash", "off", "--no-keep")
     assert done.exit_code == 0, done.stderr
-    assert "fusion.toml is not read unless it is named: --config fusion.toml" in done.stderr
+    assert "the fusion.toml in this folder is not read unless it is named: --config fusion.toml" in done.stderr
 
 
 def serve() -> None:

@@ -11,18 +11,24 @@ from typing import Any
 from pydantic import BaseModel
 
 from fusion_tool.config.loading import DEFAULT_PRESET
-from fusion_tool.config.presets import preset, preset_description, preset_names
+from fusion_tool.config.presets import built_in_names, preset, preset_description
 from fusion_tool.config.schema import FusionConfig
 
 _HEAD = """\
 # fusion-tool's configuration. A flag of the command line overrides this file, and this file overrides the preset.
-# Keys never stand here: they are environment variables, such as OPENROUTER_API_KEY.
+# Keys never stand here: 'fusion-tool keys set OPENROUTER_API_KEY' stores one, or it is an environment variable.
 # A line that begins with '#' and no space is a setting: take the '#' away. It shows the default or, where there is
 # none, an example.
 
 # The preset that everything below overrides:
 {presets}
 preset = "{default}"
+"""
+_PRESET = """\
+# A preset of your own, wherever one is named: its settings over those of the preset that it extends. 'fusion-tool
+# presets' says what it is about.
+#presets.mine.extends = "fast"
+#presets.mine.about = "for small questions"
 """
 _EXAMPLES: dict[str, Any] = {
     "documents": "notes",
@@ -54,9 +60,9 @@ _WIDTH = 118
 
 def template() -> str:
     """Return the file's text; it loads as it is, with any one setting taken in, and with all of them."""
-    presets = "\n".join(f"#   {name:9} {preset_description(name)}" for name in preset_names())
+    presets = "\n".join(f"#   {name:9} {preset_description(name)}" for name in built_in_names())
     head = _HEAD.format(presets=presets, default=DEFAULT_PRESET)
-    return "\n".join([head, *(_block(name) for name in FusionConfig.model_fields)])
+    return "\n".join([head, *(_block(name) for name in FusionConfig.model_fields), _PRESET])
 
 
 def _block(name: str) -> str:

@@ -1,26 +1,27 @@
-"""The checks of `doctor`, and their findings as a table.
+"""The checks of `doctor`.
 
 Protocol: OpenRouter's API reference, "Get current API key" (`GET /key`) and "List models" (`GET /models`).
 """
 
 import asyncio
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-from rich.text import Text
-
-from fusion_tool.cli import terminal
+from fusion_tool.cli.doctor_findings import Check
+from fusion_tool.config.key_file import FILE as KEY_FILE
+from fusion_tool.config.key_file import stored_keys
+from fusion_tool.config.key_names import KEY_NAMES
 from fusion_tool.config.keys import read_key
-from fusion_tool.config.loading import DEFAULT_KEY
+from fusion_tool.config.loading import DEFAULT_KEY, preview_config
 from fusion_tool.config.schema import Panelist
-from fusion_tool.config.storage import cache_path, make_private_folder
+from fusion_tool.config.storage import cache_path, config_path, make_private_folder
+from fusion_tool.config.user_file import FILE as CONFIG_FILE
 from fusion_tool.errors import ConfigError
-from fusion_tool.events import one_line
 from fusion_tool.models.causes import address_cure, connection_cause
 from fusion_tool.models.providers import OPENROUTER_URL
 
@@ -29,39 +30,38 @@ if TYPE_CHECKING:
     from fusion_tool.tools.search.search import ProviderSpec
 
 
-@dataclass(frozen=True)
-class Check:
-    """One finding.
-
-    Args:
-        name: What was checked.
-        ok: Whether it can be used.
-        detail: The finding in one line.
-        cure: The command that mends it; `None` where nothing is to be mended, or `detail` names more than one way.
-        runs: Whether a panel can run with it.
-        tried: Whether it was used, so that `ok` is more than that it is set.
-    """
-
-    name: str
-    ok: bool
-    detail: str
-    cure: str | None = None
-    runs: bool = False
-    tried: bool = True
-
-
 async def examine() -> list[Check]:
     """Return the findings of all checks, which are made at once; the slowest waits five seconds for an answer."""
+    user_files = _user_files()
+    # Where the keys file is broken no key can be read, and the checks of keys would end with the same error.
+    keyed = (openrouter(), _other_providers(), _search()) if user_files[-1].ok or user_files[-1].cure else ()
     findings = await asyncio.gather(
-        openrouter(),
-        _other_providers(),
+        *keyed,
         asyncio.to_thread(_ollama),
         asyncio.to_thread(_local_models),
-        _search(),
         _sandbox(),
         asyncio.to_thread(_documents_cache),
     )
-    return [check for checks in findings for check in checks]
+    return [*user_files, *(check for checks in findings for check in checks)]
+
+
+def _user_files() -> list[Check]:
+    """Check the user's own files: the configuration, and the keys."""
+    config, keys = config_path(CONFIG_FILE), config_path(KEY_FILE)
+    return [
+        _user_file("configuration", config, "fusion-tool init", preview_config),
+        _user_file("keys file", keys, f"fusion-tool keys set {DEFAULT_KEY}", stored_keys),
+    ]
+
+
+def _user_file(name: str, path: Path, maker: str, read: Callable[[], object]) -> Check:
+    if not path.exists():
+        return Check(name, ok=False, detail=f"none at {path}", cure=maker)
+    try:
+        read()
+    except ConfigError as error:
+        return Check(name, ok=False, detail=str(error))
+    return Check(name, ok=True, detail=f"{path} is read always")
 
 
 async def _other_providers() -> list[Check]:
@@ -184,8 +184,9 @@ async def _search_provider(spec: "ProviderSpec") -> Check:
     from fusion_tool.tools.search.search import search_web
 
     variable, name = spec.variable, f"search: {spec.name}"
+    set_it = f"fusion-tool keys set {variable}" if variable in KEY_NAMES else f"export {variable}=..."
     if variable and not read_key(variable):
-        return Check(name, ok=False, detail=_unset(variable), cure=f"export {variable}=...")
+        return Check(name, ok=False, detail=_unset(variable), cure=set_it)
     configured = f"{variable} is set" if variable else "needs no key"
     if spec.fee is not None:
         return Check(name, ok=True, detail=f"{configured}, not tried: a search costs", tried=False)
@@ -247,7 +248,7 @@ def _unset(variable: str) -> str:
 
 
 def _key(key: str | None, status: int | str) -> Check:
-    name, new = "OpenRouter", f"export {DEFAULT_KEY}=...  # from {_KEYS_PAGE}"
+    name, new = "OpenRouter", f"fusion-tool keys set {DEFAULT_KEY}  # from {_KEYS_PAGE}"
     if not key or status in _REFUSED:
         detail = f"{DEFAULT_KEY} is set, and refused ({status})" if key else _unset(DEFAULT_KEY)
         return Check(name, ok=False, detail=detail, cure=new)
@@ -273,28 +274,3 @@ async def _status(url: str, key: str | None) -> int | str:
             return (await client.get(url, headers=headers)).status_code
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         return connection_cause(error)
-
-
-_WORKS, _SET, _NO = Text("works", "green"), Text("set", "cyan"), Text("no", "yellow")
-
-
-def print_findings(checks: Iterable[Check]) -> None:
-    """Print a row for each check with the command that mends it, and what a panel can run with."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    ways = []
-    for check in checks:
-        text = Text(one_line(check.detail, 1000))
-        if check.cure:
-            text.append(f"\n-> {one_line(check.cure, 300)}", "bold")
-        table.add_row(check.name, (_WORKS if check.tried else _SET) if check.ok else _NO, text)
-        ways += [check.name] if check.runs else []
-    console = terminal.stdout()
-    console.print(table)
-    console.print()
-    if ways:
-        console.print(f"A panel can run with: {', '.join(ways)}.", style="green")
-    else:
-        console.print("Nothing can run yet; mend one of: OpenRouter, Ollama, local model.", style="bold yellow")

@@ -16,8 +16,9 @@ from typer.core import TyperGroup
 from fusion_tool.cli.commands.ask import ask
 from fusion_tool.cli.commands.estimate import estimate
 from fusion_tool.cli.commands.evals import evals
+from fusion_tool.cli.commands.keys import keys
 from fusion_tool.cli.commands.listings import presets
-from fusion_tool.cli.commands.models import model, models
+from fusion_tool.cli.commands.models import health, model
 from fusion_tool.cli.commands.options import examples
 from fusion_tool.cli.commands.route import route
 from fusion_tool.cli.commands.runs import runs
@@ -137,13 +138,14 @@ app.command()(estimate)
 app.command()(route)
 app.command()(presets)
 app.command()(doctor)
-app.command()(models)
+app.command("models", hidden=True)(health)  # as it was called before it was one of the group
 app.command(epilog=SERVE_EXAMPLES)(serve)
 app.command()(init)
 app.command(epilog=MCP_EXAMPLES)(mcp)
 app.add_typer(model)
 app.add_typer(evals)
 app.add_typer(runs)
+app.add_typer(keys)
 
 
 def _print_version(is_wanted: bool) -> None:

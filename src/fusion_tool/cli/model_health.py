@@ -23,7 +23,7 @@ _THOUSAND = 1000
 
 @dataclass(frozen=True)
 class HealthReport:
-    """What `fusion-tool models` shows.
+    """What `fusion-tool model health` shows.
 
     Args:
         days: How many days back the calls go.

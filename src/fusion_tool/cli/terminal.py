@@ -67,6 +67,11 @@ def signs_of_life(console: Console, text: Callable[[], str]) -> Iterator[None]:
         over.set()
 
 
+def can_ask() -> bool:
+    """Tell whether somebody sits at standard input."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 def read_input(question: str, context: str, *, quiet: bool = False) -> tuple[str, str]:
     """Return a question and its context, one of which may be piped in.
 
@@ -81,7 +86,7 @@ def read_input(question: str, context: str, *, quiet: bool = False) -> tuple[str
     """
     if question == "-":
         return _read_stdin("question"), clean_text(context)
-    piped = "" if sys.stdin is None or sys.stdin.isatty() else _read_stdin("context").strip()
+    piped = "" if sys.stdin is None or can_ask() else _read_stdin("context").strip()
     if piped and not quiet:
         sys.stderr.write(f"context: {len(piped):,} characters from standard input\n")
     return clean_text(question), "\n\n".join(filter(None, (clean_text(context), piped)))

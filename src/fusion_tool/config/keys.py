@@ -1,28 +1,10 @@
-"""Keys: read from the environment's variables, and kept out of everything that is shown."""
+"""Keys: read from the environment's variables and the keys file, and kept out of everything that is shown."""
 
 import os
 import re
 from urllib.parse import quote
 
-MODEL_KEYS = {
-    "openrouter": ("OPENROUTER_API_KEY",),
-    "openai": ("OPENAI_API_KEY",),
-    "anthropic": ("ANTHROPIC_API_KEY",),
-    "google_genai": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
-    "deepseek": ("DEEPSEEK_API_KEY",),
-    "xai": ("XAI_API_KEY",),
-    "mistralai": ("MISTRAL_API_KEY",),
-    "moonshotai": ("MOONSHOT_API_KEY",),
-    "zai": ("ZAI_API_KEY",),
-    "groq": ("GROQ_API_KEY",),
-    "cohere": ("COHERE_API_KEY",),
-    "fireworks": ("FIREWORKS_API_KEY",),
-    "together": ("TOGETHER_API_KEY",),
-    "perplexity": ("PPLX_API_KEY",),
-}
-"""By model provider, the variables that may hold its key; the first that is set counts."""
-SEARCH_KEYS = {"tavily": "TAVILY_API_KEY", "exa": "EXA_API_KEY", "brave": "BRAVE_API_KEY"}
-"""By search provider, the variable that holds its key."""
+from fusion_tool.config.key_file import can_be_sent, stored_keys
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEY = re.compile(r"\b(?:Bearer\s+\S+|(?:sk|pk|rk|gsk|tvly|xai|hf|AIza|key)[-_]?[A-Za-z0-9_\-]{12,})")
@@ -40,8 +22,14 @@ _read: set[str] = set()
 
 
 def read_key(variable: str | None) -> str:
-    """Return the key in an environment variable, without the white space around it; empty where there is none."""
-    key = os.environ.get(variable, "").strip() if variable else ""
+    """Return the key in an environment variable, else of that name in the keys file; empty where there is none.
+
+    Raises:
+        ConfigError: The variable is not set, and the keys file is broken or open to others.
+    """
+    if not variable:
+        return ""
+    key = os.environ[variable].strip() if variable in os.environ else stored_keys().get(variable, "")
     remember_key(key)
     return key
 
@@ -57,10 +45,7 @@ def missing_key(variable: str) -> str | None:
     key = read_key(variable)
     if not key:
         return f"{variable} is set but empty" if variable in os.environ else f"set {variable}"
-    # An HTTP client would put such a key into its error's text.
-    if not key.isascii() or not key.isprintable() or " " in key:
-        return f"the key in {variable} has characters that no key has"
-    return None
+    return None if can_be_sent(key) else f"the key in {variable} has characters that no key has"
 
 
 def is_variable_name(text: str) -> bool:

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from fusion_tool.config.keys import MODEL_KEYS, missing_key, read_key
+from fusion_tool.config.key_names import MODEL_KEYS
+from fusion_tool.config.keys import missing_key, read_key
 from fusion_tool.config.merging import ROLES, merge_settings
 from fusion_tool.config.presets import preset as preset_by_name
 from fusion_tool.config.presets import shipped_configs

@@ -7,7 +7,9 @@ of a process that dies.
 
 import asyncio
 import logging
+import os
 import sqlite3
+import tempfile
 import time
 import tomllib
 from collections.abc import AsyncIterator, Callable
@@ -71,6 +73,26 @@ def read_toml(path: Path, *, field: str | None = None) -> dict[str, Any]:
         raise ConfigError(f"cannot read {path}: {error.strerror}", field=field) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", field=field) from None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file at once by one that only its owner may read; its folders are made where they are missing.
+
+    Raises:
+        OSError: It cannot be written; the old one then stands as it was.
+    """
+    make_private_folder(path.parent)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", delete=False) as file:  # made with 0600
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            # A link is followed: whoever keeps the file elsewhere keeps it there.
+            Path(file.name).replace(path.resolve())
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
 
 
 def make_private(path: Path) -> None:

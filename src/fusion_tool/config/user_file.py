@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -75,16 +76,18 @@ def mention_unread_file() -> None:
     It is not read: whoever wrote a repository would else choose, by `base_url` and `api_key_env`, where the keys of
     those go who work in it.
     """
-    near = Path(FILE).absolute()
-    if near.is_file() and near != config_path(FILE):
-        _mention(near)
+    near, own = Path(FILE), config_path(FILE)
+    with suppress(OSError):
+        if near.is_file() and not (own.is_file() and own.samefile(near)):
+            status = near.stat()
+            _mention(status.st_dev, status.st_ino)
 
 
 @cache
-def _mention(path: Path) -> None:
+def _mention(_device: int, _number: int) -> None:
     _log.warning(
-        "%s is not read unless it is named: --config %s, or config=%r in Python; %s is read always",
-        path, FILE, FILE, config_path(FILE),
+        "the fusion.toml in this folder is not read unless it is named: --config %s, in Python config=%r; "
+        "read always is %s", FILE, FILE, config_path(FILE),
     )  # fmt: skip
 
 

@@ -153,8 +153,8 @@ async def _build_native(panelist: Panelist, provider: str, name: str) -> BaseCha
     if provider == "openai":
         options |= {"http_async_client": await http_client(), "stream_usage": True}
     variable = key_variable(panelist)
-    # A provider's package reads its own variable, but takes the white space around the key along.
-    if (key := read_key(variable)) and (panelist.api_key_env or key != os.environ[variable or ""]):
+    # A provider's package reads its own variable, with the white space around the key, and no keys file.
+    if (key := read_key(variable)) and (panelist.api_key_env or key != os.environ.get(variable or "")):
         options["api_key"] = key
     model: BaseChatModel = init_chat_model(name, model_provider=provider, **options)
     return model

@@ -12,7 +12,8 @@ from ipaddress import ip_address
 
 from fusion_tool.config.addresses import host_of, is_loopback
 from fusion_tool.config.choices import OWN_PROVIDERS
-from fusion_tool.config.keys import MODEL_KEYS, read_key
+from fusion_tool.config.key_names import MODEL_KEYS
+from fusion_tool.config.keys import read_key
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models.ollama import endpoint as ollama_endpoint
 

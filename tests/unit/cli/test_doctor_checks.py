@@ -40,10 +40,12 @@ def _examined() -> tuple[int, bool, dict[str, dict[str, Any]]]:
 def test_a_bare_machine_cannot_run_and_every_fault_has_a_cure() -> None:
     status, runs, checks = _examined()
     assert (status, runs) == (2, False)
-    assert checks["OpenRouter"]["cure"].startswith("export OPENROUTER_API_KEY=")
+    assert checks["OpenRouter"]["cure"].startswith("fusion-tool keys set OPENROUTER_API_KEY")
     assert checks["local model"]["cure"] in ("fusion-tool model install", "pip install 'fusion-tool[local]'")
     assert checks["Ollama"]["cure"] == "ollama serve"
-    assert checks["search: brave"]["cure"] == "export BRAVE_API_KEY=..."
+    assert checks["search: brave"]["cure"] == "fusion-tool keys set BRAVE_API_KEY"
+    assert checks["search: searxng"]["cure"] == "export SEARXNG_URL=..."
+    assert checks["configuration"]["cure"] == "fusion-tool init"
     assert "offline" in checks["network"]["detail"]
     assert not checks["network"]["ok"]
     assert checks["search: duckduckgo"]["detail"] == "needs no key; a search brought results"
@@ -53,7 +55,7 @@ def test_a_bare_machine_cannot_run_and_every_fault_has_a_cure() -> None:
 def test_its_text_says_the_same() -> None:
     done = fusion("doctor")
     assert done.exit_code == 2
-    assert "-> export OPENROUTER_API_KEY=" in done.stdout
+    assert "-> fusion-tool keys set OPENROUTER_API_KEY" in done.stdout
     assert "Nothing can run yet" in done.stdout
 
 

@@ -1,12 +1,19 @@
-"""`fusion-tool models` and `fusion-tool model`: the record of how models fared, and the embedded model's weights."""
+"""`fusion-tool model`: the record of how models fared, and the models that run on this machine."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+model = typer.Typer(
+    name="model",
+    help="How all models fared in your runs; install, list or remove those that run on this machine.",
+    no_args_is_help=True,
+)
 
-def models(
+
+@model.command()
+def health(
     *,
     days: Annotated[float, typer.Option(metavar="N", min=0, help="Calls of the last N days.")] = 30,
     check: Annotated[
@@ -16,7 +23,7 @@ def models(
     config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Look after this file's models.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON on stdout.")] = False,
 ) -> None:
-    """Show how every model fared in your runs, and which are about to go; 'model' is about the embedded one's weights.
+    """Show how every model fared in your runs, and which are about to go.
 
     Looked after are the recorded models and those of the configuration, with --check also those that the router knows.
     """
@@ -45,12 +52,6 @@ def models(
     (print_health_json if as_json else print_health)(HealthReport(days, rows, warnings, was_checked=check))
 
 
-model = typer.Typer(
-    name="model",
-    help="Install, list or remove models that run on this machine; 'models' is about how all models fared.",
-    no_args_is_help=True,
-)
-
 _LARGE_BYTES = 300_000_000
 """Downloads above this are asked about."""
 
@@ -77,12 +78,11 @@ def install(
 
 
 def _ask_before_download(name: str, size: int | None) -> None:
-    import sys
-
+    from fusion_tool.cli import terminal
     from fusion_tool.errors import ConfigError
 
     what = f"{name} is a download of {'unknown size' if size is None else f'{size / 1e9:.1f} GB'}"
-    if not sys.stdin.isatty():
+    if not terminal.can_ask():
         raise ConfigError(f"{what}; say --yes to install it")
     typer.confirm(f"{what}. Go on?", abort=True, err=True)
 

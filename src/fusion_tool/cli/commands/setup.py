@@ -28,7 +28,8 @@ def doctor(
     import json
     from dataclasses import asdict
 
-    from fusion_tool.cli.doctor_checks import examine, print_findings
+    from fusion_tool.cli.doctor_checks import examine
+    from fusion_tool.cli.doctor_findings import print_findings
     from fusion_tool.cli.errors import BAD_USAGE
 
     checks = asyncio.run(examine())
@@ -54,16 +55,24 @@ def _try_verifier(model: str, *, as_json: bool) -> None:
 
 
 def init(
-    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="The file to write.")] = Path("fusion.toml"),
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PATH]", help="Default: your own file, which is read without being named."),
+    ] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a commented configuration file that names every setting."""
     from fusion_tool.cli.config_template import template
+    from fusion_tool.config.storage import config_path, make_private_folder
+    from fusion_tool.config.user_file import FILE
     from fusion_tool.errors import ConfigError
 
-    text = template()
+    text, own = template(), config_path(FILE)
+    path = path or own
     try:
+        if path == own:
+            make_private_folder(own.parent)
         # `x` fails where the file exists, however it came there: to look first would leave a moment between.
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
@@ -71,4 +80,5 @@ def init(
         raise ConfigError(f"{path} exists; --force replaces it, another PATH leaves it alone") from None
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from None
-    typer.echo(f'wrote {path}; use it with: fusion-tool ask "..." --config {path}', err=True)
+    use = "it is read from now on" if path == own else f'use it with: fusion-tool ask "..." --config {path}'
+    typer.echo(f"wrote {path}; {use}", err=True)

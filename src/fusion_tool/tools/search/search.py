@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from fusion_tool.budget.ledger import OverBudgetError
-from fusion_tool.config.keys import SEARCH_KEYS
+from fusion_tool.config.key_names import SEARCH_KEYS
 from fusion_tool.errors import ConfigError, ToolReason
 from fusion_tool.tools.exclusions import canonical_domains
 from fusion_tool.tools.search.base import (

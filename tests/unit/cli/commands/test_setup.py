@@ -18,9 +18,12 @@ def _uncommented(text: str) -> str:
     return re.sub(r"^#(?=[\[\w])", "", text, flags=re.MULTILINE)
 
 
-def test_it_loads_as_its_preset(elsewhere: Path) -> None:
-    assert fusion("init").exit_code == 0
-    assert resolve_config(elsewhere / "fusion.toml") == preset("budget")
+def test_it_is_the_users_own_file_and_loads_as_its_preset(elsewhere: Path, user_folder: Path) -> None:
+    user_folder.rmdir()
+    done = fusion("init")
+    assert (done.exit_code, [*elsewhere.iterdir()]) == (0, [])
+    assert "read from now on" in done.stderr
+    assert resolve_config(user_folder / "fusion.toml") == resolve_config() == preset("budget")
 
 
 SETTINGS = [line for line in template().splitlines() if re.match(r"#\w", line)]
@@ -39,12 +42,13 @@ def test_every_setting_is_named_and_loads(tmp_path: Path) -> None:
     file = tmp_path / "full.toml"
     file.write_text(_uncommented(template()), "utf-8")
     table = tomllib.loads(file.read_text("utf-8"))
-    assert table.keys() - {"preset"} == FusionConfig.model_fields.keys()
+    assert table.keys() - {"preset", "presets"} == FusionConfig.model_fields.keys()
     for name, owner in (("judge", Panelist), ("limits", Limits), ("search", Search), ("fetch", Fetch)):
         assert table[name].keys() == owner.model_fields.keys()
     config = resolve_config(file)
     assert config.limits.quorum == 2
     assert config.documents.path == tmp_path / "notes"
+    assert resolve_config(file, preset="mine").limits == config.limits
 
 
 def test_every_setting_is_explained() -> None:
