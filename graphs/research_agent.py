@@ -21,6 +21,7 @@ from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.factory import chat_model
 from fusion_tool.servers.agent_server import AgentGraph, graph_factory
+from fusion_tool.servers.checks import reachable_model
 
 PROMPT = (
     "You answer in the user's language, briefly. What needs facts that you are not sure of, several sources or a "
@@ -58,7 +59,8 @@ def build(operator: FusionConfig | None) -> AgentGraph:
             if chosen not in models:
                 offered = ", ".join(sorted(models))
                 raise ConfigError(f"'{chosen}' is not offered here; there are {offered}", field="model")
-            return await handler(request.override(model=await chat_model(models[chosen])))
+            panelist = await reachable_model(models[chosen], config)
+            return await handler(request.override(model=await chat_model(panelist)))
 
     to_be_chosen: Any = init_chat_model()
     return create_agent(

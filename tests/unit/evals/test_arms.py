@@ -126,3 +126,13 @@ def test_a_wrong_recording_is_told_with_its_line(tmp_path, text, told):
     with pytest.raises(ConfigError) as error:
         parse_arms(["replay:bad.jsonl"])
     assert told in str(error.value)
+
+
+def test_presets_of_ones_own_are_arms_and_the_users_file_holds_for_every_arm(user_folder, monkeypatch):
+    monkeypatch.setenv("OPENROUTER_API_KEY", "k")
+    own = 'preset = "fast"\nbash = "off"\nmax_tool_calls = 2\n[presets.mine]\npanel = ["ollama:a", "ollama:b"]\n'
+    (user_folder / "fusion.toml").write_text(own, "utf-8")
+    arms = [parsed(spec).config for spec in (f"solo:{MODEL}", f"self:{MODEL}", "panel:mine", "routed:")]
+    assert {(config.bash, config.max_tool_calls) for config in arms} == {("off", 2)}
+    assert [seat.model for seat in arms[2].panel] == ["ollama:a", "ollama:b"]
+    assert (arms[0].judge, arms[1].limits.quorum) == (None, None)

@@ -1,16 +1,22 @@
 """`fusion-tool serve` before it serves: what it refuses, and what it says."""
 
+import asyncio
 import importlib.util
 import socket
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from fusion_tool import ConfigError, FusionConfig
 from fusion_tool.cli.commands.serve import how_to_call, serve
 from fusion_tool.config.installation import require_extra
-from fusion_tool.config.presets import load_presets
+from fusion_tool.config.loading import resolve_config
+from fusion_tool.config.presets import load_presets, preset
 from fusion_tool.servers.app import Options
+from fusion_tool.servers.checks import check_served, reachable_model
+from fusion_tool.servers.openai.models import ModelCatalog
+from fusion_tool.servers.overrides import apply_overrides, parse_overrides
 from fusion_tool.servers.process import ServerAddress
 from fusion_tool.servers.process import serve as serve_at
 from fusion_tool.testing import fake_config
@@ -51,6 +57,30 @@ def test_so_is_one_of_a_preset_and_the_agents():
     )
     agent = FusionConfig(panel=("openrouter:a/b",)).panel[0]
     assert refused(Options(fake_config(), agent_model=agent), ServerAddress(port=0)).field == "agent_model.model"
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "ANTHROPIC_API_KEY"])
+def test_a_vendors_key_alone_is_enough_for_the_default_panel_and_the_agents_model(variable, monkeypatch):
+    monkeypatch.setenv(variable, "sk-0123456789abcdef")
+    provider = variable.partition("_")[0].lower()
+    asked = check_served(resolve_config())
+    assert {role.model.partition(":")[0] for role in asked.roles} == {provider}
+    seat = preset("budget").panel[0]
+    assert asyncio.run(reachable_model(seat, preset("budget"))).model.startswith(f"{provider}:")
+
+
+def test_presets_of_ones_own_are_served(tmp_path, monkeypatch):
+    file = tmp_path / "f.toml"
+    file.write_text('[presets.mine]\npanel = ["ollama:a"]\n[presets.more]\nextends = "mine"\nbash = "off"\n', "utf-8")
+    started = []
+    monkeypatch.setattr("fusion_tool.servers.process.serve", lambda options, *_, **__: started.append(options))
+    done = CliRunner().invoke(app, ["--config", str(file), "--preset", "mine", "--also", "more"])
+    assert done.exit_code == 0
+    (options,) = started
+    assert options.config == options.presets["mine"] == FusionConfig(panel=["ollama:a"])
+    assert ModelCatalog(options.presets).names == ("fusion", "fusion-agent", "fusion-mine", "fusion-more")
+    asked = apply_overrides(options.config, parse_overrides({"preset": "more"}), presets=options.presets)
+    assert asked.bash == "off"
 
 
 @pytest.mark.loopback
