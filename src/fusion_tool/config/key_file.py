@@ -50,8 +50,8 @@ def store_key(name: str, key: str) -> Path:
     if not can_be_sent(key):
         raise ConfigError(f"this is no key for {name}: it is empty, or has characters that no key has")
     path = config_path(FILE)
-    # Also refuses a file whose rows are not understood: nothing in it is lost.
-    rows = _lines(path) if stored_keys() or path.exists() else []
+    stored_keys()  # refuses a file whose rows are not understood: nothing in it is lost
+    rows = _lines(path) if path.exists() else []
     kept = [row for row in rows if row.partition("=")[0].strip() != name]
     try:
         write_private(path, "".join(f"{row}\n" for row in [*kept, f"{name}={key}"]))

@@ -25,8 +25,12 @@ def presets() -> None:
 
 def _row(name: str) -> tuple[str, str, str]:
     from fusion_tool.config.presets import preset
+    from fusion_tool.errors import ConfigError
 
-    config = preset(name)
+    try:
+        config = preset(name)
+    except ConfigError as error:  # one of the user's; the others are to be seen all the same
+        return f"cannot be used: {error}", "", ""
     panel = [seat.model_name for seat in config.panel]
     judges = list(dict.fromkeys([config.judge_or_default.model_name, config.synthesizer_or_default.model_name]))
     return _model_lines(panel), _model_lines(judges), _needs([*config.roles])
