@@ -72,8 +72,8 @@ class ChatFusion(BaseChatModel):
     the stream ends with `AnswerRestarted`, which holds the whole result.
 
     Args:
-        config: As `FusionTool`'s, and so are `preset`, `panel_tools`, `session_limits` and `overrides`. `cache` is the
-            panel's, not LangChain's.
+        config: As `FusionTool`'s, and so are `panel_tools`, `session_limits` and `overrides`. `cache` is the panel's,
+            not LangChain's.
         temperature: The synthesizer's, as it writes what is read. A seat's is set on its `Panelist`.
         max_tokens: The synthesizer's.
         timeout: Seconds that a run may take: `limits.seconds`.
@@ -97,7 +97,6 @@ class ChatFusion(BaseChatModel):
         self,
         config: ConfigLike = None,
         *,
-        preset: str | None = None,
         panel_tools: Sequence[Any] = (),
         session_limits: Limits | Mapping[str, Any] | None = None,
         **overrides: Unpack[ChatSettings],
@@ -106,7 +105,7 @@ class ChatFusion(BaseChatModel):
         # `cache` is a field of both, and means the panel's here: LangChain's never hits while streaming.
         own = type(self).model_fields.keys() - FusionConfig.model_fields.keys()
         super().__init__(**{name: values.pop(name) for name in own & values.keys()})
-        settings = resolve_config(config, preset=preset, **values)
+        settings = resolve_config(config, **values)
         if self.timeout is not None:
             settings = resolve_config(settings, limits={"seconds": self.timeout})
         settings = with_sampling(settings, temperature=self.temperature, max_tokens=self.max_tokens)

@@ -24,7 +24,6 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
     question: str | None = None,
     config: ConfigLike = None,
     *,
-    preset: str | None = None,
     context: str = "",
     earlier: FusionResult | None = None,
     panel_tools: Sequence[Any] = (),
@@ -37,7 +36,6 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
     Args:
         question: What to find out, at most 100,000 characters.
         config: A preset's name, a `FusionConfig`, or the path of a TOML file; `None` is the user's own file.
-        preset: The preset that the file's settings override.
         context: What is already known.
         earlier: The result of a run that the question goes on from: the panel starts from its answer, its sources and
             its disputes, and looks for what is new or open. `None` begins anew.
@@ -47,6 +45,7 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
         resume: Instead of a question the id of a kept run (`FusionResult.run_id`): only what is missing is done, with
             the stored configuration. A finished run's result is given again. `panel_tools` are not stored.
         overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge, and may be dicts.
+            `preset` names the preset that a file's settings override.
 
     Raises:
         ConfigError: The question or the configuration is wrong; names the field. Or the run to be resumed is unknown,
@@ -56,7 +55,7 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
         RecursionRefused: Called from inside a seat of another run.
     """
     request = _RunRequest(RunInput(question or "", context, earlier=earlier), tuple(panel_tools), keep, resume)
-    events = request.events(request.config_for(config, preset, overrides), is_watched=False)
+    events = request.events(request.config_for(config, overrides), is_watched=False)
     return FusionResult.model_validate(await final_result(events))
 
 
@@ -64,7 +63,6 @@ def fuse(  # noqa: PLR0913 - as `afuse`
     question: str | None = None,
     config: ConfigLike = None,
     *,
-    preset: str | None = None,
     context: str = "",
     earlier: FusionResult | None = None,
     panel_tools: Sequence[Any] = (),
@@ -74,7 +72,7 @@ def fuse(  # noqa: PLR0913 - as `afuse`
 ) -> FusionResult:
     """Do what `afuse` does, for callers without an event loop; works inside a running loop too, and from any thread."""
     options: dict[str, Any] = {"context": context, "earlier": earlier}
-    options |= {"preset": preset, "panel_tools": panel_tools, "keep": keep, "resume": resume}
+    options |= {"panel_tools": panel_tools, "keep": keep, "resume": resume}
     return run_sync(afuse(question, config, **options, **overrides))
 
 
@@ -82,7 +80,6 @@ async def astream(  # noqa: PLR0913 - as `afuse`
     question: str | None = None,
     config: ConfigLike = None,
     *,
-    preset: str | None = None,
     context: str = "",
     earlier: FusionResult | None = None,
     panel_tools: Sequence[Any] = (),
@@ -100,7 +97,7 @@ async def astream(  # noqa: PLR0913 - as `afuse`
     """
     request = _RunRequest(RunInput(question or "", context, earlier=earlier), tuple(panel_tools), keep, resume)
     # Closed with this iterator, not when it is collected.
-    async with aclosing(request.events(request.config_for(config, preset, overrides), is_watched=True)) as events:
+    async with aclosing(request.events(request.config_for(config, overrides), is_watched=True)) as events:
         async for event in events:
             yield event
 
@@ -114,7 +111,7 @@ class _RunRequest:
     keep: Path | bool
     resume: str | None
 
-    def config_for(self, config: ConfigLike, preset: str | None, overrides: Settings) -> FusionConfig | None:
+    def config_for(self, config: ConfigLike, overrides: Settings) -> FusionConfig | None:
         """Return the configuration; `None` for a resumed run that is to use its own.
 
         Raises:
@@ -123,8 +120,8 @@ class _RunRequest:
         if self.resume is not None and any(self.input):
             raise ConfigError("a resumed run has its question; leave it out", field="question")
         # A configuration beside `resume` is not merged: it has to be the run's own, and gives models that are objects.
-        uses_stored = self.resume is not None and config is None and preset is None and not overrides
-        return None if uses_stored else resolve_config(config, preset=preset, **overrides)
+        uses_stored = self.resume is not None and config is None and not overrides
+        return None if uses_stored else resolve_config(config, **overrides)
 
     def events(self, config: FusionConfig | None, *, is_watched: bool) -> AsyncGenerator[Event, None]:
         """Carry out the run, event by event, as `stream_run` does."""

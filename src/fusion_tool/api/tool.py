@@ -131,11 +131,11 @@ class FusionTool(BaseTool):
     Args:
         config: A preset's name, a `FusionConfig`, or the path of a TOML file. `None`: the user's own file, else the
             preset `budget`, where `OPENROUTER_API_KEY` or a vendor's key is set.
-        preset: The preset that the file's settings override.
         panel_tools: LangChain tools that every seat gets besides its own.
         session_limits: `Limits(usd=..., tokens=..., seconds=...)` of all calls of this object together, beside each
             call's own `limits`; `seconds` is time at work, summed.
         overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge, and may be dicts.
+            `preset` names the preset that a file's settings override.
 
     Called with a ToolCall it returns a `ToolMessage`: the answer within `summary_tokens`, and the whole
     `FusionResult` as a dict in `artifact`; a failed run has `status="error"` and says what to change. Called with
@@ -165,7 +165,6 @@ class FusionTool(BaseTool):
         self,
         config: ConfigLike = None,
         *,
-        preset: str | None = None,
         panel_tools: Sequence[Any] = (),
         session_limits: Limits | Mapping[str, Any] | None = None,
         **overrides: Unpack[ToolSettings],
@@ -177,7 +176,7 @@ class FusionTool(BaseTool):
         # that the model reads, not one that ends its agent.
         schema = create_schema_from_function("fusion_research", type(self)._run)  # noqa: SLF001 - the tool's own
         super().__init__(**({"args_schema": schema} | tool_fields))
-        self._panel = PanelRunner(resolve_config(config, preset=preset, **settings), panel_tools, session_limits)
+        self._panel = PanelRunner(resolve_config(config, **settings), panel_tools, session_limits)
 
     @property
     def config(self) -> FusionConfig:
