@@ -25,9 +25,9 @@ _HEAD = """\
 preset = "{default}"
 """
 _PRESET = """\
-# A preset of your own, wherever one is named: its settings over those of the preset that it extends. 'fusion-tool
-# presets' says what it is about.
+# A preset of your own, wherever one is named: its settings over those of the preset that it extends.
 #presets.mine.extends = "fast"
+# What 'fusion-tool presets' says of it.
 #presets.mine.about = "for small questions"
 """
 _EXAMPLES: dict[str, Any] = {
