@@ -112,17 +112,6 @@ async def test_the_smallest_model_too_sees_the_part_of_the_context_that_is_about
     assert len(told) < 2 * 2048
 
 
-async def test_of_short_documents_more_are_shown_than_of_long_ones(provider, tmp_path, monkeypatch):
-    monkeypatch.setattr(capabilities, "known_abilities", lambda _: Abilities(calls_tools=False, cites=False))
-    for n in range(9):
-        (tmp_path / f"{n}.md").write_text(f"Note {n}. {FACT}", "utf-8")
-    provider.reply(SEAT, json.dumps({"claims": [{"text": FACT, "source": 6}]}))
-    result = await afuse(QUESTION, panel(panel=seat(8192), strategy="solo", documents=tmp_path))
-    (call,) = provider.calls(SEAT)
-    assert [f"\n[{n}] Note" in call.prompt for n in range(2, 8)] == [True] * 5 + [False]
-    assert result.answer == f"- {FACT} [1]"
-
-
 async def test_that_no_source_answers_is_an_answer_of_its_own(provider, folder, monkeypatch):
     """Of seats, and of the writer, who is not asked where no seat makes a claim from a source."""
     monkeypatch.setattr(capabilities, "known_abilities", lambda _: Abilities(calls_tools=False, cites=False))

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from itertools import accumulate
 
 from fusion_tool.errors import BlockedAddress
 from fusion_tool.grounding.passages import split_sentences
@@ -25,18 +24,14 @@ async def gather_evidence(
         limit: The most documents; the web adds half as many results, or more where there are fewer documents.
         toolkit: The run's toolkit.
         log: The seat's log; it records each look-up.
-        excerpt: The most characters of each source's text, chosen by `relevant_sentences`; `None` for all of it. With
-            it come up to twice as many documents, where they are no longer together than `limit` excerpts.
+        excerpt: The most characters of each source's text, chosen by `relevant_sentences`; `None` for all of it.
     """
     config = toolkit.config
     evidence: list[RetrievedSource] = []
     # The user's own documents first: they were handed in for this question. The web has its share all the same.
     if config.documents is not None:
         log.count_call()
-        evidence = await document_sources(toolkit, question, limit if excerpt is None else 2 * limit)
-        if excerpt is not None:
-            ends = accumulate(len(relevant_sentences(source["text"], question, excerpt)) for source in evidence)
-            evidence = evidence[: sum(end <= limit * excerpt for end in ends)]
+        evidence = await document_sources(toolkit, question, limit)
         log.record("search_documents", question, evidence)
     if config.search is not None:
         share = max(limit - len(evidence), (limit + 1) // 2)
