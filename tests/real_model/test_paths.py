@@ -46,13 +46,13 @@ def spent(result):
 
 
 @pytest.fixture(autouse=True)
-def _own_record(monkeypatch, tmp_path):
+async def _own_record(monkeypatch, tmp_path):
     """What the model did in its trial; the installed model's own record is left alone."""
     weights = catalog.models_folder() / f"{NAME}.gguf"
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / weights.name).symlink_to(weights.resolve(strict=True))
     monkeypatch.setattr(catalog, "data_path", tmp_path.joinpath)
-    remember_abilities(seat(), Abilities(calls_tools=True, cites=False))
+    await remember_abilities(seat(), Abilities(calls_tools=True, cites=False))
 
 
 async def test_its_trial_finds_that_it_calls_tools_and_does_not_cite():

@@ -5,7 +5,7 @@ Numbers may be digits with separators or number words, with a magnitude ("1.2 mi
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Literal, TypeAlias
@@ -101,6 +101,13 @@ _SUPERSCRIPTS = str.maketrans(
     "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207a\u207b\u2212", "0123456789+--", "{}"
 )
 _VERSION = re.compile(r"\.\d")
+_HOURS_MINUTES = re.compile(
+    r"(?i:(?P<hours>\d{1,3})(?::(?P<clock>[0-5]\d)\s?(?:h|hrs?|hours)|\s?h\s?(?P<minutes>[0-5]\d)(?:\s?m(?:ins?)?)?))"
+    r"(?![.,:]?\d|\w)"
+)
+"""A duration in one word, or with its last unit left out: "9:10 h", "11h20", "11 h 20"."""
+_JOINT = {"time": re.compile(r",?\s(?:and\s)?"), "length": re.compile(r"\s?"), "mass": re.compile(r"\s?")}
+"""What stands between the parts of a quantity in two units, by its dimension: "2 hours and 5 minutes", "5 ft 11 in"."""
 
 
 @cache
@@ -147,6 +154,10 @@ def find_quantities(text: str) -> list[Quantity]:
         match = number.match(text, start.start())
         if prefix is None or match is None:
             continue
+        if duration := _HOURS_MINUTES.match(text, start.start()):
+            quantities.append(_duration(prefix, duration))
+            end = duration.end()
+            continue
         # "5.4.0" is a version and counts nothing.
         if _VERSION.match(text, match.end("low")) and match["low"][-1].isdigit():
             end = match.end()
@@ -155,9 +166,28 @@ def find_quantities(text: str) -> list[Quantity]:
         if match["and"] and not prefix["between"]:
             match = number.match(text, start.start(), match.start("and")) or match
         if parts := _parse_quantities(prefix, match):
-            quantities.extend(parts)
+            if len(parts) == 1 and quantities and _continues(part := parts[0], last := quantities[-1], text):
+                quantities[-1] = replace(last, value=last.value + part.value, step=part.step, end=part.end)
+            else:
+                quantities.extend(parts)
             end = match.end()
     return quantities
+
+
+def _duration(prefix: re.Match[str], match: re.Match[str]) -> Quantity:
+    hours, minutes = float(match["hours"]), float(match["clock"] or match["minutes"])
+    return Quantity(3600 * hours + 60 * minutes, "time", 60.0, _bound(prefix), "", hours, *match.span())
+
+
+def _continues(part: Quantity, last: Quantity, text: str) -> bool:
+    """Tell whether two quantities are one in two units: "11 hours 20 minutes", "5 ft 11 inches"."""
+    joint = _JOINT.get(part.dimension) if part.dimension == last.dimension and not part.bound else None
+    # As long as the part is less than a 1 in the last place of what stands before it, the two are one figure.
+    return joint is not None and part.value < last.step and bool(joint.fullmatch(text[last.end : part.start]))
+
+
+def _bound(prefix: re.Match[str]) -> Bound:
+    return next((name for name in ("about", "above", "below") if prefix[name]), "")
 
 
 def _parse_quantities(prefix: re.Match[str], match: re.Match[str]) -> list[Quantity]:
@@ -176,7 +206,7 @@ def _parse_quantities(prefix: re.Match[str], match: re.Match[str]) -> list[Quant
     if low is None or is_name or is_pronoun or match["rank"]:
         return []
     dimension, factor = _units().get(unit.strip().lower(), ("", 1.0))
-    bound: Bound = next((name for name in ("about", "above", "below") if prefix[name]), "")
+    bound = _bound(prefix)
     # "38 million pounds" are money; nobody weighs by the million.
     if unit.lower() == "pounds" and low_magnitude != 1.0:
         dimension, factor = "gbp", 1.0
@@ -233,7 +263,6 @@ def _temperature(value: float, dimension: str) -> tuple[float, str]:
 
 _HEDGED, _PLAIN = 0.06, 0.025
 """Relative error forgiven to a rounded number with and without "about"; judged by hand, not measured."""
-
 _BOUND_FACTOR = 1.25
 """How many times its bound a value may be before "more than" is no honest summary of it."""
 

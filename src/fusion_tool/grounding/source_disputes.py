@@ -1,5 +1,6 @@
 """Sources that give different figures for the same thing, as the sentences that cite them show."""
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import NamedTuple
@@ -16,12 +17,17 @@ from fusion_tool.grounding.passages import (
     parse_statement,
     topic_of,
 )
-from fusion_tool.grounding.quantities import Quantity, quantities_agree
-from fusion_tool.grounding.wording import concept, negated_concepts, normalize_text
+from fusion_tool.grounding.quantities import Quantity, find_quantities, quantities_agree
+from fusion_tool.grounding.wording import concept, content_words, negated_concepts, normalize_text
 
 _SAME_OF_SHORTER, _SAME_OF_LONGER = 0.8, 0.5
 """Shares of the content words, figures aside, that two sentences about the same thing have in common."""
 _FEWEST_WORDS = 2
+_HELD_OF_QUESTION = 0.6
+"""Share of a question's content words, names aside, that a sentence holds which answers it."""
+_ASKED = re.compile(r"\bhow (?:many (?P<unit>[a-z]+)|(?P<long>long))\b", re.IGNORECASE)
+_AUXILIARY = re.compile(r"\b(?:do|does|did|has|have|had|can|could|will|would|is|are|was|were)\b", re.IGNORECASE)
+_SWITCHED_OFF = re.compile(r"\b(?:off|without|idle|disabled)\b", re.IGNORECASE)
 
 
 class SourcedClaim(NamedTuple):
@@ -36,6 +42,15 @@ class SourceDispute(NamedTuple):
 
     first: SourcedClaim
     second: SourcedClaim
+
+
+class _Question(NamedTuple):
+    """A question for a figure: its content words but names and unit, the subject's first, and the figure's kind."""
+
+    topic: frozenset[str]
+    subject: str
+    names: frozenset[str]
+    kind: str
 
 
 def sourced_claims(audit: Audit) -> list[SourcedClaim]:
@@ -67,19 +82,65 @@ def sentences_about(matter: str, texts: Mapping[str, str]) -> list[SourcedClaim]
     return sentences
 
 
-def find_disputes(claims: Iterable[SourcedClaim]) -> list[SourceDispute]:
+def find_disputes(claims: Iterable[SourcedClaim], question: str = "") -> list[SourceDispute]:
     """Return the pairs of claims from different sources that give different figures, each pair of sources once.
 
     Args:
         claims: What sources carry; from one answer or several.
+        question: What was asked. Where it asks for a figure, claims that answer it are compared whatever else they say.
     """
+    asked = _parse_question(question)
     disputes: dict[frozenset[str], SourceDispute] = {}
     parsed = [(claim, parse_statement(strip_lead_in(normalize_text(claim.claim)))) for claim in dict.fromkeys(claims)]
     with_figures = [pair for pair in parsed if pair[1].quantities or pair[1].dates]
     for (first, ours), (second, theirs) in combinations(with_figures, 2):
-        if first.id != second.id and _speak_of_the_same(ours, theirs) and _differ(ours, theirs):
+        if first.id == second.id:
+            continue
+        if (_speak_of_the_same(ours, theirs) and _differ(ours, theirs)) or (
+            asked and _answer_differently(asked, ours, theirs)
+        ):
             disputes.setdefault(frozenset((first.id, second.id)), SourceDispute(first, second))
     return list(disputes.values())
+
+
+def _parse_question(question: str) -> _Question | None:
+    """Return what a question for a figure asks; `None` for any other, and where it does not say of what."""
+    text = normalize_text(question)
+    asked, auxiliary = _ASKED.search(text), _AUXILIARY.search(text)
+    if not asked or not auxiliary:
+        return None
+    unit = (asked["unit"] or "").lower()
+    # "How many hours" asks for what a number of hours is, "how long" for a time.
+    example = find_quantities(f"2 {unit}" if unit else "2 hours")
+    statement = parse_statement(text)
+    names = {key for name in statement.names for key in content_words(name)}
+    topic = topic_of(statement) - names - ({concept(unit)} if unit else set())
+    subject = next((key for key in content_words(text[auxiliary.end() :]) if key in topic), "")
+    if not example or not subject or len(topic) < _FEWEST_WORDS:
+        return None
+    return _Question(frozenset(topic), subject, frozenset(names), _kind(example[0]))
+
+
+def _answer_differently(asked: _Question, ours: Statement, theirs: Statement) -> bool:
+    """Tell whether both statements answer a question, with figures that cannot both hold under the same conditions."""
+    return (
+        all(_answers(asked, statement) for statement in (ours, theirs))
+        and bool(_SWITCHED_OFF.search(ours.text)) == bool(_SWITCHED_OFF.search(theirs.text))
+        and not any(conflicts(mine, other) for mine in ours.dates for other in theirs.dates)
+        and _all_differ(asked.kind, ours, theirs)
+    )
+
+
+def _answers(asked: _Question, statement: Statement) -> bool:
+    concepts = statement.concepts.keys()
+    # A sentence with a name of its own, and none of the question's, speaks of something else.
+    others = {key for name in statement.names for key in content_words(name)} - asked.names
+    return (
+        asked.subject in concepts
+        and len(asked.topic & concepts) >= _HELD_OF_QUESTION * len(asked.topic)
+        and any(_kind(figure) == asked.kind for figure in statement.quantities)
+        and not others
+    )
 
 
 def _speak_of_the_same(ours: Statement, theirs: Statement) -> bool:

@@ -37,6 +37,21 @@ def only(text):
         ("a dozen eggs", 12, ""),
         ("36 hours", 129600, "time"),
         ("60 mph", 96.56064, "speed"),
+        ("11 hours 20 minutes", 40800, "time"),
+        ("11 hours\n20 minutes", 40800, "time"),
+        ("11 hours and 20 minutes", 40800, "time"),
+        ("11 h 20 min", 40800, "time"),
+        ("11 h 20", 40800, "time"),
+        ("11h20", 40800, "time"),
+        ("11h20m", 40800, "time"),
+        ("9:10 h", 33000, "time"),
+        ("9:10 hours", 33000, "time"),
+        ("nine hours and ten minutes", 33000, "time"),
+        ("680 minutes", 40800, "time"),
+        ("1 day, 2 hours and 3 minutes", 93780, "time"),
+        ("2 h 3 min 4 s", 7384, "time"),
+        ("5 ft 11 inch", 1.8034, "length"),
+        ("6 lb 4 oz", 2.83495207, "mass"),
     ],
 )
 def test_a_number_is_read_with_its_unit(text, value, dimension):
@@ -55,9 +70,29 @@ def test_a_number_is_read_with_its_unit(text, value, dimension):
         ("$5 million to $10 million", [5e6, 1e7]),
         ("100-200 million users", [1e8, 2e8]),
         ("5 and 10 people", [5, 10]),
+        ("10 to 12 hours", [36000, 43200]),
+        ("between 9:10 h and 11:20 h", [33000, 40800]),
     ],
 )
 def test_a_range_is_its_two_ends(text, values):
+    assert [found.value for found in find_quantities(text)] == pytest.approx(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("2 hours, 30 minutes and 40 minutes", [9000, 2400]),
+        ("11 hours 20 minutes; 10 hours 45 minutes", [40800, 38700]),
+        ("1.5 hours 20 minutes", [5400, 1200]),
+        ("20 minutes 11 hours", [1200, 39600]),
+        ("2 hours or 30 minutes", [7200, 1800]),
+        ("2 hours and about 30 minutes", [7200, 1800]),
+        ("2 hours and 30 metres", [7200, 30]),
+        ("20 m and 50 cm", [20, 0.5]),
+        ("11 h 75 units", [39600, 75]),
+    ],
+)
+def test_two_figures_are_no_figure_in_two_units(text, values):
     assert [found.value for found in find_quantities(text)] == pytest.approx(values)
 
 
@@ -88,6 +123,12 @@ def test_a_name_with_a_digit_is_no_quantity(text):
         ("at least 20 people", "at most 20 people", False),
         ("more than 300 people", "about 310 people", True),
         ("two days", "48 hours", True),
+        ("11 hours 20 minutes", "680 minutes", True),
+        ("11 hours 20 minutes", "11:20 h", True),
+        ("11 h 20", "11 h 25", False),
+        ("about 11 hours", "11 hours 20 minutes", True),
+        ("nine hours", "nine hours and ten minutes", True),
+        ("nine hours", "nine hours and fifty minutes", False),
     ],
 )
 def test_agreement_is_as_precise_as_the_numbers_are_written(claim, source, expected):
@@ -98,6 +139,19 @@ def test_agreement_is_as_precise_as_the_numbers_are_written(claim, source, expec
 def test_every_spelling_of_an_integer_agrees_with_it(number):
     assert quantities_agree(only(f"{number} people"), only(f"{number:,} people"))
     assert only(f"{number} people").value == number
+
+
+@given(st.integers(0, 99), st.integers(0, 59))
+def test_every_spelling_of_a_duration_agrees_with_it(hours, minutes):
+    spellings = [
+        f"{hours} hours {minutes} minutes",
+        f"{hours} h and {minutes} min",
+        f"{hours}:{minutes:02} h",
+        f"{hours}h{minutes:02}",
+        f"{hours} h {minutes:02}",
+        f"{60 * hours + minutes} minutes",
+    ]
+    assert {only(spelling).value for spelling in spellings} == {3600 * hours + 60 * minutes}
 
 
 @given(st.text(max_size=60))

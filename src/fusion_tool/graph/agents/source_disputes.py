@@ -25,7 +25,7 @@ def disputes_of(answers: PanelAnswers, question: str) -> list[SourceDispute]:
     # What no answer cites is heard, too: a seat that has read one source does not know that another differs.
     matters = [question, *dict.fromkeys(claim.claim for claim in claims)][:_MOST_MATTERS]
     told = [sentence for matter in matters for sentence in sentences_about(matter, texts)]
-    return find_disputes([*claims, *told])[:_MOST_DISPUTES]
+    return find_disputes([*claims, *told], question)[:_MOST_DISPUTES]
 
 
 def render_disputes(answers: PanelAnswers, question: str) -> str:

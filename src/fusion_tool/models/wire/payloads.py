@@ -19,6 +19,8 @@ Calls: TypeAlias = list[tuple[str, Any]]
 _ARGUMENTS = ("arguments", "args", "parameters", "input", "tool_input", "action_input")
 _NAMES = ("name", "tool_name", "tool", "function", "recipient_name", "action")
 _LISTS = ("tool_calls", "tool_uses", "function_call", "tool_call")
+_DOUBLED = re.compile(r"\{\s*\{")
+_CLOSING_BRACE = re.compile(r"\s*\}")
 _NAME_KEY = re.compile(r'"(?:name|tool_name|recipient_name)"\s*:\s*"([^"\n]+)"')
 
 _NAMESPACE = r"(?:[|｜]+\s*DSML\s*[|｜]+\s*_?|[a-z]+:)?"
@@ -74,7 +76,7 @@ def read_json_calls(content: str, *, by_key: bool = False) -> Calls | None:
     place, text = 0, content.strip()
     while place < len(text):
         try:
-            value, place = parse_json_prefix(text, place)
+            value, place = _parse_braced(text, place)
         except ValueError:
             try:
                 value, place = parse_literal(text[place:]), len(text)
@@ -85,6 +87,22 @@ def read_json_calls(content: str, *, by_key: bool = False) -> Calls | None:
         calls += found
         place += len(text[place:]) - len(text[place:].lstrip(" \t\r\n;,"))
     return calls or None
+
+
+def _parse_braced(text: str, start: int) -> tuple[Any, int]:
+    """Parse the JSON value at `start`, whose outer braces, or all of them, may be doubled; returns it and its end.
+
+    Qwen 2.5's template shows a call as `{{"name": ...}}`, as Python's `format` would have it, and models copy that.
+    """
+    if not (doubled := _DOUBLED.match(text, start)):
+        return parse_json_prefix(text, start)
+    inside = doubled.end() - 1
+    try:
+        value, end = parse_json_prefix(text, inside)
+    except ValueError:
+        return parse_json(text[start:].replace("{{", "{").replace("}}", "}")), len(text)
+    closing = _CLOSING_BRACE.match(text, end)
+    return value, closing.end() if closing else end
 
 
 def calls_in(value: Any, *, by_key: bool = False, depth: int = 0) -> Calls | None:
