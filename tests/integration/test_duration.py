@@ -16,8 +16,10 @@ SLOW = {"prompt_n": 400, "prompt_ms": 20_000, "predicted_n": 60, "predicted_ms":
 
 
 @pytest.fixture(autouse=True)
-def nothing_known(monkeypatch):
+def nothing_known(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setattr(speed, "_known", {})
+    monkeypatch.setattr(speed, "_recorded", {})
 
 
 @pytest.fixture

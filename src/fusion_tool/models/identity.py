@@ -19,7 +19,7 @@ from fusion_tool.config.schema import Panelist
 from fusion_tool.models.clients import http_client
 from fusion_tool.models.local.catalog import local_model
 from fusion_tool.models.ollama import on_ollama_cloud
-from fusion_tool.models.providers import endpoint_for, has_own_server, key_variable
+from fusion_tool.models.providers import endpoint_for, has_own_server, key_variable, place_of
 
 _LISTING_SECONDS = 3.0
 _TELLING = ("root", "parent", "max_model_len", "meta", "digest", "quantization")
@@ -51,12 +51,8 @@ def model_key(panelist: Panelist) -> str | None:
     """
     if not isinstance(panelist.model, str) or not has_own_server(panelist) or on_ollama_cloud(panelist.model):
         return None
-    provider, _, name = panelist.model.partition(":")
-    if provider == "local" and panelist.base_url is None:
-        return str(local_model(name).path)
-    if provider not in OWN_PROVIDERS and is_priced(panelist.model):
-        return None
-    return f"{endpoint_for(panelist)} {panelist.served_name}"
+    is_ours = panelist.model.partition(":")[0] in OWN_PROVIDERS
+    return place_of(panelist) if is_ours or not is_priced(panelist.model) else None
 
 
 async def identify(panelist: Panelist) -> ModelIdentity | None:

@@ -15,6 +15,7 @@ from fusion_tool.config.choices import OWN_PROVIDERS
 from fusion_tool.config.key_names import MODEL_KEYS
 from fusion_tool.config.keys import read_key
 from fusion_tool.config.schema import Panelist
+from fusion_tool.models.local.catalog import model_of
 from fusion_tool.models.ollama import endpoint as ollama_endpoint
 
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
@@ -129,6 +130,19 @@ def has_own_server(panelist: Panelist) -> bool:
     except ValueError:
         return bool(host) and "." not in host  # a name without a domain, such as a container's
     return address.is_private or address.is_link_local
+
+
+def place_of(panelist: Panelist) -> str | None:
+    """Return where on the user's own servers the panelist's model is: its file, or its endpoint and name there.
+
+    Returns:
+        `None` where it is on none.
+    """
+    if not has_own_server(panelist):
+        return None
+    if model := model_of(panelist):
+        return str(model.path)
+    return f"{endpoint_for(panelist)} {panelist.served_name}"
 
 
 def provider_of_url(url: str) -> str | None:

@@ -1,4 +1,4 @@
-"""How fast the models on the user's own servers are, learnt from their calls; a local model's is kept by its weights.
+"""How fast the models on the user's own servers are, learnt from their calls, and remembered.
 
 Protocol: llama.cpp's server measures each request itself, and says so in the `timings` of its reply. Of other servers
 only the whole time of a call is known, in which it may have waited behind others.
@@ -13,12 +13,13 @@ from langchain_core.messages import AIMessage
 
 from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models.local.catalog import LocalModel, model_of, read_record, write_record
-from fusion_tool.models.providers import endpoint_for, has_own_server
+from fusion_tool.models.facts import read_fact, write_fact
+from fusion_tool.models.identity import ModelIdentity
+from fusion_tool.models.providers import place_of
 
 TIMINGS = "timings"
 """Where in a message's metadata its server's own measurements stand."""
-_FIELD = "speed"
+_FACT = "speed"
 _PROMPT_RATIO = 5.0
 """How much faster a prompt is read than an answer is written, where only their sum was measured."""
 _FEWEST_READ, _FEWEST_WRITTEN = 64, 8
@@ -26,7 +27,7 @@ _FEWEST_READ, _FEWEST_WRITTEN = 64, 8
 _LATEST = 0.5
 """The part that the latest call has in what is known: a machine is busy now and free then."""
 _DRIFT = 1.5
-"""How far a measured speed may be from the record before that is written anew."""
+"""How far a measured speed may be from the remembered one before that is written anew."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,18 @@ _recorded: dict[str, Speed] = {}
 
 def known_speed(panelist: Panelist) -> Speed | None:
     """Return how fast the panelist's model is; `None` where nothing is known, or it is on no server of the user's."""
-    key = _key(panelist)
-    return _known.get(key) if key else None
+    return _known.get(place_of(panelist) or "")
 
 
 def load_speed(panelist: Panelist) -> None:
-    """Read the record beside a local model's weights, unless this process knows better; a damaged one is none."""
-    key, model = _key(panelist), model_of(panelist)
-    if not key or not model or key in _recorded:
+    """Read what is remembered of the panelist's model, unless this process knows better; a damaged row is none."""
+    place = place_of(panelist)
+    if not place or place in _recorded:
         return
-    row = read_record(model).get(_FIELD)
+    row = read_fact(ModelIdentity(place, None), _FACT)
     if isinstance(row, Mapping) and (speed := _speed_of(row.get("prompt"), row.get("answer"))):
-        _recorded[key] = speed
-        _known.setdefault(key, speed)
+        _recorded[place] = speed
+        _known.setdefault(place, speed)
 
 
 async def learn_speed(panelist: Panelist, message: AIMessage, row: Call) -> None:
@@ -75,24 +75,19 @@ async def learn_speed(panelist: Panelist, message: AIMessage, row: Call) -> None
         message: The reply, with what its server measured where it says so.
         row: The call's row of the bill.
     """
-    key = _key(panelist)
-    if key is None:
+    place = place_of(panelist)
+    if place is None:
         return
-    before, timings = _known.get(key), message.response_metadata.get(TIMINGS)
+    before, timings = _known.get(place), message.response_metadata.get(TIMINGS)
     if (now := _measured(timings, before) if isinstance(timings, Mapping) else _fastest(row, before)) is None:
         return
-    _known[key] = now
-    model, recorded = model_of(panelist), _recorded.get(key)
-    if model and (recorded is None or not 1 / _DRIFT < now.answer / recorded.answer < _DRIFT):
-        _recorded[key] = now
-        await asyncio.to_thread(_write, model, now)
-
-
-def _write(model: LocalModel, speed: Speed) -> None:
-    try:
-        write_record(model, {_FIELD: {name: round(value, 2) for name, value in asdict(speed).items()}})
-    except OSError:  # a folder that may not be written: it is measured again in the next process
-        return
+    _known[place] = now
+    recorded = _recorded.get(place)
+    if recorded is None or not 1 / _DRIFT < now.answer / recorded.answer < _DRIFT:
+        _recorded[place] = now
+        value = {name: round(value, 2) for name, value in asdict(now).items()}
+        # Of no version: what another model at the same place takes shows in its first calls.
+        await asyncio.to_thread(write_fact, ModelIdentity(place, None), _FACT, value)
 
 
 def _measured(timings: Mapping[str, Any], before: Speed | None) -> Speed | None:
@@ -130,9 +125,3 @@ def _speed_of(prompt: Any, answer: Any) -> Speed | None:
 
 def _is_positive(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
-
-
-def _key(panelist: Panelist) -> str | None:
-    if model := model_of(panelist):
-        return str(model.path)
-    return f"{endpoint_for(panelist)} {panelist.model_name}" if has_own_server(panelist) else None

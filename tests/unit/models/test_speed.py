@@ -1,6 +1,4 @@
-"""The speed of models on the user's own servers: from whose figures it is learnt, and where it is kept."""
-
-import json
+"""The speed of models on the user's own servers: from whose figures it is learnt, and that it is remembered."""
 
 import pytest
 from langchain_core.messages import AIMessage
@@ -8,17 +6,25 @@ from langchain_core.messages import AIMessage
 from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models import speed
-from fusion_tool.models.local.catalog import local_model, record_path, write_record
+from fusion_tool.models.facts import write_fact
+from fusion_tool.models.identity import ModelIdentity
+from fusion_tool.models.providers import place_of
 from fusion_tool.models.speed import Speed, known_speed, learn_speed, load_speed
 
 OLLAMA, QWEN = Panelist(model="ollama:qwen3:8b"), Panelist(model="local:qwen")
+VLLM = Panelist(model="qwen3", base_url="http://10.0.0.7:8000/v1")
 MEASURED = {"prompt_n": 600, "prompt_ms": 10_000, "predicted_n": 60, "predicted_ms": 5_000}
 
 
-@pytest.fixture(autouse=True)
-def nothing_known(monkeypatch):
+def forget(monkeypatch):
     monkeypatch.setattr(speed, "_known", {})
     monkeypatch.setattr(speed, "_recorded", {})
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    forget(monkeypatch)
 
 
 CALL = {"input_tokens": 600, "output_tokens": 60, "cached_tokens": 0, "seconds": 15.0}
@@ -65,31 +71,51 @@ async def test_nothing_is_learnt_of_a_provider():
     assert await learn(Panelist(model="openrouter:test/one"), MEASURED) is None
 
 
-async def test_a_local_models_speed_is_kept_beside_its_weights_with_what_else_is_known(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    write_record(local_model("qwen"), {"sha256": "cc32"})
-    await learn(QWEN, MEASURED)
-    record = json.loads(record_path(local_model("qwen")).read_text("utf-8"))
-    assert record == {"sha256": "cc32", "speed": {"prompt": 60.0, "answer": 12.0}}
-    monkeypatch.setattr(speed, "_known", {})
-    monkeypatch.setattr(speed, "_recorded", {})
-    load_speed(Panelist(model="local:qwen2.5-coder-1.5b"))
-    assert known_speed(QWEN) == Speed(60, 12)
+SAME = {
+    "an installed model, by its whole name": (QWEN, Panelist(model="local:qwen2.5-coder-1.5b")),
+    "a file": (Panelist(model="local:/models/a.gguf"), Panelist(model="local:/models/a.gguf", seat="b")),
+    "a model of Ollama": (OLLAMA, OLLAMA),
+    "a model at a base_url": (VLLM, VLLM.model_copy(update={"seat": "b"})),
+}
+
+
+@pytest.mark.parametrize(("panelist", "same"), SAME.values(), ids=SAME)
+async def test_another_process_knows_it(monkeypatch, panelist, same):
+    await learn(panelist, MEASURED)
+    forget(monkeypatch)
+    load_speed(same)
+    assert known_speed(panelist) == Speed(60, 12)
+
+
+async def test_the_remembered_speeds_of_two_models_are_each_its_own(monkeypatch):
+    await learn(OLLAMA, MEASURED)
+    await learn(QWEN, MEASURED | {"predicted_ms": 10_000})
+    forget(monkeypatch)
+    for panelist in (OLLAMA, QWEN):
+        load_speed(panelist)
+    assert (known_speed(OLLAMA), known_speed(QWEN)) == (Speed(60, 12), Speed(60, 6))
 
 
 @pytest.mark.parametrize(("milliseconds", "kept"), [(5_500, 12.0), (30_000, 7.0)], ids=["about the same", "far off"])
-async def test_the_record_is_written_anew_where_it_is_far_off(tmp_path, monkeypatch, milliseconds, kept):
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+async def test_what_is_remembered_is_written_anew_where_it_is_far_off(monkeypatch, milliseconds, kept):
     await learn(QWEN, MEASURED)
     await learn(QWEN, MEASURED | {"predicted_ms": milliseconds})
-    assert json.loads(record_path(local_model("qwen")).read_text("utf-8"))["speed"]["answer"] == kept
+    forget(monkeypatch)
+    load_speed(QWEN)
+    assert known_speed(QWEN).answer == kept
 
 
 @pytest.mark.parametrize(
     "row", [None, 12, [], {}, {"prompt": "fast", "answer": 1}, {"prompt": 60, "answer": 0}], ids=str
 )
-def test_a_damaged_record_is_none(tmp_path, monkeypatch, row):
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    write_record(local_model("qwen"), {"speed": row})
+def test_a_damaged_row_is_none(row):
+    write_fact(ModelIdentity(place_of(QWEN), None), "speed", row)
     load_speed(QWEN)
     assert known_speed(QWEN) is None
+
+
+async def test_a_folder_that_cannot_be_written_keeps_nothing_and_that_is_told(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    assert await learn(OLLAMA, MEASURED) == Speed(60, 12)
+    assert "cannot be kept" in caplog.text

@@ -1,10 +1,7 @@
 """The local models: those that can be installed by name, those that are installed, and any other file by its path."""
 
-import json
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from fusion_tool.config.installation import require_extra
 from fusion_tool.config.schema import FusionConfig, Panelist
@@ -209,30 +206,5 @@ def require_model(name: str, field: str = "model") -> LocalModel:
 
 
 def record_path(model: LocalModel) -> Path:
-    """Return the file with what is known of a model: beside an installed one's weights, under its name."""
-    name = model.name
-    if is_path(name):  # another file than the installed one that may have the same stem
-        name = f"{model.path.stem}-{sha256(str(model.path).encode()).hexdigest()[:8]}"
-    return models_folder() / f"{name}.json"
-
-
-def read_record(model: LocalModel) -> dict[str, Any]:
-    """Return what is known of a model: its origin, and what was measured; nothing where nothing is."""
-    try:
-        record = json.loads(record_path(model).read_text("utf-8"))
-    except (OSError, ValueError):  # made again when it is measured next
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def write_record(model: LocalModel, facts: dict[str, Any]) -> None:
-    """Add facts to what is known of a model.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
-    path = record_path(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".json.new")
-    scratch.write_text(json.dumps({**read_record(model), **facts}, indent=1), "utf-8")
-    scratch.replace(path)
+    """Return the file beside an installed model's weights that says where they came from."""
+    return model.path.with_suffix(".json")

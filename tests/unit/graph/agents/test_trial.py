@@ -56,7 +56,7 @@ async def trial(scripted, *replies):
     one = panelist(scripted)
     scripted.otherwise(*replies)
     on = account(one)
-    ask = partial(call_model, account=on, deadline=time.monotonic() + 5)
+    ask = partial(call_model, account=on, deadline=time.monotonic() + 60)
     found = await try_model(await chat_model(one), ask)
     assert len(on.rows) >= 1  # what a trial costs is on the bill
     return found
@@ -102,7 +102,7 @@ async def test_a_model_whose_file_has_no_place_for_tools_is_not_offered_any(scri
     scripted.otherwise(CITED)
     one = panelist(scripted)
     model = (await chat_model(one)).model_copy(update={"profile": {"tool_calling": False}})
-    ask = partial(call_model, account=account(one), deadline=time.monotonic() + 5)
+    ask = partial(call_model, account=account(one), deadline=time.monotonic() + 60)
     assert await try_model(model, ask) == FOUND
     assert scripted.counts.total() == 1
 

@@ -1,6 +1,7 @@
 """Installation: found, fetched, verified, kept; broken off, damaged, too large, twice at once."""
 
 import hashlib
+import json
 import subprocess
 import zipfile
 from contextlib import closing
@@ -80,7 +81,7 @@ def test_a_model_is_fetched_checked_and_kept_with_its_licence(name):
     assert counted == sorted(counted)
     assert counted[-1] == len(CONTENT)
     assert steps[-1].text == f"installed {name} at {path}"
-    assert catalog.read_record(local_model(name))["sha256"] == CATALOG[name].sha256
+    assert json.loads(catalog.record_path(local_model(name)).read_text())["sha256"] == CATALOG[name].sha256
 
 
 def test_a_short_name_means_the_whole_one():
