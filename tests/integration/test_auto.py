@@ -76,12 +76,15 @@ async def test_the_callers_classifier_is_believed(open_router):
     assert open_router.counts == {GLM: 1}
 
 
-async def test_a_private_question_stays_here_and_is_not_shown_to_the_classifier():
+@pytest.mark.parametrize("place", ["question", "context", "instructions", "configured"])
+async def test_a_private_question_stays_here_and_is_not_shown_to_the_classifier(place):
     async def classify(question):
         raise AssertionError(question)
 
-    config = fake_config("ONE", "TWO", strategy="auto", search={"providers": ["duckduckgo"]})
-    state = await build_graph(config, classifier=classify).ainvoke({"question": PRIVATE})
+    standing = PRIVATE if place == "configured" else ""
+    config = fake_config("ONE", "TWO", strategy="auto", search={"providers": ["duckduckgo"]}, instructions=standing)
+    asked = {"question": VAGUE} | ({} if standing else {place: PRIVATE})
+    state = await build_graph(config, classifier=classify).ainvoke(asked)
     assert "holds what is private" in state["result"]["plan"]["reason"]
     assert "no web tools" in state["result"]["plan"]["reason"]
 

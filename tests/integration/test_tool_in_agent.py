@@ -1,6 +1,7 @@
 """`FusionTool` inside a ToolNode and an agent: its callbacks, its stream, its cancellation, its memory."""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 import pytest
@@ -12,7 +13,7 @@ from langgraph.graph import END, START, StateGraph, add_messages
 from langgraph.prebuilt import ToolNode
 from typing_extensions import TypedDict
 
-from fusion_tool import FusionTool
+from fusion_tool import ConfigError, FusionTool
 from fusion_tool.testing import ScriptedChat, calls, fake_config
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, reads, text, verdict
 from tests.scripted_server import Hang, faults
@@ -71,11 +72,12 @@ async def test_an_agent_goes_on_after_a_failed_run():
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"query": QUESTION}, "question: Field required"),
-        ({}, "question: Field required"),
-        ({"question": ["Where?"]}, "question: Input should be a valid string"),
-        ({"question": QUESTION, "context": {"known": "nothing"}}, "context: Input should be a valid string"),
-        ({"question": QUESTION, "continues": 5}, "continues: Input should be a valid string"),
+        ({"query": QUESTION}, "question: is missing; there is no 'query'"),
+        ({"quesion": QUESTION}, "question: is missing; there is no 'quesion' (did you mean 'question'?)"),
+        ({}, "question: is missing"),
+        ({"question": ["Where?"]}, "question: expected a text, not a list"),
+        ({"question": QUESTION, "context": {"known": "nothing"}}, "context: expected a text, not a table"),
+        ({"question": QUESTION, "continues": 5}, "continues: expected a text, not a number"),
         ({"question": QUESTION, "context": None, "continues": None, "instructions": None}, "Paris."),
         ({"question": QUESTION, "depth": 3}, "Paris."),
     ],
@@ -85,6 +87,13 @@ async def test_arguments_that_a_model_got_wrong_are_for_it_to_read_and_end_no_ag
     agent = create_agent(model, tools=[FusionTool(fake_config(answer="Paris."))])
     state = await agent.ainvoke({"messages": [HumanMessage("Where?")]})
     assert told in state["messages"][-2].text
+
+
+async def test_wrong_arguments_are_an_error_for_whoever_calls_it_directly():
+    tool = FusionTool(fake_config(answer="Paris."))
+    for call in (tool.ainvoke, partial(asyncio.to_thread, tool.invoke)):
+        with pytest.raises(ConfigError, match=r"^question: is missing; there is no 'quesion'"):
+            await call({"quesion": QUESTION})
 
 
 @pytest.mark.parametrize("checkpointer", [None, MemorySaver()], ids=["without memory", "with memory"])

@@ -11,13 +11,14 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, create_schema_from_function
 from langgraph.config import get_stream_writer
 from langgraph.types import StreamWriter
-from pydantic import BeforeValidator, PrivateAttr
+from pydantic import BeforeValidator, PrivateAttr, ValidationError
 
 from fusion_tool.api.recent_results import RecentResults
 from fusion_tool.api.runner import PanelRunner
 from fusion_tool.api.summary import summarize
 from fusion_tool.api.sync import run_sync
 from fusion_tool.budget.session import SessionSpent
+from fusion_tool.config.base import argument_error
 from fusion_tool.config.loading import ConfigLike, resolve_config
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.config.settings import Settings
@@ -87,6 +88,9 @@ _DESCRIPTION = (
 )
 
 
+_SCHEMA = "fusion_research"
+
+
 def _empty_for_null(value: Any) -> Any:
     return "" if value is None else value  # models send null for what they leave out
 
@@ -154,7 +158,7 @@ class FusionTool(BaseTool):
         ConfigError: The configuration is wrong, or there is none and no key either.
     """
 
-    name: str = "fusion_research"
+    name: str = _SCHEMA
     description: str = _DESCRIPTION
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
 
@@ -174,7 +178,7 @@ class FusionTool(BaseTool):
         tool_fields = {name: settings.pop(name) for name in list(settings) if name in BaseTool.model_fields}
         # LangChain checks arguments against a schema that is named alone: one that a model misspelled must be an error
         # that the model reads, not one that ends its agent.
-        schema = create_schema_from_function("fusion_research", type(self)._run)  # noqa: SLF001 - the tool's own
+        schema = create_schema_from_function(_SCHEMA, type(self)._run)  # noqa: SLF001 - the tool's own
         super().__init__(**({"args_schema": schema} | tool_fields))
         self._panel = PanelRunner(resolve_config(config, **settings), panel_tools, session_limits)
 
@@ -226,17 +230,21 @@ class FusionTool(BaseTool):
         # Not by `handle_tool_error`, which sees only `ToolException`: direct callers are to get the typed error.
         try:
             return await super().ainvoke(input, config, **kwargs)
-        except FusionError as error:
+        except (FusionError, ValidationError) as error:
             return self._error_message(input, error)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's name
         """Call the tool as `ainvoke` does, synchronously."""
         try:
             return super().invoke(input, config, **kwargs)
-        except FusionError as error:
+        except (FusionError, ValidationError) as error:
             return self._error_message(input, error)
 
-    def _error_message(self, call: Any, error: FusionError) -> ToolMessage:
+    def _error_message(self, call: Any, error: FusionError | ValidationError) -> ToolMessage:
+        if isinstance(error, ValidationError):
+            if error.title != _SCHEMA:  # not of the arguments
+                raise error
+            error = argument_error(error, self.args)
         if not (isinstance(call, dict) and call.get("type") == "tool_call"):
-            raise error
+            raise error from None
         return ToolMessage(f"{type(error).__name__}: {error}", tool_call_id=call["id"], name=self.name, status="error")

@@ -17,6 +17,7 @@ from pydantic import (
 from fusion_tool.config.keys import is_variable_name
 from fusion_tool.config.words import complaint, did_you_mean
 from fusion_tool.errors import ConfigError, RecursionRefused
+from fusion_tool.events import plain_line
 
 
 class ConfigModel(BaseModel):
@@ -67,6 +68,21 @@ def to_config_error(error: ValidationError) -> ConfigError:
     if isinstance(inner, ConfigError):
         field, message = ".".join(filter(None, (field, inner.field))), inner.message
     return ConfigError(message, field=field or None)
+
+
+def argument_error(error: ValidationError, known: Collection[str]) -> ConfigError:
+    """Return pydantic's first complaint about a function's arguments; beside a missing one, those that it has not.
+
+    Args:
+        error: What pydantic says.
+        known: The arguments that there are.
+    """
+    wrong, first = to_config_error(error), error.errors(include_url=False)[0]
+    if first["type"] != "missing" or not isinstance(first["input"], Mapping):
+        return wrong
+    others = [str(name) for name in first["input"] if name not in known]
+    hints = [f"; there is no '{plain_line(name, 40)}'{did_you_mean(name, known)}" for name in others]
+    return ConfigError("".join([wrong.message, *hints[:3]]), field=wrong.field)
 
 
 MOST_TOKENS = 2**53

@@ -18,9 +18,12 @@ _FENCE = re.compile(r"```[\w+-]*")
 _READ_IN_TWO_WAYS = re.compile(r"~~~|\$\$|\\\[|\\begin")
 """What some readers take for the beginning of a block, in which a fence is none, and others do not."""
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#!|~$&])")
+_CODE_SPAN = re.compile(r"(`[^`]*`)")
+_UNCLEAR_SPANS = re.compile(r"``|\](?=[(:])|://|www\.|[\\$@]")
+"""What may take a backtick for its own, so that a reader pairs them otherwise: a link, mathematics."""
 # By entities: a backslash before them would be undone by another one that the text brings.
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _HARMFUL = [
-    (re.compile(r"<(?=[A-Za-z/!?])"), "&lt;"),
     (re.compile(r"!(?=\[)"), "&#33;"),
     (re.compile(r"\](?=\((?!<?https?://))", re.IGNORECASE), "&#93;"),
     (re.compile(r"\](?=:)"), "&#93;"),  # a definition, far from the link that it gives its address to
@@ -51,7 +54,7 @@ def summary_line(result: "FusionResult") -> str:
 def harmless(text: str) -> str:
     """Return a stranger's Markdown without HTML, pictures, and links to anything but the web.
 
-    Blocks of code stay as they are where every reader of Markdown sees the same blocks.
+    Code stays as it is where every reader of Markdown sees the same code.
     """
     lines = printable(text).split("\n")
     fences = [line.rstrip() for line in lines if "```" in line]
@@ -61,17 +64,34 @@ def harmless(text: str) -> str:
         and set(fences[1::2]) <= {"```"}
         and not _READ_IN_TWO_WAYS.search(text)
     )
-    is_code, shown = False, []
+    shown, paragraph, is_code = list[str](), list[str](), False
     for line in lines:
-        shown.append(line if is_code else _harmless_line(line))
-        is_code ^= is_plain and "```" in line
-    return "\n".join(shown)
+        is_fence = is_plain and "```" in line
+        if is_code or is_fence or not line.strip():
+            shown += [*_harmless_lines(paragraph, has_code=is_plain), line]
+            paragraph, is_code = [], is_code ^ is_fence
+        else:
+            paragraph.append(line)
+    return "\n".join(shown + _harmless_lines(paragraph, has_code=is_plain))
 
 
-def _harmless_line(line: str) -> str:
+def _harmless_lines(paragraph: list[str], *, has_code: bool) -> list[str]:
+    """Return the lines of a paragraph, inside which alone backticks find each other."""
+    spans = [line.split("`")[1::2] for line in paragraph]
+    has_code = (
+        has_code
+        and not any(line.count("`") % 2 for line in paragraph)
+        and not any("|" in span for row in spans for span in row)  # where a table's cell would end
+        and not _UNCLEAR_SPANS.search("\n".join(paragraph))
+    )
+    return [_harmless_line(line, has_code=has_code) for line in paragraph]
+
+
+def _harmless_line(line: str, *, has_code: bool) -> str:
     for pattern, entity in _HARMFUL:
         line = pattern.sub(entity, line)
-    return line
+    parts = _CODE_SPAN.split(line) if has_code else [line]
+    return "".join(part if number % 2 else _TAG.sub("&lt;", part) for number, part in enumerate(parts))
 
 
 def escape(text: str) -> str:

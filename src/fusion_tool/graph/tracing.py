@@ -90,7 +90,7 @@ async def _is_confidential(config: FusionConfig, inputs: Any) -> bool:
     if config.strategy != "auto":
         return False
     patterns = await asyncio.to_thread(load_patterns)
-    return private_pattern(str(inputs), "", patterns) is not None
+    return private_pattern(str(inputs), config.instructions, patterns) is not None
 
 
 @contextmanager

@@ -45,6 +45,7 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
     question: str,
     context: str,
     *,
+    instructions: str = "",
     panel_tools: Sequence[Any] = (),
     classifier: Classifier | None = None,
     keyed: frozenset[str] | None = None,
@@ -56,6 +57,7 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
         config: The caller's configuration.
         question: The question.
         context: What is already known.
+        instructions: How the answer shall be written, which the models read as well.
         panel_tools: The caller's own tools.
         classifier: The caller's classifier, for `strategy = "auto"`; it is not shown a private question.
         keyed: Providers to treat as having a key; by default those whose key is set.
@@ -67,7 +69,7 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
     private, signals = None, None
     if config.strategy == AUTO:
         # In a thread: a pattern of the user's own may take a second of CPU, for which the loop would stand still.
-        private = await asyncio.to_thread(_private, config, question, context)
+        private = await asyncio.to_thread(_private, config, question, f"{context}\n{instructions}")
         local = private is not None or config.privacy == "local"
         # Before the classifier, which may be a model at a provider: it is shown no question that must stay here.
         signals = await classify_with(None if local else classifier, question, context)

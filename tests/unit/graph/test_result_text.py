@@ -36,6 +36,15 @@ HOSTILE = [
     "    ```\n<script>alert(1)</script>\n    ```",
     "```\n<script>alert(1)</script>",
     "x\u2028```\n<script>alert(1)</script>\n```\u2028",
+    "`\na `<script>alert(1)</script>` b",
+    "\\`<script>alert(1)</script>`",
+    "``<script>alert(1)</script>`",
+    "a ` b ` `<script>alert(1)</script>",
+    "[x](https://a.org/` )<script>alert(1)</script>`",
+    '[x](https://a.org "\n` ")<script>alert(1)</script>`',
+    "[click][`]\n\n[`]: javascript:alert(1) '`'",
+    "| a | b |\n|---|---|\n| `x | y` `<script>alert(1)</script>` |",
+    "`<script>alert(1)</script>` `",
 ]
 _RAW = re.compile(r"<(script|img|!--|java)|href=\"(?!https?:)", re.IGNORECASE)
 # As a notebook's export reads it: HTML stays HTML, and a link leads anywhere.
@@ -51,7 +60,34 @@ def test_hostile_text_does_nothing_in_an_answer_or_a_title(text):
     assert "![" not in shown
 
 
-@given(st.lists(st.sampled_from([*HOSTILE, "\n", "`", "```", "~~~", "> ", "- ", "    ", "\\", "$$", "x"]), max_size=8))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *HOSTILE,
+                "\n",
+                "\n\n",
+                "`",
+                "` ",
+                "`<script>`",
+                "[a](https://a.org",
+                ' "',
+                ")",
+                "|",
+                "<script>",
+                "```",
+                "~~~",
+                "> ",
+                "- ",
+                "    ",
+                "\\",
+                "$$",
+                "x",
+            ]
+        ),
+        max_size=8,
+    )
+)
 def test_nor_does_what_is_made_of_it(parts):
     assert not _RAW.search(READER.render(harmless("".join(parts))))
 
@@ -61,6 +97,21 @@ def test_plain_markdown_and_code_stay_as_they_are():
         f"# Title\n\n- 3 < 4, **bold** [1], [a page](https://example.org)\n\n{CODE}\n\n| a | b |\n|---|---|\n| 1 | 2 |"
     )
     assert harmless(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Use `List<T>` here", "Use `List<T>` here"),
+        ("A <T> and `List<T>`", "A &lt;T> and `List<T>`"),
+        ("- `a<b>`\n- (`</p>`)", "- `a<b>`\n- (`</p>`)"),
+        ("| `a<b>` | `c` |", "| `a<b>` | `c` |"),
+        ("It costs 5 [1].\n\n`x <y`", "It costs 5 [1].\n\n`x <y`"),
+        ("Half `of <b> it", "Half `of &lt;b> it"),
+    ],
+)
+def test_code_in_a_line_stays_as_it_is(text, shown):
+    assert harmless(text) == shown
 
 
 def test_it_is_read_with_its_sources_and_what_it_cost():

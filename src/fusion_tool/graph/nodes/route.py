@@ -111,6 +111,7 @@ async def settle_run(  # noqa: PLR0913 - keyword options, each with a default
         base,
         request.question,
         known,
+        instructions=request.instructions,
         panel_tools=options.panel_tools,
         classifier=options.classifier,
         keyed=keyed,

@@ -160,7 +160,7 @@ def private_pattern(question: str, context: str, patterns: Sequence[Pattern]) ->
 
     Args:
         question: The question.
-        context: What is already known, which goes wherever the question goes.
+        context: What is already known, and instructions, which go wherever the question goes.
         patterns: As `load_patterns` returns them.
     """
     text = f"{question}\n{context}"
