@@ -19,7 +19,7 @@ CURES = {
     "timeout": "ask a narrower question, or raise limits.seconds",
     "upstream_error": "ask again later, or configure fallbacks at another provider",
     "auth": "set the provider's key to a valid one with access to the model",
-    "model_unavailable": "configure another model for the seat",
+    "model_unavailable": "correct the model's name or address, or configure another model for the seat",
     "context_overflow": "shorten the question and its context",
     "refused": "put the question in other words, or configure models of other vendors",
     "empty": "ask again, or configure another model for the seat",

@@ -29,7 +29,7 @@ from fusion_tool.budget.session import SessionSpent
 from fusion_tool.config.loading import ConfigLike, resolve_config
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.config.serialization import dump_config
-from fusion_tool.config.settings import Settings
+from fusion_tool.config.settings import SessionLimits, Settings
 from fusion_tool.errors import ConfigError
 from fusion_tool.events import Event
 from fusion_tool.graph.cited_answer import sources_tail
@@ -98,7 +98,7 @@ class ChatFusion(BaseChatModel):
         config: ConfigLike = None,
         *,
         panel_tools: Sequence[Any] = (),
-        session_limits: Limits | Mapping[str, Any] | None = None,
+        session_limits: Limits | SessionLimits | None = None,
         **overrides: Unpack[ChatSettings],
     ) -> None:
         values: dict[str, Any] = {**overrides}

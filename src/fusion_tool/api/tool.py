@@ -1,6 +1,6 @@
 """`FusionTool`: a panel as a LangChain tool."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, Literal, Unpack
 
@@ -21,7 +21,7 @@ from fusion_tool.budget.session import SessionSpent
 from fusion_tool.config.base import argument_error
 from fusion_tool.config.loading import ConfigLike, resolve_config
 from fusion_tool.config.schema import FusionConfig, Limits
-from fusion_tool.config.settings import Settings
+from fusion_tool.config.settings import SessionLimits, Settings
 from fusion_tool.errors import FusionError
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
@@ -170,7 +170,7 @@ class FusionTool(BaseTool):
         config: ConfigLike = None,
         *,
         panel_tools: Sequence[Any] = (),
-        session_limits: Limits | Mapping[str, Any] | None = None,
+        session_limits: Limits | SessionLimits | None = None,
         **overrides: Unpack[ToolSettings],
     ) -> None:
         settings: dict[str, Any] = {**overrides}

@@ -22,7 +22,7 @@ from fusion_tool.config.schema import Panelist
 from fusion_tool.config.storage import cache_path, config_path, make_private_folder
 from fusion_tool.config.user_file import FILE as CONFIG_FILE
 from fusion_tool.errors import ConfigError
-from fusion_tool.models.causes import address_cure, connection_cause
+from fusion_tool.models.causes import address_cure, connection_cause, shown_address
 from fusion_tool.models.providers import OPENROUTER_URL
 
 if TYPE_CHECKING:
@@ -116,10 +116,14 @@ def _ollama() -> list[Check]:
     from fusion_tool.models.ollama import endpoint, installed_models
 
     try:
+        address = endpoint()
+    except ConfigError as error:
+        return [Check("Ollama", ok=False, detail=error.message), *_ollama_files()]
+    try:
         models = installed_models()
     except ConfigError:
         says = ", as OLLAMA_HOST says" if os.environ.get("OLLAMA_HOST") else ""
-        silent = Check("Ollama", ok=False, detail=f"none answers at {endpoint()}{says}", cure="ollama serve")
+        silent = Check("Ollama", ok=False, detail=f"none answers at {address}{says}", cure="ollama serve")
         return [silent, *_ollama_files()]
     if not models:
         return [Check("Ollama", ok=False, detail="it has no chat model", cure="ollama pull qwen3:8b")]
@@ -185,9 +189,12 @@ async def _search_provider(spec: "ProviderSpec") -> Check:
 
     variable, name = spec.variable, f"search: {spec.name}"
     set_it = f"fusion-tool keys set {variable}" if variable in KEY_NAMES else f"export {variable}=..."
-    if variable and not read_key(variable):
+    # An address is no secret, and read as one it would be kept out of what is shown.
+    value = read_key(variable) if variable in KEY_NAMES else os.environ.get(variable or "", "").strip()
+    if variable and not value:
         return Check(name, ok=False, detail=_unset(variable), cure=set_it)
-    configured = f"{variable} is set" if variable else "needs no key"
+    shown = "set" if variable in KEY_NAMES else shown_address(value) or "set"
+    configured = f"{variable} is {shown}" if variable else "needs no key"
     if spec.fee is not None:
         return Check(name, ok=True, detail=f"{configured}, not tried: a search costs", tried=False)
     try:

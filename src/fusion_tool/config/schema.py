@@ -25,7 +25,7 @@ class Panelist(ConfigModel):
     """One model in one role: a seat of the panel, the judge, or the synthesizer."""
 
     model: Model
-    """`"provider:model"`, or any LangChain `BaseChatModel` instance."""
+    """`"provider:model"`; in Python also a chat model of LangChain's."""
     seat: str | None = Field(default=None, min_length=1, max_length=64)
     """The label under which the result lists it; by default the model's short name."""
     temperature: float | None = Field(default=None, ge=0, le=2)

@@ -46,12 +46,17 @@ class PanelistSettings(PanelistOptions):
 PanelistLike: TypeAlias = Union["Panelist", PanelistSettings, ModelLike]
 
 
-class LimitsSettings(TypedDict, total=False):
-    """`Limits` as a dict."""
+class SessionLimits(TypedDict, total=False):
+    """`session_limits` as a dict: those of `Limits` that can hold for several runs together."""
 
     usd: float | None
     tokens: int | None
     seconds: float | None
+
+
+class LimitsSettings(SessionLimits, total=False):
+    """`Limits` as a dict."""
+
     seat_seconds: float | None
     quorum: int | None
     grace_seconds: float

@@ -51,7 +51,15 @@ def _address(panelist: Panelist) -> str:
     # Gateways are addressed with a password or a key in the query, and the line is shown and stored.
     name = panelist.model_name.partition(":")[0]
     moved = os.environ.get(_moved_by(name), "") if name == "openai" else ""  # else the endpoint is that already
-    parts = urlsplit(endpoint_for(panelist) or moved)
+    return shown_address(endpoint_for(panelist) or moved)
+
+
+def shown_address(url: str) -> str:
+    """Return an address without its password and query; empty where it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" if host else ""
 

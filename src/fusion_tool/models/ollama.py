@@ -29,19 +29,26 @@ def endpoint() -> str:
     Raises:
         ConfigError: `OLLAMA_HOST` is no address.
     """
-    host = os.environ.get("OLLAMA_HOST", "").strip().rstrip("/")
+    host = os.environ.get("OLLAMA_HOST", "").strip()
     if not host:
         return _DEFAULT_ADDRESS
-    parts = urlsplit(host if "://" in host else f"http://{host}")
     try:
+        parts = urlsplit(host if "://" in host else f"http://{host}")
         port = parts.port
     except ValueError:
-        raise ConfigError(f"OLLAMA_HOST is '{host}', which is no address", field="model") from None
+        raise _no_address(host) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _no_address(host)
     # With a scheme Ollama takes the scheme's own port, without one its own.
     usual = {"http": 80, "https": 443} if "://" in host else {}
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     name = "127.0.0.1" if name == "0.0.0.0" else name  # noqa: S104 - where it listens is not where to call it
-    return f"{parts.scheme}://{name}:{port or usual.get(parts.scheme, 11434)}{parts.path}"
+    return f"{parts.scheme}://{name}:{port or usual.get(parts.scheme, 11434)}{parts.path.rstrip('/')}"
+
+
+def _no_address(host: str) -> ConfigError:
+    shown = host.rpartition("@")[2]  # before it may be a password
+    return ConfigError(f"OLLAMA_HOST is '{shown}', which is no address; one is {_DEFAULT_ADDRESS}", field="model")
 
 
 def on_ollama_cloud(model: str) -> bool:

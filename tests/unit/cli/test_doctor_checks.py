@@ -100,6 +100,38 @@ def test_ollama_is_asked_what_it_offers(scripted: ScriptedServer, monkeypatch: p
     assert checks["Ollama"]["detail"] == "offers qwen3:8b"
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "check", "told"),
+    [
+        ("OLLAMA_HOST", "http://", "Ollama", "OLLAMA_HOST is 'http://', which is no address; one is http://"),
+        ("OLLAMA_HOST", "gpu.lan:port", "Ollama", "OLLAMA_HOST is 'gpu.lan:port', which is no address"),
+        ("OLLAMA_HOST", "127.0.0.1:9", "Ollama", "none answers at http://127.0.0.1:9, as OLLAMA_HOST says"),
+        ("SEARXNG_URL", "search.corp", "search: searxng", "SEARXNG_URL is no address: one begins with http://"),
+        ("SEARXNG_URL", "http://[::1", "search: searxng", "SEARXNG_URL is set, but a search failed"),
+        ("SEARXNG_URL", "http://me:pw@127.0.0.1:9/s", "search: searxng", "SEARXNG_URL is http://127.0.0.1:9/s, but"),
+        ("OPENROUTER_BASE_URL", "gateway.corp/v1", "network", "the address is that in OPENROUTER_BASE_URL"),
+        ("OPENROUTER_BASE_URL", "http://127.0.0.1:9/v1", "network", "the address is that in OPENROUTER_BASE_URL"),
+    ],
+)
+def test_a_wrong_address_is_told_with_the_variable_that_holds_it(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, check: str, told: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    _, _, checks = _examined()
+    assert not checks[check]["ok"]
+    assert told in checks[check]["detail"]
+
+
+def test_an_address_that_serves_something_else_is_told(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENROUTER_BASE_URL", f"{scripted.root}/nothing")
+    _, _, checks = _examined()
+    assert checks["network"]["detail"].endswith(
+        "but not as OpenRouter does (404): the address is that in OPENROUTER_BASE_URL"
+    )
+
+
 def test_a_provider_whose_key_is_set_lists_its_models(
     scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,7 +174,7 @@ def test_a_search_is_tried_where_it_costs_nothing(
     monkeypatch.setenv("TAVILY_API_KEY", "tvly-0123456789")
     web.hits(Hit("https://wikipedia.example/", "Wikipedia"))
     _, _, checks = _examined()
-    assert checks["search: searxng"]["detail"] == "SEARXNG_URL is set; a search brought results"
+    assert checks["search: searxng"]["detail"] == f"SEARXNG_URL is {web.root}; a search brought results"
     assert checks["search: tavily"]["detail"] == "TAVILY_API_KEY is set, not tried: a search costs"
     assert (checks["search: tavily"]["ok"], checks["search: tavily"]["tried"]) == (True, False)
     assert (len(engine), len(web.queries)) == (1, 1)
@@ -153,7 +185,9 @@ def test_a_search_that_fails_does_not_work(web: WebServer, monkeypatch: pytest.M
     web.page("/search", Page("", status=503))
     _, _, checks = _examined()
     assert not checks["search: searxng"]["ok"]
-    assert checks["search: searxng"]["detail"].startswith("SEARXNG_URL is set, but a search failed: searxng: 503")
+    assert checks["search: searxng"]["detail"].startswith(
+        f"SEARXNG_URL is {web.root}, but a search failed: searxng: 503"
+    )
 
 
 def test_installed_weights_are_a_way_to_run() -> None:

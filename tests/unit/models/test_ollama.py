@@ -99,10 +99,12 @@ def test_another_server_there_is_no_ollama(scripted, monkeypatch):
         installed_models()
 
 
-def test_an_address_that_is_none_is_told(monkeypatch):
-    monkeypatch.setenv("OLLAMA_HOST", "gpu.lan:port")
-    with pytest.raises(ConfigError, match="gpu"):
+@pytest.mark.parametrize("host", ["gpu.lan:port", "http://", "https:///", "ftp://gpu.lan", "http://[::1", "/"])
+def test_an_address_that_is_none_is_told(monkeypatch, host):
+    monkeypatch.setenv("OLLAMA_HOST", host)
+    with pytest.raises(ConfigError) as caught:
         installed_models()
+    assert caught.value.message.startswith(f"OLLAMA_HOST is '{host}', which is no address; one is http://")
 
 
 def kept(folder, name, tag, layers, *, blob=True):

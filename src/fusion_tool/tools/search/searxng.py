@@ -23,6 +23,8 @@ async def search(
     url = (base_url or os.environ.get("SEARXNG_URL", "")).strip().rstrip("/")
     if not url:
         raise SearchProviderError("no address: set SEARXNG_URL", "unavailable")
+    if not url.lower().startswith(("http://", "https://")):
+        raise SearchProviderError("SEARXNG_URL is no address: one begins with http:// or https://", "unavailable")
     answer = await request_json(
         "GET",
         f"{url}/search",
