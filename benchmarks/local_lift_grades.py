@@ -28,6 +28,7 @@ _ABSTENTION = re.compile(
             | give | given | disclose[ds]? | reveal\w* | cover\w* | available | found | find | answer\w* | tell | told
             | indicate[ds]? | clear | report\w* | have\ (?:any\ )?information )\b
         | (?:can|could)(?:not|\ not|n't|'t)\ (?:be\ )?(?:find|found|answer\w*|determine[ds]?|tell|say|provide)\b
+        | (?:unable|not\ able)\ to\ (?:find|answer|determine|tell|say|provide)\b
         | (?:is|are|was|were|remains?)\ (?:unknown|unclear|unavailable|undisclosed)\b
         | (?:no|without)\ (?:\w+\ )?(?:information|mention|figure|data|answer|source|evidence|details?)\b
         | (?:not|un)\ ?(?:answered|stated|specified|disclosed|mentioned|available|known)\b

@@ -47,6 +47,7 @@ ABSENT = question(wrong=("78.4",))
         (ABSENT, "No score is given; she did not give it.", True),
         (ABSENT, "I couldn't find any information on that.", True),
         (ABSENT, "That is not known [2].", True),
+        (ABSENT, "I'm unable to provide an answer to that.", True),
         (ABSENT, "Its score is unknown, perhaps 78.4.", False),
         (ABSENT, "It scores 81.2.", False),
         (ABSENT, "She gave a talk without notes.", False),
