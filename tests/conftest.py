@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tests.scripted_server import ScriptedServer
     from tests.scripted_server.web import WebServer
 
+# Where it is not kept, each of the many processes that tests start compiles all that it imports: half of its time.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Move the user's folders, for this process and those that it starts, until it has ended."""

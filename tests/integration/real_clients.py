@@ -40,7 +40,7 @@ def run_node_client(script: str, *arguments: str, seconds: float = 60) -> Any:
 
 def _last_line(command: list[str], seconds: float) -> Any:
     # Without the caller's keys and proxies: a client must ask the address that the test names, and nobody else.
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return json.loads(done.stdout.strip().splitlines()[-1])

@@ -110,7 +110,7 @@ async def test_runs_side_by_side_do_not_close_each_others_panels(provider):
 
 async def test_a_seat_over_its_own_time_is_lost_and_the_rest_go_on(provider):
     provider.reply("test/late", Hang())
-    result = await afuse(QUESTION, panel(*SEATS, limits={"seat_seconds": 0.3}))
+    result = await afuse(QUESTION, panel(*SEATS, limits={"seat_seconds": 3}))
     assert [(row.seat, row.reason) for row in result.failed_models] == [("late", "timeout")]
     assert result.degraded == ["panel_reduced"]
     await provider.until(lambda: [left.model for left in provider.disconnects] == ["test/late"])
