@@ -127,8 +127,8 @@ HANGS = [
 async def test_whoever_hangs_the_run_ends_in_time_with_an_answer(provider, model, status, degraded):
     provider.reply(model, Hang())
     started = asyncio.get_running_loop().time()
-    result = await afuse(QUESTION, panel(*SEATS, limits={"seconds": 1.2}))
-    assert asyncio.get_running_loop().time() - started < 3
+    result = await afuse(QUESTION, panel(*SEATS, limits={"seconds": 4}))
+    assert asyncio.get_running_loop().time() - started < 8
     assert result.answer
     assert (result.status, set(result.degraded)) == (status, degraded)
     await provider.until(lambda: {left.model for left in provider.disconnects} == {model})
