@@ -10,6 +10,7 @@ import pytest
 from tests.contracts.pages.layers import PROJECT, layers_table
 from tests.contracts.pages.markdown import PAGES, ROOT, anchors, inline, is_current, links
 from tests.contracts.pages.occasions import events_table
+from tests.contracts.pages.presets import presets_table
 from tests.contracts.pages.settings import TABLES, settings_table
 from tests.contracts.pages.surroundings import files_table, providers_table, search_table
 
@@ -21,6 +22,10 @@ def test_the_configurations_page_is_that_of_the_source():
     parts = {part: settings_table(part) for part in TABLES}
     around = {"providers": providers_table(), "search providers": search_table(), "files": files_table()}
     assert is_current("configuration.md", **parts, **around)
+
+
+def test_the_page_of_presets_is_that_of_their_file():
+    assert is_current("presets.md", presets=presets_table())
 
 
 def test_the_page_of_events_is_that_of_the_source():

@@ -68,7 +68,7 @@ async def test_a_denied_fallback_is_not_asked_where_everything_else_fails(script
     monkeypatch.setenv("OPENROUTER_BASE_URL", scripted.url)
     scripted.reply("google/gemini-3-flash-preview", faults.withdrawn("google/gemini-3-flash-preview"))
     scripted.reply("anthropic/claude-opus-4.8", faults.unauthorized())
-    result = await run(plain("budget", deny=("qwen/*", "openai/*")))
+    result = await run(plain("budget", deny=("qwen/*", "z-ai/*")))
     asked = {request.model.partition("/")[0] for request in scripted.requests}
     assert asked == {"google", "moonshotai", "deepseek", "anthropic"}
     assert result.failed_models

@@ -99,7 +99,7 @@ def test_an_unknown_preset_names_those_there_are():
     with pytest.raises(ConfigError) as caught:
         resolve_config("bugdet")
     assert caught.value.field == "preset"
-    assert "budget, quality" in str(caught.value)
+    assert "budget, value" in str(caught.value)
     assert ".toml" in str(caught.value)
 
 

@@ -5,12 +5,22 @@ import re
 import pytest
 
 from fusion_tool.budget.pricing import cost_of, is_priced
-from fusion_tool.config.presets import preset, preset_description, preset_names, shipped_roles
+from fusion_tool.config.presets import (
+    counterpart_of,
+    preset,
+    preset_description,
+    preset_names,
+    shipped_roles,
+    with_models_of,
+)
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
 from fusion_tool.graph.estimate import estimate
+from fusion_tool.routing.profiles import profile_of
 
-ON_OPENROUTER = ["budget", "quality", "frontier", "self", "fast", "free"]
+ON_OPENROUTER = ["budget", "value", "quality", "best", "frontier", "self", "fast", "free"]
+CURRENT = ["value", "best", "fast"]
+PUBLISHED = ["budget", "quality", "frontier", "self"]
 OPUS = "anthropic/claude-opus-4.8"
 
 
@@ -33,7 +43,7 @@ def test_the_presets_there_are():
 
 
 def test_an_unknown_one_names_the_others():
-    with pytest.raises(ConfigError, match="there are budget, quality") as caught:
+    with pytest.raises(ConfigError, match="there are budget, value") as caught:
         preset("cheap")
     assert caught.value.field == "preset"
 
@@ -62,6 +72,61 @@ def test_a_preset_says_how_deep_a_seat_may_research(name, calls):
     config = preset(name)
     assert config.max_tool_calls == calls
     assert estimate(config, "When?").assumptions[0].startswith(f"every seat makes all {calls} tool calls")
+
+
+@pytest.mark.parametrize("name", CURRENT)
+def test_a_current_preset_has_every_role_from_a_model_of_its_own(name):
+    models = [role.model for role in roles(name)]
+    assert len(set(models)) == len(models)
+    assert len({vendor(seat.model) for seat in preset(name).panel}) == 3
+    fallbacks = [model for role in roles(name) for model in role.fallbacks]
+    assert not set(fallbacks) & set(models)
+    assert len(set(fallbacks)) == len(fallbacks)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_preset_lets_no_weak_writer_stand_in(name):
+    config = preset(name)
+    for role in (config.judge, config.synthesizer):
+        assert not any("gpt" in model for model in role.fallbacks)
+        assert not set(role.fallbacks) & {other.model for other in roles(name)}
+
+
+def test_every_preset_says_its_kind_and_day():
+    assert all(preset_description(name).endswith("(current, 2026-11-29)") for name in CURRENT)
+    assert all(preset_description(name).endswith("(published, 2026-08-22)") for name in PUBLISHED)
+
+
+def test_the_defaults_bill_is_no_higher_than_that_of_its_first_fallbacks():
+    bill = estimate(preset("budget"), "When?")
+    assert bill.expected.usd <= 0.3287
+    assert bill.worst.usd <= 12.1023
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("budget", "value"), ("quality", "best"), ("frontier", "best"), ("self", None)]
+)
+def test_a_preset_has_a_counterpart_of_the_other_kind(name, other):
+    assert counterpart_of(preset(name)) == other
+    assert counterpart_of(FusionConfig(panel=["test:a"])) is None
+    if other is not None:
+        copy = with_models_of(other, preset(name).model_copy(update={"follow_up": True}))
+        assert (copy.panel, copy.judge, copy.follow_up) == (preset(other).panel, preset(other).judge, True)
+        assert counterpart_of(copy) is not None
+
+
+def test_value_is_the_cheapest_trio_of_families_near_the_best(shipped_profiles):
+    points = {
+        model.id: rows[0].score for model in shipped_profiles.values() if (rows := model.scores.get("general", ()))
+    }
+    others = {profile_of(role.model, shipped_profiles).family for role in roles("value")[3:]}
+    field = [name for name, score in points.items() if score >= max(points.values()) * 2 / 3]
+    by_price = sorted(field, key=lambda name: cost_of(f"openrouter:{name}", input_tokens=3, output_tokens=1)[0])
+    trio = {}
+    for name in by_price:
+        if (family := shipped_profiles[name].family) not in others:
+            trio.setdefault(family, name)
+    assert [seat.model for seat in preset("value").panel] == [f"openrouter:{name}" for name in list(trio.values())[:3]]
 
 
 def test_fast_has_a_quorum_of_two_with_grace():

@@ -14,7 +14,7 @@ from fusion_tool.routing.profiles import load_profiles
 PROFILES = load_profiles(Path("/nonexistent"))
 TODAY = date(2026, 11, 22)
 OPENROUTER = frozenset({"openrouter"})
-SHIPPED = ["budget", "quality", "frontier", "self", "fast", "free"]
+SHIPPED = ["budget", "value", "quality", "best", "frontier", "self", "fast", "free"]
 OWN_KEYS = ["openai", "anthropic", "google_genai", "deepseek", "xai", "mistralai", "moonshotai", "zai"]
 """Providers whose own key alone lets every preset answer."""
 

@@ -1,5 +1,6 @@
 """`fusion-tool estimate`: the bill in advance. No model is called, and no key is needed."""
 
+import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +40,9 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
     """Show the expected and the worst bill of a question, stage by stage, before anything is spent."""
     from fusion_tool.cli import terminal
     from fusion_tool.cli.config_options import ConfigOptions
+    from fusion_tool.config.presets import counterpart_of, with_models_of
     from fusion_tool.errors import ConfigError
+    from fusion_tool.events import format_usd
     from fusion_tool.graph.estimate import estimate as forecast
 
     config_options = ConfigOptions(
@@ -61,12 +64,18 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
     try:
         run_config = config_options.to_config(calls_models=False)
         bill = forecast(run_config, text, context=known, versus=versus or ())
+        name = counterpart_of(run_config)
+        other = None if name is None else forecast(with_models_of(name, run_config), text, context=known)
     except ConfigError as error:
         raise config_options.in_option_terms(error) from None
     if as_json:
-        sys.stdout.write(bill.model_dump_json(indent=2) + "\n")
-    else:
-        _show(bill)
+        counterpart = other and {"preset": name, **other.model_dump(include={"expected", "worst"})}
+        sys.stdout.write(json.dumps({**bill.model_dump(), "counterpart": counterpart}, indent=2) + "\n")
+        return
+    _show(bill)
+    if other is not None:
+        expected, worst = format_usd(other.expected.usd), format_usd(other.worst.usd)
+        terminal.stdout().print(f"\nThe preset {name} instead: {expected} expected, {worst} at worst", soft_wrap=True)
 
 
 def _show(bill: "Estimate") -> None:

@@ -120,10 +120,31 @@ def preset_description(name: str) -> str:
     if name == OLLAMA:
         return "up to three installed models, of different families, of a running Ollama"
     if name in _tables():
-        return str(_tables()[name]["about"])
+        table = _tables()[name]
+        return f"{table['about']} ({table['kind']}, {table['dated']})" if "kind" in table else str(table["about"])
     _, table = _own_tables()[name]
     base = f", over {table['extends']}" if "extends" in table else ""
     return str(table.get("about", f"your own{base}"))
+
+
+def with_models_of(name: str, config: FusionConfig) -> FusionConfig:
+    """Return `config` with the models and the tool calls of the preset `name`, all else as it is."""
+    shipped = _shipped(name)
+    return config.model_copy(update={key: getattr(shipped, key) for key in ("panel", *ROLES, "max_tool_calls")})
+
+
+def counterpart_of(config: FusionConfig) -> str | None:
+    """Return the preset of the other kind, current or as published, for the purpose of the one that `config` is of.
+
+    Returns:
+        `None` where the models are no shipped preset's, or that has no counterpart.
+    """
+    roles = (config.panel, config.judge, config.synthesizer)
+    for name, table in _tables().items():
+        shipped = _shipped(name)
+        if (shipped.panel, shipped.judge, shipped.synthesizer) == roles:
+            return table.get("counterpart")
+    return None
 
 
 @cache

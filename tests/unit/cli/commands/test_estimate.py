@@ -24,6 +24,16 @@ def test_as_json():
     assert bill["refused"] is None
 
 
+def test_the_bill_of_the_other_kind_stands_beside():
+    other = json.loads(fusion("estimate", QUESTION, "--json").output)["counterpart"]
+    value = json.loads(fusion("estimate", QUESTION, "--json", "--preset", "value").output)
+    assert (other["preset"], other["expected"]) == ("value", value["expected"])
+    assert value["counterpart"]["preset"] == "budget"
+    assert f"The preset value instead: ${other['expected']['usd']:.4f} expected" in fusion("estimate", QUESTION).output
+    assert json.loads(fusion("estimate", QUESTION, *PANEL, "--json").output)["counterpart"] is None
+    assert "instead" not in fusion("estimate", QUESTION, *PANEL).output
+
+
 def test_a_second_reader_has_a_row_of_250_tokens_in_and_10_out_a_citation():
     bill = json.loads(fusion("estimate", QUESTION, "--verify", "--json").output)
     judge, row = bill["rows"][-3], bill["rows"][-1]
