@@ -1,20 +1,24 @@
 """`keys.env` in the user's configuration folder: keys that need not be environment variables.
 
-A line is `NAME=KEY`, empty, or begins with `#`. Neither a key nor anything else of a wrong line is ever repeated.
+A line is `NAME=KEY`, with `export` before it or not, empty, or begins with `#`. Neither a key nor anything else of a
+wrong line is ever repeated.
 """
 
 import os
 import stat
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from fusion_tool.config.key_names import KEY_NAMES
-from fusion_tool.config.storage import config_path, write_private
+from fusion_tool.config.storage import STORAGE_ERRORS, cache_path, config_path, try_lock, write_private
 from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
 
 FILE = "keys.env"
+_POLL_SECONDS = 0.02
 
 
 def stored_keys() -> Mapping[str, str]:
@@ -50,14 +54,24 @@ def store_key(name: str, key: str) -> Path:
     if not can_be_sent(key):
         raise ConfigError(f"this is no key for {name}: it is empty, or has characters that no key has")
     path = config_path(FILE)
-    stored_keys()  # refuses a file whose rows are not understood: nothing in it is lost
-    rows = _lines(path) if path.exists() else []
-    kept = [row for row in rows if row.partition("=")[0].strip() != name]
     try:
-        write_private(path, "".join(f"{row}\n" for row in [*kept, f"{name}={key}"]))
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+        # Else two that store at once would each write the file without the other's key.
+        with _hold_lock():
+            stored_keys()  # refuses a file whose rows are not understood: nothing in it is lost
+            rows = _lines(path) if path.exists() else []
+            kept = [row for row in rows if row.removeprefix("export ").partition("=")[0].strip() != name]
+            write_private(path, "".join(f"{row}\n" for row in [*kept, f"{name}={key}"]))
+    except STORAGE_ERRORS as error:
+        raise ConfigError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
     return path
+
+
+@contextmanager
+def _hold_lock() -> Iterator[None]:
+    while (lock := try_lock(cache_path(f"{FILE}.lock"))) is None:
+        time.sleep(_POLL_SECONDS)
+    with closing(lock):
+        yield
 
 
 def check_name(name: str) -> None:
@@ -82,7 +96,7 @@ def _read_rows(path: Path, _modified: int, _size: int) -> Mapping[str, str]:
     for number, row in enumerate(_lines(path), start=1):
         if not row or row.startswith("#"):
             continue
-        name, equals, key = (part.strip() for part in row.partition("="))
+        name, equals, key = (part.strip() for part in row.removeprefix("export ").partition("="))
         key = key[1:-1] if key[:1] in ("'", '"') and key[:1] == key[-1:] else key
         if not equals:
             raise ConfigError(f"{path}, line {number}: expected NAME=KEY")
@@ -100,7 +114,7 @@ def _read_rows(path: Path, _modified: int, _size: int) -> Mapping[str, str]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text("utf-8").splitlines()]
+        return [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -68,7 +68,7 @@ def read_toml(path: Path, *, field: str | None = None) -> dict[str, Any]:
         ConfigError: It cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))  # editors on Windows begin a file with a mark
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", field=field) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,6 +1,7 @@
 """The keys file: for its owner alone, known names alone, and no word of what stands in it."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -46,6 +47,29 @@ def test_a_key_in_it_is_as_good_as_a_variable_and_a_variable_counts_first(writte
     assert scrub(f"refused: {KEY}") == "refused: [secret]"
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
     assert read_key("OPENAI_API_KEY") == "sk-of-the-environment"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\ufeffOPENAI_API_KEY={KEY}\n",
+        f"OPENAI_API_KEY={KEY}\r\n",
+        f"export OPENAI_API_KEY={KEY}\n",
+        f'export OPENAI_API_KEY="{KEY}"',
+    ],
+)
+def test_as_editors_and_shells_write_it(written, text):
+    file = written(text)
+    assert read_key("OPENAI_API_KEY") == KEY
+    store_key("OPENAI_API_KEY", f"{KEY}-new")
+    assert file.read_text("utf-8") == f"OPENAI_API_KEY={KEY}-new\n"
+
+
+@pytest.mark.usefixtures("user_folder")
+def test_of_keys_that_are_stored_at_once_none_is_lost():
+    with ThreadPoolExecutor(len(KEY_NAMES)) as pool:
+        assert len({*pool.map(lambda name: store_key(name, f"{KEY}-{name}"), KEY_NAMES)}) == 1
+    assert stored_keys() == {name: f"{KEY}-{name}" for name in KEY_NAMES}
 
 
 def test_a_change_counts_at_once(written):

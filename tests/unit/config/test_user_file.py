@@ -63,6 +63,11 @@ def test_a_preset_of_ones_own_is_one_wherever_one_is_named(own_file):
     assert preset_description("quicker") == "your own, over quick"
 
 
+def test_a_mark_at_the_beginning_as_editors_on_windows_write_it_is_no_part_of_it(own_file):
+    own_file('\ufeffpreset = "fast"\n')
+    assert resolve_config() == preset("fast")
+
+
 def test_it_extends_another_one_and_a_panel_takes_judge_and_writer_along(own_file):
     folder = own_file().parent
     quick, quicker = preset("quick"), preset("quicker")
@@ -89,9 +94,16 @@ def test_a_file_that_is_named_brings_its_own_beside_the_users(own_file, tmp_path
         ('[presets.budget]\nbash = "off"', "presets.budget", "built in"),
         ('[presets."a.toml"]\nextends = "fast"', "presets", "a preset's name"),
         ('presets = ["a"]', "presets", "[presets.NAME]"),
-        ('[presets.mine]\nextends = "quik"', "presets.mine.preset", "no preset 'quik'"),
-        ('[presets.mine]\nextends = "mine"', "presets.mine.preset", "no preset 'mine'"),
-        ('[presets.mine]\nextends = "b"\n[presets.b]\nextends = "mine"', "presets.mine.presets.b.preset", "no preset"),
+        ('[presets.mine]\nextends = "fats"', "presets.mine.extends", "no preset 'fats' (did you mean 'fast'"),
+        ('[presets.mine]\nextends = "mine"', "presets.mine.extends", "mine extends mine"),
+        ("[presets.mine]\nextends = 3", "presets.mine.extends", "expected a preset's name"),
+        ('[presets.mine]\nextends = ["fast"]', "presets.mine.extends", "expected a preset's name"),
+        ('[presets.mine]\nextends = "b"\n[presets.b]\nlimit = 3', "presets.b.limit", "did you mean 'limits'?"),
+        (
+            '[presets.mine]\nextends = "b"\n[presets.b]\nextends = "mine"',
+            "presets.b.extends",
+            "mine extends b extends mine",
+        ),
         ('[presets.mine]\nextends = "fast"\nlimit = 3', "presets.mine.limit", "did you mean 'limits'?"),
         ('[presets.mine]\nbash = "off"', "presets.mine.panel", "missing"),
     ],

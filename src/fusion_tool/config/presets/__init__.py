@@ -61,22 +61,38 @@ _OwnTables: TypeAlias = dict[str, tuple[ConfigFile, dict[str, Any]]]
 """The user's presets by name, each with the file that it stands in."""
 
 
-def _own(name: str, tables: _OwnTables) -> FusionConfig:
+def _own(name: str, tables: _OwnTables, extending: tuple[str, ...] = ()) -> FusionConfig:
     """Return the configuration of one of the user's presets: its settings over those of the one that it extends."""
     if name not in tables:
         raise _unknown_preset(name, (*built_in_names(), *tables))
     file, table = tables[name]
     settings = {key: value for key, value in table.items() if key not in ("extends", "about")}
-    # Without itself: presets that extend each other in a circle end at one that is not there.
-    others = {key: value for key, value in tables.items() if key != name}
+    extended = _extended(name, tables, (*extending, name)) if "extends" in table else None
     try:
-        if (base := table.get("extends")) is None:
-            return FusionConfig(**settings)
-        extended = _built_in(str(base)) if _is_built_in(str(base)) else _own(str(base), others)
-        return merge_settings(extended, settings, preset_roles=ROLES)
+        return FusionConfig(**settings) if extended is None else merge_settings(extended, settings, preset_roles=ROLES)
     except ConfigError as error:
         place = f"presets.{name}" + (f".{error.field}" if error.field else "")
         raise file.locate(ConfigError(error.message, field=place)) from None
+
+
+def _extended(name: str, tables: _OwnTables, extending: tuple[str, ...]) -> FusionConfig:
+    """Return the configuration that the user's preset `name` extends; `extending` are those that led here, and it."""
+    file, table = tables[name]
+    base = table["extends"]
+    if not isinstance(base, str):
+        wrong = ConfigError("expected a preset's name")
+    elif base in extending:
+        wrong = ConfigError(f"goes in a circle: {' extends '.join((*extending, base))}")
+    elif base in tables:
+        return _own(base, tables, extending)
+    elif not _is_built_in(base):
+        wrong = _unknown_preset(base, (*built_in_names(), *tables))
+    else:
+        try:
+            return _built_in(base)
+        except ConfigError as error:
+            wrong = error
+    raise file.locate(ConfigError(wrong.message, field=f"presets.{name}.extends"))
 
 
 def _unknown_preset(name: str, names: Collection[str]) -> ConfigError:
