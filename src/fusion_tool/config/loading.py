@@ -53,6 +53,8 @@ def _resolve(config: ConfigLike, preset: str | None, overrides: dict[str, Any], 
         if preset is not None:
             raise ConfigError(f"'{config}' and '{preset}' are two presets; name one", field="preset")
         config, preset = None, config
+    if config is not None and not isinstance(config, (str, Path)):
+        raise ConfigError("expected a FusionConfig, a preset's name or a file; settings are keywords", field="config")
     settings, file = _settings_of(config, has_preset=preset is not None)
     with _located(file):
         if (own := settings.pop("preset", None)) is not None and preset is None:

@@ -1,7 +1,7 @@
 """`RunInput`: what the caller asks of a run, read from a question or from messages that hold one."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, SystemMessage
 from pydantic import ValidationError
@@ -76,6 +76,14 @@ def parse_messages(messages: Sequence[BaseMessage]) -> RunInput:
     )
 
 
+def _text_of(state: FusionState, field: Literal["question", "context", "instructions"]) -> str:
+    value: object = state.get(field)
+    if value is not None and not isinstance(value, str):
+        raise ConfigError("expected a text", field=field)
+    # A lone surrogate could be sent to no provider, and be stored or printed nowhere.
+    return to_sendable(value or "")
+
+
 def parse_input(state: FusionState, standing: str = "") -> RunInput:
     """Return what came into the graph: a question, else what its messages ask.
 
@@ -84,11 +92,11 @@ def parse_input(state: FusionState, standing: str = "") -> RunInput:
         standing: The configuration's instructions, which come before the call's own.
 
     Raises:
-        ConfigError: There is no question, it is too long, `max_tokens` is no number of tokens, or `earlier` no result.
+        ConfigError: There is no question, it is too long, a text is none, `max_tokens` is no number of tokens, or
+            `earlier` no result.
     """
-    # A lone surrogate could be sent to no provider, and be stored or printed nowhere.
-    question, context = to_sendable(state.get("question") or ""), to_sendable(state.get("context") or "")
-    instructions = to_sendable(_join(standing, state.get("instructions") or ""))
+    question, context = _text_of(state, "question"), _text_of(state, "context")
+    instructions = to_sendable(_join(standing, _text_of(state, "instructions")))
     # A question beside messages is the question: as a subgraph the graph also sees the messages of its parent.
     conversation = RunInput("") if question else parse_messages(state.get("messages") or [])
     question = (question or conversation.question).strip()

@@ -166,3 +166,10 @@ def test_bytes_that_are_no_text_are_no_configuration(tmp_path):
     path.write_bytes(b"panel = '\xff'")
     with pytest.raises(ConfigError, match="not valid TOML"):
         resolve_config(path)
+
+
+@pytest.mark.parametrize("named", [3, {"panel": ["v:one"]}, ["fast"]])
+def test_what_is_no_configuration_is_told_in_plain_words(named):
+    with pytest.raises(ConfigError, match="expected a FusionConfig, a preset's name or a file") as caught:
+        resolve_config(named)
+    assert caught.value.field == "config"

@@ -57,3 +57,11 @@ def test_without_a_question_or_with_too_long_a_one_nothing_is_run(state):
 def test_what_goes_into_the_graph_comes_out_as_it_was():
     request = RunInput("Why?", "Known.", "Brief.", {"type": "object"})
     assert parse_input(request.graph_input) == request
+
+
+@pytest.mark.parametrize("field", ["question", "context", "instructions"])
+@pytest.mark.parametrize("value", [3, b"Why?", ["Why?"], {"text": "Why?"}])
+def test_what_is_no_text_is_refused_by_its_name(field, value):
+    with pytest.raises(ConfigError, match="expected a text") as caught:
+        parse_input({"question": "Why?", field: value})
+    assert caught.value.field == field
