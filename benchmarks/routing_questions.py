@@ -141,7 +141,7 @@ def misrouted(
 
 def qualities(domain: Domain, config: FusionConfig, profiles: Mapping[str, Profile]) -> dict[str, float]:
     field = find_candidates(
-        domain, config, profiles=profiles, rejection_of=lambda _: None, unavailable=(), today=TODAY, question_tokens=100
+        domain, config, profiles=profiles, rejection_of=lambda _: None, unavailable=(), today=TODAY, question_bytes=400
     )
     return {one.model: one.quality or 0.0 for one in field.eligible}
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from fusion_tool.config.schema import Panelist
+    from fusion_tool.routing.profiles import Profile
     from tests.scripted_server import ScriptedServer
     from tests.scripted_server.web import WebServer
 
@@ -45,6 +46,23 @@ def pytest_configure(config: pytest.Config) -> None:
         moved.mkdir(parents=True)
         for file in weights.glob("*.gguf"):
             (moved / file.name).symlink_to(file)
+    _rest_on_profiles_of_march()
+
+
+def _rest_on_profiles_of_march() -> None:
+    """Let the router know the models of `data/profiles.toml`: its rules stay when the shipped figures change."""
+    from fusion_tool.routing import profiles
+
+    profiles.SHIPPED_FILE = Path(__file__).parent / "data" / "profiles.toml"
+
+
+@pytest.fixture
+def shipped_profiles(monkeypatch: pytest.MonkeyPatch) -> "Mapping[str, Profile]":
+    """The profiles that the package brings, for a test of the data themselves."""
+    from fusion_tool.routing import profiles
+
+    monkeypatch.setattr(profiles, "SHIPPED_FILE", Path(profiles.__file__).with_name("profiles.toml"))
+    return profiles.shipped_profiles()
 
 
 # Its clock is the wall's: on a machine that is busy with something else an example takes ten times as long.

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import date as Date  # noqa: N812 - a field below is named date
 from datetime import timedelta
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -54,6 +53,7 @@ class Profile(ConfigModel):
         context: Context window in tokens, `None` where unknown.
         tokens_per_second: How fast it writes, `None` where unknown.
         retires_on: The day from which its vendor no longer serves it, where one is set.
+        successor: The `id` of the model that its vendor puts in its place, `None` where none is known.
         direct: Its name at the vendor's own API, `"provider:model"`.
         scores: Per domain, each benchmark's result.
     """
@@ -66,6 +66,7 @@ class Profile(ConfigModel):
     context: int | None = Field(default=None, ge=1)
     tokens_per_second: float | None = Field(default=None, gt=0)
     retires_on: Date | None = None
+    successor: _Text | None = None
     direct: str | None = Field(default=None, pattern=r"^[^/:]+:.")
     scores: Mapping[Domain, tuple[Score, ...]] = Field(default_factory=dict)
 
@@ -80,6 +81,7 @@ class Profile(ConfigModel):
         return self.retires_on is not None and self.retires_on <= today
 
 
+SHIPPED_FILE = Path(__file__).with_name("profiles.toml")
 OWN_FILE, MEASURED_FILE = "profiles.toml", "profiles.measured.toml"
 """In the user's configuration folder: additions and corrections, and over them what evaluations measured."""
 
@@ -100,10 +102,16 @@ def load_profiles(folder: Path | None = None) -> Mapping[str, Profile]:
         folder: Where the user's files are; by default this user's configuration folder.
 
     Raises:
-        ConfigError: A file cannot be read, or has an unknown key, a wrong value, or a model without a known price.
+        ConfigError: A file cannot be read, or has an unknown key, a wrong value, a model without a known price, or one
+            whose successors lead to no profile or in a circle.
     """
     files = [(folder or config_path()) / name for name in (OWN_FILE, MEASURED_FILE)]
-    return _merge(tuple((path, modified_at(path)) for path in files))
+    return _merge(SHIPPED_FILE, tuple((path, modified_at(path)) for path in files))
+
+
+def shipped_profiles() -> Mapping[str, Profile]:
+    """Return the profiles that the package brings, without the user's; by `Profile.id`."""
+    return _merge(SHIPPED_FILE, ())
 
 
 def profile_of(model: str, profiles: Mapping[str, Profile]) -> Profile | None:
@@ -123,6 +131,23 @@ def profile_of(model: str, profiles: Mapping[str, Profile]) -> Profile | None:
     return profile
 
 
+def last_successor(profile: Profile, profiles: Mapping[str, Profile]) -> Profile:
+    """Return the model at the end of a model's successors: itself where it has none.
+
+    Raises:
+        ConfigError: They lead to a model without a profile, or in a circle.
+    """
+    line = [profile]
+    while (successor := line[-1].successor) is not None:
+        field = _path(line[-1].id, "successor")
+        if successor not in profiles:
+            raise ConfigError(f"there is no profile of {successor}", field=field)
+        line.append(profiles[successor])
+        if any(earlier.id == successor for earlier in line[:-1]):
+            raise ConfigError(f"leads in a circle: {' -> '.join(model.id for model in line)}", field=field)
+    return line[-1]
+
+
 def retiring_models(models: Iterable[str], today: Date) -> dict[str, Date]:
     """Return those of `models` whose profile says that they retire within 30 days, or have; each with the day."""
     profiles = load_profiles()
@@ -131,18 +156,25 @@ def retiring_models(models: Iterable[str], today: Date) -> dict[str, Date]:
 
 
 @lru_cache(maxsize=8)
-def _merge(files: tuple[tuple[Path, int | None], ...]) -> Mapping[str, Profile]:
+def _merge(shipped: Path, files: tuple[tuple[Path, int | None], ...]) -> Mapping[str, Profile]:
     """Return the shipped profiles and `files` over them; when a file was written is part of the cache's key."""
-    shipped = tomllib.loads(resources.files(__package__).joinpath("profiles.toml").read_text("utf-8"))
-    profiles = {name: _profile(name, table, None, measured=False) for name, table in shipped.items()}
+    tables = tomllib.loads(shipped.read_text("utf-8"))
+    profiles = {name: _profile(name, table, None, measured=False) for name, table in tables.items()}
     for path in (path for path, mtime in files if mtime is not None):
-        for name, table in read_toml(path).items():
+        tables = read_toml(path)
+        for name, table in tables.items():
             try:
                 profiles[name] = _profile(name, table, profiles.get(name), measured=path.name == MEASURED_FILE)
                 # Only here: a price list of another day must not make the shipped profiles unreadable.
                 _reject_unpriced(profiles[name])
             except ConfigError as error:
                 raise ConfigError(f"{error.message} (in {path})", field=_path(name, error.field)) from None
+        # After the whole file: a successor may stand below the model that it follows.
+        for name in tables:
+            try:
+                last_successor(profiles[name], profiles)
+            except ConfigError as error:
+                raise ConfigError(f"{error.message} (in {path})", field=error.field) from None
     return MappingProxyType(profiles)  # read-only: all callers share the cached one
 
 
@@ -154,11 +186,12 @@ def _profile(name: str, table: Any, known: Profile | None, *, measured: bool) ->
         raise ConfigError("the table's name is the id", field="id")
     scores = table.get("scores", {})
     if not isinstance(scores, dict):
-        raise ConfigError("expected a table with a row a domain", field="scores")
+        raise ConfigError("expected a table with a row a domain, or a list of rows", field="scores")
     # Scores are merged by domain, the other keys replaced: a user who adds one score keeps the shipped ones.
     merged: dict[str, tuple[Score, ...]] = dict(known.scores.items()) if known else {}
-    for domain, row in scores.items():
-        merged[domain] = _overlay(_score(domain, row, measured=measured), merged.get(domain, ()))
+    for domain, rows in scores.items():
+        for row in reversed(rows if isinstance(rows, list) else [rows]):  # the first row ends up first
+            merged[domain] = _overlay(_score(domain, row, measured=measured), merged.get(domain, ()))
     return Profile(**{**(dict(known) if known else {}), **table, "id": name, "scores": merged})
 
 

@@ -1,14 +1,11 @@
-"""The profiles: what is shipped, what a user adds, and how a wrong file is told."""
+"""The profiles' files: what a user adds over what is shipped, and how a wrong file is told."""
 
 from datetime import date
 
 import pytest
 
-from fusion_tool.budget.pricing import is_priced
-from fusion_tool.config.presets import shipped_configs
 from fusion_tool.errors import ConfigError
-from fusion_tool.models.local.catalog import CATALOG
-from fusion_tool.routing.profiles import MEASURED_FILE, OWN_FILE, load_profiles, profile_of
+from fusion_tool.routing.profiles import MEASURED_FILE, OWN_FILE, last_successor, load_profiles, profile_of
 
 GLM, OPUS = "z-ai/glm-5", "anthropic/claude-opus-4.6"
 NEW = """
@@ -41,18 +38,6 @@ def write(folder, text, name=OWN_FILE):
 def test_the_published_scores(shipped, model, scores):
     assert {domain: row[0].score for domain, row in shipped[model].scores.items()} == scores
     assert all(row[0].source and row[0].date for row in shipped[model].scores.values())
-
-
-def test_every_model_of_every_preset_is_known(shipped):
-    for config in shipped_configs():
-        for one in (*config.panel, config.judge_or_default, config.synthesizer_or_default):
-            for model in (one.model_name, *one.fallbacks):
-                assert profile_of(model, shipped), model
-    assert all(profile_of(f"local:{name}", shipped) for name in CATALOG)
-
-
-def test_every_shipped_model_has_a_price(shipped):
-    assert [one.id for one in shipped.values() if not any(map(is_priced, one.names))] == []
 
 
 @pytest.mark.parametrize(
@@ -93,6 +78,23 @@ def test_what_was_measured_wins_and_the_published_stays(tmp_path):
     assert (second.score, second.measured) == (77.8, False)
 
 
+def test_a_domain_may_have_a_row_a_benchmark(tmp_path):
+    rows = ", ".join(f'{{ score = {n}, benchmark = "b{n}", source = "s", date = 2026-11-01 }}' for n in (10, 20))
+    scores = write(tmp_path, f'["{GLM}".scores]\ncoding = [{rows}]\n')[GLM].scores["coding"]
+    assert [(score.benchmark, score.score) for score in scores] == [
+        ("b10", 10),
+        ("b20", 20),
+        ("SWE-bench Verified", 77.8),
+    ]
+
+
+def test_a_successor_may_stand_below_and_be_followed_itself(tmp_path):
+    text = NEW + f'successor = "{GLM}"\n["{GLM}"]\nsuccessor = "{OPUS}"\n'
+    profiles = write(tmp_path, text)
+    assert last_successor(profiles["deepseek/deepseek-v3.2"], profiles).id == OPUS
+    assert last_successor(profiles[OPUS], profiles) is profiles[OPUS]
+
+
 def test_a_changed_file_is_read_again(tmp_path):
     assert load_profiles(tmp_path) is load_profiles(tmp_path)
     assert "deepseek/deepseek-v3.2" not in load_profiles(tmp_path)
@@ -114,6 +116,12 @@ def test_a_changed_file_is_read_again(tmp_path):
         ),
         (NEW + 'scores = { juggling = { score = 80, benchmark = "b", source = "s", date = 2026-01-01 } }', "juggling"),
         (NEW + 'scores = { coding = { score = 80, benchmark = "b", source = "s" } }', r"scores\.coding\.date"),
+        (NEW + 'successor = "nobody/nothing"', r'deepseek-v3.2"\].successor: there is no profile of nobody/nothing'),
+        (NEW + 'successor = "deepseek/deepseek-v3.2"', r"leads in a circle: deepseek/deepseek-v3.2 -> deepseek/"),
+        (
+            f'["{GLM}"]\nsuccessor = "{OPUS}"\n["{OPUS}"]\nsuccessor = "{GLM}"',
+            rf"\.successor: leads in a circle: {GLM} ->",
+        ),
         ('name = "x"', r'\["name"\]: expected a table a model'),
         ('["a/b', "is not valid TOML"),
         (NEW + 'id = "x/y"', "the table's name is the id"),

@@ -1,0 +1,73 @@
+"""The shipped profiles: every model that may be named is in them, priced, dated and with a source."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from fusion_tool.budget.pricing import is_priced
+from fusion_tool.config.presets import shipped_roles
+from fusion_tool.models.local.catalog import CATALOG
+from fusion_tool.routing import ages
+from fusion_tool.routing.ages import OLD, TOO_OLD, age_models, newest_score
+from fusion_tool.routing.profiles import last_successor, profile_of
+
+TODAY = date(2026, 11, 29)
+
+
+def test_every_model_of_every_preset_is_known(shipped_profiles):
+    for role in shipped_roles():
+        for model in (role.model_name, *role.fallbacks):
+            assert profile_of(model, shipped_profiles), model
+    assert all(profile_of(f"local:{name}", shipped_profiles) for name in CATALOG)
+
+
+def test_every_model_has_a_price(shipped_profiles):
+    assert [model.id for model in shipped_profiles.values() if not any(map(is_priced, model.names))] == []
+
+
+def test_every_score_has_a_source_that_can_be_looked_up(shipped_profiles):
+    scores = [score for model in shipped_profiles.values() for rows in model.scores.values() for score in rows]
+    assert all(score.source.startswith("https://") for score in scores)
+    assert max(score.date for score in scores) == newest_score(shipped_profiles.values())
+
+
+def test_eight_vendors_have_a_model_of_this_generation(shipped_profiles):
+    current = {
+        model.vendor
+        for model in shipped_profiles.values()
+        if model.successor is None and any(score.date > date(2026, 9, 1) for score in model.scores.get("general", ()))
+    }
+    assert len(current) >= 8
+
+
+def test_successors_end_at_a_model_that_has_none(shipped_profiles):
+    for model in shipped_profiles.values():
+        assert last_successor(model, shipped_profiles).successor is None
+
+
+@pytest.mark.parametrize(
+    ("model", "findings"),
+    [
+        ("openrouter:anthropic/claude-opus-5.5", []),
+        ("openrouter:openai/gpt-5-mini", ["retires on 2026-12-11", "superseded by openai/gpt-6.1-terra"]),
+        ("openrouter:nobody/nothing", ["the price list does not know it: gone or renamed"]),
+        ("openrouter:moonshotai/kimi-k2.6", ["superseded by moonshotai/kimi-k3.1-pro"]),
+    ],
+)
+def test_what_has_aged_of_a_model(shipped_profiles, model, findings):
+    (age,) = age_models([model, model], shipped_profiles)
+    assert age.findings(TODAY) == findings
+
+
+def test_a_retired_model_and_an_old_score_are_told(shipped_profiles):
+    (age,) = age_models(["openai:gpt-5-mini"], shipped_profiles)
+    assert age.findings(age.retires_on)[0] == "retired on 2026-12-11"
+    assert age.findings(age.scored_on + OLD + timedelta(days=1))[-1] == "its newest score is 121 days old"
+
+
+@pytest.mark.parametrize(("days", "code"), [(TOO_OLD.days, 0), (TOO_OLD.days + 1, 1)])
+def test_a_release_needs_a_score_that_is_young_enough(shipped_profiles, monkeypatch, capsys, days, code):
+    newest = newest_score(shipped_profiles.values())
+    monkeypatch.setattr(ages, "_today", lambda: newest + timedelta(days=days))
+    assert ages.main() == code
+    assert capsys.readouterr().out.endswith(f"the newest score is of {newest}\n")
