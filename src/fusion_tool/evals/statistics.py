@@ -136,6 +136,16 @@ def share_of(met: int, of: int) -> Interval | None:
     return Interval(float(low), float(high))
 
 
+def exact_share_of(met: int, of: int) -> Interval | None:
+    """Return Clopper and Pearson's interval of the share `met / of`, at least `LEVEL` sure; `None` where `of` is 0."""
+    from scipy import stats
+
+    if of == 0:
+        return None
+    low, high = stats.binomtest(met, of).proportion_ci(LEVEL, method="exact")
+    return Interval(float(low), float(high))
+
+
 ALPHA = 1 - LEVEL
 _POWER = 0.8
 

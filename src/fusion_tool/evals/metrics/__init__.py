@@ -7,7 +7,7 @@ a report from all arms. A metric that can be drawn has `charts`. A new one is a 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fusion_tool.evals.metrics import hygiene, lifts, retention
+from fusion_tool.evals.metrics import co_failure, hygiene, lifts, retention
 
 if TYPE_CHECKING:
     from fusion_tool.evals.report.charts import Chart
@@ -27,7 +27,12 @@ class Metric(Protocol):
         """Return the report's part; one without rows and sentences is left out."""
 
 
-METRICS: Mapping[str, Metric] = {"lifts": lifts, "retention": retention, "hygiene": hygiene}
+METRICS: Mapping[str, Metric] = {
+    "lifts": lifts,
+    "co_failure": co_failure,
+    "retention": retention,
+    "hygiene": hygiene,
+}
 """The metrics by name, in a report's order."""
 
 CHARTS: "Mapping[str, Callable[[Sequence[ArmSummary]], list[Chart]]]" = {"retention": retention.charts}

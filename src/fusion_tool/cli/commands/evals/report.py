@@ -1,5 +1,6 @@
 """`fusion-tool eval report`, `profiles` and `estimate`: the findings, the router's profiles, the bill in advance."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,8 +21,9 @@ def report_evaluation(
     against: Annotated[
         str | None, typer.Option(metavar="ARM", help="Compare each arm with this one alone; by default all pairs.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON on stdout.")] = False,
 ) -> None:
-    """Show what a folder's results say: in the terminal, and as a page or Markdown. Nothing is asked of anybody."""
+    """Show what a folder's results say: in the terminal, as a page, Markdown or JSON. Nothing is asked of anybody."""
     from fusion_tool.cli import terminal
     from fusion_tool.cli.eval_output import print_summary
     from fusion_tool.config.installation import require_extra
@@ -38,7 +40,14 @@ def report_evaluation(
         from fusion_tool.evals.report.html import to_html
 
         _save(html, to_html(summary))
-    print_summary(summary, terminal.stdout())
+    if as_json:
+        from pydantic import TypeAdapter
+
+        from fusion_tool.evals.summary import Summary
+
+        sys.stdout.write(TypeAdapter(Summary).dump_json(summary, indent=2).decode() + "\n")
+    else:
+        print_summary(summary, terminal.stdout())
     for file in (markdown, html):
         if file:
             terminal.stderr().print(f"written: {file}", soft_wrap=True)
