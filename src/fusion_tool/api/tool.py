@@ -1,5 +1,6 @@
 """`FusionTool`: a panel as a LangChain tool."""
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, Literal, Unpack
@@ -25,6 +26,9 @@ from fusion_tool.config.settings import SessionLimits, Settings
 from fusion_tool.errors import FusionError
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
+from fusion_tool.routing.roles import role_warning
+
+_log = logging.getLogger(__name__)
 
 
 def parent_stream_writer(runtime: ToolRuntime | None) -> StreamWriter | None:
@@ -181,6 +185,9 @@ class FusionTool(BaseTool):
         schema = create_schema_from_function(_SCHEMA, type(self)._run)  # noqa: SLF001 - the tool's own
         super().__init__(**({"args_schema": schema} | tool_fields))
         self._panel = PanelRunner(resolve_config(config, **settings), panel_tools, session_limits)
+        # Once, and not with every answer: it is the configuration's, and for whoever wrote that.
+        if warning := role_warning(self.config):
+            _log.warning(warning)
 
     @property
     def config(self) -> FusionConfig:

@@ -5,22 +5,17 @@ Protocol: OpenRouter's API reference, "Get current API key" (`GET /key`) and "Li
 
 import asyncio
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fusion_tool.cli.doctor_files import documents_cache, user_files
 from fusion_tool.cli.doctor_findings import Check
-from fusion_tool.config.key_file import FILE as KEY_FILE
-from fusion_tool.config.key_file import stored_keys
 from fusion_tool.config.key_names import KEY_NAMES
 from fusion_tool.config.keys import read_key
-from fusion_tool.config.loading import DEFAULT_KEY, preview_config
+from fusion_tool.config.loading import DEFAULT_KEY
 from fusion_tool.config.schema import Panelist
-from fusion_tool.config.storage import cache_path, config_path, make_private_folder
-from fusion_tool.config.user_file import FILE as CONFIG_FILE
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.causes import address_cure, connection_cause, shown_address
 from fusion_tool.models.providers import OPENROUTER_URL
@@ -32,36 +27,17 @@ if TYPE_CHECKING:
 
 async def examine() -> list[Check]:
     """Return the findings of all checks, which are made at once; the slowest waits five seconds for an answer."""
-    user_files = _user_files()
+    own = user_files()
     # Where the keys file is broken no key can be read, and the checks of keys would end with the same error.
-    keyed = (openrouter(), _other_providers(), _search()) if user_files[-1].ok or user_files[-1].cure else ()
+    keyed = (openrouter(), _other_providers(), _search()) if own[-1].ok or own[-1].cure else ()
     findings = await asyncio.gather(
         *keyed,
         asyncio.to_thread(_ollama),
         asyncio.to_thread(_local_models),
         _sandbox(),
-        asyncio.to_thread(_documents_cache),
+        asyncio.to_thread(documents_cache),
     )
-    return [*user_files, *(check for checks in findings for check in checks)]
-
-
-def _user_files() -> list[Check]:
-    """Check the user's own files: the configuration, and the keys."""
-    config, keys = config_path(CONFIG_FILE), config_path(KEY_FILE)
-    return [
-        _user_file("configuration", config, "fusion-tool init", preview_config),
-        _user_file("keys file", keys, f"fusion-tool keys set {DEFAULT_KEY}", stored_keys),
-    ]
-
-
-def _user_file(name: str, path: Path, maker: str, read: Callable[[], object]) -> Check:
-    if not path.exists():
-        return Check(name, ok=False, detail=f"none at {path}", cure=maker)
-    try:
-        read()
-    except ConfigError as error:
-        return Check(name, ok=False, detail=str(error))
-    return Check(name, ok=True, detail=f"{path} is read always")
+    return [*own, *(check for checks in findings for check in checks)]
 
 
 async def _other_providers() -> list[Check]:
@@ -209,21 +185,6 @@ async def _sandbox() -> list[Check]:
 
     state = await probe()
     return [Check("sandboxed shell", ok=state.works, detail=state.detail)]
-
-
-def _documents_cache() -> list[Check]:
-    folder = cache_path("documents")
-    try:
-        make_private_folder(folder)
-        indexes = [file.stat().st_size for file in folder.glob("*.sqlite")]
-    except OSError as error:
-        cause = f"{folder} cannot be used ({error.strerror})"
-        return [Check("documents cache", ok=False, detail=cause, cure=f"mkdir -p {folder}")]
-    # Making a folder that exists fails for nobody, writable or not.
-    if not os.access(folder, os.W_OK):
-        return [Check("documents cache", ok=False, detail=f"{folder} cannot be written", cure=f"chmod u+w {folder}")]
-    size = f"{len(indexes)} indexed folders, {sum(indexes) / 1e6:.1f} MB"
-    return [Check("documents cache", ok=True, detail=f"{size} in {folder}")]
 
 
 _KEYS_PAGE = "https://openrouter.ai/keys"

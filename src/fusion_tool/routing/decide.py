@@ -23,6 +23,7 @@ from fusion_tool.routing.policy.locality import require_local
 from fusion_tool.routing.policy.private_data import load_patterns, private_pattern
 from fusion_tool.routing.policy.restrict import RestrictedConfig, fit_limits
 from fusion_tool.routing.profiles import load_profiles
+from fusion_tool.routing.roles import role_warning
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
             notes.append(f"documents go to {', '.join(receivers)}")
     if failing := sorted(_unavailable(config) & _names(config)):
         notes.append(f"asked last, since they keep failing: {', '.join(failing)}")
+    if warning := role_warning(config):
+        notes.append(warning)
     return Decision(config if config != original else original, choice, tuple(notes))
 
 

@@ -16,7 +16,7 @@ def config(*models, **overrides):
 
 
 async def test_what_nothing_binds_is_the_very_same_object():
-    given = config(OPUS, LOCAL)
+    given = config(OPUS, LOCAL, judge="openrouter:z-ai/glm-5")
     decision = await decide(given, CODING, "", keyed=KEYED)
     assert decision.config is given
     assert (decision.choice, decision.notes) == (None, ())

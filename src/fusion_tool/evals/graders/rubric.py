@@ -32,6 +32,7 @@ from fusion_tool.models.capabilities import (
 from fusion_tool.models.factory import chat_model
 from fusion_tool.models.health import HealthTracker
 from fusion_tool.models.json_reader import read_objects
+from fusion_tool.routing.roles import same_model
 from fusion_tool.tools.untrusted import fence
 
 NAME = "report_verdict"
@@ -243,19 +244,12 @@ class Grader:
 
 def judge_warnings(judge: Panelist, models: Iterable[Panelist]) -> list[str]:
     """Return warnings where the judge has a stake in the answers: it wrote some, or its own vendor did."""
-    # By name without its provider: through another endpoint it is the same model.
-    judge_name, vendor = _bare_name(judge), _vendor(judge)
-    others = list(models)
-    if any(_bare_name(model) == judge_name for model in others):
+    vendor, others = _vendor(judge), list(models)
+    if same_model(judge, others):
         return [f"the judge {judge.model_name} also answers: models tend to favour their own answers"]
     if siblings := sorted({model.model_name for model in others if _vendor(model) == vendor}):
         return [f"the judge {judge.model_name} is of the same vendor as {', '.join(siblings)}"]
     return []
-
-
-def _bare_name(panelist: Panelist) -> str:
-    """Return a model's name without what depends on the provider: its prefix, the vendor, `:free`."""
-    return panelist.short_name.partition(":")[0].lower().lstrip("~")
 
 
 def _vendor(panelist: Panelist) -> str:
