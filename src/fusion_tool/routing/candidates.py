@@ -122,11 +122,13 @@ class CandidateSet:
         candidates: Those that may be asked and whose quality is known, cheapest first; then the others.
         basis: What their quality rests on, for people.
         enough: The quality that is good enough: the asked one, or the best there is where none has that.
+        newest: The day of the newest score that it rests on; `None` where there is none.
     """
 
     candidates: tuple[Candidate, ...]
     basis: str
     enough: float
+    newest: date | None = None
 
     @property
     def eligible(self) -> list[Candidate]:
@@ -176,7 +178,7 @@ def find_candidates(  # noqa: PLR0913 - as for `choose`
     allowed = [_weigh(profiles[key], name, quality, config, question_bytes) for key, name in names.items()]
     enough = _enough(allowed, config.quality)
     limited = [_apply_limits(candidate, config, enough) for candidate in allowed]
-    return CandidateSet(tuple(sorted([*limited, *out], key=_order)), quality.basis, enough)
+    return CandidateSet(tuple(sorted([*limited, *out], key=_order)), quality.basis, enough, quality.newest)
 
 
 def _reachable(profile: Profile, rejection_of: RejectionRule, unavailable: Collection[str]) -> tuple[str, str | None]:

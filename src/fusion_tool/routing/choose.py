@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from fusion_tool.budget.amounts import sum_known
 from fusion_tool.config import choices
 from fusion_tool.config.base import RUN_SECONDS
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
+from fusion_tool.routing.ages import OLD
 from fusion_tool.routing.candidates import (
     Candidate,
     CandidateSet,
@@ -145,12 +146,15 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
         today=today,
         question_bytes=question_bytes,
     )
-    planner = _Planner(config, signals, field, question_bytes)
+    planner = _Planner(config, signals, field, question_bytes, today)
     # Where nothing is known, of the question or of the models, the user's own panel is the best guess.
     if signals.confidence < SURE:
         return planner.configured_panel(f"not sure what kind of question this is ({signals.confidence:.2f})")
     if not field.eligible:
         return planner.configured_panel(f"no allowed model has a known score for {domain_label(signals.domain)}")
+    # What was measured long ago says little of the models of today, and a panel of several is no bet on one score.
+    if (age := _score_age(field, today)) is not None and age > OLD:
+        return planner.configured_panel(f"the scores for {domain_label(signals.domain)} are too old to choose by")
     if field.fit:
         return planner.plan(field.fit, shortfall(field, config))
     if not nearest:
@@ -161,18 +165,28 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
 class _Planner:
     """The plans that one choice may become, with what they are made from."""
 
-    def __init__(self, config: FusionConfig, signals: Signals, field: CandidateSet, question_bytes: int) -> None:
+    def __init__(
+        self, config: FusionConfig, signals: Signals, field: CandidateSet, question_bytes: int, today: date
+    ) -> None:
         self._config = config
+        self._age = _score_age(field, today)
         self._configured = configured_models(config)
         self._signals = signals
         self._field = field
         self._question_bytes = question_bytes
 
+    @property
+    def _told_age(self) -> str:
+        """How old the scores are that the question's domain has, for people."""
+        if self._age is None:
+            return "no allowed model has a score that could be compared"
+        return f"the newest score compared is {self._age.days} days old"
+
     def configured_panel(self, doubt: str) -> Choice:
         """Plan with the configured panel."""
         panel = self._config.panel
         usd = self._usd([seat.model_name for seat in panel], None, None)
-        reason = f"{doubt}: all {len(panel)} configured seats"
+        reason = f"{doubt}: all {len(panel)} configured seats; {self._told_age}"
         return Choice(choices.PANEL, panel, None, None, reason, self._signals, self._field.candidates, usd)
 
     def plan(self, fit: Sequence[Candidate], note: str) -> Choice:
@@ -190,7 +204,8 @@ class _Planner:
         reason = explain_choice(
             strategy, seats, self._signals, basis=self._field.basis, quality=self._config.quality, usd=usd
         )
-        return Choice(strategy, panel, judge, writer, note + reason, self._signals, self._field.candidates, usd)
+        reason = f"{note}{reason} {self._told_age.capitalize()}."
+        return Choice(strategy, panel, judge, writer, reason, self._signals, self._field.candidates, usd)
 
     def _shapes(self, fit: Sequence[Candidate]) -> Iterable[tuple[choices.PlannedStrategy, list[Candidate]]]:
         """Yield strategies with their seats, the one that suits the question first, each cheaper than the one before.
@@ -264,6 +279,12 @@ class _Planner:
         roles = judge or config.judge_or_default, writer or config.synthesizer_or_default
         comparison = comparison_usd(roles[0].model_name, roles[1].model_name, self._question_bytes, len(names))
         return sum_known([*(seat_usd(name, config, self._question_bytes) for name in names), comparison])
+
+
+def _score_age(field: CandidateSet, today: date) -> timedelta | None:
+    """Return how old the newest score is that the candidates are compared by; `None` where there is none."""
+    # A vendor's clock may be ahead of ours.
+    return None if field.newest is None else max(today - field.newest, timedelta())
 
 
 def _first_of_each_family(models: Iterable[Candidate]) -> list[Candidate]:

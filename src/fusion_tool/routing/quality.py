@@ -1,6 +1,7 @@
 """The relative quality of models in a domain: the score divided by the best model's, on one benchmark."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from statistics import fmean
 from typing import NamedTuple
 
@@ -20,11 +21,13 @@ class Quality(NamedTuple):
         scores: Points of 100 by `Profile.id`, of the models that have a result on the benchmark.
         shares: Each score divided by the best, 0 to 1; or the mean of these over other domains.
         basis: The benchmark, or what stands in for it, for people.
+        newest: The day of the newest score that was compared; `None` where there is none.
     """
 
     scores: Mapping[str, float]
     shares: Mapping[str, float]
     basis: str
+    newest: date | None = None
 
 
 def relative_quality(domain: Domain, profiles: Sequence[Profile]) -> Quality:
@@ -44,7 +47,8 @@ def relative_quality(domain: Domain, profiles: Sequence[Profile]) -> Quality:
     }
     # A model with few scores would be judged by the domains that its vendor chose to publish.
     shares = {name: fmean(row) for name, row in shares_of.items() if row and len(row) >= _ENOUGH * len(others)}
-    return Quality({}, shares, f"the mean over {len(others)} other domains, as nobody has a score here")
+    newest = max((quality.newest for quality in others if quality.newest), default=None)
+    return Quality({}, shares, f"the mean over {len(others)} other domains, as nobody has a score here", newest)
 
 
 def _on_one_benchmark(domain: Domain, profiles: Sequence[Profile]) -> Quality:
@@ -56,7 +60,8 @@ def _on_one_benchmark(domain: Domain, profiles: Sequence[Profile]) -> Quality:
     benchmark, results = max(by_benchmark.items(), key=lambda item: _weight(item[1]))
     best = max(score.score for score in results.values())
     scores = {name: score.score for name, score in results.items()}
-    return Quality(scores, {name: score / best if best else 0.0 for name, score in scores.items()}, benchmark)
+    shares = {name: score / best if best else 0.0 for name, score in scores.items()}
+    return Quality(scores, shares, benchmark, max(score.date for score in results.values()))
 
 
 def _weight(results: Mapping[str, Score]) -> tuple[bool, int]:

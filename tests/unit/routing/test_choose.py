@@ -299,3 +299,65 @@ def test_an_unpriced_model_is_not_chosen(profiles):
     choice = chosen({"nobody/nothing": fast, **profiles}, told())
     assert models(choice) == [GLM]
     assert "no known price" in [one.rejection for one in choice.candidates]
+
+
+@pytest.mark.parametrize(
+    ("day", "strategy", "words"),
+    [
+        (date(2026, 3, 1), "solo", "The newest score compared is 0 days old."),
+        (date(2026, 6, 29), "solo", "The newest score compared is 120 days old."),
+        (
+            date(2026, 6, 30),
+            "panel",
+            "too old to choose by: all 2 configured seats; the newest score compared is 121 days old",
+        ),
+    ],
+)
+def test_a_choice_tells_how_old_its_scores_are_and_rests_on_no_old_ones(profiles, day, strategy, words):
+    choice = chosen(profiles, told(), today=day)
+    assert choice.strategy == strategy
+    assert words in choice.reason
+
+
+def test_where_nobody_has_a_score_the_configured_panel_says_so(profiles):
+    bare = {name: profile.model_copy(update={"scores": {}}) for name, profile in profiles.items()}
+    assert "no allowed model has a score that could be compared" in chosen(bare, told()).reason
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(
+    wishes=st.fixed_dictionaries(
+        {
+            "quality": st.floats(0, 1, exclude_min=True),
+            "limits": st.builds(Limits, usd=st.none() | st.floats(1e-6, 10)),
+        }
+    ),
+    asked=st.fixed_dictionaries(
+        {
+            "domain": st.sampled_from(DOMAINS),
+            "closed": st.booleans(),
+            "difficulty": st.sampled_from(["easy", "medium", "hard"]),
+        }
+    ),
+    scores=st.lists(st.floats(0, 100), min_size=4, max_size=4),
+    are_retired=st.booleans(),
+)
+def test_no_quality_limit_or_score_crashes_it(profiles, wishes, asked, scores, are_retired):
+    rated = dict(profiles)
+    for profile, points in zip(profiles.values(), scores, strict=False):
+        rows = {key: (row[0].model_copy(update={"score": points}),) for key, row in profile.scores.items()}
+        rated[profile.id] = profile.model_copy(update={"scores": rows, "retires_on": TODAY if are_retired else None})
+    config, signals = OWN.model_copy(update=wishes), told(**asked)
+    nearest = chosen(rated, signals, config, nearest=True)
+    assert ("days old" in nearest.reason) is not are_retired
+    try:
+        assert chosen(rated, signals, config).panel
+    except ConfigError as error:
+        assert error.field in ("limits.usd", "limits.seconds")  # noqa: PT017 - raised for some examples alone
+
+
+def test_where_every_model_is_retired_the_configured_panel_is_asked(profiles):
+    retired = {name: profile.model_copy(update={"retires_on": TODAY}) for name, profile in profiles.items()}
+    choice = chosen(retired, told(), OWN.model_copy(update={"quality": 1.0}))
+    assert choice.strategy == "panel"
+    assert models(choice) == ["openrouter:v/a", "openrouter:v/b"]

@@ -7,7 +7,7 @@ import typer
 
 model = typer.Typer(
     name="model",
-    help="How all models fared in your runs; install, list or remove those that run on this machine.",
+    help="How all models fared in your runs, which have aged; install, list, remove those that run on this machine.",
     no_args_is_help=True,
 )
 
@@ -52,6 +52,35 @@ def health(
     (print_health_json if as_json else print_health)(HealthReport(days, rows, warnings, was_checked=check))
 
 
+@model.command()
+def check(
+    *,
+    preset: Annotated[str | None, typer.Option(help="Look at this preset's models. Default: budget.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Look at this file's models.")] = None,
+) -> None:
+    """Tell which models of your panel the price list no longer knows, retire, have a successor, or have old scores.
+
+    Nobody is asked. Exit status: 0 where nothing has aged, else 5.
+    """
+    from datetime import UTC, datetime
+
+    from fusion_tool.cli import model_listings
+    from fusion_tool.cli.config_options import ConfigOptions
+    from fusion_tool.events import one_line
+    from fusion_tool.routing.ages import age_models
+    from fusion_tool.routing.profiles import load_profiles
+
+    panelists = model_listings.candidates(ConfigOptions(preset=preset, config=config).to_config(calls_models=False))
+    ages = age_models((panelist.model_name for panelist in panelists), load_profiles())
+    today = datetime.now(UTC).date()
+    lines = [f"{age.model}: {finding}" for age in ages for finding in age.findings(today)]
+    for line in lines or [f"nothing has aged of {len(ages)} models"]:
+        typer.echo(one_line(line, 200))
+    raise typer.Exit(_AGED if lines else 0)
+
+
+_AGED = 5
+"""The exit status where a model has aged, as that of `eval watch` where one has changed."""
 _LARGE_BYTES = 300_000_000
 """Downloads above this are asked about."""
 

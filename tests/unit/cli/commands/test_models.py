@@ -13,6 +13,7 @@ import pytest
 from fusion_tool.cli import model_listings
 from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import Panelist
+from fusion_tool.config.storage import config_path
 from fusion_tool.models import outcomes as store
 from fusion_tool.models.outcomes import Outcome, default_path
 from tests.scripted_server import ScriptedServer
@@ -213,3 +214,40 @@ async def test_each_provider_gets_its_own_key_in_its_own_header(
 
 def test_the_name_before_it_was_one_of_the_group_still_works() -> None:
     assert json.loads(fusion("models", "--json").stdout) == told()
+
+
+LOOP = '["z-ai/glm-5"]\nsuccessor = "openai/gpt-5.5"\n["openai/gpt-5.5"]\nsuccessor = "z-ai/glm-5"\n'
+GONE = 'panel = ["openrouter:v/gone"]\n'
+
+
+@pytest.mark.parametrize(
+    ("panel", "profiles", "status", "words"),
+    [
+        pytest.param(GONE, "", 5, "openrouter:v/gone: the price list does not know it", id="gone"),
+        pytest.param('panel = ["openrouter:z-ai/glm-5"]', "", 5, "its newest score is", id="old scores"),
+        pytest.param(
+            'panel = ["openrouter:z-ai/glm-5"]',
+            '["z-ai/glm-5"]\nsuccessor = "openai/gpt-5.5"\n',
+            5,
+            "superseded by openai/gpt-5.5",
+            id="superseded",
+        ),
+        pytest.param(
+            'panel = ["openrouter:z-ai/glm-5"]',
+            '["z-ai/glm-5"]\nretires_on = 2026-01-01\n',
+            5,
+            "retired on 2026-01-01",
+            id="retired",
+        ),
+        pytest.param('panel = ["openrouter:z-ai/glm-5"]', LOOP, 2, "leads in a circle", id="a loop of successors"),
+        pytest.param('panel = ["local:smollm2-135m"]', "", 0, "nothing has aged of 1 models", id="nothing"),
+    ],
+)
+def test_what_has_aged_is_told(tmp_path, panel, profiles, status, words):
+    (tmp_path / "fusion.toml").write_text(panel, "utf-8")
+    folder = config_path()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "profiles.toml").write_text(profiles, "utf-8")
+    done = fusion("model", "check", "--config", str(tmp_path / "fusion.toml"))
+    assert done.exit_code == status, done.output
+    assert words in done.output
