@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from langchain_core.tools import tool
 
 from fusion_tool import FusionConfig, afuse, astream
 from fusion_tool.graph.agents import first_use
@@ -53,6 +54,12 @@ def script(scripted, *, calls: object, cites: object, says: object = CLAIMS) -> 
     scripted.otherwise(says)
 
 
+@tool
+def look_up(word: str) -> str:
+    """Look a word up."""
+    return word
+
+
 def trials(scripted):
     return [request for request in scripted.requests if is_trial(request)]
 
@@ -83,7 +90,11 @@ PATHS = [
 @pytest.mark.parametrize(("calls", "cites", "path"), PATHS)
 async def test_seats_are_asked_as_the_model_can_be(scripted, config, calls, cites, path):
     script(scripted, calls=calls, cites=cites)
-    await afuse(QUESTION, config.model_copy(update={"panel": config.panel[:1], "strategy": "solo"}))
+    alone = config.model_copy(update={"panel": config.panel[:1], "strategy": "solo"})
+    result = await afuse(QUESTION, alone, panel_tools=[look_up])
+    # The caller's own tool is used by a model that calls tools alone, and a reader sees where it was not.
+    missed = [(row.tool, row.reason) for row in result.tool_failures]
+    assert missed == ([] if path == "tools" else [("look_up", "unavailable")])
     asked = [request for request in scripted.requests if request.model and not is_trial(request)]
     assert bool(asked[0].body.get("tools")) is (path == "tools")
     assert ("response_format" in asked[0].body) is (path == "claims")

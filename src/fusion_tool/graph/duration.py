@@ -14,12 +14,10 @@ from fusion_tool.events import format_duration
 from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.models.abilities import known_abilities, load_abilities
 from fusion_tool.models.providers import has_own_server, with_model
-from fusion_tool.models.speed import Speed, known_speed, load_speed
+from fusion_tool.models.speed import assumed_speed, known_speed, load_speed
 
 _SPARE = 3.0
 """How much longer than expected a run may take where no deadline is set: the machine may get busy meanwhile."""
-_UNMEASURED = Speed(prompt=60.0, answer=12.0)
-"""What a deadline counts on where nothing is measured: a model of 1.5 billion parameters on two free cores."""
 
 
 class _Tokens(NamedTuple):
@@ -103,7 +101,7 @@ def _needed_seconds(config: FusionConfig, *, at_most: bool) -> float:
 
 
 def _seconds(work: _Work) -> float:
-    return work.often * (known_speed(work.panelist) or _UNMEASURED).seconds(work.read, work.written)
+    return work.often * assumed_speed(work.panelist).seconds(work.read, work.written)
 
 
 def _own_work(config: FusionConfig, *, at_most: bool) -> Iterator[_Work]:

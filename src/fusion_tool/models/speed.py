@@ -15,6 +15,7 @@ from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models.facts import read_fact, write_fact
 from fusion_tool.models.identity import ModelIdentity
+from fusion_tool.models.local.catalog import model_of
 from fusion_tool.models.providers import place_of
 
 TIMINGS = "timings"
@@ -47,6 +48,8 @@ class Speed:
         return prompt_tokens / self.prompt + answer_tokens / self.answer
 
 
+_UNMEASURED, _UNMEASURED_BYTES = Speed(prompt=60.0, answer=12.0), 1.1e9
+"""The speed of a model of 1.5 billion parameters on two free cores, and its weights' size in bytes."""
 _known: dict[str, Speed] = {}
 _recorded: dict[str, Speed] = {}
 
@@ -54,6 +57,16 @@ _recorded: dict[str, Speed] = {}
 def known_speed(panelist: Panelist) -> Speed | None:
     """Return how fast the panelist's model is; `None` where nothing is known, or it is on no server of the user's."""
     return _known.get(place_of(panelist) or "")
+
+
+def assumed_speed(panelist: Panelist) -> Speed:
+    """Return the known speed, else what is counted on where nothing is measured: the larger the weights, the slower."""
+    if known := known_speed(panelist):
+        return known
+    model = model_of(panelist)
+    size = model.path.stat().st_size if model and model.path.is_file() else 0
+    part = min(1.0, _UNMEASURED_BYTES / size) if size else 1.0
+    return Speed(_UNMEASURED.prompt * part, _UNMEASURED.answer * part)
 
 
 def load_speed(panelist: Panelist) -> None:

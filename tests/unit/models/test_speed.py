@@ -9,7 +9,7 @@ from fusion_tool.models import speed
 from fusion_tool.models.facts import write_fact
 from fusion_tool.models.identity import ModelIdentity
 from fusion_tool.models.providers import place_of
-from fusion_tool.models.speed import Speed, known_speed, learn_speed, load_speed
+from fusion_tool.models.speed import Speed, assumed_speed, known_speed, learn_speed, load_speed
 
 OLLAMA, QWEN = Panelist(model="ollama:qwen3:8b"), Panelist(model="local:qwen")
 VLLM = Panelist(model="qwen3", base_url="http://10.0.0.7:8000/v1")
@@ -94,6 +94,21 @@ async def test_the_remembered_speeds_of_two_models_are_each_its_own(monkeypatch)
     for panelist in (OLLAMA, QWEN):
         load_speed(panelist)
     assert (known_speed(OLLAMA), known_speed(QWEN)) == (Speed(60, 12), Speed(60, 6))
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(None, Speed(60, 12)), (100, Speed(60, 12)), (1_100_000_000, Speed(60, 12)), (4_400_000_000, Speed(15, 3))],
+    ids=["no file", "a tiny one", "1.5 billion parameters", "four times that"],
+)
+async def test_what_is_counted_on_before_a_measurement_goes_by_the_weights(tmp_path, size, expected):
+    weights = tmp_path / "m.gguf"
+    if size is not None:
+        with weights.open("wb") as file:
+            file.truncate(size)
+    local = Panelist(model=f"local:{weights}")
+    assert assumed_speed(local) == expected
+    assert await learn(local, MEASURED) == assumed_speed(local) == Speed(60, 12)
 
 
 @pytest.mark.parametrize(("milliseconds", "kept"), [(5_500, 12.0), (30_000, 7.0)], ids=["about the same", "far off"])

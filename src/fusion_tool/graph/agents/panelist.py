@@ -66,6 +66,8 @@ async def answer_question(  # noqa: PLR0913 - what is asked, of whom, and what i
     toolkit = seat_toolkit(toolkit, panelist)
     model = await prepare_model(panelist, log.stage, log.deadline)
     capabilities = capabilities_of(panelist, model)
+    if capabilities.path != "tools":
+        log.miss_tools(toolkit)
     if capabilities.path == "claims":
         return await _from_claims(model, panelist, question, context, earlier=earlier, toolkit=toolkit, log=log)
     known = fence(context, label="context", nonce=toolkit.nonce) if context else ""
@@ -86,6 +88,7 @@ async def answer_question(  # noqa: PLR0913 - what is asked, of whom, and what i
         # What is listed of a model may be wrong: only its endpoint knows whether it takes tools.
         if not failed.fault.rejects("tools"):
             raise
+        log.miss_tools(toolkit)
         return await over_evidence()
     inspection = inspect(first.text) if (inspect := inspector(panelist, question, rules=prompt[0].text)) else None
     if looks_like_tool_call(first.text) or (inspection and inspection.fault):

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from langchain_core.tools import BaseTool
+
 from fusion_tool.budget.ledger import OverBudgetError
 from fusion_tool.budget.usage import Call
 from fusion_tool.errors import ToolReason
@@ -14,6 +16,7 @@ from fusion_tool.graph.state import Failure, ToolFailureRow
 from fusion_tool.grounding.sources import RetrievedSource
 from fusion_tool.tools.search.base import Receipt, SearchProviderError
 from fusion_tool.tools.search.search import failure_reason, search_fee
+from fusion_tool.tools.toolkit import Toolkit
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,12 @@ class SeatLog:
                 failure=failure,
             )
         )
+
+    def miss_tools(self, toolkit: Toolkit) -> None:
+        """Record that a model is not offered the caller's own tools: nobody uses them in its place, as the search."""
+        for tool in toolkit.tools[toolkit.builtin_count :]:
+            name = tool.name if isinstance(tool, BaseTool) else str(tool.get("type") or " ".join(tool))
+            self._note_failure(name, "unavailable")
 
     def _note_failure(self, tool: str, reason: ToolReason) -> None:
         self.tool_failures.append(ToolFailureRow(tool=tool, reason=reason))

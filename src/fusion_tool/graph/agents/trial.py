@@ -4,6 +4,7 @@ It is asked as a seat is, with a seat's own prompts: many a model does what one 
 So one that does not cite, which a seat asks for claims, is tried with that seat's one sentence too.
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +21,7 @@ from fusion_tool.grounding.citations import cited_ids
 from fusion_tool.models.abilities import Abilities, remember_abilities
 from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model
 from fusion_tool.models.factory import chat_model
+from fusion_tool.models.speed import assumed_speed, load_speed
 from fusion_tool.models.written_calls import make_written_calls
 from fusion_tool.tools.builtin import search_documents
 from fusion_tool.tools.untrusted import fence
@@ -27,9 +29,11 @@ from fusion_tool.tools.untrusted import fence
 Ask: TypeAlias = Callable[[Any, Sequence[BaseMessage]], Awaitable[ModelReply]]
 """Calls a model, tools bound or not, with a prompt."""
 
-TRIAL_TOKENS = 2 * (1000 + 120)
+_READ, _WRITTEN = 2 * 1000, 2 * 120
+TRIAL_TOKENS = _READ + _WRITTEN
 """About as many tokens as both calls take together."""
-_SECONDS = 180.0
+_SPARE = 6.0
+"""How much longer than expected it may take: it ends what stands still, not what a busy machine makes slow."""
 # Without chance: the outcome stands for every later run.
 _OPTIONS = {"max_tokens": 120, "temperature": 0}
 _TOOL_CALLS = 4
@@ -101,7 +105,9 @@ async def try_local_model(name: str) -> Abilities:
     panelist = Panelist(model=f"local:{name}")
     budget = StageBudget(Ledger(usd=None, tokens=None), "panelist")
     account = CallContext("trial", panelist, budget=budget, rows=[])
-    ask = partial(call_model, account=account, deadline=time.monotonic() + _SECONDS)
+    await asyncio.to_thread(load_speed, panelist)
+    seconds = _SPARE * assumed_speed(panelist).seconds(_READ, _WRITTEN)
+    ask = partial(call_model, account=account, deadline=time.monotonic() + seconds)
     abilities = await try_model(await chat_model(panelist), ask)
     await remember_abilities(panelist, abilities)
     return abilities
