@@ -101,7 +101,8 @@ def _needed_seconds(config: FusionConfig, *, at_most: bool) -> float:
 
 
 def _seconds(work: _Work) -> float:
-    return work.often * assumed_speed(work.panelist).seconds(work.read, work.written)
+    speed = known_speed(work.panelist) or assumed_speed(work.panelist)
+    return work.often * speed.seconds(work.read, work.written)
 
 
 def _own_work(config: FusionConfig, *, at_most: bool) -> Iterator[_Work]:

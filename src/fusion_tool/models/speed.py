@@ -60,9 +60,7 @@ def known_speed(panelist: Panelist) -> Speed | None:
 
 
 def assumed_speed(panelist: Panelist) -> Speed:
-    """Return the known speed, else what is counted on where nothing is measured: the larger the weights, the slower."""
-    if known := known_speed(panelist):
-        return known
+    """Return what is counted on where nothing is measured: the larger a local model's weights, the slower."""
     model = model_of(panelist)
     size = model.path.stat().st_size if model and model.path.is_file() else 0
     part = min(1.0, _UNMEASURED_BYTES / size) if size else 1.0

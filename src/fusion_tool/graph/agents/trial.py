@@ -21,7 +21,7 @@ from fusion_tool.grounding.citations import cited_ids
 from fusion_tool.models.abilities import Abilities, remember_abilities
 from fusion_tool.models.call import CallContext, ModelCallError, ModelReply, call_model
 from fusion_tool.models.factory import chat_model
-from fusion_tool.models.speed import assumed_speed, load_speed
+from fusion_tool.models.speed import assumed_speed, known_speed, load_speed
 from fusion_tool.models.written_calls import make_written_calls
 from fusion_tool.tools.builtin import search_documents
 from fusion_tool.tools.untrusted import fence
@@ -106,8 +106,9 @@ async def try_local_model(name: str) -> Abilities:
     budget = StageBudget(Ledger(usd=None, tokens=None), "panelist")
     account = CallContext("trial", panelist, budget=budget, rows=[])
     await asyncio.to_thread(load_speed, panelist)
-    seconds = _SPARE * assumed_speed(panelist).seconds(_READ, _WRITTEN)
-    ask = partial(call_model, account=account, deadline=time.monotonic() + seconds)
+    speed = known_speed(panelist) or assumed_speed(panelist)
+    deadline = time.monotonic() + _SPARE * speed.seconds(_READ, _WRITTEN)
+    ask = partial(call_model, account=account, deadline=deadline)
     abilities = await try_model(await chat_model(panelist), ask)
     await remember_abilities(panelist, abilities)
     return abilities
