@@ -37,7 +37,7 @@ PARSED_ONLY = {
 SERVER = "http://127.0.0.1:8000/v1"
 """Where the pages' server listens; one that does takes its place."""
 
-STAND_INS = {"vendor/model": "openai/gpt-5.5", "provider:model": "openai:gpt-5.5"}
+STAND_INS = {"vendor/model-2": "openai/gpt-5.4", "vendor/model": "openai/gpt-5.5", "provider:model": "openai:gpt-5.5"}
 """What can stand where a file's block has a placeholder."""
 
 LOADERS = {

@@ -72,11 +72,11 @@ async def test_seats_runs_and_later_processes_share_one_trial_that_events_and_bi
     assert [(event["model"], event["seat"]) for event in started] == [(MODEL, ended["seat"])]
     assert (ended["calls_tools"], ended["cites"], ended["path"], ended["failure"]) == (False, False, "claims", None)
     rows = sent[-1]["result"]["usage"]["calls"]
-    assert [row["seat"] for row in rows if row["stage"] == "trial"] == [ended["seat"]] * 2
-    assert len(trials(scripted)) == 2
+    assert [row["seat"] for row in rows if row["stage"] == "trial"] == [ended["seat"]] * 3
+    assert len(trials(scripted)) == 3
     monkeypatch.setattr(abilities, "_memory", {})
     await asyncio.gather(afuse(QUESTION, config), afuse("When did the mill burn?", config))
-    assert len(trials(scripted)) == 2
+    assert len(trials(scripted)) == 3
 
 
 PATHS = [
@@ -143,6 +143,6 @@ async def test_a_judge_alone_has_its_trial_too_and_is_asked_as_a_small_one(scrip
         config.model_dump() | {"panel": seats, "judge": {"model": MODEL, "base_url": scripted.url}}
     )
     result = await afuse(QUESTION, judged)
-    assert [row.seat for row in result.usage.calls if row.stage == "trial"] == [None] * 2
+    assert [row.seat for row in result.usage.calls if row.stage == "trial"] == [None] * 3
     asked = [request for request in scripted.calls(MODEL) if not is_trial(request)]
     assert "You compare answers to a question. Reply in JSON" in asked[0].prompt

@@ -29,9 +29,9 @@ from fusion_tool.tools.untrusted import fence
 Ask: TypeAlias = Callable[[Any, Sequence[BaseMessage]], Awaitable[ModelReply]]
 """Calls a model, tools bound or not, with a prompt."""
 
-_READ, _WRITTEN = 2 * 1000, 2 * 120
+_READ, _WRITTEN = 2 * 1000 + 400, 3 * 120
 TRIAL_TOKENS = _READ + _WRITTEN
-"""About as many tokens as both calls take together."""
+"""About as many tokens as its calls take together, the short third one among them."""
 _SPARE = 6.0
 """How much longer than expected it may take: it ends what stands still, not what a busy machine makes slow."""
 # Without chance: the outcome stands for every later run.
