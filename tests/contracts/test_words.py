@@ -115,6 +115,20 @@ def test_a_value_out_of_range_is_told_with_the_bound(path, name, value, limit):
     assert re.search(rf"\b{limit:g}\b", error.message), error.message
 
 
+NUMBERS = [
+    (path, name)
+    for kind, path, name in SETTINGS
+    if re.search(r"\b(int|float)\b(?!\W+\.\.\.)", str(kind.model_fields[name].annotation))
+]
+
+
+@pytest.mark.parametrize(("path", "name"), NUMBERS, ids=str)
+def test_true_is_no_number(path, name):
+    error = complain(lambda values: FusionConfig(**values), nested(path, name, value=True))
+    assert error
+    assert error.field == ".".join((*path, name))
+
+
 @pytest.mark.parametrize(("kind", "path", "name"), SETTINGS, ids=str)
 def test_a_misspelt_setting_is_told_the_nearest_one(kind, path, name):
     misspelt = name[:-2] + name[-1] + name[-2] if len(name) > 3 else name + name[-1]

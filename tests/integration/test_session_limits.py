@@ -160,3 +160,8 @@ async def test_without_limits_what_is_known_is_counted_all_the_same():
 def test_limits_of_one_run_are_no_sessions(field):
     with pytest.raises(ConfigError, match=rf"session_limits\.{field}"):
         FusionTool(fake_config(), session_limits=Limits(**{field: 1}))
+
+
+def test_what_is_no_limits_is_refused_in_words():
+    with pytest.raises(ConfigError, match="session_limits: expected limits"):
+        FusionTool(fake_config(), session_limits=5)

@@ -13,6 +13,7 @@ from fusion_tool.api.response_cache import CacheSlot, cache_slot
 from fusion_tool.api.run_store import default_path
 from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.config.schema import FusionConfig, Limits
+from fusion_tool.errors import ConfigError
 from fusion_tool.events import Event, run_completed, run_started
 from fusion_tool.graph.build import build_graph
 from fusion_tool.graph.duration import run_seconds
@@ -213,7 +214,7 @@ class PanelRunner:
         session_limits: Limits of all runs together; `None` sets none.
 
     Raises:
-        ConfigError: `session_limits` sets what holds for one run alone.
+        ConfigError: `session_limits` sets what holds for one run alone, or are no limits.
     """
 
     def __init__(
@@ -223,6 +224,8 @@ class PanelRunner:
         session_limits: Limits | Mapping[str, Any] | None = None,
     ) -> None:
         limits = Limits(**session_limits) if isinstance(session_limits, Mapping) else session_limits
+        if not isinstance(limits, Limits | None):
+            raise ConfigError("expected limits, such as {'usd': 1.0}", field="session_limits")
         self.config, self.session = config, Session(limits)
         self._tools = tuple(panel_tools)
         # Compiled once: it holds no state of a run, and an agent may call its tool many times at once.

@@ -1,7 +1,8 @@
 """`ConfigModel`: the base of everything that a user sets, with errors that name the field and hold no value."""
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Collection, Iterator, Mapping
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -35,13 +36,30 @@ class ConfigModel(BaseModel):
             except ValidationError as error:
                 raise to_config_error(error) from None
 
-    # Not left to pydantic, which knows no neighbour of what it calls "extra".
+    # Not left to pydantic, which knows no neighbour of what it calls "extra", and takes true for one dollar.
     @model_validator(mode="before")
     @classmethod
     def _reject_unknown(cls, values: Any) -> Any:
         if isinstance(values, Mapping):
             reject_unknown(values, cls.model_fields)
+            for name, value in values.items():
+                if isinstance(value, bool) and _is_number(cls.model_fields[name].annotation):
+                    raise ConfigError("expected a number, not true or false", field=name)
         return values
+
+
+def _is_number(annotation: Any) -> bool:
+    """Tell whether a setting takes numbers, and neither true nor false nor anything whatever."""
+    kinds = set(_kinds(annotation))
+    return not kinds.isdisjoint((int, float)) and kinds.isdisjoint((bool, Any))
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) in (Union, UnionType):
+        for choice in get_args(annotation):
+            yield from _kinds(choice)
+    else:
+        yield get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def reject_unknown(names: Collection[Any], known: Collection[str]) -> None:

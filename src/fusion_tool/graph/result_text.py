@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fusion_tool.graph.result import Citation, FusionResult
 
 _FENCE = re.compile(r"```[\w+-]*")
+_FENCE_LINE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _READ_IN_TWO_WAYS = re.compile(r"~~~|\$\$|\\\[|\\begin")
 """What some readers take for the beginning of a block, in which a fence is none, and others do not."""
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#!|~$&])")
@@ -34,7 +35,7 @@ def to_markdown(result: "FusionResult") -> str:
     """Return a result's answer, its sources with the audit's verdicts, and a line on how it came about."""
     lines = [_source_line(citation) for citation in result.citations]
     sources = ["**Sources**", "\n".join(lines)] if lines else ["Sources: the answer cites none."]
-    return "\n\n".join([harmless(result.answer), *sources, f"*{escape(summary_line(result))}*"]) + "\n"
+    return "\n\n".join([_close_fence(harmless(result.answer)), *sources, f"*{escape(summary_line(result))}*"]) + "\n"
 
 
 def summary_line(result: "FusionResult") -> str:
@@ -73,6 +74,19 @@ def harmless(text: str) -> str:
         else:
             paragraph.append(line)
     return "\n".join(shown + _harmless_lines(paragraph, has_code=is_plain))
+
+
+def _close_fence(text: str) -> str:
+    """Return a text whose last block of code is closed: an answer that was cut leaves one open."""
+    fence = ""
+    for line in text.split("\n"):
+        if found := _FENCE_LINE.match(line):
+            mark, rest = found.groups()
+            if not fence:
+                fence = "" if mark[0] == "`" and "`" in rest else mark
+            elif mark.startswith(fence) and not rest.strip():
+                fence = ""
+    return f"{text}\n{fence}" if fence else text
 
 
 def _harmless_lines(paragraph: list[str], *, has_code: bool) -> list[str]:

@@ -92,6 +92,15 @@ def test_nor_does_what_is_made_of_it(parts):
     assert not _RAW.search(READER.render(harmless("".join(parts))))
 
 
+UNCLOSED = ["x\n\n```", "```python\nx = 1", "~~~~ a\n~~~", "````\n```\n", "```\na\n```\n\n```"]
+
+
+@pytest.mark.parametrize("text", UNCLOSED)
+def test_code_that_an_answer_left_open_ends_with_it(text):
+    shown = READER.render(to_markdown(result(answer=text, citations=[citation(1)])))
+    assert "<strong>Sources</strong>" in shown
+
+
 def test_plain_markdown_and_code_stay_as_they_are():
     text = (
         f"# Title\n\n- 3 < 4, **bold** [1], [a page](https://example.org)\n\n{CODE}\n\n| a | b |\n|---|---|\n| 1 | 2 |"
