@@ -22,6 +22,7 @@ from fusion_tool.servers.keys import Caller
 from fusion_tool.servers.mcp.http import PATH, create_app
 from fusion_tool.servers.mcp.server import McpOptions
 from tests.integration.callers import callers as callers_with
+from tests.integration.trials import remember_trials
 from tests.mcp_client import IS_FIRST_MAJOR, TOOL, McpClient
 from tests.scripted_server import ScriptedServer
 
@@ -33,6 +34,7 @@ def panel_file(folder: Path, server: ScriptedServer, *models: str) -> Path:
     seats = ", ".join(f'{{model = "{model}", base_url = "{server.url}"}}' for model in models)
     roles = "\n".join(f'{role} = {{model = "{role}", base_url = "{server.url}"}}' for role in ("judge", "synthesizer"))
     file = folder / "fusion.toml"
+    remember_trials(server.url, *models, "judge", "synthesizer")
     file.write_text(f'panel = [{seats}]\n{roles}\nsearch = false\nbash = "off"\n', "utf-8")
     return file
 

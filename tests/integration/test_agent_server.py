@@ -18,12 +18,12 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
 from fusion_tool.models import facts
-from fusion_tool.models.identity import ModelIdentity
 from fusion_tool.servers.overrides import OPERATOR_ONLY, OVERRIDABLE
 from fusion_tool.tools.sandbox.shell import probe
 from tests.integration.dev_server import ROOT, dev_server, free_ports, run
 from tests.integration.mcp_connections import connected
 from tests.integration.panel import kinds
+from tests.integration.trials import remember_trials
 from tests.scripted_server import Reply, Request, ScriptedServer, ToolCall, faults
 from tests.scripted_server.web import Hit, WebServer
 
@@ -82,10 +82,8 @@ def configured(internet: WebServer, ports: list[int], tmp_path_factory: pytest.T
     url = f"http://127.0.0.1:{ports[1]}/v1"
     file.write_text(CONFIGURED.format(provider=url, web=internet.port))
     with pytest.MonkeyPatch.context() as patch:
-        # Its models have had their trials: what follows counts calls.
         patch.setattr(facts, "data_path", (home / ".local" / "share" / "fusion-tool").joinpath)
-        for model in ("one", "two", "three", "judge", "writer", "another"):
-            facts.write_fact(ModelIdentity(f"{url} {model}", None), "abilities", {"calls_tools": True, "cites": True})
+        remember_trials(url, "one", "two", "three", "judge", "writer", "another")
     return file
 
 

@@ -5,6 +5,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.prompts import ChatPromptTemplate
 
 from fusion_tool import BudgetExceeded, ChatFusion, ConfigError, FusionConfig, FusionResult, Limits, PanelFailed, fuse
+from fusion_tool.config.key_names import KEY_NAMES
 from fusion_tool.errors import RecursionRefused
 from fusion_tool.graph.preflight import inside_seat
 from fusion_tool.testing import ScriptedChat, fake_config
@@ -199,7 +200,8 @@ def test_a_wrong_setting_fails_at_construction_with_its_name(field, value):
 
 
 def test_without_a_key_the_error_names_both_cures(monkeypatch):
-    monkeypatch.delenv("OPENROUTER_API_KEY", raising=False)
+    for name in KEY_NAMES:  # a vendor's would do
+        monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigError, match=r"OPENROUTER_API_KEY.*'local'"):
         ChatFusion()
 

@@ -104,7 +104,7 @@ def test_a_client_that_closes_its_end_ends_the_process_and_its_runs(file, script
     scripted.reply("one", Hang())
     with program(f"--config={file}") as running:
         ask_by_hand(running, ASKED["question"])
-        scripted.wait_until(lambda: len(scripted.requests) == 2, timeout=60)
+        scripted.wait_until(lambda: len(scripted.calls("one")) == len(scripted.calls("two")) == 1, timeout=60)
         out, told = running.communicate(timeout=WITHIN_SECONDS)  # closes its standard input
     scripted.wait_until(lambda: [left.model for left in scripted.disconnects] == ["one"])
     assert (running.returncode, told) == (0, "")
@@ -115,7 +115,7 @@ def test_a_signal_ends_the_process_while_its_client_still_holds_the_line(file, s
     scripted.reply("one", Hang())
     with program(f"--config={file}") as running:
         ask_by_hand(running, ASKED["question"])
-        scripted.wait_until(lambda: len(scripted.requests) == 2, timeout=60)
+        scripted.wait_until(lambda: len(scripted.calls("one")) == len(scripted.calls("two")) == 1, timeout=60)
         running.send_signal(signal.SIGTERM)
         stopped = read_result(running)
         assert running.wait(timeout=WITHIN_SECONDS) == 128 + signal.SIGTERM

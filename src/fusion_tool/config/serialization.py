@@ -112,6 +112,8 @@ def require_same_config(config: FusionConfig, stored: dict[str, Any]) -> None:
     # A setting that the version which stored the run did not know was, in effect, at its default.
     defaults = FusionConfig(panel=config.panel).model_dump(mode="json", exclude={"panel"})
     for field, before, now in _differences(_completed(stored, defaults), dump_config(config)):
+        if now is None and field == "limits.seconds":  # what an earlier version wrote where none was set
+            continue
         raise ConfigError(f"the run was started with {before!r}, not {now!r}; leave it out, or ask anew", field=field)
 
 

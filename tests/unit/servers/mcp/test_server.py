@@ -129,7 +129,7 @@ async def test_bad_arguments_get_one_line(arguments, complaint):
     assert "\n" not in text(result)
 
 
-@pytest.mark.parametrize("name", sorted(OPERATOR_ONLY - {"strategy", "excluded_domains"}))
+@pytest.mark.parametrize("name", sorted(OPERATOR_ONLY - {"strategy", "excluded_domains", "instructions"}))
 async def test_what_is_the_operators_is_refused(name):
     async with client_of() as client:
         result = await client.call({**ASKED, name: None})
