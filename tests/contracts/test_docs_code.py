@@ -142,7 +142,7 @@ def test_mentioned_commands_and_flags_exist(page):
 
 
 @pytest.mark.loopback
-@pytest.mark.usefixtures("provider")
+@pytest.mark.usefixtures("provider", "user_folder")
 @of_page(block for block, words in shown() if words[1] not in PARSED_ONLY)
 def test_shown_commands_work(page, folder):
     write_files(page, folder)

@@ -13,7 +13,6 @@ import pytest
 from fusion_tool.cli import model_listings
 from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import Panelist
-from fusion_tool.config.storage import config_path
 from fusion_tool.models import outcomes as store
 from fusion_tool.models.outcomes import Outcome, default_path
 from tests.scripted_server import ScriptedServer
@@ -243,11 +242,10 @@ GONE = 'panel = ["openrouter:v/gone"]\n'
         pytest.param('panel = ["local:smollm2-135m"]', "", 0, "nothing has aged of 1 models", id="nothing"),
     ],
 )
-def test_what_has_aged_is_told(tmp_path, panel, profiles, status, words):
-    (tmp_path / "fusion.toml").write_text(panel, "utf-8")
-    folder = config_path()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "profiles.toml").write_text(profiles, "utf-8")
-    done = fusion("model", "check", "--config", str(tmp_path / "fusion.toml"))
+def test_what_has_aged_is_told(user_folder, panel, profiles, status, words):
+    file = user_folder / "panel.toml"
+    file.write_text(panel, "utf-8")
+    (user_folder / "profiles.toml").write_text(profiles, "utf-8")
+    done = fusion("model", "check", "--config", str(file))
     assert done.exit_code == status, done.output
     assert words in done.output
