@@ -126,23 +126,13 @@ _FLAT = 1e6
 """Stands for an infinite t: it takes part in ranks, and a limit that falls on it is wider than any score."""
 
 
-def share_of(met: int, of: int) -> Interval | None:
-    """Return Wilson's interval of the share `met / of`; `None` where `of` is 0."""
+def share_of(met: int, of: int, *, method: Literal["wilson", "exact"] = "wilson") -> Interval | None:
+    """Return Wilson's interval of the share `met / of`, or the exact one of Clopper and Pearson; `None` of nothing."""
     from scipy import stats
 
     if of == 0:
         return None
-    low, high = stats.binomtest(met, of).proportion_ci(LEVEL, method="wilson")
-    return Interval(float(low), float(high))
-
-
-def exact_share_of(met: int, of: int) -> Interval | None:
-    """Return Clopper and Pearson's interval of the share `met / of`, at least `LEVEL` sure; `None` where `of` is 0."""
-    from scipy import stats
-
-    if of == 0:
-        return None
-    low, high = stats.binomtest(met, of).proportion_ci(LEVEL, method="exact")
+    low, high = stats.binomtest(met, of).proportion_ci(LEVEL, method=method)
     return Interval(float(low), float(high))
 
 

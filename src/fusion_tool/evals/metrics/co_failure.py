@@ -12,7 +12,7 @@ from fusion_tool.evals.graders.reference import match_reference
 from fusion_tool.evals.report.section import ReportSection, format_share_interval
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.rows import AnswerRow
-from fusion_tool.evals.statistics import Interval, exact_share_of
+from fusion_tool.evals.statistics import Interval, share_of
 
 if TYPE_CHECKING:
     from fusion_tool.evals.summary import ArmSummary
@@ -64,7 +64,7 @@ def compute(results: Results, rows: Sequence[AnswerRow]) -> CoFailure | None:
     all_wrong = sum(not any(right.values()) for right in seats_right)
     seats = {seat for right in seats_right for seat in right}
     best = max((sum(right.get(seat, False) for right in seats_right) for seat in seats), default=0)
-    total, interval = len(seats_right), exact_share_of(all_wrong, len(seats_right))
+    total, interval = len(seats_right), share_of(all_wrong, len(seats_right), method="exact")
     return CoFailure(total, all_wrong, total - all_wrong, best, answers_right, interval)
 
 

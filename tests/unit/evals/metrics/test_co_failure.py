@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from fusion_tool.cli.main import app
 from fusion_tool.evals.report.tables import to_markdown
 from fusion_tool.evals.rows import AnswerRow
-from fusion_tool.evals.statistics import exact_share_of
+from fusion_tool.evals.statistics import share_of
 from fusion_tool.evals.summary import summarize
 from tests.unit.evals.folders import answer, folder, panel, references, result, solo
 from tests.unit.evals.tasks import task
@@ -37,7 +37,7 @@ def measured(tmp_path):
 def test_tasks_on_which_no_seat_is_right_are_counted(measured):
     by_panel, by_solo = (arm.metrics["co_failure"] for arm in summarize(measured).arms)
     assert (by_panel.tasks, by_panel.all_wrong, by_panel.oracle, by_panel.best_seat, by_panel.answer) == (4, 2, 2, 1, 2)
-    assert by_panel.interval == exact_share_of(2, 4)
+    assert by_panel.interval == share_of(2, 4, method="exact")
     assert by_solo is None
 
 
@@ -53,12 +53,12 @@ def test_a_seat_without_an_answer_is_not_right(tmp_path):
     ("met", "of", "low", "high"), [(0, 10, 0.0, 0.3085), (5, 10, 0.1871, 0.8129), (10, 10, 0.6915, 1)]
 )
 def test_the_interval_is_clopper_and_pearsons(met, of, low, high):
-    found = exact_share_of(met, of)
+    found = share_of(met, of, method="exact")
     assert (found.low, found.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
 
 
 def test_nothing_of_nothing_has_no_interval():
-    assert exact_share_of(0, 0) is None
+    assert share_of(0, 0, method="exact") is None
 
 
 def test_it_is_told_in_the_report_and_as_json(measured):
