@@ -8,7 +8,7 @@ from langchain_core.tools import ToolException, tool
 from fusion_tool import FusionResult, SandboxUnavailable, afuse, astream
 from fusion_tool.api.summary import summarize
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.events import describe
+from fusion_tool.graph.event_lines import describe
 from fusion_tool.report import to_html
 from fusion_tool.testing import fake_config
 from fusion_tool.tools.sandbox.bubblewrap import Probe, ShellResult

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import fusion_tool
 from fusion_tool import astream, events
-from fusion_tool.events import describe, format_seconds, format_usd, one_line, plain_line, printable
+from fusion_tool.events import format_seconds, format_usd, one_line, plain_line, printable
+from fusion_tool.graph.event_lines import describe
 from fusion_tool.testing import fake_config
 
 COMMON = {"type", "run_id", "t"}

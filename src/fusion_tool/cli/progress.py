@@ -14,7 +14,8 @@ from rich.text import Text
 
 from fusion_tool.cli import terminal
 from fusion_tool.cli.run_view import RunView, State
-from fusion_tool.events import describe, format_seconds, format_usd, one_line, tool_outcome
+from fusion_tool.events import format_seconds, format_usd, one_line
+from fusion_tool.graph.event_lines import describe, tool_outcome
 
 
 def show_progress(view: RunView, console: Console, *, quiet: bool, until_answer: bool) -> AbstractContextManager[None]:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from fusion_tool.events import format_duration, format_usd, one_line, signed_by, tool_outcome, trial_outcome
+from fusion_tool.events import format_duration, format_usd, one_line
+from fusion_tool.graph.event_lines import signed_by, tool_outcome, trial_outcome
 from fusion_tool.graph.strategies import strategy_named
 
 _WORTH_TELLING = 5.0

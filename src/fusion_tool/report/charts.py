@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fusion_tool.budget.usage import Call, Usage
-from fusion_tool.events import format_seconds, one_line, tool_outcome
+from fusion_tool.events import format_seconds, one_line
+from fusion_tool.graph.event_lines import tool_outcome
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.report.labels import REASONS, STAGES, count, count_of, dollars
 from fusion_tool.report.text_width import REGULAR, cut_to_width, text_width

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from fusion_tool.events import Event, describe, signed_by
+from fusion_tool.events import Event
+from fusion_tool.graph.event_lines import describe, signed_by
 from fusion_tool.servers.mcp.sdk import SendProgress
 
 SILENT_SECONDS = 8.0

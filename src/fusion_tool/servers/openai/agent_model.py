@@ -22,9 +22,10 @@ from fusion_tool.budget.ledger import Ledger, StageBudget
 from fusion_tool.budget.usage import Call, Usage
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError, FusionError
-from fusion_tool.events import Event, describe
+from fusion_tool.events import Event
 from fusion_tool.graph.agents.attempts import Attempt, first_whole_reply, models_of_role
 from fusion_tool.graph.duration import run_seconds
+from fusion_tool.graph.event_lines import describe
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import FusionResult

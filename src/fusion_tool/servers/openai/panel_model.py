@@ -5,8 +5,9 @@ from typing import Any
 from fusion_tool.api.chat_messages import finish_reason
 from fusion_tool.budget.usage import Usage
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.events import Event, describe
+from fusion_tool.events import Event
 from fusion_tool.graph.cited_answer import citation_spans, sources_tail
+from fusion_tool.graph.event_lines import describe
 from fusion_tool.servers.account import Account
 from fusion_tool.servers.openai.answer_format import AnswerFormat
 from fusion_tool.servers.openai.errors import answer_restarted, answer_unreadable
