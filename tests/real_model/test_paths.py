@@ -6,11 +6,17 @@ The questions are ones that it gets right. Two seats, short answers, no chance.
 from pathlib import Path
 
 import pytest
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware
+from langchain_core.messages import HumanMessage
 
-from fusion_tool import FusionConfig, Panelist, afuse
+from fusion_tool import FusionConfig, FusionTool, Panelist, afuse
 from fusion_tool.graph.agents.trial import try_local_model
 from fusion_tool.models.abilities import Abilities, known_abilities, remember_abilities
+from fusion_tool.models.call import ModelReply
+from fusion_tool.models.factory import chat_model
 from fusion_tool.models.local import catalog
+from fusion_tool.models.written_calls import make_written_calls
 from tests.scripted_server.web import Hit
 
 CORPUS = Path(__file__).parents[2] / "examples" / "corpus"
@@ -100,3 +106,34 @@ async def test_the_shell_is_called_in_fenced_json_and_its_output_cited():
     assert result.citations
     assert all(response.tool_calls >= 1 for response in result.responses)
     assert spent(result) <= 6500
+
+
+class _WrittenCalls(AgentMiddleware):
+    """Makes the call that the model writes into its text, as the panel's own seats do; with its result it has no tools.
+
+    A model of this size asks again and again as long as it may.
+    """
+
+    async def awrap_model_call(self, request, handler):
+        if any(message.type == "tool" for message in request.messages):
+            return await handler(request.override(tools=[]))
+        response = await handler(request)
+        reply = ModelReply(response.result[-1].text, response.result[-1], truncated=False, panelist=seat())
+        names = [tool.name for tool in request.tools]
+        response.result[-1] = make_written_calls(reply, names, request.messages).message
+        return response
+
+
+async def test_an_agent_of_the_same_model_calls_the_panel_and_answers_from_its_result():
+    tool = FusionTool(config(strategy="cascade", documents=CORPUS))
+    agent = create_agent(await chat_model(seat()), tools=[tool], middleware=[_WrittenCalls()])
+    state = await agent.ainvoke({"messages": [HumanMessage(f"Ask {tool.name}: {COST}")]})
+    results = [message for message in state["messages"] if message.type == "tool"]
+    assert [message.status for message in results] == ["success"]
+    assert "497 million" in results[0].artifact["answer"]
+    assert state["messages"][-1].type == "ai"
+    assert "497" in state["messages"][-1].text
+    replies = [message.usage_metadata["total_tokens"] for message in state["messages"] if message.type == "ai"]
+    assert sum(replies) <= 1000
+    usage = results[0].artifact["usage"]
+    assert usage["input_tokens"] + usage["output_tokens"] <= 2000
