@@ -226,6 +226,21 @@ async def test_a_second_question_on_a_thread_is_answered_by_itself(client, scrip
     assert not [prompt for prompt in later if MARS in prompt or "The red one." in prompt]
 
 
+async def test_a_model_of_ones_own_has_its_trial_there_once(client, scripted, edit):
+    edit('model = "one"', 'model = "newcomer"')
+    scripted.on(lambda request: request.body.get("temperature") == 0 and not request.tools, TRIAL_ANSWER)
+    for question in (MARS, MOON):
+        streamed = await run(client, "fusion", {"question": question})
+        assert [response.content for response in streamed.result.responses] == [
+            f"{model} says: {question}" for model in ("newcomer", "two")
+        ]
+        trials = [event for event in streamed.events if event["type"] == "trial.completed"]
+        assert [(event["path"], event["failure"]) for event in trials] == [("tools", None)] * (question == MARS)
+
+
+TRIAL_ANSWER = "The Alder mill was built in 1861 [b07d55e1]."
+
+
 async def test_every_tool_works_where_blocking_calls_raise(client, scripted, internet):
     internet.page("/moon", f"<title>The Moon</title><p>{'The Moon weighs 73 quintillion tonnes. ' * 9}</p>")
     internet.hits(Hit(internet.url("/moon"), "The Moon", "It weighs 73 quintillion tonnes."))
