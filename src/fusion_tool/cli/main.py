@@ -58,11 +58,15 @@ class CommandGroup(TyperGroup):
 
 def _exit_with(error: Any, *, debug: bool) -> int:
     """Print `error`, and return the exit status that it means."""
-    # By attribute: typer raises click's exceptions, or those of its own copy of click, depending on its version.
+    # By name and attribute: typer raises click's exceptions, or those of its own copy of it, depending on its version.
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stdout.write(f"{error}\n")
         return 2
+    if type(error).__name__ == "Abort":  # ctrl-C at a prompt
+        error = KeyboardInterrupt()
     if hasattr(error, "format_message"):
+        if possible := getattr(error, "possibilities", None):
+            error.message, error.possibilities = f"{error.message}{_nearest(error.option_name, possible)}", None
         if hasattr(error, "param_hint"):  # a wrong value, whose option stands before the message
             error.message = _plain_words(error.message)
         if message := error.format_message():  # empty where the help was printed because there were no arguments
@@ -83,15 +87,19 @@ _TYPERS_WORDS = (
 
 def _plain_words(message: str) -> str:
     """Return the message without the words of programmers, and with the choice that comes nearest."""
-    from fusion_tool.config.words import did_you_mean
-
     for theirs, ours in _TYPERS_WORDS:
         message = theirs.sub(ours, message)
     message = message.rstrip(".")
     if " is not one of " not in message:
         return message
     value, *choices = re.findall(r"'([^']*)'", message)
-    return f"{message}{did_you_mean(value, choices)}"
+    return f"{message}{_nearest(value, choices)}"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    from fusion_tool.config.words import did_you_mean  # at an error alone: its package takes a second to import
+
+    return did_you_mean(name, known)
 
 
 _ROWS = [

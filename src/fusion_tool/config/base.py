@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Union, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -28,11 +28,22 @@ class ConfigModel(BaseModel):
     # input, because it may be a key.
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
+    _by_position: ClassVar[tuple[str, ...]] = ()
+    """The settings that need no name."""
+
     if not TYPE_CHECKING:  # the type checker keeps pydantic's typed constructor
 
-        def __init__(self, **data: Any) -> None:
+        def __init__(self, *unnamed: Any, **named: Any) -> None:
+            # Not a signature's work: what it refuses Python tells in words of its own.
+            cls = type(self)
+            if len(unnamed) > len(cls._by_position):
+                example = f"{cls.__name__}({next(iter(cls.model_fields))}=...)"
+                raise ConfigError(f"settings of {cls.__name__} are set by name, as in {example}")
+            first = dict(zip(cls._by_position, unnamed, strict=False))
+            for name in first.keys() & named:
+                raise ConfigError("is set twice", field=name)
             try:
-                super().__init__(**data)
+                super().__init__(**first, **named)
             except ValidationError as error:
                 raise to_config_error(error) from None
 
@@ -62,6 +73,10 @@ def _kinds(annotation: Any) -> Iterator[Any]:
         yield get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
+_ELSEWHERE = {"preset": " (a preset is a whole FusionConfig: preset('NAME') in Python; one of your own has 'extends')"}
+"""What is set in another place, and where."""
+
+
 def reject_unknown(names: Collection[Any], known: Collection[str]) -> None:
     """Refuse a name that is no setting.
 
@@ -74,7 +89,7 @@ def reject_unknown(names: Collection[Any], known: Collection[str]) -> None:
     """
     for name in map(str, names):
         if name not in known:
-            raise ConfigError(f"no such setting{did_you_mean(name, known)}", field=name)
+            raise ConfigError(f"no such setting{_ELSEWHERE.get(name) or did_you_mean(name, known)}", field=name)
 
 
 def to_config_error(error: ValidationError) -> ConfigError:

@@ -6,7 +6,7 @@ It holds no secrets: keys are named (`api_key_env`). It is the graph's `context_
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from fusion_tool.config.base import ConfigModel, Endpoint, KeyVariable, Model, Positive, Site, Tokens
 from fusion_tool.config.choices import Privacy, SearchProvider, Shell, Strategy
@@ -45,14 +45,11 @@ class Panelist(ConfigModel):
     fallbacks: tuple[str, ...] = ()
     """Models asked in order when this one gives no usable answer."""
 
+    _by_position = ("model",)
+
     if TYPE_CHECKING:
 
         def __init__(self, model: settings.ModelLike, **values: Unpack[settings.PanelistOptions]) -> None: ...
-
-    else:
-
-        def __init__(self, model: Any = None, /, **values: Any) -> None:
-            super().__init__(**({} if model is None else {"model": model}), **values)
 
     @model_validator(mode="before")
     @classmethod
@@ -224,13 +221,18 @@ class FusionConfig(ConfigModel):
 
         def __init__(self, **values: Unpack[settings.ConfigSettings]) -> None: ...
 
-    @field_validator("search", "verify", mode="before")
+    @field_validator("search", mode="before")
     @classmethod
-    def _accept_plain_value(cls, value: Any, info: ValidationInfo) -> Any:
-        if info.field_name == "verify":
-            return value if isinstance(value, (bool, Panelist)) else Panelist.model_validate(value)
+    def _accept_false(cls, value: Any) -> Any:
         # TOML has no null with which a file could turn the tools off.
         return None if value is False else value
+
+    @field_validator("verify", mode="before")
+    @classmethod
+    def _accept_model(cls, value: Any) -> Any:
+        if not isinstance(value, (bool, str, dict, Panelist)) and not hasattr(value, "ainvoke"):
+            raise ConfigError("expected true, false, or the second reader as 'provider:model'")
+        return value if isinstance(value, (bool, Panelist)) else Panelist.model_validate(value)
 
     @model_validator(mode="after")
     def _check_panel(self) -> "FusionConfig":

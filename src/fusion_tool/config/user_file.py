@@ -2,14 +2,17 @@
 
 import logging
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fusion_tool.config.key_names import KEY_NAMES
 from fusion_tool.config.storage import config_path, modified_at, read_toml
 from fusion_tool.errors import ConfigError
+from fusion_tool.events import plain_line
 
 FILE = "fusion.toml"
 _NAME = re.compile(r"[A-Za-z0-9][\w-]*")
@@ -47,6 +50,29 @@ def user_file() -> ConfigFile | None:
     return None if modified_at(path) is None else read_config_file(path)
 
 
+def key_names() -> tuple[str, ...]:
+    """Return the names of all keys that there are: the providers', and those that the user's file gives servers.
+
+    Raises:
+        ConfigError: The user's file cannot be read.
+    """
+    file = user_file()
+    named = () if file is None else _named_keys([file.settings, file.presets])
+    return (*dict.fromkeys((*KEY_NAMES, *named)),)
+
+
+def _named_keys(value: Any) -> Iterator[str]:
+    # In any table: a seat's, a preset's, a role's. What is no name the schema refuses.
+    match value:
+        case dict():
+            if isinstance(name := value.get("api_key_env"), str):
+                yield name
+            yield from _named_keys([*value.values()])
+        case list():
+            for part in value:
+                yield from _named_keys(part)
+
+
 def read_config_file(path: Path) -> ConfigFile:
     """Read a configuration file.
 
@@ -59,11 +85,14 @@ def read_config_file(path: Path) -> ConfigFile:
     settings = read_toml(path, field="config")
     presets = settings.pop("presets", {})
     file = ConfigFile(path, settings, presets)
-    if not isinstance(presets, dict) or not all(isinstance(table, dict) for table in presets.values()):
+    if not isinstance(presets, dict):
         raise file.locate(ConfigError("expected tables: [presets.NAME]", field="presets"))
-    for name in presets:
+    for name, table in presets.items():
+        if not isinstance(table, dict):
+            raise file.locate(ConfigError("expected a table: [presets.NAME]", field=f"presets.{name}"))
         if not _NAME.fullmatch(name):
-            raise file.locate(ConfigError("a preset's name has letters, digits, '-' and '_' alone", field="presets"))
+            wrong = f"'{plain_line(name, 40)}' has other characters than letters, digits, '-' and '_'"
+            raise file.locate(ConfigError(wrong, field="presets"))
     # The working folder is no help: the same file is read by servers and by commands in any folder.
     for table in (settings, *presets.values()):
         _anchor_documents(table, path.parent)

@@ -66,10 +66,23 @@ def test_without_a_command_help_is_shown() -> None:
     assert shown.stderr == ""
 
 
-def test_an_unknown_command_gets_a_suggestion() -> None:
-    done = fusion("docter")
-    assert done.exit_code == 2
-    assert done.stderr == "error: No such command 'docter'. Did you mean 'doctor'? (see fusion-tool --help)\n"
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        ("docter", "doctor"),
+        ("Ask", "ask"),
+        ("runs shwo", "show"),
+        ("model remov", "remove"),
+        ("keys sett", "set"),
+        ("eval reprot", "report"),
+        ("ask --preest fast", "--preset"),
+        ("runs delete --older-then 3", "--older-than"),
+    ],
+)
+def test_a_misspelt_command_or_option_gets_the_nearest_right_one(words: str, near: str) -> None:
+    done = fusion(*words.split())
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"id you mean '{near}'?" in done.stderr
 
 
 def test_version() -> None:

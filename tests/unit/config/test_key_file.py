@@ -56,6 +56,7 @@ def test_a_key_in_it_is_as_good_as_a_variable_and_a_variable_counts_first(writte
         f"OPENAI_API_KEY={KEY}\r\n",
         f"export OPENAI_API_KEY={KEY}\n",
         f'export OPENAI_API_KEY="{KEY}"',
+        f"export  OPENAI_API_KEY = {KEY}",
     ],
 )
 def test_as_editors_and_shells_write_it(written, text):
@@ -83,11 +84,14 @@ def test_a_change_counts_at_once(written):
     ("row", "said"),
     [
         (KEY, "expected NAME=KEY"),
-        (f"{KEY}=", "no key has this name"),
+        (f"{KEY}=", "expected NAME=KEY"),
+        (f"MY_KEY={KEY}", "those that api_key_env names in"),
         (f"OPENAI_KEY={KEY}", "did you mean 'OPENAI_API_KEY'?"),
         (f"OPENAI_BASE_URL={KEY}", "no key has this name"),
         ("XAI_API_KEY=", "is empty"),
         (f"XAI_API_KEY={KEY} {KEY}", "characters that no key has"),
+        (f"XAI_API_KEY={KEY} # mine", "a comment needs a line of its own, not one behind XAI_API_KEY"),
+        (f"XAI_API_KEY={'k' * 8193}", "characters that no key has"),
         (f"OPENROUTER_API_KEY={KEY}", "stands there twice"),
     ],
 )
@@ -127,7 +131,48 @@ def test_it_is_made_for_its_owner_alone_whatever_the_umask(user_folder):
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
-@pytest.mark.parametrize(("name", "key"), [("XAI_KEY", KEY), ("XAI_API_KEY", ""), ("XAI_API_KEY", "a b")])
+@pytest.mark.usefixtures("user_folder")
+@pytest.mark.parametrize("line", [f"XAI_API_KEY={KEY}", f'export XAI_API_KEY = "{KEY}"', f"'{KEY}'", KEY])
+def test_of_a_whole_line_the_key_is_stored(line):
+    store_key("XAI_API_KEY", line)
+    assert stored_keys() == {"XAI_API_KEY": KEY}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'panel = [{ model = "m", base_url = "http://localhost:8000/v1", api_key_env = "MY_KEY" }]',
+        '[judge]\nmodel = "m"\nbase_url = "http://localhost:8000/v1"\napi_key_env = "MY_KEY"',
+        '[presets.mine]\npanel = [{ model = "openai:m", api_key_env = "MY_KEY" }]',
+    ],
+)
+def test_a_name_that_the_users_own_file_has_is_a_keys_name(user_folder, text):
+    (user_folder / "fusion.toml").write_text(text, "utf-8")
+    file = store_key("MY_KEY", KEY)
+    assert (read_key("MY_KEY"), missing_key("MY_KEY")) == (KEY, None)
+    (user_folder / "fusion.toml").unlink()
+    with pytest.raises(ConfigError, match="no key has this name"):
+        store_key("MY_KEY", KEY)
+    assert file.read_text("utf-8") == f"MY_KEY={KEY}\n"
+
+
+def test_a_folder_in_its_place_is_told(user_folder):
+    (user_folder / "keys.env").mkdir()
+    for use in (stored_keys, lambda: store_key("XAI_API_KEY", KEY)):
+        with pytest.raises(ConfigError, match="is no file: move it away"):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("XAI_KEY", KEY),
+        ("XAI_API_KEY", ""),
+        ("XAI_API_KEY", "a b"),
+        ("XAI_API_KEY", "k" * 8193),
+        ("XAI_API_KEY", f"OPENAI_API_KEY={KEY}"),
+    ],
+)
 def test_what_is_no_key_is_not_stored(user_folder, name, key):
     with pytest.raises(ConfigError) as caught:
         store_key(name, key)

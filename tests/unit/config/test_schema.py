@@ -68,6 +68,8 @@ panels = st.lists(seats, min_size=1, max_size=8).filter(
         (ONE | {"limits": {"tokens": 2**54}}, "limits.tokens", "at most"),
         *((ONE | {"excluded_domains": [site]}, "excluded_domains.0", "names no site") for site in NO_SITES),
         (ONE | {"pannel": []}, "pannel", "no such setting"),
+        (ONE | {"preset": "fast"}, "preset", "preset('NAME')"),
+        *((ONE | {"verify": value}, "verify", "true, false, or the second reader") for value in (3, None, ["x:m"])),
     ],
 )
 def test_what_is_wrong_is_named(settings, field, said):
@@ -76,6 +78,22 @@ def test_what_is_wrong_is_named(settings, field, said):
     assert caught.value.field == field
     assert said in caught.value.message
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Limits(3), "Limits(usd=...)"),
+        (lambda: Search("exa"), "Search(providers=...)"),
+        (lambda: FusionConfig(["x:m"]), "FusionConfig(panel=...)"),
+        (lambda: Panelist("x:m", "first"), "Panelist(model=...)"),
+        (lambda: Panelist("x:m", model="x:n"), "model: is set twice"),
+    ],
+)
+def test_what_is_set_without_its_name_is_told_in_no_words_of_pythons(make, said):
+    with pytest.raises(ConfigError) as caught:
+        make()
+    assert said in str(caught.value)
 
 
 def test_no_message_repeats_a_password():

@@ -92,7 +92,9 @@ def test_a_file_that_is_named_brings_its_own_beside_the_users(own_file, tmp_path
     ("text", "field", "said"),
     [
         ('[presets.budget]\nbash = "off"', "presets.budget", "built in"),
-        ('[presets."a.toml"]\nextends = "fast"', "presets", "a preset's name"),
+        ('[presets."a.toml"]\nextends = "fast"', "presets", "'a.toml' has other characters"),
+        ("[presets]\nmine = 3", "presets.mine", "expected a table"),
+        ('[presets.mine]\npreset = "fast"', "presets.mine.preset", "'extends'"),
         ('presets = ["a"]', "presets", "[presets.NAME]"),
         ('[presets.mine]\nextends = "fats"', "presets.mine.extends", "no preset 'fats' (did you mean 'fast'"),
         ('[presets.mine]\nextends = "mine"', "presets.mine.extends", "mine extends mine"),

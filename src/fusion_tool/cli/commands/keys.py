@@ -14,8 +14,13 @@ keys = typer.Typer(
 
 def _complete_name() -> list[str]:
     from fusion_tool.config.key_names import KEY_NAMES
+    from fusion_tool.config.user_file import key_names
+    from fusion_tool.errors import ConfigError
 
-    return list(KEY_NAMES)
+    try:
+        return list(key_names())
+    except ConfigError:  # a shell would show what is wrong with the user's file as a name
+        return list(KEY_NAMES)
 
 
 @keys.callback()
@@ -30,14 +35,14 @@ def list_(context: typer.Context) -> None:
 
     from fusion_tool.cli import terminal
     from fusion_tool.config.key_file import FILE, stored_keys
-    from fusion_tool.config.key_names import KEY_NAMES
     from fusion_tool.config.storage import config_path
+    from fusion_tool.config.user_file import key_names
 
     stored, path = stored_keys(), config_path(FILE)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("key", "from"):
         table.add_column(column, overflow="fold")
-    for name in KEY_NAMES:
+    for name in key_names():
         if name in os.environ:
             also = f", which counts before {FILE}" if name in stored else ""
             table.add_row(name, f"the environment{also}")
@@ -60,11 +65,16 @@ def set_(
     import os
 
     from fusion_tool.cli import terminal
-    from fusion_tool.config.key_file import check_name, store_key
+    from fusion_tool.config.key_file import LONGEST_KEY, check_name, store_key
 
     check_name(name)  # before anything is asked for
     shown = f"{name} (not shown)"
-    key = typer.prompt(shown, hide_input=True, err=True) if terminal.can_ask() else sys.stdin.read()
+    if terminal.can_ask():
+        key = typer.prompt(shown, hide_input=True, err=True)
+    else:
+        # No more than tells that it is too long, and as bytes: whatever is piped in may be no text.
+        piped = sys.stdin.buffer.read(LONGEST_KEY + 1) if sys.stdin is not None else b""
+        key = piped.decode("utf-8-sig", "replace")
     path = store_key(name, key.strip())
     typer.echo(f"stored in {path}", err=True)
     if name in os.environ:

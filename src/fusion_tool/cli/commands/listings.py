@@ -1,34 +1,44 @@
 """`fusion-tool presets`: the presets to choose from."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 if TYPE_CHECKING:
     from fusion_tool.config.schema import Panelist
+    from fusion_tool.config.user_file import ConfigFile
 
 
-def presets() -> None:
+def presets(
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="With the presets that this file makes.")
+    ] = None,
+) -> None:
     """List the presets: what each is for, who sits on its panel, and the key that it needs."""
     from rich.table import Table
 
     from fusion_tool.cli import terminal
     from fusion_tool.config.presets import OLLAMA, preset_description, preset_names
+    from fusion_tool.config.user_file import read_config_file
 
+    file = None if config is None else read_config_file(config)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
     for name in ("preset", "what for", "panel", "judge and synthesizer", "needs"):
         table.add_column(name, overflow="fold", no_wrap=name == "preset")
-    for name in preset_names():
-        row = ("whatever is installed", "the largest of them", "ollama serve") if name == OLLAMA else _row(name)
-        table.add_row(name, preset_description(name), *row)
+    for name in preset_names(file):
+        row = ("whatever is installed", "the largest of them", "ollama serve") if name == OLLAMA else _row(name, file)
+        table.add_row(name, preset_description(name, file), *row)
     terminal.stdout().print(table)
 
 
-def _row(name: str) -> tuple[str, str, str]:
+def _row(name: str, file: "ConfigFile | None") -> tuple[str, str, str]:
     from fusion_tool.config.presets import preset
     from fusion_tool.errors import ConfigError
 
     try:
-        config = preset(name)
+        config = preset(name, file)
     except ConfigError as error:  # one of the user's; the others are to be seen all the same
         return f"cannot be used: {error}", "", ""
     panel = [seat.model_name for seat in config.panel]

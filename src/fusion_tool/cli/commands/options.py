@@ -23,14 +23,16 @@ def examples(*rows: tuple[str, str]) -> str:
     return "\n\n".join(["[bold]Examples[/bold]", *(f"[dim]# {why}[/dim]\n{command}" for why, command in rows)])
 
 
-def complete_preset() -> list[str]:
-    """Return the presets' names, with which a shell completes an option."""
+def complete_preset(context: typer.Context) -> list[str]:
+    """Return the presets' names, with which a shell completes an option; of a file that `--config` names, its own."""
     # Imported when a shell asks: presets bring pydantic, and the help must not wait for it.
     from fusion_tool.config.presets import built_in_names, preset_names
+    from fusion_tool.config.user_file import read_config_file
     from fusion_tool.errors import ConfigError
 
+    named = context.params.get("config")
     try:
-        return list(preset_names())
+        return list(preset_names(read_config_file(Path(named)) if named else None))
     except ConfigError:  # whatever is wrong with the user's file, a command will say; a shell would show it as a name
         return list(built_in_names())
 

@@ -117,13 +117,13 @@ def _shipped(name: str) -> FusionConfig:
     return FusionConfig.model_validate(_tables()[name]["config"])
 
 
-def preset_names() -> tuple[str, ...]:
-    """Return the presets' names, in the order of the documentation; last those of the user's file.
+def preset_names(file: ConfigFile | None = None) -> tuple[str, ...]:
+    """Return the presets' names, in the order of the documentation; last those of the user's file, and of `file`.
 
     Raises:
         ConfigError: The user's file cannot be read.
     """
-    return (*built_in_names(), *_own_tables())
+    return (*built_in_names(), *_own_tables(file))
 
 
 def built_in_names() -> tuple[str, ...]:
@@ -131,14 +131,14 @@ def built_in_names() -> tuple[str, ...]:
     return (*_tables(), OLLAMA)
 
 
-def preset_description(name: str) -> str:
-    """Return one line on what the preset is for."""
+def preset_description(name: str, file: ConfigFile | None = None) -> str:
+    """Return one line on what the preset is for; of one that a configuration file makes, what that says."""
     if name == OLLAMA:
         return "up to three installed models, of different families, of a running Ollama"
     if name in _tables():
         table = _tables()[name]
         return f"{table['about']} ({table['kind']}, {table['dated']})" if "kind" in table else str(table["about"])
-    _, table = _own_tables()[name]
+    _, table = _own_tables(file)[name]
     base = f", over {table['extends']}" if "extends" in table else ""
     return str(table.get("about", f"your own{base}"))
 

@@ -2,8 +2,16 @@
 
 from pathlib import Path
 
-from fusion_tool.cli.commands.options import complete_preset
+import pytest
+from typer.testing import CliRunner
+
+from fusion_tool.cli.main import app
 from tests.unit.cli.support import fusion
+
+
+def completed(words: str) -> list[str]:
+    asked = {"_FUSION_TOOL_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()))}
+    return CliRunner().invoke(app, [], env=asked, prog_name="fusion-tool").stdout.split()
 
 
 def test_presets_of_ones_own_are_listed_with_what_they_need_and_completed(user_folder: Path) -> None:
@@ -13,8 +21,26 @@ def test_presets_of_ones_own_are_listed_with_what_they_need_and_completed(user_f
     assert "one of mine" in rows
     assert "OPENAI_API_KEY" in rows
     assert "cannot be used" in rows
-    assert {"mine", "budget"} <= {*complete_preset()}
+    assert {"mine", "budget"} <= {*completed("fusion-tool ask --preset ")}
     (user_folder / "fusion.toml").write_text("[", "utf-8")
-    assert "budget" in complete_preset()
+    assert "budget" in completed("fusion-tool ask --preset ")
     broken = fusion("presets")
     assert (broken.exit_code, "not valid TOML" in broken.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("user_folder")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ask --config {} --preset ",
+        "route --config {} --preset ",
+        "serve --config {} --also ",
+        "mcp --config {} --preset ",
+    ],
+)
+def test_a_file_that_is_named_brings_its_own(tmp_path: Path, words: str) -> None:
+    file = tmp_path / "other.toml"
+    file.write_text('[presets.other]\nextends = "fast"\nabout = "another one"\n', "utf-8")
+    assert "another one" in fusion("presets", "--config", str(file)).stdout
+    assert "another one" not in fusion("presets").stdout
+    assert {"other", "budget"} <= {*completed(f"fusion-tool {words.format(file)}")}
