@@ -79,12 +79,23 @@ class Alternative(BaseModel):
     ratio: float | None
 
 
+class Counterpart(BaseModel):
+    """The bill of the same run with the models of the preset of the other kind, current or as published."""
+
+    model_config = ConfigDict(frozen=True)
+
+    preset: str
+    expected: Amount
+    worst: Amount
+
+
 class Estimate(BaseModel):
     """A run's bill in advance.
 
-    Sums count the priced models alone; `unpriced` names the others. `seconds` is how long models on the user's own
-    machines will work, `None` where none does or none was measured, `late` why the deadlines that are set will not do.
-    `refused` says why the run would not begin, `assumptions` what the figures rest on.
+    Sums count the priced models alone; `unpriced` names the others. `counterpart` is `None` where the models are no
+    preset's that has one. `seconds` is how long models on the user's own machines will work, `None` where none does or
+    none was measured, `late` why the deadlines that are set will not do. `refused` says why the run would not begin,
+    `assumptions` what the figures rest on.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -94,6 +105,7 @@ class Estimate(BaseModel):
     worst: Amount
     unpriced: list[str]
     versus: list[Alternative]
+    counterpart: Counterpart | None
     seconds: float | None
     late: str | None
     refused: str | None

@@ -3,6 +3,7 @@
 A model that is not in the list is unpriced, never free.
 """
 
+import re
 from functools import lru_cache
 
 from fusion_tool.budget.usage import CostSource
@@ -85,12 +86,38 @@ def similar_model(model: str) -> str:
     Args:
         model: A name that the list or the provider does not know, `"provider:model"`.
     """
+    provider, _, name = model.partition(":")
+    names = _listed_names(provider)
+    return did_you_mean(name, names, prefix=f"{provider}:") if name not in names else ""
+
+
+def renamed_model(model: str) -> str | None:
+    """Return the name that the same provider's list has in place of `model`; `None` where it has none, or that one.
+
+    A name is the same where only its spelling differs, the day of a snapshot, or what a vendor appends until a model is
+    stable (`-preview`).
+
+    Args:
+        model: `"provider:model"`.
+    """
+    provider, _, name = model.partition(":")
+    same = [other for other in _listed_names(provider) if other != name and _plain(other) == _plain(name)]
+    # The shortest is the one without a day or a `-preview`.
+    return f"{provider}:{min(same, key=lambda other: (len(other), other))}" if same else None
+
+
+_PASSING = re.compile(r"(-(preview|exp|beta|latest|\d{8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{2,4}))+$")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[._]", "-", _PASSING.sub("", name.lower()))
+
+
+def _listed_names(provider: str) -> frozenset[str]:
     from genai_prices.data import providers
 
-    provider, _, name = model.partition(":")
-    listed = next((row for row in providers if row.id == _PRICE_LIST_IDS.get(provider, provider)), None)
-    names = {row.id for row in listed.models} if listed else set[str]()
-    return did_you_mean(name, names, prefix=f"{provider}:") if name not in names else ""
+    rows = [row for row in providers if row.id == _PRICE_LIST_IDS.get(provider, provider)]
+    return frozenset(model.id for row in rows for model in row.models)
 
 
 def bounded_price(model: str, prompt: int, answer: int) -> float:

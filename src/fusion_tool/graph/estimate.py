@@ -23,6 +23,7 @@ from fusion_tool.budget.amounts import (
     Alternative,
     Amount,
     CallCount,
+    Counterpart,
     Estimate,
     EstimateRow,
     ExpectedCalls,
@@ -30,6 +31,7 @@ from fusion_tool.budget.amounts import (
 from fusion_tool.budget.ledger import TOOLS_BYTES, Ledger, StageBudget
 from fusion_tool.budget.pricing import cost_of, is_priced, price_name
 from fusion_tool.budget.usage import StageName, is_search, search_name
+from fusion_tool.config.presets import counterpart_of, with_models_of
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import BudgetExceeded, ConfigError
 from fusion_tool.graph.agents.flags import FLAGS_BYTES
@@ -78,8 +80,17 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
         context: What is already known about it.
         versus: Models, `"provider:model"`, each priced as if asked alone.
     """
+    bill = _forecast(config, question + context, versus)
+    if (name := counterpart_of(config)) is None:
+        return bill
+    other = _forecast(with_models_of(name, config), question + context)
+    return bill.model_copy(update={"counterpart": Counterpart(preset=name, expected=other.expected, worst=other.worst)})
+
+
+def _forecast(config: FusionConfig, text: str, versus: Iterable[str] = ()) -> Estimate:
+    """Return the bill of one run that is asked `text`, without the counterpart's."""
     # In bytes, as the ledger reserves: no tokenizer fits all models, and none is needed for an upper bound.
-    sizes = _sizes(config, len((question + context).encode(errors="replace")))
+    sizes = _sizes(config, len(text.encode(errors="replace")))
     odds = strategy_named(config.strategy).expected_calls(config)
     seats = config.panel[: len(odds.seats)]
     rows = [_seat(seat, sizes, config, odds.seats[seat]) for seat in range(len(seats))]
@@ -105,9 +116,10 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
         worst=Amount.total(row.worst for row in rows).capped(config.limits, 1.0),
         unpriced=[name for name in names if not is_priced(name)],
         versus=[_alternative(name, sizes, models.usd) for name in versus],
+        counterpart=None,
         seconds=expected_seconds(config),
         late=deadline_warning(config),
-        refused=_refusal_reason(config, roles, question + context),
+        refused=_refusal_reason(config, roles, text),
         assumptions=[_depth(sizes.turns), *ASSUMPTIONS],
     )
 

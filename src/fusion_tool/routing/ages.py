@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from datetime import date as Date  # noqa: N812 - as in `profiles`
 from typing import NamedTuple
 
-from fusion_tool.budget.pricing import is_priced
+from fusion_tool.budget.pricing import is_priced, renamed_model, similar_model
 from fusion_tool.config.presets import shipped_roles
 from fusion_tool.routing.profiles import Profile, last_successor, profile_of, shipped_profiles
 
@@ -40,7 +40,7 @@ class ModelAge(NamedTuple):
         """Return what a person should know of it, for people; empty where nothing has aged."""
         findings = []
         if not self.priced:
-            findings.append("the price list does not know it: gone or renamed")
+            findings.append(self._loss(today))
         if self.retires_on is not None:
             findings.append(f"{'retired' if self.retires_on <= today else 'retires'} on {self.retires_on}")
         if self.successor is not None:
@@ -48,6 +48,14 @@ class ModelAge(NamedTuple):
         if self.scored_on is not None and today - self.scored_on > OLD:
             findings.append(f"its newest score is {(today - self.scored_on).days} days old")
         return findings
+
+    def _loss(self, today: Date) -> str:
+        """Return what became of a model that the price list does not know, as far as that lets itself be known."""
+        if (name := renamed_model(self.model)) is not None:
+            return f"renamed: the price list has it as {name}"
+        if self.successor is not None or (self.retires_on is not None and self.retires_on <= today):
+            return "gone: the price list no longer knows it"
+        return f"the price list does not know it{similar_model(self.model)}: gone, renamed or misspelled"
 
 
 def newest_score(profiles: Iterable[Profile]) -> Date | None:

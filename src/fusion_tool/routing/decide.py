@@ -119,7 +119,8 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
             notes.append(f"documents go to {', '.join(receivers)}")
     if failing := sorted(_unavailable(config) & _names(config)):
         notes.append(f"asked last, since they keep failing: {', '.join(failing)}")
-    if warning := role_warning(config):
+    # Of a preset whose models had to be replaced it is no news, either.
+    if role_warning(original) and (warning := role_warning(config)):
         notes.append(warning)
     return Decision(config if config != original else original, choice, tuple(notes))
 

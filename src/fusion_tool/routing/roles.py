@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from fusion_tool.config.choices import SOLO
+from fusion_tool.config.presets import shipped_preset_of
 from fusion_tool.config.schema import FusionConfig, Panelist
 
 
@@ -17,9 +18,12 @@ def same_model(panelist: Panelist, others: Iterable[Panelist]) -> bool:
 
 
 def role_warning(config: FusionConfig) -> str | None:
-    """Return a warning where judge, writer and a seat are one model though the panel has others; `None` elsewhere."""
-    if config.strategy == SOLO:
-        return None  # nothing is compared
+    """Return a warning where judge, writer and a seat are one model though the panel has others; `None` elsewhere.
+
+    A shipped preset is none of its user's choice: `docs/presets.md` says once which of them are so, and why.
+    """
+    if config.strategy == SOLO or shipped_preset_of(config) is not None:
+        return None  # with one seat nothing is compared
     judge, writer = config.judge_or_default, config.synthesizer_or_default
     others = list(dict.fromkeys(seat.model_name for seat in config.panel if bare_name(seat) != bare_name(judge)))
     if not others or not same_model(judge, [writer]) or not same_model(judge, config.panel):

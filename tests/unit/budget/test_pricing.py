@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool.budget.pricing import cost_of, is_priced, price_name
+from fusion_tool.budget.pricing import cost_of, is_priced, price_name, renamed_model
 from fusion_tool.config.schema import Panelist
 from fusion_tool.tools.search.search import PROVIDERS, search_fee
 
@@ -38,6 +38,22 @@ def test_langchains_names_of_providers_are_found_in_the_price_list(model):
     cost, source = cost_of(model, input_tokens=1_000_000, output_tokens=0)
     assert source == "list_price"
     assert 0 < cost < 100
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("openrouter:google/gemini-3-flash", "openrouter:google/gemini-3-flash-preview"),
+        ("openai:gpt-5.5-preview", "openai:gpt-5.5"),
+        ("anthropic:claude-opus-4.8", "anthropic:claude-opus-4-8"),
+        ("google_genai:gemini-3-flash-preview-12-2025", "google_genai:gemini-3-flash-preview"),
+        ("openrouter:openai/gpt-5.9", None),
+        ("nobody:gpt-5.5", None),
+        (":", None),
+    ],
+)
+def test_a_name_is_the_same_but_for_its_spelling_its_day_and_its_preview(model, name):
+    assert renamed_model(model) == name
 
 
 @pytest.mark.parametrize("counts", [(None, 5), (5, None), (None, None)])

@@ -5,6 +5,7 @@ import pytest
 from fusion_tool import FusionConfig, afuse
 from fusion_tool.budget import amounts, ledger
 from fusion_tool.budget.pricing import cost_of
+from fusion_tool.config.presets import preset
 from fusion_tool.graph.estimate import estimate as estimated
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
 from fusion_tool.models.speed import Speed
@@ -38,6 +39,15 @@ def test_a_seat_without_tools_makes_one_call():
         amounts.ANALYSIS_TOKENS,
         amounts.ANSWER_TOKENS,
     ]
+
+
+def test_the_bill_of_the_preset_of_the_other_kind_stands_beside():
+    bill = estimated(preset("budget").model_copy(update={"follow_up": True}), QUESTION)
+    other = estimated(preset("value").model_copy(update={"follow_up": True}), QUESTION)
+    assert bill.counterpart.preset == "value"
+    assert (bill.counterpart.expected, bill.counterpart.worst) == (other.expected, other.worst)
+    assert other.counterpart.expected == bill.expected
+    assert estimated(config(PRICED), QUESTION).counterpart is None
 
 
 @pytest.mark.parametrize("fields", [PLAIN, {}, {"max_tool_calls": 9}, {"limits": {"usd": 0.2, "tokens": 90_000}}])

@@ -28,9 +28,18 @@ def test_one_model_in_every_role_is_told(panel, roles, other):
     assert warning is None if other is None else warning.endswith(f"{other} could judge or write")
 
 
-@pytest.mark.parametrize("name", ["budget", "frontier", "self", "fast"])
-def test_presets_that_have_nothing_to_be_told(name):
+@pytest.mark.parametrize("name", ["budget", "value", "quality", "best", "frontier", "self", "fast", "free", "local"])
+async def test_no_preset_is_warned_of(name):
+    """A published one is as published; whoever took it chose none of its roles."""
     assert role_warning(preset(name)) is None
+    decision = await decide(preset(name), "Q?", "", keyed=frozenset({"anthropic"}))
+    assert not any("judges, writes" in note for note in decision.notes)
+
+
+def test_of_our_own_presets_that_compare_models_none_lets_a_seat_judge_and_write():
+    for name in ("value", "best", "fast", "free"):
+        config = preset(name)
+        assert config.judge.model != config.synthesizer.model
 
 
 async def test_a_plan_tells_it_once():

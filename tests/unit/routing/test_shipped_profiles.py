@@ -50,13 +50,23 @@ def test_successors_end_at_a_model_that_has_none(shipped_profiles):
     [
         ("openrouter:anthropic/claude-opus-5.5", []),
         ("openrouter:openai/gpt-5-mini", ["retires on 2026-12-11", "superseded by openai/gpt-6.1-terra"]),
-        ("openrouter:nobody/nothing", ["the price list does not know it: gone or renamed"]),
+        ("openrouter:nobody/nothing", ["the price list does not know it: gone, renamed or misspelled"]),
+        (
+            "openrouter:google/gemini-3-flash",
+            ["renamed: the price list has it as openrouter:google/gemini-3-flash-preview"],
+        ),
         ("openrouter:moonshotai/kimi-k2.6", ["superseded by moonshotai/kimi-k3.1-pro"]),
     ],
 )
 def test_what_has_aged_of_a_model(shipped_profiles, model, findings):
     (age,) = age_models([model, model], shipped_profiles)
     assert age.findings(TODAY) == findings
+
+
+def test_a_model_that_is_superseded_and_no_longer_priced_is_gone(shipped_profiles):
+    old = shipped_profiles["openai/gpt-5-mini"].model_copy(update={"id": "openai/gpt-0", "direct": None})
+    (age,) = age_models(["openrouter:openai/gpt-0"], {**shipped_profiles, old.id: old})
+    assert age.findings(TODAY)[0] == "gone: the price list no longer knows it"
 
 
 def test_a_retired_model_and_an_old_score_are_told(shipped_profiles):

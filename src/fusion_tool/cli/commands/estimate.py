@@ -40,9 +40,7 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
     """Show the expected and the worst bill of a question, stage by stage, before anything is spent."""
     from fusion_tool.cli import terminal
     from fusion_tool.cli.config_options import ConfigOptions
-    from fusion_tool.config.presets import counterpart_of, with_models_of
     from fusion_tool.errors import ConfigError
-    from fusion_tool.events import format_usd
     from fusion_tool.graph.estimate import estimate as forecast
 
     config_options = ConfigOptions(
@@ -64,18 +62,12 @@ def estimate(  # noqa: PLR0913 - each is an option of the command line
     try:
         run_config = config_options.to_config(calls_models=False)
         bill = forecast(run_config, text, context=known, versus=versus or ())
-        name = counterpart_of(run_config)
-        other = None if name is None else forecast(with_models_of(name, run_config), text, context=known)
     except ConfigError as error:
         raise config_options.in_option_terms(error) from None
     if as_json:
-        counterpart = other and {"preset": name, **other.model_dump(include={"expected", "worst"})}
-        sys.stdout.write(json.dumps({**bill.model_dump(), "counterpart": counterpart}, indent=2) + "\n")
-        return
-    _show(bill)
-    if other is not None:
-        expected, worst = format_usd(other.expected.usd), format_usd(other.worst.usd)
-        terminal.stdout().print(f"\nThe preset {name} instead: {expected} expected, {worst} at worst", soft_wrap=True)
+        sys.stdout.write(json.dumps(bill.model_dump(), indent=2) + "\n")
+    else:
+        _show(bill)
 
 
 def _show(bill: "Estimate") -> None:
@@ -83,7 +75,7 @@ def _show(bill: "Estimate") -> None:
 
     from fusion_tool.budget.usage import is_search
     from fusion_tool.cli import terminal
-    from fusion_tool.events import UNKNOWN, format_duration, format_usd, one_line
+    from fusion_tool.events import format_usd, one_line
 
     console = terminal.stdout()
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -107,6 +99,14 @@ def _show(bill: "Estimate") -> None:
     more = " + unknown" if bill.unpriced else ""
     table.add_row("total", "", *_cells(bill.expected, more), *_cells(bill.worst, more), style="bold")
     console.print(table)
+    _show_remarks(bill)
+
+
+def _show_remarks(bill: "Estimate") -> None:
+    from fusion_tool.cli import terminal
+    from fusion_tool.events import UNKNOWN, format_duration, format_usd, one_line
+
+    console = terminal.stdout()
     for versus in bill.versus:
         ratio = UNKNOWN if versus.ratio is None else f"{versus.ratio:.1f} times that"
         alone = f"{one_line(versus.model)} alone: {format_usd(versus.expected.usd)}"
@@ -122,6 +122,9 @@ def _show(bill: "Estimate") -> None:
     console.print("\nAssumed:")
     for assumption in bill.assumptions:
         console.print(f"- {assumption}", soft_wrap=True)
+    if (other := bill.counterpart) is not None:
+        bills = f"{format_usd(other.expected.usd)} expected, {format_usd(other.worst.usd)} at worst"
+        console.print(f"\nThe preset {other.preset} instead: {bills}", soft_wrap=True)
 
 
 def _cells(amount: "Amount", more: str = "") -> tuple[str, str, str]:

@@ -155,12 +155,15 @@ def counterpart_of(config: FusionConfig) -> str | None:
     Returns:
         `None` where the models are no shipped preset's, or that has no counterpart.
     """
+    name = shipped_preset_of(config)
+    return None if name is None else _tables()[name].get("counterpart")
+
+
+def shipped_preset_of(config: FusionConfig) -> str | None:
+    """Return the preset whose models those of `config` are, all of them and as it ships them; `None` for no preset."""
     roles = (config.panel, config.judge, config.synthesizer)
-    for name, table in _tables().items():
-        shipped = _shipped(name)
-        if (shipped.panel, shipped.judge, shipped.synthesizer) == roles:
-            return table.get("counterpart")
-    return None
+    shipped = zip(_tables(), shipped_configs(), strict=True)
+    return next((name for name, one in shipped if (one.panel, one.judge, one.synthesizer) == roles), None)
 
 
 @cache

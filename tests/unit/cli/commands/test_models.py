@@ -223,6 +223,7 @@ GONE = 'panel = ["openrouter:v/gone"]\n'
     ("panel", "profiles", "status", "words"),
     [
         pytest.param(GONE, "", 5, "openrouter:v/gone: the price list does not know it", id="gone"),
+        pytest.param('panel = ["openrouter:z-ai/glm_5"]', "", 5, "renamed: the price list has it as", id="renamed"),
         pytest.param('panel = ["openrouter:z-ai/glm-5"]', "", 5, "its newest score is", id="old scores"),
         pytest.param(
             'panel = ["openrouter:z-ai/glm-5"]',
