@@ -21,6 +21,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from fusion_tool.config.schema import Panelist
     from fusion_tool.routing.profiles import Profile
+    from tests.postgres import Postgres
     from tests.scripted_server import ScriptedServer
     from tests.scripted_server.web import WebServer
 
@@ -46,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
         moved.mkdir(parents=True)
         for file in weights.glob("*.gguf"):
             (moved / file.name).symlink_to(file)
+    os.environ.pop("FUSION_DATABASE_URL", None)
     _rest_on_profiles_of_march()
 
 
@@ -142,3 +144,21 @@ def web() -> Iterator["WebServer"]:
 
     with WebServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Postgres"]:
+    """A private PostgreSQL that all tests of a process share; skipped where its programs are absent."""
+    from tests.postgres import Postgres
+
+    server = Postgres()
+    try:
+        yield server.start()
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def database(postgres: "Postgres") -> str:
+    """The address of an empty PostgreSQL database."""
+    return postgres.new_database()

@@ -6,6 +6,7 @@ FusionError
 ├── BudgetExceeded       a limit would be passed before the first call; holds kind, value and limit
 ├── SandboxUnavailable   `bash = "sandbox"` was required and the sandbox does not work here
 ├── BlockedAddress       a page's address is not one that may be fetched
+├── DatabaseUnavailable  the shared database cannot be reached or used
 └── RecursionRefused     a fusion was started inside a fusion
 """
 
@@ -160,6 +161,21 @@ class SandboxUnavailable(FusionError):  # noqa: N818 - the public name is part o
 
 class BlockedAddress(FusionError):  # noqa: N818 - the public name is part of the contract
     """An address that must not be fetched: private, loopback, excluded, or not plain http(s)."""
+
+
+class DatabaseUnavailable(FusionError):  # noqa: N818 - named as the others are
+    """A shared database that cannot be reached or used.
+
+    Args:
+        cause: What went wrong, without a secret.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"the shared database cannot be used: {cause}")
+        self.cause = cause
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.cause,)
 
 
 class RecursionRefused(FusionError):  # noqa: N818 - the public name is part of the contract

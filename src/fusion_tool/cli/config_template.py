@@ -32,6 +32,7 @@ _PRESET = """\
 """
 _EXAMPLES: dict[str, Any] = {
     "documents": "notes",
+    "database": "postgresql://user:password@localhost/fusion",
     "usd": 0.5,
     "hedge": 0.1,
     "tokens": 200000,

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from fusion_tool.cli.doctor_database import database
 from fusion_tool.cli.doctor_files import documents_cache, user_files
 from fusion_tool.cli.doctor_findings import Check
 from fusion_tool.config.key_names import KEY_NAMES
@@ -35,6 +36,7 @@ async def examine() -> list[Check]:
         asyncio.to_thread(_ollama),
         asyncio.to_thread(_local_models),
         _sandbox(),
+        database(),
         asyncio.to_thread(documents_cache),
     )
     return [*own, *(check for checks in findings for check in checks)]

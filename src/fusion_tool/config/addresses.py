@@ -1,7 +1,10 @@
-"""Addresses: the host of a URL, and whether a host is this machine."""
+"""Addresses: the host of a URL, whether a host is this machine, and what an address of PostgreSQL looks like."""
 
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from fusion_tool.config.keys import remember_key
+from fusion_tool.errors import ConfigError
 
 
 def host_of(url: str | None) -> str:
@@ -21,3 +24,26 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_database_address(text: object) -> bool:
+    """Tell whether something is meant as an address of PostgreSQL, and as no path."""
+    return str(text).startswith(("postgresql:", "postgres:"))
+
+
+def check_database_address(value: str) -> str:
+    """Return an address of PostgreSQL; its password is kept out of everything that is shown from now on.
+
+    Raises:
+        ConfigError: It is none. What it is instead is not repeated: it may be a password.
+    """
+    try:
+        parts = urlsplit(value)
+        passwords = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    except ValueError:
+        parts, passwords = urlsplit(""), []
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ConfigError("expected an address such as postgresql://user:password@host:5432/name")
+    for secret in (*passwords, *map(unquote, passwords), value if any(passwords) else ""):
+        remember_key(secret)
+    return value

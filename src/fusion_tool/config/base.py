@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from fusion_tool.config.addresses import check_database_address
 from fusion_tool.config.keys import is_variable_name
 from fusion_tool.config.words import complaint, did_you_mean
 from fusion_tool.errors import ConfigError, RecursionRefused
@@ -164,6 +165,10 @@ def _check_endpoint(value: str) -> str:
 
 Endpoint = Annotated[str, AfterValidator(_check_endpoint)]
 """The address of an OpenAI-compatible server."""
+
+
+DatabaseAddress = Annotated[str, AfterValidator(check_database_address)]
+"""The address of a PostgreSQL database."""
 
 
 def _check_site(value: str) -> str:

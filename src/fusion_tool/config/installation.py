@@ -9,6 +9,7 @@ _MODULES = {
     "evals": ("scipy",),
     "local": ("xllamacpp", "psutil"),
     "mcp": ("mcp",),
+    "postgres": ("psycopg", "psycopg_pool"),
     "report": ("jinja2", "markdown_it", "leather"),
     "server": ("starlette", "uvicorn", "prometheus_client"),
 }
@@ -19,7 +20,7 @@ def require_extra(extra: str, *, field: str | None = None) -> None:
     """Fail where an extra is not installed, before its modules are imported or anything is spent.
 
     Args:
-        extra: The extra's name: `evals`, `local`, `mcp`, `report` or `server`.
+        extra: The extra's name: `evals`, `local`, `mcp`, `postgres`, `report` or `server`.
         field: The setting that needs it, for the error; `None` where none does.
 
     Raises:

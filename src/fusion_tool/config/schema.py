@@ -1,6 +1,7 @@
 """The configuration of a run: `FusionConfig` and its parts. Wrong values fail at construction, with the field's name.
 
-It holds no secrets: keys are named (`api_key_env`). It is the graph's `context_schema` and the shape of `fusion.toml`.
+It shows no secrets: keys are named (`api_key_env`), the database's address is left out. It is the graph's
+`context_schema` and the shape of `fusion.toml`.
 """
 
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
-from fusion_tool.config.base import ConfigModel, Endpoint, KeyVariable, Model, Positive, Site, Tokens
+from fusion_tool.config.base import ConfigModel, DatabaseAddress, Endpoint, KeyVariable, Model, Positive, Site, Tokens
 from fusion_tool.config.choices import Privacy, SearchProvider, Shell, Strategy
 from fusion_tool.errors import ConfigError
 
@@ -206,6 +207,8 @@ class FusionConfig(ConfigModel):
     """The share of extra calls, at most, that may go to a seat's fallback when its model is slow to begin."""
     health: bool = True
     """Remember how models fared in the user's data folder, so that fallbacks and router avoid failing ones."""
+    database: DatabaseAddress | None = Field(default=None, exclude=True, repr=False)
+    """The PostgreSQL database that processes share; by default that of `FUSION_DATABASE_URL`, else none."""
     trace_content: bool = True
     """Show what is written to tracers such as LangSmith, and what seats and judge write to readers of events."""
     allow_unpriced: bool = False

@@ -110,6 +110,7 @@ class FusionConfigOptions(TypedDict, total=False):
     cache: bool
     hedge: float | None
     health: bool
+    database: str | None
     trace_content: bool
     allow_unpriced: bool
     summary_tokens: int

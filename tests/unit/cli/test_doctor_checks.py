@@ -207,3 +207,23 @@ def test_a_damaged_local_model_is_no_way_to_run() -> None:
     _, _, checks = _examined()
     assert not checks["local model"]["ok"]
     assert checks["local model"]["cure"] == "fusion-tool model remove own"
+
+
+def test_the_database_is_looked_at_where_an_address_is_set_and_its_password_never_shown(database, monkeypatch):
+    assert "database" not in _examined()[2]
+    monkeypatch.setenv("FUSION_DATABASE_URL", database)
+    answers = _examined()[2]["database"]
+    assert answers["ok"]
+    assert re.fullmatch(r"PostgreSQL \d+\..* answers; .*", answers["detail"])
+    for address, cause in (
+        (database.replace("@/", "x@/"), "password authentication failed"),
+        ("postgresql://fusion:hunter22pass@/name?host=/nowhere", "No such file or directory"),
+        ("mysql://fusion:hunter22pass@db/name", "expected an address such as"),
+    ):
+        monkeypatch.setenv("FUSION_DATABASE_URL", address)
+        found = _examined()[2]["database"]
+        assert not found["ok"]
+        assert cause in found["detail"]
+        assert "export FUSION_DATABASE_URL=" in found["cure"]
+        assert "hunter22pass" not in str(found)
+        assert "x@" not in str(found)

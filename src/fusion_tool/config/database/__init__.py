@@ -1,0 +1,5 @@
+"""The shared database, PostgreSQL: for kept runs, their locks, and whatever else processes and machines share."""
+
+from fusion_tool.config.database.shared import VARIABLE, Database, database_address, open_database, read_state
+
+__all__ = ["VARIABLE", "Database", "database_address", "open_database", "read_state"]

@@ -1,0 +1,60 @@
+"""The package's own tables in the shared database, made in numbered steps, each done once, in their order.
+
+Beside them stand LangGraph's, which its checkpointer makes.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fusion_tool.config.database.connection import SCHEMA, read_value
+from fusion_tool.config.database.locks import poll, try_lock, unlock
+from fusion_tool.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from fusion_tool.config.database.connection import Connection
+
+STEPS: tuple[str, ...] = ()
+"""A step that was released never changes: what is to be different is another step at the end."""
+_PATIENCE_SECONDS = 60.0
+"""How long others may be at work on the tables before that is an error."""
+
+
+async def make_tables(connection: "Connection") -> None:
+    """Make the tables that are missing, while no other process does the same.
+
+    Raises:
+        psycopg.Error: They cannot be made.
+        DatabaseUnavailable: Another process has been at work on them for too long.
+    """
+    if await count_steps(connection) >= len(STEPS):
+        return
+    async with change_tables(connection):
+        made = await count_steps(connection)
+        if made < 0:
+            # Asked for first: to make it `IF NOT EXISTS` needs a right that a role may lack whose schema is there.
+            if not await read_value(connection, "SELECT to_regnamespace(%s)", SCHEMA):
+                await connection.execute(f"CREATE SCHEMA {SCHEMA}")
+            await connection.execute(
+                "CREATE TABLE IF NOT EXISTS steps (step int PRIMARY KEY, made_at timestamptz NOT NULL DEFAULT now())"
+            )
+        for number in range(max(made, 0), len(STEPS)):
+            async with connection.transaction():
+                await connection.execute(STEPS[number].encode())
+                await connection.execute("INSERT INTO steps (step) VALUES (%s)", (number,))
+
+
+async def count_steps(connection: "Connection") -> int:
+    """Return how many steps the database has seen, which were made in their order; -1 where there are no tables."""
+    if not await read_value(connection, "SELECT to_regclass('steps')"):
+        return -1
+    return int(await read_value(connection, "SELECT count(*) FROM steps"))
+
+
+@asynccontextmanager
+async def change_tables(connection: "Connection") -> AsyncIterator[None]:
+    """Keep all others from changing tables; the lock ends with the connection at the latest."""
+    if not await poll(lambda: try_lock(connection, "tables"), _PATIENCE_SECONDS):
+        raise DatabaseUnavailable(f"another process has been changing its tables for {_PATIENCE_SECONDS:g} s")
+    yield
+    await unlock(connection, "tables")
