@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 SEATS = {"seat-a": 0.1, "seat-b": 0.2, "seat-c": 0.3}
 JUDGE, WRITER, RESEARCHER = "judge", "writer", "researcher"
@@ -47,8 +48,9 @@ def provider() -> Iterator[str]:
             process.terminate()
 
 
-def serve() -> None:
-    from tests.scripted_server import Reply, Request, ScriptedServer, ToolCall
+def script(server: Any) -> None:
+    """Have a scripted server answer as the benchmarks' models do, each after its latency."""
+    from tests.scripted_server import Reply, Request, ToolCall
 
     def research(request: Request) -> Reply:
         turns = sum(message["role"] == "tool" for message in request.body["messages"])
@@ -56,10 +58,16 @@ def serve() -> None:
             return Reply(ANSWER)
         return Reply(tool_calls=[ToolCall("lookup", {"word": f"harbour {turns}"})])
 
+    for model, latency in LATENCY.items():
+        server.reply(model, Reply(json.dumps(COMPARISON) if model == JUDGE else ANSWER, delay=latency))
+    server.reply(RESEARCHER, research)
+
+
+def serve() -> None:
+    from tests.scripted_server import ScriptedServer
+
     with ScriptedServer() as server:
-        for model, latency in LATENCY.items():
-            server.reply(model, Reply(json.dumps(COMPARISON) if model == JUDGE else ANSWER, delay=latency))
-        server.reply(RESEARCHER, research)
+        script(server)
         print(server.url, flush=True)
         while True:
             time.sleep(3600)

@@ -98,7 +98,7 @@ class OpenAICompatibleChat(ChatOpenAI):
         if self.usage_accounting:
             extra["usage"] = {"include": True}
         # The client walks through every message and schema to convert types that are not in them; what goes into
-        # the extra body is sent as it is, which saves a sixth of a run's CPU (benchmarks/overhead.py).
+        # the extra body is sent as it is, which saves a sixth of a run's CPU (benchmarks/ladder.py).
         for field in ("messages", "tools"):
             if field in payload:
                 extra[field] = payload.pop(field)
