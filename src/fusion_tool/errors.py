@@ -131,17 +131,19 @@ class BudgetExceeded(FusionError):  # noqa: N818 - the public name is part of th
     Args:
         kind: `"usd"`, `"tokens"` or `"seconds"`.
         value: What the cheapest possible run needs, in the kind's unit.
-        limit: What was allowed, in the same unit; of a session's limits what is left.
-        limits: Which limits they are, `"limits"` or `"session_limits"`.
+        limit: What was allowed, in the same unit; of several runs' limits what is left.
+        limits: Which limits they are: `"limits"`, `"session_limits"` or, of an authenticated caller, `"usd_a_day"`.
     """
 
     def __init__(self, kind: str, value: float, limit: float, limits: str = "limits") -> None:
-        least = _round_up(kind, value)
+        least, name = _round_up(kind, value), f"{limits}.{kind}"
         if limits == "limits":
             words = f"the limit is {limit:g}; raise it to {least} or more, or configure fewer or cheaper seats"
+        elif limits == "usd_a_day":
+            name, words = limits, f"{limit:g} is left beside the caller's runs under way; days end at midnight in UTC"
         else:
             words = f"{limit:g} is left; raise it, or go on with the answers so far: no call will work before that"
-        super().__init__(f"{limits}.{kind}: the run needs at least {least}, {words}")
+        super().__init__(f"{name}: the run needs at least {least}, {words}")
         self.kind, self.value, self.limit, self.limits = kind, value, limit, limits
 
     def __reduce__(self) -> tuple[Any, ...]:

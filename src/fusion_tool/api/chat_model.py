@@ -72,8 +72,8 @@ class ChatFusion(BaseChatModel):
     the stream ends with `AnswerRestarted`, which holds the whole result.
 
     Args:
-        config: As `FusionTool`'s, and so are `panel_tools`, `session_limits` and `overrides`. `cache` is the panel's,
-            not LangChain's.
+        config: As `FusionTool`'s, and so are `panel_tools`, `session_limits`, `session` and `overrides`. `cache` is the
+            panel's, not LangChain's.
         temperature: The synthesizer's, as it writes what is read. A seat's is set on its `Panelist`.
         max_tokens: The synthesizer's.
         timeout: Seconds that a run may take: `limits.seconds`.
@@ -99,6 +99,7 @@ class ChatFusion(BaseChatModel):
         *,
         panel_tools: Sequence[Any] = (),
         session_limits: Limits | SessionLimits | None = None,
+        session: str | None = None,
         **overrides: Unpack[ChatSettings],
     ) -> None:
         values: dict[str, Any] = {**overrides}
@@ -109,7 +110,7 @@ class ChatFusion(BaseChatModel):
         if self.timeout is not None:
             settings = resolve_config(settings, limits={"seconds": self.timeout})
         settings = with_sampling(settings, temperature=self.temperature, max_tokens=self.max_tokens)
-        self._panel = PanelRunner(settings, panel_tools, session_limits)
+        self._panel = PanelRunner(settings, panel_tools, session_limits, session)
 
     @property
     def config(self) -> FusionConfig:
@@ -118,7 +119,7 @@ class ChatFusion(BaseChatModel):
 
     @property
     def spent(self) -> SessionSpent:
-        """What all calls so far took, unfinished ones included: `usd`, `tokens`, `seconds`."""
+        """What all calls of this object so far took, unfinished ones included: `usd`, `tokens`, `seconds`."""
         return self._panel.session.spent
 
     @property

@@ -1,6 +1,7 @@
 """The one way to carry out a run, `stream_run`; and `PanelRunner`, a panel that is asked again and again."""
 
 import json
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, TypeAlias
@@ -12,6 +13,8 @@ from fusion_tool.api.execution import Execution, resumed_run, stored_run, transi
 from fusion_tool.api.response_cache import CacheSlot, cache_slot
 from fusion_tool.api.run_store import default_path
 from fusion_tool.budget.session import SESSION_KEY, Session
+from fusion_tool.budget.shared import SharedBudget
+from fusion_tool.budget.store import Amounts
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.errors import ConfigError
 from fusion_tool.events import Event, run_completed, run_started
@@ -212,6 +215,7 @@ class PanelRunner:
         config: What every run uses.
         panel_tools: LangChain tools that every seat gets besides its own.
         session_limits: Limits of all runs together; `None` sets none.
+        session: The name under which others, in other processes too, share these limits; `None` keeps them its own.
 
     Raises:
         ConfigError: `session_limits` sets what holds for one run alone, or are no limits.
@@ -222,11 +226,16 @@ class PanelRunner:
         config: FusionConfig,
         panel_tools: Sequence[Any] = (),
         session_limits: Limits | Mapping[str, Any] | None = None,
+        session: str | None = None,
     ) -> None:
         limits = Limits(**session_limits) if isinstance(session_limits, Mapping) else session_limits
         if not isinstance(limits, Limits | None):
             raise ConfigError("expected limits, such as {'usd': 1.0}", field="session_limits")
         self.config, self.session = config, Session(limits)
+        self._shared = None
+        if session is not None:
+            self._shared = SharedBudget.of_session(session, limits, config)
+            self.session = Session()  # counts what is this object's part
         self._tools = tuple(panel_tools)
         # Compiled once: it holds no state of a run, and an agent may call its tool many times at once.
         self._graph = build_graph(config, panel_tools=self._tools)
@@ -261,9 +270,21 @@ class PanelRunner:
         self, request: RunInput, config: FusionConfig, callbacks: BaseCallbackManager | None
     ) -> AsyncIterator[Execution]:
         # The session may leave less time than the run's own limit.
-        with self.session.run(run_seconds(config)) as seconds:
-            limits = config.limits if seconds is None else config.limits.model_copy(update={"seconds": seconds})
-            runnable = RunnableConfig(run_name="fusion", configurable={SESSION_KEY: self.session})
-            if callbacks is not None:
-                runnable["callbacks"] = callbacks
-            yield Execution(self._graph, request.graph_input, runnable, config.model_copy(update={"limits": limits}))
+        async with self._open_session(config) as session:
+            with session.run(run_seconds(config)) as seconds:
+                limits = config.limits if seconds is None else config.limits.model_copy(update={"seconds": seconds})
+                runnable = RunnableConfig(run_name="fusion", configurable={SESSION_KEY: session})
+                if callbacks is not None:
+                    runnable["callbacks"] = callbacks
+                run_config = config.model_copy(update={"limits": limits})
+                yield Execution(self._graph, request.graph_input, runnable, run_config)
+
+    @asynccontextmanager
+    async def _open_session(self, config: FusionConfig) -> AsyncIterator[Session]:
+        if self._shared is None:
+            yield self.session
+            return
+        seconds = run_seconds(config)
+        wanted = Amounts(config.limits.usd or math.inf, config.limits.tokens or math.inf, seconds)
+        async with self._shared.open(wanted, lease_seconds=seconds, patience=seconds, outer=self.session) as (run, _):
+            yield run

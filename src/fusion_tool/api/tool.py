@@ -142,6 +142,9 @@ class FusionTool(BaseTool):
         panel_tools: LangChain tools that every seat gets besides its own.
         session_limits: `Limits(usd=..., tokens=..., seconds=...)` of all calls of this object together, beside each
             call's own `limits`; `seconds` is time at work, summed.
+        session: A name under which other objects, in other processes too, share `session_limits`: each call reserves
+            its own `limits` before it begins, or without them all that is left, and waits for others to end, at most
+            as long as it may work itself. `None` keeps the limits this object's own.
         overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge, and may be dicts.
             `preset` names the preset that a file's settings override.
 
@@ -175,6 +178,7 @@ class FusionTool(BaseTool):
         *,
         panel_tools: Sequence[Any] = (),
         session_limits: Limits | SessionLimits | None = None,
+        session: str | None = None,
         **overrides: Unpack[ToolSettings],
     ) -> None:
         settings: dict[str, Any] = {**overrides}
@@ -184,7 +188,7 @@ class FusionTool(BaseTool):
         # that the model reads, not one that ends its agent.
         schema = create_schema_from_function(_SCHEMA, type(self)._run)  # noqa: SLF001 - the tool's own
         super().__init__(**({"args_schema": schema} | tool_fields))
-        self._panel = PanelRunner(resolve_config(config, **settings), panel_tools, session_limits)
+        self._panel = PanelRunner(resolve_config(config, **settings), panel_tools, session_limits, session)
         # Once, and not with every answer: it is the configuration's, and for whoever wrote that.
         if warning := role_warning(self.config):
             _log.warning(warning)
@@ -196,7 +200,7 @@ class FusionTool(BaseTool):
 
     @property
     def spent(self) -> SessionSpent:
-        """What all calls so far took, unfinished ones included: `usd`, `tokens`, `seconds`."""
+        """What all calls of this object so far took, unfinished ones included: `usd`, `tokens`, `seconds`."""
         return self._panel.session.spent
 
     async def _arun(

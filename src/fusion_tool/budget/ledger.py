@@ -110,7 +110,8 @@ class Ledger:
 
     def remaining(self, kind: str) -> float:
         """Return what no call has spent or reserved of the limit of `kind`, `usd` or `tokens`; infinite without one."""
-        return self._limits[kind].amount - float(getattr(self.spent, kind))
+        own = self._limits[kind].amount - float(getattr(self.spent, kind))
+        return min(own, self._session.remaining(kind)) if self._session else own
 
     def reserve(
         self, budget: "StageBudget", model: str, prompt_bytes: int, max_tokens: int | None = None

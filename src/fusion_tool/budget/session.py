@@ -41,19 +41,32 @@ class Session:
         limits: Only `usd`, `tokens` and `seconds` can hold for several runs, and only where they are set: the default
             of `Limits.seconds` is for one run. `None` sets no limit, and only counts.
         on_call: Gets the row of every call, those of runs that are cancelled too; `None` needs none.
+        outer: A session on whose dollars and tokens it draws, too, and which counts its seconds; `None` for none.
 
     Raises:
         ConfigError: `limits` sets what holds for one run alone.
     """
 
-    def __init__(self, limits: Limits | None = None, on_call: Callable[[Call], None] | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        on_call: Callable[[Call], None] | None = None,
+        *,
+        outer: "Session | None" = None,
+    ) -> None:
         # Only what was set: by its default of `seconds` a session would end after the time of a single run.
         explicit = limits.model_dump(include=limits.model_fields_set) if limits else {}
         for field in explicit:
             if field not in _KINDS:
                 raise ConfigError("holds for one run; set it under limits", field=f"session_limits.{field}")
         # Without a limit the ledger counts all the same: `spent` is there for sessions that only want to know.
-        self.ledger = Ledger(usd=explicit.get("usd"), tokens=explicit.get("tokens"), on_call=on_call)
+        self.ledger: Ledger = Ledger(
+            usd=explicit.get("usd"),
+            tokens=explicit.get("tokens"),
+            session=outer.ledger if outer else None,
+            on_call=on_call,
+        )
+        self._outer = outer
         self._limit: float | None = explicit.get("seconds")
         self._seconds, self._lock = 0.0, Lock()
 
@@ -87,8 +100,14 @@ class Session:
             yield reservation or None
         finally:
             # Also after a failure or cancellation: the time was spent, and the rest of the reservation is free again.
-            with self._lock:
-                self._seconds += time.monotonic() - started - reservation
+            worked = time.monotonic() - started
+            self._count(worked - reservation)
+            if self._outer:
+                self._outer._count(worked)  # noqa: SLF001 - another session's
+
+    def _count(self, seconds: float) -> None:
+        with self._lock:
+            self._seconds += seconds
 
     def _reserve(self, seconds: float) -> float:
         """Return the seconds that are reserved; 0 where the session has no limit of time."""

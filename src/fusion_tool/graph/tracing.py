@@ -1,4 +1,7 @@
-"""`RedactedGraph`: a graph whose tracers see what ran, how long and at what cost, and no content."""
+"""`RedactedGraph`: a graph whose tracers see what ran, how long and at what cost, and no content.
+
+Every run enters here, whoever calls it, and so its caller's day begins and ends here, too.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -11,6 +14,7 @@ from langchain_core.runnables.config import merge_configs, var_child_runnable_co
 from langgraph.graph.state import CompiledStateGraph
 
 from fusion_tool.config.schema import FusionConfig
+from fusion_tool.graph.identity import identity_session
 from fusion_tool.graph.redaction import redact_callbacks
 from fusion_tool.routing.policy.private_data import load_patterns, private_pattern
 
@@ -44,13 +48,14 @@ class RedactedGraph(CompiledStateGraph[Any, Any, Any, Any]):
         **options: Any,
     ) -> AsyncIterator[Any]:
         """Stream as LangGraph does; `ainvoke` and `astream_events` go through here too."""
-        if await self._shows_content(input, config, context):
-            parts = super().astream(input, config, context=context, **options)
-        else:
-            parts = self._stream_redacted(input, config, context=context, **options)
-        async with aclosing(parts):  # type: ignore[type-var] # it is a generator
-            async for part in parts:
-                yield part
+        async with identity_session(config, lambda: self._identity_config(config, context)) as own:
+            if await self._shows_content(input, own, context):
+                parts = super().astream(input, own, context=context, **options)
+            else:
+                parts = self._stream_redacted(input, own, context=context, **options)
+            async with aclosing(parts):  # type: ignore[type-var] # it is a generator
+                async for part in parts:
+                    yield part
 
     async def _stream_redacted(self, inputs: Any, config: RunnableConfig | None, **options: Any) -> AsyncIterator[Any]:
         """Stream with no other handlers than the content-free ones, wherever LangGraph looks for some."""
@@ -70,14 +75,25 @@ class RedactedGraph(CompiledStateGraph[Any, Any, Any, Any]):
         """Return what the run's configuration says; where a resumed run gets none, the one that it began with."""
         if isinstance(context, dict):  # as Agent Server has it
             return bool(context.get("trace_content", True))
-        runtime = ensure_config(config).get("configurable", {}).get(_RUNTIME)
-        for candidate in (context, getattr(runtime, "context", None), self.default):
-            if isinstance(candidate, FusionConfig):
-                return not await _is_confidential(candidate, inputs)
+        if (run_config := self._config_of(config, context)) is not None:
+            return not await _is_confidential(run_config, inputs)
         if isinstance(inputs, dict) or not self.checkpointer:
             return True
         run = (await self.aget_state(ensure_config(config))).values.get("run") or {}
         return bool(run.get("config", {}).get("trace_content", True))
+
+    def _identity_config(self, config: RunnableConfig | None, context: Any) -> FusionConfig | None:
+        if isinstance(context, dict) and self.context_schema and context:
+            context = self.context_schema(**context)  # as LangGraph itself makes it of what Agent Server hands on
+        return self._config_of(config, context)
+
+    def _config_of(self, config: RunnableConfig | None, context: Any) -> FusionConfig | None:
+        """Return the configuration of a run where its caller or the graph says it; `None` where nobody does."""
+        runtime = ensure_config(config).get("configurable", {}).get(_RUNTIME)
+        for candidate in (context, getattr(runtime, "context", None), self.default):
+            if isinstance(candidate, FusionConfig):
+                return candidate
+        return None
 
 
 _END = object()

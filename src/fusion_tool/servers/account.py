@@ -1,19 +1,19 @@
 """The account of one request: what its runs and calls spend together, whatever becomes of them, and in whose name."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fusion_tool.api.runner import OnEvent, resume_request, run_request
-from fusion_tool.budget.daily import DailyBudget, DayReservation, SqliteDailyBudget, next_day
 from fusion_tool.budget.session import Session
+from fusion_tool.budget.shared import SharedBudget, next_day
+from fusion_tool.budget.store import Amounts
 from fusion_tool.budget.usage import Usage
-from fusion_tool.config.schema import FusionConfig, Limits
-from fusion_tool.config.storage import STORAGE_ERRORS
-from fusion_tool.errors import BudgetExceeded
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.errors import BudgetExceeded, DatabaseUnavailable
+from fusion_tool.graph.duration import run_seconds
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.servers.keys import Caller
 from fusion_tool.servers.openai.errors import ApiError
@@ -77,20 +77,27 @@ class Account:
         Raises:
             ApiError: 402, too few are left; 429, runs under way hold what is left; 503, nobody knows how many are.
         """
-        if not self.caller.usd_a_day:
+        usd_a_day = self.caller.usd_a_day
+        if usd_a_day is None:
             yield
             return
-        most = (config.limits.usd or 0) * ledgers
-        reservation = await _reserve(self.caller, most)
-        self.session = _session(self.caller, self.metrics, Limits(usd=reservation.usd))
-        try:
-            yield
-        except BudgetExceeded as error:
-            if error.limits == "session_limits":
-                raise await _too_little_left(self.caller, most, reservation) from None
-            raise
-        finally:
-            await _settle(reservation, self.session.spent.usd)
+        day = SharedBudget.of_day(f"key {self.caller.name}", usd_a_day, config)
+        wanted = Amounts(usd=(config.limits.usd or 0) * ledgers)
+        lease_seconds = run_seconds(config) * ledgers
+        opening = day.open(wanted, lease_seconds=lease_seconds, patience=_ROOM_SECONDS, outer=self.session)
+        async with AsyncExitStack() as stack:
+            try:
+                self.session, room = await stack.enter_async_context(opening)
+            except DatabaseUnavailable as error:
+                raise _uncountable(self.caller, error) from None
+            if not room.usd:
+                raise await _too_little_left(self.caller, day, wanted, room)
+            try:
+                yield
+            except BudgetExceeded as error:
+                if error.limits == "session_limits":
+                    raise await _too_little_left(self.caller, day, wanted, room) from None
+                raise
 
 
 def open_account(caller: Caller, metrics: "Metrics | None" = None) -> Account:
@@ -100,58 +107,38 @@ def open_account(caller: Caller, metrics: "Metrics | None" = None) -> Account:
         caller: Who asks.
         metrics: The server's counters; `None` where it has none.
     """
-    return Account(caller, metrics, _session(caller, metrics))
-
-
-def _session(caller: Caller, metrics: "Metrics | None", limits: Limits | None = None) -> Session:
     # Not from a run's result, which a run that is cancelled does not have: its calls were paid for all the same.
     count = (lambda call: metrics.count_calls(Usage.of([call]), caller.name)) if metrics else None
-    return Session(limits, on_call=count)
+    return Account(caller, metrics, Session(on_call=count))
 
 
-_DAYS: DailyBudget = SqliteDailyBudget()
+_ROOM_SECONDS = 10.0
+"""How long a request waits for runs under way that hold what is left of the day; its client waits as long."""
 _LEAST_USD = 1e-9
 """Less is a rounding error of a sum."""
 _log = logging.getLogger(__name__)
 
 
-async def _reserve(caller: Caller, usd: float) -> DayReservation:
-    reserving = asyncio.ensure_future(asyncio.to_thread(_DAYS.reserve, caller.name, usd, caller.usd_a_day or 0))
+def _uncountable(caller: Caller, error: DatabaseUnavailable) -> ApiError:
+    _log.error("'%s' is refused, its dollars a day cannot be counted: %s", caller.name, error)
+    message = f"the dollars a day of '{caller.name}' cannot be counted now; ask again in some seconds"
+    return ApiError(message, status=503, code="unavailable", headers={"Retry-After": "5"})
+
+
+async def _too_little_left(caller: Caller, day: SharedBudget, wanted: Amounts, room: Amounts) -> ApiError:
     try:
-        reservation = await asyncio.shield(reserving)
-    except asyncio.CancelledError:  # the thread goes on, and what it reserves would stay reserved for the whole day
-        await _settle(await reserving, 0.0)
-        raise
-    except STORAGE_ERRORS as error:
-        _log.error("'%s' is refused, its dollars a day cannot be counted: %s", caller.name, error)
-        message = f"the dollars a day of '{caller.name}' cannot be counted now; ask again in some seconds"
-        raise ApiError(message, status=503, code="unavailable", headers={"Retry-After": "5"}) from None
-    if not reservation.usd:
-        raise await _too_little_left(caller, usd, reservation)
-    return reservation
-
-
-async def _settle(reservation: DayReservation, usd: float) -> None:
-    # The thread is not cancelled with its caller, whose loop waits for its threads when it ends.
-    settling = asyncio.ensure_future(asyncio.to_thread(_DAYS.settle, reservation, usd))
-    try:
-        await asyncio.shield(settling)
-    except STORAGE_ERRORS as error:
-        text = "what '%s' spent, $%g, cannot be stored, and the $%g that were reserved stay counted: %s"
-        _log.error(text, reservation.caller, usd, reservation.usd, error)
-
-
-async def _too_little_left(caller: Caller, asked_usd: float, own: DayReservation) -> ApiError:
-    spent, renewal = await asyncio.to_thread(_DAYS.spent, caller.name), next_day()
+        spent, renewal = (await day.balance()).spent.usd, next_day()
+    except DatabaseUnavailable as error:
+        return _uncountable(caller, error)
     # By what is spent alone: the runs that held the rest may have ended by now.
-    if own.usd < min(asked_usd, (caller.usd_a_day or 0) - spent.usd) - _LEAST_USD:
+    if room.usd < min(wanted.usd, day.limits.usd - spent) - _LEAST_USD:
         message = (
-            f"what is left of the ${caller.usd_a_day:g} a day of '{caller.name}' is reserved by runs under way; "
+            f"what is left of the ${day.limits.usd:g} a day of '{caller.name}' is reserved by runs under way; "
             "ask again when one has ended"
         )
         return ApiError(message, status=429, param="usd_a_day", code="rate_limit_exceeded")
     message = (
-        f"too little is left of the ${caller.usd_a_day:g} a day of '{caller.name}': ${spent.usd:.4f} are spent; they "
+        f"too little is left of the ${day.limits.usd:g} a day of '{caller.name}': ${spent:.4f} are spent; they "
         f"renew at {renewal}"
     )
     # No status that clients repeat: nothing is left until the day ends.

@@ -14,7 +14,18 @@ from fusion_tool.errors import DatabaseUnavailable
 if TYPE_CHECKING:
     from fusion_tool.config.database.connection import Connection
 
-STEPS: tuple[str, ...] = ()
+_BUDGETS = """
+CREATE TABLE budgets (
+    name text PRIMARY KEY,
+    usd double precision NOT NULL DEFAULT 0, tokens double precision NOT NULL DEFAULT 0,
+    seconds double precision NOT NULL DEFAULT 0);
+CREATE TABLE run_reservations (
+    id text PRIMARY KEY, budget text NOT NULL,
+    usd double precision NOT NULL, tokens double precision NOT NULL, seconds double precision NOT NULL,
+    lease_until timestamptz NOT NULL);
+CREATE INDEX run_reservations_budget ON run_reservations (budget);
+"""
+STEPS: tuple[str, ...] = (_BUDGETS,)
 """A step that was released never changes: what is to be different is another step at the end."""
 _PATIENCE_SECONDS = 60.0
 """How long others may be at work on the tables before that is an error."""
