@@ -27,6 +27,7 @@ VALUES = {
         f"## Answer {letter}\n\n{fence(text, label=f'answer {letter}', nonce=NONCE)}" for letter, text in SAID.items()
     ),
     "doubtful": "\n\nDoubtful:\n- B: It was built in 1862. Source: Built in 1861.",
+    "flagged": fence('Its source: "1861"\n- B, mismatch: 1862.', label="flagged sentences", nonce=NONCE) + "\n\n",
     "analysis": fence('{"consensus": []}', label="comparison", nonce=NONCE),
     "disputes": fence("- 1861 [1a2b3c4d]\n  1862 [5e6f7a8b]", label="sources that differ", nonce=NONCE) + "\n\n",
     "example": judge.example_text(LETTERS, settled=True),
@@ -66,7 +67,7 @@ def test_no_golden_file_is_left_over():
     assert sorted(path.stem for path in (FOLDER / "prompts").glob("*.md")) == TEMPLATES
 
 
-@pytest.mark.parametrize("name", ["panelist", "judge", "synthesizer", "verifier", "grader"])
+@pytest.mark.parametrize("name", ["panelist", "reader", "verifier", "grader"])
 def test_whoever_sees_outside_text_is_told_that_it_is_data(name):
     rendered = render(name, **{key: VALUES[key] for key in wanted(name)})
     assert f"the token {NONCE}" in rendered

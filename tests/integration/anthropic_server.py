@@ -1,6 +1,7 @@
 """A scripted Anthropic that insists on its thinking blocks in a tool loop, signed, unchanged and before the calls.
 
-Source: https://docs.claude.com/en/api/messages, messages-streaming and build-with-claude/extended-thinking.
+Source: https://docs.claude.com/en/api/messages, messages-streaming and build-with-claude/extended-thinking,
+build-with-claude/prompt-caching.
 """
 
 import json
@@ -42,6 +43,7 @@ class ScriptedAnthropic:
     def __init__(self, script: dict[str, Sequence[Any]]) -> None:
         self._script = {model: list(replies) for model, replies in script.items()}
         self._given: dict[tuple[str, str], list[Any]] = {}
+        self._cached: set[str] = set()
         self.requests: list[dict[str, Any]] = []
 
     async def answer(self, request: Request) -> Response:
@@ -61,11 +63,25 @@ class ScriptedAnthropic:
                 self._given[body["model"], block["id"]] = [one for one in blocks if one["type"] in THINKING]
         reason = "tool_use" if any(block["type"] == "tool_use" for block in blocks) else "end_turn"
         head = {"id": "msg_1", "type": "message", "role": "assistant", "model": body["model"], "stop_sequence": None}
-        usage = {"input_tokens": 50, "output_tokens": 20}
+        usage = {"input_tokens": 50, "output_tokens": 20} | self._cache_counts(body)
         if body.get("stream"):
             events = "".join(_events(head, blocks, reason, usage))
             return Response(events, headers=_CLOSE, media_type="text/event-stream")
         return JSONResponse(head | {"content": blocks, "stop_reason": reason, "usage": usage}, headers=_CLOSE)
+
+    def _cache_counts(self, body: dict[str, Any]) -> dict[str, int]:
+        """Read or write what stands up to the last mark, tools and system first; four characters are a token."""
+        prefix, marked = json.dumps([body.get("tools"), body.get("system")]), ""
+        for message in body["messages"]:
+            for block in message["content"] if isinstance(message["content"], list) else [message["content"]]:
+                prefix += json.dumps(block)
+                marked = prefix if "cache_control" in block else marked
+        served, count = marked in self._cached, len(marked) // 4
+        self._cached.add(marked)
+        return {
+            "cache_read_input_tokens": count if served else 0,
+            "cache_creation_input_tokens": 0 if served else count,
+        }
 
     def _objection(self, body: dict[str, Any]) -> str | None:
         for message in body["messages"]:

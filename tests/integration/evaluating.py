@@ -78,7 +78,7 @@ def asked(server: ScriptedServer) -> "Counter[tuple[str, int, str]]":
 def _stage(request: Request) -> str:
     if request.model in (GRADER, OTHER_GRADER):
         return re.search(r"(States that|Says that|Is written)", request.prompt.rpartition("tatement")[2])[1]
-    roles = {"You compare answers": "compare", "You write the final answer": "write"}
+    roles = {"You compare the answers": "compare", "You write the final answer": "write"}
     return next((stage for words, stage in roles.items() if words in request.prompt), "seat")
 
 

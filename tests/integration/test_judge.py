@@ -266,9 +266,7 @@ async def test_it_reads_flagged_sentences_with_their_passages_and_lists_what_the
     provider.reply("test/two", read, f"The Alder mill was built in 1871 {cite(internet.url('/mill'))}.")
 
     def find(request):
-        letter = re.search(
-            r"begin flagged in answer (\w)\n- mismatch: The Alder mill was built in 1871", request.prompt
-        )
+        letter = re.search(r"\n- (\w), mismatch: The Alder mill was built in 1871", request.prompt)
         claim = {
             "model": letter[1],
             "claim": "Built in 1871.",
@@ -279,7 +277,7 @@ async def test_it_reads_flagged_sentences_with_their_passages_and_lists_what_the
     provider.reply(JUDGE, find)
     result = await afuse(QUESTION, panel("test/one", "test/two", internet=internet))
     (request,) = provider.calls(JUDGE)
-    assert request.prompt.count('its source: "The Alder mill was built in 1861."') == 1
+    assert request.prompt.count('Its source: "The Alder mill was built in 1861."') == 1
     two = "openrouter:test/two"
     assert [row.model_dump() for row in result.analysis.unsupported_claims] == [
         {"model": two, "claim": "Built in 1871.", "why": f"{two} cites a page that says 1861."}

@@ -250,7 +250,7 @@ async def test_an_answer_is_written_to_a_schema_even_where_one_seat_is_asked_alo
     schema = {"type": "object", "properties": {"year": {"type": "integer"}}, "required": ["year"]}
     state = await build_graph(config).ainvoke({"question": QUESTION, "answer_schema": schema})
     assert state["result"]["answer"] == '{"year": 1861}'
-    assert json.dumps(schema) in str(_models(config)["synthesizer"].prompts[0][0].content)
+    assert json.dumps(schema) in str(_models(config)["synthesizer"].prompts[0][-1].content)
 
 
 def _models(config):

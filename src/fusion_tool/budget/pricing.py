@@ -31,7 +31,12 @@ def price_name(panelist: Panelist) -> str:
 
 
 def cost_of(
-    model: str, *, input_tokens: int | None, output_tokens: int | None, cached_tokens: int | None = None
+    model: str,
+    *,
+    input_tokens: int | None,
+    output_tokens: int | None,
+    cached_tokens: int | None = None,
+    written_tokens: int | None = None,
 ) -> tuple[float | None, CostSource]:
     """Return what a call costs by the published list.
 
@@ -40,6 +45,7 @@ def cost_of(
         input_tokens: Prompt tokens, cached ones included; `None` where the provider did not say.
         output_tokens: Completion tokens; `None` likewise.
         cached_tokens: How many of the prompt tokens were read from the provider's cache; `None` counts as 0.
+        written_tokens: How many were written to it, which some vendors charge more for; `None` counts as 0.
 
     Returns:
         US dollars and `"list_price"`, or `None` and `"unpriced"`.
@@ -52,7 +58,10 @@ def cost_of(
     from genai_prices import Usage, calc_price  # late: importing it takes half a second
 
     cached = min(cached_tokens or 0, input_tokens)  # some providers count cached tokens apart
-    tokens = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached)
+    written = min(written_tokens or 0, input_tokens - cached)
+    tokens = Usage(
+        input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached, cache_write_tokens=written
+    )
     try:
         price = calc_price(tokens, model_ref=name, provider_id=_PRICE_LIST_IDS.get(provider, provider))
     except (LookupError, ValueError):  # counts that cannot be: the answer is paid for, but its price is unknown

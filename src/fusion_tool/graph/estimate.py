@@ -143,14 +143,14 @@ def _sizes(config: FusionConfig, question_bytes: int) -> _Sizes:
     system = render("panelist", nonce=_NONCE, today=_DATE, hint=hint)
     user = render("question", question="", context="", evidence="")
     # The longest form of each prompt, whether or not a run comes to ask it; messages are framed by their roles.
-    judge = render("judge", nonce=_NONCE, example=example_text(["A", "B"], settled=True), also=render("judge_settled"))
-    judge += render("judge_answers", question="", answers="")
+    shared = render("reader", nonce=_NONCE) + render("answers", question="", answers="")
+    example = example_text(["A", "B"], settled=True)
+    judge = render("judge", flagged=render("flagged", flagged=""), example=example, also=render("judge_settled"))
     wishes = config.instructions and render("instructions", instructions=config.instructions)
     told = LONGEST_DISPUTES if config.has_sources else ""
-    material = render("synthesizer_material", question="", context="", answers="", disputes=told, analysis="")
-    writer = render("synthesizer", nonce=_NONCE, today=_DATE, wishes=wishes) + material
-    sizes = [len(text.encode()) + question_bytes + len("systemhuman") for text in (system + user, judge, writer)]
-    return _Sizes(sizes[0], sizes[1], sizes[2], turns)
+    writer = render("synthesizer", context="", disputes=told, analysis="", today=_DATE, wishes=wishes)
+    framed, prompts = question_bytes + len("systemhuman"), (system + user, shared + judge, shared + writer)
+    return _Sizes._make((*(framed + len(text.encode()) for text in prompts), turns))
 
 
 def _seat(seat: int, sizes: _Sizes, config: FusionConfig, often: CallCount) -> EstimateRow:

@@ -18,13 +18,14 @@ from fusion_tool.models.causes import explain_fault
 from fusion_tool.models.faults import AskOtherwiseError, Fault, to_fault, with_retries
 from fusion_tool.models.finish_reasons import InterruptedReplyError, ending_of, is_cut_off, unusable_reason
 from fusion_tool.models.health import HealthTracker, remember_withdrawn, withdrawn_fault
-from fusion_tool.models.prompt import offers_tools, prompt_bytes, sendable_messages
+from fusion_tool.models.prompt import offers_tools, sendable_messages
+from fusion_tool.models.prompt_cache import CacheablePrompt
 from fusion_tool.models.reasoning_filters import reasoning_filter, record_beginning
 from fusion_tool.models.speed import learn_speed
-from fusion_tool.models.streaming import NO_STREAM, FirstToken, MessageStream, StreamBrokenError
-from fusion_tool.models.thinking import fit_blocks, mark_blocks
+from fusion_tool.models.streaming import FirstToken, MessageStream, StreamBrokenError, whole_reply
+from fusion_tool.models.thinking import mark_blocks
 from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter, strip_reasoning
-from fusion_tool.models.wire.usage import tokens_of
+from fusion_tool.models.wire.usage import tokens_of, written_tokens
 
 _CANCELLED = Fault("cancelled", "the call was cancelled")
 _FAIR_SECONDS = 30.0
@@ -110,18 +111,18 @@ async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and wh
     Raises:
         ModelCallError: The call failed, ran out of time or budget, was refused, or gave an empty answer.
     """
-    messages = fit_blocks(sendable_messages(messages), account.panelist)
+    prompt = CacheablePrompt(sendable_messages(messages), account.panelist)
     first = FirstToken(account.panelist, on_first)
     make_filter = reasoning_filter(account.panelist, is_shown=on_delta is not None)
-    streaming = MessageStream(messages, first, on_delta, make_filter)
+    streaming = MessageStream(first, on_delta, make_filter)
 
     def send(max_tokens: int | None) -> Awaitable[AIMessage]:
         bound = model if max_tokens is None else model.bind(max_tokens=max_tokens)
-        return streaming.attempt(bound) if on_delta or on_first else bound.ainvoke(messages, NO_STREAM)
+        return prompt.send(bound, streaming.attempt if on_delta or on_first else whole_reply)
 
     reply = await measured_call(
         send,
-        size=prompt_bytes(messages) + extra_bytes,
+        size=prompt.size + extra_bytes,
         account=account,
         deadline=deadline,
         first=first,
@@ -284,17 +285,13 @@ def to_call_row(message: AIMessage | None, account: CallContext, seconds: float)
         account: The call's context.
         seconds: How long the attempt took.
     """
-    row = Call(
-        stage=account.stage,
-        seat=account.seat,
-        model=account.model,
-        seconds=round(seconds, 3),
-        **(tokens_of(message) if message else {}),
-    )
+    tokens = tokens_of(message) if message else {}
+    row = Call(stage=account.stage, seat=account.seat, model=account.model, seconds=round(seconds, 3), **tokens)
     listed, _ = cost_of(
         price_name(account.panelist),
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
         cached_tokens=row.cached_tokens,
+        written_tokens=written_tokens(message) if message else None,
     )
     return row.with_cost(message.response_metadata.get("cost_usd") if message else None, listed)

@@ -99,7 +99,7 @@ class OpenAICompatibleChat(ChatOpenAI):
             extra["usage"] = {"include": True}
         # The client walks through every message and schema to convert types that are not in them; what goes into
         # the extra body is sent as it is, which saves a sixth of a run's CPU (benchmarks/ladder.py).
-        for field in ("messages", "tools"):
+        for field in ("messages", "tools", "session_id"):  # the last is OpenRouter's, which the client does not know
             if field in payload:
                 extra[field] = payload.pop(field)
         return payload | {"messages": [], "extra_body": extra}

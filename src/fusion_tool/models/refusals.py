@@ -7,7 +7,9 @@ Sources: the wording of OpenAI, OpenRouter, Google, Groq, DeepSeek, Moonshot, Mi
 import re
 from typing import Literal, TypeAlias
 
-Parameter: TypeAlias = Literal["tools", "tool_choice", "response_format", "max_tokens", "stream_options"]
+Parameter: TypeAlias = Literal[
+    "tools", "tool_choice", "response_format", "max_tokens", "stream_options", "cache_control"
+]
 
 _NAMES: dict[Parameter, str] = {
     # A "tool call" is a part of the conversation; an error that speaks of one is about a message, not the parameter.
@@ -15,6 +17,7 @@ _NAMES: dict[Parameter, str] = {
     "tool_choice": r"\btool[_ ]?choice\b",
     "max_tokens": r"\bmax_tokens\b",
     "stream_options": r"\bstream_options\b",
+    "cache_control": r"\bcache_control\b",
 }
 _REFUSED = (
     r"(?:\bno|not|n't|cannot|can ?not)\b.{0,24}(?:support|enable|permit|implement|available|accept|recogni[sz]e|known)"

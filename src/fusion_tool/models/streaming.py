@@ -1,6 +1,6 @@
 """A streamed answer: its text is passed on, its first token timed, and in the end there is one whole message.
 
-- `MessageStream`: one call that streams, over all its attempts.
+- `MessageStream`: one call that streams, over all its attempts; `whole_reply`: one attempt that does not.
 - `ReasoningFilter`, `strip_reasoning`: leaked reasoning is held back, in a stream of deltas or in a whole text.
 - `FirstToken`, `first_token_p90`: the wait for the first token, remembered over each model's latest calls.
 """
@@ -93,8 +93,13 @@ def _key(panelist: Panelist) -> tuple[str | None, str]:
     return endpoint_for(panelist), panelist.model_name
 
 
-NO_STREAM = RunnableConfig(tags=["nostream"])
+_NO_STREAM = RunnableConfig(tags=["nostream"])
 """Keeps the inner models' tokens out of an outer agent's message stream."""
+
+
+async def whole_reply(model: Runnable[Any, AIMessage], messages: Sequence[BaseMessage]) -> AIMessage:
+    """Return the answer of `model` to `messages` without streaming it."""
+    return await model.ainvoke(messages, _NO_STREAM)
 
 
 class StreamBrokenError(Exception):
@@ -109,7 +114,6 @@ class MessageStream:
     """One call that streams, over all its attempts.
 
     Args:
-        messages: The prompt.
         first: Times the first token, be it of the answer, its reasoning, or a tool call.
         on_delta: Receives the answer's text in pieces; `None` for nobody.
         make_filter: Makes the filter of an attempt's text.
@@ -117,17 +121,16 @@ class MessageStream:
 
     def __init__(
         self,
-        messages: Sequence[BaseMessage],
         first: FirstToken,
         on_delta: Callable[[str], None] | None = None,
         make_filter: Callable[[], ReasoningFilter] = ReasoningFilter,
     ) -> None:
-        self._messages, self._first, self._on_delta = messages, first, on_delta
+        self._first, self._on_delta = first, on_delta
         self._make_filter = make_filter
         self._options: dict[str, Any] = {}
 
-    async def attempt(self, model: Runnable[Any, AIMessage]) -> AIMessage:
-        """Return the answer of `model`; one that cannot stream gives the whole of it as the first token.
+    async def attempt(self, model: Runnable[Any, AIMessage], messages: Sequence[BaseMessage]) -> AIMessage:
+        """Return the answer of `model` to `messages`; one that cannot stream gives the whole of it as the first token.
 
         Raises:
             StreamBrokenError: The stream failed after the first token.
@@ -135,7 +138,7 @@ class MessageStream:
             Exception: The provider's own, before the first token.
         """
         try:
-            return await self._read(model)
+            return await self._read(model, messages)
         except Exception as error:
             # Only before the first token is another attempt the same call; after it, a second answer would be paid.
             if self._first.seconds is not None:
@@ -145,10 +148,10 @@ class MessageStream:
             self._options = {"stream_usage": False}
             raise AskOtherwiseError(error) from error
 
-    async def _read(self, model: Runnable[Any, AIMessage]) -> AIMessage:
+    async def _read(self, model: Runnable[Any, AIMessage], messages: Sequence[BaseMessage]) -> AIMessage:
         answer, chunks = self._make_filter(), []
         with self._first.measure():
-            async for message in model.astream(self._messages, NO_STREAM, **self._options):
+            async for message in model.astream(messages, _NO_STREAM, **self._options):
                 chunk = _as_chunk(message)
                 chunks.append(chunk)
                 if _has_token(chunk):

@@ -67,6 +67,13 @@ def test_cached_tokens_are_cheaper():
     assert cached < plain
 
 
+@pytest.mark.parametrize(("model", "factor"), [("anthropic:claude-opus-4-8", 1.25), ("openai:gpt-5.5", 1.0)])
+def test_what_is_written_to_a_cache_costs_what_its_vendor_asks(model, factor):
+    plain, _ = cost_of(model, input_tokens=10_000, output_tokens=0)
+    written, _ = cost_of(model, input_tokens=10_000, output_tokens=0, written_tokens=10_000)
+    assert written == pytest.approx(factor * plain)
+
+
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.none() | st.integers(0, 10**6))
 def test_no_count_that_a_provider_may_report_raises(prompt, completion, cached):
     cost, source = cost_of("openai:gpt-5.5", input_tokens=prompt, output_tokens=completion, cached_tokens=cached)

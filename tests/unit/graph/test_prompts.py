@@ -45,7 +45,7 @@ def test_a_dollar_in_a_value_stays(text):
 
 def test_a_forgotten_value_is_an_error():
     with pytest.raises(KeyError, match="example"):
-        render("judge", nonce=NONCE, also="")
+        render("judge", flagged="", also="")
 
 
 def test_a_section_without_text_is_nothing():

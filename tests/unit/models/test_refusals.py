@@ -31,6 +31,8 @@ REFUSED = [
         "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens'.",
     ),
     ("max_tokens", "max_tokens: Extra inputs are not permitted"),
+    ("cache_control", "messages.1.content.0.cache_control: Extra inputs are not permitted"),
+    ("cache_control", "Unknown parameter: 'messages[1].content[0].cache_control'."),
 ]
 NOT_REFUSED = [
     ("tools", "Messages with role 'tool' must be a response to a preceding message with 'tool_calls'"),

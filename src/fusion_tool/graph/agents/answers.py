@@ -8,9 +8,10 @@ from string import ascii_uppercase
 from typing import TypeVar
 
 from fusion_tool.config.schema import Panelist
-from fusion_tool.graph.agents.flags import MOST_FLAGS, Flag, flags_of
+from fusion_tool.graph.agents.flags import MOST_FLAGS, Flag, flags_of, render_flags
 from fusion_tool.graph.agents.packing import take_evenly, truncate_evenly
 from fusion_tool.graph.agents.window import prompt_room
+from fusion_tool.graph.prompts import render
 from fusion_tool.graph.state import FusionState, SeatRecord, answer_key, records_of_run
 from fusion_tool.grounding.audit import Audit, audit_citations
 from fusion_tool.grounding.citations import cited_ids, number_citations
@@ -52,7 +53,7 @@ class PanelAnswers:
         letters: Each answer's letter and its key.
         nonce: The token of the run's fences.
         is_truncated: Whether answers were cut to fit a model's window.
-        flags: The flagged sentences that are shown beneath an answer, by its key.
+        flags: The flagged sentences of an answer that are shown, by its key.
         carried: The sources of an earlier run, which every answer may cite.
     """
 
@@ -72,7 +73,7 @@ class PanelAnswers:
         """Return these answers, cut fairly to `room` characters together; `None` is room enough."""
         if room is None or self._size <= room:
             return self
-        flags = take_evenly(self.flags, room // _FLAGS_PART, _flag_size)
+        flags = take_evenly(self.flags, room // _FLAGS_PART, lambda flag: flag.size)
         contents = truncate_evenly([record["content"] for record in self.records], room - _size_of_flags(flags))
         cut = [
             SeatRecord(**{**record, "content": content}) for record, content in zip(self.records, contents, strict=True)
@@ -128,6 +129,11 @@ class PanelAnswers:
         ]
         return fence("\n\n".join(lines), label="answers", nonce=self.nonce)
 
+    def flagged(self) -> str:
+        """Return the flagged sentences as a section of a prompt; nothing where there are none."""
+        text = fence(render_flags(self.doubtful()), label="flagged sentences", nonce=self.nonce)
+        return render("flagged", flagged=text) + "\n\n" if any(self.flags.values()) else ""
+
     def doubtful(self) -> list[tuple[str, Flag]]:
         """Return the flagged sentences with their answers' letters."""
         return [
@@ -169,6 +175,7 @@ class PanelAnswers:
         counts = self.audit_of(record).counts
         # To a reader of the prompt an id that was never retrieved is not unknown but made up.
         audit = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()).replace("unknown", "invented")
+        audit = audit if any(counts.values()) else "none"
         notes = " This answer was cut off." if record["truncated"] else ""
         # Runs that an older version stored have no such key.
         notes += " It was written without a look at the sources." if record.get("unread") else ""
@@ -179,20 +186,11 @@ class PanelAnswers:
         # A point was put together from models' words, which are outside text like the answer itself.
         point = fence(record["point"], label="point", nonce=self.nonce) if record["point"] else ""
         notes += f" It was asked about one open point alone:\n\n{point}" if point else ""
-        return f"## Answer {letter}\n\nIts citations: {audit}.{notes}\n\n{body}{self._flagged(letter, record)}"
-
-    def _flagged(self, letter: str, record: SeatRecord) -> str:
-        rows = "\n".join(flag.text for flag in self.flags.get(answer_key(record), ()))
-        text = fence(rows, label=f"flagged in answer {letter}", nonce=self.nonce)
-        return f"\n\nSentences of it that the audit flagged, the worst first:\n\n{text}" if rows else ""
-
-
-def _flag_size(flag: Flag) -> int:
-    return len(flag.text)
+        return f"## Answer {letter}\n\nIts citations: {audit}.{notes}\n\n{body}"
 
 
 def _size_of_flags(flags: Mapping[str, Sequence[Flag]]) -> int:
-    return sum(_flag_size(flag) for several in flags.values() for flag in several)
+    return sum(flag.size for several in flags.values() for flag in several)
 
 
 def panel_answers(state: FusionState) -> PanelAnswers:

@@ -1,7 +1,7 @@
 """The sentences of an answer that the audit flagged, as a judge reads them: each with the words of its source."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from fusion_tool.events import one_line
@@ -32,12 +32,16 @@ class Flag(NamedTuple):
     passage: str
 
     @property
-    def text(self) -> str:
-        """The flag in two lines."""
-        source = f'its source: "{self.passage}"' if self.passage else "its source: nothing on the matter"
+    def source(self) -> str:
+        """What its source says of the matter."""
         if self.verdict == "invented":
-            source = "its source: never retrieved"
-        return f"- {self.verdict}: {self.claim}\n  {source}"
+            return "Its source was never retrieved:"
+        return f'Its source: "{self.passage}"' if self.passage else "Its source says nothing on the matter:"
+
+    @property
+    def size(self) -> int:
+        """The characters that it has in a prompt, at most."""
+        return len(self.claim) + len(self.source) + _HEADING
 
 
 def flags_of(audit: Audit, most: int = MOST_FLAGS) -> tuple[Flag, ...]:
@@ -51,6 +55,21 @@ def flags_of(audit: Audit, most: int = MOST_FLAGS) -> tuple[Flag, ...]:
     for flag in sorted(_flags(audit), key=lambda flag: _WEIGHTS.index(flag.verdict)):
         by_claim.setdefault(flag.claim, flag)
     return tuple(by_claim.values())[:most]
+
+
+def render_flags(flags: Iterable[tuple[str, Flag]]) -> str:
+    """Return flagged sentences with their answers' letters, beneath the words of their sources, which stand once.
+
+    Args:
+        flags: Letters and flags; of each letter the worst first.
+    """
+    by_source: dict[str, list[tuple[str, Flag]]] = {}
+    for letter, flag in sorted(flags, key=lambda pair: _WEIGHTS.index(pair[1].verdict)):
+        by_source.setdefault(flag.source, []).append((letter, flag))
+    return "\n".join(
+        "\n".join([source, *(f"- {letter}, {flag.verdict}: {flag.claim}" for letter, flag in rows)])
+        for source, rows in by_source.items()
+    )
 
 
 def _flags(audit: Audit) -> Iterator[Flag]:

@@ -12,17 +12,18 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_when_too_long
 from fusion_tool.graph.agents.attempts import Attempt
 from fusion_tool.graph.agents.first_use import prepare_model
 from fusion_tool.graph.agents.flags import MOST_FLAGS
 from fusion_tool.graph.agents.judge_reply import JudgeReply, example_text, parse_reply, reply_schema
+from fusion_tool.graph.agents.shared_prompt import is_judge_and_writer, shared_prompt
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.result import Analysis, Contradiction, PartialCoverage, Stance, UniqueInsight, UnsupportedClaim
 from fusion_tool.graph.runtime import Stage
 from fusion_tool.models.call import call_model
 from fusion_tool.models.capabilities import (
-    Ask,
     Capabilities,
     StructuredModel,
     ask_structured,
@@ -30,6 +31,7 @@ from fusion_tool.models.capabilities import (
     reply_parts,
     structured_output_methods,
 )
+from fusion_tool.models.prompt_cache import spoils_prefix
 from fusion_tool.tools.untrusted import fence
 
 _LETTER = re.compile(r"\b[A-K]\b")  # eight seats, and three asked once more
@@ -130,18 +132,18 @@ async def compare_answers(task: JudgeTask, attempt: Attempt) -> JudgeResult:
     panelist = attempt.panelist
     model = await prepare_model(panelist, task.stage, attempt.deadline)
     capabilities = capabilities_of(panelist, model)
-    ask = partial(call_model, account=task.stage.call_context(panelist), deadline=attempt.deadline)
     # Measured on a prompt without answers: what is left of the window is theirs.
-    others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce), capabilities)))
+    others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce), capabilities, panelist)))
     answers = task.answers.with_flags(_FEW_FLAGS if capabilities.small else MOST_FLAGS)
     answers = answers.truncated(answer_room(capabilities, panelist, others))
-    return await retry_when_too_long(answers, lambda part: _compare_once(model, capabilities, task, part, ask))
+    return await retry_when_too_long(answers, lambda part: _compare_once(model, capabilities, task, part, attempt))
 
 
 async def _compare_once(
-    model: Any, capabilities: Capabilities, task: JudgeTask, answers: PanelAnswers, ask: Ask
+    model: Any, capabilities: Capabilities, task: JudgeTask, answers: PanelAnswers, attempt: Attempt
 ) -> JudgeResult:
-    prompt, letters = _prompt(task, answers, capabilities), list(answers.letters)
+    panelist, letters = attempt.panelist, list(answers.letters)
+    prompt = _prompt(task, answers, capabilities, panelist)
     # Left to write its own, a small model fills the grammar with anything: it may only sort what the answers say.
     statements = answers.statements() if capabilities.small else ()
     doubtful = list(dict.fromkeys(flag.claim for _, flag in answers.doubtful())) if statements else []
@@ -150,9 +152,9 @@ async def _compare_once(
         model, _SCHEMA, schema, takes_schema=capabilities.json_schema, tools=capabilities.tools and not statements
     )
     analysis = await ask_structured(
-        StructuredModel(methods),
+        StructuredModel([model] if spoils_prefix(panelist, prompt) else methods),
         prompt,
-        ask=ask,
+        ask=partial(call_model, account=task.stage.call_context(panelist), deadline=attempt.deadline),
         parse=lambda reply: parse_reply(reply_parts(reply), task.question),
         correction=lambda error: render("judge_retry", error=error, example=_example(task, answers)),
     )
@@ -163,7 +165,9 @@ def _example(task: JudgeTask, answers: PanelAnswers) -> str:
     return example_text(list(answers.letters), settled=task.asks_whether_settled)
 
 
-def _prompt(task: JudgeTask, answers: PanelAnswers, capabilities: Capabilities) -> list[BaseMessage]:
+def _prompt(
+    task: JudgeTask, answers: PanelAnswers, capabilities: Capabilities, panelist: Panelist
+) -> list[BaseMessage]:
     if capabilities.small:
         doubtful = _doubtful(answers)
         material = render(
@@ -171,10 +175,11 @@ def _prompt(task: JudgeTask, answers: PanelAnswers, capabilities: Capabilities) 
         )
         example = HumanMessage(render("small_judge_example_question")), AIMessage(render("small_judge_example_answer"))
         return [SystemMessage(render("small_judge")), *example, HumanMessage(material)]
-    material = render("judge_answers", question=task.question, answers=answers.answers())
     also = render("judge_settled") + "\n" if task.asks_whether_settled else ""
-    system = render("judge", nonce=answers.nonce, example=_example(task, answers), also=also)
-    return [SystemMessage(system), HumanMessage(material)]
+    rest = render("judge", flagged=answers.flagged(), example=_example(task, answers), also=also)
+    # Where more seats may answer yet, the synthesizer reads something else.
+    is_marked = not task.asks_whether_settled and is_judge_and_writer(panelist, task.stage.config)
+    return shared_prompt(task.question, answers, rest, is_marked=is_marked)
 
 
 def _doubtful(answers: PanelAnswers) -> str:

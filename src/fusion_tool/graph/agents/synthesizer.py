@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import BaseMessage, HumanMessage
 
+from fusion_tool.config.schema import Panelist
 from fusion_tool.events import SynthesisDelta
 from fusion_tool.graph.agents import claims
 from fusion_tool.graph.agents.answer_gate import AnswerGate
@@ -16,6 +17,7 @@ from fusion_tool.graph.agents.answers import PanelAnswers, answer_room, retry_wh
 from fusion_tool.graph.agents.attempts import Attempt
 from fusion_tool.graph.agents.first_use import prepare_model
 from fusion_tool.graph.agents.flags import tidy_claim
+from fusion_tool.graph.agents.shared_prompt import is_judge_and_writer, shared_prompt
 from fusion_tool.graph.agents.source_disputes import disputes_of, render_disputes
 from fusion_tool.graph.agents.spoiled import Inspect, inspector, mend_reply
 from fusion_tool.graph.answer_stream import AnswerStream
@@ -115,14 +117,14 @@ async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
         deltas.finish(text)
         return Draft(panelist.model_name, text, deltas.message_id)
     # Measured on a prompt without answers: what is left of the window is theirs.
-    others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce))))
+    others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce), panelist)))
     answers = task.answers.truncated(answer_room(capabilities, panelist, others))
     return await retry_when_too_long(answers, lambda part: _write_once(model, task, part, ask, attempt))
 
 
 async def _write_once(model: Any, task: SynthesisTask, answers: PanelAnswers, ask: _Ask, attempt: Attempt) -> Draft:
     name = attempt.panelist.model_name
-    prompt, deltas = _prompt(task, answers), DeltaEmitter(task, attempt.number, name)
+    prompt, deltas = _prompt(task, answers, attempt.panelist), DeltaEmitter(task, attempt.number, name)
     schema = task.run["answer_schema"]
     # An object's citations are numbered in its strings, which can only be told from its keys once it is whole.
     inspect = _inspector(task, attempt)
@@ -142,7 +144,7 @@ async def _write_once(model: Any, task: SynthesisTask, answers: PanelAnswers, as
 def _inspector(task: SynthesisTask, attempt: Attempt) -> Inspect | None:
     run = task.run
     # Without the caller's wishes, which the answer may well repeat.
-    rules = render("synthesizer", nonce=task.answers.nonce, today="", wishes="")
+    rules = render("synthesizer", context="", disputes="", analysis="", today="", wishes="")
     return inspector(
         attempt.panelist,
         run["question"],
@@ -181,25 +183,25 @@ async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask, bounds: clai
     return (await mend_reply(await ask_bound(prompt), inspect, prompt, ask_bound)).text
 
 
-def _prompt(task: SynthesisTask, answers: PanelAnswers) -> list[BaseMessage]:
-    context, nonce = task.run["context"], answers.nonce
-    compared = "There is none." if task.analysis is None else json.dumps(task.analysis, ensure_ascii=False, indent=1)
-    material = render(
-        "synthesizer_material",
-        question=task.run["question"],
+def _prompt(task: SynthesisTask, answers: PanelAnswers, panelist: Panelist) -> list[BaseMessage]:
+    context, nonce, question = task.run["context"], answers.nonce, task.run["question"]
+    compared = "There is none." if task.analysis is None else json.dumps(task.analysis, ensure_ascii=False)
+    rest = render(
+        "synthesizer",
         context=render_earlier(task.run.get("earlier"), nonce=nonce)
         + section("What the asker already knows", fence(context, label="context", nonce=nonce) if context else ""),
-        answers=answers.answers(),
-        disputes=render_disputes(answers, task.run["question"]),
+        disputes=render_disputes(answers, question),
         analysis=fence(compared, label="comparison", nonce=nonce),
+        today=datetime.now(UTC).date().isoformat(),
+        wishes=_instructions(task.run),
     )
-    today = datetime.now(UTC).date().isoformat()
-    system = render("synthesizer", nonce=nonce, today=today, wishes=_instructions(task.run))
-    return [SystemMessage(system), HumanMessage(material)]
+    # Without a comparison nobody has read the answers before.
+    is_marked = task.analysis is not None and is_judge_and_writer(panelist, task.stage.config)
+    return shared_prompt(question, answers, rest, is_marked=is_marked)
 
 
 def _instructions(run: Run) -> str:
-    """Return how the answer shall be written, for the system prompt."""
+    """Return how the answer shall be written."""
     # Not fenced: of all texts this is the caller's own instruction, which the model shall follow.
     form = render("answer_schema", schema=json.dumps(run["answer_schema"])) if run["answer_schema"] else ""
     wishes = render("instructions", instructions=run["instructions"]) if run["instructions"] else ""

@@ -24,6 +24,10 @@ _PLACES = ("usage", "x_groq", "usageMetadata", "usage_metadata", "meta")
 _OURS = ("input_tokens", "output_tokens")
 _PROMPT_DETAILS, _CACHED = "prompt_tokens_details", "cached_tokens"
 _DETAILS = (_PROMPT_DETAILS, "completion_tokens_details")
+_CACHED_NAMES = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cachedContentTokenCount", _CACHED)
+"""Where DeepSeek, Anthropic, Google and Moonshot count what their caches served, beside the counts."""
+_WRITTEN = ("cache_creation", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+"""Where Anthropic's client counts what was written to the cache: in the first, or by how long it is kept."""
 _COST = "cost"
 _PART = "usage"
 
@@ -38,7 +42,7 @@ def read_usage(body: Mapping[str, Any]) -> dict[str, Any]:
     usage = _usage_of(body)
     counts = {name: _first_count(usage, _NAMES[name]) for name in _COUNTS}
     details = {name: _counts(usage.get(name)) for name in _DETAILS}
-    cached = believe_count(_mapping(body.get("timings")).get("cache_n"))
+    cached = _first_count({**_mapping(body.get("timings")), **usage}, (*_CACHED_NAMES, "cache_n"))
     if usage and cached is not None:
         details[_PROMPT_DETAILS].setdefault(_CACHED, cached)
     figures = {**counts, **details, _COST: believe_usd(usage.get(_COST))}
@@ -78,6 +82,12 @@ def tokens_of(message: AIMessage) -> dict[str, Any]:
     usage = _mapping(message.usage_metadata) or _mapping(message.response_metadata.get(_PART))
     cached = _mapping(usage.get("input_token_details")).get("cache_read")
     return {name: usage.get(name) for name in _OURS} | {"cached_tokens": cached}
+
+
+def written_tokens(message: AIMessage) -> int:
+    """Return how many tokens of a message's prompt were written to the provider's cache, as far as it says."""
+    details = _mapping(_mapping(message.usage_metadata).get("input_token_details"))
+    return sum(believe_count(details.get(name)) or 0 for name in _WRITTEN)
 
 
 def _usage_of(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -101,17 +101,27 @@ def test_a_seats_audit_counts_its_own_citations():
     assert (audit.counts, audit.invented) == (counts, 2)
 
 
-def test_flagged_sentences_stand_beneath_their_answer_the_worst_first():
+def test_flagged_sentences_stand_with_their_answers_letter_the_worst_first():
     twice = f"{CITED} It was sold in 1903 [{MILL['id']}]. It burned down in 1950 [{FIRE['id']}]. Ida had it [deadbeef]."
-    shown = panel_answers(state(record(0, twice, found=[MILL, FIRE]))).with_flags().answers()
-    flagged = shown.partition("flagged, the worst first:")[2]
-    assert re.findall(r"^- (\w+): (.+)$", flagged, re.MULTILINE) == [
+    answers = panel_answers(state(record(0, twice, found=[MILL, FIRE]))).with_flags()
+    assert re.findall(r"^- A, (\w+): (.+)$", answers.flagged(), re.MULTILINE) == [
         ("mismatch", "It burned down in 1950."),
         ("invented", "Ida had it."),
         ("weak", "It was sold in 1903."),
     ]
-    assert FIRE["text"] in flagged
-    assert "flagged" not in panel_answers(state(record(0, CITED, found=[MILL]))).with_flags().answers()
+    assert FIRE["text"] in answers.flagged()
+    assert "1950. Its" not in answers.answers()
+    assert panel_answers(state(record(0, CITED, found=[MILL]))).with_flags().flagged() == ""
+
+
+def test_a_source_that_several_answers_cite_stands_once():
+    wrong = [f"It burned down in {year} [{FIRE['id']}]." for year in (1950, 1951, 1952)]
+    flagged = (
+        panel_answers(state(*(record(n, said, found=[FIRE]) for n, said in enumerate(wrong)))).with_flags().flagged()
+    )
+    assert flagged.count(FIRE["text"]) == 1
+    assert all(f"mismatch: It burned down in {year}." in flagged for year in (1950, 1951, 1952))
+    assert sorted(re.findall(r"^- (\w), ", flagged, re.MULTILINE)) == ["A", "B", "C"]
 
 
 @given(st.integers(0, 4000))
@@ -120,10 +130,16 @@ def test_flagged_sentences_leave_the_answers_most_of_the_room(given_room):
     whole = panel_answers(state(record(0, wrong, found=[FIRE]), record(1, wrong, found=[FIRE]))).with_flags()
     assert [len(flags) for flags in whole.flags.values()] == [8, 8]
     packed = whole.truncated(given_room)
-    flags = [flag.text for several in packed.flags.values() for flag in several]
-    contents = [one["content"] for one in packed.records]
-    assert sum(map(len, contents + flags)) <= max(given_room, 2)
-    assert packed == whole or sum(map(len, flags)) <= given_room / 4
+    contents, flagged = (
+        sum(len(one["content"]) for one in packed.records),
+        sum(
+            len(f"- A, {flag.verdict}: {flag.claim}\n{flag.source}\n")
+            for rows in packed.flags.values()
+            for flag in rows
+        ),
+    )
+    assert contents + flagged <= max(given_room, 2)
+    assert packed == whole or flagged <= given_room / 4
     assert len({len(several) for several in packed.flags.values()}) == 1  # fair: the answers are alike
     assert packed.is_truncated is (packed != whole)
 
