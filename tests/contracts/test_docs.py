@@ -15,7 +15,7 @@ from tests.contracts.pages.settings import TABLES, settings_table
 from tests.contracts.pages.surroundings import files_table, providers_table, search_table
 
 CONFIGURATION, ARCHITECTURE = ROOT / "docs" / "configuration.md", ROOT / "docs" / "architecture.md"
-VARIABLE = re.compile(r"environ(?:\.get)?[(\[]\"(\w+)\"")
+VARIABLE = re.compile(r"(?:environ(?:\.get)?[(\[]|read_address\()\"(\w+)\"")
 
 
 def test_the_configurations_page_is_that_of_the_source():

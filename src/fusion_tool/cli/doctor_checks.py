@@ -5,6 +5,7 @@ Protocol: OpenRouter's API reference, "Get current API key" (`GET /key`) and "Li
 
 import asyncio
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from http import HTTPStatus
 from importlib.util import find_spec
@@ -16,10 +17,11 @@ from fusion_tool.cli.doctor_findings import Check
 from fusion_tool.config.key_names import KEY_NAMES
 from fusion_tool.config.keys import read_key
 from fusion_tool.config.loading import DEFAULT_KEY
+from fusion_tool.config.network import LOCAL_MOUNTS, network_faults, read_address
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.causes import address_cure, connection_cause, shown_address
-from fusion_tool.models.providers import OPENROUTER_URL
+from fusion_tool.models.providers import OPENAI_ADDRESS, OPENROUTER_URL, PROVIDERS
 
 if TYPE_CHECKING:
     from fusion_tool.models.local.catalog import LocalModel
@@ -28,18 +30,29 @@ if TYPE_CHECKING:
 
 async def examine() -> list[Check]:
     """Return the findings of all checks, which are made at once; the slowest waits five seconds for an answer."""
-    own = user_files()
-    # Where the keys file is broken no key can be read, and the checks of keys would end with the same error.
-    keyed = (openrouter(), _other_providers(), _search()) if own[-1].ok or own[-1].cure else ()
+    own, faults = user_files(), [*network_faults()]
+    # Where the keys file is broken no key can be read, and where proxies or certificates are wrong nobody can be asked:
+    # the checks of keys and of servers would all end with the same error.
+    has_keys = own[-1].ok or own[-1].cure
+    keyed = (openrouter(), _other_providers(), _search()) if has_keys and not faults else ()
     findings = await asyncio.gather(
         *keyed,
-        asyncio.to_thread(_ollama),
+        *([] if faults else [asyncio.to_thread(_ollama)]),
         asyncio.to_thread(_local_models),
         _sandbox(),
         database(),
         asyncio.to_thread(documents_cache),
     )
-    return [*own, *(check for checks in findings for check in checks)]
+    wrong = [Check(fault.field or "", ok=False, detail=fault.message) for fault in (*faults, *_address_faults())]
+    return [*own, *wrong, *(check for checks in findings for check in checks)]
+
+
+def _address_faults() -> Iterator[ConfigError]:
+    for variable in (*(spec.base_url_variable for spec in PROVIDERS.values()), *OPENAI_ADDRESS, "HF_ENDPOINT"):
+        try:
+            read_address(variable)
+        except ConfigError as error:
+            yield error
 
 
 async def _other_providers() -> list[Check]:
@@ -49,8 +62,8 @@ async def _other_providers() -> list[Check]:
 
 
 def _packages() -> list[Check]:
+    from fusion_tool.cli.model_listings import address
     from fusion_tool.models.factory import check_models
-    from fusion_tool.models.providers import PROVIDERS
 
     checks = []
     for provider, spec in PROVIDERS.items():
@@ -60,9 +73,12 @@ def _packages() -> list[Check]:
         # By any name: what can be missing here is the provider's package.
         try:
             check_models([("model", Panelist(model=f"{provider}:any"))])
+            address(Panelist(model=f"{provider}:any"))
         except ConfigError as error:
+            # A package that is missing is told with the command that installs it; a variable without one.
             cause, _, cure = error.message.rpartition(": ")
-            checks.append(Check(provider, ok=False, detail=f"{variable} is set, but {cause}", cure=cure))
+            said = f"{variable} is set, but {cause or error}"
+            checks.append(Check(provider, ok=False, detail=said, cure=cure if cause else None))
         else:
             checks.append(Check(provider, ok=True, detail=f"{variable} is set", runs=True))
     return checks
@@ -155,9 +171,9 @@ def _local_model(model: "LocalModel") -> Check:
 
 
 async def _search() -> list[Check]:
-    from fusion_tool.tools.search.search import PROVIDERS
+    from fusion_tool.tools.search.search import PROVIDERS as SEARCH_PROVIDERS
 
-    return list(await asyncio.gather(*map(_search_provider, PROVIDERS.values())))
+    return list(await asyncio.gather(*map(_search_provider, SEARCH_PROVIDERS.values())))
 
 
 async def _search_provider(spec: "ProviderSpec") -> Check:
@@ -206,7 +222,10 @@ async def openrouter() -> list[Check]:
 
     Both in one request, and apart in the findings: that there is no network says nothing against the key.
     """
-    url = (os.environ.get("OPENROUTER_BASE_URL") or OPENROUTER_URL).rstrip("/")
+    try:
+        url = PROVIDERS["openrouter"].endpoint() or OPENROUTER_URL
+    except ConfigError:  # told by the variable's name
+        return []
     key = read_key(DEFAULT_KEY)
     # `/models` is open to all, and answers a wrong key as well: only `/key` tells whether it is accepted.
     status = await _status(f"{url}/key" if key else f"{url}/models", key)
@@ -240,7 +259,7 @@ async def _status(url: str, key: str | None) -> int | str:
 
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        async with httpx.AsyncClient(timeout=_PATIENCE) as client:
+        async with httpx.AsyncClient(timeout=_PATIENCE, mounts=LOCAL_MOUNTS) as client:
             return (await client.get(url, headers=headers)).status_code
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         return connection_cause(error)

@@ -5,7 +5,6 @@ Protocols: OpenRouter's "List models" (`expiration_date`, pages by `links.next`)
 """
 
 import asyncio
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from fusion_tool.config.keys import read_key
+from fusion_tool.config.network import LOCAL_MOUNTS, read_address
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.models.providers import PROVIDERS, endpoint_for, key_variable, with_model
+from fusion_tool.models.providers import OPENAI_ADDRESS, PROVIDERS, endpoint_for, key_variable, with_model
 from fusion_tool.routing.profiles import load_profiles, retiring_models
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def address(panelist: Panelist) -> str | None:
     if (url := endpoint_for(panelist)) is None:
         name = panelist.model_name.partition(":")[0]
         provider = PROVIDERS.get(name)
-        moved = os.environ.get("OPENAI_BASE_URL") if name == "openai" else None
-        url = moved or (provider.endpoint() if provider else None) or (_OPENAI_URL if name == "openai" else None)
+        moved = next(filter(None, map(read_address, OPENAI_ADDRESS)), _OPENAI_URL) if name == "openai" else None
+        url = moved or (provider.endpoint() if provider else None)
     return url.rstrip("/") if url else None
 
 
@@ -86,7 +86,7 @@ async def _fetch_listing(url: str, panelist: Panelist) -> Listing | str:
     if variable and not key and not panelist.model_name.startswith("openrouter:"):  # its list is open to all
         return f"{variable} is not set"
     try:
-        async with httpx.AsyncClient(timeout=_PATIENCE, headers=_headers(panelist, key)) as client:
+        async with httpx.AsyncClient(timeout=_PATIENCE, headers=_headers(panelist, key), mounts=LOCAL_MOUNTS) as client:
             return {_id(row): _to_listed_model(row) for row in await _rows(client, f"{url}/models")}
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, TypeError, KeyError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)

@@ -1,4 +1,4 @@
-"""Addresses: the host of a URL, whether a host is this machine, and what an address of PostgreSQL looks like."""
+"""Addresses: whether a text is one, the host of a URL, and whether a host is this machine."""
 
 from ipaddress import ip_address
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -24,6 +24,16 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_web_address(text: str) -> bool:
+    """Tell whether `text` is an http(s) address with a host and, where it names one, a port that can be."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and not any(map(str.isspace, text))
 
 
 def is_database_address(text: object) -> bool:

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from fusion_tool.config.addresses import check_database_address
+from fusion_tool.config.addresses import check_database_address, is_web_address
 from fusion_tool.config.keys import is_variable_name
 from fusion_tool.config.words import complaint, did_you_mean
 from fusion_tool.errors import ConfigError, RecursionRefused
@@ -154,9 +154,9 @@ KeyVariable = Annotated[str, AfterValidator(_check_key_variable)]
 
 
 def _check_endpoint(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not is_web_address(value):
         raise ConfigError("expected an http(s) URL such as http://localhost:8000/v1")
+    parts = urlsplit(value)
     # An address is stored with a run and shown in errors; a password in it would be as well.
     if parts.username or parts.password:
         raise ConfigError("a URL must not carry a password; put the key into a variable named by api_key_env")

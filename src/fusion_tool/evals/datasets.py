@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import tempfile
 import tomllib
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
+from fusion_tool.config.network import read_address
 from fusion_tool.config.storage import cache_path
 from fusion_tool.config.words import complaint
 from fusion_tool.errors import ConfigError
@@ -45,7 +45,7 @@ class PublishedTaskSet:
     @property
     def url(self) -> str:
         """The file's address; `HF_ENDPOINT` names a mirror, as for the Hub's own clients."""
-        hub = os.environ.get("HF_ENDPOINT", _HUB).rstrip("/")
+        hub = read_address("HF_ENDPOINT") or _HUB
         return f"{hub}/datasets/{self.repository}/resolve/{self.revision}/{self.file}"
 
     @property

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from fusion_tool.budget.pricing import similar_model
 from fusion_tool.config.keys import scrub
+from fusion_tool.config.network import proxy_variable
 from fusion_tool.config.schema import Panelist
 from fusion_tool.events import plain_line
 from fusion_tool.models.faults import Fault, never_connected
-from fusion_tool.models.providers import PROVIDERS, endpoint_for, has_own_server, key_variable
+from fusion_tool.models.providers import OPENAI_ADDRESS, PROVIDERS, endpoint_for, has_own_server, key_variable
 
-_OPENAI_ADDRESS: tuple[str, ...] = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 _NO_ACCESS = (401, 403)
 _LONGEST_CAUSE = 120
 
@@ -74,6 +74,12 @@ def _key_hint(panelist: Panelist) -> str:
 
 def address_cure(panelist: Panelist) -> str:
     """Return what to do where the panelist's address does not answer, as a clause that names what sets it."""
+    # Where only a package knows the address, it is some vendor's.
+    proxy = proxy_variable(_address(panelist) or "https://vendor.example")
+    return f"{_cure(panelist)}; the way there is the proxy in {proxy}" if proxy else _cure(panelist)
+
+
+def _cure(panelist: Panelist) -> str:
     name = panelist.model_name.partition(":")[0]
     if panelist.base_url:
         return "start the server there, or correct base_url" if has_own_server(panelist) else "correct base_url"
@@ -82,13 +88,12 @@ def address_cure(panelist: Panelist) -> str:
     # An address that somebody moved is likelier to be wrong than the vendor's.
     if variable := _moved_by(name):
         return f"the address is that in {variable}"
-    return "check the network (behind a proxy, set HTTPS_PROXY)"
+    return "check the network, or set HTTPS_PROXY where there is a proxy"
 
 
 def _moved_by(provider: str) -> str:
     """Return the variable that sets the provider's address; empty where it is the vendor's."""
-    # OpenAI's package reads its own.
-    variables = _OPENAI_ADDRESS if provider == "openai" else ()
+    variables = OPENAI_ADDRESS if provider == "openai" else ()
     variables += (PROVIDERS[provider].base_url_variable,) if provider in PROVIDERS else ()
     return next((variable for variable in variables if variable and os.environ.get(variable)), "")
 

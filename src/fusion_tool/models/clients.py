@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary
 
 import httpx2
 
+from fusion_tool.config.network import LOCAL_MOUNTS
+
 _CONNECT_SECONDS = 10.0
 """Only connecting has a timeout here; how long an answer may take is decided by the run's deadline."""
 _POOL = 32
@@ -16,8 +18,6 @@ _POOL = 32
 pool took a third of a run's CPU."""
 _UNKNOWN_FILES = 2048
 """Taken for the limit of open files where the system tells none."""
-_NO_PROXY = ("localhost", "127.0.0.1", "[::1]")
-"""Hosts that are never reached through the environment's proxy: a local run's data would leave the machine."""
 
 _resources: WeakKeyDictionary[asyncio.AbstractEventLoop, "_LoopResources"] = WeakKeyDictionary()
 
@@ -36,7 +36,7 @@ class PooledClient(httpx2.AsyncClient):
             "timeout": httpx2.Timeout(None, connect=_CONNECT_SECONDS),
             "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=_POOL, keepalive_expiry=30),
             "verify": httpx2.create_ssl_context(),  # made once: reading the CAs takes some 60 ms
-            "mounts": {f"all://{host}": None for host in _NO_PROXY},
+            "mounts": LOCAL_MOUNTS,
         }
         super().__init__(**self._options)
         self._room = asyncio.Semaphore(connections)

@@ -12,12 +12,13 @@ from pydantic import SecretStr
 
 from fusion_tool.config.choices import OWN_PROVIDERS
 from fusion_tool.config.keys import missing_key, read_key, remember_key
+from fusion_tool.config.network import check_network, read_address
 from fusion_tool.config.schema import Panelist
 from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.abilities import recall_abilities
 from fusion_tool.models.clients import http_client, model_cache
-from fusion_tool.models.providers import PROVIDERS, endpoint_for, key_variable, with_model
+from fusion_tool.models.providers import OPENAI_ADDRESS, PROVIDERS, endpoint_for, key_variable, with_model
 
 _NO_KEY = "none"
 """OpenAI's client wants some key; a server without keys ignores it."""
@@ -54,8 +55,10 @@ def check_models(panelists: Iterable[tuple[str, Panelist]], *, keyed: Collection
         keyed: Providers to treat as having a key.
 
     Raises:
-        ConfigError: Unknown provider, package not installed, missing key, local model not installed.
+        ConfigError: Unknown provider, package not installed, missing key, local model not installed; an address, a
+            proxy or a file of certificates in the environment that cannot be one.
     """
+    check_network()
     for field, panelist in panelists:
         for name in (panelist.model, *panelist.fallbacks):
             if isinstance(name, str):
@@ -66,6 +69,8 @@ def _check(field: str, panelist: Panelist, keyed: Collection[str]) -> None:
     provider, _, name = panelist.model.partition(":")
     if provider != "local" and endpoint_for(panelist) is None:
         _check_package(field, provider)
+        for moved in OPENAI_ADDRESS if provider == "openai" else ():
+            read_address(moved)
     if panelist.base_url is None and not name:
         raise ConfigError(f"'{panelist.model}' names no model; write 'provider:model'", field=f"{field}.model")
     variable = key_variable(panelist)
@@ -133,6 +138,7 @@ async def _build_compatible(
         base_url=base_url,
         api_key=key or read_key(key_variable(panelist)) or _NO_KEY,
         http_async_client=await http_client(),
+        http_socket_options=(),  # of a client that is not used; else it warns of proxies, which ours takes
         use_responses_api=False,  # some names of models would switch it on, and only OpenAI has that API
         max_retries=0,  # retries are ours: they know the run's deadline
         default_headers=_headers(panelist),
@@ -151,7 +157,7 @@ async def _build_native(panelist: Panelist, provider: str, name: str) -> BaseCha
         options["reasoning_effort"] = panelist.reasoning
     # The other packages bring clients of their own, which take none from outside.
     if provider == "openai":
-        options |= {"http_async_client": await http_client(), "stream_usage": True}
+        options |= {"http_async_client": await http_client(), "http_socket_options": (), "stream_usage": True}
     variable = key_variable(panelist)
     # A provider's package reads its own variable, with the white space around the key, and no keys file.
     if (key := read_key(variable)) and (panelist.api_key_env or key != os.environ.get(variable or "")):

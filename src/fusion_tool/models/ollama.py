@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from fusion_tool.config.network import LOCAL_MOUNTS, check_network
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 
@@ -60,10 +61,12 @@ def installed_models() -> list[str]:
     """Return the chat models that a running Ollama offers, largest first.
 
     Raises:
-        ConfigError: No Ollama answers there.
+        ConfigError: No Ollama answers there, or none can be asked (`check_network`).
     """
+    check_network()
     try:
-        answer = httpx.get(f"{endpoint()}/api/tags", timeout=3.0).raise_for_status().json()
+        with httpx.Client(timeout=3.0, mounts=LOCAL_MOUNTS) as client:
+            answer = client.get(f"{endpoint()}/api/tags").raise_for_status().json()
         # By the size of their files, for want of better: Ollama says nothing of how good a model is.
         rows = sorted(answer["models"], key=lambda row: -int(row.get("size") or 0))
         return [str(row["name"]) for row in rows if not _NO_CHAT.search(str(row["name"]))]

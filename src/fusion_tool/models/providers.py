@@ -4,7 +4,6 @@ A provider's own LangChain package is used where it is installed: it knows the p
 reasoning. Otherwise the provider's OpenAI-compatible endpoint is used, so that a key alone is enough.
 """
 
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -14,11 +13,14 @@ from fusion_tool.config.addresses import host_of, is_loopback
 from fusion_tool.config.choices import OWN_PROVIDERS
 from fusion_tool.config.key_names import MODEL_KEYS
 from fusion_tool.config.keys import read_key
+from fusion_tool.config.network import read_address
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models.local.catalog import model_of
 from fusion_tool.models.ollama import endpoint as ollama_endpoint
 
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
+OPENAI_ADDRESS: tuple[str, ...] = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+"""The variables from which OpenAI's package reads another address by itself; the first that is set counts."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,12 @@ class Provider:
     counts_streams: bool = True
 
     def endpoint(self) -> str | None:
-        """Return its OpenAI-compatible endpoint, the environment's before the vendor's; empty where it has none."""
-        root = (os.environ.get(self.base_url_variable, "").strip() or self.url or "").rstrip("/")
+        """Return its OpenAI-compatible endpoint, the environment's before the vendor's; empty where it has none.
+
+        Raises:
+            ConfigError: What the variable holds is no address.
+        """
+        root = read_address(self.base_url_variable) or (self.url or "").rstrip("/")
         # A gateway's address may be written with the path or without: the providers' own tools differ in that.
         return root if not root or root.endswith(self.path) else root + self.path
 

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator
 from starlette.types import Scope
 
 from fusion_tool.config.base import ConfigModel, Positive, Tokens
+from fusion_tool.config.key_file import can_be_sent
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.storage import read_toml
 from fusion_tool.errors import ConfigError
@@ -115,9 +116,15 @@ def load_callers(file: Path | None = None) -> tuple[Caller, ...]:
         file: The keys file; `None` where there is none.
 
     Raises:
-        ConfigError: The file cannot be read, an entry is wrong, or two are the same.
+        ConfigError: The file cannot be read, an entry is wrong, two are the same, or the variable is set and holds no
+            key, or what no client can send.
     """
     keys = [key for part in os.environ.get(VARIABLE, "").split(",") if (key := part.strip())]
+    # Whoever sets it means that keys are asked for: without one the server would be open to this machine.
+    if VARIABLE in os.environ and not keys and file is None:
+        raise ConfigError("is set but empty: give keys with commas between them, or unset it", field=VARIABLE)
+    if not all(map(can_be_sent, keys)):
+        raise ConfigError("one of the keys has characters that no key has", field=VARIABLE)
     # As they have no limits, they are the operator's own.
     callers = [Caller(name=f"key-{place}", sha256=hash_key(key), metrics=True) for place, key in enumerate(keys, 1)]
     if file is not None:

@@ -7,7 +7,9 @@ from weakref import WeakValueDictionary
 
 from langchain_core.tools import BaseTool
 
+from fusion_tool.config.key_names import KEY_NAMES
 from fusion_tool.config.keys import missing_key
+from fusion_tool.config.network import read_address
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError, SandboxUnavailable
 from fusion_tool.tools.documents.index import DocumentIndex, open_index
@@ -73,14 +75,17 @@ async def check_tools(config: FusionConfig) -> ToolCheck:
     """Check search providers and shell, and bring the index of the user's documents up to date.
 
     Raises:
-        ConfigError: A search provider's variable is missing, the documents cannot be indexed, or none of them can be
-            read.
+        ConfigError: A search provider's variable is missing or wrong, the documents cannot be indexed, or none of them
+            can be read.
         SandboxUnavailable: `bash = "sandbox"`, and it does not work here.
     """
     for name in config.search.providers if config.search else ():
         variable = PROVIDERS[name].variable
-        if variable and (missing := missing_key(variable)):
+        # An address is no secret, and read as a key it would be kept out of what is shown.
+        if variable in KEY_NAMES and (missing := missing_key(variable)):
             raise ConfigError(f"'{name}' needs a key: {missing}", field="search.providers")
+        if variable and variable not in KEY_NAMES and not read_address(variable):
+            raise ConfigError(f"'{name}' needs an address: set {variable}", field="search.providers")
     documents = None if config.documents is None else await _check_documents(config.documents.paths)
     return ToolCheck(await _check_shell(config), documents)
 

@@ -14,6 +14,7 @@ from tests.scripted_server import Installed, Raw, ScriptedServer
 from tests.scripted_server.faults import unauthorized
 from tests.scripted_server.web import Hit, Page, WebServer
 from tests.unit.cli.support import fusion
+from tests.unit.config.test_network import WRONG_NETWORK
 
 pytestmark = pytest.mark.loopback
 
@@ -106,16 +107,23 @@ def test_ollama_is_asked_what_it_offers(scripted: ScriptedServer, monkeypatch: p
         ("OLLAMA_HOST", "http://", "Ollama", "OLLAMA_HOST is 'http://', which is no address; one is http://"),
         ("OLLAMA_HOST", "gpu.lan:port", "Ollama", "OLLAMA_HOST is 'gpu.lan:port', which is no address"),
         ("OLLAMA_HOST", "127.0.0.1:9", "Ollama", "none answers at http://127.0.0.1:9, as OLLAMA_HOST says"),
-        ("SEARXNG_URL", "search.corp", "search: searxng", "SEARXNG_URL is no address: one begins with http://"),
-        ("SEARXNG_URL", "http://[::1", "search: searxng", "SEARXNG_URL is set, but a search failed"),
+        *(
+            ("SEARXNG_URL", value, "search: searxng", "SEARXNG_URL: expected an address such as")
+            for value in ("search.corp", "http://[::1", "http://search.corp:port")
+        ),
         ("SEARXNG_URL", "http://me:pw@127.0.0.1:9/s", "search: searxng", "SEARXNG_URL is http://127.0.0.1:9/s, but"),
-        ("OPENROUTER_BASE_URL", "gateway.corp/v1", "network", "the address is that in OPENROUTER_BASE_URL"),
+        *(
+            (variable, "gateway.corp/v1", variable, "expected an address such as https://example.org/v1")
+            for variable in ("OPENROUTER_BASE_URL", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "HF_ENDPOINT")
+        ),
+        *((variable, value, variable, told) for variable, value, told in WRONG_NETWORK),
         ("OPENROUTER_BASE_URL", "http://127.0.0.1:9/v1", "network", "the address is that in OPENROUTER_BASE_URL"),
     ],
 )
 def test_a_wrong_address_is_told_with_the_variable_that_holds_it(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, check: str, told: str
 ) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)  # counts before the folder
     monkeypatch.setenv(variable, value)
     _, _, checks = _examined()
     assert not checks[check]["ok"]

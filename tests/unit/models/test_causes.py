@@ -59,9 +59,10 @@ def test_no_connection(monkeypatch, panelist, address, root, told):
     assert "_ssl" not in message
 
 
-def test_an_address_without_a_scheme(monkeypatch):
-    monkeypatch.setenv("OPENROUTER_BASE_URL", "gateway.corp/v1")
-    error = httpx.UnsupportedProtocol("Request URL is missing an 'http://' or 'https://' protocol.")
+def test_a_proxy_on_the_way_is_named(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.corp:3128")
+    error = httpx.ConnectError("Connection refused")
     message = explain_fault(to_fault(error), error, Panelist("openrouter:a/m")).message
-    assert "missing an 'http://'" in message
-    assert message.endswith("the address is that in OPENROUTER_BASE_URL")
+    assert message.endswith("; the way there is the proxy in HTTPS_PROXY")
+    own = Panelist(model="m", base_url="http://127.0.0.1:8000/v1")
+    assert "proxy" not in explain_fault(to_fault(error), error, own).message

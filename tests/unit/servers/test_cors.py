@@ -40,7 +40,9 @@ def ask(client, path, **headers):
 @pytest.mark.parametrize("face", [openai, mcp])
 @pytest.mark.parametrize("key", [None, "secret"])
 def test_a_named_page_may_ask_and_no_other(face, key, monkeypatch):
-    monkeypatch.setenv("FUSION_SERVER_KEYS", key or "")
+    monkeypatch.delenv("FUSION_SERVER_KEYS", raising=False)
+    if key:
+        monkeypatch.setenv("FUSION_SERVER_KEYS", key)
     app, path = face((APP,), load_callers())
     with TestClient(app, base_url="http://localhost:8000") as client:
         asked = client.options(path, headers=PREFLIGHT | {"origin": APP})

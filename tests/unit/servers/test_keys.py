@@ -74,6 +74,23 @@ def test_what_is_wrong_is_one_line_with_file_and_entry(tmp_path, text, told):
     assert DIGEST not in message
 
 
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("", "is set but empty"),
+        (" , ", "is set but empty"),
+        ("one,two words", "characters that no key has"),
+        ("one,schlüssel", "characters that no key has"),
+        ("one,one", "'key-2' has the key of 'key-1'"),
+    ],
+)
+def test_wrong_keys_of_the_environment_are_told_by_their_variable(monkeypatch, keys, told):
+    monkeypatch.setenv("FUSION_SERVER_KEYS", keys)
+    with pytest.raises(ConfigError, match=f"FUSION_SERVER_KEYS: .*{told}") as wrong:
+        load_callers()
+    assert "schl" not in str(wrong.value)
+
+
 def test_a_name_of_the_environments_is_taken(tmp_path, monkeypatch):
     monkeypatch.setenv("FUSION_SERVER_KEYS", "two")
     with pytest.raises(ConfigError, match="two callers are named 'key-1'"):

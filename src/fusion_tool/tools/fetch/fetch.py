@@ -10,13 +10,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from fusion_tool.config.network import environment_proxy
 from fusion_tool.errors import BlockedAddress
 from fusion_tool.tools.exclusions import blocked_by
 from fusion_tool.tools.extraction.content import Extracted, ExtractionError
 from fusion_tool.tools.extraction.kind import HEAD_BYTES, detect_kind
 from fusion_tool.tools.fetch.body import ACCEPT_ENCODING, BodyTooLargeError, FetchError, read_body, status_reason
 from fusion_tool.tools.fetch.faults import connection_fault, response_fault, status_fault
-from fusion_tool.tools.fetch.guard import check_address, environment_proxy, guarded_client, to_blocked_address
+from fusion_tool.tools.fetch.guard import check_address, guarded_client, to_blocked_address
 from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchPolicy, PageText, PageWithheldError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from functools import cache
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from fusion_tool.config.network import environment_proxy
 from fusion_tool.errors import BlockedAddress
 from fusion_tool.events import plain_line
 from fusion_tool.tools.exclusions import is_excluded
@@ -85,16 +85,6 @@ def guarded_client(url: str, policy: FetchPolicy, **options: Any) -> "AsyncClien
         timeout=policy.timeout,
         **options,
     )
-
-
-def environment_proxy(url: str) -> str | None:
-    """Return the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) names for `url`; `None` for none."""
-    from urllib.request import getproxies, proxy_bypass
-
-    parts, proxies = urlsplit(url), getproxies()
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def to_blocked_address(error: Exception) -> BlockedAddress:

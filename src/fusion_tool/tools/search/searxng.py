@@ -1,9 +1,10 @@
 """SearXNG, the operator's own: https://docs.searxng.org/dev/search_api.html."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
+from fusion_tool.config.network import read_address
+from fusion_tool.errors import ConfigError
 from fusion_tool.tools.search.base import SearchProviderError, SearchResult, list_at, normalize_rows, request_json
 
 
@@ -20,11 +21,12 @@ async def search(
     Raises:
         SearchProviderError: No address, or no usable answer; names the engines that did not respond.
     """
-    url = (base_url or os.environ.get("SEARXNG_URL", "")).strip().rstrip("/")
+    try:
+        url = (base_url or "").rstrip("/") or read_address("SEARXNG_URL")
+    except ConfigError as error:
+        raise SearchProviderError(str(error), "unavailable") from None
     if not url:
         raise SearchProviderError("no address: set SEARXNG_URL", "unavailable")
-    if not url.lower().startswith(("http://", "https://")):
-        raise SearchProviderError("SEARXNG_URL is no address: one begins with http:// or https://", "unavailable")
     answer = await request_json(
         "GET",
         f"{url}/search",
