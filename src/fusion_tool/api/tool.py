@@ -26,7 +26,7 @@ from fusion_tool.config.settings import SessionLimits, Settings
 from fusion_tool.errors import FusionError
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.routing.roles import role_warning
+from fusion_tool.routing.decide import warn_of_roles
 
 _log = logging.getLogger(__name__)
 
@@ -190,7 +190,7 @@ class FusionTool(BaseTool):
         super().__init__(**({"args_schema": schema} | tool_fields))
         self._panel = PanelRunner(resolve_config(config, **settings), panel_tools, session_limits, session)
         # Once, and not with every answer: it is the configuration's, and for whoever wrote that.
-        if warning := role_warning(self.config):
+        if warning := warn_of_roles(self.config):
             _log.warning(warning)
 
     @property

@@ -12,7 +12,7 @@ from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.storage import cache_path, config_path, make_private_folder
 from fusion_tool.config.user_file import FILE as CONFIG_FILE
 from fusion_tool.errors import ConfigError
-from fusion_tool.routing.roles import role_warning
+from fusion_tool.routing.decide import warn_of_roles
 
 
 def user_files() -> list[Check]:
@@ -31,7 +31,7 @@ def _user_file(name: str, path: Path, maker: str, read: Callable[[], object]) ->
         settings = read()
     except ConfigError as error:
         return Check(name, ok=False, detail=str(error))
-    warning = role_warning(settings) if isinstance(settings, FusionConfig) else None
+    warning = warn_of_roles(settings) if isinstance(settings, FusionConfig) else None
     return Check(name, ok=True, detail="; ".join(filter(None, (f"{path} is read always", warning))))
 
 

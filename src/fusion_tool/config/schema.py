@@ -165,9 +165,9 @@ class FusionConfig(ConfigModel):
     panel: tuple[Panelist, ...] = Field(min_length=1, max_length=8)
     """1 to 8 panelists; a string stands for a panelist with that model. The same model may sit twice."""
     judge: Panelist | None = None
-    """Compares the answers; by default the panel's first model."""
+    """Compares the answers; by default chosen by what is known of models as judges, else the panel's first model."""
     synthesizer: Panelist | None = None
-    """Writes the answer; by default the judge."""
+    """Writes the answer; by default the judge that is named, else chosen by what is known of models as writers."""
     strategy: Strategy = "panel"
     """`panel` asks every seat; `solo` the first; `cascade` two, and the rest where they disagree; `chain` one by one,
     cheapest first, until an answer is good enough; `auto` lets the router choose models and strategy."""
@@ -194,7 +194,8 @@ class FusionConfig(ConfigModel):
     quality: float = Field(default=0.95, gt=0, le=1)
     """Under `auto`, what share of the best allowed model's score in the question's domain is good enough."""
     candidates: Literal["keyed", "configured"] = "keyed"
-    """Under `auto`, choose among all models that keys open (`keyed`) or, as hosted callers must, the `configured`."""
+    """Choose models under `auto`, and a judge and a writer that nobody names, among all those that keys open (`keyed`)
+    or, as hosted callers must, the `configured`."""
     privacy: Privacy = "any"
     """`local` lets nothing of the question leave this machine."""
     deny: tuple[str, ...] = ()
@@ -264,7 +265,7 @@ class FusionConfig(ConfigModel):
 
     @property
     def judge_or_default(self) -> Panelist:
-        """The judge; the panel's first model where none is set, so that no unexpected model is ever billed."""
+        """The judge; the panel's first model where none is set and nobody was chosen for the run."""
         # Without its label, which names the seat alone.
         return self.judge or self.panel[0].model_copy(update={"seat": None})
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fusion_tool.config.choices import AUTO, MOST_ROUTED_SEATS
+from fusion_tool.config.merging import ROLES
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 
@@ -91,8 +92,12 @@ def _check_role(config: FusionConfig, field: str, role: Mapping[str, Any]) -> No
     # The router may choose whatever the keys open; OpenRouter's models may be asked at their vendors.
     is_routed = config.strategy == AUTO and config.candidates == "keyed"
     may_move = any(name.startswith("openrouter:") for name in configured)
+    # Judge and writer, where nobody is named, are chosen among what the providers of the seats serve.
+    is_cast = field in ROLES and config.judge is None and config.candidates == "keyed"
+    providers = {_provider(seat.model) for seat in own if is_cast and seat.base_url is None}
     for name in (role["model"], *role.get("fallbacks", ())):
-        if not (name in configured or is_routed or (may_move and not name.startswith("openrouter:"))):
+        is_moved = may_move and not name.startswith("openrouter:")
+        if not (name in configured or is_routed or is_moved or _provider(name) in providers):
             raise ConfigError(f"'{name}' is not configured", field=field)
     # Of the roles that the model is in; one that came by its router's choice or move, of any, or without settings.
     named = [panelist for panelist in own if role["model"] in (panelist.model, *panelist.fallbacks)]
@@ -101,6 +106,10 @@ def _check_role(config: FusionConfig, field: str, role: Mapping[str, Any]) -> No
     decided = {name: role.get(name) for name in _SETTINGS}
     if not any(decided in (one, one | {"reasoning": None}) for one in settings):
         raise ConfigError(f"'{role['model']}' is configured with other settings", field=field)
+
+
+def _provider(model: str) -> str:
+    return model.partition(":")[0]
 
 
 def require_same_config(config: FusionConfig, stored: dict[str, Any]) -> None:

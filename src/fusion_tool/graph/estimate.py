@@ -41,6 +41,7 @@ from fusion_tool.graph.agents.verifier import BATCH, BATCH_BYTES, MOST_CITATIONS
 from fusion_tool.graph.duration import deadline_warning, expected_seconds, load_measurements
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
+from fusion_tool.routing.decide import settle_roles
 from fusion_tool.tools.search.search import RESULTS, search_fee
 
 WORST_BYTES_A_TOKEN = 6
@@ -89,6 +90,8 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
 
 def _forecast(config: FusionConfig, text: str, versus: Iterable[str] = ()) -> Estimate:
     """Return the bill of one run that is asked `text`, without the counterpart's."""
+    cast = settle_roles(config)
+    config = cast.config
     # In bytes, as the ledger reserves: no tokenizer fits all models, and none is needed for an upper bound.
     sizes = _sizes(config, len(text.encode(errors="replace")))
     odds = strategy_named(config.strategy).expected_calls(config)
@@ -120,7 +123,7 @@ def _forecast(config: FusionConfig, text: str, versus: Iterable[str] = ()) -> Es
         seconds=expected_seconds(config),
         late=deadline_warning(config),
         refused=_refusal_reason(config, roles, text),
-        assumptions=[_depth(sizes.turns), *ASSUMPTIONS],
+        assumptions=[_depth(sizes.turns), *filter(None, [cast.reason]), *ASSUMPTIONS],
     )
 
 

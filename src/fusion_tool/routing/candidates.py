@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from typing import TypeAlias
@@ -123,12 +123,14 @@ class CandidateSet:
         basis: What their quality rests on, for people.
         enough: The quality that is good enough: the asked one, or the best there is where none has that.
         newest: The day of the newest score that it rests on; `None` where there is none.
+        stale: Models whose score does not count, as they have changed since it was measured; each with the day.
     """
 
     candidates: tuple[Candidate, ...]
     basis: str
     enough: float
     newest: date | None = None
+    stale: Mapping[str, date] = field(default_factory=dict)
 
     @property
     def eligible(self) -> list[Candidate]:
@@ -178,7 +180,8 @@ def find_candidates(  # noqa: PLR0913 - as for `choose`
     allowed = [_weigh(profiles[key], name, quality, config, question_bytes) for key, name in names.items()]
     enough = _enough(allowed, config.quality)
     limited = [_apply_limits(candidate, config, enough) for candidate in allowed]
-    return CandidateSet(tuple(sorted([*limited, *out], key=_order)), quality.basis, enough, quality.newest)
+    candidates = tuple(sorted([*limited, *out], key=_order))
+    return CandidateSet(candidates, quality.basis, enough, quality.newest, quality.stale)
 
 
 def _reachable(profile: Profile, rejection_of: RejectionRule, unavailable: Collection[str]) -> tuple[str, str | None]:
@@ -213,7 +216,7 @@ def _weigh(profile: Profile, name: str, worth: Quality, config: FusionConfig, qu
 
 def _enough(allowed: Iterable[Candidate], quality: float) -> float:
     """Return the quality that is good enough: the configured one, or the best of those with a known price."""
-    # The best allowed model has quality 1, but perhaps no known price; and by a mean over domains none may have it.
+    # The best allowed model has quality 1, but perhaps no known price.
     qualities = [
         candidate.quality for candidate in allowed if candidate.quality is not None and candidate.usd is not None
     ]

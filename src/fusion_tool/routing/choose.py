@@ -1,14 +1,12 @@
 """`choose`: the cheapest good-enough models and their strategy, with the reason."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from fusion_tool.budget.amounts import sum_known
 from fusion_tool.config import choices
-from fusion_tool.config.base import RUN_SECONDS
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.errors import ConfigError
 from fusion_tool.routing.ages import OLD
 from fusion_tool.routing.candidates import (
     Candidate,
@@ -20,58 +18,17 @@ from fusion_tool.routing.candidates import (
     has_own_endpoint,
     seat_usd,
 )
+from fusion_tool.routing.casts import Cast, cast_roles
 from fusion_tool.routing.classifier.classify import classify
 from fusion_tool.routing.classifier.signals import Signals
-from fusion_tool.routing.explanation import domain_label, explain_choice
+from fusion_tool.routing.explanation import (
+    domain_label,
+    explain_choice,
+    nearest_plan,
+    no_candidate_error,
+    shortfall,
+)
 from fusion_tool.routing.profiles import Profile
-
-
-def no_candidate_error(field: CandidateSet, config: FusionConfig, domain: str) -> ConfigError:
-    """Return the error where no candidate meets the limits; its `field` is the limit that binds.
-
-    Quality alone never binds, as the best there is is good enough: what keeps the good enough ones out does.
-    """
-    good = [candidate for candidate in field.eligible if candidate.limit != "quality"]
-    nearest = min(good, key=lambda candidate: (candidate.usd or 0, candidate.model))
-    cures = ["raise it"]
-    if within_limits := _candidates_within_limits(field, config):
-        best = max(within_limits, key=lambda candidate: candidate.quality or 0)
-        # Rounded down: at the next higher number the model would still be out.
-        cures.append(f"lower quality to {int((best.quality or 0) * 1000) / 1000:g} for {best.short_name}")
-    return ConfigError(
-        f"no model that is good enough for {domain} fits: {nearest.short_name} has {nearest.rejection}; "
-        f"{' or '.join(cures)}",
-        field=nearest.limit,
-    )
-
-
-def shortfall(field: CandidateSet, config: FusionConfig) -> str:
-    """Return what is given up where no candidate has the asked quality; nothing where one has."""
-    if field.enough >= config.quality:
-        return ""
-    return f"No candidate has quality {config.quality:g} here, the best one has {field.enough:.3f}. "
-
-
-def nearest_plan(field: CandidateSet, config: FusionConfig) -> tuple[Sequence[Candidate], str]:
-    """Return what comes nearest, and what is given up for it: quality, or else a limit."""
-    if within_limits := _candidates_within_limits(field, config):
-        best = max(within_limits, key=lambda candidate: candidate.quality or 0)
-        return [best], f"Nearest plan: quality {best.quality:.3f} instead of {config.quality:g}. "
-    # Nothing is within the limits: the cheapest passes them least.
-    cheapest = min(field.eligible, key=lambda candidate: (candidate.usd or 0, -(candidate.quality or 0)))
-    takes = f"${cheapest.usd:.4f}" + ("" if cheapest.seconds is None else f" and {cheapest.seconds:.0f} s")
-    return [cheapest], f"Nearest plan, though not within the limits: even {cheapest.short_name} takes {takes}. "
-
-
-def _candidates_within_limits(field: CandidateSet, config: FusionConfig) -> list[Candidate]:
-    """Return the candidates within all limits but quality."""
-    usd, seconds = config.limits.usd, config.limits.seat_seconds or config.limits.seconds or RUN_SECONDS
-    return [
-        candidate
-        for candidate in field.eligible
-        if (usd is None or (candidate.usd or 0) <= usd) and (candidate.seconds is None or candidate.seconds <= seconds)
-    ]
-
 
 SURE = 0.5
 """The confidence from which the domain is trusted."""
@@ -146,7 +103,13 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
         today=today,
         question_bytes=question_bytes,
     )
-    planner = _Planner(config, signals, field, question_bytes, today)
+
+    def cast(panel_config: FusionConfig) -> Cast:
+        return cast_roles(
+            panel_config, profiles=profiles, rejection_of=rejection_of, unavailable=unavailable, today=today
+        )
+
+    planner = _Planner(config, signals, field, question_bytes, today, cast=cast)
     # Where nothing is known, of the question or of the models, the user's own panel is the best guess.
     if signals.confidence < SURE:
         return planner.configured_panel(f"not sure what kind of question this is ({signals.confidence:.2f})")
@@ -165,10 +128,18 @@ def choose(  # noqa: PLR0913 - what a decision rests on is handed over, so that 
 class _Planner:
     """The plans that one choice may become, with what they are made from."""
 
-    def __init__(
-        self, config: FusionConfig, signals: Signals, field: CandidateSet, question_bytes: int, today: date
+    def __init__(  # noqa: PLR0913 - as for `choose`
+        self,
+        config: FusionConfig,
+        signals: Signals,
+        field: CandidateSet,
+        question_bytes: int,
+        today: date,
+        *,
+        cast: Callable[[FusionConfig], Cast],
     ) -> None:
         self._config = config
+        self._cast = cast
         self._age = _score_age(field, today)
         self._configured = configured_models(config)
         self._signals = signals
@@ -177,34 +148,37 @@ class _Planner:
 
     @property
     def _told_age(self) -> str:
-        """How old the scores are that the question's domain has, for people."""
-        if self._age is None:
-            return "no allowed model has a score that could be compared"
-        return f"the newest score compared is {self._age.days} days old"
+        """How old the scores are that the question's domain has, and which are not used, for people."""
+        told = f"the newest score compared is {self._age.days} days old" if self._age is not None else ""
+        told = told or "no allowed model has a score that could be compared"
+        stale = [f"{name} (since {day})" for name, day in self._field.stale.items()]
+        return f"{told}; not used, as the models have changed: scores of {', '.join(stale)}" if stale else told
 
     def configured_panel(self, doubt: str) -> Choice:
         """Plan with the configured panel."""
         panel = self._config.panel
-        usd = self._usd([seat.model_name for seat in panel], None, None)
-        reason = f"{doubt}: all {len(panel)} configured seats; {self._told_age}"
-        return Choice(choices.PANEL, panel, None, None, reason, self._signals, self._field.candidates, usd)
+        judge, writer, cast = self._comparers((), choices.PANEL, panel)
+        usd = self._usd([seat.model_name for seat in panel], judge, writer)
+        reason = f"{doubt}: all {len(panel)} configured seats; {'; '.join(filter(None, (self._told_age, cast)))}"
+        return Choice(choices.PANEL, panel, judge, writer, reason, self._signals, self._field.candidates, usd)
 
     def plan(self, fit: Sequence[Candidate], note: str) -> Choice:
         """Return the first plan within the price, from the one that the question asks for down to a single seat."""
-        limit, best = self._config.limits.usd, self._comparers(fit)
+        limit = self._config.limits.usd
         for strategy, seats in self._shapes(fit):
+            panel = tuple(self._seat(seat, seats, fit) for seat in seats)
             # A single seat's answer is the run's: nobody compares, and no judge or writer is paid.
             is_solo = strategy == choices.SOLO
-            judge, writer = (None, None) if is_solo else best
+            judge, writer, cast = (None, None, None) if is_solo else self._comparers(fit, strategy, panel)
             usd = seats[0].usd if is_solo else self._usd([seat.model for seat in seats], judge, writer)
             if is_solo or limit is None or (usd is not None and usd <= limit):
                 break
             note += f"A {strategy} of {len(seats)} would pass limits.usd. "
-        panel = tuple(self._seat(seat, seats, fit) for seat in seats)
         reason = explain_choice(
             strategy, seats, self._signals, basis=self._field.basis, quality=self._config.quality, usd=usd
         )
-        reason = f"{note}{reason} {self._told_age.capitalize()}."
+        told = "; ".join(filter(None, (self._told_age, cast)))
+        reason = f"{note}{reason} {told[0].upper()}{told[1:]}."
         return Choice(strategy, panel, judge, writer, reason, self._signals, self._field.candidates, usd)
 
     def _shapes(self, fit: Sequence[Candidate]) -> Iterable[tuple[choices.PlannedStrategy, list[Candidate]]]:
@@ -265,13 +239,24 @@ class _Planner:
             if (panelist := self._configured.get(model.model)) is None or not has_own_endpoint(panelist)
         )
 
-    def _comparers(self, fit: Sequence[Candidate]) -> tuple[Panelist | None, Panelist | None]:
-        """Return judge and synthesizer: the best model that is fit, `None` where one is configured."""
-        best = max(fit, key=lambda candidate: candidate.quality or 0)
-        stand_in = self._seat(best, [best], fit)
-        judge = None if self._config.judge else stand_in
+    def _comparers(
+        self, fit: Sequence[Candidate], strategy: choices.PlannedStrategy, panel: tuple[Panelist, ...]
+    ) -> tuple[Panelist | None, Panelist | None, str | None]:
+        """Return judge and synthesizer, `None` where one is configured, and why these; `None` where nothing is known.
+
+        Then, of those that are `fit`, the best writes and the best of another family judges, if there is one.
+        """
         # A configured judge also writes where no synthesizer is configured, as in a run without a router.
-        return judge, None if self._config.synthesizer or self._config.judge else stand_in
+        if self._config.judge is not None:
+            return None, None, None
+        cast = self._cast(self._config.model_copy(update={"strategy": strategy, "panel": panel}))
+        judge, writer = cast.config.judge, cast.config.synthesizer
+        if judge is None and fit:
+            ranked = sorted(fit, key=lambda candidate: -(candidate.quality or 0))
+            best = ranked[0]
+            other = next((one for one in ranked if one.family != best.family), best)
+            judge, writer = self._seat(other, [other], fit), self._seat(best, [best], fit)
+        return judge, None if self._config.synthesizer else writer, cast.reason
 
     def _usd(self, names: Sequence[str], judge: Panelist | None, writer: Panelist | None) -> float | None:
         """Return US dollars that the seats and the comparison of their answers are expected to cost."""

@@ -10,10 +10,12 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from fusion_tool.config.choices import AUTO
+from fusion_tool.config.presets import shipped_preset_of
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.models.health import tracker_for
 from fusion_tool.models.providers import providers_with_key
 from fusion_tool.routing.candidates import rejection_rule
+from fusion_tool.routing.casts import Cast, cast_roles
 from fusion_tool.routing.choose import Choice, choose
 from fusion_tool.routing.classifier.classify import Classifier, classify_with
 from fusion_tool.routing.classifier.signals import Signals
@@ -76,7 +78,7 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
         signals = await classify_with(None if local else classifier, question, context)
     keyed = providers_with_key() if keyed is None else keyed
     inputs = _DecisionInput(question, context, private, signals, keyed, nearest)
-    if config.strategy == AUTO or is_restricted(config, keyed):
+    if config.strategy == AUTO or config.judge is None or is_restricted(config, keyed):
         # In a thread: files are read, and the first time the price list is loaded, which takes half a second.
         return await asyncio.to_thread(_settle, config, inputs, panel_tools)
     return _settle(config, inputs, panel_tools)
@@ -110,8 +112,10 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
     if is_restricted(config, inputs.keyed):
         config = take(apply_bans(config, profiles=load_profiles(), keyed=inputs.keyed, today=_today()))
     choice = _choose(config, inputs) if config.strategy == AUTO else None
-    if choice is not None:
-        config = _with(config, choice)
+    cast = Cast(config) if choice else _cast(config, inputs.keyed)
+    config = _with(config, choice) if choice else cast.config
+    if cast.reason is not None:
+        notes.append(cast.reason)
     # After the choice: it holds for the roles as they will be asked, the router's own judge among them.
     if config.documents is not None:
         config = take(require_local_readers(config))
@@ -120,9 +124,30 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
     if failing := sorted(_unavailable(config) & _names(config)):
         notes.append(f"asked last, since they keep failing: {', '.join(failing)}")
     # Of a preset whose models had to be replaced it is no news, either.
-    if role_warning(original) and (warning := role_warning(config)):
+    if shipped_preset_of(original) is None and (warning := role_warning(config, cast.at_hand)):
         notes.append(warning)
     return Decision(config if config != original else original, choice, tuple(notes))
+
+
+def settle_roles(config: FusionConfig) -> Cast:
+    """Return `config` with the judge and the writer that a run has today, as if all keys were set."""
+    return _cast(config, None)
+
+
+def warn_of_roles(config: FusionConfig) -> str | None:
+    """Return a warning where in a run of `config` one model would judge, write and have a seat; `None` elsewhere."""
+    cast = settle_roles(config)
+    return role_warning(cast.config, cast.at_hand)
+
+
+def _cast(config: FusionConfig, keyed: frozenset[str] | None) -> Cast:
+    if config.judge is not None:
+        return Cast(config)
+    profiles = load_profiles()
+    rejection_of = rejection_rule(config, profiles=profiles, keyed=keyed)
+    return cast_roles(
+        config, profiles=profiles, rejection_of=rejection_of, unavailable=_unavailable(config), today=_today()
+    )
 
 
 def _private(config: FusionConfig, question: str, context: str) -> str | None:

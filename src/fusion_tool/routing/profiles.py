@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
@@ -32,6 +32,7 @@ class Score(ConfigModel):
         source: Who published it.
         date: When it was published.
         measured: Whether it comes from the user's own evaluation, which is preferred to published scores.
+        stale_since: The day on which a watch found the model changed, from which the score is not used; else `None`.
     """
 
     score: float = Field(ge=0, le=100)
@@ -39,6 +40,18 @@ class Score(ConfigModel):
     source: _Text
     date: Date
     measured: bool = False
+    stale_since: Date | None = None
+
+
+class CastScore(Score):
+    """One result of a panel whose answers one model judged and another one wrote up.
+
+    Args:
+        benchmark: Only results over the same tasks and the same panel have the same name.
+        judge: The `Profile.id` of the judge.
+    """
+
+    judge: _Text
 
 
 class Profile(ConfigModel):
@@ -56,6 +69,7 @@ class Profile(ConfigModel):
         successor: The `id` of the model that its vendor puts in its place, `None` where none is known.
         direct: Its name at the vendor's own API, `"provider:model"`.
         scores: Per domain, each benchmark's result.
+        writes: Its results as the writer; as a judge it is known by the rows of others that name it.
     """
 
     id: _Text
@@ -69,6 +83,7 @@ class Profile(ConfigModel):
     successor: _Text | None = None
     direct: str | None = Field(default=None, pattern=r"^[^/:]+:.")
     scores: Mapping[Domain, tuple[Score, ...]] = Field(default_factory=dict)
+    writes: tuple[CastScore, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -187,27 +202,37 @@ def _profile(name: str, table: Any, known: Profile | None, *, measured: bool) ->
     scores = table.get("scores", {})
     if not isinstance(scores, dict):
         raise ConfigError("expected a table with a row a domain, or a list of rows", field="scores")
-    # Scores are merged by domain, the other keys replaced: a user who adds one score keeps the shipped ones.
-    merged: dict[str, tuple[Score, ...]] = dict(known.scores.items()) if known else {}
+    # Rows are merged by what they are results on, the other keys replaced: who adds one score keeps the shipped ones.
+    merged = dict(known.scores) if known else {}
     for domain, rows in scores.items():
-        for row in reversed(rows if isinstance(rows, list) else [rows]):  # the first row ends up first
-            merged[domain] = _overlay(_score(domain, row, measured=measured), merged.get(domain, ()))
-    return Profile(**{**(dict(known) if known else {}), **table, "id": name, "scores": merged})
+        merged[domain] = _overlay(_rows(Score, f"scores.{domain}", rows, measured=measured), merged.get(domain, ()))
+    casts = _rows(CastScore, "writes", table.get("writes", []), measured=measured)
+    rows_of = {"scores": merged, "writes": _overlay(casts, known.writes if known else ())}
+    return Profile(**{**(dict(known) if known else {}), **table, "id": name, **rows_of})
 
 
-def _score(domain: str, row: Any, *, measured: bool) -> Score:
+_Row = TypeVar("_Row", bound=Score)
+
+
+def _rows(kind: type[_Row], field: str, rows: Any, *, measured: bool) -> list[_Row]:
+    return [_row(kind, field, row, measured=measured) for row in (rows if isinstance(rows, list) else [rows])]
+
+
+def _row(kind: type[_Row], field: str, row: Any, *, measured: bool) -> _Row:
     if not isinstance(row, dict):
-        raise ConfigError("expected { score, benchmark, source, date }", field=f"scores.{domain}")
+        raise ConfigError("expected { score, benchmark, source, date }", field=field)
     try:
-        return Score(**row, **({"measured": True} if measured else {}))
+        return kind(**row, **({"measured": True} if measured else {}))
     except (ConfigError, TypeError) as error:
-        field = f"scores.{domain}.{getattr(error, 'field', None) or 'measured'}"
-        raise ConfigError(getattr(error, "message", "is set by the file's name"), field=field) from None
+        name = getattr(error, "field", None) or "measured"
+        raise ConfigError(getattr(error, "message", "is set by the file's name"), field=f"{field}.{name}") from None
 
 
-def _overlay(new: Score, old: tuple[Score, ...]) -> tuple[Score, ...]:
-    """Return `new` in place of an older result on the same benchmark, before the others."""
-    return new, *(score for score in old if score.benchmark != new.benchmark)
+def _overlay(new: Iterable[_Row], old: Iterable[_Row]) -> tuple[_Row, ...]:
+    """Return `new` in place of older results on the same benchmark, of casts by the same judge, before the others."""
+    rows = list(new)
+    keys = {(row.benchmark, getattr(row, "judge", None)) for row in rows}
+    return *rows, *(row for row in old if (row.benchmark, getattr(row, "judge", None)) not in keys)
 
 
 def _reject_unpriced(profile: Profile) -> None:

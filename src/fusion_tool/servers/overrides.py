@@ -154,9 +154,9 @@ def apply_overrides(
     config = resolve_config(base, **changes)
     if overrides.max_tokens is not None:
         config = _with_answers_of(config, overrides.max_tokens)
-    routes_as_operator = base is operator and operator.strategy == "auto" and overrides.models is None
-    if config.strategy == "auto" and not routes_as_operator:
-        # Else the router would choose among all models that the operator's keys can pay for.
+    asks_as_operator = base is operator and config.strategy == operator.strategy and overrides.models is None
+    if not asks_as_operator:
+        # Else seats, judge or writer would be chosen among all models that the operator's keys can pay for.
         config = config.model_copy(update={"candidates": "configured"})
     # Of the finished configuration: whichever way a setting came into it, it is compared.
     require_inside(config, operator, *others)

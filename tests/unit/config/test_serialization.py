@@ -158,3 +158,23 @@ def test_a_routers_free_choice_is_kept_and_no_larger_panel_than_it_makes():
         apply_decision(free, decision | {"panel": chosen})
     with pytest.raises(ConfigError, match="'openai:a' is configured with other settings"):
         apply_decision(free, decision | {"panel": [chosen[0] | {"max_tokens": 100_000}]})
+
+
+@pytest.mark.parametrize(
+    ("fields", "chosen", "is_kept"),
+    [
+        pytest.param({}, "anthropic:x", True, id="at the seats' provider"),
+        pytest.param({}, "openai:x", False, id="at another"),
+        pytest.param({"candidates": "configured"}, "anthropic:x", False, id="for a server's caller"),
+        pytest.param({"judge": "anthropic:j", "synthesizer": "anthropic:w"}, "anthropic:x", False, id="named"),
+    ],
+)
+def test_judge_and_writer_that_nobody_named_may_have_been_chosen(fields, chosen, is_kept):
+    config = FusionConfig(panel=["anthropic:a", "anthropic:b"], **fields)
+    decision = dump_config(config) | {"judge": {"model": chosen}, "synthesizer": {"model": chosen}}
+    if is_kept:
+        decided = apply_decision(config, decision)
+        assert decided.judge.model == decided.synthesizer.model == chosen
+        return
+    with pytest.raises(ConfigError, match=f"judge: '{chosen}' is not configured"):
+        apply_decision(config, decision)

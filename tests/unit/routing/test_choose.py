@@ -19,6 +19,8 @@ GLM = "openrouter:z-ai/glm-5"
 GEMINI = "openrouter:google/gemini-3.1-pro-preview"
 OWN = FusionConfig(panel=("openrouter:v/a", "openrouter:v/b"), judge="openrouter:v/j", strategy="auto")
 TODAY = date(2026, 4, 1)
+SCORED = ("coding", "science", "reasoning", "computer_use")
+"""Domains in which models of March have scores."""
 
 
 @pytest.fixture
@@ -134,7 +136,7 @@ def test_at_any_quality_there_is_a_plan_or_a_limit_that_binds(worlds, world, sig
         assert by_model[models(choice)[-1]].quality == best
 
 
-@pytest.mark.parametrize("domain", DOMAINS)
+@pytest.mark.parametrize("domain", SCORED)
 @pytest.mark.parametrize("quality", [0.5, 0.9, 0.95, 0.975, 1.0])
 def test_nothing_cheaper_would_have_been_good_enough(profiles, domain, quality):
     choice = chosen(profiles, told(domain), OWN.model_copy(update={"quality": quality}), nearest=True)
@@ -144,10 +146,11 @@ def test_nothing_cheaper_would_have_been_good_enough(profiles, domain, quality):
     assert not [one for one in good if one.usd < taken.usd]
 
 
-def test_where_nobody_has_a_score_the_other_domains_stand_in(profiles):
-    choice = chosen(profiles, told("writing"))
-    assert models(choice) == [GEMINI]
-    assert "mean over 4 other domains" in choice.reason
+@pytest.mark.parametrize("domain", ["mathematics", "writing", "retrieval", "current_events", "general"])
+def test_where_nobody_has_a_score_the_configured_panel_is_no_guess(profiles, domain):
+    choice = chosen(profiles, told(domain))
+    assert (choice.strategy, choice.panel) == ("panel", OWN.panel)
+    assert "no allowed model has a known score for" in choice.reason
 
 
 def test_the_reason_names_domain_evidence_threshold_model_and_price(profiles):
@@ -190,10 +193,19 @@ def test_behind_each_seat_stand_other_families(profiles):
             assert not [name for name in seat.fallbacks if name.startswith(own)]
 
 
-def test_without_a_judge_of_ones_own_the_best_compares(profiles):
+def test_without_a_judge_of_ones_own_the_best_writes_and_another_family_judges(profiles):
     config = OWN.model_copy(update={"judge": None})
     choice = chosen(profiles, told(difficulty="hard"), config)
-    assert choice.judge.model == choice.synthesizer.model == OPUS
+    assert (choice.judge.model, choice.synthesizer.model) == (GPT, OPUS)
+
+
+def test_scores_of_a_model_that_has_changed_are_told_and_not_used(profiles):
+    day = date(2026, 3, 20)
+    (row,) = profiles["z-ai/glm-5"].scores["coding"]
+    stale = changed(profiles, "z-ai/glm-5", scores={"coding": (row.model_copy(update={"stale_since": day}),)})
+    choice = chosen(stale, told())
+    assert models(choice) == [GPT]
+    assert "not used, as the models have changed: scores of z-ai/glm-5 (since 2026-03-20)" in choice.reason
 
 
 def test_quality_is_a_share_of_the_best_allowed(profiles):
@@ -349,7 +361,7 @@ def test_no_quality_limit_or_score_crashes_it(profiles, wishes, asked, scores, a
         rated[profile.id] = profile.model_copy(update={"scores": rows, "retires_on": TODAY if are_retired else None})
     config, signals = OWN.model_copy(update=wishes), told(**asked)
     nearest = chosen(rated, signals, config, nearest=True)
-    assert ("days old" in nearest.reason) is not are_retired
+    assert ("days old" in nearest.reason) == (not are_retired and asked["domain"] in SCORED)
     try:
         assert chosen(rated, signals, config).panel
     except ConfigError as error:

@@ -68,12 +68,12 @@ def nearest_in_price(model: str, candidates: Sequence[str], seated: Sequence[str
         seated: Models on the panel; providers that occur less often among them come first, for the sake of diversity.
     """
     seats_of = Counter(map(_provider, seated))
-    target = _price(model) or 0.0
+    target = call_usd(model) or 0.0
     # Of two that cost the same the later name: it has the higher version.
     ranked = [
         (-seats_of[_provider(candidate)], -abs(price - target), candidate)
         for candidate in candidates
-        if (price := _price(candidate))
+        if (price := call_usd(candidate))
     ]
     return max(ranked)[-1] if ranked else None
 
@@ -91,7 +91,8 @@ def _provider(model: str) -> str:
     return model.partition(":")[0]
 
 
-def _price(model: str) -> float | None:
+def call_usd(model: str) -> float | None:
+    """Return US dollars of the call by which the prices of models are compared; `None` where the price is unknown."""
     return cost_of(model, input_tokens=_PROMPT, output_tokens=_ANSWER)[0]
 
 
