@@ -8,7 +8,17 @@ import pytest
 
 import fusion_tool
 
-HEAVY = ["langchain", "langchain_core", "langgraph", "langchain_openai", "openai", "pydantic", "httpx", "httpx2"]
+HEAVY = [
+    "langchain",
+    "langchain_core",
+    "langgraph",
+    "langchain_openai",
+    "openai",
+    "pydantic",
+    "httpx",
+    "httpx2",
+    "aiohttp",
+]
 
 
 def run(code):

@@ -18,7 +18,11 @@ from fusion_tool.models.outcomes import OutcomeRecorder, default_path
 @pytest.fixture(autouse=True)
 def no_certificates(monkeypatch):
     """Reading the CAs for each test's loop takes longer than the test; nothing here speaks TLS."""
-    monkeypatch.setattr(httpx2, "create_ssl_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+
+    def context(verify=True, **_):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if verify is True else verify
+
+    monkeypatch.setattr(httpx2, "create_ssl_context", context)
 
 
 @pytest.fixture
