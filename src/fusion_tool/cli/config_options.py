@@ -56,7 +56,7 @@ class ConfigOptions:
     cache: bool = False
     hedge: float | None = None
     instructions: str | None = None
-    documents: tuple[Path, ...] = ()
+    documents: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     no_search: bool = False
     exclude: tuple[str, ...] = ()

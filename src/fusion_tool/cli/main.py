@@ -80,6 +80,10 @@ def _exit_with(error: Any, *, debug: bool) -> int:
 _TYPERS_WORDS = (
     (re.compile(r".*a valid (integer|int range)\b.*"), "expected a whole number"),
     (re.compile(r".*a valid (number|float)\b.*"), "expected a number"),
+    (re.compile(r".*greater than or equal to (\S+)"), r"must be at least \1"),
+    (re.compile(r".*less than or equal to (\S+)"), r"must be at most \1"),
+    (re.compile(r".*is not in the range (\S+)<=x<=(\S+)"), r"must be at least \1 and at most \2"),
+    (re.compile(r".*is not in the range x>=(\S+)"), r"must be at least \1"),
     (re.compile(r"^Value error, "), ""),
 )
 """What typer says of a wrong value, in the words of pydantic or of Click, depending on its version; and ours."""

@@ -25,9 +25,15 @@ from fusion_tool.events import plain_line
 class ConfigModel(BaseModel):
     """The base of every part of a configuration."""
 
-    # Frozen, because runs share it; no extras, because a mistyped limit would otherwise be no limit; errors without the
-    # input, because it may be a key.
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+    # Frozen, because runs share it; no extras, because a mistyped limit would otherwise be no limit, as an infinite one
+    # is; errors without the input, because it may be a key.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+    )
 
     _by_position: ClassVar[tuple[str, ...]] = ()
     """The settings that need no name."""

@@ -1,7 +1,6 @@
 """The configuration of a run: `FusionConfig` and its parts. Wrong values fail at construction, with the field's name.
 
-It shows no secrets: keys are named (`api_key_env`), the database's address is left out. It is the graph's
-`context_schema` and the shape of `fusion.toml`.
+It shows no secrets: keys are named (`api_key_env`). It is the graph's `context_schema` and the shape of `fusion.toml`.
 """
 
 from pathlib import Path
@@ -10,16 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from fusion_tool.config.base import ConfigModel, DatabaseAddress, Endpoint, KeyVariable, Model, Positive, Site, Tokens
-from fusion_tool.config.choices import Privacy, SearchProvider, Shell, Strategy
+from fusion_tool.config.choices import PREFIXES, Privacy, SearchProvider, Shell, Strategy
 from fusion_tool.errors import ConfigError
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from fusion_tool.config import settings
-
-_PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp"})
-"""Prefixes of `provider:model` that are not part of a model's name at a `base_url`; any other word is, as in a tag."""
 
 
 class Panelist(ConfigModel):
@@ -45,7 +41,6 @@ class Panelist(ConfigModel):
     """The environment variable that holds this endpoint's key."""
     fallbacks: tuple[str, ...] = ()
     """Models asked in order when this one gives no usable answer."""
-
     _by_position = ("model",)
 
     if TYPE_CHECKING:
@@ -76,7 +71,7 @@ class Panelist(ConfigModel):
         """The model's name at its endpoint, without the provider."""
         provider, _, name = self.model_name.partition(":")
         # At a `base_url` Ollama's `qwen3:8b` is a whole name: its colon parts a tag, not a provider.
-        has_tag = self.base_url is not None and "/" not in name and provider not in _PREFIXES
+        has_tag = self.base_url is not None and "/" not in name and provider not in PREFIXES
         return self.model_name if has_tag or not name else name
 
     @property
@@ -151,7 +146,9 @@ class Documents(ConfigModel):
     @model_validator(mode="before")
     @classmethod
     def _accept_path_alone(cls, value: Any) -> Any:
-        return {"path": value} if isinstance(value, (str, Path, list, tuple)) else value
+        # Else an empty text, such as a variable that is not set, would be the working folder.
+        paths = [path or None for path in value] if isinstance(value, (list, tuple)) else value or None
+        return {"path": paths} if isinstance(value, (str, Path, list, tuple)) else value
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -228,7 +225,6 @@ class FusionConfig(ConfigModel):
     @field_validator("search", mode="before")
     @classmethod
     def _accept_false(cls, value: Any) -> Any:
-        # TOML has no null with which a file could turn the tools off.
         return None if value is False else value
 
     @field_validator("verify", mode="before")

@@ -123,7 +123,7 @@ def _mention(_device: int, _number: int) -> None:
 def _anchor_documents(table: dict[str, Any], folder: Path) -> None:
     match table.get("documents"):
         case {"path": named}:
-            table["documents"]["path"] = _below(folder, named)
+            table["documents"]["path"] = _below(folder, named) or None  # an empty text is no path
         case None:
             pass
         case named:
@@ -134,4 +134,4 @@ def _below(folder: Path, named: Any) -> Any:
     """Return paths of a file as they are meant: relative to its folder; what is no path is left to the schema."""
     if isinstance(named, list):
         return [_below(folder, path) for path in named]
-    return folder / named if isinstance(named, str) else named
+    return folder / named if isinstance(named, str) and named else named

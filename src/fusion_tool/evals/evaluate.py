@@ -91,6 +91,7 @@ async def regrade(folder: Path, options: EvalOptions, progress: EvalProgress | N
         FusionError: As `evaluate`.
     """
     require_extra("evals")
+    Results(folder)  # before the lock, which would make a folder that is not there
     with folder_lock(folder):
         results = Results.reopen(folder)
         judge = options.judge or results.manifest.judge_model

@@ -1,5 +1,6 @@
 """Help, version, presets and the model's commands."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,32 @@ def test_a_misspelt_command_or_option_gets_the_nearest_right_one(words: str, nea
     done = fusion(*words.split())
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert f"id you mean '{near}'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("ask q --max-usd x", "'--max-usd': expected a number"),
+        ("ask q --max-usd inf", "--max-usd: expected a finite number"),
+        ("ask q --max-tokens 1.5", "'--max-tokens': expected a whole number"),
+        ("ask q --quorum 9", "--quorum: must be at most 8"),
+        ("ask q --docs ''", "--docs: expected a path, not nothing"),
+        ("serve --port 99999", "'--port': must be at most 65535"),
+        ("serve --port -1", "'--port': must be at least 0"),
+        ("eval run draco --passes 0", "'--passes': must be at least 1"),
+        ("runs delete --older-than 1e400", "'--older-than': must be at most 36500"),
+        ("eval grade nothing-there", "nothing-there holds no results"),
+    ],
+)
+def test_a_wrong_value_is_told_without_words_of_programmers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-0123456789abcdef")
+    done = fusion(*shlex.split(words))
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert said in done.stderr
+    assert not [*tmp_path.iterdir()]
 
 
 def test_version() -> None:

@@ -69,6 +69,10 @@ panels = st.lists(seats, min_size=1, max_size=8).filter(
         *((ONE | {"excluded_domains": [site]}, "excluded_domains.0", "names no site") for site in NO_SITES),
         (ONE | {"pannel": []}, "pannel", "no such setting"),
         (ONE | {"preset": "fast"}, "preset", "preset('NAME')"),
+        (ONE | {"documents": ""}, "documents.path", "expected a path, not nothing"),
+        (ONE | {"documents": ["notes", ""]}, "documents.path.1", "expected a path, not nothing"),
+        (ONE | {"limits": {"usd": float("inf")}}, "limits.usd", "expected a finite number"),
+        (ONE | {"limits": {"seconds": float("nan")}}, "limits.seconds", "expected a finite number"),
         *((ONE | {"verify": value}, "verify", "true, false, or the second reader") for value in (3, None, ["x:m"])),
     ],
 )

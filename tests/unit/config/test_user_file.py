@@ -108,6 +108,7 @@ def test_a_file_that_is_named_brings_its_own_beside_the_users(own_file, tmp_path
         ),
         ('[presets.mine]\nextends = "fast"\nlimit = 3', "presets.mine.limit", "did you mean 'limits'?"),
         ('[presets.mine]\nbash = "off"', "presets.mine.panel", "missing"),
+        ('documents = ""\n[presets.mine]\npanel = ["v:one"]', "documents.path", "expected a path, not nothing"),
     ],
 )
 def test_a_wrong_one_is_named_with_its_file(own_file, text, field, said):

@@ -88,8 +88,9 @@ Verify: TypeAlias = Annotated[
         "--verify", help="Let the judge's model read each citation against its source.", rich_help_panel=PANEL
     ),
 ]
+# Texts, not paths: an empty one would be read as the working folder.
 Docs: TypeAlias = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Option(metavar="PATH", help="A folder or file of yours, to be searched; repeat it.", rich_help_panel=TOOLS),
 ]
 Context: TypeAlias = Annotated[

@@ -151,7 +151,7 @@ def delete(
         typer.Argument(metavar="[RUN_ID]...", help="As the list names them, or their beginnings."),
     ] = None,
     older_than: Annotated[
-        float | None, typer.Option(metavar="DAYS", min=0, help="All whose last step is longer ago.")
+        float | None, typer.Option(metavar="DAYS", min=0, max=36_500, help="All whose last step is longer ago.")
     ] = None,
 ) -> None:
     """Delete runs: what was asked, read and answered."""

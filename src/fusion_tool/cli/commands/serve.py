@@ -173,6 +173,7 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
         float | None,
         typer.Option(
             min=1,
+            max=86_400,
             metavar="SECONDS",
             help="After so many seconds give the id of a run that is still at work; the tool takes it to give the "
             "answer later, after a restart too. For clients that give up early.",

@@ -31,7 +31,12 @@ Concurrency: TypeAlias = Annotated[
 ]
 MaxUsd: TypeAlias = Annotated[
     float | None,
-    typer.Option(metavar="USD", min=0, help="What the folder may cost in all: nothing is begun that could pass it."),
+    typer.Option(
+        metavar="USD",
+        min=0,
+        max=1_000_000,
+        help="What the folder may cost in all: nothing is begun that could pass it.",
+    ),
 ]
 Unpriced: TypeAlias = Annotated[
     bool, typer.Option("--allow-unpriced", help="Let models without a known price run under --max-usd.")
