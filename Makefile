@@ -34,7 +34,7 @@ QUESTION ?= $(if $(filter smollm2%,$(MODEL)),What was the final cost of the Norr
 
 .DEFAULT_GOAL := help
 # All that the workflows run, in the order in which a mistake is found soonest.
-RELEASE_CHECKS := check lint-release docs dist check-version check-dist test-dist $(MAJORS:%=check-floors-%) check-newest prices check-ages
+RELEASE_CHECKS := check lint-release docs dist check-version check-dist test-dist $(MAJORS:%=check-floors-%) check-newest prices model-data check-ages
 .PHONY: help setup demo test test-model check-floors lock format bench clean release-check $(RELEASE_CHECKS)
 
 help: ## list the targets
@@ -147,6 +147,9 @@ lint-release: $(RELEASE_READY) $(NODE_CLIENTS) ## lint the workflows and the Doc
 
 prices: $(UV) ## lock the newest price list; DRY_RUN=--dry-run only says which it is
 	$(UV_ENV) $(UV) lock --upgrade-package genai-prices $(DRY_RUN)
+
+model-data: $(READY) ## take over the last days of models that OpenRouter announces; DRY_RUN=--dry-run only says which
+	$(BIN)/python -m fusion_tool.cli.profile_updates $(DRY_RUN)
 
 check-ages: $(READY) ## what has aged of the shipped models; fails where the newest score is older than 200 days
 	$(BIN)/python -m fusion_tool.routing.ages
