@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusion_tool.config.storage import begin_log, data_path, make_private, try_lock
+from fusion_tool.config.storage import begin_log, data_path, make_private, says_corrupt, try_lock
 from fusion_tool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def _probe(path: Path) -> None:
         with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS)) as connection:
             begin_log(connection, _PATIENCE_SECONDS)
     except (OSError, sqlite3.Error) as error:
-        raise ConfigError(f"runs cannot be kept in {path}: {error}", field="keep") from error
+        cure = "move it away, and a new one is begun" if says_corrupt(error) else "make room for it, or keep nothing"
+        raise ConfigError(f"runs cannot be kept in {path}: {error}; {cure}", field="keep") from error
 
 
 class RunBusyError(ConfigError):

@@ -4,7 +4,7 @@ It shows no secrets: keys are named (`api_key_env`). It is the graph's `context_
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
@@ -41,7 +41,7 @@ class Panelist(ConfigModel):
     """The environment variable that holds this endpoint's key."""
     fallbacks: tuple[str, ...] = ()
     """Models asked in order when this one gives no usable answer."""
-    _by_position = ("model",)
+    _by_position: ClassVar[tuple[str, ...]] = ("model",)
 
     if TYPE_CHECKING:
 

@@ -189,7 +189,7 @@ def with_database(path: Path, schema: str, work: Callable[[sqlite3.Connection], 
     try:
         return _run_in_database(path, schema, work, patience)
     except sqlite3.DatabaseError as error:
-        if not _says_corrupt(error):
+        if not says_corrupt(error):
             raise
     _set_aside(path)
     return _run_in_database(path, schema, work, patience)
@@ -257,10 +257,11 @@ def _is_sound(path: Path) -> bool:
         with closing(sqlite3.connect(path)) as connection:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
     except sqlite3.DatabaseError as error:
-        return not _says_corrupt(error)
+        return not says_corrupt(error)
 
 
-def _says_corrupt(error: sqlite3.Error) -> bool:
+def says_corrupt(error: Exception) -> bool:
+    """Tell whether an error of a database says that its file is damaged, or no database."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
 
 

@@ -166,3 +166,4 @@ def test_a_file_of_another_kind_is_said_to_be_one() -> None:
     done = fusion("runs")
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert "runs cannot be kept in" in done.stderr
+    assert "move it away, and a new one is begun" in done.stderr
