@@ -39,9 +39,13 @@ def user(text: str) -> dict[str, Any]:
 
 
 @contextmanager
-def command(config: Path, *options: str, **environment: str) -> "Iterator[tuple[subprocess.Popen[str], str]]":
-    """`fusion-tool serve` as a process, and its URL."""
+def command(
+    config: Path, *options: str, files: tuple[int, int] | None = None, **environment: str
+) -> "Iterator[tuple[subprocess.Popen[str], str]]":
+    """`fusion-tool serve` as a process, with soft and hard limit of open files, and its URL."""
     code = "import typer; from fusion_tool.cli.commands.serve import serve; typer.run(serve)"
+    if files is not None:
+        code = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, {files}); {code}"
     with subprocess.Popen(
         [sys.executable, "-c", code, "--config", str(config), "--port", "0", *options],
         stdin=subprocess.DEVNULL,
@@ -51,9 +55,11 @@ def command(config: Path, *options: str, **environment: str) -> "Iterator[tuple[
     ) as process:
         try:
             assert process.stderr
-            line = process.stderr.readline()
-            found = re.search(r"listening on (http\S+/v1)", line)
-            assert found, line + process.stderr.read()
+            said = ""
+            while not (found := re.search(r"listening on (http\S+/v1)", said)):
+                line = process.stderr.readline()
+                assert line, said
+                said += line
             yield process, found[1]
         finally:
             if process.poll() is None:

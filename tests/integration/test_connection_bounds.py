@@ -14,21 +14,23 @@ import uvicorn
 from fusion_tool.servers import http_protocol
 from fusion_tool.servers.app import Options
 from fusion_tool.servers.app import create_app as openai_app
-from fusion_tool.servers.http_protocol import MOST_HEADER_BYTES, uvicorn_options
+from fusion_tool.servers.http_protocol import MOST_HEADER_BYTES, BoundedServer, uvicorn_options
 from fusion_tool.servers.mcp.http import create_app as mcp_app
 from fusion_tool.servers.mcp.server import McpOptions
+from fusion_tool.servers.open_files import Room
 from fusion_tool.testing import fake_config
 
 pytestmark = pytest.mark.loopback
 
 APPS = {"openai": lambda: openai_app(Options(fake_config())), "mcp": lambda: mcp_app(McpOptions(fake_config()))}
+ROOM = Room(runs=10, connections=500)
 SMALL = {"limit_concurrency": 5}
 
 
 @contextmanager
 def served(app, **more):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(APPS[app](), **uvicorn_options(10) | {"log_level": "critical"} | more))
+        server = BoundedServer(uvicorn.Config(APPS[app](), **uvicorn_options(ROOM) | {"log_level": "critical"} | more))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:

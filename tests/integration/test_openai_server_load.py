@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import signal
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import httpx
 import openai
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.loopback
 
 SEATS = ("test/one", "test/two", "test/three")
 ASK = {"model": "fusion", "messages": [user(QUESTION)]}
-CLIENTS, PLACES = 200, 50
+CLIENTS, PLACES, FEW = 200, 50, 3
 
 
 @pytest.fixture(autouse=True)
@@ -129,24 +129,30 @@ def test_what_takes_longer_than_the_time_to_drain_is_cancelled_and_told(provider
         assert "Traceback" not in process.stderr.read()
 
 
-def test_the_runs_of_a_worker_that_was_killed_are_no_longer_under_way(provider, file):
+def test_workers_share_their_places_and_the_runs_of_one_that_was_killed_hold_none(provider, file):
     provider.reply("test/one", Hang())
     in_flight = re.compile(r"^fusion_runs_in_flight (.*)$", re.MULTILINE)
-    with command(file, "--workers", "2") as (process, url), ThreadPoolExecutor(1) as pool:
+    options = ("--workers", "2", "--max-runs", str(FEW))
+    with command(file, *options) as (process, url), ThreadPoolExecutor(4 * FEW) as pool:
 
         def runs_in_flight():
             return in_flight.findall(httpx.get(url.replace("/v1", "/metrics"), timeout=60).text)
 
-        asked = pool.submit(client(url).chat.completions.create, **ASK)
-        provider.wait_until(lambda: provider.in_flight == 1, timeout=30)
-        assert runs_in_flight() == ["1.0"]
+        asked = [pool.submit(client(url).chat.completions.create, **ASK) for _ in range(4 * FEW)]
+        ended = as_completed(asked)
+        refused = [next(ended).exception() for _ in range(3 * FEW)]
+        assert {type(error) for error in refused} == {openai.RateLimitError}
+        provider.wait_until(lambda: provider.in_flight == FEW, timeout=30)
+        assert runs_in_flight() == [f"{FEW}.0"]
         for child in psutil.Process(process.pid).children():
             if "spawn_main" in " ".join(child.cmdline()):
                 child.kill()
-        with pytest.raises(openai.APIConnectionError):
-            asked.result()
+        assert {type(one.exception()) for one in ended} == {openai.APIConnectionError}
         while runs_in_flight() != ["0.0"]:
             pass
+        provider.reply("test/one", "In 1861.")
+        again = [pool.submit(client(url).chat.completions.create, **ASK) for _ in range(FEW)]
+        assert [one.result().choices[0].message.content for one in again] == ["In 1861."] * FEW
 
 
 @pytest.mark.usefixtures("provider")

@@ -45,7 +45,7 @@ class Options:
         config: The panel behind the model `fusion`; its rules hold for every request.
         presets: Presets that are served too, as `fusion-NAME`.
         agent_model: The main model behind `fusion-agent`; `None` uses the configured synthesizer.
-        max_runs: Requests that are worked on at once; more get 429.
+        max_runs: Requests that are worked on at once, by all workers together; more get 429.
         progress: How a stream shows what the panel does.
         max_bytes: Upper bound of a request's body, in bytes.
         callers: Who holds a key; none where only this machine can connect.
@@ -70,9 +70,14 @@ class Options:
         check_callers(self.callers, self.config, ModelCatalog(self.presets).names)
 
 
-def create_app(options: Options) -> Starlette:
-    """Return the application, which any ASGI server takes."""
-    metrics, catalog, slots = Metrics(), ModelCatalog(options.presets), RunSlots(options.max_runs)
+def create_app(options: Options, slots: RunSlots | None = None) -> Starlette:
+    """Return the application, which any ASGI server takes.
+
+    Args:
+        options: The options.
+        slots: The places for its runs; `None` makes `max_runs` of its own.
+    """
+    metrics, catalog, slots = Metrics(), ModelCatalog(options.presets), slots or RunSlots(options.max_runs)
     endpoint = partial(
         Endpoint,
         config=options.config,

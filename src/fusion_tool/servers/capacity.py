@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from fusion_tool.servers.openai.errors import ApiError
+from fusion_tool.servers.shared_places import SharedPlaces
 
 MOST_BYTES = 2_000_000
 _MOST_DISCARDED = 32_000_000
@@ -18,14 +19,15 @@ _SECONDS_TO_SEND = 30.0
 
 
 class RunSlots:
-    """Places for the runs of one server.
+    """Places for the runs of one process.
 
     Args:
         max_runs: How many runs there may be at once.
+        shared: Places of which each run takes one as well, where several processes have a bound together.
     """
 
-    def __init__(self, max_runs: int) -> None:
-        self._max_runs, self._in_use = max_runs, 0
+    def __init__(self, max_runs: int, shared: SharedPlaces | None = None) -> None:
+        self._max_runs, self._shared, self._in_use = max_runs, shared, 0
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -37,20 +39,31 @@ class RunSlots:
             ApiError: 429; all are taken.
         """
         # No semaphore, which would make clients queue: a run takes minutes, and they would rather go elsewhere.
-        if self._in_use >= self._max_runs:
-            raise ApiError(
-                f"all {self._max_runs} places for runs are taken; ask again in some seconds",
-                status=429,
-                code="rate_limit_exceeded",
-            )
-        self._in_use += 1
-        self._empty.clear()
+        place = self._take()
         try:
             yield
         finally:
             self._in_use -= 1
+            if self._shared is not None:
+                self._shared.free(place)
             if not self._in_use:
                 self._empty.set()
+
+    def _take(self) -> int:
+        place = None
+        if self._in_use < self._max_runs:
+            place = self._in_use if self._shared is None else self._shared.take()
+        if place is None:
+            raise ApiError(
+                f"all {self._max_runs} places for runs are taken; ask again in some seconds",
+                status=429,
+                code="rate_limit_exceeded",
+                # Kept open, the connections of those who wait would take the files that runs need.
+                headers={"Connection": "close"},
+            )
+        self._in_use += 1
+        self._empty.clear()
+        return place
 
     async def wait_until_empty(self) -> None:
         """Wait until nobody holds a place."""

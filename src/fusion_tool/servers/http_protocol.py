@@ -5,39 +5,55 @@ copying all of it: 50 MB of one line stall the server. h11 has a bound; the time
 """
 
 import asyncio
-from typing import Any
+import logging
+import socket
+from typing import TYPE_CHECKING, Any
 
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST_CONNECTIONS = 500
-"""Of a process: its runs need sockets of their own, and systems commonly give a process 1,024."""
+if TYPE_CHECKING:
+    from fusion_tool.servers.open_files import Room
+
+_log = logging.getLogger(__name__)
+
 MOST_HEADER_BYTES = 16_384
 SECONDS_FOR_HEADERS = 10.0
+_SECONDS_FOR_REFUSAL = 1.0
+"""In which a client that is turned away sends its request, reads the refusal and leaves."""
+_SECONDS_TO_LOOK_AGAIN = 0.02
+_SECONDS_AFTER_FAILURE = 1.0
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class BoundedProtocol(H11Protocol):
     """uvicorn's protocol, which closes a connection whose headers do not come, and turns away one too many.
 
-    `limit_concurrency` of uvicorn's configuration is the number of connections; uvicorn's own check of it comes after
-    the headers only.
+    `limit_concurrency` of uvicorn's configuration is the number of connections.
     """
 
     _waiting: asyncio.TimerHandle | None = None
+    _is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """Begin to wait for the headers of a connection, or turn it away."""
         super().connection_made(transport)
-        if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
-            transport.write(_FULL)
-            transport.close()
-        else:
+        # Taken away from uvicorn, which would check it after the headers, and refuse without `Retry-After`.
+        most, self.limit_concurrency = self.limit_concurrency, None
+        if most is None or len(self.connections) < most:
             self._watch()
+        else:
+            self._is_refused = True
+            transport.write(_FULL)
+            # Closed before the request is read, the connection would be reset, and the refusal lost with it.
+            transport.write_eof()
+            self._waiting = self.loop.call_later(_SECONDS_FOR_REFUSAL, transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Take what has come, and wait on where it does not end the headers."""
-        super().data_received(data)
-        self._watch()
+        if not self._is_refused:
+            super().data_received(data)
+            self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a connection."""
@@ -68,16 +84,57 @@ class BoundedProtocol(H11Protocol):
         return cycle is None or bool(cycle.response_complete)
 
 
-def uvicorn_options(max_runs: int) -> dict[str, Any]:
+class BoundedServer(uvicorn.Server):
+    """uvicorn's server, which leaves a connection to the system's queue while it has no room even to turn it away.
+
+    The loops accept whatever has come, and where no file is left uvloop closes it: a client sees a reset.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept; uvicorn itself listens on nothing."""
+        await super().startup(sockets=[])
+        self._acceptors = [asyncio.create_task(self._accept(listener)) for listener in sockets or []]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing more, and let what runs come to its end."""
+        for acceptor in self._acceptors:
+            acceptor.cancel()
+        await asyncio.gather(*self._acceptors, return_exceptions=True)
+        await super().shutdown(sockets=sockets)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        listener.settimeout(0)
+        most = with_refused(self.config.limit_concurrency or 0)
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(listener)
+                await loop.connect_accepted_socket(self._create_protocol, connection)
+            except OSError as error:
+                _log.warning("no connection could be accepted: %s", error)
+                await asyncio.sleep(_SECONDS_AFTER_FAILURE)
+            while len(self.server_state.connections) >= most:  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(_SECONDS_TO_LOOK_AGAIN)
+
+    def _create_protocol(self) -> BoundedProtocol:
+        return BoundedProtocol(self.config, self.server_state, self.lifespan.state)
+
+
+def with_refused(connections: int) -> int:
+    """Return how many connections are open at most, where so many are let in: others hear that they are too many."""
+    return connections + max(1, connections // 8)
+
+
+def uvicorn_options(room: "Room") -> dict[str, Any]:
     """Return the options of `uvicorn.Config` that both servers share.
 
     Args:
-        max_runs: Runs at once; each has a client who is connected, and others come for a refusal.
+        room: What the process takes at once.
     """
     return {
         "http": BoundedProtocol,
         "h11_max_incomplete_event_size": MOST_HEADER_BYTES,
-        "limit_concurrency": max(MOST_CONNECTIONS, 2 * max_runs),
+        "limit_concurrency": room.connections,
         "log_level": "warning",
         "access_log": False,
         "server_header": False,

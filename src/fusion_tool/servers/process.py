@@ -4,45 +4,48 @@ After SIGTERM or Ctrl-C no connection is accepted; runs may finish within the ti
 their clients get an error.
 """
 
+import logging
 import os
-import signal
+import pickle
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import parent_process
-from multiprocessing.process import BaseProcess
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
+from typing import Any
 
 import uvicorn
-from prometheus_client.multiprocess import mark_process_dead
-from starlette.applications import Starlette
-from uvicorn.supervisors import Multiprocess
 
+from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.factory import check_models
 from fusion_tool.servers.app import Options, create_app
 from fusion_tool.servers.auth import check_address
 from fusion_tool.servers.checks import check_served
-from fusion_tool.servers.http_protocol import uvicorn_options
+from fusion_tool.servers.http_protocol import BoundedServer, uvicorn_options
+from fusion_tool.servers.open_files import Room, measure_room, raise_file_limit
 from fusion_tool.servers.openai.metrics import SHARED
+from fusion_tool.servers.workers import Workers, create_worker_app
+
+_log = logging.getLogger(__name__)
+_BACKLOG = 2048
+"""Connections that the system holds until they are accepted."""
 
 
-def listen(host: str, port: int, *, backlog: int | None = None) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens.
 
     Args:
         host: A name or an address of this machine.
         port: The port; 0 picks a free one.
-        backlog: How many connections may wait to be accepted; `None` leaves it to the system.
 
     Raises:
         ConfigError: It cannot listen there, for example because the port is taken.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=backlog)
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}", field="port") from None
 
@@ -51,9 +54,6 @@ def root_url(host: str, listener: socket.socket) -> str:
     """Return the URL that clients use, without a path."""
     name = f"[{host}]" if ":" in host else host
     return f"http://{name}:{listener.getsockname()[1]}"
-
-
-_BACKLOG = 2048
 
 
 @dataclass(frozen=True)
@@ -82,57 +82,63 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
         on_listening: Gets the base URL that clients use, once they can connect.
 
     Raises:
-        ConfigError: The server would be open to other machines without keys, a model cannot work, or the port is taken.
+        ConfigError: The server would be open to other machines without keys, a model cannot work, the port is taken,
+            or too few files may be open.
     """
     check_address(address.host, options.callers)
     options = _check_models(options)
+    room = make_room(options.max_runs, [options.config, *options.presets.values()], workers=address.workers)
     # The socket is opened here, not by uvicorn: a taken port is then one line, and the port that 0 picked is known.
-    with (
-        listen(address.host, address.port, backlog=_BACKLOG) as listener,
-        TemporaryDirectory(prefix="fusion-metrics-") as shared,
-    ):
-        config = uvicorn.Config(
-            # A factory, since an application cannot be sent to a worker process: each makes its own.
-            partial(_create_worker, options),
-            factory=True,
-            workers=address.workers,
-            timeout_graceful_shutdown=address.drain_seconds,
-            backlog=_BACKLOG,
-            **uvicorn_options(options.max_runs),
-        )
-        # Worker processes are spawned, and accept on the parent's socket.
-        listener.set_inheritable(True)
+    with listen(address.host, address.port) as listener:
         on_listening(f"{root_url(address.host, listener)}/v1")
         if address.workers > 1:
-            # Inherited by the workers, in which prometheus-client reads it while it is imported.
-            os.environ[SHARED] = shared
-            _Workers(config, sockets=[listener]).run()
+            _serve_by_workers(options, address, room, listener)
         else:
-            uvicorn.Server(config).run(sockets=[listener])
+            app = partial(create_app, replace(options, max_runs=room.runs))
+            BoundedServer(_configure(app, address, room)).run(sockets=[listener])
 
 
-class _Workers(Multiprocess):
-    """uvicorn's worker processes; the runs of one that was killed are no longer counted as under way."""
-
-    def keep_subprocess_alive(self) -> None:
-        """Replace the workers that have died."""
-        before = {process.pid for process in self.processes}
-        super().keep_subprocess_alive()
-        for pid in before - {process.pid for process in self.processes}:
-            mark_process_dead(pid)  # type: ignore[no-untyped-call] # the package has no types for it
-
-
-def _create_worker(options: Options) -> Starlette:
-    """Return the application of a process, which ends as at SIGTERM where the one that began it was killed."""
-    if (parent := parent_process()) is not None:
-        Thread(target=_end_with, args=(parent,), daemon=True).start()
-    return create_app(options)
+def _serve_by_workers(options: Options, address: ServerAddress, room: Room, listener: socket.socket) -> None:
+    """Serve in processes of their own; each has its room, and all of them together have that of the options."""
+    # Worker processes are spawned, and accept on the parent's socket.
+    listener.set_inheritable(True)
+    with TemporaryDirectory(prefix="fusion-workers-") as shared:
+        # Inherited by the workers, in which prometheus-client reads it while it is imported.
+        os.environ[SHARED] = shared
+        app = partial(create_worker_app, pickle.dumps(options), Path(shared, "places"), room.runs)
+        Workers(_configure(app, address, room), sockets=[listener]).run()
 
 
-def _end_with(parent: BaseProcess) -> None:
-    # uvicorn's workers would serve on, holding the port, with nobody who could end them.
-    parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)
+def _configure(app: Callable[[], Any], address: ServerAddress, room: Room) -> uvicorn.Config:
+    # A factory, since an application cannot be sent to a worker process: each makes its own.
+    return uvicorn.Config(
+        app,
+        factory=True,
+        workers=address.workers,
+        timeout_graceful_shutdown=address.drain_seconds,
+        **uvicorn_options(room),
+    )
+
+
+def make_room(max_runs: int, panels: Sequence[FusionConfig], *, workers: int = 1) -> Room:
+    """Let this process, and those that it begins, open all the files that it may; return what each takes at once.
+
+    Logs where the files are not enough for `max_runs`.
+
+    Args:
+        max_runs: Runs at once, of all processes together.
+        panels: The panels that are served.
+        workers: The number of processes.
+
+    Raises:
+        ConfigError: The files are not enough for a single run.
+    """
+    files = raise_file_limit()
+    room = measure_room(files, max_runs, panels)
+    if room.runs * workers < max_runs:
+        message = "%s files may be open in a process: %s runs at once instead of %s, more get 429; raise the hard limit"
+        _log.warning(message, f"{files:,}", room.runs * workers, max_runs)
+    return room
 
 
 def _check_models(options: Options) -> Options:

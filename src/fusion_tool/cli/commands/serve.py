@@ -86,7 +86,9 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.", rich_help_panel=_ADDRESS)] = 1,
     max_runs: Annotated[
         int,
-        typer.Option(min=1, help="Requests worked on at once, per process; more get 429.", rich_help_panel=_LIMITS),
+        typer.Option(
+            min=1, help="Requests worked on at once, by all workers together; more get 429.", rich_help_panel=_LIMITS
+        ),
     ] = 50,
     drain_seconds: Annotated[
         int,

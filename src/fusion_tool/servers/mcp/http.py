@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -23,14 +24,14 @@ from starlette.types import Message, Receive, Scope, Send
 from fusion_tool.servers.auth import AuthMiddleware, check_address
 from fusion_tool.servers.capacity import RunSlots, read_body, replay
 from fusion_tool.servers.cors import cors_middleware
-from fusion_tool.servers.http_protocol import uvicorn_options
+from fusion_tool.servers.http_protocol import BoundedServer, uvicorn_options
 from fusion_tool.servers.keys import ANONYMOUS, Caller, caller_of, check_callers
 from fusion_tool.servers.mcp.sdk import log_in_lines
 from fusion_tool.servers.mcp.server import McpOptions, McpServer
 from fusion_tool.servers.openai.errors import ApiError
 from fusion_tool.servers.openai.models import PANEL
 from fusion_tool.servers.openai.response import send_json
-from fusion_tool.servers.process import listen, root_url
+from fusion_tool.servers.process import listen, make_room, root_url
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def create_app(options: McpOptions, callers: Sequence[Caller] = ()) -> Starlette
     return app
 
 
-class _HttpServer(uvicorn.Server):
+class _HttpServer(BoundedServer):
     """uvicorn's server, which cancels the runs before it ends at a signal, so that open streams end with an answer."""
 
     _stopping: "asyncio.Task[None] | None" = None
@@ -145,7 +146,7 @@ class _HttpServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         app: Any = self.config.app
         self._stopping = loop.create_task(app.state.endpoint.stop_runs())
-        self._stopping.add_done_callback(lambda _: uvicorn.Server.handle_exit(self, sig, frame))
+        self._stopping.add_done_callback(lambda _: BoundedServer.handle_exit(self, sig, frame))
         loop.call_soon_threadsafe(lambda: None)  # the loop may be asleep
 
 
@@ -167,11 +168,12 @@ def serve_http(
     """
     check_address(host, callers)
     log_in_lines()
+    room = make_room(options.max_runs, [options.config])
     with listen(host, port) as listener:
         config = uvicorn.Config(
-            create_app(options, callers),
+            create_app(replace(options, max_runs=room.runs), callers),
             timeout_graceful_shutdown=_SECONDS_TO_END,
-            **uvicorn_options(options.max_runs),
+            **uvicorn_options(room),
         )
         on_listening(f"{root_url(host, listener)}{PATH}")
         _HttpServer(config).run(sockets=[listener])
