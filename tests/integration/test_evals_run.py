@@ -10,10 +10,13 @@ from collections import Counter
 import pytest
 from typer.testing import CliRunner
 
+from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.storage import try_lock
 from fusion_tool.evals.costs import eval_bill
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.rows import AnswerRow
+from fusion_tool.routing.decide import settle_roles
+from fusion_tool.routing.profiles import OWN_FILE, load_profiles
 from tests.integration.evaluating import (
     APART,
     GRADER,
@@ -146,6 +149,47 @@ def test_judges_and_synthesizers_read_the_same_bytes_of_a_panel_paid_once(provid
         assert len(read) == 3  # each arm's comparison, and the first one's synthesis
         assert sum(messages == read[0] for messages in read) == 2
         assert written[n] in read
+
+
+def test_each_judge_with_each_writer_over_one_panel_is_a_table_that_chooses_from_then_on(
+    provider, tmp_path, out, user_folder
+):
+    known = 'vendor = "{0}"\nfamily = "{0}"\norigin = "US"\ndirect = "ollama:{0}"\n'
+    models = ("v/judge", "v/other", "v/a", "v/b")
+    tables = [f'["{name}"]\n{known.format(name.replace("/", "-"))}' for name in models]
+    (user_folder / OWN_FILE).write_text("\n".join(tables), "utf-8")
+    provider.reply("v/other", "Another one wrote this.")
+    roles = "judge=openrouter:v/judge|openrouter:v/b,synthesizer=openrouter:v/other|openrouter:v/a|openrouter:v/b"
+    asked_for = smallest(tmp_path, out, f"cast=panel:{panel_file(tmp_path / 'p.toml')},{roles}", count=4)
+    assert evaluate(*asked_for).exit_code == 0
+    assert list(Results(out).manifest.arms) == [f"cast-{number}" for number in range(1, 7)]
+    shown = evaluate("profiles", str(out), "--min-tasks", "2")
+    assert shown.exit_code == 0, shown.stderr
+    rows = [line.split() for line in shown.stdout.splitlines()]
+    assert rows[0] == ["judge", "writer", "panel", "score", "interval", "n"]
+    assert [row[0:2] for row in rows if row[-3:] == ["in", "both", "roles"]] == [["openrouter:v/b", "openrouter:v/b"]]
+    profiles = load_profiles(user_folder)
+    written = {name: {row.judge: row.score for row in profiles[name].writes} for name in ("v/other", "v/a", "v/b")}
+    assert {name: set(judges) for name, judges in written.items()} == {
+        "v/other": {"v/judge", "v/b"},
+        "v/a": {"v/judge", "v/b"},
+        "v/b": {"v/judge"},
+    }
+    assert max(written["v/other"].values()) < min(written["v/a"].values())
+    assert all(row.measured for row in profiles["v/a"].writes)
+    cast = settle_roles(FusionConfig(panel=("openrouter:v/other", "openrouter:v/a", "openrouter:v/judge")))
+    assert (cast.config.judge.model, cast.config.synthesizer.model) == ("openrouter:v/judge", "openrouter:v/a")
+
+
+def test_what_was_decided_for_the_arm_that_asked_the_panel_holds_for_no_other(provider, tmp_path, out):
+    file = tmp_path / "p.toml"
+    judge = 'judge = { model = "openrouter:v/judge", fallbacks = ["openrouter:v/barred"] }\n'
+    file.write_text(f'panel = ["openrouter:v/a", "openrouter:v/b"]\n{judge}deny = ["v/barred"]\n', "utf-8")
+    arms = (f"one=panel:{file}", f"two=panel:{file},judge=openrouter:v/other,synthesizer=openrouter:v/a")
+    assert evaluate(*smallest(tmp_path, out, *arms, judge=False, count=1)).exit_code == 0
+    assert provider.calls("v/judge")
+    assert provider.calls("v/other")
+    assert {row.arm: row.reason for row in Results(out).answer_rows.values()} == {"one": None, "two": None}
 
 
 def test_recorded_panels_are_judged_and_written_over(provider, tmp_path, out):

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -17,6 +18,7 @@ from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.config.words import complaint
 from fusion_tool.errors import ConfigError
 from fusion_tool.graph.strategies import strategy_named
+from fusion_tool.routing.decide import settle_roles
 
 
 class _Value(BaseModel):
@@ -102,7 +104,7 @@ FORMS = (
     "routed[:PRESET]",
     "replay:FILE.jsonl",
 )
-_OPTIONS = "tools=on|off, judge=PROVIDER:MODEL, synthesizer=PROVIDER:MODEL, usd=LIMIT, and for self seats=N"
+_OPTIONS = "tools=on|off, judge=PROVIDER:MODEL[|...], synthesizer=PROVIDER:MODEL[|...], usd=LIMIT, and for self seats=N"
 # A name only before one of the forms: an option of the form has an equals sign, too.
 _NAME = re.compile(r"([\w.+@-]+)=(?=(?:solo|self|panel|routed|replay)\b)")
 _SWITCH = {"on": True, "off": False}
@@ -142,7 +144,8 @@ def parse_arms(specs: list[str], overrides: Mapping[str, Any] | None = None) -> 
     """Parse the arms that `specs` describe, in their order.
 
     Args:
-        specs: Each `[NAME=]FORM[,option=value...]`; without a name the text itself is the name.
+        specs: Each `[NAME=]FORM[,option=value...]`; without a name the text itself is the name. Several judges or
+            synthesizers, parted by `|`, make an arm of each cast.
         overrides: Fields of `FusionConfig` that replace those of every arm.
 
     Raises:
@@ -150,7 +153,8 @@ def parse_arms(specs: list[str], overrides: Mapping[str, Any] | None = None) -> 
     """
     if not specs:
         raise ConfigError(f"name at least one: {', '.join(FORMS)}", field="arm")
-    arms = [_parse_arm(spec.strip(), overrides or {}) for spec in specs]
+    specs = [cast for spec in specs for cast in _casts_of(spec.strip())]
+    arms = [_parse_arm(spec, overrides or {}) for spec in specs]
     # Rows name their arm: two of one name would overwrite each other's answers.
     for index, arm in enumerate(arms):
         if any(arm.name == other.name for other in arms[:index]):
@@ -158,6 +162,18 @@ def parse_arms(specs: list[str], overrides: Mapping[str, Any] | None = None) -> 
                 f"two arms have the name '{arm.name}'; give one another: NAME={specs[index]}", field="arm"
             )
     return arms
+
+
+def _casts_of(spec: str) -> list[str]:
+    """Return the arms that one text stands for: one for each judge with each synthesizer that it names."""
+    form, *words = spec.split(",")
+    choices = [word.split("|") for word in words]
+    choices = [[first, *(f"{first.partition('=')[0]}={other}" for other in others)] for first, *others in choices]
+    casts = [",".join((form, *cast)) for cast in product(*choices)]
+    if len(casts) == 1 or (name := _NAME.match(spec)) is None:
+        return casts
+    # A name stands for one configuration.
+    return [f"{name[1]}-{number}={cast.removeprefix(name[0])}" for number, cast in enumerate(casts, 1)]
 
 
 def _parse_arm(spec: str, overrides: Mapping[str, Any]) -> Arm:
@@ -174,12 +190,15 @@ def _parse_arm(spec: str, overrides: Mapping[str, Any]) -> Arm:
             case (("solo" | "self" | "panel"), str(value)) if value:
                 config = _base_config(kind, value, options)
             case "routed", str(preset):
-                config = resolve_config(preset or None, strategy="auto")
+                return Arm(
+                    name, kind, _adjust_config(resolve_config(preset or None, strategy="auto"), options, overrides)
+                )
             case _:
                 raise ConfigError(  # noqa: TRY301 - the handler below adds the arm
                     f"is none of {', '.join(FORMS)}"
                 )
-        return Arm(name, kind, _adjust_config(config, options, overrides))
+        # A judge and a writer whom nobody named are part of what is compared, and so of what the folder stores.
+        return Arm(name, kind, settle_roles(_adjust_config(config, options, overrides)).config)
     except ConfigError as error:
         raise ConfigError(f"'{spec}': {error}", field="arm") from None
 

@@ -10,6 +10,7 @@ from fusion_tool.errors import ConfigError
 from fusion_tool.evals.arms import Arm
 from fusion_tool.evals.evaluate import EvalOptions, evaluate
 from fusion_tool.evals.results import Results
+from fusion_tool.evals.router_profiles import mark_stale
 from fusion_tool.evals.runner import EvalProgress
 from fusion_tool.evals.scoring import score_rows
 from fusion_tool.evals.statistics import PairedComparison, compare, holm
@@ -27,6 +28,7 @@ class Drift:
         retiring: Models that are retired or retire within 30 days, with the day.
         folder: The folder of the new results.
         not_begun: Number of runs for which the limit left no room.
+        stale: Models whose measured scores are marked stale, as they dropped; each by its profile's id.
     """
 
     comparisons: list[PairedComparison]
@@ -34,6 +36,7 @@ class Drift:
     retiring: Mapping[str, date]
     folder: Path
     not_begun: int = 0
+    stale: tuple[str, ...] = ()
 
     @property
     def alarms(self) -> list[str]:
@@ -41,6 +44,7 @@ class Drift:
         return [
             *(comparison.sentence for comparison in self.comparisons if comparison.finding == "worse"),
             *(f"{model} gives no answers: {reason}" for model, reason in self.unanswered.items()),
+            *(f"what was measured of {model} is stale: the router does not use it any more" for model in self.stale),
             *(f"{model} retires on {day}" for model, day in self.retiring.items()),
             *(
                 [f"{self.not_begun} runs were not begun, for they could have passed --max-usd"]
@@ -90,12 +94,15 @@ async def watch(  # noqa: PLR0913 - what is compared with what, and how
         for arm in arms
     ]
     # Corrected for all models: with ten of them, a watch that runs every night would often raise a false alarm.
+    corrected = holm(comparisons)
+    worse = {arm.models[0].model_name for arm, one in zip(arms, corrected, strict=True) if one.finding == "worse"}
     return Drift(
-        holm(comparisons),
+        corrected,
         _unanswered_tasks(now, arms),
         retiring_models((model.model_name for arm in arms for model in arm.models), today),
         folder,
         counts.not_begun,
+        tuple(mark_stale(sorted(worse), today)),
     )
 
 
@@ -125,7 +132,7 @@ def _models(baseline: Results) -> list[Arm]:
 def _scores(results: Results, arm: str, tasks: set[str]) -> dict[str, float | None]:
     # A refusal counts as 0: a model that begins to refuse what it answered has drifted.
     rows = [row for row in results.arm_rows(arm) if row.task in tasks]
-    return {task: 0.0 if result.refused else result.score for task, result in score_rows(results, rows).items()}
+    return {task: result.score_refusal_zero for task, result in score_rows(results, rows).items()}
 
 
 def _unanswered_tasks(results: Results, arms: list[Arm]) -> dict[str, str]:

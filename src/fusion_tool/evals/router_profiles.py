@@ -1,14 +1,15 @@
-"""Measured profiles: single models' scores by domain, in the file that the router prefers to published scores."""
+"""Measured profiles: scores of single models by domain, and of casts, in the file that counts before published ones."""
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from fusion_tool.config.storage import config_path, modified_at, read_toml
+from fusion_tool.evals.casts import MeasuredCast
 from fusion_tool.evals.results import Results
 from fusion_tool.evals.scoring import score_rows
 from fusion_tool.evals.statistics import Mean, mean_of
@@ -73,8 +74,14 @@ def measure_scores(results: Results, *, min_tasks: int = MIN_TASKS, folder: Path
     return scores
 
 
-def write_profiles(results: Results, scores: list[MeasuredScore], folder: Path | None = None) -> Path:
-    """Write those of `scores` that have no reason against it; other models and domains in the file stay.
+def write_profiles(
+    results: Results,
+    scores: Iterable[MeasuredScore],
+    casts: Iterable[MeasuredCast] = (),
+    *,
+    folder: Path | None = None,
+) -> Path:
+    """Write those of `scores` and `casts` that have no reason against it; what else is in the file stays.
 
     Returns:
         The file.
@@ -83,14 +90,67 @@ def write_profiles(results: Results, scores: list[MeasuredScore], folder: Path |
         ConfigError: The file that is there cannot be read.
         FusionError: It cannot be written.
     """
-    path = (folder or config_path()) / MEASURED_FILE
-    tables = {} if modified_at(path) is None else read_toml(path)
+    path, tables = _measured_tables(folder)
     for score in scores:
         if score.profile and not score.rejection:
-            tables.setdefault(score.profile, {}).setdefault("scores", {})[score.domain] = _score(results, score)
-    write_atomically(path, "# Written by 'fusion-tool eval profiles'.\n\n" + "\n".join(_toml(tables)))
-    load_profiles(folder)  # read back at once: a file that cannot be read would otherwise fail a later run
+            rows = tables.setdefault(score.profile, {}).setdefault("scores", {})
+            rows[score.domain] = _row(results, score.mean)
+    for cast in casts:
+        judge, writer = cast.profiles
+        if judge and writer and not cast.rejection:
+            row = _row(results, cast.mean, panel=f", panel {cast.panel}") | {"judge": judge}
+            table = tables.setdefault(writer, {})
+            others = [old for old in table.get("writes", []) if any(old[key] != row[key] for key in _CAST)]
+            table["writes"] = [*others, row]
+    _write(path, tables)
     return path
+
+
+_CAST = ("benchmark", "judge")
+"""What tells one row of a writer from another."""
+
+
+def mark_stale(models: Iterable[str], day: date, folder: Path | None = None) -> list[str]:
+    """Mark what was measured of `models` as stale since `day`: the router says so, and does not use it.
+
+    Args:
+        models: As a configuration names them.
+        day: The day on which they were found changed.
+        folder: As for `write_profiles`.
+
+    Returns:
+        The models of which something was measured, each by its profile's id.
+
+    Raises:
+        ConfigError: The file that is there cannot be read.
+        FusionError: It cannot be written.
+    """
+    profiles, (path, tables) = load_profiles(folder), _measured_tables(folder)
+    changed = {profile.id for model in models if (profile := profile_of(model, profiles)) is not None}
+    marked: dict[str, None] = {}
+    for name, table in tables.items():
+        scores = [
+            row for rows in table.get("scores", {}).values() for row in (rows if isinstance(rows, list) else [rows])
+        ]
+        for row in (*scores, *table.get("writes", [])):
+            # A cast is the work of both.
+            if "stale_since" not in row and (models_of := {name, row.get("judge")} & changed):
+                row["stale_since"] = day
+                marked |= dict.fromkeys(models_of)
+    if marked:
+        _write(path, tables)
+    return list(marked)
+
+
+def _measured_tables(folder: Path | None) -> tuple[Path, dict[str, Any]]:
+    """Return the file of measured profiles and its tables, none where it is not there."""
+    path = (folder or config_path()) / MEASURED_FILE
+    return path, {} if modified_at(path) is None else read_toml(path)
+
+
+def _write(path: Path, tables: Mapping[str, Any]) -> None:
+    write_atomically(path, "# Written by 'fusion-tool eval profiles'.\n\n" + "\n".join(_toml(tables)))
+    load_profiles(path.parent)  # read back at once: a file that cannot be read would otherwise fail a later run
 
 
 def _single_models(results: Results) -> Iterator[tuple[str, str]]:
@@ -110,24 +170,22 @@ def _by_domain(results: Results, arm: str) -> dict[Domain, Mean]:
     values: defaultdict[Domain, list[float]] = defaultdict(list)
     for task in results.tasks.tasks:
         score = scores.get(task.id)
-        # A refusal counts as 0, unlike in an arm's score: whoever routes to the model gets no answer from it.
-        value = 0.0 if score and score.refused else score.score if score else None
-        if value is not None:
+        if score is not None and (value := score.score_refusal_zero) is not None:
             name = task.domain.casefold().replace(" ", "_")
             values[next((domain for domain in DOMAINS if domain == name), classify(task.question).domain)].append(value)
     return {domain: mean_of(row, bounds=(0, 1)) for domain, row in sorted(values.items())}
 
 
-def _score(results: Results, score: MeasuredScore) -> dict[str, Any]:
-    bounds = score.mean.interval
+def _row(results: Results, mean: Mean, *, panel: str = "") -> dict[str, Any]:
+    bounds = mean.interval
     interval = f", 95 % interval {bounds.low * 100:.1f} to {bounds.high * 100:.1f}" if bounds else ""
     judge = results.manifest.judge_model
     grading = f", judge {judge.model_name}" if judge else ""
     return {
-        "score": round(score.mean.value * 100, 2),
+        "score": round(mean.value * 100, 2),
         # With the fingerprint: the router compares scores of one benchmark, and a changed task set is another one.
-        "benchmark": f"{results.manifest.tasks} {results.manifest.fingerprint[:8]}",
-        "source": f"fusion-tool eval: n = {score.mean.n}{interval}{grading}",
+        "benchmark": f"{results.manifest.tasks} {results.manifest.fingerprint[:8]}{panel}",
+        "source": f"fusion-tool eval: n = {mean.n}{interval}{grading}",
         "date": datetime.now(UTC).date(),
     }
 

@@ -45,6 +45,11 @@ class TaskScore(BaseModel):
     coverage: float | None = None
     refused: bool = False
 
+    @property
+    def score_refusal_zero(self) -> float | None:
+        """The score, 0 for a refusal: whoever relies on the model gets no answer from it."""
+        return 0.0 if self.refused else self.score
+
 
 class ArmScore(BaseModel):
     """One arm's scores over its tasks.

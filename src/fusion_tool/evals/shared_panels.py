@@ -27,6 +27,7 @@ from fusion_tool.graph.result import FusionResult
 from fusion_tool.graph.runtime import UNWATCHED_KEY
 from fusion_tool.graph.state import NO_OUTCOME, Failure, Plan, SeatRecord, new_run
 from fusion_tool.graph.strategies import strategy_named
+from fusion_tool.routing.decide import decide
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -110,8 +111,12 @@ class SharedPanels:
         if not (await self._graph.aget_state(run)).values:
             # As if it had gone on at once: deadlines count from the run's start, and the panel may be of another day.
             started = time.time() - elapsed_work(state["records"])
-            # The panel's state holds the configuration of the arm that asked it, with another judge and synthesizer.
-            run_state = state["run"] | {"config": dump_config(config), "started": started}
+            # The panel's state holds the configuration of the arm that asked it, and what was decided about that. This
+            # arm has a judge and a synthesizer of its own, about whom it is decided anew.
+            decided = dump_config((await decide(config, state["run"]["question"], "")).config)
+            if (earlier := state["run"]["decided"]) is not None:
+                decided |= {"panel": earlier["panel"]}
+            run_state = state["run"] | {"config": dump_config(config), "decided": decided, "started": started}
             # As the panelist's node: LangGraph goes on with what follows it, the judge.
             await self._graph.aupdate_state(run, {**state, "run": run_state}, as_node="panelist")
         return await self._finish(run, None, config)

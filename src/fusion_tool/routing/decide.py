@@ -112,7 +112,7 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
     if is_restricted(config, inputs.keyed):
         config = take(apply_bans(config, profiles=load_profiles(), keyed=inputs.keyed, today=_today()))
     choice = _choose(config, inputs) if config.strategy == AUTO else None
-    cast = Cast(config) if choice else _cast(config, inputs.keyed)
+    cast = Cast(config) if choice else _cast(config, keyed=inputs.keyed, unavailable=_unavailable(config))
     config = _with(config, choice) if choice else cast.config
     if cast.reason is not None:
         notes.append(cast.reason)
@@ -130,8 +130,8 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
 
 
 def settle_roles(config: FusionConfig) -> Cast:
-    """Return `config` with the judge and the writer that a run has today, as if all keys were set."""
-    return _cast(config, None)
+    """Return `config` with the judge and the writer of a run, as if all keys were set and every model answered."""
+    return _cast(config, keyed=None, unavailable=frozenset())
 
 
 def warn_of_roles(config: FusionConfig) -> str | None:
@@ -140,14 +140,12 @@ def warn_of_roles(config: FusionConfig) -> str | None:
     return role_warning(cast.config, cast.at_hand)
 
 
-def _cast(config: FusionConfig, keyed: frozenset[str] | None) -> Cast:
+def _cast(config: FusionConfig, *, keyed: frozenset[str] | None, unavailable: frozenset[str]) -> Cast:
     if config.judge is not None:
         return Cast(config)
     profiles = load_profiles()
     rejection_of = rejection_rule(config, profiles=profiles, keyed=keyed)
-    return cast_roles(
-        config, profiles=profiles, rejection_of=rejection_of, unavailable=_unavailable(config), today=_today()
-    )
+    return cast_roles(config, profiles=profiles, rejection_of=rejection_of, unavailable=unavailable, today=_today())
 
 
 def _private(config: FusionConfig, question: str, context: str) -> str | None:

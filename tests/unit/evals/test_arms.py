@@ -53,6 +53,26 @@ def test_a_routed_arm_leaves_the_choice_to_the_router():
     assert parsed("routed:fast").config.panel == parsed("panel:fast").config.panel
 
 
+def test_each_judge_with_each_writer_is_an_arm_of_its_own():
+    arms = parse_arms([f"panel:own.toml,judge={MODEL}|x:j,synthesizer=x:w", f"n=panel:own.toml,judge={MODEL}|x:j"], {})
+    assert [(arm.name, arm.config.judge.model) for arm in arms] == [
+        (f"panel:own.toml,judge={MODEL},synthesizer=x:w", MODEL),
+        ("panel:own.toml,judge=x:j,synthesizer=x:w", "x:j"),
+        ("n-1", MODEL),
+        ("n-2", "x:j"),
+    ]
+    assert {arm.config.synthesizer and arm.config.synthesizer.model for arm in arms} == {"x:w", None}
+
+
+@pytest.mark.usefixtures("shipped_profiles")
+def test_an_arm_without_a_judge_stores_whom_it_gets(tmp_path):
+    file = tmp_path / "strong.toml"
+    file.write_text('panel = ["openrouter:openai/gpt-6.1-sol", "openrouter:anthropic/claude-opus-5.5"]\n', "utf-8")
+    arm = parsed(f"panel:{file}")
+    assert arm.config.judge.model == "openrouter:moonshotai/kimi-k2.6"
+    assert arm.models[-1].model == "openrouter:z-ai/glm-5.2"
+
+
 def test_a_name_goes_before_the_form():
     assert parsed(f"plain=solo:{MODEL},tools=off").name == "plain"
 

@@ -87,6 +87,10 @@ RUN = examples(
         "two synthesizers over the same panel's answers, which are paid once",
         f"fusion-tool eval run tasks.jsonl --arm opus=panel:budget --arm flash=panel:budget,synthesizer={_FLASH} ...",
     ),
+    (
+        "who judges and who writes best over that panel: each with each, and what it came to",
+        f"fusion-tool eval run ... --arm 'panel:budget,judge={_FLASH}|...,synthesizer=...|...' --out results",
+    ),
     ("what tools bring", f"fusion-tool eval run tasks.jsonl {_SOLO} {_SOLO},tools=off ..."),
     (
         "a hosted fusion; answers recorded elsewhere",
@@ -107,7 +111,10 @@ REPORT = examples(
 ESTIMATE = examples(
     ("the bill of DRACO before it is spent", f"fusion-tool eval estimate draco --arm panel:budget {_SOLO} {_JUDGE}"),
 )
-PROFILES = examples(("let the router know what was measured here", "fusion-tool eval profiles results"))
+PROFILES = examples(
+    ("let the router know what was measured here", "fusion-tool eval profiles results"),
+    ("only look: what each judge with each writer came to", "fusion-tool eval profiles results --dry-run"),
+)
 WATCH = examples(
     (
         "from cron: silent unless a model got worse or retires",

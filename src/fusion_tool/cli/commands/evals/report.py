@@ -1,7 +1,7 @@
 """`fusion-tool eval report`, `profiles` and `estimate`: the findings, the router's profiles, the bill in advance."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,7 @@ from fusion_tool.cli.commands.evals import options
 
 if TYPE_CHECKING:
     from fusion_tool.evals.costs import ArmForecast
+    from fusion_tool.evals.statistics import Mean
 
 
 def report_evaluation(
@@ -71,32 +72,48 @@ def profiles(
     ] = 10,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show, and write nothing.")] = False,
 ) -> None:
-    """Write each single model's scores by domain into your profiles, which the router prefers to published ones."""
-    from rich.table import Table
+    """Write each single model's scores by domain, and each cast's over one panel, into your profiles.
 
+    They count before published ones: by the first the router chooses, by the second judge and writer are chosen. With
+    judge=A|B and synthesizer=C|D in its arm a panel has several casts.
+    """
     from fusion_tool.cli import terminal
     from fusion_tool.config.installation import require_extra
-    from fusion_tool.evals.report.section import format_interval, format_points
+    from fusion_tool.evals.casts import measure_casts
     from fusion_tool.evals.results import Results
     from fusion_tool.evals.router_profiles import measure_scores, write_profiles
-    from fusion_tool.events import one_line
 
     require_extra("evals")
     results = Results(folder)
-    scores = measure_scores(results, min_tasks=min_tasks)
-    if not scores:
+    scores, casts = measure_scores(results, min_tasks=min_tasks), measure_casts(results, min_tasks=min_tasks)
+    if not scores and not casts:
         raise typer.BadParameter(
-            "it has no arm of a single model with scores: --arm solo:PROVIDER:MODEL", param_hint="DIR"
+            "it has no arm of a single model with scores (--arm solo:PROVIDER:MODEL), nor several casts of one panel",
+            param_hint="DIR",
         )
+    if scores:
+        _print_means(("model", "domain"), [((one.model, one.domain), one.mean, one.rejection) for one in scores])
+    if casts:
+        rows = [((one.judge, one.writer, one.panel), one.mean, one.rejection) for one in casts]
+        _print_means(("judge", "writer", "panel"), rows)
+    if not dry_run and not all([one.rejection for one in scores] + [one.rejection for one in casts]):
+        terminal.stderr().print(f"written: {write_profiles(results, scores, casts)}", soft_wrap=True)
+
+
+def _print_means(names: tuple[str, ...], rows: "Sequence[tuple[tuple[str, ...], Mean, str | None]]") -> None:
+    from rich.table import Table
+
+    from fusion_tool.cli import terminal
+    from fusion_tool.evals.report.section import format_interval, format_points
+    from fusion_tool.events import one_line
+
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for place, name in enumerate(("model", "domain", "score", "interval", "n", "")):
-        table.add_column(name, justify="right" if 1 < place < 5 else "left", overflow="fold")  # noqa: PLR2004 - numbers
-    for score in scores:
-        figures = (format_points(score.mean.value), format_interval(score.mean), str(score.mean.n))
-        table.add_row(one_line(score.model), score.domain, *figures, one_line(score.rejection or "to be written", 120))
+    for name in (*names, "score", "interval", "n", ""):
+        table.add_column(name, justify="right" if name in ("score", "interval", "n") else "left", overflow="fold")
+    for cells, mean, rejection in rows:
+        figures = (format_points(mean.value), format_interval(mean), str(mean.n))
+        table.add_row(*map(one_line, cells), *figures, one_line(rejection or "to be written", 120))
     terminal.stdout().print(table)
-    if not dry_run and any(not score.rejection for score in scores):
-        terminal.stderr().print(f"written: {write_profiles(results, scores)}", soft_wrap=True)
 
 
 def estimate(  # noqa: PLR0913 - each is an option of the command line
