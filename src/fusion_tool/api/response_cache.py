@@ -1,9 +1,10 @@
 """The response cache: who asks the same again on the same day gets the stored result, and pays nothing.
 
 Opt-in, by `FusionConfig.cache`. Whole runs are stored, never single calls, so that the seats of a panel that asks one
-model twice stay two. Callers in one process that ask the same at once share one run: a flight.
+model twice stay two. Callers that ask the same at once share one run: in a process by a flight, of all processes that
+share the store by its lock.
 
-Its parts: the key (`cache_key`), the file (`read_result`, `write_result`), flights, and `CacheSlot`, a caller's place.
+Its parts: the key (`cache_key`), flights, and `CacheSlot`, a caller's place; the store is `response_store`'s.
 """
 
 import asyncio
@@ -11,25 +12,24 @@ import hashlib
 import json
 import logging
 import os
+import platform
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeAlias
 
+from fusion_tool.api.response_store import ResponseStore, response_store, today
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import Documents, FusionConfig
 from fusion_tool.config.serialization import dump_config
-from fusion_tool.config.storage import STORAGE_ERRORS, cache_path, with_database
-from fusion_tool.errors import ConfigError
+from fusion_tool.errors import ConfigError, DatabaseUnavailable
 from fusion_tool.graph.duration import run_seconds
 from fusion_tool.graph.preflight import forbid_nested_run
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.models.providers import PROVIDERS
+from fusion_tool.models.providers import PROVIDERS, has_own_server
 
 _IRRELEVANT_FIELDS = frozenset({"cache", "list_sources", "summary_tokens", "trace_content"})
 """Fields that change nothing of a result."""
@@ -55,6 +55,8 @@ def cache_key(question: str, context: str, config: FusionConfig, panel_tools: Se
             os.environ.get(name)
             for name in (*_ENDPOINTS, *(provider.base_url_variable for provider in PROVIDERS.values()))
         ],
+        # Under the same name and address each machine has a server of its own, and a store may be shared by many.
+        "machine": platform.node() if any(map(has_own_server, config.roles)) else None,
         # Prompts and rules change with the version.
         "version": version(),
         "day": today(),
@@ -62,11 +64,6 @@ def cache_key(question: str, context: str, config: FusionConfig, panel_tools: Se
         "owner": owner,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def today() -> str:
-    """Return the day, in UTC."""
-    return datetime.now(UTC).date().isoformat()
 
 
 def _reject_objects(config: FusionConfig, panel_tools: Sequence[Any]) -> None:
@@ -95,53 +92,17 @@ def _folder_state(documents: Documents) -> Iterator[tuple[str, str]]:
         yield document.key, document.signature or document.problem or str(time.time_ns())
 
 
-_SCHEMA = "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, day TEXT NOT NULL, result TEXT NOT NULL);"
 _log = logging.getLogger(__name__)
-_warned = threading.Event()
+_failing = threading.Event()
 
 
-def default_path() -> Path:
-    """Return `results.sqlite` in the user's cache folder."""
-    return cache_path("results.sqlite")
-
-
-def read_result(key: str) -> dict[str, Any] | None:
-    """Return the result stored under `key`; `None` where there is none, or the file cannot be used."""
-    path = default_path()
-    try:
-        if not path.exists():
-            return None
-        query = "SELECT result FROM results WHERE key = ?"
-        row = with_database(path, _SCHEMA, lambda connection: connection.execute(query, (key,)).fetchone())
-    except STORAGE_ERRORS as error:
-        _warn(path, error)
-        return None
-    try:
-        return None if row is None else FusionResult.model_validate_json(row[0]).model_dump(mode="json")
-    except ValueError:  # of another shape, which an unreleased version with the same number may have written
-        return None
-
-
-def write_result(key: str, result: dict[str, Any]) -> None:
-    """Store `result`, and delete those of earlier days, whose keys no call has any more."""
-    path, day, text = default_path(), today(), json.dumps(result)
-    try:
-        insert = "INSERT OR REPLACE INTO results (key, day, result) VALUES (?, ?, ?)"
-
-        def write(connection: Any) -> None:
-            connection.execute(insert, (key, day, text))
-            connection.execute("DELETE FROM results WHERE day < ?", (day,))
-
-        with_database(path, _SCHEMA, write)
-    except STORAGE_ERRORS as error:
-        _warn(path, error)
-
-
-def _warn(path: Path, error: Exception) -> None:
-    # Once a process: every later call meets the same file.
-    if not _warned.is_set():
-        _warned.set()
-        _log.warning("the response cache is left out, %s is of no use: %s", path, error)
+def _warn(error: DatabaseUnavailable) -> str:
+    """Return what is told of a store that fails; the log has it once, until the store works again."""
+    text = f"the response cache is left out, {error}"
+    if not _failing.is_set():
+        _failing.set()
+        _log.warning(text)
+    return text
 
 
 # A future of `concurrent.futures`, not asyncio's: those who wait may be in other threads, each with a loop of its own.
@@ -185,22 +146,34 @@ class CacheSlot:
     """One caller's place in the cache.
 
     Args:
+        store: Where results are kept.
         result: The result as a dict, marked as cached; `None` where the caller has to make it and to call `fill`.
+        problem: Why the cache is of no use for this run; `None` where it is.
     """
 
+    store: ResponseStore
     result: dict[str, Any] | None = None
+    problem: str | None = None
     _flight: tuple[str, Flight] | None = None
 
     async def fill(self, result: dict[str, Any]) -> None:
-        """Hand the run's result to those who wait for it and, where its status is ok, to later callers."""
-        self.result = result
+        """Hand the run's result to those who wait for it and, where its status is ok, to later callers.
+
+        A result that nobody else can share says so in its plan.
+        """
         if self._flight is not None:
             key, flight = self._flight
-            # A partial result serves those who wait for it now; stored, it would be what everybody gets all day.
-            if result["status"] == "ok":
-                await asyncio.to_thread(write_result, key, result)
-            # After the file is written: who comes when the flight is over looks there.
+            try:
+                if self.problem is None:
+                    await self.store.write(key, result)
+                    _failing.clear()
+            except DatabaseUnavailable as error:
+                self.problem = _warn(error)
+            if self.problem is not None:
+                result["plan"]["reason"] += f"; {self.problem}"
+            # After it is stored: who comes when the flight is over looks there.
             finish_flight(key, flight, result)
+        self.result = result
 
 
 @asynccontextmanager
@@ -215,8 +188,8 @@ async def cache_slot(  # noqa: PLR0913 - all that a run's key is made of
 ) -> AsyncIterator[CacheSlot]:
     """Take a question's place in the cache.
 
-    Callers that ask the same meanwhile wait for it; where its owner fails or is cancelled, one of them makes it.
-    Nobody waits longer than a run may take.
+    Callers that ask the same meanwhile wait for it, in other processes too; where its owner fails or is cancelled, or
+    its process dies, one of them makes it. Nobody waits longer than a run may take.
 
     Args:
         question: The question.
@@ -228,26 +201,54 @@ async def cache_slot(  # noqa: PLR0913 - all that a run's key is made of
 
     Raises:
         ConfigError: A model or tool is an object, or the documents cannot be read.
-        RecursionRefused: The caller is a seat of another run, and might wait for itself.
+        RecursionRefused: The caller is a seat of another run.
     """
     # A seat that asks what its own run asks would wait for itself.
     forbid_nested_run()
     started = time.monotonic()
     key = await asyncio.to_thread(cache_key, question, f"{context}\0{instructions}", config, panel_tools, owner)
+    store = response_store(config)
     flight, is_own = join_flight(key)
     while not is_own:
         if (result := await wait_for_flight(key, flight, run_seconds(config))) is not None:
-            yield CacheSlot(as_cached(result, started))
+            yield CacheSlot(store, as_cached(result, started))
             return
         flight, is_own = join_flight(key)
     try:
-        # Looked up only now: a run that ended between an earlier look and the joining would be made again.
-        if (result := await asyncio.to_thread(read_result, key)) is not None:
-            finish_flight(key, flight, result)
-        yield CacheSlot(as_cached(result, started) if result else None, (key, flight))
+        async with AsyncExitStack() as leading:
+            slot = CacheSlot(store, _flight=(key, flight))
+            try:
+                result = await _read_or_lead(store, key, run_seconds(config), leading)
+            except DatabaseUnavailable as error:
+                slot.problem, result = _warn(error), None
+            if result is not None:
+                finish_flight(key, flight, result)
+                slot.result = as_cached(result, started)
+            yield slot
     finally:
         # Ends only a flight that brought no result: those who wait then try themselves.
         finish_flight(key, flight, None)
+
+
+async def _read_or_lead(
+    store: ResponseStore, key: str, wait_seconds: float, leading: AsyncExitStack
+) -> dict[str, Any] | None:
+    """Return the stored result; `None` where the caller has to make it, and leads until `leading` is closed."""
+    # Looked up only now: a run that ended between an earlier look and the joining of a flight would be made again.
+    if (result := _parse(await store.read(key, 0.0))) is not None:
+        return result
+    started = time.monotonic()
+    await leading.enter_async_context(store.lead(key, wait_seconds))
+    if (result := _parse(await store.read(key, time.monotonic() - started))) is not None:
+        await leading.aclose()
+    return result
+
+
+def _parse(text: str | None) -> dict[str, Any] | None:
+    try:
+        return None if text is None else FusionResult.model_validate_json(text).model_dump(mode="json")
+    except ValueError:  # of another shape, which an unreleased version with the same number may have written
+        return None
 
 
 def as_cached(result: dict[str, Any], started: float) -> dict[str, Any]:

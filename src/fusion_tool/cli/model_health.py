@@ -13,7 +13,7 @@ from fusion_tool.cli import terminal
 from fusion_tool.cli.model_listings import ModelWarning
 from fusion_tool.events import UNKNOWN, format_cost, one_line
 from fusion_tool.models.breaker import BreakerStatus
-from fusion_tool.models.health import ModelHealth
+from fusion_tool.models.health_statistics import ModelHealth
 from fusion_tool.models.outcomes import KEEP_DAYS, default_path
 
 _COLUMNS = ("model", "answered", "not", "first token", "answer", "cost", "tokens", "now")

@@ -7,128 +7,64 @@ provider has withdrawn is remembered for the process, so that later runs do not 
 import asyncio
 import atexit
 import math
-import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from fusion_tool.budget.usage import Call
+from fusion_tool.config.database import database_address
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import Reason
 from fusion_tool.models.breaker import MEMORY_SECONDS, Breaker, BreakerStatus
 from fusion_tool.models.faults import Fault
-from fusion_tool.models.outcomes import INTERRUPTED, Outcome, OutcomeRecorder, health_key
+from fusion_tool.models.health_statistics import ModelHealth, summarize_outcomes
+from fusion_tool.models.outcomes import (
+    Outcome,
+    OutcomeRecorder,
+    OutcomeStore,
+    PostgresOutcomes,
+    SqliteOutcomes,
+    health_key,
+)
 from fusion_tool.models.providers import endpoint_for, has_own_server
-
-
-@dataclass(frozen=True)
-class ModelHealth:
-    """The statistics of one model. Whether others agreed with it is not in here: a dissenter may be right.
-
-    Args:
-        model: Its `fusion_tool.models.outcomes.health_key`.
-        calls: Number of calls.
-        answered: Calls that gave a usable answer.
-        cut: Calls that were broken off, being late or no longer needed: neither answered nor failed.
-        failed: The other calls, by reason.
-        first_token_p50: Median seconds until the answer began, where known; `None` where it never is.
-        first_token_p90: Seconds within which nine of ten answers began; `None` likewise.
-        seconds_p50: Median seconds of the answered calls, retries included; `None` without any.
-        cost_usd: US dollars of the calls whose cost is known; `None` where none is.
-        unpriced: Answered calls that the sum leaves out.
-        input_tokens: Sum of the known prompt tokens; `None` where none is known.
-        output_tokens: Sum of the known answer tokens; `None` likewise.
-    """
-
-    model: str
-    calls: int
-    answered: int
-    cut: int
-    failed: Mapping[Reason, int]
-    first_token_p50: float | None
-    first_token_p90: float | None
-    seconds_p50: float | None
-    cost_usd: float | None
-    unpriced: int
-    input_tokens: int | None
-    output_tokens: int | None
-
-    @property
-    def answered_share(self) -> float | None:
-        """Share (0 to 1) of answered calls among those that were not broken off; `None` without any."""
-        finished = self.calls - self.cut
-        return self.answered / finished if finished else None
-
-
-def summarize_outcomes(outcomes: Iterable[Outcome]) -> list[ModelHealth]:
-    """Sum up `outcomes` in a row for each model, the most called first."""
-    by_model: defaultdict[str, list[Outcome]] = defaultdict(list)
-    for outcome in outcomes:
-        by_model[outcome.model].append(outcome)
-    rows = [_row(model, calls) for model, calls in by_model.items()]
-    return sorted(rows, key=lambda row: (-row.calls, row.model))
-
-
-def _row(model: str, calls: Sequence[Outcome]) -> ModelHealth:
-    answers = [call for call in calls if call.reason is None]
-    reasons = Counter(call.reason for call in calls if call.reason is not None)
-    first = [call.first_token_seconds for call in calls if call.first_token_seconds is not None]
-    costs = [call.cost_usd for call in calls if call.cost_usd is not None]
-    return ModelHealth(
-        model=model,
-        calls=len(calls),
-        answered=len(answers),
-        cut=sum(reasons[reason] for reason in INTERRUPTED),
-        failed={reason: count for reason, count in reasons.most_common() if reason not in INTERRUPTED},
-        first_token_p50=quantile(first, 0.5),
-        first_token_p90=quantile(first, 0.9),
-        seconds_p50=quantile([call.seconds for call in answers], 0.5),
-        cost_usd=math.fsum(costs) if costs else None,
-        unpriced=sum(call.cost_usd is None for call in answers),
-        input_tokens=_total(call.input_tokens for call in calls),
-        output_tokens=_total(call.output_tokens for call in calls),
-    )
-
-
-def quantile(values: Iterable[float], share: float) -> float | None:
-    """Return the smallest of `values` that `share` (0 to 1) of them do not exceed, the nearest rank; `None` of none."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
-
-
-def _total(counts: Iterable[int | None]) -> int | None:
-    numbers = [count for count in counts if count is not None]
-    return sum(numbers) if numbers else None
-
 
 Number = TypeVar("Number", int, float)
 
 _LOAD_SECONDS = 0.25
 """No run waits longer for what others learnt."""
+_RELOAD_SECONDS = 30.0
+"""How often a process looks what those on other machines saw: the time for which a failing model is set aside first."""
 _EXIT_SECONDS = 0.5
 """No process waits longer to write its last outcomes."""
 
 
 class HealthTracker:
-    """A process's knowledge of how models fare: its circuit breaker, and the recorder of the file that all share.
+    """A process's knowledge of how models fare: its circuit breaker, and the recorder of what all share.
 
     A run with `health = false` is handed none.
+
+    Args:
+        store: Where the processes keep what they share.
+        reload_seconds: After how long to learn again what the others saw; infinite for once a process.
+        own: The tracker of models on servers of the user's own, where `store` is shared with other machines: under the
+            same name each of them has another one. `None` keeps them here, too.
     """
 
-    def __init__(self) -> None:
-        self._breaker = Breaker()
-        self._recorder = OutcomeRecorder()
-        self._has_loaded = threading.Event()
+    def __init__(
+        self, store: OutcomeStore, reload_seconds: float = math.inf, own: "HealthTracker | None" = None
+    ) -> None:
+        self._breaker, self._own = Breaker(), own
+        self._recorder = OutcomeRecorder(store)
+        self._reload_seconds, self._loaded_at = reload_seconds, -math.inf
 
     async def load_recent(self) -> None:
-        """Learn, once a process and off the loop, how models fared in the last minutes in other processes."""
-        if self._has_loaded.is_set():
+        """Learn, off the loop, how models fared in the last minutes in other processes, where that is due."""
+        now = time.monotonic()
+        if now - self._loaded_at < self._reload_seconds:
             return
-        self._has_loaded.set()  # before the file is read: runs that begin at once read it once
+        self._loaded_at = now  # before anything is read: of runs that begin at once one reads
         # Nothing is lost by the timeout: a thread cannot be cancelled, and what it reads is replayed when it is done.
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.to_thread(self.load_recent_now), _LOAD_SECONDS)
@@ -136,6 +72,8 @@ class HealthTracker:
     def load_recent_now(self) -> None:
         """Do what `load_recent` does, now and in this thread."""
         self._breaker.replay(self._recorder.since(time.time() - MEMORY_SECONDS, patience=_LOAD_SECONDS))
+        if self._own:
+            self._own.load_recent_now()
 
     def record(self, outcome: Outcome) -> None:
         """Take in how a call ended; costs microseconds, and never fails."""
@@ -161,7 +99,7 @@ class HealthTracker:
             rows: Its attempts that were, or may have been, charged; what one of them leaves unknown is unknown.
         """
         if (name := health_key(panelist)) is not None:
-            self.record(
+            self._tracker_of(panelist).record(
                 Outcome(
                     name,
                     reason,
@@ -177,38 +115,63 @@ class HealthTracker:
     def allows(self, panelist: Panelist) -> bool:
         """Return whether the panelist's model is to be tried in its turn; one that cools down, by one caller alone."""
         name = health_key(panelist)
-        return name is None or self._breaker.allows(name)
+        return name is None or self._tracker_of(panelist)._breaker.allows(name)  # noqa: SLF001 - another tracker's
 
     def status(self, model: str) -> BreakerStatus:
         """Return what is known of a model, by the name that `health_key` gives it."""
-        return self._breaker.status(model)
+        own = self._own.status(model) if self._own else BreakerStatus()
+        return own if own.failures else self._breaker.status(model)
 
     def unavailable(self) -> frozenset[str]:
         """Return the names of the models that keep failing and are set aside now."""
-        return self._breaker.unavailable()
+        return self._breaker.unavailable() | (self._own.unavailable() if self._own else frozenset())
 
     def statistics(self, since: datetime) -> list[ModelHealth]:
         """Return how every model fared since then, the most called first.
 
-        Where the file is locked or unreadable there is one warning, and nothing.
+        Where nothing can be read there is one warning, and nothing.
         """
+        return summarize_outcomes(self._outcomes_since(since.timestamp()))
+
+    def _outcomes_since(self, at: float) -> list[Outcome]:
         self._recorder.flush()  # this process's latest outcomes may still wait for the thread that writes them
-        return summarize_outcomes(self._recorder.since(since.timestamp()))
+        own = self._own._outcomes_since(at) if self._own else []  # noqa: SLF001 - another tracker's
+        return self._recorder.since(at) + own
+
+    def _tracker_of(self, panelist: Panelist) -> "HealthTracker":
+        return self._own if self._own and has_own_server(panelist) else self
 
     def flush(self, patience: float) -> None:
         """Write what waits, within `patience` seconds."""
         self._recorder.flush(patience)
 
 
-TRACKER = HealthTracker()
-"""The process's own."""
-# The thread that writes is a daemon, and ends with the process wherever it is: a short command would record nothing.
-atexit.register(lambda: TRACKER.flush(_EXIT_SECONDS))
+TRACKER = HealthTracker(SqliteOutcomes())
+"""The process's own, where there is no shared database."""
+_shared: dict[str, HealthTracker] = {}
+"""The process's trackers by the address of their database."""
+
+
+def tracker_at(address: str | None) -> HealthTracker:
+    """Return the process's tracker of a shared database; of the user's data folder where `address` is `None`."""
+    if address is None:
+        return TRACKER
+    # Two threads at once may both make one; `setdefault` keeps the first.
+    return _shared.get(address) or _shared.setdefault(
+        address, HealthTracker(PostgresOutcomes(address), _RELOAD_SECONDS, own=TRACKER)
+    )
 
 
 def tracker_for(config: FusionConfig) -> HealthTracker | None:
     """Return the process's tracker; `None` where the configuration does without."""
-    return TRACKER if config.health else None
+    return tracker_at(database_address(config)) if config.health else None
+
+
+@atexit.register
+def _flush_all() -> None:
+    # The thread that writes is a daemon, which ends with the process wherever it is: a short command recorded nothing.
+    for tracker in (TRACKER, *_shared.values()):
+        tracker.flush(_EXIT_SECONDS)
 
 
 def _sum(values: Sequence[Number | None]) -> Number | None:

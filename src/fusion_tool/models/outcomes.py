@@ -1,22 +1,28 @@
-"""How each call of a model ended: the row, its SQLite file in the user's data folder, and the thread that writes it.
+"""How each call of a model ended: the row, where rows are kept, and the thread that writes them.
+
+They are kept in the shared database, or in a SQLite file in the user's data folder.
 
 What the model said, and whether others agreed, is not in it.
 """
 
+import asyncio
 import logging
 import os
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from fusion_tool.config.database import open_database
 from fusion_tool.config.schema import Panelist
 from fusion_tool.config.storage import STORAGE_ERRORS, data_path, with_database
-from fusion_tool.errors import Reason
+from fusion_tool.errors import DatabaseUnavailable, Reason
+
+T = TypeVar("T")
 
 COUNTED_FAILURES: frozenset[Reason] = frozenset(
     {"rate_limited", "timeout", "upstream_error", "model_unavailable", "empty"}
@@ -66,6 +72,8 @@ def health_key(panelist: Panelist) -> str | None:
     return f"{panelist.model} at {urlsplit(panelist.base_url).netloc}" if panelist.base_url else panelist.model
 
 
+_LEAST_PATIENCE_SECONDS = 3.0
+"""To connect to a database takes longer than to open a file."""
 KEEP_DAYS = 90
 """Days for which an outcome is kept."""
 _MAX_ROWS = 500_000
@@ -85,42 +93,113 @@ def default_path() -> Path:
     return data_path("health.sqlite")
 
 
-def append(path: Path, outcomes: Sequence[Outcome], *, patience: float = 5.0) -> None:
-    """Write `outcomes` into the file, and delete those that are too old.
+class OutcomeStore(Protocol):
+    """Where outcomes are kept; its methods are called in threads, and raise what `STORE_ERRORS` lists."""
+
+    def append(self, outcomes: Sequence[Outcome], *, patience: float = 5.0) -> None:
+        """Write `outcomes`, and delete those that are too old.
+
+        Args:
+            outcomes: The rows to add.
+            patience: Seconds to wait where another process is writing.
+        """
+
+    def since(self, at: float, *, patience: float = 5.0) -> list[Outcome]:
+        """Return the outcomes of calls that ended at `at` (Unix time) or later, ordered by time."""
+
+
+STORE_ERRORS = (*STORAGE_ERRORS, DatabaseUnavailable)
+
+
+class SqliteOutcomes:
+    """Outcomes in a SQLite file, which is made where it is missing.
 
     Args:
-        path: The file; it is made where it is missing.
-        outcomes: The rows to add.
-        patience: Seconds to wait where another process is writing.
-
-    Raises:
-        OSError: As `with_database`.
-        sqlite3.Error: As `with_database`.
+        path: The file; `None` for `health.sqlite` in the user's data folder.
     """
 
-    def write(connection: sqlite3.Connection) -> None:
-        # Old rows go with every batch: no process lives for it, and a file that is only added to would never shrink.
-        marks = ", ".join("?" * len(Outcome._fields))
-        connection.executemany(f"INSERT INTO outcomes ({_COLUMNS}) VALUES ({marks})", outcomes)  # noqa: S608 - constants
-        connection.execute("DELETE FROM outcomes WHERE at < ?", (time.time() - KEEP_DAYS * _DAY_SECONDS,))
-        connection.execute("DELETE FROM outcomes WHERE id <= (SELECT max(id) FROM outcomes) - ?", (_MAX_ROWS,))
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
 
-    with_database(path, _SCHEMA, write, patience=patience)
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path or default_path()
+
+    def append(self, outcomes: Sequence[Outcome], *, patience: float = 5.0) -> None:
+        """Append as `OutcomeStore` says."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            # Old rows go with every batch: no process lives for it, and a file that is only added to never shrinks.
+            marks = ", ".join("?" * len(Outcome._fields))
+            insert = f"INSERT INTO outcomes ({_COLUMNS}) VALUES ({marks})"  # noqa: S608 - constants
+            connection.executemany(insert, outcomes)
+            connection.execute("DELETE FROM outcomes WHERE at < ?", (time.time() - KEEP_DAYS * _DAY_SECONDS,))
+            connection.execute("DELETE FROM outcomes WHERE id <= (SELECT max(id) FROM outcomes) - ?", (_MAX_ROWS,))
+
+        with_database(self.path, _SCHEMA, write, patience=patience)
+
+    def since(self, at: float, *, patience: float = 5.0) -> list[Outcome]:
+        """Read as `OutcomeStore` says; nothing without a file."""
+
+        def read(connection: sqlite3.Connection) -> list[Outcome]:
+            query = f"SELECT {_COLUMNS} FROM outcomes WHERE at >= ? ORDER BY at, id"  # noqa: S608 - a constant
+            return [Outcome(*row) for row in connection.execute(query, (at,))]
+
+        return with_database(self.path, _SCHEMA, read, patience=patience) if self.path.exists() else []
 
 
-def outcomes_since(path: Path, at: float, *, patience: float = 5.0) -> list[Outcome]:
-    """Return the outcomes of calls that ended at `at` (Unix time) or later, ordered by time; none without a file.
+class PostgresOutcomes:
+    """Outcomes in the shared database, in a loop of its own each time: whoever calls is a thread, and few do.
 
-    Raises:
-        OSError: As `with_database`.
-        sqlite3.Error: As `with_database`.
+    Args:
+        address: Its address.
     """
-    if not path.exists():
-        return []
-    query = f"SELECT {_COLUMNS} FROM outcomes WHERE at >= ? ORDER BY at, id"  # noqa: S608 - a constant
-    return with_database(
-        path, _SCHEMA, lambda connection: [Outcome(*row) for row in connection.execute(query, (at,))], patience=patience
-    )
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def __str__(self) -> str:
+        return "the shared database"
+
+    def append(self, outcomes: Sequence[Outcome], *, patience: float = 5.0) -> None:
+        """Append as `OutcomeStore` says."""
+
+        async def write() -> None:
+            database = await open_database(self._address)
+            marks = ", ".join(["%s"] * len(Outcome._fields))
+            insert = f"INSERT INTO outcomes ({_COLUMNS}) VALUES ({marks})"  # noqa: S608 - constants
+            async with database.transaction() as connection:
+                async with connection.cursor() as cursor:
+                    await cursor.executemany(insert.encode(), outcomes)
+                await connection.execute(
+                    "DELETE FROM outcomes WHERE at < %s", (time.time() - KEEP_DAYS * _DAY_SECONDS,)
+                )
+
+        _run(write(), patience)
+
+    def since(self, at: float, *, patience: float = 5.0) -> list[Outcome]:
+        """Read as `OutcomeStore` says."""
+
+        async def read() -> list[Outcome]:
+            database = await open_database(self._address)
+            query = f"SELECT {_COLUMNS} FROM outcomes WHERE at >= %s ORDER BY at, id"  # noqa: S608 - a constant
+            async with database.transaction() as connection:
+                rows = await connection.execute(query.encode(), (at,))
+                return [Outcome(**row) async for row in rows]
+
+        return _run(read(), patience)
+
+
+def _run(work: Coroutine[Any, Any, T], patience: float) -> T:
+    seconds = max(patience, _LEAST_PATIENCE_SECONDS)
+    try:
+        return asyncio.run(asyncio.wait_for(work, seconds))
+    except TimeoutError:
+        raise DatabaseUnavailable(f"no answer within {seconds:g} s") from None
 
 
 _BATCH_SECONDS = 0.5
@@ -132,14 +211,14 @@ _log = logging.getLogger(__name__)
 
 
 class OutcomeRecorder:
-    """A writer of outcomes in a thread of its own; a file that fails costs one warning and the outcomes, never a call.
+    """A writer of outcomes in a thread of its own; a store that fails costs one warning and the outcomes, never a call.
 
     Args:
-        path: Returns the file's path; called each time it is needed.
+        store: Where they are kept.
     """
 
-    def __init__(self, path: Callable[[], Path] = default_path) -> None:
-        self._path = path
+    def __init__(self, store: OutcomeStore) -> None:
+        self._store = store
         self._waiting: deque[Outcome] = deque(maxlen=_MAX_WAITING)
         self._news = threading.Event()
         self._writing = threading.Lock()
@@ -161,17 +240,17 @@ class OutcomeRecorder:
         try:
             batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if batch:
-                append(self._path(), batch, patience=patience)
-        except STORAGE_ERRORS as error:
+                self._store.append(batch, patience=patience)
+        except STORE_ERRORS as error:
             self._warn(error)
         finally:
             self._writing.release()
 
     def since(self, at: float, *, patience: float = 5.0) -> list[Outcome]:
-        """Return what is recorded since `at` (Unix time); nothing, and one warning, where the file cannot be read."""
+        """Return what is recorded since `at` (Unix time); nothing, and one warning, where they cannot be read."""
         try:
-            return outcomes_since(self._path(), at, patience=patience)
-        except STORAGE_ERRORS as error:
+            return self._store.since(at, patience=patience)
+        except STORE_ERRORS as error:
             self._warn(error)
             return []
 
@@ -195,4 +274,4 @@ class OutcomeRecorder:
         # Once a process: a full disk would otherwise add a line to the log with every call.
         if not self._has_warned:
             self._has_warned = True
-            _log.warning("the models' health is not recorded in %s: %s", self._path(), error)
+            _log.warning("the models' health is not recorded in %s: %s", self._store, error)

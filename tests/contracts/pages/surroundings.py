@@ -5,7 +5,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_config_path, user_data_path
 
-from fusion_tool.api import response_cache, run_store
+from fusion_tool.api import run_store
+from fusion_tool.api.response_store import SqliteResponses
 from fusion_tool.evals.datasets import published_task_sets
 from fusion_tool.models import outcomes
 from fusion_tool.models.local.catalog import SMALLEST, local_model
@@ -72,7 +73,7 @@ def _files() -> Iterator[tuple[str, ...]]:
     weights = local_model(SMALLEST).path
     yield _shown(weights), "a local model, its licence and record", "ever", "`fusion-tool model remove NAME`"
     yield (
-        _shown(response_cache.default_path()),
+        _shown(SqliteResponses().path),
         "whole results, with `cache = true`",
         "the day (UTC)",
         "deleting the file",

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from fusion_tool import FusionConfig, Limits, afuse, astream, fuse
-from fusion_tool.api import response_cache
-from fusion_tool.api.response_cache import as_cached, cache_slot, default_path
+from fusion_tool.api import response_cache, response_store
+from fusion_tool.api.response_cache import as_cached, cache_slot
+from fusion_tool.api.response_store import SqliteResponses
 from fusion_tool.errors import ConfigError, PanelFailed, RecursionRefused
 from fusion_tool.graph.preflight import inside_seat
 from fusion_tool.graph.result import FusionResult
@@ -29,8 +30,8 @@ CONFIG = FusionConfig(panel=("openrouter:v/a", "openrouter:v/b"), cache=True, se
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    response_cache._warned.clear()
-    return default_path()
+    response_cache._failing.clear()
+    return SqliteResponses().path
 
 
 def made(**fields) -> dict:
@@ -130,9 +131,9 @@ async def test_changed_documents_are_another_call(tmp_path):
 
 
 async def test_results_of_earlier_days_are_deleted(folder, monkeypatch):
-    monkeypatch.setattr(response_cache, "today", lambda: "2026-01-01")
+    monkeypatch.setattr(response_store, "today", lambda: "2026-01-01")
     await ask()
-    monkeypatch.setattr(response_cache, "today", lambda: "2026-01-02")
+    monkeypatch.setattr(response_store, "today", lambda: "2026-01-02")
     await ask(question="Another?")
     with closing(sqlite3.connect(folder)) as connection:
         assert connection.execute("SELECT day FROM results").fetchall() == [("2026-01-02",)]

@@ -11,7 +11,7 @@ from platformdirs import user_cache_path, user_data_path
 from pydantic import BaseModel
 
 from fusion_tool import afuse
-from fusion_tool.api import response_cache
+from fusion_tool.api.response_store import SqliteResponses
 from fusion_tool.api.run_store import default_path
 from fusion_tool.api.stored_runs import list_runs
 from fusion_tool.config.storage import make_private, make_private_folder, try_lock
@@ -48,11 +48,11 @@ async def index(folder):
 
 
 async def remember(_):
-    outcomes.append(outcomes.default_path(), [outcome("x:y")])
+    outcomes.SqliteOutcomes().append([outcome("x:y")])
 
 
 async def keep_result(_):
-    response_cache.write_result("key", {"answer": "what was answered"})
+    await SqliteResponses().write("key", {"status": "ok", "answer": "what was answered"})
 
 
 async def evaluate(folder):

@@ -4,6 +4,7 @@ A data folder of the test's own, and a process that has noted nothing yet.
 """
 
 import asyncio
+import math
 import ssl
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from fusion_tool.models import health
 from fusion_tool.models.breaker import Breaker
-from fusion_tool.models.outcomes import OutcomeRecorder, default_path
+from fusion_tool.models.outcomes import OutcomeRecorder, SqliteOutcomes, default_path
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,9 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty data folder; the file of outcomes in it."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     path = default_path()
-    monkeypatch.setattr(health.TRACKER, "_recorder", OutcomeRecorder(lambda: path))  # its thread may outlive the test
+    monkeypatch.setattr(
+        health.TRACKER, "_recorder", OutcomeRecorder(SqliteOutcomes(path))
+    )  # its thread may outlive the test
     monkeypatch.setattr(health.TRACKER, "_breaker", Breaker())
-    health.TRACKER._has_loaded.clear()
+    monkeypatch.setattr(health.TRACKER, "_loaded_at", -math.inf)
     return path

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import REASONS
 from fusion_tool.models.breaker import Breaker
-from fusion_tool.models.health import TRACKER, by_availability, quantile, summarize_outcomes
+from fusion_tool.models.health import TRACKER, by_availability
+from fusion_tool.models.health_statistics import quantile, summarize_outcomes
 from fusion_tool.models.outcomes import Outcome, health_key
 from fusion_tool.testing import ScriptedChat
 from tests.unit.outcomes import outcome

@@ -14,7 +14,7 @@ from fusion_tool.budget.usage import Call
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models import breaker, outcomes
 from fusion_tool.models.health import TRACKER
-from fusion_tool.models.outcomes import KEEP_DAYS, Outcome, OutcomeRecorder
+from fusion_tool.models.outcomes import KEEP_DAYS, Outcome, OutcomeRecorder, SqliteOutcomes
 from fusion_tool.testing import ScriptedChat
 from tests.unit.outcomes import outcome
 
@@ -88,25 +88,25 @@ def test_the_thread_writes_without_being_asked(fresh, monkeypatch):
 
 def test_old_outcomes_go_when_new_ones_come(fresh):
     old = ended()._replace(at=time.time() - (KEEP_DAYS + 1) * 86_400)
-    outcomes.append(fresh, [old, old])
-    outcomes.append(fresh, [ended()])
+    SqliteOutcomes(fresh).append([old, old])
+    SqliteOutcomes(fresh).append([ended()])
     assert rows(fresh) == 1
 
 
 def test_the_file_has_a_most(fresh, monkeypatch):
     monkeypatch.setattr(outcomes, "_MAX_ROWS", 5)
-    outcomes.append(fresh, [ended(input_tokens=n) for n in range(12)])
-    assert [one.input_tokens for one in outcomes.outcomes_since(fresh, 0)] == [7, 8, 9, 10, 11]
+    SqliteOutcomes(fresh).append([ended(input_tokens=n) for n in range(12)])
+    assert [one.input_tokens for one in SqliteOutcomes(fresh).since(0)] == [7, 8, 9, 10, 11]
 
 
 def test_what_waits_has_a_most(fresh, monkeypatch):
     monkeypatch.setattr("fusion_tool.models.outcomes._MAX_WAITING", 3)
     monkeypatch.setattr("fusion_tool.models.outcomes._BATCH_SECONDS", 3600)
-    recorder = OutcomeRecorder()
+    recorder = OutcomeRecorder(SqliteOutcomes())
     for n in range(10):
         recorder.put(ended(input_tokens=n))
     recorder.flush()
-    assert [one.input_tokens for one in outcomes.outcomes_since(fresh, 0)] == [7, 8, 9]
+    assert [one.input_tokens for one in SqliteOutcomes(fresh).since(0)] == [7, 8, 9]
 
 
 def test_another_process_learns_of_the_last_minutes(monkeypatch):
@@ -155,7 +155,7 @@ def test_a_forked_child_writes_its_own_and_nothing_of_its_parent_s(fresh, monkey
         TRACKER._recorder.flush()
         os._exit(0)
     os.waitpid(child, 0)
-    assert [one.input_tokens for one in outcomes.outcomes_since(fresh, 0)] == [2]
+    assert [one.input_tokens for one in SqliteOutcomes(fresh).since(0)] == [2]
 
 
 def corrupted(path):
@@ -163,7 +163,7 @@ def corrupted(path):
 
 
 def damaged(path):
-    outcomes.append(path, [ended(input_tokens=n) for n in range(5000)])
+    SqliteOutcomes(path).append([ended(input_tokens=n) for n in range(5000)])
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * 40_000)
@@ -183,7 +183,7 @@ def test_a_corrupt_file_is_set_aside_with_one_warning_and_a_new_one_begun(fresh,
 
 
 def locked(path):
-    outcomes.append(path, [])
+    SqliteOutcomes(path).append([])
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("BEGIN EXCLUSIVE")
     return connection

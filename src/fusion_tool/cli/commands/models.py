@@ -33,14 +33,16 @@ def health(
     from fusion_tool.cli import model_listings
     from fusion_tool.cli.config_options import ConfigOptions
     from fusion_tool.cli.model_health import HealthReport, print_health, print_health_json
-    from fusion_tool.models.health import TRACKER
+    from fusion_tool.config.database import database_address
+    from fusion_tool.models.health import tracker_at
 
     choices = ConfigOptions(preset=preset, config=config)
-    configured = model_listings.candidates(choices.to_config(calls_models=False))
+    settings = choices.to_config(calls_models=False)
+    configured, tracker = model_listings.candidates(settings), tracker_at(database_address(settings))
     now = datetime.now(UTC)
     # Without it the breakers would be new: this process has called no model.
-    TRACKER.load_recent_now()
-    rows = [(row, TRACKER.status(row.model)) for row in TRACKER.statistics(now - timedelta(days=days))]
+    tracker.load_recent_now()
+    rows = [(row, tracker.status(row.model)) for row in tracker.statistics(now - timedelta(days=days))]
     names = [row.model for row, _ in rows] + [panelist.model_name for panelist in configured]
     warnings = model_listings.retirement_warnings(names, now.date())
     if check:

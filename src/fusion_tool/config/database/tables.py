@@ -25,7 +25,20 @@ CREATE TABLE run_reservations (
     lease_until timestamptz NOT NULL);
 CREATE INDEX run_reservations_budget ON run_reservations (budget);
 """
-STEPS: tuple[str, ...] = (_BUDGETS,)
+_RESULTS = """
+CREATE TABLE results (
+    key text PRIMARY KEY, day text NOT NULL, is_whole bool NOT NULL, result text NOT NULL,
+    written_at timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE INDEX results_day ON results (day);
+"""
+_OUTCOMES = """
+CREATE TABLE outcomes (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, model text NOT NULL, reason text,
+    seconds double precision NOT NULL, first_token_seconds double precision, cost_usd double precision,
+    input_tokens bigint, output_tokens bigint, at double precision NOT NULL);
+CREATE INDEX outcomes_at ON outcomes (at);
+"""
+STEPS: tuple[str, ...] = (_BUDGETS, _RESULTS, _OUTCOMES)
 """A step that was released never changes: what is to be different is another step at the end."""
 _PATIENCE_SECONDS = 60.0
 """How long others may be at work on the tables before that is an error."""

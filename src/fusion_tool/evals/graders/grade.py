@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fusion_tool.budget.pricing import is_priced
 from fusion_tool.budget.session import Session
+from fusion_tool.config.database import database_address
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.evals.graders.rubric import Grader, Verdict
@@ -13,7 +14,7 @@ from fusion_tool.evals.results import Results
 from fusion_tool.evals.rows import VerdictRow, digest
 from fusion_tool.evals.runner import EvalProgress
 from fusion_tool.evals.tasks import Task
-from fusion_tool.models.health import TRACKER, HealthTracker
+from fusion_tool.models.health import HealthTracker, tracker_at
 
 _TEXTS_AT_ONCE = 16
 """Texts that are graded side by side."""
@@ -116,7 +117,7 @@ def _health(results: Results) -> HealthTracker | None:
     """Return the process's tracker; `None` where an arm's configuration does without."""
     # The judge has no configuration of its own: where any arm's says `health = false`, nothing is recorded.
     configs = [record.config for record in results.manifest.arms.values() if record.config]
-    return TRACKER if all(config.get("health", True) for config in configs) else None
+    return tracker_at(database_address()) if all(config.get("health", True) for config in configs) else None
 
 
 def check_judge(judge: Panelist, *, limited: bool, allow_unpriced: bool = False) -> None:

@@ -1,0 +1,108 @@
+"""The response cache of several processes: they make one run of what all of them ask, whoever of them dies."""
+
+import asyncio
+import json
+import subprocess
+import sys
+
+import pytest
+
+from fusion_tool import afuse
+from fusion_tool.api import response_cache
+from tests.integration.breaking import SEATS
+from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
+from tests.scripted_server import Gate, Hang, Reply, faults
+
+pytestmark = pytest.mark.loopback
+CONFIG = panel(*SEATS, cache=True)
+RUN = len(SEATS) + 2
+"""Calls of one run."""
+
+
+@pytest.fixture(params=["sqlite", "postgres"], autouse=True)
+def address(request, tmp_path, monkeypatch):
+    """Processes share a home, or a database alone."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    if request.param == "postgres":
+        monkeypatch.setenv("FUSION_DATABASE_URL", request.getfixturevalue("database"))
+    return request.param
+
+
+@pytest.fixture
+def answers(provider):
+    for seat in SEATS:
+        provider.reply(seat, Reply("It was built in 1861."))
+    provider.reply(JUDGE, Reply(verdict()))
+    provider.reply(WRITER, Reply("In 1861."))
+    return provider
+
+
+def start(count):
+    command = [sys.executable, "-m", "tests.integration.cached_runs", CONFIG.model_dump_json(), str(count)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def results_of(process):
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 0
+    return json.loads(output)
+
+
+def test_four_identical_questions_in_two_processes_cost_one_run(answers):
+    gate = Gate()
+    answers.reply(SEATS[0], Reply("It was built in 1861.", gate=gate))
+    processes = [start(2), start(2)]
+    answers.wait_until(lambda: answers.in_flight > 0, timeout=60)
+    gate.open()
+    results = [result for process in processes for result in results_of(process)]
+    assert sum(answers.counts.values()) == RUN
+    assert sorted(result["cached"] for result in results) == [False, True, True, True]
+    assert len({result["run_id"] for result in results}) == 1
+
+
+def test_where_the_leaders_process_is_killed_another_makes_the_result(answers):
+    answers.reply(SEATS[0], Hang())
+    leader = start(1)
+    answers.wait_until(lambda: answers.calls(SEATS[0]), timeout=60)
+    follower = start(1)
+    answers.reply(SEATS[0], Reply("It was built in 1861."))
+    with pytest.raises(subprocess.TimeoutExpired):
+        follower.wait(3)  # it waits for the leader, and asks nobody
+    before = sum(answers.counts.values())
+    leader.kill()
+    leader.communicate()
+    (result,) = results_of(follower)
+    assert not result["cached"]
+    assert sum(answers.counts.values()) == before + RUN
+
+
+async def test_a_leader_that_fails_frees_those_who_wait(answers):
+    """Two loops, as two processes are: only the store tells them of each other."""
+    for seat in SEATS:
+        answers.reply(seat, faults.unauthorized(), Reply("It was built in 1861."))
+    flights = iter([{}, {}])
+
+    def run():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(response_cache, "_flights", next(flights))
+            return asyncio.run(afuse(QUESTION, CONFIG))
+
+    outcomes = await asyncio.gather(asyncio.to_thread(run), asyncio.to_thread(run), return_exceptions=True)
+    assert {type(one).__name__ for one in outcomes} <= {"PanelFailed", "FusionResult"}
+    assert (await afuse(QUESTION, CONFIG)).answer == "In 1861."
+
+
+async def test_a_store_that_is_gone_is_told_in_log_and_plan_and_costs_no_answer(
+    answers, address, tmp_path, monkeypatch, caplog
+):
+    if address == "sqlite":
+        (tmp_path / "cache").write_text("in its place")
+    else:
+        monkeypatch.setenv("FUSION_DATABASE_URL", "postgresql://nobody@/none?host=/nowhere")
+    response_cache._failing.clear()
+    results = [await afuse(QUESTION, CONFIG) for _ in range(2)]
+    assert [result.answer for result in results] == ["In 1861."] * 2
+    assert sum(answers.counts.values()) == 2 * RUN
+    warnings = [record.message for record in caplog.records if record.name == response_cache.__name__]
+    assert [text.startswith("the response cache is left out, ") for text in warnings] == [True]
+    assert all("; the response cache is left out, " in result.plan.reason for result in results)
