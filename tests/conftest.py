@@ -161,4 +161,4 @@ def postgres() -> Iterator["Postgres"]:
 @pytest.fixture
 def database(postgres: "Postgres") -> str:
     """The address of an empty PostgreSQL database."""
-    return postgres.new_database()
+    return postgres.empty()

@@ -77,12 +77,15 @@ class Postgres:
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def new_database(self) -> str:
-        """The address of a database with nothing in it."""
-        name = f"test_{secrets.token_hex(6)}"
+    def empty(self) -> str:
+        """The address of its database, of whose tables and connections nothing is left."""
         with psycopg.connect(self.address(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return self.address(name)
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            connection.execute("DROP SCHEMA IF EXISTS fusion_tool CASCADE")
+        return self.address()
 
 
 def _ordinary_user() -> str | None:

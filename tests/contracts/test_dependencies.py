@@ -31,6 +31,7 @@ AT_HOME = {
     "mcp": ("servers/mcp/",),
     "studio": ("servers/agent_server.py",),
     "server": ("servers/",),
+    "postgres": ("api/postgres_runs.py",),
     "report": ("report/", "evals/"),
     "evals": ("evals/",),
 }

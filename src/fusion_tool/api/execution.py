@@ -1,33 +1,25 @@
 """Executions, which `stream_run` carries out: a transient, a stored or a resumed run."""
 
+import logging
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from fusion_tool.api.run_store import (
-    OWNER_KEY,
-    drop_intermediate_steps,
-    match_run_id,
-    open_store,
-    prune_runs,
-    run_ids,
-    run_lock,
-    run_owner,
-    state_of,
-)
+from fusion_tool.api.run_store import OWNER_KEY, RunStore, StorePlace, match_run_id, open_store, state_of
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.serialization import apply_decision, load_stored_config, require_same_config
-from fusion_tool.errors import ConfigError
+from fusion_tool.errors import ConfigError, DatabaseUnavailable
 from fusion_tool.events import Event
 from fusion_tool.graph.build import build_graph
 from fusion_tool.graph.preflight import check_run, forbid_nested_run
 from fusion_tool.graph.progress import replay_events
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,6 +33,7 @@ class Execution:
         run_config: The run's configuration.
         past_events: The events of the steps that are done already.
         result: The whole result as a dict where nothing is left to do, else `None`.
+        losses: Why the run, which was to be kept, is not, or not to its end; it grows while the run works.
     """
 
     graph: Any
@@ -49,6 +42,7 @@ class Execution:
     run_config: FusionConfig | None
     past_events: Sequence[Event] = ()
     result: dict[str, Any] | None = None
+    losses: Sequence[str] = ()
 
 
 @asynccontextmanager
@@ -65,78 +59,106 @@ async def stored_run(  # noqa: PLR0913 - keyword options, each with a default
     inputs: Mapping[str, Any],
     settings: FusionConfig,
     panel_tools: Sequence[Any],
-    path: Path,
+    place: StorePlace,
     *,
     run_id: str | None = None,
     owner: str | None = None,
 ) -> AsyncIterator[Execution]:
-    """Open a new run that is stored in `path`; runs that are too old there are deleted first.
+    """Open a new run that is stored in `place`; runs that are too old there are deleted first.
+
+    Where the shared database cannot be reached the run is a transient one, with a warning and a loss.
 
     Args:
         inputs: The graph's input.
         settings: The run's configuration.
         panel_tools: The caller's tools.
-        path: The SQLite file.
+        place: A SQLite file, or the shared database.
         run_id: The id that the run shall have, in hexadecimal digits; `None` makes one.
         owner: Whose run it is, where a server keeps it for a caller; `None` for the user's own.
 
     Raises:
-        ConfigError: `path` cannot be written.
+        ConfigError: `place` cannot be written.
     """
     thread_id = uuid.UUID(run_id) if run_id else uuid.uuid4()
-    async with open_store(path) as saver:
-        await prune_runs(saver, path)
-        with run_lock(thread_id.hex, path):
-            execution = Execution(
-                build_graph(panel_tools=panel_tools, checkpointer=saver),
-                inputs,
-                _thread(thread_id.hex, owner),
-                settings,
-            )
-            # `route` takes it for the run's id, so that the result names the thread that resumes it.
-            execution.config["run_id"] = thread_id
-            try:
-                yield execution
-            finally:
-                state = await execution.graph.aget_state(_thread(thread_id.hex))
-                # Refused before its first step: there is nothing to resume.
-                if "run" not in state.values:
-                    await saver.adelete_thread(thread_id.hex)
-            # Not in `finally`: a run that broke off is resumed from these steps.
-            await drop_intermediate_steps(saver, thread_id.hex)
+    async with AsyncExitStack() as opened:
+        try:
+            store = await opened.enter_async_context(open_store(place))
+            await store.tidy()
+            await opened.enter_async_context(store.lock(thread_id.hex))
+        except DatabaseUnavailable as error:
+            _log.warning("the run is not kept: %s", error)
+            execution = await opened.enter_async_context(transient_run(inputs, settings, panel_tools))
+            yield replace(execution, losses=(error.cause,))
+            return
+        store.go_on_without(thread_id.hex)
+        config = _thread(thread_id.hex, owner)
+        # `route` takes it for the run's id, so that the result names the thread that resumes it.
+        config["run_id"] = thread_id
+        graph = build_graph(panel_tools=panel_tools, checkpointer=store.saver)
+        try:
+            yield Execution(graph, inputs, config, settings, losses=store.losses)
+        finally:
+            # Refused before its first step: there is nothing to resume.
+            state = await graph.aget_state(_thread(thread_id.hex))
+            if not store.losses and "run" not in state.values:
+                await _clean(store.delete(thread_id.hex))
+        # Not in `finally`: a run that broke off is resumed from these steps.
+        await _keep_end(store, thread_id.hex)
+
+
+async def _keep_end(store: RunStore, run_id: str) -> None:
+    """Drop the steps before a finished run's last; where its last was lost, they are what is left of it."""
+    if not store.losses:
+        await _clean(store.drop_intermediate_steps(run_id))
+
+
+async def _clean(work: Awaitable[None]) -> None:
+    """Do what only saves room: a run that has its result is not lost over it."""
+    try:
+        await work
+    except DatabaseUnavailable as error:
+        _log.warning("a kept run takes more room than it needs: %s", error)
 
 
 @asynccontextmanager
 async def resumed_run(
-    run_id: str, settings: FusionConfig | None, panel_tools: Sequence[Any], path: Path, *, owner: str | None = None
+    run_id: str,
+    settings: FusionConfig | None,
+    panel_tools: Sequence[Any],
+    place: StorePlace,
+    *,
+    owner: str | None = None,
 ) -> AsyncIterator[Execution]:
-    """Open the rest of a run that is stored in `path`, with its own configuration.
+    """Open the rest of a run that is stored in `place`, with its own configuration.
 
     Args:
         run_id: The run's id; where there is no owner, its beginning is enough.
         settings: The configuration once more, needed where its models are objects; `None` restores the stored one.
         panel_tools: The caller's tools, which are not stored.
-        path: The SQLite file.
+        place: A SQLite file, or the shared database.
         owner: The caller of a server for whom it was kept; `None` for the user, to whom all runs belong.
 
     Raises:
         ConfigError: There is no such run, or it is somebody else's, it had not begun, another task or process works
             on it, its configuration is another one or cannot be restored, or it cannot work here.
+        DatabaseUnavailable: The shared database cannot be reached.
         RecursionRefused: The caller is a seat of another run.
         SandboxUnavailable: The shell is required and does not work here.
     """
     forbid_nested_run()  # a new run is checked by its first node, which a resumed one may have behind it
-    async with open_store(path) as saver:
-        stored_ids = await run_ids(saver)
+    async with open_store(place) as store:
+        stored_ids = await store.run_ids()
         # A caller of a server has to name the whole id: by its beginning he would learn of other callers' runs.
-        run_id = match_run_id(run_id, stored_ids, path, field="resume") if owner is None else run_id
-        stored_owner = await run_owner(saver, run_id)
+        run_id = match_run_id(run_id, stored_ids, store.name, field="resume") if owner is None else run_id
+        stored_owner = await store.owner(run_id)
         if owner is not None and (owner != stored_owner or run_id not in stored_ids):
             raise ConfigError(f"no run {run_id!r} of yours is kept here; ask the question again", field="resume")
-        with run_lock(run_id, path):
-            graph = build_graph(panel_tools=panel_tools, checkpointer=saver)
-            yield await _remaining_execution(graph, run_id, settings, panel_tools, stored_owner)
-            await drop_intermediate_steps(saver, run_id)
+        async with store.lock(run_id):
+            graph = build_graph(panel_tools=panel_tools, checkpointer=store.saver)
+            execution = await _remaining_execution(graph, run_id, settings, panel_tools, stored_owner)
+            store.go_on_without(run_id)
+            yield replace(execution, losses=store.losses)
+            await _keep_end(store, run_id)
 
 
 async def _remaining_execution(

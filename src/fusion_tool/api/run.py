@@ -3,12 +3,11 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Unpack
 
 from fusion_tool.api.execution import Execution, resumed_run, stored_run, transient_run
 from fusion_tool.api.response_cache import CacheSlot
-from fusion_tool.api.run_store import default_path
+from fusion_tool.api.run_store import StorePlace, default_place
 from fusion_tool.api.runner import final_result, request_slot, stream_run
 from fusion_tool.api.sync import run_sync
 from fusion_tool.config.loading import ConfigLike, resolve_config
@@ -27,7 +26,7 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
     context: str = "",
     earlier: FusionResult | None = None,
     panel_tools: Sequence[Any] = (),
-    keep: Path | bool = False,
+    keep: StorePlace | bool = False,
     resume: str | None = None,
     **overrides: Unpack[Settings],
 ) -> FusionResult:
@@ -40,16 +39,20 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
         earlier: The result of a run that the question goes on from: the panel starts from its answer, its sources and
             its disputes, and looks for what is new or open. `None` begins anew.
         panel_tools: LangChain tools that every seat gets besides its own.
-        keep: Keep the run, so that it can be resumed: in a SQLite file of that path, or, where `True`, in the user's
-            data folder. It holds the question, what was read and what was answered, for 30 days; no keys.
+        keep: Keep the run, so that it can be resumed: in a SQLite file of that path, in the PostgreSQL database of that
+            address (`postgresql://...`), or, where `True`, in the configured database, else in the user's data folder.
+            It holds the question, what was read and what was answered, for 30 days; no keys.
         resume: Instead of a question the id of a kept run (`FusionResult.run_id`): only what is missing is done, with
             the stored configuration. A finished run's result is given again. `panel_tools` are not stored.
         overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge, and may be dicts.
             `preset` names the preset that a file's settings override.
 
+    Where the database that shall keep the run cannot be reached, the run goes on and `degraded` says `not_kept`.
+
     Raises:
         ConfigError: The question or the configuration is wrong; names the field. Or the run to be resumed is unknown,
             being worked on by another process, or was started with another configuration.
+        DatabaseUnavailable: The run to be resumed is in a database that cannot be reached.
         PanelFailed: No usable answer; holds every seat's reason.
         SandboxUnavailable: The shell is required and does not work here.
         RecursionRefused: Called from inside a seat of another run.
@@ -66,7 +69,7 @@ def fuse(  # noqa: PLR0913 - as `afuse`
     context: str = "",
     earlier: FusionResult | None = None,
     panel_tools: Sequence[Any] = (),
-    keep: Path | bool = False,
+    keep: StorePlace | bool = False,
     resume: str | None = None,
     **overrides: Unpack[Settings],
 ) -> FusionResult:
@@ -83,7 +86,7 @@ async def astream(  # noqa: PLR0913 - as `afuse`
     context: str = "",
     earlier: FusionResult | None = None,
     panel_tools: Sequence[Any] = (),
-    keep: Path | bool = False,
+    keep: StorePlace | bool = False,
     resume: str | None = None,
     **overrides: Unpack[Settings],
 ) -> AsyncIterator[Event]:
@@ -108,7 +111,7 @@ class _RunRequest:
 
     input: RunInput
     panel_tools: tuple[Any, ...]
-    keep: Path | bool
+    keep: StorePlace | bool
     resume: str | None
 
     def config_for(self, config: ConfigLike, overrides: Settings) -> FusionConfig | None:
@@ -137,7 +140,7 @@ class _RunRequest:
         inputs, tools = self.input.graph_input, self.panel_tools
         if config is not None and self.resume is None and self.keep is False:
             return transient_run(inputs, config, tools)
-        path = default_path() if isinstance(self.keep, bool) else self.keep
+        place = default_place(config) if isinstance(self.keep, bool) else self.keep
         if config is not None and self.resume is None:
-            return stored_run(inputs, config, tools, path)
-        return resumed_run(self.resume or "", config, tools, path)
+            return stored_run(inputs, config, tools, place)
+        return resumed_run(self.resume or "", config, tools, place)

@@ -11,13 +11,13 @@ from langchain_core.runnables import RunnableConfig
 
 from fusion_tool.api.execution import Execution, resumed_run, stored_run, transient_run
 from fusion_tool.api.response_cache import CacheSlot, cache_slot
-from fusion_tool.api.run_store import default_path
+from fusion_tool.api.run_store import StorePlace, default_place
 from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.budget.shared import SharedBudget
 from fusion_tool.budget.store import Amounts
 from fusion_tool.config.schema import FusionConfig, Limits
 from fusion_tool.errors import ConfigError
-from fusion_tool.events import Event, run_completed, run_started
+from fusion_tool.events import Event, RunCompleted, run_completed, run_started
 from fusion_tool.graph.build import build_graph
 from fusion_tool.graph.duration import run_seconds
 from fusion_tool.graph.earlier import carry_over
@@ -56,9 +56,20 @@ async def _execute(
         if run.result is not None:  # a resumed run that had finished: only its result was still to be fetched
             yield run_completed(run.result)
             return
+        completed: RunCompleted | None = None
         async with aclosing(_graph_events(run, is_watched=is_watched)) as events:
             async for event in events:
-                yield event
+                # Held back until its last step is kept, or known to be lost.
+                if event["type"] == "run.completed":
+                    completed = event
+                else:
+                    yield event
+        if completed is not None:
+            yield run_completed(_with_losses(completed["result"], run.losses))
+
+
+def _with_losses(result: dict[str, Any], losses: Sequence[str]) -> dict[str, Any]:
+    return {**result, "degraded": [*result["degraded"], "not_kept"]} if losses else result
 
 
 async def _execute_once(
@@ -136,8 +147,7 @@ async def run_request(  # noqa: PLR0913 - keyword options, each with a default
         owner: Who asks; nobody else has the answer out of the cache, nor resumes the run. Empty where callers have no
             names.
         session: The session that the run is part of; `None` for none.
-        kept_id: Under which id, in hexadecimal digits, the run is kept in the user's data folder; `None` keeps it
-            nowhere.
+        kept_id: Under which id, in hexadecimal digits, the run is kept where runs are; `None` keeps it nowhere.
 
     Raises:
         FusionError: As `afuse`.
@@ -145,7 +155,7 @@ async def run_request(  # noqa: PLR0913 - keyword options, each with a default
     inputs = request.graph_input
     execution = transient_run(inputs, config, ())
     if kept_id is not None:
-        execution = stored_run(inputs, config, (), default_path(), run_id=kept_id, owner=owner)
+        execution = stored_run(inputs, config, (), default_place(config), run_id=kept_id, owner=owner)
     slot = request_slot(request, config, owner=owner)
     events = stream_run(_in_session(execution, session), slot, is_watched=on_event is not None)
     return await final_result(events, on_event)
@@ -156,6 +166,7 @@ async def resume_request(
     owner: str,
     on_event: OnEvent | None,
     *,
+    place: StorePlace,
     open_session: Callable[[], AbstractAsyncContextManager[Session]],
 ) -> dict[str, Any]:
     """Carry out what is missing of a run that was kept, and return its result as a dict.
@@ -164,6 +175,7 @@ async def resume_request(
         run_id: The run's id.
         owner: Who asks, which must be who began it.
         on_event: Gets every event, the past ones again; `None` where nobody watches.
+        place: Where it is kept.
         open_session: Opens the session that the rest is part of; not called where nothing is missing.
 
     Raises:
@@ -172,7 +184,7 @@ async def resume_request(
 
     @asynccontextmanager
     async def rest() -> AsyncIterator[Execution]:
-        async with resumed_run(run_id, None, (), default_path(), owner=owner) as run:
+        async with resumed_run(run_id, None, (), place, owner=owner) as run:
             if run.result is not None:  # paid for: it is there, whatever the session would say
                 yield run
                 return

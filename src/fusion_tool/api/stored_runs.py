@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from fusion_tool.api.run_store import default_path, match_run_id, open_store, run_ids, state_of
+from fusion_tool.api.run_store import StorePlace, default_place, has_runs, match_run_id, open_store, state_of
 from fusion_tool.budget.usage import Call, StageName, Usage
 from fusion_tool.errors import ConfigError, PanelFailed
 from fusion_tool.graph.agents.attempts import failed_models
@@ -63,37 +62,38 @@ class DaySpent(NamedTuple):
     usage: Usage | None
 
 
-async def list_runs(path: Path | None = None) -> list[StoredRun]:
-    """Return the runs in `path`, the latest first; by default those of the user's data folder.
+async def list_runs(place: StorePlace | None = None) -> list[StoredRun]:
+    """Return the runs in `place`, the latest first; by default those where runs are kept.
 
     Raises:
         ConfigError: The file holds no runs.
+        DatabaseUnavailable: The shared database cannot be reached.
     """
-    path = path or default_path()
-    if not path.exists():
+    place = place or default_place()
+    if not has_runs(place):
         return []
-    async with open_store(path) as saver:
-        graph = build_graph(checkpointer=saver)
-        return [await _read_run(graph, run_id) for run_id in await run_ids(saver)]
+    async with open_store(place) as store:
+        graph = build_graph(checkpointer=store.saver)
+        return [await _read_run(graph, run_id) for run_id in await store.run_ids()]
 
 
-async def read_result(run_id: str, path: Path | None = None) -> FusionResult:
+async def read_result(run_id: str, place: StorePlace | None = None) -> FusionResult:
     """Return the result of a finished run.
 
     Args:
         run_id: Its id, or the beginning of it that no other run's id has.
-        path: The SQLite file; by default that of the user's data folder.
+        place: A SQLite file or the shared database; by default where runs are kept.
 
     Raises:
         ConfigError: There is no such run, or several; or it has no result yet, or none that can be read.
         PanelFailed: Its panel gave too few answers.
     """
-    path = path or default_path()
-    if not path.exists():
-        raise ConfigError(f"no run is kept in {path}")
-    async with open_store(path) as saver:
-        run_id = match_run_id(run_id, await run_ids(saver), path)
-        graph = build_graph(checkpointer=saver)
+    place = place or default_place()
+    if not has_runs(place):
+        raise ConfigError(f"no run is kept in {place}")
+    async with open_store(place) as store:
+        run_id = match_run_id(run_id, await store.run_ids(), store.name)
+        graph = build_graph(checkpointer=store.saver)
         run, state = await _read_run(graph, run_id), await state_of(graph, run_id)
     if run.status == "unreadable":
         raise ConfigError(run.problem or "")

@@ -9,7 +9,7 @@ _MODULES = {
     "evals": ("scipy",),
     "local": ("xllamacpp", "psutil"),
     "mcp": ("mcp",),
-    "postgres": ("psycopg", "psycopg_pool"),
+    "postgres": ("psycopg", "psycopg_pool", "langgraph.checkpoint.postgres"),
     "report": ("jinja2", "markdown_it", "leather"),
     "server": ("starlette", "uvicorn", "prometheus_client"),
 }

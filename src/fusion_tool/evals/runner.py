@@ -83,8 +83,8 @@ async def run_arms(  # noqa: PLR0913 - keyword options, each with a default
         if results.add_panel(panel):
             progress.add_calls(panel.calls)
 
-    async with open_store(results.folder / "panels.sqlite") as saver:
-        runner = ArmRunner(results, SharedPanels(saver, budget.session, add_panel), budget, judge, progress)
+    async with open_store(results.folder / "panels.sqlite") as store:
+        runner = ArmRunner(results, SharedPanels(store, budget.session, add_panel), budget, judge, progress)
 
         async def run_arm(arm: Arm, task: Task) -> None:
             async with room:

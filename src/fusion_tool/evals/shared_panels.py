@@ -11,9 +11,9 @@ import time
 from asyncio import Lock
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fusion_tool.api.run_store import drop_intermediate_steps
+from fusion_tool.api.run_store import RunStore
 from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.budget.usage import Call
 from fusion_tool.config.choices import AUTO
@@ -29,9 +29,6 @@ from fusion_tool.graph.state import NO_OUTCOME, Failure, Plan, SeatRecord, new_r
 from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.routing.decide import decide
 
-if TYPE_CHECKING:
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
 _LATER_ROLES = ("judge", "synthesizer")
 _IRRELEVANT_FIELDS = (*_LATER_ROLES, "cache", "list_sources", "summary_tokens", "trace_content", "health")
 """Configuration fields that do not change what a panel is asked."""
@@ -41,20 +38,20 @@ class SharedPanels:
     """The runs of a results folder.
 
     Args:
-        saver: The checkpoint store of the runs.
+        store: Where the runs are kept.
         session: The limits over all runs together; `None` for no limit.
         on_panel: Called with each panel that has answered, a resumed one again; `None` for no call.
     """
 
     def __init__(
         self,
-        saver: "AsyncSqliteSaver",
+        store: RunStore,
         session: Session | None = None,
         on_panel: Callable[[PanelRow], object] | None = None,
     ) -> None:
-        self._saver, self._session, self._on_panel = saver, session, on_panel
+        self._store, self._session, self._on_panel = store, session, on_panel
         # Without a configuration: each run brings its arm's own, and all arms share the compiled graph.
-        self._graph: Any = build_graph(checkpointer=saver)
+        self._graph: Any = build_graph(checkpointer=store.saver)
         self._panel_locks: defaultdict[str, Lock] = defaultdict(Lock)
 
     async def answer(self, arm: str, question: str, config: FusionConfig) -> FusionResult:
@@ -85,10 +82,10 @@ class SharedPanels:
 
     async def discard(self, arm: str, question: str, config: FusionConfig, *, failed: bool = False) -> None:
         """Delete a run whose row is written; with `failed` its panel, too, so that it is asked again."""
-        await self._saver.adelete_thread(_run_key(arm, question, config))
+        await self._store.delete(_run_key(arm, question, config))
         panel = panel_key(question, config)
         if failed and panel is not None:
-            await self._saver.adelete_thread(f"panel-{panel}")
+            await self._store.delete(f"panel-{panel}")
 
     async def _panel_state(self, panel: str, question: str, config: FusionConfig) -> Mapping[str, Any]:
         """Run the graph up to its judge, and return the state with all seats' answers."""
@@ -98,7 +95,7 @@ class SharedPanels:
             inputs = None if state.values else {"question": question}
             # Each step is on disk before the next is paid for; by default LangGraph writes beside the next step.
             await self._graph.ainvoke(inputs, thread, context=config, interrupt_before=["judge"], durability="sync")
-            await drop_intermediate_steps(self._saver, f"panel-{panel}")
+            await self._store.drop_intermediate_steps(f"panel-{panel}")
         values: Mapping[str, Any] = (await self._graph.aget_state(thread)).values
         # Reported by every arm that shares it: the process may have been killed before the first could.
         if self._on_panel:

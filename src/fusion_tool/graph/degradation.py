@@ -20,6 +20,7 @@ Degradation: TypeAlias = Literal[
     "uncited",
     "budget_exhausted",
     "deadline_reached",
+    "not_kept",
 ]
 
 # What the reader of an answer must know before relying on it; a panel that was reduced or packed still did its work.

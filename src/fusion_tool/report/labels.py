@@ -43,6 +43,7 @@ LOSSES: dict[Degradation, str] = {
     "uncited": "The answer cites no source, though there were documents or the web to answer from.",
     "budget_exhausted": "The budget ran out; what still fitted was done.",
     "deadline_reached": "Time ran out; what still fitted was done.",
+    "not_kept": "The database that was to keep the run was away: it cannot be resumed.",
 }
 
 REASONS: dict[Reason, str] = {

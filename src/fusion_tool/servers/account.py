@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fusion_tool.api.run_store import default_place
 from fusion_tool.api.runner import OnEvent, resume_request, run_request
 from fusion_tool.budget.session import Session
 from fusion_tool.budget.shared import SharedBudget, next_day
@@ -59,7 +60,13 @@ class Account:
             ApiError: As `reserve_day`.
             FusionError: As `afuse`.
         """
-        return await resume_request(run_id, self.caller.owner, on_event, open_session=lambda: self._reserved(config))
+        return await resume_request(
+            run_id,
+            self.caller.owner,
+            on_event,
+            place=default_place(config),
+            open_session=lambda: self._reserved(config),
+        )
 
     @asynccontextmanager
     async def _reserved(self, config: FusionConfig) -> AsyncIterator[Session]:

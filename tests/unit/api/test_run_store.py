@@ -1,13 +1,9 @@
-"""Files of runs that were not written by this version, or not by the package at all.
-
-Keeping: what is too old goes, what is worked on stays, and only the end of a finished run is kept.
-"""
+"""Files of runs that were not written by this version, or not by the package at all; and a file's own faults."""
 
 import asyncio
 import gzip
 import sqlite3
 import time
-import uuid
 from contextlib import closing
 from pathlib import Path
 
@@ -15,20 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
-from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 
 from fusion_tool import ConfigError, afuse, build_graph
-from fusion_tool.api.run_store import (
-    KEEP_DAYS,
-    RunBusyError,
-    _first_id_at,
-    delete_runs,
-    open_store,
-    prune_runs,
-    run_ids,
-    run_lock,
-)
+from fusion_tool.api.run_store import delete_runs, first_id_at, open_store
 from fusion_tool.api.stored_runs import list_runs
 from fusion_tool.testing import fake_config
 from tests.unit.tools.test_serializer import CRAFTED, ext
@@ -83,10 +69,10 @@ async def test_an_old_run_goes_on_to_its_answer(file, run_id):
 async def test_a_run_from_messages_is_kept_with_them(file):
     said = [HumanMessage("When was the Fir mill built?")]
     thread = {"configurable": {"thread_id": "f" * 32}}
-    async with open_store(file) as saver:
-        await build_graph(checkpointer=saver).ainvoke({"messages": said}, thread, context=CONFIG)
-    async with open_store(file) as saver:
-        state = await build_graph(checkpointer=saver).aget_state(thread)
+    async with open_store(file) as store:
+        await build_graph(checkpointer=store.saver).ainvoke({"messages": said}, thread, context=CONFIG)
+    async with open_store(file) as store:
+        state = await build_graph(checkpointer=store.saver).aget_state(thread)
     question, answer = state.values["messages"]
     assert (type(question), type(answer), answer.content) == (HumanMessage, AIMessage, "In 1861.")
 
@@ -112,7 +98,7 @@ async def test_a_crafted_row_costs_its_own_run_alone(file, row, column, monkeypa
         await afuse(None, CONFIG, resume=ELM, keep=file)
     assert refused.value.field == "resume"
     assert called == []
-    await delete_runs(ELM, path=file)
+    await delete_runs(ELM, place=file)
     assert ELM not in {run.id for run in await list_runs(file)}
 
 
@@ -143,81 +129,15 @@ def test_the_command_says_it_in_one_line_and_lists_the_others(file):
     assert warned.startswith(f"warning: run {ELM} cannot be read: it holds os.system")
 
 
-DAY = 86_400
-
-
-@pytest.fixture
-def file_of_kept(tmp_path):
-    return tmp_path / "runs.sqlite"
-
-
-async def aged(saver, days):
-    """The id of a run whose last step was `days` ago."""
-    run_id = uuid.uuid4().hex
-    config = {"configurable": {"thread_id": run_id, "checkpoint_ns": ""}}
-    born = _first_id_at(time.time() - days * DAY) + "-8000-000000000000"
-    await saver.aput(config, empty_checkpoint() | {"id": born}, {}, {})
-    return run_id
-
-
 @given(st.floats(min_value=0, max_value=4e9))
 def test_the_ids_of_checkpoints_sort_by_the_time_they_are_compared_with(unix):
-    limit = _first_id_at(unix)
+    limit = first_id_at(unix)
     assert len(limit) == 18
-    assert _first_id_at(unix + 1) > limit
+    assert first_id_at(unix + 1) > limit
 
 
 def test_a_checkpoint_made_now_lies_between_a_second_ago_and_a_second_hence():
-    assert _first_id_at(time.time() - 1) < str(uuid6()) < _first_id_at(time.time() + 1)
-
-
-async def test_runs_go_after_their_days(file_of_kept):
-    async with open_store(file_of_kept) as saver:
-        old, young = await aged(saver, KEEP_DAYS + 0.1), await aged(saver, KEEP_DAYS - 0.1)
-        assert await prune_runs(saver, file_of_kept) == [old]
-        assert await run_ids(saver) == [young]
-
-
-async def test_a_run_at_work_is_not_pruned_and_not_deleted(file_of_kept):
-    async with open_store(file_of_kept) as saver:
-        old = await aged(saver, 100)
-        with run_lock(old, file_of_kept):
-            assert await prune_runs(saver, file_of_kept) == []
-            with pytest.raises(RunBusyError, match="another process"):
-                await delete_runs(old, path=file_of_kept)
-        assert await delete_runs(older_than_days=99, path=file_of_kept) == [old]
-    assert [path.name for path in file_of_kept.parent.glob("*.lock")] == []
-
-
-async def test_one_at_a_time_works_on_a_run(file_of_kept):
-    with (
-        run_lock("a", file_of_kept),
-        run_lock("b", file_of_kept),
-        pytest.raises(RunBusyError),
-        run_lock("a", file_of_kept),
-    ):
-        pass
-    with run_lock("a", file_of_kept):
-        pass
-
-
-async def test_an_unknown_run_deletes_nothing(file_of_kept):
-    async with open_store(file_of_kept) as saver:
-        kept = await aged(saver, 1)
-    with pytest.raises(ConfigError, match="no run"):
-        await delete_runs(kept, "unknown", path=file_of_kept)
-    assert [run.id for run in await list_runs(file_of_kept)] == [kept]
-
-
-async def test_of_a_finished_run_only_the_end_is_kept(file_of_kept):
-    results = await asyncio.gather(*(afuse(f"Question {n}?", fake_config(), keep=file_of_kept) for n in range(5)))
-    with closing(sqlite3.connect(file_of_kept)) as connection:
-        assert connection.execute("SELECT count(*) FROM checkpoints").fetchone() == (5,)
-        assert connection.execute("SELECT count(*) FROM writes").fetchone() == (0,)
-    kept = await list_runs(file_of_kept)
-    assert {run.id for run in kept} == {result.run_id for result in results}
-    assert {(run.status, run.stage) for run in kept} == {("finished", None)}
-    assert [run.last_step_at for run in kept] == sorted((run.last_step_at for run in kept), reverse=True)
+    assert first_id_at(time.time() - 1) < str(uuid6()) < first_id_at(time.time() + 1)
 
 
 @pytest.mark.parametrize("unwritable", ["folder", "text"])
@@ -241,8 +161,8 @@ async def test_a_write_under_way_does_not_leave_the_file_locked(tmp_path, is_can
             await closing_begun.wait()
             await saver.conn.commit()
 
-    async with open_store(tmp_path / "runs.sqlite") as saver:
-        task = asyncio.create_task(write(saver))
+    async with open_store(tmp_path / "runs.sqlite") as store:
+        task = asyncio.create_task(write(store.saver))
         await begun.wait()
         if is_cancelled:
             task.cancel()

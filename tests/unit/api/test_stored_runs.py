@@ -1,7 +1,6 @@
 """What is read of stored runs: the one that a short id means, its result, and what all of them spent."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,7 +19,7 @@ NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 @pytest.mark.parametrize(("beginning", "found"), [("b", "b000"), ("a1b", "a1b2"), ("A1C3", "a1c3"), (" b000 ", "b000")])
 def test_an_id_is_named_by_what_no_other_begins_with(beginning, found):
-    assert match_run_id(beginning, IDS, Path("runs")) == found
+    assert match_run_id(beginning, IDS, "runs") == found
 
 
 @pytest.mark.parametrize(
@@ -28,7 +27,7 @@ def test_an_id_is_named_by_what_no_other_begins_with(beginning, found):
 )
 def test_none_and_several_are_told(beginning, words):
     with pytest.raises(ConfigError, match=words) as refused:
-        match_run_id(beginning, IDS, Path("runs"))
+        match_run_id(beginning, IDS, "runs")
     assert ("a1b2, a1c3" in str(refused.value)) is (beginning == "a1")
 
 

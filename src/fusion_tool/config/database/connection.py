@@ -64,6 +64,12 @@ def is_lost(error: Exception) -> bool:
     return isinstance(error, InterfaceError | OperationalError) and (state is None or state.startswith(("08", "57P")))
 
 
+def cause_of(error: Exception) -> str:
+    """Return what went wrong in one line, without a secret, and without the values of a statement."""
+    said = getattr(getattr(error, "diag", None), "message_primary", None)
+    return scrub(one_line(said or str(error) or type(error).__name__, 300))
+
+
 @contextmanager
 def as_unavailable() -> Iterator[None]:
     """Raise `DatabaseUnavailable` in place of psycopg's errors."""
@@ -71,4 +77,4 @@ def as_unavailable() -> Iterator[None]:
         yield
     except database_errors() as error:
         # Not `from error`: a traceback would show an address that psycopg could not read, with its password.
-        raise DatabaseUnavailable(scrub(one_line(str(error) or type(error).__name__, 300))) from None
+        raise DatabaseUnavailable(cause_of(error)) from None

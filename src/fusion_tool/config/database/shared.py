@@ -15,9 +15,9 @@ connection for each transaction will not do: locks belong to a session.
 import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from fusion_tool.config.addresses import check_database_address
 from fusion_tool.config.database.connection import (
@@ -33,6 +33,7 @@ from fusion_tool.config.database.connection import (
 from fusion_tool.config.database.locks import Locks
 from fusion_tool.config.database.tables import STEPS, change_tables, count_steps, make_tables
 from fusion_tool.config.installation import require_extra
+from fusion_tool.config.user_file import user_file
 from fusion_tool.errors import ConfigError, DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -54,9 +55,14 @@ _databases: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, "tuple[Databa
 def database_address(config: "FusionConfig | None" = None) -> str | None:
     """Return the address of the shared database, the configuration's before the environment's; `None` for none.
 
+    Args:
+        config: The configuration; `None` for the user's file, where there is one.
+
     Raises:
-        ConfigError: It is no address of PostgreSQL; `field` says where it stands.
+        ConfigError: It is no address of PostgreSQL; `field` says where it stands. Or the user's file cannot be read.
     """
+    if config is None and (own := user_file()) is not None and (address := own.settings.get("database")):
+        return check_database_address(str(address))
     if config is not None and config.database:
         return config.database
     value = os.environ.get(VARIABLE, "").strip()
@@ -117,6 +123,7 @@ class Database:
     def __init__(self, address: str) -> None:
         self._address = address
         self._pool: AsyncConnectionPool[Connection] | None = None
+        self._pooled = WeakSet["Connection"]()
         self._connecting = asyncio.Lock()
         self._locks = Locks(address)
         self._done_once = set[str]()
@@ -220,8 +227,12 @@ class Database:
             await pool.close()
 
     async def close(self) -> None:
-        """Close all connections; locks that are held are released."""
-        await self.disconnect()
+        """Close all connections, as the loop ends; locks that are held are released."""
+        # Not left to the pool: by now its tasks are cancelled, and it would stop at the first of them.
+        for connection in list(self._pooled):
+            await connection.close()
+        with suppress(asyncio.CancelledError):
+            await self.disconnect()
         await self._locks.close()
 
     async def _open_pool(self) -> "AsyncConnectionPool[Connection]":
@@ -235,9 +246,13 @@ class Database:
             max_size=_MOST_CONNECTIONS,
             timeout=CONNECT_SECONDS,
             reconnect_timeout=CONNECT_SECONDS,
-            configure=configure,
+            configure=self._configure,
             check=AsyncConnectionPool.check_connection,  # else each connection would fail once after a restart
             open=False,
         )
         await pool.open()
         return pool
+
+    async def _configure(self, connection: "Connection") -> None:
+        self._pooled.add(connection)
+        await configure(connection)
