@@ -14,8 +14,9 @@ from typing import Any
 
 SEATS = {"seat-a": 0.1, "seat-b": 0.2, "seat-c": 0.3}
 JUDGE, WRITER, RESEARCHER = "judge", "writer", "researcher"
-LATENCY = {**SEATS, JUDGE: 0.15, WRITER: 0.2, RESEARCHER: 0.0}
-"""Seconds until a model answers."""
+TOOL_SEATS = {f"{name}-with-tools": latency for name, latency in SEATS.items()}
+LATENCY = {**SEATS, **TOOL_SEATS, JUDGE: 0.15, WRITER: 0.2, RESEARCHER: 0.0}
+"""Seconds until a model answers; one that calls tools first takes an equal part of them for each of its turns."""
 CRITICAL_PATH = max(SEATS.values()) + LATENCY[JUDGE] + LATENCY[WRITER]
 TOOL_TURNS = 3
 
@@ -54,13 +55,15 @@ def script(server: Any) -> None:
 
     def research(request: Request) -> Reply:
         turns = sum(message["role"] == "tool" for message in request.body["messages"])
+        delay = LATENCY[request.model] / (TOOL_TURNS + 1)
         if turns == TOOL_TURNS:
-            return Reply(ANSWER)
-        return Reply(tool_calls=[ToolCall("lookup", {"word": f"harbour {turns}"})])
+            return Reply(ANSWER, delay=delay)
+        return Reply(tool_calls=[ToolCall("lookup", {"word": f"harbour {turns}"})], delay=delay)
 
     for model, latency in LATENCY.items():
         server.reply(model, Reply(json.dumps(COMPARISON) if model == JUDGE else ANSWER, delay=latency))
-    server.reply(RESEARCHER, research)
+    for model in (RESEARCHER, *TOOL_SEATS):
+        server.reply(model, research)
 
 
 def serve() -> None:

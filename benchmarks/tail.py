@@ -1,6 +1,7 @@
-"""Nobody waits for the slowest: a run's time with a quorum, against waiting for everybody.
+"""Nobody waits for the slowest: a run's time with a quorum, against waiting for everybody; and what a user feels.
 
     python benchmarks/tail.py [RUNS]
+    python benchmarks/tail.py --felt [RUNS]
 
 Three seats answer after lognormal latencies (median 0.4 s, sigma 0.8), judge and synthesizer after 0.1 s each; the
 quorum is 2 with 0.1 s of grace. The second table lets 5 % of the seats hang, under a seat's timeout of 10 s. Each run
@@ -10,17 +11,24 @@ The third table has no quorum: all three seats are waited for, without and with 
 seat's fallback is as quick and as slow as its model. Runs begin one after the other, twenty a second, as at a server's:
 what is known of a model are the calls that have ended so far. Both columns draw the same latencies for the seats' own
 models. Time is virtual.
+
+`--felt` takes real time: one run after the other against the scripted provider in OpenRouter's place, whose latencies
+are known, without tools and with seats that make three tool rounds in the same time. What a run takes above these
+latencies is its overhead.
 """
 
 import asyncio
 import math
+import os
 import random
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from statistics import quantiles
-from time import process_time
+from tempfile import TemporaryDirectory
+from time import perf_counter, process_time
 from typing import Any, ClassVar
 from unittest.mock import patch
 
@@ -28,12 +36,15 @@ import virtual_time
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk as Chunk
 from langchain_core.outputs import ChatResult
+from langchain_core.tools import tool
+from provider import ANSWER, CRITICAL_PATH, JUDGE, LATENCY, TOOL_SEATS, WRITER, provider
+from provider import SEATS as WITHOUT_TOOLS
 
-from fusion_tool import FusionConfig, Limits, PanelFailed, Panelist, afuse
+from fusion_tool import FusionConfig, Limits, PanelFailed, Panelist, afuse, astream
 from fusion_tool.models import factory
 from fusion_tool.testing import ScriptedChat
 
-RUNS, AT_ONCE, SEED = 5000, 100, 20261122
+RUNS, FELT_RUNS, AT_ONCE, SEED = 5000, 40, 100, 20261122
 SEATS, MEDIAN, SIGMA = 3, 0.4, 0.8
 STAGE, QUORUM, GRACE = 0.1, 2, 0.1
 HANGING, TIMEOUT = 0.05, 10.0
@@ -161,6 +172,73 @@ async def measure(runs: int, hanging: float) -> tuple[list[float], list[float]]:
     return waits, quorums
 
 
+@tool
+async def lookup(word: str) -> str:
+    """What the survey says about a word."""
+    return f"The survey has an entry on {word}. " * 20
+
+
+def asked_by_http(seats: Iterable[str]) -> FusionConfig:
+    """The configuration of a run at the scripted provider."""
+    return FusionConfig(
+        panel=tuple(f"openrouter:{seat}" for seat in seats),
+        judge=f"openrouter:{JUDGE}",
+        synthesizer=f"openrouter:{WRITER}",
+        search=None,
+        bash="off",
+    )
+
+
+@contextmanager
+def hosted() -> Iterator[None]:
+    """The scripted provider in OpenRouter's place, and a data folder of its own."""
+    with provider() as url, TemporaryDirectory() as folder:
+        place = {"OPENROUTER_BASE_URL": url, "OPENROUTER_API_KEY": "none", "XDG_DATA_HOME": folder}
+        with patch.dict(os.environ, place):
+            yield
+
+
+async def whole(asked: FusionConfig) -> dict[str, float]:
+    """What `afuse` adds to its models' time, in milliseconds."""
+    begin = perf_counter()
+    result = await afuse("How were the sites spread?", asked, panel_tools=[lookup])
+    took = perf_counter() - begin
+    check(result.answer == ANSWER and not result.degraded and result.analysis is not None)
+    return {"afuse": (took - CRITICAL_PATH) * 1000}
+
+
+async def streamed(asked: FusionConfig) -> dict[str, float]:
+    """What `astream` adds to them, and to the first token of the answer after the judge's reply, in milliseconds."""
+    begin, came = perf_counter(), dict[str, float]()
+    async for event in astream("How were the sites spread?", asked, panel_tools=[lookup]):
+        came.setdefault(event["type"], perf_counter() - begin)
+    first = came["synthesis.delta"] - came["judge.completed"] - LATENCY[WRITER]
+    return {"astream": (came["run.completed"] - CRITICAL_PATH) * 1000, "first token after the judge": first * 1000}
+
+
+async def feel(runs: int) -> dict[tuple[str, str], list[float]]:
+    """Milliseconds above the models' own time, by what is measured and which seats; the first runs are not counted."""
+    kinds = {"no tools": WITHOUT_TOOLS, "three tool rounds": TOOL_SEATS}
+    above: dict[tuple[str, str], list[float]] = {}
+    for turn in range(-2, runs):
+        for kind, seats in kinds.items():  # in turns, so that a busy machine is busy for all of them
+            asked = asked_by_http(seats)
+            for name, spent in ((await whole(asked)) | (await streamed(asked))).items():
+                above.setdefault((name, kind), []).extend([spent] if turn >= 0 else [])
+    return above
+
+
+def report_felt(above: dict[tuple[str, str], list[float]]) -> None:
+    slowest = max(WITHOUT_TOOLS.values())
+    print(
+        f"The slowest seat takes {slowest:.1f} s, the models {CRITICAL_PATH:.2f} s, of which the judge and the writer "
+    )
+    print(f"have {CRITICAL_PATH - slowest:.2f} s.\n\n| above that | | p50 | p95 |\n|---|---|---|---|")
+    for (name, kind), spent in above.items():
+        at = quantiles(spent, n=100, method="inclusive")
+        print(f"| {name} | {kind} | {at[49]:.0f} ms | {at[94]:.0f} ms |", flush=True)
+
+
 def check(right: bool) -> None:
     if not right:
         raise AssertionError("a wrong result would be no measurement")
@@ -177,8 +255,7 @@ def report(
         print(f"| p{percent} | {one:.2f} s | {other:.2f} s | {other / one:.2f} | {target} |", flush=True)
 
 
-if __name__ == "__main__":
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+def main(runs: int) -> None:
     for title, hanging, targets in (
         (f"{runs:,} runs", 0.0, {50: 0.80, 95: 0.60}),
         (f"{runs:,} runs, {HANGING:.0%} of the seats hang", HANGING, {99: 0.35}),
@@ -191,3 +268,12 @@ if __name__ == "__main__":
     check(extra <= HEDGE)
     report(f"{runs:,} runs without a quorum", waits, hedges, {95: 0.80}, "without hedging | with")
     print(f"\n{extra:.1%} extra calls")
+
+
+if __name__ == "__main__":
+    _, *numbers = [option for option in sys.argv if option != "--felt"]
+    if "--felt" in sys.argv:
+        with hosted():
+            report_felt(asyncio.run(feel(int(numbers[0]) if numbers else FELT_RUNS)))
+    else:
+        main(int(numbers[0]) if numbers else RUNS)

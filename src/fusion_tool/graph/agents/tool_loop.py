@@ -1,8 +1,10 @@
-"""A seat with tools: LangChain's agent loop under a tool budget.
+"""A seat with tools: a loop of model and LangGraph's tool node, under a tool budget.
 
-The middleware below is what keeps the loop honest: each model call is measured and billed, the answer is asked for
-when the tool budget is spent, repeated calls are answered from what is known, and a tool that fails tells the model,
-not the graph.
+Each model call is measured, billed and hedged, the answer is asked for when the tool budget is spent, repeated calls
+are answered from what is known, and a tool that fails tells the model, not the graph.
+
+Not LangChain's `create_agent`: it wraps both hooks that this takes into spans of its own, which cost four changes of
+thread a tool round, whether or not anybody traces (`benchmarks/tail.py --felt`).
 """
 
 import asyncio
@@ -13,11 +15,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest
+from langchain.agents.middleware import ModelRequest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool, ToolException
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
+from langgraph.prebuilt.tool_node import ToolCallRequest
+from langgraph.runtime import Runtime
 
 from fusion_tool.budget.amounts import EXTRA_TURNS
 from fusion_tool.config.keys import scrub
@@ -133,61 +138,80 @@ async def _agent(model: BaseChatModel, toolkit: Toolkit) -> Any:
         agents = [entry for entry in cache if isinstance(entry, tuple) and entry[0] == "agent"]
         if len(agents) >= _MOST_AGENTS:
             del cache[agents[0]]
-        agent = create_agent(model, list(toolkit.tools), middleware=[SeatLoopMiddleware()], context_schema=LoopState)
-        cache[key] = (agent, model, toolkit.tools)  # held, so that no id is used twice
+        cache[key] = (_build_loop(model, toolkit.tools), model, toolkit.tools)  # held, so that no id is used twice
     return cache[key][0]
 
 
-class SeatLoopMiddleware(AgentMiddleware[Any, Any]):
-    """Counts a seat's tool calls, hedges its model calls, and ends the loop when the tool budget is spent."""
+def _build_loop(model: BaseChatModel, tools: Sequence[Any]) -> Any:
+    """Compile the loop: the model, the tools that it calls, the model again, until it calls none."""
+    tool_node = ToolNode([tool for tool in tools if not isinstance(tool, dict)], awrap_tool_call=_call_tool)
+    offered: list[Any] = [*tool_node.tools_by_name.values(), *(tool for tool in tools if isinstance(tool, dict))]
 
-    async def awrap_model_call(  # noqa: D102 - LangChain's protocol
-        self,
-        request: ModelRequest[Any],
-        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],  # noqa: ARG002 - `call_with_tools` stands in
-    ) -> ModelResponse[Any]:
-        turn: LoopState = request.runtime.context
-        if turn.log.tool_calls >= turn.budget:
-            # The tools stay declared: providers refuse a history with tool calls to a request without tools.
-            request = request.override(tool_choice="none", messages=_with_request_to_answer(request.messages))
-        while True:
-            if len(turn.replies) >= turn.toolkit.config.max_tool_calls + EXTRA_TURNS:
-                raise ModelCallError(Fault("tool_loop", "the model went on calling tools instead of answering"))
-            # Where a fallback has stepped in, it goes on: what it was told and said is in the messages.
-            speaker = turn.replies[-1].panelist if turn.replies else turn.panelist
-            reply = await hedged_call(
-                partial(call_with_tools, request), speaker, share=turn.toolkit.config.hedge, tools=True
-            )
-            names = [tool.name for tool in request.tools if isinstance(tool, BaseTool)]
-            reply = make_written_calls(reply, names, request.messages)
-            turn.replies.append(reply)
-            message = reply.message
-            if message.invalid_tool_calls and not message.tool_calls:
-                follow_up: list[AnyMessage] = [*_complaints(message)]
-            elif turn.is_to_look and not message.tool_calls and not looks_like_tool_call(reply.text):
-                # It is paid for, and stands where the next call fails.
-                turn.log.keep_answer(SeatAnswer(reply.text, reply.panelist.model_name, reply.truncated, unread=True))
-                follow_up = [HumanMessage(_LOOK_FIRST)]
-            else:
-                return ModelResponse(result=[message])
-            request = request.override(messages=[*request.messages, message, *follow_up])
+    async def call_model(state: MessagesState, runtime: Runtime[LoopState]) -> MessagesState:
+        request = ModelRequest(model=model, messages=state["messages"], tools=offered, runtime=runtime)
+        message = await _next_message(request)
+        # Every call must be answered, the broken ones beside the good, else the next request is refused.
+        return {"messages": [message, *_complaints(message)]}
 
-    async def awrap_tool_call(  # noqa: D102 - LangChain's protocol
-        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]
-    ) -> Any:
-        turn: Any = request.runtime.context  # a `LoopState`
-        call = request.tool_call
-        key = json.dumps([call["name"], call["args"]], sort_keys=True, default=str)
-        # A repeat is not counted: it costs nothing, and would take the budget from a call that brings something.
-        if (earlier := turn.tool_results.get(key)) is not None:
-            return ToolMessage(str(earlier.text), tool_call_id=str(call["id"]), name=call["name"])
-        if turn.log.tool_calls >= turn.budget:
-            return _error(call, "no tool calls are left; answer now")
-        turn.log.count_call()
-        message = await _run_tool(request, handler, turn)
-        if isinstance(message, ToolMessage):
-            turn.tool_results[key] = message
-        return message
+    loop = StateGraph(MessagesState, context_schema=LoopState)
+    loop.add_node("model", call_model)
+    loop.add_node("tools", tool_node)
+    loop.add_edge(START, "model")
+    loop.add_conditional_edges("model", _next_node, ["tools", END])
+    loop.add_edge("tools", "model")
+    return loop.compile()
+
+
+async def _next_node(state: MessagesState) -> str:
+    # Not LangGraph's `tools_condition`: whatever is not async is given to a thread.
+    said = next(message for message in reversed(state["messages"]) if isinstance(message, AIMessage))
+    return "tools" if said.tool_calls else END
+
+
+async def _next_message(request: ModelRequest[Any]) -> AIMessage:
+    """Return the model's next message: calls of tools, or its answer."""
+    turn: LoopState = request.runtime.context
+    if turn.log.tool_calls >= turn.budget:
+        # The tools stay declared: providers refuse a history with tool calls to a request without tools, and a prompt
+        # cache serves nothing of a request that begins otherwise.
+        request = request.override(tool_choice="none", messages=_with_request_to_answer(request.messages))
+    while True:
+        if len(turn.replies) >= turn.toolkit.config.max_tool_calls + EXTRA_TURNS:
+            raise ModelCallError(Fault("tool_loop", "the model went on calling tools instead of answering"))
+        # Where a fallback has stepped in, it goes on: what it was told and said is in the messages.
+        speaker = turn.replies[-1].panelist if turn.replies else turn.panelist
+        reply = await hedged_call(
+            partial(call_with_tools, request), speaker, share=turn.toolkit.config.hedge, tools=True
+        )
+        names = [tool.name for tool in request.tools if isinstance(tool, BaseTool)]
+        reply = make_written_calls(reply, names, request.messages)
+        turn.replies.append(reply)
+        message = reply.message
+        if message.invalid_tool_calls and not message.tool_calls:
+            follow_up: list[AnyMessage] = [*_complaints(message)]
+        elif turn.is_to_look and not message.tool_calls and not looks_like_tool_call(reply.text):
+            # It is paid for, and stands where the next call fails.
+            turn.log.keep_answer(SeatAnswer(reply.text, reply.panelist.model_name, reply.truncated, unread=True))
+            follow_up = [HumanMessage(_LOOK_FIRST)]
+        else:
+            return message
+        request = request.override(messages=[*request.messages, message, *follow_up])
+
+
+async def _call_tool(request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]) -> Any:
+    turn: Any = request.runtime.context  # a `LoopState`
+    call = request.tool_call
+    key = json.dumps([call["name"], call["args"]], sort_keys=True, default=str)
+    # A repeat is not counted: it costs nothing, and would take the budget from a call that brings something.
+    if (earlier := turn.tool_results.get(key)) is not None:
+        return ToolMessage(str(earlier.text), tool_call_id=str(call["id"]), name=call["name"])
+    if turn.log.tool_calls >= turn.budget:
+        return _error(call, "no tool calls are left; answer now")
+    turn.log.count_call()
+    message = await _run_tool(request, handler, turn)
+    if isinstance(message, ToolMessage):
+        turn.tool_results[key] = message
+    return message
 
 
 async def _run_tool(
