@@ -31,6 +31,10 @@ class _Tokens(NamedTuple):
 _PROSE, _CLAIMS = _Tokens(350, 2400, 220), _Tokens(120, 400, 60)
 """A seat that answers in its own words, and one that makes claims from shortened sources."""
 _JUDGE, _VERIFIER = _Tokens(750, 0, 260), _Tokens(300, 1200, 60)
+_TOOL_CALL = 60
+"""Tokens of a tool call; what it brings is as long as the sources that are gathered for a seat that makes none."""
+_USUAL_TURNS = 2
+"""Tool turns of a seat that looks for itself: a search, and what it leads to."""
 
 
 class _Work(NamedTuple):
@@ -115,10 +119,12 @@ def _own_work(config: FusionConfig, *, at_most: bool) -> Iterator[_Work]:
             # What the seats of one model share comes from its server's cache; under other seats' calls it may be lost.
             is_cached = model.model_name in readers and not at_most
             readers.add(model.model_name)
-            sources = tokens.sources if config.has_sources and not is_cached else 0
+            turns = _tool_turns(config, model, at_most=at_most)
+            sources = tokens.sources * (turns or int(config.has_sources and not is_cached))
             answers += tokens.written
             often = count.maximum if at_most else count.expected
-            yield _Work("panelist", model, often, tokens.rules + sources, _at_most(model, tokens.written))
+            written = turns * _TOOL_CALL + _at_most(model, tokens.written)
+            yield _Work("panelist", model, often, tokens.rules + sources, written)
     writer = config.synthesizer_or_default  # it writes as its model does in a seat, from the answers
     later: list[tuple[StageName, Panelist, CallCount, _Tokens]] = [
         ("judge", config.judge_or_default, odds.judge, _JUDGE),
@@ -136,6 +142,14 @@ def _own_work(config: FusionConfig, *, at_most: bool) -> Iterator[_Work]:
 def _own_models(panelist: Panelist, *, at_most: bool) -> list[Panelist]:
     names = (panelist.model, *panelist.fallbacks) if at_most else (panelist.model,)
     return [model for name in names if has_own_server(model := with_model(panelist, name))]
+
+
+def _tool_turns(config: FusionConfig, panelist: Panelist, *, at_most: bool) -> int:
+    """Return in how many turns a seat looks for itself; none where its model showed that it does not, or is untried."""
+    abilities = known_abilities(panelist)
+    if not (config.has_tools and abilities and abilities.calls_tools and abilities.cites):
+        return 0
+    return config.max_tool_calls if at_most else min(_USUAL_TURNS, config.max_tool_calls)
 
 
 def _tokens_of_seat(panelist: Panelist) -> _Tokens:

@@ -18,7 +18,7 @@ from fusion_tool.models.call import ModelCallError, ModelReply
 
 AnswerPath: TypeAlias = Literal["tools", "evidence", "claims"]
 """How a seat comes to its answer: it looks for itself, over evidence gathered for it, or by claims under a schema."""
-_SMALL_WINDOW = 2048
+SMALL_WINDOW = 2048
 """Tokens of context in which the usual prompts, sources and an answer do not fit together."""
 
 
@@ -53,7 +53,7 @@ class Capabilities:
     @property
     def has_small_window(self) -> bool:
         """Whether its context is so small that answers, too, must be bounded by a schema."""
-        return self.max_input_tokens is not None and self.max_input_tokens <= _SMALL_WINDOW
+        return self.max_input_tokens is not None and self.max_input_tokens <= SMALL_WINDOW
 
 
 def capabilities_of(panelist: Panelist, model: Any) -> Capabilities:

@@ -2,12 +2,13 @@
 
 import pytest
 
-from fusion_tool import FusionConfig, afuse
+from fusion_tool import FusionConfig, Panelist, afuse
 from fusion_tool.budget import amounts, ledger
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.config.presets import preset
 from fusion_tool.graph.estimate import estimate as estimated
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
+from fusion_tool.models.abilities import Abilities
 from fusion_tool.models.speed import Speed
 from fusion_tool.testing import ScriptedChat
 
@@ -269,3 +270,52 @@ def test_how_long_it_takes_on_this_machine_and_whether_the_deadline_will_do(monk
 def test_how_long_providers_take_nobody_knows():
     bill = estimated(config(PRICED, limits={"seconds": 1}), QUESTION)
     assert (bill.seconds, bill.late) == (None, None)
+
+
+AT_HOME = Panelist(model="mine", base_url="http://127.0.0.1:8000/v1")
+ABLE, UNABLE = Abilities(calls_tools=True, cites=True), Abilities(calls_tools=False, cites=True)
+
+
+def first_uses(bill):
+    return [row for row in bill.rows if row.stage == "trial"]
+
+
+@pytest.mark.parametrize(
+    ("panel", "abilities", "tried"),
+    [
+        ((AT_HOME,), None, ["mine"]),
+        ((AT_HOME, AT_HOME.model_copy(update={"seat": "again"})), None, ["mine"]),
+        ((AT_HOME,), UNABLE, []),
+        ((AT_HOME.model_copy(update={"max_input_tokens": 2048}),), None, []),
+        ((PRICED,), None, []),
+    ],
+    ids=["untried", "once for two seats", "tried already", "a small window", "a vendor's"],
+)
+def test_the_trial_of_a_first_use_is_a_row(monkeypatch, panel, abilities, tried):
+    monkeypatch.setattr("fusion_tool.graph.estimate_rows.known_abilities", lambda _panelist: abilities)
+    bill = estimated(config(*panel), QUESTION)
+    rows = first_uses(bill)
+    assert [row.model for row in rows] == tried
+    for row in rows:
+        assert 1000 < row.expected.input_tokens <= row.worst.input_tokens
+        assert row.expected.output_tokens <= row.worst.output_tokens
+
+
+def test_a_second_try_of_a_spoiled_answer_is_in_the_worst_case_of_ones_own_servers_alone():
+    def calls(panelist):
+        row = estimated(config(panelist, strategy="solo"), QUESTION).rows[0]
+        return row.worst.output_tokens
+
+    assert calls(AT_HOME) == 2 * calls(Panelist(model=PRICED))
+
+
+@pytest.mark.parametrize(("calls", "turns"), [(0, 0), (1, 1), (4, 2), (10, 2)])
+def test_a_seat_that_looks_for_itself_takes_the_time_of_its_tool_turns(monkeypatch, calls, turns):
+    monkeypatch.setattr("fusion_tool.graph.duration.known_speed", lambda _panelist: Speed(prompt=60, answer=12))
+
+    def seconds(abilities):
+        monkeypatch.setattr("fusion_tool.graph.duration.known_abilities", lambda _panelist: abilities)
+        return estimated(config(AT_HOME, strategy="solo", max_tool_calls=calls, search={}), QUESTION).seconds
+
+    longer = seconds(ABLE) - seconds(UNABLE)
+    assert longer == pytest.approx(max(turns - 1, 0) * 2400 / 60 + turns * 60 / 12)

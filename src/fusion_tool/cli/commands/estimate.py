@@ -11,7 +11,7 @@ from fusion_tool.cli.commands import options
 if TYPE_CHECKING:
     from fusion_tool.budget.amounts import Amount, Estimate
 
-_STAGES = {"judge": "judge", "synthesizer": "synthesis", "verifier": "verification"}
+_STAGES = {"judge": "judge", "synthesizer": "synthesis", "verifier": "verification", "trial": "first use"}
 
 
 def estimate(  # noqa: PLR0913 - each is an option of the command line

@@ -29,8 +29,8 @@ from fusion_tool.tools.untrusted import fence
 Ask: TypeAlias = Callable[[Any, Sequence[BaseMessage]], Awaitable[ModelReply]]
 """Calls a model, tools bound or not, with a prompt."""
 
-_READ, _WRITTEN = 2 * 1000 + 400, 3 * 120
-TRIAL_TOKENS = _READ + _WRITTEN
+TRIAL_READ, TRIAL_WRITTEN = 2 * 1000 + 400, 3 * 120
+TRIAL_TOKENS = TRIAL_READ + TRIAL_WRITTEN
 """About as many tokens as its calls take together, the short third one among them."""
 _SPARE = 6.0
 """How much longer than expected it may take: it ends what stands still, not what a busy machine makes slow."""
@@ -107,7 +107,7 @@ async def try_local_model(name: str) -> Abilities:
     account = CallContext("trial", panelist, budget=budget, rows=[])
     await asyncio.to_thread(load_speed, panelist)
     speed = known_speed(panelist) or assumed_speed(panelist)
-    deadline = time.monotonic() + _SPARE * speed.seconds(_READ, _WRITTEN)
+    deadline = time.monotonic() + _SPARE * speed.seconds(TRIAL_READ, TRIAL_WRITTEN)
     ask = partial(call_model, account=account, deadline=deadline)
     abilities = await try_model(await chat_model(panelist), ask)
     await remember_abilities(panelist, abilities)
