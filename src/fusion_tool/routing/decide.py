@@ -19,7 +19,7 @@ from fusion_tool.routing.casts import Cast, cast_roles
 from fusion_tool.routing.choose import Choice, choose
 from fusion_tool.routing.classifier.classify import Classifier, classify_with
 from fusion_tool.routing.classifier.signals import Signals
-from fusion_tool.routing.policy.allowed import apply_bans, is_restricted
+from fusion_tool.routing.policy.allowed import apply_bans
 from fusion_tool.routing.policy.documents import document_receivers, require_local_readers
 from fusion_tool.routing.policy.locality import require_local
 from fusion_tool.routing.policy.private_data import load_patterns, private_pattern
@@ -78,10 +78,8 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
         signals = await classify_with(None if local else classifier, question, context)
     keyed = providers_with_key() if keyed is None else keyed
     inputs = _DecisionInput(question, context, private, signals, keyed, nearest)
-    if config.strategy == AUTO or config.judge is None or is_restricted(config, keyed):
-        # In a thread: files are read, and the first time the price list is loaded, which takes half a second.
-        return await asyncio.to_thread(_settle, config, inputs, panel_tools)
-    return _settle(config, inputs, panel_tools)
+    # In a thread: files are read, and the first time the price list may be loaded, which takes half a second.
+    return await asyncio.to_thread(_settle, config, inputs, panel_tools)
 
 
 class _DecisionInput(NamedTuple):
@@ -109,8 +107,7 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
     # Locality first: a model that must not be asked anyway needs no key, and no replacement at its vendor.
     if config.privacy == "local":
         config = take(require_local(config, panel_tools))
-    if is_restricted(config, inputs.keyed):
-        config = take(apply_bans(config, profiles=load_profiles(), keyed=inputs.keyed, today=_today()))
+    config = take(apply_bans(config, profiles=load_profiles(), keyed=inputs.keyed, today=_today()))
     choice = _choose(config, inputs) if config.strategy == AUTO else None
     cast = Cast(config) if choice else _cast(config, keyed=inputs.keyed, unavailable=_unavailable(config))
     config = _with(config, choice) if choice else cast.config

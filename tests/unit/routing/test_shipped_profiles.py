@@ -6,12 +6,42 @@ import pytest
 
 from fusion_tool.budget.pricing import is_priced
 from fusion_tool.config.presets import shipped_roles
+from fusion_tool.config.schema import FusionConfig
 from fusion_tool.models.local.catalog import CATALOG
-from fusion_tool.routing import ages
+from fusion_tool.routing import ages, decide
 from fusion_tool.routing.ages import OLD, TOO_OLD, age_models, newest_score
 from fusion_tool.routing.profiles import last_successor, profile_of
 
 TODAY = date(2026, 11, 29)
+
+
+AUTO = FusionConfig(panel=("openrouter:v/a", "openrouter:v/b"), judge="openrouter:v/j", strategy="auto", health=False)
+CODE = "Why does this Python function raise a KeyError? def f(d): return d['x']"
+PUZZLE = "Prove that the square root of 2 is irrational."
+
+
+@pytest.fixture
+def _today(shipped_profiles, monkeypatch):  # noqa: ARG001 - what is shipped, on the day of its newest score and later
+    monkeypatch.setattr(decide, "_today", lambda: TODAY)
+
+
+@pytest.mark.usefixtures("_today")
+@pytest.mark.parametrize(
+    ("question", "quality", "models", "words"),
+    [
+        pytest.param(CODE, 1.0, ["anthropic/claude-opus-5.5"], "59 days old", id="the best there is"),
+        pytest.param(CODE, 0.97, ["anthropic/claude-opus-5.5"], "Terminal-Bench 4.0", id="coding"),
+        pytest.param(CODE, 0.95, ["anthropic/claude-sonnet-5.5"], "59 days old", id="coding, cheaper"),
+        pytest.param(PUZZLE, 0.95, ["v/a", "v/b"], "no allowed model has a known score for mathematics", id="unknown"),
+        pytest.param("Hm.", 0.95, ["v/a", "v/b"], "not sure what kind of question", id="unsure"),
+    ],
+)
+async def test_what_the_router_chooses_today(question, quality, models, words):
+    """By the shipped profiles; the other tables of the router rest on those of March."""
+    config = AUTO.model_copy(update={"quality": quality})
+    decision = await decide.decide(config, question, "", keyed=frozenset({"openrouter"}))
+    assert [seat.model.removeprefix("openrouter:") for seat in decision.choice.panel] == models
+    assert words in decision.choice.reason
 
 
 def test_every_model_of_every_preset_is_known(shipped_profiles):

@@ -112,10 +112,11 @@ def apply_bans(
 ) -> RestrictedConfig:
     """Take the models that a run may not use out of `config`: in every role and among the fallbacks.
 
-    `deny` and `require_open_weights` take models out. Where OpenRouter's key is not set, or OpenRouter itself is
-    denied, its models are asked at their vendors' own APIs if a key for that is set. A role of a shipped preset that
-    has none left then gets the model nearest in price that a set key opens. A role that the user wrote does not, so
-    that no vendor is asked whom nobody named: the check before the run then says which key is missing.
+    `deny` and `require_open_weights` take models out, and so does the day on which their vendor retires them. Where
+    OpenRouter's key is not set, or OpenRouter itself is denied, its models are asked at their vendors' own APIs if a
+    key for that is set. A role of a shipped preset that has none left then gets the model nearest in price that a set
+    key opens. A role that the user wrote does not, so that no vendor is asked whom nobody named: the check before the
+    run then says which key is missing.
 
     Args:
         config: The run's configuration.
@@ -127,20 +128,8 @@ def apply_bans(
         ConfigError: No seat has a model left; it names the setting that binds.
     """
     rules = _Rules(config, profiles, keyed, today)
-    if not is_restricted(config, keyed):
-        return RestrictedConfig(config)
     restricted = restrict(config, rules.admit, replace=rules.replace)
     return RestrictedConfig(restricted.config, (*restricted.notes, _NOT_FREE)) if rules.paid else restricted
-
-
-def is_restricted(config: FusionConfig, keyed: frozenset[str]) -> bool:
-    """Return whether `apply_bans` could take anything out; checked first, it saves reading the profiles."""
-    if config.deny or config.require_open_weights:
-        return True
-    roles = config.roles
-    return "openrouter" not in keyed and any(
-        is_openrouters(model) for panelist in roles for model in (panelist.model, *panelist.fallbacks)
-    )
 
 
 @dataclass(frozen=True)
@@ -155,12 +144,12 @@ class _Rules:
 
     def admit(self, panelist: Panelist) -> Panelist | Rejection:
         """Return the panelist, moved to its vendor's own API where OpenRouter is barred; or why it is out."""
-        ban = self._bar(panelist)
-        rejection = ban or self._bar_openrouter(panelist)
-        direct = vendor_model(panelist.model, self.profiles) if is_openrouters(panelist.model) and not ban else None
-        if rejection and direct and direct.partition(":")[0] in self.keyed:
-            panelist = _move(panelist, direct)
-            rejection = self._bar(panelist)  # again: a ban may name the vendor's own API
+        rejection = self._bar(panelist)
+        if rejection is None and (rejection := self._bar_openrouter(panelist)) is not None:
+            direct = vendor_model(panelist.model, self.profiles)
+            if direct and direct.partition(":")[0] in self.keyed:
+                panelist = _move(panelist, direct)
+                rejection = self._bar(panelist)  # again: a ban may name the vendor's own API
         if rejection is None:
             self.seated.append(panelist.model_name)
         return rejection or panelist
@@ -204,7 +193,12 @@ class _Rules:
             return Rejection("deny", "may turn out to be a denied model")
         if self.config.require_open_weights and not self._has_open_weights(panelist):
             return Rejection("require_open_weights", _UNKNOWN_WEIGHTS)
-        return None
+        profile = profile_of(panelist.model_name, self.profiles)
+        # Elsewhere than at its vendor somebody may go on serving it.
+        if profile is None or panelist.base_url is not None or not profile.is_retired(self.today):
+            return None
+        follower = f", {profile.successor} follows it" if profile.successor else ""
+        return Rejection("panel", f"retired on {profile.retires_on}{follower}")
 
     def _has_open_weights(self, panelist: Panelist) -> bool:
         """Return whether all models that the panelist may reach are known to have open weights."""

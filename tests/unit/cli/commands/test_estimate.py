@@ -76,3 +76,51 @@ def test_the_question_may_be_piped():
     piped = fusion("estimate", "-", "--json", stdin="word " * 4000)
     given = fusion("estimate", "-", "--json", stdin="word")
     assert json.loads(piped.output)["expected"]["input_tokens"] > json.loads(given.output)["expected"]["input_tokens"]
+
+
+LOOP = '["z-ai/glm-5"]\nsuccessor = "openai/gpt-5.5"\n["openai/gpt-5.5"]\nsuccessor = "z-ai/glm-5"\n'
+RETIRED = '["z-ai/glm-5"]\nretires_on = 2026-01-01\nsuccessor = "openai/gpt-5.5"\n'
+MINE = '[presets.mine]\npanel = ["openrouter:nobody/nothing", "openrouter:z-ai/glm-5"]\n'
+GLM = ("--model", "openrouter:z-ai/glm-5")
+TWO = (*GLM, "--model", "openrouter:openai/gpt-5.5")
+
+
+@pytest.fixture
+def own_files(user_folder, monkeypatch):
+    monkeypatch.setenv("OPENROUTER_API_KEY", "k")
+    (user_folder / "fusion.toml").write_text(MINE, "utf-8")
+    return user_folder
+
+
+@pytest.mark.parametrize(
+    ("profiles", "command", "status", "words"),
+    [
+        pytest.param(LOOP, ("route", QUESTION, *TWO), 2, "leads in a circle: z-ai/glm-5 ->", id="a loop, route"),
+        pytest.param(LOOP, ("ask", QUESTION, *TWO), 2, "leads in a circle: z-ai/glm-5 ->", id="a loop, ask"),
+        pytest.param(LOOP, ("estimate", QUESTION, *TWO), 2, "leads in a circle", id="a loop, estimate"),
+        pytest.param(
+            "", ("estimate", QUESTION, "--preset", "mine"), 0, "known price: openrouter:nobody/nothing", id="unpriced"
+        ),
+        pytest.param(
+            "", ("ask", QUESTION, "--preset", "mine", "--max-usd", "1"), 2, "has no known price", id="unpriced, a limit"
+        ),
+        pytest.param("", ("model", "check", "--preset", "mine"), 5, "the price list does not know it", id="unlisted"),
+        pytest.param(
+            RETIRED,
+            ("ask", QUESTION, *GLM),
+            2,
+            "leaves no model on the panel: retired on 2026-01-01, openai/gpt-5.5 follows it: z-ai/glm-5",
+            id="every seat is retired",
+        ),
+        pytest.param(RETIRED, ("route", QUESTION, *TWO, "--quality", "1.0"), 0, "retired on 2026-01-01", id="one seat"),
+        pytest.param("", ("route", QUESTION, "--quality", "1.0"), 0, "expected", id="the best there is"),
+        pytest.param("", ("route", QUESTION, "--quality", "1.01"), 2, "quality: must be at most 1", id="more than all"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_else_is_lost(own_files, profiles, command, status, words):
+    (own_files / "profiles.toml").write_text(profiles, "utf-8")
+    done = fusion(*command)
+    assert done.exit_code == status, done.output
+    assert words in " ".join(done.output.split())
+    if status == 2:
+        assert len(done.stderr.splitlines()) == 1

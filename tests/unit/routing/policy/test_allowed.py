@@ -408,3 +408,37 @@ def test_to_settle_what_is_allowed_is_quick_and_repeatable(name):
 def test_every_direct_name_is_priced_and_at_a_provider_that_takes_a_key(direct):
     assert is_priced(direct)
     assert direct.partition(":")[0] in PROVIDERS
+
+
+RETIRED = {name: PROFILES[name].model_copy(update={"retires_on": TODAY}) for name in ("openai/gpt-5.5", "z-ai/glm-5")}
+GPT_5, GLM_5, HAIKU = "openrouter:openai/gpt-5.5", "openrouter:z-ai/glm-5", "openrouter:anthropic/claude-haiku-4.5"
+
+
+@pytest.mark.parametrize(
+    ("fields", "panel", "judge"),
+    [
+        pytest.param({"panel": [GPT_5, HAIKU]}, [HAIKU], None, id="a seat"),
+        pytest.param({"panel": [{"model": GPT_5, "fallbacks": [HAIKU]}]}, [HAIKU], None, id="its fallback lives"),
+        pytest.param({"panel": [HAIKU], "judge": {"model": GPT_5, "fallbacks": [GLM_5]}}, [HAIKU], HAIKU, id="a judge"),
+        pytest.param(
+            {"panel": [{"model": GPT_5, "base_url": "http://10.0.0.7/v1"}]}, [GPT_5], None, id="served by somebody else"
+        ),
+    ],
+)
+def test_a_model_that_its_vendor_has_retired_is_not_asked(fields, panel, judge):
+    part = apply_bans(FusionConfig(**fields), profiles={**PROFILES, **RETIRED}, keyed={"openrouter"}, today=TODAY)
+    assert [seat.model for seat in part.config.panel] == panel
+    assert (part.config.judge and part.config.judge.model) == judge
+    assert any("retired on 2026-11-22" in note for note in part.notes) == (panel != [GPT_5])
+
+
+def test_where_every_seat_is_retired_the_error_says_so_in_a_line():
+    with pytest.raises(ConfigError) as caught:
+        apply_bans(
+            FusionConfig(panel=[{"model": GPT_5, "fallbacks": [GLM_5]}]),
+            profiles={**PROFILES, **RETIRED},
+            keyed={"openrouter"},
+            today=TODAY,
+        )
+    assert str(caught.value).startswith("panel: leaves no model on the panel: retired on 2026-11-22")
+    assert "\n" not in str(caught.value)
