@@ -1,5 +1,6 @@
 """Addresses: whether a text is one, the host of a URL, and whether a host is this machine."""
 
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,6 +16,8 @@ def host_of(url: str | None) -> str:
         return ""
 
 
+# Cached, as is the next: each call of a model asks some twenty times about the same few hosts.
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Tell whether `host` means this machine alone: `localhost`, or a loopback address. No other name is looked up."""
     # Not `*.localhost`: some resolvers ask the network for it, and what is private would follow.
@@ -24,6 +27,18 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@lru_cache(maxsize=256)
+def is_private(host: str) -> bool:
+    """Tell whether `host` is in the user's own network: this machine, a private address, or a name that no DNS has."""
+    if is_loopback(host) or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return bool(host) and "." not in host  # a name without a domain, such as a container's
+    return address.is_private or address.is_link_local
 
 
 def is_web_address(text: str) -> bool:

@@ -14,6 +14,7 @@ import time
 import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,7 +41,13 @@ def cache_path(name: str = "") -> Path:
 
 def config_path(name: str = "") -> Path:
     """Return the path of `name` in the user's configuration folder, for what the user writes."""
-    return platformdirs.user_config_path(_APP) / name
+    return _config_folder(*map(os.environ.get, ("XDG_CONFIG_HOME", "HOME"))) / name
+
+
+# By the variables that place it: keys are looked up for every call, and the library goes through its rules each time.
+@lru_cache(maxsize=8)
+def _config_folder(*_: str | None) -> Path:
+    return platformdirs.user_config_path(_APP)
 
 
 def modified_at(path: Path) -> int | None:

@@ -21,6 +21,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import model_validator
 
 from fusion_tool.models import replay
+from fusion_tool.models.completions import PlainCompletions
 from fusion_tool.models.faults import AskOtherwiseError, ProviderReplyError, to_fault
 from fusion_tool.models.refusals import has_refused, remember_refusal
 from fusion_tool.models.speed import TIMINGS
@@ -65,11 +66,9 @@ class OpenAICompatibleChat(ChatOpenAI):
 
     @model_validator(mode="after")
     def _take_replies_as_they_come(self) -> Self:
-        # The client makes objects of every reply and chunk, which ChatOpenAI turns back into dicts: a fifth of a
-        # streamed run's CPU (benchmarks/serve.py).
-        self.root_async_client._process_response_data = _pass_through  # noqa: SLF001 - the client offers no other way
+        self.async_client = PlainCompletions(self.root_async_client)
         # Its own decoder ends a stream at any event without data, and reads no JSON that comes in place of events.
-        self.root_async_client._make_sse_decoder = EventDecoder  # noqa: SLF001 - likewise
+        self.root_async_client._make_sse_decoder = EventDecoder  # noqa: SLF001 - the client offers no other way
         return self
 
     @property
@@ -97,12 +96,7 @@ class OpenAICompatibleChat(ChatOpenAI):
             extra["response_format"] = wanted
         if self.usage_accounting:
             extra["usage"] = {"include": True}
-        # The client walks through every message and schema to convert types that are not in them; what goes into
-        # the extra body is sent as it is, which saves a sixth of a run's CPU (benchmarks/ladder.py).
-        for field in ("messages", "tools", "session_id"):  # the last is OpenRouter's, which the client does not know
-            if field in payload:
-                extra[field] = payload.pop(field)
-        return payload | {"messages": [], "extra_body": extra}
+        return payload | {"extra_body": extra}
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
         """Bind tools, other providers' server tools (`{"type": "openrouter:web_search"}`) among them."""
@@ -194,11 +188,6 @@ class OpenAICompatibleChat(ChatOpenAI):
         if generation is not None and isinstance(generation.message, AIMessageChunk):
             generation.message.response_metadata[_CHUNK] = chunk
         return generation
-
-
-def _pass_through(*, data: object, cast_to: Any, response: Any) -> Any:
-    del cast_to, response
-    return data
 
 
 def _is_server_tool(tool: Any) -> bool:

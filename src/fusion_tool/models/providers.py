@@ -7,9 +7,8 @@ reasoning. Otherwise the provider's OpenAI-compatible endpoint is used, so that 
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
-from ipaddress import ip_address
 
-from fusion_tool.config.addresses import host_of, is_loopback
+from fusion_tool.config.addresses import host_of, is_private
 from fusion_tool.config.choices import OWN_PROVIDERS
 from fusion_tool.config.key_names import MODEL_KEYS
 from fusion_tool.config.keys import read_key
@@ -128,14 +127,7 @@ def has_own_server(panelist: Panelist) -> bool:
         return False  # what listens at a private address is a gateway, which passes on what the provider says
     if panelist.base_url is None and panelist.model_name.startswith("local:"):
         return True
-    host = host_of(endpoint_for(panelist))
-    if is_loopback(host) or host.endswith((".localhost", ".local", ".internal")):
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return bool(host) and "." not in host  # a name without a domain, such as a container's
-    return address.is_private or address.is_link_local
+    return is_private(host_of(endpoint_for(panelist)))
 
 
 def place_of(panelist: Panelist) -> str | None:

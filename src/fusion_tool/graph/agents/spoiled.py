@@ -7,7 +7,7 @@ that providers have tried out. A spoiled reply is asked for again once; after th
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -128,8 +128,7 @@ def _schema_of(text: str) -> object | None:
 
 
 def _without_rules(text: str, rules: str) -> str:
-    sentences = {" ".join(words(rules[start:end])) for start, end in split_sentences(rules)}
-    known = {sentence for sentence in sentences if len(sentence.split()) >= _RULE_WORDS}
+    known = _rule_sentences(rules)
     repeated = [span for span in split_sentences(text) if " ".join(words(text[slice(*span)])) in known]
     rest = text
     for start, end in reversed(repeated):
@@ -137,6 +136,14 @@ def _without_rules(text: str, rules: str) -> str:
     return rest.strip() if repeated else text
 
 
+# Cached, as is the next: all seats of a run have the same.
+@lru_cache(maxsize=32)
+def _rule_sentences(rules: str) -> frozenset[str]:
+    sentences = (" ".join(words(rules[start:end])) for start, end in split_sentences(rules))
+    return frozenset(sentence for sentence in sentences if len(sentence.split()) >= _RULE_WORDS)
+
+
+@lru_cache(maxsize=32)
 def _language_of_question(question: str) -> str | None:
     """Return the language that an answer shall be in; `None` where the question may want another than its own."""
     # A text of another language behind the question may be what is to be worked on.

@@ -7,7 +7,6 @@ answer without chunks. This one is put in its place (`client._make_sse_decoder`)
 """
 
 import codecs
-import json
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,12 +27,12 @@ class ServerEvent:
     """One event, in the form in which the client takes it.
 
     Args:
-        data: Its text.
-        payload: The text as JSON.
+        data: Its text, where that is no JSON.
+        payload: Its JSON; `None` where it is none.
         event: Its type; always `None`, what one says has been read.
     """
 
-    data: str
+    data: str = ""
     payload: Any = None
     event: None = None
 
@@ -155,11 +154,11 @@ class EventDecoder:
                     choice["finish_reason"] = None
                     end = {"index": 0, "delta": {}, "finish_reason": reason}
                     self._end = {key: value for key, value in chunk.items() if key != "usage"} | {"choices": [end]}
-            yield ServerEvent(json.dumps(chunk), chunk)
+            yield ServerEvent(payload=chunk)
 
     def _finish(self) -> Iterator[ServerEvent]:
         if self._end:
-            yield ServerEvent(json.dumps(self._end), self._end)
+            yield ServerEvent(payload=self._end)
             self._end = {}
 
     def _done(self) -> Iterator[ServerEvent]:
@@ -264,4 +263,4 @@ def _error(body: Any) -> ServerEvent:
     error = {"message": cause.message, "code": cause.status or cause.code, "type": cause.code}
     provider = {"metadata": {"provider_name": cause.provider}} if cause.provider else {}
     payload = {"error": error | provider}
-    return ServerEvent(json.dumps(payload), payload)
+    return ServerEvent(payload=payload)
