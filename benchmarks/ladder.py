@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from operator import add
 from pathlib import Path
@@ -42,14 +42,15 @@ TARGETS = {"afuse": 2.2, "astream": 2.8}
 MEMORY_TARGET = 200
 Payload = dict[str, Any]
 Call = Callable[[Payload], Awaitable[str]]
-Run = Callable[[], Awaitable[object]]
+Run = Callable[[], Coroutine[Any, Any, None]]
 
 
 def panel(url: str) -> FusionConfig:
-    """Three seats without tools."""
+    """Three seats without tools, of models as a vendor serves them: one's own are tried, and looked at more closely."""
+    os.environ |= {"OPENROUTER_BASE_URL": url, "OPENROUTER_API_KEY": "a-key-of-nobody"}
 
     def seat(model: str) -> Panelist:
-        return Panelist(model=model, base_url=url)
+        return Panelist(model=f"openrouter:{model}")
 
     return FusionConfig(
         panel=tuple(map(seat, SEATS)),
@@ -61,14 +62,14 @@ def panel(url: str) -> FusionConfig:
     )
 
 
-def record_payloads() -> dict[str, Payload]:
-    """Return what one `afuse` sends, by model."""
+def record_payloads(name: str = "afuse") -> dict[str, Payload]:
+    """Return what one `afuse` or `astream` sends, by model."""
     sys.path.insert(0, str(Path(__file__).parent.parent))  # the scripted provider belongs to the tests
     from tests.scripted_server import ScriptedServer
 
     with ScriptedServer() as server:
         script(server)
-        asyncio.run(afuse(QUESTION, panel(server.url)))
+        asyncio.run(products(server.url)[name]())
         return {request.model: dict(request.body) for request in server.requests if request.model}
 
 
@@ -136,15 +137,21 @@ async def calls(url: str, opened: AsyncExitStack) -> dict[str, Call]:
         return text_of((await pools[next(turn) % POOLS].post(address, json=payload)).json())
 
     async def by_openai(payload: Payload) -> str:
-        reply = await clients[next(turn) % POOLS].chat.completions.create(**payload)
+        reply = await clients[next(turn) % POOLS].chat.completions.create(**for_openai(payload))
         return reply.choices[0].message.content or ""
 
     async def by_chat_model(payload: Payload) -> str:
-        model = await chat_model(Panelist(model=payload["model"], base_url=url))
-        options = {name: payload[name] for name in payload if name not in ("model", "messages")}
+        model = await chat_model(Panelist(model=f"openrouter:{payload['model']}"))
+        options = {name: payload[name] for name in payload if name not in ("model", "messages", "usage")}
         return str((await model.ainvoke(convert_to_messages(payload["messages"]), **options)).text)
 
     return {"aiohttp": by_aiohttp, BASE: by_httpx, "AsyncOpenAI over it": by_openai, "our chat model": by_chat_model}
+
+
+def for_openai(payload: Payload) -> Any:
+    """Return what OpenAI's client takes: OpenRouter's own field is none of its parameters."""
+    fields = {name: payload[name] for name in payload if name != "usage"}
+    return fields | {"extra_body": {"usage": payload["usage"]}}
 
 
 def text_of(reply: Payload) -> str:

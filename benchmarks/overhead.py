@@ -9,8 +9,9 @@ Three seats, no tools, one run at a time. The baseline makes the same five HTTP 
 import asyncio
 from statistics import median
 from time import perf_counter
+from typing import Any
 
-from ladder import Run, by_gather, products, record_payloads
+from ladder import Run, by_gather, for_openai, products, record_payloads
 from openai import AsyncOpenAI
 from provider import CRITICAL_PATH, provider
 
@@ -21,8 +22,8 @@ def subjects(url: str) -> dict[str, Run]:
     """What is measured, by name."""
     client = AsyncOpenAI(base_url=url, api_key="none", max_retries=0)
 
-    async def call(payload: dict[str, object]) -> str:
-        reply = await client.chat.completions.create(**payload)  # type: ignore[call-overload]
+    async def call(payload: dict[str, Any]) -> str:
+        reply = await client.chat.completions.create(**for_openai(payload))
         return str(reply.choices[0].message.content)
 
     return {"plain asyncio": by_gather(call, record_payloads()), **products(url)}

@@ -1,10 +1,10 @@
-"""What the OpenAI-compatible server carries: streamed runs a second, streams at once, and what it adds to a first word.
+"""What the OpenAI-compatible server carries beside a plain one, and what it adds to a first word.
 
     python benchmarks/serve.py [--crowd]
 
 Three seats, no tools, answers of 60 deltas, from a provider without latency in a process of its own; clients in this
-one. `--crowd` adds the 500 streams at once. First words are measured with a writer that sends its deltas apart, once
-over HTTP and once by `astream` in this process.
+one. `plain_server.py` makes the same calls; both take turns. `--crowd` adds the 500 streams at once. First words are
+measured with a writer that sends its deltas apart, once over HTTP and once by `astream` in this process.
 """
 
 import asyncio
@@ -21,12 +21,13 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import httpx
+from ladder import for_openai, record_payloads
 from provider import ANSWER, COMPARISON, JUDGE, SEATS, WRITER
 
 from fusion_tool import astream
 from fusion_tool.config.loading import resolve_config
 
-AT_ONCE, RUNS, CROWD, ALONE = 20, 60, 500, 15
+AT_ONCE, RUNS, CROWD, ALONE, TURNS = 20, 60, 500, 15, 3
 SLOW_WRITER = "slow-writer"
 BODY = {"model": "fusion", "stream": True, "messages": [{"role": "user", "content": "How were the sites spread?"}]}
 
@@ -48,17 +49,27 @@ def running(*command: str, says: str) -> Iterator[tuple[str, int]]:
 @contextmanager
 def server(file: Path, *options: str) -> Iterator[tuple[str, int]]:
     """The base URL of `fusion-tool serve`, and its process."""
-    code = "import typer; from fusion_tool.cli.commands.serve import serve; typer.run(serve)"
-    command = ("-c", code, "--config", str(file), "--port", "0", "--max-runs", "1000", *options)
+    command = ("-m", "fusion_tool", "serve", "--config", str(file), "--port", "0", "--max-runs", "1000", *options)
     with running(*command, says="listening on ") as started:
         yield started
 
 
-def settings(upstream: str, writer: str) -> str:
+@contextmanager
+def plain_server(upstream: str, folder: Path) -> Iterator[tuple[str, int]]:
+    """The base URL of the plain server, and its process; it sends what one `astream` sends."""
+    file = folder / "payloads.json"
+    payloads = record_payloads("astream")
+    file.write_text(json.dumps([for_openai(payloads[model]) for model in (*SEATS, JUDGE, WRITER)]), "utf-8")
+    os.environ |= {"OPENROUTER_BASE_URL": upstream}  # which the recording has changed
+    with running("benchmarks/plain_server.py", upstream, str(file), says="listening on ") as started:
+        yield started
+
+
+def settings(writer: str) -> str:
     """The panel as a file."""
 
     def one(model: str) -> str:
-        return f'{{ model = "{model}", base_url = "{upstream}" }}'
+        return f'{{ model = "openrouter:{model}" }}'
 
     seats = ", ".join(map(one, SEATS))
     return (
@@ -126,6 +137,19 @@ async def first_words(url: str, file: Path) -> tuple[float, float]:
     return median(served[2:]) * 1000, median(own[2:]) * 1000
 
 
+def row(name: str, rate: float, cpu: float, failed: int, runs: int) -> None:
+    print(f"| {name} | {rate:.1f} | {cpu:.0f} ms | {failed} of {runs} |", flush=True)
+
+
+def beside_plain(plain: tuple[str, int], ours: tuple[str, int]) -> None:
+    """Print both servers' rows, and how much more CPU ours takes: the median of each turn's ratio."""
+    turns = [[asyncio.run(throughput(*one, RUNS, AT_ONCE)) for one in (plain, ours)] for _ in range(TURNS)]
+    for name, measured in zip(("plain server", "one process"), zip(*turns, strict=True), strict=True):
+        rates, spent, failures = zip(*measured, strict=True)
+        row(name, median(rates), median(spent), sum(failures), TURNS * RUNS)
+    print(f"| one process of plain server (target 1.6) | | {median(own[1] / base[1] for base, own in turns):.2f} | |")
+
+
 def upstream() -> None:
     """The provider: no latency; the slow writer's deltas come 2 ms apart."""
     from tests.scripted_server import Reply, ScriptedServer
@@ -144,17 +168,17 @@ def main(folder: Path, *, crowd: bool) -> None:
     fast, slow = folder / "fast.toml", folder / "slow.toml"
     scripted = "import sys; sys.path.append('benchmarks'); import serve; serve.upstream()"
     with running("-c", scripted, says="") as (url, _):
-        fast.write_text(settings(url, WRITER), "utf-8")
-        slow.write_text(settings(url, SLOW_WRITER), "utf-8")
+        os.environ |= {"OPENROUTER_BASE_URL": url, "OPENROUTER_API_KEY": "a-key-of-nobody"}
+        fast.write_text(settings(WRITER), "utf-8")
+        slow.write_text(settings(SLOW_WRITER), "utf-8")
         print("| | runs a second | CPU a run | failed |\n|---|---|---|---|", flush=True)
-        for name, options in (("one process", ()), ("--workers 2", ("--workers", "2"))):
-            with server(fast, *options) as (at, pid):
-                rate, cpu, failed = asyncio.run(throughput(at, pid, RUNS, AT_ONCE))
-            print(f"| {name} | {rate:.1f} | {cpu:.0f} ms | {failed} of {RUNS} |", flush=True)
+        with plain_server(url, folder) as plain, server(fast) as ours:
+            beside_plain(plain, ours)
+        with server(fast, "--workers", "2") as (at, pid):
+            row("--workers 2", *asyncio.run(throughput(at, pid, RUNS, AT_ONCE)), RUNS)
         if crowd:
             with server(fast) as (at, pid):
-                rate, cpu, failed = asyncio.run(throughput(at, pid, CROWD, CROWD))
-            print(f"| {CROWD} streams at once | {rate:.1f} | {cpu:.0f} ms | {failed} of {CROWD} |", flush=True)
+                row(f"{CROWD} streams at once", *asyncio.run(throughput(at, pid, CROWD, CROWD)), CROWD)
         with server(slow) as (at, _):
             served, own = asyncio.run(first_words(at, slow))
         print(f"\nfirst word: {served:.0f} ms over HTTP, {own:.0f} ms by astream, {served - own:.0f} ms added")
