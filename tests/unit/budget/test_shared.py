@@ -4,15 +4,18 @@ import asyncio
 import math
 import re
 
+import psycopg
 import pytest
 
 from fusion_tool import Limits
 from fusion_tool.budget import shared
 from fusion_tool.budget.ledger import Spent
+from fusion_tool.budget.postgres import PostgresBudgets
 from fusion_tool.budget.session import Session
 from fusion_tool.budget.shared import SharedBudget, next_day, utc_day
 from fusion_tool.budget.store import Amounts, Balance, SqliteBudgets
 from fusion_tool.errors import DatabaseUnavailable
+from tests.postgres import Postgres
 
 DOLLAR = Amounts(1.0, math.inf, math.inf)
 
@@ -113,6 +116,24 @@ async def test_a_store_that_is_away_for_a_moment_costs_a_settlement_nothing(budg
     async with part(budget, 0.5) as (session, _):
         session.ledger.count(Spent(0.1, 0))
     assert (await budget.balance()) == Balance(Amounts(usd=0.1, seconds=0), Amounts())
+
+
+async def test_a_database_that_restarts_in_mid_run_refuses_others_and_costs_the_run_nothing():
+    server = Postgres().start()
+    try:
+        address = server.empty()
+        with psycopg.connect(address, autocommit=True) as connection:  # tests' servers are faster by it, and forget
+            connection.execute(f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = on".encode())
+        budget = SharedBudget("alice", DOLLAR, PostgresBudgets(address))
+        async with part(budget, 0.5) as (session, _):
+            session.ledger.count(Spent(0.1, 0))
+            server.kill()
+            with pytest.raises(DatabaseUnavailable):
+                await part(budget, 0.5).__aenter__()
+            asyncio.get_running_loop().call_later(0.5, server.start)
+        assert await budget.balance() == Balance(Amounts(usd=0.1), Amounts())
+    finally:
+        server.remove()
 
 
 async def test_what_cannot_be_settled_is_told_and_stays_reserved(budget, monkeypatch, caplog):
