@@ -142,11 +142,12 @@ class _Evidence:
     def __init__(self, profiles: Mapping[str, Profile]) -> None:
         self._profiles = profiles
         benchmarks: dict[str, dict[tuple[str, str], CastScore]] = {}
-        for profile in profiles.values():
-            for row in profile.writes:
-                # Whoever judges its own writing says little of either role.
-                if row.stale_since is None and row.judge != profile.id:
-                    benchmarks.setdefault(row.benchmark, {})[row.judge, profile.id] = row
+        rows = [(profile.id, row) for profile in profiles.values() for row in profile.writes]
+        for writer, row in rows:
+            # Whoever judges its own writing says little of either role.
+            if row.stale_since is None and row.judge != writer:
+                benchmarks.setdefault(row.benchmark, {})[row.judge, writer] = row
+        self._has_stale = any(row.stale_since for _, row in rows)
         self.casts = largest_comparison(benchmarks.values())
         self._writers = shares_of(largest_comparison(self._columns(0).values()))
         models = dict.fromkeys(name for cast in self.casts for name in cast)
@@ -175,7 +176,8 @@ class _Evidence:
         age = max(today - row.date, timedelta()).days
         rests = f"together {row.score:g} points" if cast else "by what is known of models in these roles"
         names = f"{judge.panelist.short_name} judges and {writer.panelist.short_name} writes"
-        return f"chosen as nobody was named: {names}, {rests} ({row.benchmark}, {age} days old)"
+        stale = "; not used: results of models that have changed since" if self._has_stale else ""
+        return f"chosen as nobody was named: {names}, {rests} ({row.benchmark}, {age} days old){stale}"
 
     def _rank(self, judge: _Player, writer: _Player) -> tuple[float, ...] | None:
         """Return the rank of a pair, lower is better; `None` where a model without a seat is not good in its role."""

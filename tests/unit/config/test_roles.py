@@ -1,4 +1,4 @@
-"""A panel of one's own: its first seat judges and writes unless told otherwise, by whichever way it is given."""
+"""A panel of one's own takes no preset's judge and writer along, by whichever way it is given; nobody is chosen yet."""
 
 import json
 
@@ -136,6 +136,23 @@ def test_a_servers_caller_names_seats_by_the_same_rule(case, offered):
         stages(apply_overrides(operator, parse_overrides({**asked, **offered}), presets=load_presets(["budget"])))
         == expected
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "candidates"),
+    [
+        ({}, "keyed"),
+        ({"excluded_domains": ["example.org"]}, "keyed"),
+        ({"models": [TWO, ONE]}, "configured"),
+        ({"strategy": "cascade"}, "configured"),
+        ({"preset": "budget"}, "configured"),
+    ],
+)
+def test_for_what_a_servers_caller_names_nobody_else_judges_or_writes(asked, candidates):
+    config = apply_overrides(
+        FusionConfig(panel=[ONE, TWO, JUDGE]), parse_overrides(asked), presets=load_presets(["budget"])
+    )
+    assert config.candidates == candidates
 
 
 def test_a_judge_that_the_operator_named_stays_for_every_caller():

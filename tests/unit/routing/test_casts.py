@@ -137,6 +137,7 @@ def test_ones_own_measurements_count_first_until_they_are_stale(shipped_profiles
     assert stages(cast(panel, measured(shipped_profiles)).config) == (GPT, "anthropic/claude-sonnet-5.5")
     stale = measured(shipped_profiles, stale_since=TODAY)
     assert cast(panel, stale).config == cast(panel, shipped_profiles).config
+    assert cast(panel, stale).reason.endswith("not used: results of models that have changed since")
 
 
 async def test_plan_and_estimate_tell_who_was_chosen_and_how_old_that_is_known():
