@@ -1,4 +1,4 @@
-"""A run in a process of its own, so that a test can kill it: `python -m tests.integration.kept_run FILE CONFIG [NODE]`.
+"""A run in a process of its own, that a test can kill: `python -m tests.integration.kept_run PLACE CONFIG [NODE]`.
 
 With NODE it kills itself where that node would begin.
 """
@@ -7,7 +7,6 @@ import asyncio
 import os
 import signal
 import sys
-from pathlib import Path
 
 from fusion_tool import FusionConfig, afuse
 from fusion_tool.graph import build
@@ -21,7 +20,7 @@ async def _dies(*_, **__):
 def main(file, config, node=None):
     if node:
         setattr(build, node, _dies)
-    asyncio.run(afuse(QUESTION, FusionConfig.model_validate_json(config), keep=Path(file)))
+    asyncio.run(afuse(QUESTION, FusionConfig.model_validate_json(config), keep=file))
 
 
 if __name__ == "__main__":

@@ -73,11 +73,12 @@ async def stored_run(  # noqa: PLR0913 - keyword options, each with a default
         settings: The run's configuration.
         panel_tools: The caller's tools.
         place: A SQLite file, or the shared database.
-        run_id: The id that the run shall have, in hexadecimal digits; `None` makes one.
+        run_id: The id that the run shall have, in hexadecimal digits; one that has begun goes on. `None` makes one.
         owner: Whose run it is, where a server keeps it for a caller; `None` for the user's own.
 
     Raises:
-        ConfigError: `place` cannot be written.
+        ConfigError: `place` cannot be written, or the run of that id asks something else.
+        RunBusyError: Another task or process works on the run of that id.
     """
     thread_id = uuid.UUID(run_id) if run_id else uuid.uuid4()
     async with AsyncExitStack() as opened:
@@ -90,13 +91,18 @@ async def stored_run(  # noqa: PLR0913 - keyword options, each with a default
             execution = await opened.enter_async_context(transient_run(inputs, settings, panel_tools))
             yield replace(execution, losses=(error.cause,))
             return
-        store.go_on_without(thread_id.hex)
         config = _thread(thread_id.hex, owner)
         # `route` takes it for the run's id, so that the result names the thread that resumes it.
         config["run_id"] = thread_id
         graph = build_graph(panel_tools=panel_tools, checkpointer=store.saver)
+        execution = Execution(graph, inputs, config, settings)
+        # Under the lock: of two who come at once with one id the second finds what the first has done.
+        if run_id is not None and (begun := (await state_of(graph, thread_id.hex)).values.get("run")):
+            _require_same_request(begun, inputs)
+            execution = await _remaining_execution(graph, thread_id.hex, None, panel_tools, owner)
+        store.go_on_without(thread_id.hex)
         try:
-            yield Execution(graph, inputs, config, settings, losses=store.losses)
+            yield replace(execution, losses=store.losses)
         finally:
             # Refused before its first step: there is nothing to resume.
             state = await graph.aget_state(_thread(thread_id.hex))
@@ -104,6 +110,12 @@ async def stored_run(  # noqa: PLR0913 - keyword options, each with a default
                 await _clean(store.delete(thread_id.hex))
         # Not in `finally`: a run that broke off is resumed from these steps.
         await _keep_end(store, thread_id.hex)
+
+
+def _require_same_request(begun: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+    for name in ("question", "context"):
+        if begun.get(name, "").strip() != inputs.get(name, "").strip():
+            raise ConfigError(f"the run of this id has another {name}; take another id", field="run_id")
 
 
 async def _keep_end(store: RunStore, run_id: str) -> None:

@@ -53,23 +53,22 @@ async def _execute(
     async with execution as run:
         for event in run.past_events:
             yield event
-        if run.result is not None:  # a resumed run that had finished: only its result was still to be fetched
+        if run.result is not None:  # it had finished: only its result was still to be fetched
             yield run_completed(run.result)
             return
         completed: RunCompleted | None = None
         async with aclosing(_graph_events(run, is_watched=is_watched)) as events:
             async for event in events:
-                # Held back until its last step is kept, or known to be lost.
-                if event["type"] == "run.completed":
-                    completed = event
-                else:
+                if event["type"] != "run.completed":
                     yield event
+                else:  # held back until its last step is kept, or known to be lost
+                    completed = event
         if completed is not None:
             yield run_completed(_with_losses(completed["result"], run.losses))
 
 
 def _with_losses(result: dict[str, Any], losses: Sequence[str]) -> dict[str, Any]:
-    return {**result, "degraded": [*result["degraded"], "not_kept"]} if losses else result
+    return result | {"degraded": [*result["degraded"], "not_kept"]} if losses else result
 
 
 async def _execute_once(
@@ -144,10 +143,9 @@ async def run_request(  # noqa: PLR0913 - keyword options, each with a default
         request: The question, and what belongs to it.
         config: The run's configuration.
         on_event: Gets every event; `None` where nobody watches, which costs half of the processor time.
-        owner: Who asks; nobody else has the answer out of the cache, nor resumes the run. Empty where callers have no
-            names.
+        owner: Who asks; nobody else has the answer out of the cache, nor resumes the run. Empty where nobody is named.
         session: The session that the run is part of; `None` for none.
-        kept_id: Under which id, in hexadecimal digits, the run is kept where runs are; `None` keeps it nowhere.
+        kept_id: The hexadecimal id under which the run is kept, or goes on; `None` keeps it nowhere.
 
     Raises:
         FusionError: As `afuse`.

@@ -1,12 +1,15 @@
 """The account of one request: what its runs and calls spend together, whatever becomes of them, and in whose name."""
 
+import asyncio
+import hashlib
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fusion_tool.api.run_store import default_place
+from fusion_tool.api.run_store import RunBusyError, default_place
 from fusion_tool.api.runner import OnEvent, resume_request, run_request
 from fusion_tool.budget.session import Session
 from fusion_tool.budget.shared import SharedBudget, next_day
@@ -31,22 +34,36 @@ class Account:
         caller: Who asks.
         metrics: The server's counters; `None` where it has none.
         session: What all runs and calls of the request are part of.
+        kept_id: The id of the run that the request's `Idempotency-Key` stands for; `None` where it has none.
     """
 
     caller: Caller
     metrics: "Metrics | None"
     session: Session
+    kept_id: str | None = None
 
     async def run(
         self, request: RunInput, config: FusionConfig, on_event: OnEvent | None = None, *, kept_id: str | None = None
     ) -> dict[str, Any]:
         """Carry out a run in the caller's name, and return its result as a dict; arguments as for `run_request`.
 
+        A kept one that had begun goes on, and one that is being worked on is waited for.
+
         Raises:
             FusionError: As `afuse`.
         """
-        run = run_request(request, config, on_event, owner=self.caller.owner, session=self.session, kept_id=kept_id)
+        run = self._run(request, config, on_event, kept_id)
         return await (self.metrics.count_run(run, self.caller.name) if self.metrics else run)
+
+    async def _run(
+        self, request: RunInput, config: FusionConfig, on_event: OnEvent | None, kept_id: str | None
+    ) -> dict[str, Any]:
+        owner = self.caller.owner
+        while True:
+            try:
+                return await run_request(request, config, on_event, owner=owner, session=self.session, kept_id=kept_id)
+            except RunBusyError:  # by another worker, or for the request whose client lost its connection
+                await asyncio.sleep(_SECONDS_TO_ASK_AGAIN)
 
     async def resume(self, run_id: str, config: FusionConfig, on_event: OnEvent) -> dict[str, Any]:
         """Carry out what is missing of a run that was kept for the caller, as `resume_request` does.
@@ -107,20 +124,31 @@ class Account:
                 raise
 
 
-def open_account(caller: Caller, metrics: "Metrics | None" = None) -> Account:
+def open_account(caller: Caller, metrics: "Metrics | None" = None, *, idempotency_key: str | None = None) -> Account:
     """Return the account of a new request, whose calls are counted as they end.
 
     Args:
         caller: Who asks.
         metrics: The server's counters; `None` where it has none.
+        idempotency_key: The client's word for its request, which it says again where it sends it again; `None` for
+            none.
     """
     # Not from a run's result, which a run that is cancelled does not have: its calls were paid for all the same.
     count = (lambda call: metrics.count_calls(Usage.of([call]), caller.name)) if metrics else None
-    return Account(caller, metrics, Session(on_call=count))
+    return Account(
+        caller, metrics, Session(on_call=count), _run_id(caller, idempotency_key) if idempotency_key else None
+    )
+
+
+def _run_id(caller: Caller, idempotency_key: str) -> str:
+    # Of both: nobody comes to another's run by guessing what he calls it.
+    return hashlib.sha256(json.dumps([caller.sha256, idempotency_key]).encode()).hexdigest()[:32]
 
 
 _ROOM_SECONDS = 10.0
 """How long a request waits for runs under way that hold what is left of the day; its client waits as long."""
+_SECONDS_TO_ASK_AGAIN = 1.0
+"""Seconds after which a run is looked for again that somebody else works on."""
 _LEAST_USD = 1e-9
 """Less is a rounding error of a sum."""
 _log = logging.getLogger(__name__)

@@ -61,7 +61,8 @@ class Endpoint(Generic[RequestT]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         http_request, caller, model = Request(scope, receive), caller_of(scope), "none"
-        account = open_account(caller, self.metrics)
+        key = http_request.headers.get("idempotency-key")
+        account = open_account(caller, self.metrics, idempotency_key=key)
         # None until the request is read, and with it whether a stream is wanted.
         responder: Responder | None = None
         try:
