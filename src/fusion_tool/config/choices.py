@@ -24,5 +24,5 @@ Shell: TypeAlias = Literal["auto", "sandbox", "off"]
 """The sandboxed shell: where it works, required, or none."""
 MOST_ROUTED_SEATS: Final = 3
 """Seats of a panel that the router chooses: as many as see a dispute settled."""
-PREFIXES = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp"})
+PREFIXES: Final = frozenset({"openai", "openrouter", "ollama", "local", "vllm", "litellm", "llamacpp"})
 """Prefixes of `provider:model` that are not part of a model's name at a `base_url`; any other word is, as in a tag."""

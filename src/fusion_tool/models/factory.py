@@ -18,6 +18,7 @@ from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.abilities import recall_abilities
 from fusion_tool.models.clients import http_client, model_cache
+from fusion_tool.models.local.catalog import model_of
 from fusion_tool.models.providers import OPENAI_ADDRESS, PROVIDERS, endpoint_for, key_variable, with_model
 
 _NO_KEY = "none"
@@ -43,6 +44,10 @@ async def chat_model(panelist: Panelist) -> BaseChatModel:
     key = (identity, endpoint_for(panelist), read_key(key_variable(panelist)))
     if key not in cache:
         cache[key] = await _build(panelist)
+    elif (local := model_of(panelist)) is not None:
+        from fusion_tool.models.local.server import serve
+
+        await serve(local.name)  # which waits where its server died, and is begun again
     model: BaseChatModel = cache[key]
     return model
 

@@ -185,9 +185,10 @@ def require_model(name: str, field: str = "model") -> LocalModel:
         field: The setting that the error names.
 
     Raises:
-        ConfigError: The `local` extra is missing, or the model's file is; the message names the cure.
+        ConfigError: The `local` extra is missing, or the model's file is, or it is larger than this machine's memory.
     """
     from fusion_tool.models.local.gguf import read_header
+    from fusion_tool.models.local.resources import check_memory
 
     model = local_model(name)
     if is_path(name) and not model.path.is_file():
@@ -201,7 +202,7 @@ def require_model(name: str, field: str = "model") -> LocalModel:
     require_extra("local", field=field)
     if not model.path.is_file():
         raise ConfigError(f"'{model.name}' is not installed: run fusion-tool model install {model.name}", field=field)
-    read_header(model.path)
+    check_memory(model.name, read_header(model.path).file_bytes, field)
     return model
 
 

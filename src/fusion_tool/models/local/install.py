@@ -27,11 +27,9 @@ from fusion_tool.models.local.catalog import (
 )
 from fusion_tool.models.local.downloads import DownloadError, fetch_from_hub, fetch_from_index, hub_is_installed
 from fusion_tool.models.local.gguf import read_header
-from fusion_tool.models.local.resources import total_memory
+from fusion_tool.models.local.resources import check_memory, gigabytes
 
 _HUB = "hf:"
-_MEMORY_PART = 0.9
-"""The part of the machine's memory that a model's file may have."""
 _DISK_SPARE = 200_000_000
 """Bytes of the disk that are left alone."""
 
@@ -142,7 +140,7 @@ def _install(source: ModelSource, on_step: OnStep) -> Path:
     origin = _fetch(source, partial, on_step)
     checksum = _verify(source, partial, on_step)
     header = read_header(partial)
-    _check_memory(source.name, header.file_bytes)
+    check_memory(source.name, header.file_bytes)
     model = LocalModel(source.name, target)
     record_path(model).write_text(json.dumps({"origin": origin, "sha256": checksum}, indent=1), "utf-8")
     _write_licence(source.name, target)
@@ -169,30 +167,19 @@ def _is_right(source: ModelSource, target: Path, on_step: OnStep) -> bool:
 def _check_room(source: ModelSource, target: Path) -> None:
     """Refuse what does not fit, before anything is fetched."""
     if source.path is not None:
-        _check_memory(source.name, read_header(source.path).file_bytes)
+        check_memory(source.name, read_header(source.path).file_bytes)
         return
     if (size := source.file_bytes) is None:
         return
-    _check_memory(source.name, size)
+    check_memory(source.name, size)
     partial = target.with_suffix(".partial")
     needed = size + CATALOG[source.name].part_bytes - (partial.stat().st_size if partial.exists() else 0)
     free = shutil.disk_usage(target.parent).free
     if free - _DISK_SPARE < needed:
         raise ConfigError(
-            f"{source.name} needs {_gigabytes(needed)} of disk, and {target.parent} has {_gigabytes(free)} free",
+            f"{source.name} needs {gigabytes(needed)} of disk, and {target.parent} has {gigabytes(free)} free",
             field="model",
         )
-
-
-def _check_memory(name: str, size: int) -> None:
-    if size > _MEMORY_PART * (memory := total_memory()):
-        raise ConfigError(
-            f"{name} needs {_gigabytes(size)} of memory, and this machine has {_gigabytes(memory)}", field="model"
-        )
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"
 
 
 def _fetch(source: ModelSource, partial: Path, on_step: OnStep) -> str:

@@ -1,5 +1,6 @@
 """What this machine has for a local model: memory, processors, and the context window that they allow."""
 
+from fusion_tool.errors import ConfigError
 from fusion_tool.models.local.gguf import GgufHeader
 
 WINDOW = 8192
@@ -8,6 +9,25 @@ model of 1.5 billion parameters."""
 _LEAST_WINDOW = 1024
 _MEMORY_PART = 0.8
 """The part of the free memory that weights and context may take together."""
+_FILE_PART = 0.9
+"""The part of the machine's memory that a model's file may have."""
+
+
+def check_memory(name: str, size: int, field: str = "model") -> None:
+    """Refuse a model that the machine's memory cannot hold, whatever else is in it now.
+
+    Args:
+        name: The model.
+        size: The bytes of its file.
+        field: The setting that the error names.
+
+    Raises:
+        ConfigError: It is too large.
+    """
+    if size > _FILE_PART * (memory := total_memory()):
+        raise ConfigError(
+            f"{name} needs {gigabytes(size)} of memory, and this machine has {gigabytes(memory)}", field=field
+        )
 
 
 def total_memory() -> int:
@@ -15,6 +35,11 @@ def total_memory() -> int:
     import psutil
 
     return int(psutil.virtual_memory().total)
+
+
+def gigabytes(size: int) -> str:
+    """Return a number of bytes as people read it."""
+    return f"{size / 1e9:.1f} GB"
 
 
 def context_window(header: GgufHeader, most: int | None) -> int:

@@ -109,19 +109,24 @@ class _LocalServer:
             self.last_lines.extend(line.strip() for line in lines if line.strip())
 
     def _watch(self, process: "subprocess.Popen[str]") -> None:
-        status = _end(process)
+        _end(process)
         with _lock:
-            self.restarts += 1
-            if self.restarts > _MOST_RESTARTS:
-                _log.error(
-                    "the server of '%s' has ended %d times; it is not begun again", self.model.name, self.restarts
-                )
-                return
-            _log.warning("the server of '%s' has ended (%s); it is begun again", self.model.name, status)
-            try:
-                self.start()
-            except ConfigError as error:
-                _log.error("%s", error)
+            if self.process is process:  # else whoever asked next has begun it again already
+                self.revive()
+
+    def revive(self) -> None:
+        """Begin it again where its process has ended, unless it did so too often; `_lock` is held."""
+        if self.process is None or (status := self.process.poll()) is None or self.restarts > _MOST_RESTARTS:
+            return
+        self.restarts += 1
+        if self.restarts > _MOST_RESTARTS:
+            _log.error("the server of '%s' has ended %d times; it is not begun again", self.model.name, self.restarts)
+            return
+        _log.warning("the server of '%s' has ended (%s); it is begun again", self.model.name, status)
+        try:
+            self.start()
+        except ConfigError as error:
+            _log.error("%s", error)
 
 
 def _end(process: "subprocess.Popen[str]") -> int:
@@ -140,7 +145,7 @@ _servers: dict[Any, _LocalServer] = {}
 
 
 async def serve(name: str) -> LocalEndpoint:
-    """Return where the model is asked; its server starts on first use and ends with this process.
+    """Return where the model is asked; its server starts on first use, again where it died, and ends with this process.
 
     Args:
         name: An installed model's name, or the path of a GGUF file.
@@ -156,8 +161,13 @@ def _serve(model: LocalModel) -> LocalEndpoint:
         path = model.path.resolve()
         if path not in _servers:
             header = read_header(path)
+            if header.chat_template is None:
+                _log.warning(
+                    "%s has no chat template: a base model, which continues text and does not converse", model.name
+                )
             server = _LocalServer(model, context_window(header, model.most_tokens), header.takes_tools)
             remember_key(server.key)
             server.start()
             _servers[path] = server
+        _servers[path].revive()
         return _servers[path].endpoint

