@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from fusion_tool.config.database import open_database
+from fusion_tool.config.database import open_connection
 from fusion_tool.config.schema import Panelist
 from fusion_tool.config.storage import STORAGE_ERRORS, data_path, with_database
 from fusion_tool.errors import DatabaseUnavailable, Reason
@@ -153,7 +153,7 @@ class SqliteOutcomes:
 
 
 class PostgresOutcomes:
-    """Outcomes in the shared database, in a loop of its own each time: whoever calls is a thread, and few do.
+    """Outcomes in the shared database, by a loop and a connection of its own each time: its callers are threads.
 
     Args:
         address: Its address.
@@ -169,10 +169,9 @@ class PostgresOutcomes:
         """Append as `OutcomeStore` says."""
 
         async def write() -> None:
-            database = await open_database(self._address)
             marks = ", ".join(["%s"] * len(Outcome._fields))
             insert = f"INSERT INTO outcomes ({_COLUMNS}) VALUES ({marks})"  # noqa: S608 - constants
-            async with database.transaction() as connection:
+            async with open_connection(self._address) as connection:
                 async with connection.cursor() as cursor:
                     await cursor.executemany(insert.encode(), outcomes)
                 await connection.execute(
@@ -185,9 +184,8 @@ class PostgresOutcomes:
         """Read as `OutcomeStore` says."""
 
         async def read() -> list[Outcome]:
-            database = await open_database(self._address)
             query = f"SELECT {_COLUMNS} FROM outcomes WHERE at >= %s ORDER BY at, id"  # noqa: S608 - a constant
-            async with database.transaction() as connection:
+            async with open_connection(self._address) as connection:
                 rows = await connection.execute(query.encode(), (at,))
                 return [Outcome(**row) async for row in rows]
 

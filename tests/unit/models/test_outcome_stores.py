@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.models import health
+from fusion_tool.errors import DatabaseUnavailable
+from fusion_tool.models import health, outcomes
 from fusion_tool.models.health import HealthTracker, tracker_at, tracker_for
 from fusion_tool.models.outcomes import KEEP_DAYS, OutcomeStore, PostgresOutcomes, SqliteOutcomes
 from tests.unit.outcomes import outcome
@@ -99,3 +101,11 @@ def test_models_of_the_users_own_machine_are_nobody_elses(store, tmp_path):
     assert there.status("ollama:m").state == "closed"
     assert {row.model for row in here.statistics(YESTERDAY)} == {M, "ollama:m"}
     assert {row.model for row in there.statistics(YESTERDAY)} == {M}
+
+
+def test_a_thread_that_waits_no_longer_ends(database, monkeypatch):
+    """Given up at whatever moment of connecting and asking, and not kept by what it began."""
+    monkeypatch.setattr(outcomes, "_LEAST_PATIENCE_SECONDS", 0.0)
+    for hundredths in range(20):
+        with suppress(DatabaseUnavailable):
+            PostgresOutcomes(database).since(0, patience=hundredths / 100)

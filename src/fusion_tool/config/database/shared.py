@@ -91,6 +91,24 @@ async def open_database(address: str) -> "Database":
     return database
 
 
+@asynccontextmanager
+async def open_connection(address: str) -> "AsyncIterator[Connection]":
+    """Open a connection of one's own, and a transaction in it, where a loop lives too shortly for a pool.
+
+    A pool whose loop ends while it connects keeps the loop from ending.
+
+    Raises:
+        ConfigError: The extra `postgres` is not installed.
+        DatabaseUnavailable: It cannot be reached, refused a statement, or its tables cannot be made.
+    """
+    require_extra("postgres", field="database")
+    with as_unavailable():
+        async with await connect(address) as connection:
+            await make_tables(connection)
+            async with connection.transaction():
+                yield connection
+
+
 async def _close_at_end(database: "Database") -> AsyncGenerator[None]:
     # A loop closes its asynchronous generators when it is shut down: the one moment at which connections end cleanly.
     try:
