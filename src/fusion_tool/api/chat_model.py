@@ -23,7 +23,9 @@ from fusion_tool.api.chat_messages import (
     with_sampling,
 )
 from fusion_tool.api.chat_support import in_own_context, structured_output, tracer_callbacks
-from fusion_tool.api.runner import PanelRunner, final_result
+from fusion_tool.api.panel_runner import PanelRunner
+from fusion_tool.api.run_store import StorePlace
+from fusion_tool.api.runner import final_result
 from fusion_tool.api.sync import iterate_sync, run_sync
 from fusion_tool.budget.session import SessionSpent
 from fusion_tool.config.loading import ConfigLike, resolve_config
@@ -72,8 +74,8 @@ class ChatFusion(BaseChatModel):
     the stream ends with `AnswerRestarted`, which holds the whole result.
 
     Args:
-        config: As `FusionTool`'s, and so are `panel_tools`, `session_limits`, `session` and `overrides`. `cache` is the
-            panel's, not LangChain's.
+        config: As `FusionTool`'s, and so are `panel_tools`, `session_limits`, `session`, `keep` and `overrides`.
+            `cache` is the panel's, not LangChain's.
         temperature: The synthesizer's, as it writes what is read. A seat's is set on its `Panelist`.
         max_tokens: The synthesizer's.
         timeout: Seconds that a run may take: `limits.seconds`.
@@ -100,6 +102,7 @@ class ChatFusion(BaseChatModel):
         panel_tools: Sequence[Any] = (),
         session_limits: Limits | SessionLimits | None = None,
         session: str | None = None,
+        keep: StorePlace | bool = False,
         **overrides: Unpack[ChatSettings],
     ) -> None:
         values: dict[str, Any] = {**overrides}
@@ -110,7 +113,7 @@ class ChatFusion(BaseChatModel):
         if self.timeout is not None:
             settings = resolve_config(settings, limits={"seconds": self.timeout})
         settings = with_sampling(settings, temperature=self.temperature, max_tokens=self.max_tokens)
-        self._panel = PanelRunner(settings, panel_tools, session_limits, session)
+        self._panel = PanelRunner(settings, panel_tools, session_limits, session, keep)
 
     @property
     def config(self) -> FusionConfig:

@@ -6,14 +6,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg import Error
 
-from fusion_tool.api.run_store import OWNER_KEY, RunBusyError, RunStore, first_id_at
+from fusion_tool.api.run_store import OWNER_KEY, RunBusyError, RunStore, first_id_at, place_name
 from fusion_tool.config.database import Database, as_unavailable, cause_of, is_lost, open_database
 from fusion_tool.errors import DatabaseUnavailable
 from fusion_tool.tools.serializer import PlainSerializer
@@ -44,7 +43,7 @@ class _PostgresRuns(RunStore):
     def __init__(self, address: str, database: Database) -> None:
         self._address, self._database = address, database
         self._steps = _RunSaver(database, self)
-        super().__init__(_name(address), self._steps)
+        super().__init__(place_name(address), self._steps)
 
     async def run_ids(self, before: float | None = None) -> list[str]:
         # As bytes: in a language's order, the ids' dashes may count for nothing.
@@ -111,12 +110,6 @@ def _storable(value: Any) -> Any:
 
 def _lock_name(run_id: str) -> str:
     return f"run {run_id}"
-
-
-def _name(address: str) -> str:
-    parts = urlsplit(address)
-    host = parts.hostname or next(iter(parse_qs(parts.query).get("host", [])), "localhost")
-    return f"the database {parts.path.strip('/') or 'of its user'} on {host}"
 
 
 class _RunSaver(AsyncPostgresSaver):

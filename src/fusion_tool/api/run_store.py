@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 from fusion_tool.config.addresses import is_database_address
 from fusion_tool.config.database import database_address
@@ -42,6 +43,15 @@ def default_place(config: "FusionConfig | None" = None) -> StorePlace:
         ConfigError: The database's address is none.
     """
     return database_address(config) or default_path()
+
+
+def place_name(place: StorePlace) -> str:
+    """Return what a place with runs is called in messages: a path, or of a database its name and host alone."""
+    if not is_database_address(place):
+        return str(place)
+    parts = urlsplit(str(place))
+    host = parts.hostname or next(iter(parse_qs(parts.query).get("host", [])), "localhost")
+    return f"the database {parts.path.strip('/') or 'of its user'} on {host}"
 
 
 class RunStore(ABC):

@@ -1,25 +1,18 @@
-"""The one way to carry out a run, `stream_run`; and `PanelRunner`, a panel that is asked again and again."""
+"""The one way to carry out a run, `stream_run`, and what servers make of it."""
 
 import json
-import math
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, TypeAlias
 
-from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 
 from fusion_tool.api.execution import Execution, resumed_run, stored_run, transient_run
 from fusion_tool.api.response_cache import CacheSlot, cache_slot
 from fusion_tool.api.run_store import StorePlace, default_place
 from fusion_tool.budget.session import SESSION_KEY, Session
-from fusion_tool.budget.shared import SharedBudget
-from fusion_tool.budget.store import Amounts
-from fusion_tool.config.schema import FusionConfig, Limits
-from fusion_tool.errors import ConfigError
+from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import Event, RunCompleted, run_completed, run_started
-from fusion_tool.graph.build import build_graph
-from fusion_tool.graph.duration import run_seconds
 from fusion_tool.graph.earlier import carry_over
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.graph.runtime import UNWATCHED_KEY
@@ -216,85 +209,3 @@ async def _graph_events(run: Execution, *, is_watched: bool) -> AsyncGenerator[A
     async with aclosing(run.graph.astream(run.input, config, stream_mode="custom", **options)) as events:
         async for event in events:
             yield event
-
-
-class PanelRunner:
-    """A panel as its face owns it, a tool or a chat model: run after run inside a caller's own run, under one session.
-
-    Args:
-        config: What every run uses.
-        panel_tools: LangChain tools that every seat gets besides its own.
-        session_limits: Limits of all runs together; `None` sets none.
-        session: The name under which others, in other processes too, share these limits; `None` keeps them its own.
-
-    Raises:
-        ConfigError: `session_limits` sets what holds for one run alone, or are no limits.
-    """
-
-    def __init__(
-        self,
-        config: FusionConfig,
-        panel_tools: Sequence[Any] = (),
-        session_limits: Limits | Mapping[str, Any] | None = None,
-        session: str | None = None,
-    ) -> None:
-        limits = Limits(**session_limits) if isinstance(session_limits, Mapping) else session_limits
-        if not isinstance(limits, Limits | None):
-            raise ConfigError("expected limits, such as {'usd': 1.0}", field="session_limits")
-        self.config, self.session = config, Session(limits)
-        self._shared = None
-        if session is not None:
-            self._shared = SharedBudget.of_session(session, limits, config)
-            self.session = Session()  # counts what is this object's part
-        self._tools = tuple(panel_tools)
-        # Compiled once: it holds no state of a run, and an agent may call its tool many times at once.
-        self._graph = build_graph(config, panel_tools=self._tools)
-
-    def stream(
-        self,
-        request: RunInput,
-        *,
-        is_watched: bool,
-        config: FusionConfig | None = None,
-        callbacks: BaseCallbackManager | None = None,
-    ) -> AsyncGenerator[Event, None]:
-        """Carry out one run, as `stream_run` does.
-
-        It is part of the surrounding run, if any, whose callbacks, tags and metadata it inherits.
-
-        Args:
-            request: What is asked.
-            is_watched: Whether somebody reads the answer while it is written; else it need not be streamed.
-            config: The configuration of this run alone; `None` uses the panel's.
-            callbacks: Those that it gets instead of the inherited ones; `None` keeps these.
-
-        Raises:
-            FusionError: As `afuse`.
-        """
-        config = config or self.config
-        slot = request_slot(request, config, self._tools)
-        return stream_run(self._execution(request, config, callbacks), slot, is_watched=is_watched)
-
-    @asynccontextmanager
-    async def _execution(
-        self, request: RunInput, config: FusionConfig, callbacks: BaseCallbackManager | None
-    ) -> AsyncIterator[Execution]:
-        # The session may leave less time than the run's own limit.
-        async with self._open_session(config) as session:
-            with session.run(run_seconds(config)) as seconds:
-                limits = config.limits if seconds is None else config.limits.model_copy(update={"seconds": seconds})
-                runnable = RunnableConfig(run_name="fusion", configurable={SESSION_KEY: session})
-                if callbacks is not None:
-                    runnable["callbacks"] = callbacks
-                run_config = config.model_copy(update={"limits": limits})
-                yield Execution(self._graph, request.graph_input, runnable, run_config)
-
-    @asynccontextmanager
-    async def _open_session(self, config: FusionConfig) -> AsyncIterator[Session]:
-        if self._shared is None:
-            yield self.session
-            return
-        seconds = run_seconds(config)
-        wanted = Amounts(config.limits.usd or math.inf, config.limits.tokens or math.inf, seconds)
-        async with self._shared.open(wanted, lease_seconds=seconds, patience=seconds, outer=self.session) as (run, _):
-            yield run

@@ -14,8 +14,9 @@ from langgraph.config import get_stream_writer
 from langgraph.types import StreamWriter
 from pydantic import BeforeValidator, PrivateAttr, ValidationError
 
+from fusion_tool.api.panel_runner import PanelRunner
 from fusion_tool.api.recent_results import RecentResults
-from fusion_tool.api.runner import PanelRunner
+from fusion_tool.api.run_store import StorePlace
 from fusion_tool.api.summary import summarize
 from fusion_tool.api.sync import run_sync
 from fusion_tool.budget.session import SessionSpent
@@ -145,6 +146,8 @@ class FusionTool(BaseTool):
         session: A name under which other objects, in other processes too, share `session_limits`: each call reserves
             its own `limits` before it begins, or without them all that is left, and waits for others to end, at most
             as long as it may work itself. `None` keeps the limits this object's own.
+        keep: Keep every run, as `fuse` does: `True`, a path, or a database's address; `fuse(resume=RUN_ID)` finishes
+            one that broke off, and `False` keeps none.
         overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge, and may be dicts.
             `preset` names the preset that a file's settings override.
 
@@ -179,6 +182,7 @@ class FusionTool(BaseTool):
         panel_tools: Sequence[Any] = (),
         session_limits: Limits | SessionLimits | None = None,
         session: str | None = None,
+        keep: StorePlace | bool = False,
         **overrides: Unpack[ToolSettings],
     ) -> None:
         settings: dict[str, Any] = {**overrides}
@@ -188,7 +192,7 @@ class FusionTool(BaseTool):
         # that the model reads, not one that ends its agent.
         schema = create_schema_from_function(_SCHEMA, type(self)._run)  # noqa: SLF001 - the tool's own
         super().__init__(**({"args_schema": schema} | tool_fields))
-        self._panel = PanelRunner(resolve_config(config, **settings), panel_tools, session_limits, session)
+        self._panel = PanelRunner(resolve_config(config, **settings), panel_tools, session_limits, session, keep)
         # Once, and not with every answer: it is the configuration's, and for whoever wrote that.
         if warning := warn_of_roles(self.config):
             _log.warning(warning)

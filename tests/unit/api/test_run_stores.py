@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 
-from fusion_tool import ConfigError, DatabaseUnavailable, PanelFailed, afuse, astream
+from fusion_tool import ChatFusion, ConfigError, DatabaseUnavailable, FusionTool, PanelFailed, afuse, astream
 from fusion_tool.api.execution import stored_run
 from fusion_tool.api.run_store import KEEP_DAYS, OWNER_KEY, RunBusyError, delete_runs, first_id_at, open_store
 from fusion_tool.api.runner import resume_request, run_request
@@ -22,6 +22,7 @@ from fusion_tool.api.stored_runs import list_runs, read_result
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.testing import fake_config
+from tests.unit.cli.support import fusion
 from tests.unit.tools.test_serializer import CRAFTED
 
 DAY = 86_400
@@ -185,6 +186,37 @@ async def test_a_configured_database_keeps_the_runs(database, monkeypatch):
     asked = RunInput("Served?")
     served = await run_request(asked, config, kept_id=uuid.uuid4().hex)
     assert {run.id for run in await list_runs()} == {named.run_id, meant.run_id, served["run_id"]}
+
+
+async def test_a_tool_and_a_chat_model_keep_their_runs_too(place):
+    config = fake_config(answer="In 1861.")
+    tool, model = FusionTool(config, keep=place), ChatFusion(config, keep=place)
+    call = {"name": "fusion_research", "args": {"question": "When?"}, "id": "1", "type": "tool_call"}
+    said = await tool.ainvoke(call)
+    (first,) = await list_runs(place)
+    assert (first.id, first.status) == (said.artifact["run_id"], "finished")
+    answer = await model.ainvoke("Where?")
+    latest, _ = await list_runs(place)
+    assert (latest.id, latest.question) == (answer.response_metadata["run_id"], "Where?")
+    assert tool.spent.seconds > 0
+    assert (await afuse(resume=first.id, keep=place)).model_dump(mode="json") == said.artifact
+
+
+def test_the_commands_list_show_and_delete_what_the_database_keeps(database, monkeypatch):
+    monkeypatch.setenv("FUSION_DATABASE_URL", database)
+    kept = asyncio.run(afuse("When?", fake_config(answer="In 1861."), keep=True))
+    listed = fusion("runs")
+    assert kept.run_id[:8] in listed.stdout
+    assert "kept in the database postgres on" in listed.stderr.replace("\n", " ")
+    assert "In 1861." in fusion("runs", "show", kept.run_id[:8]).stdout
+    assert fusion("ask", "--resume", kept.run_id[:8]).stdout == fusion("runs", "show", kept.run_id[:8]).stdout
+    assert fusion("runs", "delete", kept.run_id[:8]).exit_code == 0
+    assert asyncio.run(list_runs()) == []
+    monkeypatch.setenv("FUSION_DATABASE_URL", AWAY)
+    away = fusion("runs")
+    assert away.exit_code != 0
+    assert "the shared database cannot be used" in away.stderr
+    assert "hunter22pass" not in away.stderr
 
 
 AWAY = "postgresql://fusion:hunter22pass@/name?host=/nowhere"

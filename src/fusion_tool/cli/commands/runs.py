@@ -29,7 +29,7 @@ def list_(context: typer.Context, *, as_json: _AsJson = False) -> None:
         return
     import asyncio
 
-    from fusion_tool.api.run_store import KEEP_DAYS, default_path
+    from fusion_tool.api.run_store import KEEP_DAYS, default_place, place_name
     from fusion_tool.api.stored_runs import list_runs
     from fusion_tool.cli import terminal
     from fusion_tool.events import one_line
@@ -44,7 +44,8 @@ def list_(context: typer.Context, *, as_json: _AsJson = False) -> None:
         if run.problem:
             warning = f"warning: {run.problem}; 'fusion-tool runs delete' removes it"
             terminal.stderr().print(one_line(warning, 400), soft_wrap=True)
-    terminal.stderr().print(f"kept in {default_path()}, each for {KEEP_DAYS:g} days", style="dim", soft_wrap=True)
+    where = f"kept in {place_name(default_place())}, each for {KEEP_DAYS:g} days"
+    terminal.stderr().print(where, style="dim", soft_wrap=True)
 
 
 def _run_table(kept: "list[StoredRun]") -> "Table":
