@@ -16,7 +16,7 @@ def host_of(url: str | None) -> str:
         return ""
 
 
-# Cached, as is the next: each call of a model asks some twenty times about the same few hosts.
+# Cached, as are the next two: each call of a model asks some twenty times about the same few addresses.
 @lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Tell whether `host` means this machine alone: `localhost`, or a loopback address. No other name is looked up."""
@@ -41,6 +41,7 @@ def is_private(host: str) -> bool:
     return address.is_private or address.is_link_local
 
 
+@lru_cache(maxsize=256)
 def is_web_address(text: str) -> bool:
     """Tell whether `text` is an http(s) address with a host and, where it names one, a port that can be."""
     try:

@@ -7,6 +7,7 @@ citations are ids; in their place come the pieces that the events have, in the o
 import uuid
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager, CallbackManager
 from langchain_core.callbacks.manager import CallbackManagerForLLMRun
@@ -36,7 +37,7 @@ class AnswerStream:
 
     def feed(self, text: str) -> None:
         """Stream a piece of the message's text."""
-        self._send(AIMessageChunk(content=text, id=self.message_id))
+        self._send(text)
 
     def end(self, text: str, message: AIMessage) -> None:
         """Stream what `message`, the whole, has beside the pieces, where this stream has its pieces.
@@ -47,19 +48,17 @@ class AnswerStream:
         """
         # A stream that began after the answer, on a resumed run, has the whole alone: a chunk would pose as all of it.
         if any(self.message_id in handler.seen for handler in _message_handlers(self._manager.handlers)):
-            metadata = message.response_metadata
-            self._send(
-                AIMessageChunk(content=text, id=self.message_id, response_metadata=metadata, chunk_position="last")
-            )
+            self._send(text, response_metadata=message.response_metadata, chunk_position="last")
 
     def close(self) -> None:
         """End the pieces of one writer."""
         if self._manager.handlers:
             self._run.on_llm_end(LLMResult(generations=[]))
 
-    def _send(self, chunk: AIMessageChunk) -> None:
-        if self._manager.handlers:
-            self._run.on_llm_new_token(str(chunk.text), chunk=ChatGenerationChunk(message=chunk))
+    def _send(self, text: str, **more: Any) -> None:
+        if self._manager.handlers:  # a chunk for nobody is not made
+            chunk = AIMessageChunk(content=text, id=self.message_id, **more)
+            self._run.on_llm_new_token(text, chunk=ChatGenerationChunk(message=chunk))
 
     @cached_property
     def _run(self) -> CallbackManagerForLLMRun:

@@ -29,6 +29,8 @@ _CACHED_NAMES = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cachedCo
 _WRITTEN = ("cache_creation", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 """Where Anthropic's client counts what was written to the cache: in the first, or by how long it is kept."""
 _COST = "cost"
+_TELLING = frozenset(sum(_NAMES.values(), (_COST,)))
+"""By any of these a field is known for a usage."""
 _PART = "usage"
 
 
@@ -94,9 +96,11 @@ def _usage_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
     choices = body.get("choices")
     inside = _mapping(choices[0]).get("usage") if isinstance(choices, list) and choices else None
     for value in (*(body.get(place) for place in _PLACES), inside):
+        if not value:  # as in nearly every chunk
+            continue
         entry = value[0] if isinstance(value, list) and len(value) == 1 else value
         usage = _mapping(_mapping(entry).get("usage")) or _mapping(entry)  # Groq has it one level further inside
-        if any(name in usage for name in (*sum(_NAMES.values(), ()), _COST)):
+        if not _TELLING.isdisjoint(usage):
             return usage
     return {}
 
