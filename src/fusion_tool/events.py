@@ -232,12 +232,14 @@ def format_usd(cost: float | None) -> str:
 
 
 def format_cost(cost_usd: float | None, unpriced: int) -> str:
-    """Return a sum of costs as text, with the number of calls that it leaves out.
+    """Return a sum of costs as text, with the number of calls that it leaves out; of no calls it is nothing.
 
     Args:
         cost_usd: The known costs together, in US dollars; `None` where none is known.
         unpriced: How many calls have no known cost.
     """
+    if cost_usd is None and not unpriced:
+        return "nothing"
     remainder = f" + {unpriced} of unknown cost" if unpriced and cost_usd is not None else ""
     return format_usd(cost_usd) + remainder
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import fusion_tool
 from fusion_tool import astream, events
-from fusion_tool.events import format_seconds, format_usd, one_line, plain_line, printable
+from fusion_tool.events import format_cost, format_seconds, format_usd, one_line, plain_line, printable
 from fusion_tool.graph.event_lines import describe
 from fusion_tool.testing import fake_config
 
@@ -145,3 +145,11 @@ def test_a_line_is_one_line_and_fits(text: str, longest: int) -> None:
 def test_unknown_is_never_zero(cost: float | None, shown: str) -> None:
     assert format_usd(cost) == shown
     assert format_seconds(None) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("cost", "unpriced", "told"),
+    [(None, 0, "nothing"), (None, 2, "unknown"), (0.25, 0, "$0.2500"), (0.25, 2, "$0.2500 + 2 of unknown cost")],
+)
+def test_a_bill_without_calls_is_nothing_and_one_without_prices_unknown(cost, unpriced, told):
+    assert format_cost(cost, unpriced) == told

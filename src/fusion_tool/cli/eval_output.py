@@ -106,9 +106,7 @@ def finish_eval(results: Results, counts: RunCounts | None = None) -> int:
         failed = sum(counts.failed.values())
         failures = f", {failed} without an answer, which the same command tries again" if failed else ""
         console.print(f"answered: {counts.answered}{failures}", soft_wrap=True)
-    console.print(
-        f"paid so far: {format_cost(bill.cost_usd, bill.unpriced_calls) if bill.calls else 'nothing'}", soft_wrap=True
-    )
+    console.print(f"paid so far: {format_cost(bill.cost_usd, bill.unpriced_calls)}", soft_wrap=True)
     console.print(f"pages and Markdown: fusion-tool eval report {results.folder} --html report.html", soft_wrap=True)
     if results.manifest.judge and (
         missing := sum(text.missing(results.manifest.passes) for text in ungraded_texts(results))
