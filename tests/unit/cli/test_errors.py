@@ -144,7 +144,7 @@ def test_debug_shows_the_traceback(arguments: tuple[str, ...]) -> None:
 
 
 def test_an_unexpected_error_is_one_line_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> tuple[str, ...]:
+    def broken(_file: object) -> tuple[str, ...]:
         raise RuntimeError("first\nsecond sk-or-v1-0123456789abcdef")
 
     monkeypatch.setattr("fusion_tool.config.presets.preset_names", broken)
