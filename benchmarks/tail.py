@@ -230,10 +230,8 @@ async def feel(runs: int) -> dict[tuple[str, str], list[float]]:
 
 def report_felt(above: dict[tuple[str, str], list[float]]) -> None:
     slowest = max(WITHOUT_TOOLS.values())
-    print(
-        f"The slowest seat takes {slowest:.1f} s, the models {CRITICAL_PATH:.2f} s, of which the judge and the writer "
-    )
-    print(f"have {CRITICAL_PATH - slowest:.2f} s.\n\n| above that | | p50 | p95 |\n|---|---|---|---|")
+    print(f"The slowest seat takes {slowest:.1f} s, judge and writer {CRITICAL_PATH - slowest:.2f} s after it.\n")
+    print("| above that | | p50 | p95 |\n|---|---|---|---|")
     for (name, kind), spent in above.items():
         at = quantiles(spent, n=100, method="inclusive")
         print(f"| {name} | {kind} | {at[49]:.0f} ms | {at[94]:.0f} ms |", flush=True)
