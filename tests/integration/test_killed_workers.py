@@ -110,9 +110,8 @@ def test_workers_killed_at_five_points_pass_no_budget(provider, database, tmp_pa
             charging.gate.open()
             wait_until(lambda: is_up(url))
             counted()
-        # The five runs are lost; what they had reserved is not there to be spent once more.
-        lost = counted().reserved.usd
-        assert lost >= 3 * A_RUN
+        # The runs are lost; what they had reserved is not there to be spent once more. The last may have settled.
+        assert sum(amounts.usd for amounts in counted()) >= 4 * A_RUN
         charging.begin(None)
         outcomes = []
         while (outcome := ask(url)) not in (402, 429):
