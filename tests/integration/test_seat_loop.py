@@ -1,12 +1,14 @@
 """A seat at work: its tools, their budget, and everything that a model can do wrong with them."""
 
+import asyncio
 from itertools import pairwise
 
 import pytest
+from langchain_core.tools import tool
 
 from fusion_tool import PanelFailed, Panelist, afuse
 from fusion_tool.grounding.sources import source_id
-from fusion_tool.testing import ScriptedChat
+from fusion_tool.testing import ScriptedChat, calls
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, fenced, panel, reads, searches, text, verdict
 from tests.scripted_server import Reply, ToolCall, faults
 from tests.scripted_server.faults import http_error
@@ -316,3 +318,25 @@ async def test_no_tool_calls_allowed_offers_no_tools(provider, ask):
 
 def panel_with(*seats):
     return tuple(Panelist.model_validate(seat) for seat in seats)
+
+
+async def test_tool_rounds_change_threads_no_more_than_an_answer_without_them(monkeypatch):
+    """Each change of thread is a wait that whoever asks can feel."""
+    changes = []
+    loop = asyncio.get_running_loop()
+    run = loop.run_in_executor
+    monkeypatch.setattr(loop, "run_in_executor", lambda *task: (changes.append(task), run(*task))[1])
+
+    @tool
+    async def lookup(word: str) -> str:
+        """What is known of a word."""
+        return f"Much is known of {word}."
+
+    counts = []
+    for rounds in (1, 1, 4):  # the first one has imports to make
+        changes.clear()
+        seat = ScriptedChat(replies=[*(calls("lookup", word=f"mill {n}") for n in range(rounds)), "It is old."])
+        result = await afuse("How old?", panel(panel=(Panelist(model=seat),), strategy="solo"), panel_tools=[lookup])
+        assert result.responses[0].tool_calls == rounds
+        counts.append(len(changes))
+    assert counts[1] == counts[2]
