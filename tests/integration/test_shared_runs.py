@@ -9,11 +9,12 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import openai
+import psycopg
 import pytest
 
 from fusion_tool import afuse
 from fusion_tool.api.stored_runs import list_runs
-from tests.integration.breaking import COST, SEATS
+from tests.integration.breaking import COST, SEATS, wait_for
 from tests.integration.callers import caller
 from tests.integration.openai_server import client, command, served, user
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
@@ -92,6 +93,13 @@ async def test_a_run_outlives_its_database_and_says_what_was_lost(provider, retu
         await asyncio.to_thread(server.remove)
 
 
+def kept_records(database):
+    """How many seats' records have reached the database; `route` writes there too."""
+    with psycopg.connect(database, options="-c search_path=fusion_tool") as connection:
+        found = connection.execute("SELECT count(*) FROM checkpoint_writes WHERE channel = 'records'").fetchone()
+    return found[0] - 1
+
+
 def ask(url, key, text=QUESTION, who="ada"):
     headers = {"Idempotency-Key": key}
     return client(url, f"secret-{who}", timeout=SLOW).chat.completions.create(
@@ -134,25 +142,27 @@ def test_two_requests_at_once_with_one_key_are_one_run(provider, database, monke
     assert provider.counts == Counter([*SEATS, JUDGE, WRITER])
 
 
-def test_a_killed_servers_run_is_finished_after_its_restart_and_billed_once(provider, database, tmp_path):
+@pytest.mark.parametrize("silent", [SEATS[-1], JUDGE, WRITER])
+def test_a_killed_servers_run_is_finished_after_its_restart_and_billed_once(provider, database, tmp_path, silent):
     file = tmp_path / "fusion.toml"
     seats = ", ".join(f'"openrouter:{seat}"' for seat in SEATS)
     file.write_text(
         f'panel = [{seats}]\njudge = "openrouter:{JUDGE}"\nsynthesizer = "openrouter:{WRITER}"\n'
         f'search = false\nbash = "off"\ndatabase = "{database}"\n'
     )
-    provider.reply(JUDGE, Hang())
+    answer = Reply(verdict() if silent == JUDGE else "In 1861.", cost=COST)
+    provider.reply(silent, Hang())
     with command(file) as (server, url), ThreadPoolExecutor() as elsewhere:
         asked = elsewhere.submit(ask, url, "order 7")
-        provider.wait_until(lambda: provider.calls(JUDGE), SLOW)
+        provider.wait_until(lambda: provider.calls(silent), SLOW)
+        wait_for(lambda: kept_records(database) >= len(set(SEATS) - {silent}), SLOW)
         server.kill()
         assert isinstance(asked.exception(), openai.APIConnectionError)
-    provider.reply(JUDGE, Reply(verdict(), cost=COST))
+    provider.reply(silent, answer)
     with command(file) as (_, url):
         result = ask(url, "order 7").fusion
         ask(url, "order 7")
-    assert provider.counts == Counter({**dict.fromkeys(SEATS, 1), JUDGE: 2, WRITER: 1})
     (run,) = asyncio.run(list_runs(database))
-    assert run.id == result["run_id"]
-    assert len(run.usage.calls) == sum(provider.counts.values())
-    assert run.usage.unpriced_calls == 1
+    assert (run.id, run.status) == (result["run_id"], "finished")
+    assert provider.counts == Counter([*SEATS, JUDGE, WRITER, silent])
+    assert (len(run.usage.calls), run.usage.unpriced_calls) == (6, 1)
