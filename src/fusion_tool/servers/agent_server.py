@@ -5,7 +5,7 @@ offers nothing that is refused.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
@@ -92,8 +92,12 @@ def graph_factory(build: Callable[[FusionConfig | None], AgentGraph]) -> GraphFa
     Raises:
         ConfigError: The file is broken already, so that the server does not start.
     """
-    config = load_operator_config()
-    latest = config, build(config)
+
+    def make(config: FusionConfig | None) -> tuple[FusionConfig | None, AgentGraph, list[str]]:
+        graph = build(config)
+        return config, graph, [*(graph.get_context_jsonschema() or {}).get("properties", ())]
+
+    latest = make(load_operator_config())
 
     def refresh() -> None:
         nonlocal latest
@@ -102,7 +106,7 @@ def graph_factory(build: Callable[[FusionConfig | None], AgentGraph]) -> GraphFa
             # Not the default preset in its place, of other models and without the operator's limits.
             raise ConfigError(f"{FILE} has gone; put it back, or start the server anew without it", field="config")
         if config != latest[0]:
-            latest = config, build(config)
+            latest = make(config)
 
     async def graph(runtime: ServerRuntime[Any]) -> AgentGraph:
         try:
@@ -111,9 +115,19 @@ def graph_factory(build: Callable[[FusionConfig | None], AgentGraph]) -> GraphFa
             if runtime.execution_runtime:
                 # The folder is no caller's business.
                 raise ConfigError(error.message.replace(str(config_path(FILE)), FILE), field=error.field) from None
-        return latest[1]
+        _, newest, offered = latest
+        execution = runtime.execution_runtime
+        # Aegra drops what a graph does not take in silence, and cannot be asked before.
+        if execution and isinstance(execution.context, Mapping) and (names := _client_names(execution.context)):
+            reject_unoffered(names, offered)
+        return newest
 
     return graph
+
+
+def _client_names(names: Iterable[str]) -> list[str]:
+    """Return the names that are not the server's own."""
+    return sorted(name for name in names if name not in _SERVERS_OWN and not name.startswith(_SERVERS_PREFIXES))
 
 
 async def reject_unknown_context(client: LangGraphClient, request: Mapping[str, Any]) -> None:
@@ -132,10 +146,10 @@ async def reject_unknown_context(client: LangGraphClient, request: Mapping[str, 
     else:
         holder = request.get("payload") or request
         names = {*(holder.get("context") or ()), *((holder.get("config") or {}).get("configurable") or ())}
-    names = {name for name in names if name not in _SERVERS_OWN and not name.startswith(_SERVERS_PREFIXES)}
-    if names and (assistant := await _assistant_of(client, request)):
+    own = _client_names(names)
+    if own and (assistant := await _assistant_of(client, request)):
         schemas = await client.assistants.get_schemas(assistant)
-        reject_unoffered(sorted(names), [*(schemas["context_schema"] or {}).get("properties", ())])
+        reject_unoffered(own, [*(schemas["context_schema"] or {}).get("properties", ())])
 
 
 async def _assistant_of(client: LangGraphClient, request: Mapping[str, Any]) -> str | None:
