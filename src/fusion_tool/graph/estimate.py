@@ -62,22 +62,28 @@ def estimate(config: FusionConfig, question: str, *, context: str = "", versus: 
         context: What is already known about it.
         versus: Models, `"provider:model"`, each priced as if asked alone.
     """
-    bill = _forecast(config, question + context, versus)
+    load_measurements(config)
+    bill = forecast_run(config, question + context, versus)
     if (name := counterpart_of(config)) is None:
         return bill
-    other = _forecast(with_models_of(name, config), question + context)
+    other = forecast_run(with_models_of(name, config), question + context)
     return bill.model_copy(update={"counterpart": Counterpart(preset=name, expected=other.expected, worst=other.worst)})
 
 
-def _forecast(config: FusionConfig, text: str, versus: Iterable[str] = ()) -> Estimate:
-    """Return the bill of one run that is asked `text`, without the counterpart's."""
+def forecast_run(config: FusionConfig, text: str, versus: Iterable[str] = ()) -> Estimate:
+    """Return the bill of one run, without the counterpart's; no file is read, so that an event loop may ask.
+
+    Args:
+        config: The run's configuration. What was measured of its models counts after `load_measurements`.
+        text: The question with its context.
+        versus: As for `estimate`.
+    """
     cast = settle_roles(config)
     config = cast.config
     # In bytes, as the ledger reserves: no tokenizer fits all models, and none is needed for an upper bound.
     sizes = prompt_sizes(config, len(text.encode(errors="replace")))
     odds = strategy_named(config.strategy).expected_calls(config)
     seats = config.panel[: len(odds.seats)]
-    load_measurements(config)
     rows = [seat_row(seat, sizes, config, odds.seats[seat]) for seat in range(len(seats))]
     rows += search_rows(sizes, config, odds)
     later: list[tuple[str, Panelist]] = []

@@ -12,7 +12,7 @@ from fusion_tool.config.base import RUN_SECONDS
 from fusion_tool.config.choices import AUTO
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
-from fusion_tool.graph.estimate import estimate
+from fusion_tool.graph.estimate import forecast_run
 from fusion_tool.graph.inputs import LONGEST_QUESTION
 
 _Rule: TypeAlias = Callable[[Any, Any], bool]
@@ -135,6 +135,6 @@ def _is_tighter(limit: float | None, most: float) -> bool:
 
 def _worst(config: FusionConfig) -> dict[str, Any]:
     """Return the dollars, the tokens and the unpriced models of the longest question's run, at worst."""
-    bill = estimate(config, "x" * LONGEST_QUESTION)
+    bill = forecast_run(config, "x" * LONGEST_QUESTION)
     tokens = bill.worst.input_tokens + bill.worst.output_tokens
     return {"usd": bill.worst.usd or 0.0, "tokens": tokens, "unpriced": bill.unpriced}

@@ -224,7 +224,7 @@ def test_the_database_is_looked_at_where_an_address_is_set_and_its_password_neve
     assert answers["ok"]
     assert re.fullmatch(r"PostgreSQL \d+\..* answers; .*", answers["detail"])
     for address, cause in (
-        (database.replace("@/", "x@/"), "password authentication failed"),
+        (database.replace("@/", "x@/"), "authentication failed for user"),
         ("postgresql://fusion:hunter22pass@/name?host=/nowhere", "No such file or directory"),
         ("mysql://fusion:hunter22pass@db/name", "expected an address such as"),
     ):

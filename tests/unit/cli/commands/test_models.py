@@ -13,8 +13,7 @@ import pytest
 from fusion_tool.cli import model_listings
 from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import Panelist
-from fusion_tool.models import outcomes as store
-from fusion_tool.models.outcomes import Outcome, default_path
+from fusion_tool.models.outcomes import Outcome, SqliteOutcomes, default_path
 from tests.scripted_server import ScriptedServer
 from tests.unit.cli.support import fusion
 from tests.unit.outcomes import outcome
@@ -26,7 +25,7 @@ CLOSED = "no connection to http://127.0.0.1:9/v1 (Connection refused); the addre
 
 
 def record(*outcomes: Outcome) -> None:
-    store.append(default_path(), outcomes)
+    SqliteOutcomes().append(outcomes)
 
 
 def call(model: str, reason: Any = None, **fields: Any) -> Outcome:

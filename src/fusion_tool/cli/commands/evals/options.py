@@ -27,7 +27,7 @@ Judge: TypeAlias = Annotated[
 ]
 Passes: TypeAlias = Annotated[int, typer.Option(metavar="K", min=1, help="Verdicts a criterion.")]
 Concurrency: TypeAlias = Annotated[
-    int, typer.Option(metavar="N", min=1, max=64, help="Runs at once, and twice as many verdicts.")
+    int, typer.Option(metavar="N", min=1, max=1000, help="Runs at once, and twice as many verdicts.")
 ]
 MaxUsd: TypeAlias = Annotated[
     float | None,
