@@ -123,7 +123,7 @@ async def test_earlier_turns_are_known_to_every_seat_and_wishes_to_the_synthesiz
     for prompt in seat.prompts:
         assert "It stands in Wexmoor." in str(prompt)
         assert "pirate" not in str(prompt)
-    assert "Write like a pirate." in writer.prompts[0][0].text
+    assert "Write like a pirate." in str(writer.prompts[0])
 
 
 async def test_it_stands_in_a_chain():

@@ -1,7 +1,7 @@
 """`fusion-tool eval watch`: silent unless a model got worse, is gone, or retires."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -105,10 +105,11 @@ def test_a_model_that_is_gone_is_told(provider, canaries, baseline):
 def test_a_model_that_retires_soon_is_told(canaries, baseline):
     own = user_config_path("fusion-tool") / OWN_FILE
     own.parent.mkdir(parents=True, exist_ok=True)
-    known = 'vendor = "v"\nfamily = "v"\norigin = "US"\ndirect = "ollama:v-b"\nretires_on = 2000-01-01\n'
+    soon = (datetime.now(UTC) + timedelta(days=10)).date()
+    known = f'vendor = "v"\nfamily = "v"\norigin = "US"\ndirect = "ollama:v-b"\nretires_on = {soon}\n'
     own.write_text(f'["v/b"]\n{known}', "utf-8")
     try:
         done = watch(canaries, baseline)
     finally:
         Path(own).unlink()
-    assert (done.exit_code, done.stderr) == (5, "warning: openrouter:v/b retires on 2000-01-01\n")
+    assert (done.exit_code, done.stderr) == (5, f"warning: openrouter:v/b retires on {soon}\n")

@@ -13,7 +13,7 @@ KEY = "set the provider's key to a valid one with access to the model"
 
 def test_every_error_is_a_fusion_error():
     kinds = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
-    assert len(kinds) == 7
+    assert len(kinds) == 8
     assert all(issubclass(kind, FusionError) for kind in kinds)
 
 

@@ -115,7 +115,13 @@ class BoundedServer(uvicorn.Server):
         while True:
             try:
                 connection, _ = await loop.sock_accept(listener)
-                await loop.connect_accepted_socket(self._create_protocol, connection)
+                connecting = asyncio.ensure_future(loop.connect_accepted_socket(self._create_protocol, connection))
+                try:
+                    await asyncio.shield(connecting)
+                except asyncio.CancelledError:
+                    # Broken off, it would be closed without a word to its protocol, and the end would wait for it.
+                    await asyncio.wait([connecting])
+                    raise
             except OSError as error:
                 _log.warning("no connection could be accepted: %s", error)
                 await asyncio.sleep(_SECONDS_AFTER_FAILURE)

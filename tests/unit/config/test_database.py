@@ -177,5 +177,5 @@ async def test_a_database_that_restarts_is_used_again_and_its_locks_are_taken_ag
 async def test_a_wrong_password_is_named_and_not_shown(postgres):
     with pytest.raises(DatabaseUnavailable) as refused:
         await open_database(postgres.address(password="wrong-pass%20word"))
-    assert "password authentication failed" in str(refused.value)
+    assert "authentication failed for user" in str(refused.value)
     assert "wrong-pass" not in str(refused.value)

@@ -16,6 +16,7 @@ from fusion_tool.config.schema import Panelist
 from fusion_tool.evals.graders.rubric import Grader, Verdict, judge_warnings, parse_verdict
 from fusion_tool.models.capabilities import InvalidReplyError
 from fusion_tool.models.health import HealthTracker
+from fusion_tool.models.outcomes import SqliteOutcomes
 from fusion_tool.testing import ScriptedChat
 from tests.unit.evals.tasks import RUBRIC, task
 
@@ -58,7 +59,7 @@ class Watched(HealthTracker):
     """Keeps how calls ended."""
 
     def __init__(self):
-        super().__init__()
+        super().__init__(SqliteOutcomes())
         self.reasons = []
 
     def record_call(self, _panelist, reason, **_figures):
