@@ -1,13 +1,15 @@
 """The shared database: its address, which shows no password; its tables, made once; its locks, between loops."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 from contextlib import AsyncExitStack
 
+import psycopg
 import pytest
 
-from fusion_tool.config.database import database_address, open_database, read_state, tables
+from fusion_tool.config.database import connection, database_address, open_database, read_state, tables
 from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.serialization import dump_config, load_stored_config, require_same_config
@@ -172,6 +174,13 @@ async def test_a_database_that_restarts_is_used_again_and_its_locks_are_taken_ag
             assert locks == {"held": 1}
     finally:
         await asyncio.to_thread(server.remove)
+
+
+async def test_a_connection_that_cannot_be_set_up_is_closed(database, monkeypatch):
+    monkeypatch.setattr(connection, "SCHEMA", "two words")
+    with pytest.raises(psycopg.Error):
+        await connection.connect(database)
+    gc.collect()  # psycopg warns of one that is dropped while it is open, and warnings are errors here
 
 
 async def test_a_wrong_password_is_named_and_not_shown(postgres):

@@ -36,11 +36,15 @@ async def connect(address: str) -> "Connection":
 
 
 async def configure(connection: "Connection") -> None:
-    """Set what every connection is set to."""
-    await connection.execute(f"SET search_path TO {SCHEMA}")
-    # A machine that loses its power says no goodbye: without these its locks would be held for two hours.
-    for setting in ("tcp_keepalives_idle = 30", "tcp_keepalives_interval = 10", "tcp_keepalives_count = 3"):
-        await connection.execute(f"SET {setting}".encode())
+    """Set what every connection is set to; one that cannot be set, or whose task is cancelled meanwhile, is closed."""
+    # A machine that loses its power says no goodbye: without keepalives its locks would be held for two hours.
+    keepalives = ("tcp_keepalives_idle = 30", "tcp_keepalives_interval = 10", "tcp_keepalives_count = 3")
+    try:
+        for setting in (f"search_path = {SCHEMA}", *keepalives):
+            await connection.execute(f"SET {setting}".encode())
+    except BaseException:
+        await connection.close()
+        raise
 
 
 async def read_value(connection: "Connection", query: str, *values: Any) -> Any:
