@@ -84,20 +84,34 @@ async def test_it_is_told_where_the_source_that_nobody_cites_differs(tmp_path):
     assert ("took 14 hours." in told, "took 11 hours 20 minutes." in told) == (True, True)
 
 
-async def test_a_small_writer_makes_claims_from_both_sources(provider, tmp_path):
+FIRST, SECOND = "The transfer of the archive took 14 hours.", "The transfer of the archive took 11 hours 20 minutes."
+BOTH = [(FIRST, 1), (SECOND, 2)]
+DISPUTED = [
+    pytest.param([BOTH], [], id="both at once"),
+    pytest.param([[(FIRST, 1)], [(SECOND, 1)]], [], id="one, then the other"),
+    pytest.param([[(FIRST, 1), (FIRST, 2)], [(SECOND, 1)]], [], id="one from both, then the other"),
+    pytest.param([[(FIRST, 1)], [(FIRST, 1)]], ["answer_spoiled"], id="one, twice"),
+]
+
+
+@pytest.mark.parametrize(("replies", "marks"), DISPUTED)
+async def test_a_small_writer_makes_claims_from_both_sources(provider, tmp_path, replies, marks):
     (tmp_path / "log.md").write_text("The transfer of the archive took 14 hours.", "utf-8")
     (tmp_path / "memo.md").write_text("The transfer of the archive took 11 hours 20 minutes.", "utf-8")
-    said = json.dumps({"claims": [{"text": "The transfer of the archive took 14 hours.", "source": 1}]})
-    provider.reply("test/one", said)
-    provider.reply(WRITER, said)
+    written = [json.dumps({"claims": [{"text": text, "source": n} for text, n in reply]}) for reply in replies]
+    provider.reply("test/one", json.dumps({"claims": [{"text": FIRST, "source": 1}]}))
+    provider.reply(WRITER, *written)
     small = [{"model": f"openrouter:{name}", "max_input_tokens": 2048} for name in ("test/one", WRITER)]
     config = panel("test/one", documents=tmp_path)
     config = config.model_validate(config.model_dump() | {"panel": [small[0]] * 2, "synthesizer": small[1]})
-    await afuse("How long did the archive's transfer take?", config)
-    (request,) = provider.calls(WRITER)
-    assert "[1] The transfer" in request.last
-    assert "[2] The transfer" in request.last
+    result = await afuse("How long did the archive's transfer take?", config)
+    request, *again = provider.calls(WRITER)
+    assert f"[1] {FIRST}" in request.last
+    assert f"[2] {SECOND}" in request.last
     assert "The sources differ: give each figure" in request.last
+    assert [f"[1] {SECOND}" in other.last and FIRST not in other.last for other in again] == [True] * (len(replies) - 1)
+    assert [text in result.answer for text in (FIRST, SECOND)] == [True, not marks]
+    assert (result.degraded, {row.support for row in result.citations} == {"supported"}) == (marks, not marks)
 
 
 LOST = [

@@ -20,8 +20,7 @@ Shares: TypeAlias = Mapping[StageName, float]
 WHOLE_LIMIT: Shares = {"panelist": 1.0, "judge": 1.0, "synthesizer": 1.0, "verifier": 1.0}
 """Every stage may take all that is left."""
 _BYTES_A_TOKEN = 2
-"""Tokenizers take about four bytes of English for a token, three of Chinese, two of digits and code: the fewest,
-so that no prompt has more tokens than are reserved."""
+"""Tokenizers take about four bytes of English for a token, three of Chinese, two of digits and code: the fewest."""
 _ANSWER_TOKENS = 8192
 """The longest answer of a call under a limit, in tokens, where the model has no `max_tokens`."""
 TOOLS_BYTES = 6000

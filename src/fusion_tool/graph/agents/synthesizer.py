@@ -26,7 +26,9 @@ from fusion_tool.graph.prompts import render, section
 from fusion_tool.graph.runtime import Stage
 from fusion_tool.graph.state import Run
 from fusion_tool.grounding.citations import CitationStream, cited_ids, number_citations_in_json
+from fusion_tool.grounding.quantities import find_quantities, quantities_agree
 from fusion_tool.grounding.sources import RetrievedSource
+from fusion_tool.grounding.wording import normalize_text
 from fusion_tool.models.call import ModelReply, call_model
 from fusion_tool.models.capabilities import capabilities_of, first_accepted, structured_output_methods
 from fusion_tool.tools.untrusted import fence
@@ -112,10 +114,10 @@ async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
     ask = partial(call_model, account=task.stage.call_context(panelist), deadline=attempt.deadline)
     # Claims have a schema of their own, which the caller's would replace.
     if capabilities.path == "claims" and not task.run["answer_schema"]:
-        text = await _write_claims(model, task, ask, claims.claim_bounds(capabilities.max_input_tokens))
+        text, spoiled = await _write_claims(model, task, ask, claims.claim_bounds(capabilities.max_input_tokens))
         deltas = DeltaEmitter(task, attempt.number, panelist.model_name)
         deltas.finish(text)
-        return Draft(panelist.model_name, text, deltas.message_id)
+        return Draft(panelist.model_name, text, deltas.message_id, spoiled=spoiled)
     # Measured on a prompt without answers: what is left of the window is theirs.
     others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce), panelist)))
     answers = task.answers.truncated(answer_room(capabilities, panelist, others))
@@ -154,17 +156,19 @@ def _inspector(task: SynthesisTask, attempt: Attempt) -> Inspect | None:
     )
 
 
-async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask, bounds: claims.ClaimBounds) -> str:
+async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask, bounds: claims.ClaimBounds) -> tuple[str, str]:
     """Ask a small model for claims over the panel's own claims, each of which carries its source on.
+
+    Returns them, and what is wrong with them after a second try; empty where nothing is.
 
     Where there are sources and no seat makes a claim from them, what the first one says of that stands.
     """
     notes, question = task.answers.cited_lines(), task.run["question"]
     if not notes and task.answers.sources:
-        return task.answers.records[0]["content"]
+        return task.answers.records[0]["content"], ""
     if not notes:
         plain = [HumanMessage(f"{task.answers.plain_answers()}\n\nQuestion: {question}")]
-        return (await ask(model, plain)).text
+        return (await ask(model, plain)).text, ""
     disputes = disputes_of(task.answers, question)
     # Notes of both sides, also of the one that no answer cites.
     sides = {side.id: side.claim for dispute in disputes for side in dispute}
@@ -177,10 +181,33 @@ async def _write_claims(model: Any, task: SynthesisTask, ask: _Ask, bounds: clai
     hints = [" The sources differ: give each figure in a claim of its own."] if disputes else []
     if any(not cited_ids(record["content"]) for record in task.answers.records):
         hints.append(" Others found no answer in the sources: where that is right, say so with the source 0.")
-    ask_bound = partial(ask, model.bind(response_format=claims.response_format(len(notes), bounds)))
-    prompt = claims.claims_prompt("".join([question, *hints]), notes, bounds, nonce=task.answers.nonce)
-    inspect = partial(claims.inspect_claims, sources=notes)
-    return (await mend_reply(await ask_bound(prompt), inspect, prompt, ask_bound)).text
+
+    async def claims_from(sources: Sequence[RetrievedSource], asked: str) -> ModelReply:
+        ask_bound = partial(ask, model.bind(response_format=claims.response_format(len(sources), bounds)))
+        prompt = claims.claims_prompt(asked, sources, bounds, nonce=task.answers.nonce)
+        inspect = partial(claims.inspect_claims, sources=sources)
+        return await mend_reply(await ask_bound(prompt), inspect, prompt, ask_bound)
+
+    reply = await claims_from(notes, "".join([question, *hints]))
+    text, fault = reply.text, reply.spoiled
+    for source, said in sides.items():
+        if _tells(text, source, said):
+            continue
+        # Alone with this source: beside the other one it repeats that one's figure, told of it or not.
+        other = await claims_from([note for note in notes if note["id"] == source], question)
+        kept = [line for line in text.splitlines() if source not in cited_ids(line)]
+        text = "\n".join([*kept, *other.text.splitlines()])
+        if not _tells(text, source, said):
+            fault = "it leaves out a figure in which the sources differ"
+    return text, fault
+
+
+def _tells(text: str, source: str, said: str) -> bool:
+    """Tell whether a line of the claims cites the source and gives a figure of what it says."""
+    figures = find_quantities(normalize_text(said))
+    lines = [line for line in text.splitlines() if source in cited_ids(line)]
+    given = [figure for line in lines for figure in find_quantities(normalize_text(line))]
+    return any(quantities_agree(one, other) for one in given for other in figures)
 
 
 def _prompt(task: SynthesisTask, answers: PanelAnswers, panelist: Panelist) -> list[BaseMessage]:
