@@ -12,11 +12,19 @@ import pytest
 
 from fusion_tool import afuse
 from fusion_tool.api.stored_runs import list_runs
-from tests.integration.panel import JUDGE, QUESTION, verdict
+from tests.integration.panel import JUDGE, QUESTION, WRITER, verdict
 from tests.scripted_server import Hang, Reply
 
 SEATS = ("test/one", "test/two", "test/three")
 COST = 0.001
+
+
+def script_answers(provider):
+    """Let seats, judge and writer answer, each call for `COST`."""
+    for seat in SEATS:
+        provider.reply(seat, Reply("It was built in 1861.", cost=COST))
+    provider.reply(JUDGE, Reply(verdict(), cost=COST))
+    provider.reply(WRITER, Reply("In 1861.", cost=COST))
 
 
 def start(file, config, *node):

@@ -11,8 +11,17 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from fusion_tool import FusionConfig, afuse, astream, build_graph
 from fusion_tool.api.stored_runs import list_runs
-from tests.integration.breaking import COST, SEATS, broken_off, cancelled, kept_answers, killed, wait_for
-from tests.integration.panel import JUDGE, QUESTION, WRITER, kinds, panel, verdict
+from tests.integration.breaking import (
+    COST,
+    SEATS,
+    broken_off,
+    cancelled,
+    kept_answers,
+    killed,
+    script_answers,
+    wait_for,
+)
+from tests.integration.panel import JUDGE, QUESTION, WRITER, kinds, panel
 from tests.scripted_server import Gate, Hang, Reply, faults
 
 pytestmark = pytest.mark.loopback
@@ -25,10 +34,7 @@ def file(tmp_path):
 
 @pytest.fixture(autouse=True)
 def answers(provider):
-    for seat in SEATS:
-        provider.reply(seat, Reply("It was built in 1861.", cost=COST))
-    provider.reply(JUDGE, Reply(verdict(), cost=COST))
-    provider.reply(WRITER, Reply("In 1861.", cost=COST))
+    script_answers(provider)
 
 
 class Point(NamedTuple):

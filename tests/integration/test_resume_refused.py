@@ -8,8 +8,8 @@ from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
 from fusion_tool import ConfigError, PanelFailed, afuse
 from fusion_tool.api.stored_runs import list_runs
-from tests.integration.breaking import COST, SEATS, broken_off
-from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
+from tests.integration.breaking import SEATS, broken_off, script_answers
+from tests.integration.panel import QUESTION, WRITER, panel, verdict
 from tests.scripted_server import Gate, Reply, faults
 
 pytestmark = pytest.mark.loopback
@@ -22,10 +22,7 @@ def file(tmp_path):
 
 @pytest.fixture(autouse=True)
 def answers(provider):
-    for seat in SEATS:
-        provider.reply(seat, Reply("It was built in 1861.", cost=COST))
-    provider.reply(JUDGE, Reply(verdict(), cost=COST))
-    provider.reply(WRITER, Reply("In 1861.", cost=COST))
+    script_answers(provider)
 
 
 @pytest.mark.parametrize(

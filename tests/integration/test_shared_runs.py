@@ -14,7 +14,7 @@ import pytest
 
 from fusion_tool import afuse
 from fusion_tool.api.stored_runs import list_runs
-from tests.integration.breaking import COST, SEATS, wait_for
+from tests.integration.breaking import COST, SEATS, script_answers, wait_for
 from tests.integration.callers import caller
 from tests.integration.openai_server import client, command, served, user
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
@@ -28,10 +28,7 @@ SLOW = 120.0
 
 @pytest.fixture(autouse=True)
 def answers(provider):
-    for seat in SEATS:
-        provider.reply(seat, Reply("It was built in 1861.", cost=COST))
-    provider.reply(JUDGE, Reply(verdict(), cost=COST))
-    provider.reply(WRITER, Reply("In 1861.", cost=COST))
+    script_answers(provider)
 
 
 def killed_before_its_judge(database, home):

@@ -140,7 +140,7 @@ def judge_row(sizes: PromptSizes, config: FusionConfig, often: CallCount) -> Est
         stage="judge",
         seat=None,
         model=panelist.model_name,
-        expected=_priced_amount(price_name(panelist), prompt, _at_most(ANALYSIS_TOKENS, panelist.max_tokens)).scaled(
+        expected=_priced_amount(panelist, prompt, _at_most(ANALYSIS_TOKENS, panelist.max_tokens)).scaled(
             often.expected
         ),
         worst=_reserved_amount("judge", panelist, [prompt_bytes, corrected])
@@ -163,9 +163,7 @@ def synthesizer_row(sizes: PromptSizes, config: FusionConfig, often: CallCount) 
         stage="synthesizer",
         seat=None,
         model=panelist.model_name,
-        expected=_priced_amount(price_name(panelist), prompt, _at_most(ANSWER_TOKENS, panelist.max_tokens)).scaled(
-            often.expected
-        ),
+        expected=_priced_amount(panelist, prompt, _at_most(ANSWER_TOKENS, panelist.max_tokens)).scaled(often.expected),
         worst=Amount.total(worst).capped(config.limits, 1.0),
     )
 
@@ -180,7 +178,7 @@ def verifier_row(config: FusionConfig, panelist: Panelist) -> EstimateRow:
         stage="verifier",
         seat=None,
         model=panelist.model_name,
-        expected=_priced_amount(price_name(panelist), read, written),
+        expected=_priced_amount(panelist, read, written),
         worst=_reserved_amount("verifier", panelist, prompts * (MOST_CITATIONS // BATCH)).capped(config.limits, 1.0),
     )
 
@@ -193,7 +191,7 @@ def trial_rows(roles: Iterable[Panelist]) -> Iterator[EstimateRow]:
             stage="trial",
             seat=None,
             model=panelist.model_name,
-            expected=_priced_amount(price_name(panelist), TRIAL_READ, TRIAL_WRITTEN),
+            expected=_priced_amount(panelist, TRIAL_READ, TRIAL_WRITTEN),
             worst=_reserved_amount("panelist", alone, [TRIAL_READ * BYTES_A_TOKEN]),
         )
 
@@ -208,10 +206,10 @@ def _needs_trial(panelist: Panelist) -> bool:
 def turns_of_seat(panelist: Panelist, sizes: PromptSizes, shown_tokens: int = 0) -> Amount:
     """Return a seat's expected calls: a prompt with `shown_tokens` of other answers that grows by a result a turn."""
     prompt = shown_tokens + (sizes.seat + (TOOLS_BYTES if sizes.turns else 0)) // BYTES_A_TOKEN
-    model, grown = price_name(panelist), RESULT_TOKENS + TURN_TOKENS
-    turns = [_priced_amount(model, prompt + turn * grown, TURN_TOKENS) for turn in range(sizes.turns)]
+    grown = RESULT_TOKENS + TURN_TOKENS
+    turns = [_priced_amount(panelist, prompt + turn * grown, TURN_TOKENS) for turn in range(sizes.turns)]
     return Amount.total(
-        [*turns, _priced_amount(model, prompt + sizes.turns * grown, _at_most(ANSWER_TOKENS, panelist.max_tokens))]
+        [*turns, _priced_amount(panelist, prompt + sizes.turns * grown, _at_most(ANSWER_TOKENS, panelist.max_tokens))]
     )
 
 
@@ -230,8 +228,8 @@ def _reserved_amount(stage: StageName, panelist: Panelist, prompts: Sequence[int
     )
 
 
-def _priced_amount(model: str, input_tokens: int, output_tokens: int) -> Amount:
-    usd = cost_of(model, input_tokens=input_tokens, output_tokens=output_tokens)[0]
+def _priced_amount(panelist: Panelist, input_tokens: int, output_tokens: int) -> Amount:
+    usd = cost_of(price_name(panelist), input_tokens=input_tokens, output_tokens=output_tokens)[0]
     return Amount(input_tokens=input_tokens, output_tokens=output_tokens, usd=usd)
 
 

@@ -1,6 +1,7 @@
 """The weekly change of the profiles: last days that a list announces, and nothing else."""
 
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from fusion_tool.cli.model_listings import ListedModel
 from fusion_tool.cli.profile_updates import announced_days, main, write_days
 from fusion_tool.routing import profiles
+from fusion_tool.routing.profiles import Profile
 from tests.scripted_server import ScriptedServer
 
 DAY = date(2027, 3, 1)
@@ -18,18 +20,18 @@ SET, UNSET = "openai/gpt-5-mini", "openai/gpt-oss-120b"
 
 
 @pytest.fixture(autouse=True)
-def _shipped(shipped_profiles) -> None:  # type: ignore[no-untyped-def]
+def _shipped(shipped_profiles: Mapping[str, Profile]) -> None:
     assert shipped_profiles[SET].retires_on
     assert not shipped_profiles[UNSET].retires_on
 
 
-def test_only_a_day_that_no_profile_has_is_taken(shipped_profiles) -> None:  # type: ignore[no-untyped-def]
+def test_only_a_day_that_no_profile_has_is_taken(shipped_profiles: Mapping[str, Profile]) -> None:
     listing = dict.fromkeys((SET, UNSET, "somebody/else"), ENDS)
     assert announced_days(shipped_profiles.values(), listing) == {UNSET: DAY}
     assert announced_days(shipped_profiles.values(), {UNSET: ListedModel(deprecated=True)}) == {}
 
 
-def test_every_profile_can_get_one_and_the_rest_stays_as_it_was(shipped_profiles) -> None:  # type: ignore[no-untyped-def]
+def test_every_profile_can_get_one_and_the_rest_stays_as_it_was(shipped_profiles: Mapping[str, Profile]) -> None:
     without = [profile.id for profile in shipped_profiles.values() if not profile.retires_on]
     changed = write_days(TEXT, dict.fromkeys(without, DAY))
     before, after = tomllib.loads(TEXT), tomllib.loads(changed)
