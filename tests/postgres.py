@@ -8,9 +8,11 @@ import signal
 import subprocess
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+import psutil
 import psycopg
 import pytest
 
@@ -72,6 +74,17 @@ class Postgres:
             self._reader.join()
             self._process.communicate()
             self._process = None
+
+    def pause(self, signal_: signal.Signals = signal.SIGSTOP) -> None:
+        """Fall silent: connections are accepted by the system, and nothing is answered, until `resume`."""
+        assert self._process is not None
+        server = psutil.Process(self._process.pid)
+        for process in (server, *server.children()):
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal_)
+
+    def resume(self) -> None:
+        self.pause(signal.SIGCONT)
 
     def remove(self) -> None:
         self.kill()

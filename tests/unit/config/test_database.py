@@ -4,12 +4,13 @@ import asyncio
 import gc
 import subprocess
 import sys
-from contextlib import AsyncExitStack
+import threading
+from contextlib import AsyncExitStack, suppress
 
 import psycopg
 import pytest
 
-from fusion_tool.config.database import connection, database_address, open_database, read_state, tables
+from fusion_tool.config.database import Database, connection, database_address, open_database, read_state, tables
 from fusion_tool.config.keys import scrub
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.serialization import dump_config, load_stored_config, require_same_config
@@ -174,6 +175,47 @@ async def test_a_database_that_restarts_is_used_again_and_its_locks_are_taken_ag
             assert locks == {"held": 1}
     finally:
         await asyncio.to_thread(server.remove)
+
+
+async def _connect(shared: Database) -> None:
+    async with shared.transaction():
+        pass
+
+
+async def _lock(shared: Database) -> None:
+    async with shared.lock("run"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("before", "interrupted"),
+    [(None, _connect), (_connect, _connect), (None, _lock), (_lock, _lock)],
+    ids=["connects", "makes a statement", "connects for a lock", "takes a lock"],
+)
+def test_a_loop_that_is_interrupted_ends_though_its_database_is_silent(postgres, database, before, interrupted):
+    is_silent = threading.Event()
+
+    async def work() -> None:
+        shared = await open_database(database)
+        if before:
+            await before(shared)
+        postgres.pause()
+        is_silent.set()
+        async with asyncio.timeout(0.2):
+            await interrupted(shared)
+
+    def run() -> None:
+        with suppress(TimeoutError):
+            asyncio.run(work())
+
+    loop = threading.Thread(target=run, daemon=True)
+    try:
+        loop.start()
+        assert is_silent.wait(timeout=60)
+        loop.join(timeout=5)  # psycopg alone waits ten seconds for a statement, and for ever for a connection
+        assert not loop.is_alive()
+    finally:
+        postgres.resume()
 
 
 async def test_a_connection_that_cannot_be_set_up_is_closed(database, monkeypatch):

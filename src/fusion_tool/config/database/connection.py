@@ -27,10 +27,11 @@ async def connect(address: str) -> "Connection":
     Raises:
         psycopg.Error: It cannot be opened.
     """
-    from psycopg import AsyncConnection
     from psycopg.rows import dict_row
 
-    connection = await AsyncConnection.connect(address, row_factory=dict_row, **OPTIONS)
+    from fusion_tool.config.database.interruption import InterruptibleConnection
+
+    connection = await InterruptibleConnection.connect(address, row_factory=dict_row, **OPTIONS)
     await configure(connection)
     return connection
 

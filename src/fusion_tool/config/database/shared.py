@@ -47,6 +47,9 @@ VARIABLE = "FUSION_DATABASE_URL"
 _MOST_CONNECTIONS = 10
 """Connections of one loop's pool; a statement takes a millisecond, and a server has 100 for everybody."""
 
+_CLOSE_SECONDS = 1.0
+"""How long a pool that is let go waits for connections that it is opening."""
+
 _databases: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, "tuple[Database, AsyncGenerator[None]]"]] = (
     WeakKeyDictionary()
 )
@@ -141,6 +144,7 @@ class Database:
     def __init__(self, address: str) -> None:
         self._address = address
         self._pool: AsyncConnectionPool[Connection] | None = None
+        self._holding: asyncio.Task[None] | None = None
         self._pooled = WeakSet["Connection"]()
         self._connecting = asyncio.Lock()
         self._locks = Locks(address)
@@ -160,6 +164,7 @@ class Database:
                 async with await connect(self._address) as connection:
                     await make_tables(connection)
                 self._pool = await self._open_pool()
+                self._holding = asyncio.create_task(_hold(self._pool))
 
     @property
     def pool(self) -> "AsyncConnectionPool[Connection]":
@@ -240,25 +245,28 @@ class Database:
 
     async def disconnect(self) -> None:
         """Let the pool go, whose connections are broken; `open_database` makes a new one. Locks stay."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close()
+        holding, self._holding, self._pool = self._holding, None, None
+        if holding is not None:
+            holding.cancel()
+            await asyncio.wait([holding])
 
     async def close(self) -> None:
         """Close all connections, as the loop ends; locks that are held are released."""
         # Not left to the pool: by now its tasks are cancelled, and it would stop at the first of them.
         for connection in list(self._pooled):
             await connection.close()
-        with suppress(asyncio.CancelledError):
-            await self.disconnect()
+        await self.disconnect()
         await self._locks.close()
 
     async def _open_pool(self) -> "AsyncConnectionPool[Connection]":
         from psycopg.rows import dict_row
         from psycopg_pool import AsyncConnectionPool
 
+        from fusion_tool.config.database.interruption import InterruptibleConnection
+
         pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             self._address,
+            connection_class=InterruptibleConnection,
             kwargs={**OPTIONS, "row_factory": dict_row},
             min_size=0,
             max_size=_MOST_CONNECTIONS,
@@ -274,3 +282,13 @@ class Database:
     async def _configure(self, connection: "Connection") -> None:
         self._pooled.add(connection)
         await configure(connection)
+
+
+async def _hold(pool: "AsyncConnectionPool[Connection]") -> None:
+    """Hold a pool until this task is cancelled, by who lets it go, or by the loop that ends with all of its tasks."""
+    # The pool's own tasks take a cancellation for a failure to connect, and go on: the loop would wait for them.
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        with suppress(asyncio.CancelledError):  # one of them has ended by it
+            await pool.close(_CLOSE_SECONDS)
