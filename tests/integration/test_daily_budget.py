@@ -227,6 +227,25 @@ def test_a_file_that_cannot_be_used_refuses_before_anything_is_spent(provider, t
     assert not provider.requests
 
 
+@pytest.mark.parametrize(
+    ("settings", "headers"),
+    [({}, {"Idempotency-Key": "order 7"}), ({"cache": True}, {})],
+    ids=["kept", "cached"],
+)
+def test_an_answer_that_is_paid_for_comes_again_whatever_is_left_of_the_day(till, settings, headers):
+    alice = caller("alice", usd_a_day=A_RUN, limits={"usd": A_RUN})
+    with served(solo(**settings), callers=(alice,)) as url:
+        first = ask(url, extra_headers=headers)
+        others = (ask(url, messages=[user(f"Another question, {number}?")]) for number in range(10))
+        with pytest.raises(openai.APIStatusError, match="too little is left"):
+            list(others)
+        before = till.usd, spent()
+        again = ask(url, extra_headers=headers)
+    assert again.fusion["run_id"] == first.fusion["run_id"]
+    assert again.choices[0].message.content == first.choices[0].message.content
+    assert (till.usd, spent()) == before
+
+
 async def test_a_kept_answer_is_read_whatever_is_left_of_the_day(till, file):
     alice = caller("alice", usd_a_day=A_RUN, limits={"usd": A_RUN})
     serve = partial(serving, file, answer_within=45)

@@ -119,6 +119,8 @@ def request_slot(
 
 
 OnEvent: TypeAlias = Callable[[Event], Awaitable[None]]
+OpenSession: TypeAlias = Callable[[FusionConfig], AbstractAsyncContextManager[Session]]
+"""Opens the session that the run of a configuration is part of."""
 
 
 async def run_request(  # noqa: PLR0913 - keyword options, each with a default
@@ -127,7 +129,7 @@ async def run_request(  # noqa: PLR0913 - keyword options, each with a default
     on_event: OnEvent | None = None,
     *,
     owner: str = "",
-    session: Session | None = None,
+    open_session: OpenSession | None = None,
     kept_id: str | None = None,
 ) -> dict[str, Any]:
     """Carry out a run as a server does for its client, and return its result as a dict.
@@ -137,7 +139,8 @@ async def run_request(  # noqa: PLR0913 - keyword options, each with a default
         config: The run's configuration.
         on_event: Gets every event; `None` where nobody watches, which costs half of the processor time.
         owner: Who asks; nobody else has the answer out of the cache, nor resumes the run. Empty where nobody is named.
-        session: The session that the run is part of; `None` for none.
+        open_session: Opens the session that the run is part of; not called where its result is there already. `None`
+            for none.
         kept_id: The hexadecimal id under which the run is kept, or goes on; `None` keeps it nowhere.
 
     Raises:
@@ -148,7 +151,7 @@ async def run_request(  # noqa: PLR0913 - keyword options, each with a default
     if kept_id is not None:
         execution = stored_run(inputs, config, (), default_place(config), run_id=kept_id, owner=owner)
     slot = request_slot(request, config, owner=owner)
-    events = stream_run(_in_session(execution, session), slot, is_watched=on_event is not None)
+    events = stream_run(_in_session(execution, open_session), slot, is_watched=on_event is not None)
     return await final_result(events, on_event)
 
 
@@ -158,7 +161,7 @@ async def resume_request(
     on_event: OnEvent | None,
     *,
     place: StorePlace,
-    open_session: Callable[[], AbstractAsyncContextManager[Session]],
+    open_session: OpenSession,
 ) -> dict[str, Any]:
     """Carry out what is missing of a run that was kept, and return its result as a dict.
 
@@ -172,28 +175,22 @@ async def resume_request(
     Raises:
         FusionError: As `afuse`; `ConfigError` where there is no such run of this owner.
     """
-
-    @asynccontextmanager
-    async def rest() -> AsyncIterator[Execution]:
-        async with resumed_run(run_id, None, (), place, owner=owner) as run:
-            if run.result is not None:  # paid for: it is there, whatever the session would say
-                yield run
-                return
-            async with open_session() as session:
-                run.config["configurable"] = {**run.config.get("configurable", {}), SESSION_KEY: session}
-                yield run
-
-    return await final_result(stream_run(rest(), None, is_watched=on_event is not None), on_event)
+    execution = _in_session(resumed_run(run_id, None, (), place, owner=owner), open_session)
+    return await final_result(stream_run(execution, None, is_watched=on_event is not None), on_event)
 
 
 @asynccontextmanager
 async def _in_session(
-    execution: AbstractAsyncContextManager[Execution], session: Session | None
+    execution: AbstractAsyncContextManager[Execution], open_session: OpenSession | None
 ) -> AsyncIterator[Execution]:
     async with execution as run:
-        if session is not None:
+        # A finished one is paid for: it is there, whatever the session would say.
+        if open_session is None or run.result is not None or run.run_config is None:
+            yield run
+            return
+        async with open_session(run.run_config) as session:
             run.config["configurable"] = {**run.config.get("configurable", {}), SESSION_KEY: session}
-        yield run
+            yield run
 
 
 async def _graph_events(run: Execution, *, is_watched: bool) -> AsyncGenerator[Any, None]:

@@ -41,15 +41,18 @@ class Account:
     metrics: "Metrics | None"
     session: Session
     kept_id: str | None = None
+    _has_reserved: bool = False
 
     async def run(
         self, request: RunInput, config: FusionConfig, on_event: OnEvent | None = None, *, kept_id: str | None = None
     ) -> dict[str, Any]:
         """Carry out a run in the caller's name, and return its result as a dict; arguments as for `run_request`.
 
-        A kept one that had begun goes on, and one that is being worked on is waited for.
+        A kept one that had begun goes on, and one that is being worked on is waited for. Where the result is not there
+        already, kept or cached, dollars of the caller's day are reserved.
 
         Raises:
+            ApiError: As `reserve_day`.
             FusionError: As `afuse`.
         """
         run = self._run(request, config, on_event, kept_id)
@@ -58,10 +61,10 @@ class Account:
     async def _run(
         self, request: RunInput, config: FusionConfig, on_event: OnEvent | None, kept_id: str | None
     ) -> dict[str, Any]:
-        owner = self.caller.owner
+        options: dict[str, Any] = {"owner": self.caller.owner, "open_session": self._reserved, "kept_id": kept_id}
         while True:
             try:
-                return await run_request(request, config, on_event, owner=owner, session=self.session, kept_id=kept_id)
+                return await run_request(request, config, on_event, **options)
             except RunBusyError:  # by another worker, or for the request whose client lost its connection
                 await asyncio.sleep(_SECONDS_TO_ASK_AGAIN)
 
@@ -70,7 +73,7 @@ class Account:
 
         Args:
             run_id: The run's id.
-            config: The configuration by whose limits dollars of the day are reserved, where something is missing.
+            config: The operator's configuration, which says where runs are kept; the run has its own.
             on_event: Gets every event.
 
         Raises:
@@ -82,7 +85,7 @@ class Account:
             self.caller.owner,
             on_event,
             place=default_place(config),
-            open_session=lambda: self._reserved(config),
+            open_session=self._reserved,
         )
 
     @asynccontextmanager
@@ -94,6 +97,8 @@ class Account:
     async def reserve_day(self, config: FusionConfig, *, ledgers: int = 1) -> AsyncIterator[None]:
         """Reserve the dollars of the caller's day that the request may spend inside the context, and settle them.
 
+        Inside of another one nothing more is reserved.
+
         Args:
             config: The configuration of the request's runs.
             ledgers: How many times the request may spend what `config` limits.
@@ -102,7 +107,7 @@ class Account:
             ApiError: 402, too few are left; 429, runs under way hold what is left; 503, nobody knows how many are.
         """
         usd_a_day = self.caller.usd_a_day
-        if usd_a_day is None:
+        if usd_a_day is None or self._has_reserved:
             yield
             return
         day = SharedBudget.of_day(f"key {self.caller.name}", usd_a_day, config)
@@ -116,12 +121,15 @@ class Account:
                 raise _uncountable(self.caller, error) from None
             if not room.usd:
                 raise await _too_little_left(self.caller, day, wanted, room)
+            self._has_reserved = True
             try:
                 yield
             except BudgetExceeded as error:
                 if error.limits == "session_limits":
                     raise await _too_little_left(self.caller, day, wanted, room) from None
                 raise
+            finally:
+                self._has_reserved = False
 
 
 def open_account(caller: Caller, metrics: "Metrics | None" = None, *, idempotency_key: str | None = None) -> Account:

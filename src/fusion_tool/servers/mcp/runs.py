@@ -91,11 +91,10 @@ class CallRuns:
         is_kept = self._answer_within is not None
 
         async def work(tell: OnEvent) -> dict[str, Any]:
+            # A kept one is watched in any case: whoever asks for it later may want to be told, too.
+            on_event = tell if is_watched or is_kept else None
             account = open_account(self._caller)
-            async with account.reserve_day(config):
-                # A kept one is watched in any case: whoever asks for it later may want to be told, too.
-                on_event = tell if is_watched or is_kept else None
-                return await account.run(request, config, on_event, kept_id=run_id if is_kept else None)
+            return await account.run(request, config, on_event, kept_id=run_id if is_kept else None)
 
         return self._start(run_id, work)
 

@@ -23,7 +23,7 @@ from fusion_tool.servers.openai.metrics import Metrics
 from fusion_tool.servers.openai.models import AGENT, PANEL, ModelCatalog
 from fusion_tool.servers.openai.panel_model import answer_as_panel
 from fusion_tool.servers.openai.request import ChatRequest, refuse_recursion
-from fusion_tool.servers.openai.response import EndPiece, Responder, send_json
+from fusion_tool.servers.openai.response import Responder, send_json
 from fusion_tool.servers.openai.sse import ProgressStyle
 from fusion_tool.servers.overrides import RunOverrides, apply_overrides
 
@@ -112,13 +112,11 @@ class Endpoint(Generic[RequestT]):
         return apply_overrides(operator, wishes, presets=catalog.presets)
 
     async def _answer(self, request: RequestT, config: FusionConfig, account: Account, responder: Responder) -> None:
-        # The agent's main model and each of its runs have the limits once more.
-        async with account.reserve_day(config, ledgers=1 + MOST_RUNS if request.model == AGENT else 1):
-            end = await self._run(request, config, account, responder)
+        if request.model == AGENT:
+            # The main model and each of its runs have the limits once more.
+            async with account.reserve_day(config, ledgers=1 + MOST_RUNS):
+                end = await answer_as_agent(request, self.main, self.tool, config, account, responder.feed)
+        else:
+            end = await answer_as_panel(request, config, account, responder.feed)
         self.metrics.count_request(request.model, "ok", account.caller.name)
         await responder.end(end)
-
-    async def _run(self, request: RequestT, config: FusionConfig, account: Account, responder: Responder) -> EndPiece:
-        if request.model == AGENT:
-            return await answer_as_agent(request, self.main, self.tool, config, account, responder.feed)
-        return await answer_as_panel(request, config, account, responder.feed)
