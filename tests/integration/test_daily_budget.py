@@ -9,9 +9,10 @@ from functools import partial
 import openai
 import pytest
 
-from fusion_tool.budget.shared import next_day, utc_day
+from fusion_tool.budget.shared import next_day
 from fusion_tool.budget.store import Amounts, SqliteBudgets
 from fusion_tool.config.loading import resolve_config
+from fusion_tool.config.system import utc_day
 from fusion_tool.servers import account
 from fusion_tool.servers.mcp.server import McpOptions, McpServer
 from tests.integration.callers import caller, keys_file

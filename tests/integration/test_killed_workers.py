@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from fusion_tool.budget.postgres import PostgresBudgets
-from fusion_tool.budget.shared import utc_day
+from fusion_tool.config.system import utc_day
 from tests.integration.callers import keys_file
 from tests.integration.charging import Till, said
 from tests.integration.openai_server import client, command, user

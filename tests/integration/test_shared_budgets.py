@@ -7,7 +7,8 @@ import pytest
 from langchain_core.runnables import RunnableConfig
 
 from fusion_tool import BudgetExceeded, ChatFusion, ConfigError, FusionTool, Limits, build_graph
-from fusion_tool.budget.shared import SharedBudget, budget_store, utc_day
+from fusion_tool.budget.shared import SharedBudget, budget_store
+from fusion_tool.config.system import utc_day
 from fusion_tool.errors import DatabaseUnavailable, PanelFailed
 from fusion_tool.testing import ScriptedChat
 from tests.integration.test_session_limits import Talker, a_call, bill, talkers

@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
-from fusion_tool import afuse
+from fusion_tool import FusionResult, afuse, astream
 from fusion_tool.api import response_cache
+from fusion_tool.cli import terminal
+from fusion_tool.cli.output import print_report
 from tests.integration.breaking import SEATS
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
 from tests.scripted_server import Gate, Hang, Reply, faults
@@ -85,16 +87,26 @@ def test_a_leader_that_fails_frees_those_who_wait(answers):
     assert sum(answers.counts.values()) == len(SEATS) + RUN
 
 
-async def test_a_store_that_is_gone_is_told_in_log_and_plan_and_costs_no_answer(
-    answers, address, tmp_path, monkeypatch, caplog
-):
+@pytest.fixture
+def no_store(address, tmp_path, monkeypatch):
     if address == "sqlite":
         (tmp_path / "cache").write_text("in its place")
     else:
         monkeypatch.setenv("FUSION_DATABASE_URL", "postgresql://nobody@/none?host=/nowhere")
     response_cache._failing.clear()
-    results = [await afuse(QUESTION, CONFIG) for _ in range(2)]
-    assert [result.answer for result in results] == ["In 1861."] * 2
+
+
+@pytest.mark.usefixtures("no_store")
+async def test_a_store_that_is_gone_is_told_in_log_result_event_and_terminal_and_costs_no_answer(
+    answers, caplog, capsys
+):
+    completed = [event async for event in astream(QUESTION, CONFIG)][-1]
+    results = [await afuse(QUESTION, CONFIG), FusionResult.model_validate(completed["result"])]
+    assert [(result.answer, result.status, result.degraded) for result in results] == [
+        ("In 1861.", "ok", ["not_cached"])
+    ] * 2
+    print_report(results[0], terminal.stderr())
+    assert "Degraded (status ok): not_cached" in capsys.readouterr().err
     assert sum(answers.counts.values()) == 2 * RUN
     warnings = [record.message for record in caplog.records if record.name == response_cache.__name__]
     assert [text.startswith("the response cache is left out, ") for text in warnings] == [True]

@@ -21,10 +21,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from fusion_tool.api.response_store import ResponseStore, response_store, today
+from fusion_tool.api.response_store import ResponseStore, response_store
 from fusion_tool.config.installation import version
 from fusion_tool.config.schema import Documents, FusionConfig
 from fusion_tool.config.serialization import dump_config
+from fusion_tool.config.system import utc_day
 from fusion_tool.errors import ConfigError, DatabaseUnavailable
 from fusion_tool.graph.duration import run_seconds
 from fusion_tool.graph.preflight import forbid_nested_run
@@ -59,7 +60,7 @@ def cache_key(question: str, context: str, config: FusionConfig, panel_tools: Se
         "machine": platform.node() if any(map(has_own_server, config.roles)) else None,
         # Prompts and rules change with the version.
         "version": version(),
-        "day": today(),
+        "day": utc_day(),
         # What one caller of a server was told is no other's to read.
         "owner": owner,
     }
@@ -159,7 +160,7 @@ class CacheSlot:
     async def fill(self, result: dict[str, Any]) -> None:
         """Hand the run's result to those who wait for it and, where its status is ok, to later callers.
 
-        A result that nobody else can share says so in its plan.
+        A result that nobody else can share says so: `not_cached`, with the reason in its plan.
         """
         if self._flight is not None:
             key, flight = self._flight
@@ -171,6 +172,7 @@ class CacheSlot:
                 self.problem = _warn(error)
             if self.problem is not None:
                 result["plan"]["reason"] += f"; {self.problem}"
+                result["degraded"] = [*result["degraded"], "not_cached"]
             # After it is stored: who comes when the flight is over looks there.
             finish_flight(key, flight, result)
         self.result = result

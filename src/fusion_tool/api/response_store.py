@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Protocol, TypeVar
@@ -17,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from fusion_tool.config.database import database_address, open_database
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.storage import STORAGE_ERRORS, cache_path, wait_for_lock, with_database
+from fusion_tool.config.system import utc_day
 from fusion_tool.errors import DatabaseUnavailable
 
 T = TypeVar("T")
@@ -56,11 +56,6 @@ def _remove(file: Path) -> None:
         file.unlink()
 
 
-def today() -> str:
-    """Return the day, in UTC."""
-    return datetime.now(UTC).date().isoformat()
-
-
 _DAY_SECONDS = 86_400
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, day TEXT NOT NULL, result TEXT NOT NULL);
@@ -88,7 +83,7 @@ class SqliteResponses:
 
     async def write(self, key: str, result: dict[str, Any]) -> None:
         """Write as `ResponseStore` says."""
-        day, text = today(), json.dumps(result)
+        day, text = utc_day(), json.dumps(result)
 
         def work(connection: Connection) -> None:
             if result["status"] == "ok":
@@ -153,8 +148,8 @@ class PostgresResponses:
             " SET is_whole = excluded.is_whole, result = excluded.result, written_at = clock_timestamp()"
         )
         async with database.transaction() as connection:
-            await connection.execute(insert, (key, today(), result["status"] == "ok", json.dumps(result)))
-            await connection.execute("DELETE FROM results WHERE day < %s", (today(),))
+            await connection.execute(insert, (key, utc_day(), result["status"] == "ok", json.dumps(result)))
+            await connection.execute("DELETE FROM results WHERE day < %s", (utc_day(),))
 
     @asynccontextmanager
     async def lead(self, key: str, wait_seconds: float) -> AsyncIterator[None]:

@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from fusion_tool.budget.postgres import PostgresBudgets
 from fusion_tool.budget.session import Session
 from fusion_tool.budget.store import Amounts, Balance, BudgetStore, RunReservation, SqliteBudgets
 from fusion_tool.config.database import database_address
 from fusion_tool.config.schema import FusionConfig, Limits
+from fusion_tool.config.system import utc_day
+from fusion_tool.config.tasks import finish
 from fusion_tool.errors import DatabaseUnavailable
-
-T = TypeVar("T")
 
 _FIRST_POLL_SECONDS, _LAST_POLL_SECONDS = 0.02, 0.5
 _SETTLE_SECONDS, _SETTLE_PAUSE_SECONDS = 10.0, 0.5
@@ -30,11 +30,6 @@ def budget_store(config: FusionConfig | None) -> BudgetStore:
     """Return where budgets are counted by a configuration: in its database, else in the user's data folder."""
     address = database_address(config)
     return SqliteBudgets() if address is None else PostgresBudgets(address)
-
-
-def utc_day() -> str:
-    """Return today's date, in UTC."""
-    return datetime.now(UTC).date().isoformat()
 
 
 def next_day() -> str:
@@ -127,7 +122,7 @@ class SharedBudget:
                 self.store.reserve(self.name, wanted, self.limits, lease_seconds=lease_seconds, whole=whole)
             )
             try:
-                if (reservation := await _finish(reserving)) is not None:
+                if (reservation := await finish(reserving)) is not None:
                     return reservation
             except DatabaseUnavailable as error:
                 cause = f"what is left of the budget of '{self.name}' is unknown ({error.cause})"
@@ -143,7 +138,7 @@ class SharedBudget:
     async def _settle(self, reservation: RunReservation, session: Session | None) -> None:
         spent = Amounts(*session.spent) if session else Amounts()
         try:
-            await _finish(asyncio.ensure_future(self._settle_patiently(reservation, spent)))
+            await finish(asyncio.ensure_future(self._settle_patiently(reservation, spent)))
         except DatabaseUnavailable as error:
             text = "what a run of '%s' spent, %s, is not counted; what it had reserved, %s, counts as spent: %s"
             _log.error(text, self.name, _describe(spent), _describe(reservation.amounts), error)
@@ -158,15 +153,6 @@ class SharedBudget:
                 if loop.time() > deadline:
                     raise
             await asyncio.sleep(_SETTLE_PAUSE_SECONDS)
-
-
-async def _finish(task: "asyncio.Future[T]") -> T:
-    """Return a task's result; whoever cancels the caller meanwhile waits until it has ended."""
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 def _describe(amounts: Amounts) -> str:

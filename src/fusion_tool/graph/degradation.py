@@ -21,6 +21,7 @@ Degradation: TypeAlias = Literal[
     "budget_exhausted",
     "deadline_reached",
     "not_kept",
+    "not_cached",
 ]
 
 # What the reader of an answer must know before relying on it; a panel that was reduced or packed still did its work.

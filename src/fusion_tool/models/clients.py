@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import httpx2
 
+from fusion_tool.config.system import file_limit
 from fusion_tool.models.http import make_client
 
 _UNKNOWN_FILES = 2048
@@ -53,18 +54,8 @@ async def _open_client() -> AsyncGenerator[httpx2.AsyncClient]:
     # An asynchronous generator is closed by its loop's shutdown (`asyncio.run` does that), which is the one
     # moment at which a per-loop client can still be closed cleanly.
     # Half of the files: the other half is for databases, pages that are fetched, and the program around us.
-    client = make_client(busy=_max_files() // 2)
+    client = make_client(busy=(file_limit() or _UNKNOWN_FILES) // 2)
     try:
         yield client
     finally:
         await client.aclose()
-
-
-def _max_files() -> int:
-    """Return how many files, sockets among them, this process may have open."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return _UNKNOWN_FILES
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _UNKNOWN_FILES if soft == resource.RLIM_INFINITY else soft

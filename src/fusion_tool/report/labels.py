@@ -44,6 +44,7 @@ LOSSES: dict[Degradation, str] = {
     "budget_exhausted": "The budget ran out; what still fitted was done.",
     "deadline_reached": "Time ran out; what still fitted was done.",
     "not_kept": "The database that was to keep the run was away: it cannot be resumed.",
+    "not_cached": "The response cache could not be used: whoever asks the same pays again.",
 }
 
 REASONS: dict[Reason, str] = {

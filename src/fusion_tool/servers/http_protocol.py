@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from fusion_tool.config.tasks import finish
+
 if TYPE_CHECKING:
     from fusion_tool.servers.open_files import Room
 
@@ -115,13 +117,9 @@ class BoundedServer(uvicorn.Server):
         while True:
             try:
                 connection, _ = await loop.sock_accept(listener)
-                connecting = asyncio.ensure_future(loop.connect_accepted_socket(self._create_protocol, connection))
-                try:
-                    await asyncio.shield(connecting)
-                except asyncio.CancelledError:
-                    # Broken off, it would be closed without a word to its protocol, and the end would wait for it.
-                    await asyncio.wait([connecting])
-                    raise
+                connecting = loop.connect_accepted_socket(self._create_protocol, connection)
+                # Broken off, it would be closed without a word to its protocol, and the end would wait for it.
+                await finish(asyncio.ensure_future(connecting))
             except OSError as error:
                 _log.warning("no connection could be accepted: %s", error)
                 await asyncio.sleep(_SECONDS_AFTER_FAILURE)

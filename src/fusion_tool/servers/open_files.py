@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fusion_tool.config.choices import AUTO, MOST_ROUTED_SEATS
 from fusion_tool.config.schema import FusionConfig
+from fusion_tool.config.system import file_limit
 from fusion_tool.errors import ConfigError
 
 MOST_CONNECTIONS = 500
@@ -34,25 +35,22 @@ class Room:
 
 
 def raise_file_limit() -> int | None:
-    """Raise this process' limit of open files as far as the system lets it.
-
-    Returns:
-        The limit; `None` where there is none, or none that can be told (Windows).
-    """
-    try:
-        import resource
-    except ImportError:
+    """Raise this process' limit of open files as far as the system lets it, and return it as `file_limit` does."""
+    soft = file_limit()
+    if soft is None:
         return None
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for most in (hard, _MACOS_MOST):
-        if soft == resource.RLIM_INFINITY or 0 <= most <= soft:
+        if 0 <= most <= soft:
             break
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
         except (ValueError, OSError):
             continue
-        soft = most
-    return None if soft == resource.RLIM_INFINITY else soft
+        break
+    return file_limit()
 
 
 def measure_room(files: int | None, max_runs: int, panels: Iterable[FusionConfig]) -> Room:

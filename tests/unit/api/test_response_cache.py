@@ -112,7 +112,7 @@ async def test_another_day_version_or_endpoint_is_another_call(monkeypatch):
     await ask(log=log)
     assert len(log) == 3
     with monkeypatch.context() as patch:
-        patch.setattr(response_cache, "today", lambda: "2999-01-01")
+        patch.setattr(response_cache, "utc_day", lambda: "2999-01-01")
         await ask(log=log)
     assert len(log) == 4
 
@@ -131,9 +131,9 @@ async def test_changed_documents_are_another_call(tmp_path):
 
 
 async def test_results_of_earlier_days_are_deleted(folder, monkeypatch):
-    monkeypatch.setattr(response_store, "today", lambda: "2026-01-01")
+    monkeypatch.setattr(response_store, "utc_day", lambda: "2026-01-01")
     await ask()
-    monkeypatch.setattr(response_store, "today", lambda: "2026-01-02")
+    monkeypatch.setattr(response_store, "utc_day", lambda: "2026-01-02")
     await ask(question="Another?")
     with closing(sqlite3.connect(folder)) as connection:
         assert connection.execute("SELECT day FROM results").fetchall() == [("2026-01-02",)]

@@ -31,9 +31,9 @@ async def test_a_whole_result_is_everybodys_and_a_partial_one_theirs_who_waited(
 
 
 async def test_results_of_earlier_days_go_when_new_ones_come(store, monkeypatch):
-    monkeypatch.setattr(response_store, "today", lambda: "2026-01-01")
+    monkeypatch.setattr(response_store, "utc_day", lambda: "2026-01-01")
     await store.write("old", WHOLE)
-    monkeypatch.setattr(response_store, "today", lambda: "2026-01-02")
+    monkeypatch.setattr(response_store, "utc_day", lambda: "2026-01-02")
     assert await store.read("old", 0.0)
     await store.write("new", WHOLE)
     assert [bool(await store.read(key, 0.0)) for key in ("old", "new")] == [False, True]

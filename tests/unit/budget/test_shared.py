@@ -12,8 +12,9 @@ from fusion_tool.budget import shared
 from fusion_tool.budget.ledger import Spent
 from fusion_tool.budget.postgres import PostgresBudgets
 from fusion_tool.budget.session import Session
-from fusion_tool.budget.shared import SharedBudget, next_day, utc_day
+from fusion_tool.budget.shared import SharedBudget, next_day
 from fusion_tool.budget.store import Amounts, Balance, SqliteBudgets
+from fusion_tool.config.system import utc_day
 from fusion_tool.errors import DatabaseUnavailable
 from tests.postgres import Postgres
 

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -12,6 +11,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool
 
 from fusion_tool.config.schema import Panelist
+from fusion_tool.config.system import utc_day
 from fusion_tool.graph.agents.claims import claim_bounds, claims_prompt, inspect_claims, response_format
 from fusion_tool.graph.agents.first_use import prepare_model
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
@@ -218,7 +218,7 @@ def _tools_hint(toolkit: Toolkit) -> str:
 
 
 def _prompt(question: str, background: str, evidence: str, toolkit: Toolkit, hint: str = "") -> list[BaseMessage]:
-    system = render("panelist", nonce=toolkit.nonce, today=datetime.now(UTC).date().isoformat(), hint=hint)
+    system = render("panelist", nonce=toolkit.nonce, today=utc_day(), hint=hint)
     user = render(
         "question",
         question=question,

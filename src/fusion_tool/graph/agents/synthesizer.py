@@ -3,13 +3,13 @@
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from fusion_tool.config.schema import Panelist
+from fusion_tool.config.system import utc_day
 from fusion_tool.events import SynthesisDelta
 from fusion_tool.graph.agents import claims
 from fusion_tool.graph.agents.answer_gate import AnswerGate
@@ -219,7 +219,7 @@ def _prompt(task: SynthesisTask, answers: PanelAnswers, panelist: Panelist) -> l
         + section("What the asker already knows", fence(context, label="context", nonce=nonce) if context else ""),
         disputes=render_disputes(answers, question),
         analysis=fence(compared, label="comparison", nonce=nonce),
-        today=datetime.now(UTC).date().isoformat(),
+        today=utc_day(),
         wishes=_instructions(task.run),
     )
     # Without a comparison nobody has read the answers before.

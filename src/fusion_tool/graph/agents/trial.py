@@ -8,7 +8,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -16,6 +15,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from fusion_tool.budget.ledger import Ledger, StageBudget
 from fusion_tool.config.schema import Panelist
+from fusion_tool.config.system import utc_day
 from fusion_tool.graph.prompts import render, section
 from fusion_tool.grounding.citations import cited_ids
 from fusion_tool.models.abilities import Abilities, remember_abilities
@@ -88,7 +88,7 @@ async def _calls_tool(model: Any, ask: Ask, prompt: list[BaseMessage]) -> bool:
 
 
 def _prompt(question: str, nonce: str, *, evidence: str = "", hint: str = "") -> list[BaseMessage]:
-    system = render("panelist", nonce=nonce, today=datetime.now(UTC).date().isoformat(), hint=hint)
+    system = render("panelist", nonce=nonce, today=utc_day(), hint=hint)
     return [SystemMessage(system), HumanMessage(render("question", question=question, context="", evidence=evidence))]
 
 

@@ -1,0 +1,22 @@
+"""What the system tells this process: how many files it may open, and what day it is."""
+
+from datetime import UTC, datetime
+
+
+def utc_day() -> str:
+    """Return today's date, in UTC."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def file_limit() -> int | None:
+    """Return how many files, sockets among them, this process may have open.
+
+    Returns:
+        The limit; `None` where there is none, or none that can be told (Windows).
+    """
+    try:
+        import resource
+    except ImportError:
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft
