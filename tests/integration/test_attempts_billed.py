@@ -4,13 +4,12 @@ import asyncio
 import math
 import re
 from collections import Counter
-from functools import partial
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tenacity import AsyncRetrying
 
 from fusion_tool import BudgetExceeded, PanelFailed, afuse, astream
 from fusion_tool.config.schema import Panelist
@@ -42,7 +41,7 @@ def endpoint(one_authority):
         patch.setenv("SSL_CERT_FILE", str(one_authority))
         patch.setenv("OPENROUTER_BASE_URL", server.url)
         patch.setenv("OPENROUTER_API_KEY", KEY)
-        patch.setattr(faults, "AsyncRetrying", partial(AsyncRetrying, sleep=at_once))
+        patch.setattr(faults, "asyncio", SimpleNamespace(sleep=at_once))
         patch.setattr(streaming, "_observations", {})
         yield server
 

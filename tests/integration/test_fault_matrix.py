@@ -1,10 +1,9 @@
 """Each fault at each stage: what the run comes to, who answers instead, and that what was paid for is kept."""
 
 import socket
-from functools import partial
+from types import SimpleNamespace
 
 import pytest
-from tenacity import AsyncRetrying
 
 from fusion_tool import astream
 from fusion_tool.models import faults, health
@@ -30,7 +29,7 @@ def pauses(monkeypatch):
     async def at_once(seconds):
         made.append(seconds)
 
-    monkeypatch.setattr(faults, "AsyncRetrying", partial(AsyncRetrying, sleep=at_once))
+    monkeypatch.setattr(faults, "asyncio", SimpleNamespace(sleep=at_once))
     monkeypatch.setattr(health, "_withdrawn", {})
     return made
 

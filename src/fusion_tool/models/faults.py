@@ -5,6 +5,8 @@
   as the deadline allows.
 """
 
+import asyncio
+import random
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -12,8 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, get_args
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from fusion_tool.config.keys import scrub
 from fusion_tool.errors import Reason
@@ -217,7 +217,7 @@ T = TypeVar("T")
 
 _MAX_ATTEMPTS = 4
 _TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
-_jitter = wait_random_exponential(multiplier=0.5, max=8)
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
 
 
 class AskOtherwiseError(Exception):
@@ -240,16 +240,19 @@ async def with_retries(send: Callable[[], Awaitable[T]], *, deadline: float) -> 
     Raises:
         Exception: What the last attempt raised.
     """
-
-    def is_over(state: RetryCallState) -> bool:
-        # The wait counts: sleeping through the rest of the deadline would only delay the seat's fallback.
-        return state.attempt_number >= _MAX_ATTEMPTS or time.monotonic() + state.upcoming_sleep >= deadline
-
-    async def attempt() -> T:  # tenacity awaits coroutine functions, not whatever returns an awaitable
-        return await send()
-
-    retrying = AsyncRetrying(retry=retry_if_exception(_is_transient), wait=_wait, stop=is_over, reraise=True)
-    return await retrying(attempt)
+    attempt = 1
+    while True:
+        try:
+            return await send()
+        except Exception as error:
+            if attempt >= _MAX_ATTEMPTS or not _is_transient(error):
+                raise
+            seconds = _wait(error, attempt)
+            # The wait counts: sleeping through the rest of the deadline would only delay the seat's fallback.
+            if time.monotonic() + seconds >= deadline:
+                raise
+        await asyncio.sleep(seconds)
+        attempt += 1
 
 
 def retry_after(error: BaseException | None) -> float | None:
@@ -268,11 +271,14 @@ def retry_after(error: BaseException | None) -> float | None:
         return None
 
 
-def _wait(state: RetryCallState) -> float:
+def _wait(error: Exception, attempt: int) -> float:
     # Where a parameter was refused nothing has to recover; the next request is another one.
-    error = state.outcome.exception() if state.outcome else None
     seconds = 0.0 if isinstance(error, AskOtherwiseError) else retry_after(error)
-    return _jitter(state) if seconds is None else seconds
+    return _jitter(attempt) if seconds is None else seconds
+
+
+def _jitter(attempt: int) -> float:
+    return random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempt - 1)))  # noqa: S311 - no secret
 
 
 def _is_transient(error: BaseException) -> bool:
