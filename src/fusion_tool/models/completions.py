@@ -1,15 +1,36 @@
-"""OpenAI's chat completions, with parameters and replies left as they are.
+"""OpenAI's chat completions over an HTTP client, with parameters and replies left as they are.
 
-The client's own `chat.completions` walks through every parameter to convert types that are not in them, and makes
-objects of every reply and chunk, which ChatOpenAI turns back into dicts (benchmarks/ladder.py).
+OpenAI's own client builds every request anew out of its options, walks through each parameter to convert types that are
+not in it, and makes objects of every reply and chunk, which ChatOpenAI turns back into dicts (benchmarks/ladder.py).
+Its errors are raised here, too: ChatOpenAI tells them apart.
 """
 
-from typing import Any, NamedTuple
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
-from openai import AsyncOpenAI, AsyncStream
+import httpx2
+import openai
 
-_OPTIONS = {"extra_headers": "headers", "extra_query": "params", "timeout": "timeout"}
-"""What a caller says about the request rather than in it, and what the client calls it."""
+from fusion_tool.models.json_reader import parse_json
+from fusion_tool.models.wire.sse import EventDecoder
+
+_ERRORS: dict[int, type[openai.APIStatusError]] = {
+    400: openai.BadRequestError,
+    401: openai.AuthenticationError,
+    403: openai.PermissionDeniedError,
+    404: openai.NotFoundError,
+    409: openai.ConflictError,
+    422: openai.UnprocessableEntityError,
+    429: openai.RateLimitError,
+}
+_SERVER_ERRORS = 500
+_DRAIN_SECONDS = 0.1
+"""How long a stream's end is awaited behind its last event: a connection that was read to its end is used again."""
 
 
 class WholeReply(NamedTuple):
@@ -26,11 +47,17 @@ class PlainCompletions:
     """Stands in for `AsyncOpenAI.chat.completions`.
 
     Args:
-        client: Makes the requests.
+        http: Makes the requests.
+        base_url: The endpoint's root.
+        headers: What every request has, besides the HTTP client's own.
+        silence: Seconds that a stream may go without a chunk; `None` or 0 sets no limit.
     """
 
-    def __init__(self, client: AsyncOpenAI) -> None:
-        self._client = client
+    def __init__(
+        self, http: httpx2.AsyncClient, base_url: str, headers: Mapping[str, str], *, silence: float | None
+    ) -> None:
+        self._http, self._url, self._headers = http, f"{base_url.rstrip('/')}/chat/completions", headers
+        self._silence = silence or None
         self.with_raw_response = _WholeCompletions(self)
 
     async def create(self, *, stream: bool = False, extra_body: Any = None, **fields: Any) -> Any:
@@ -39,20 +66,36 @@ class PlainCompletions:
         Args:
             stream: Whether the answer shall come in chunks; their stream is returned then.
             extra_body: Fields that stand above those in `fields`.
-            fields: The request's fields, and the client's own `extra_headers`, `extra_query`, `timeout`.
+            fields: The request's fields.
 
         Raises:
-            openai.OpenAIError: As the client's own.
+            openai.APIError: The request or its reply failed, as the client's own says it.
         """
-        options: Any = {name: fields.pop(key) for key, name in _OPTIONS.items() if key in fields}
-        return await self._client.post(
-            "/chat/completions",
-            body={**fields, "stream": stream, **(extra_body or {})},
-            cast_to=object,
-            options=options,
-            stream=stream,
-            stream_cls=AsyncStream[object],
+        request = self._request({**fields, "stream": stream, **(extra_body or {})})
+        with _client_errors(request):
+            response = await self._http.send(request, stream=stream)
+            if not response.is_success:
+                await response.aread()
+        if not response.is_success:
+            raise _status_error(response)
+        if stream:
+            return ChunkStream(response, self._silence)
+        is_json = response.headers.get("content-type", "").partition(";")[0].endswith("json")
+        return response.json() if is_json else response.text
+
+    def _request(self, body: Mapping[str, Any]) -> httpx2.Request:
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        first = self._first_request
+        return httpx2.Request(
+            "POST", first.url, headers=first.headers, content=content, extensions=dict(first.extensions)
         )
+
+    @cached_property
+    def _first_request(self) -> httpx2.Request:
+        """What every request has in common: address, headers and timeouts."""
+        request = self._http.build_request("POST", self._url, headers=self._headers)
+        del request.headers["content-length"]
+        return request
 
 
 class _WholeCompletions:
@@ -61,3 +104,76 @@ class _WholeCompletions:
 
     async def create(self, **fields: Any) -> WholeReply:
         return WholeReply(await self._completions.create(**fields))
+
+
+class ChunkStream:
+    """The chunks of a streamed completion; leaving its context closes the response.
+
+    Args:
+        response: The response, whose body is still to be read.
+        silence: Seconds that may pass without a chunk; `None` sets no limit.
+    """
+
+    def __init__(self, response: httpx2.Response, silence: float | None) -> None:
+        self._response, self._silence = response, silence
+
+    async def __aenter__(self) -> Self:
+        """Enter the context."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the response."""
+        await self._response.aclose()
+
+    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield chunk after chunk.
+
+        Raises:
+            openai.APIError: The stream holds an error, or broke off.
+            TimeoutError: Nothing of the answer came for too long; signs of life are no part of it.
+        """
+        decoder, pieces, request = EventDecoder(), aiter(self._response.aiter_bytes()), self._response.request
+        until = self._end_of_patience()
+        piece: bytes | None = b""
+        while piece is not None and not decoder.is_done:
+            with _client_errors(request):
+                async with asyncio.timeout_at(until):
+                    piece = await anext(pieces, None)
+            chunks = decoder.close() if piece is None else decoder.feed(piece)
+            for chunk in chunks:
+                if error := chunk.get("error"):
+                    raise openai.APIError(error["message"], request, body=error)
+                yield chunk
+            if chunks:
+                until = self._end_of_patience()
+        with suppress(TimeoutError, httpx2.RequestError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                async for _ in pieces:
+                    """What comes behind the end is no part of the answer."""
+
+    def _end_of_patience(self) -> float | None:
+        return None if self._silence is None else asyncio.get_running_loop().time() + self._silence
+
+
+@contextmanager
+def _client_errors(request: httpx2.Request) -> Iterator[None]:
+    try:
+        yield
+    except httpx2.TimeoutException as error:
+        raise openai.APITimeoutError(request=request) from error
+    except (httpx2.RequestError, ssl.SSLError) as error:
+        raise openai.APIConnectionError(request=request) from error
+
+
+def _status_error(response: httpx2.Response) -> openai.APIStatusError:
+    text = response.text.strip()
+    try:
+        body = parse_json(text)
+    except ValueError:
+        body = text
+    said = body.get("error", body) if isinstance(body, dict) else body
+    message = said.get("message") if isinstance(said, dict) else None
+    status = response.status_code
+    other = openai.InternalServerError if status >= _SERVER_ERRORS else openai.APIStatusError
+    line = f"Error code: {status} - {message}" if isinstance(message, str) and message else f"Error code: {status}"
+    return _ERRORS.get(status, other)(line, response=response, body=said)

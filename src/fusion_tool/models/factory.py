@@ -187,10 +187,8 @@ def _check_reasoning(panelist: Panelist, provider: str) -> None:
 
 
 def _headers(panelist: Panelist) -> dict[str, str]:
-    # OpenAI's client would send the environment's organisation and project to any provider. By the depth another
-    # fusion server knows that it is asked to be a seat of this run, and refuses.
-    depth = {"Fusion-Depth": "1"} if panelist.base_url else {}
-    return {"OpenAI-Organization": "", "OpenAI-Project": ""} | depth
+    # By it another fusion server knows that it is asked to be a seat of this run, and refuses.
+    return {"Fusion-Depth": "1"} if panelist.base_url else {}
 
 
 def _sampling(panelist: Panelist) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from fusion_tool.models.wire import usage
 from fusion_tool.models.wire.arguments import read_arguments
 from fusion_tool.models.wire.errors import error_under_200
 from fusion_tool.models.wire.shapes import unwrap_reply
-from fusion_tool.models.wire.sse import EventDecoder, finish_body, to_body
+from fusion_tool.models.wire.sse import finish_body, to_body
 from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
 from fusion_tool.models.wire.tool_calls import normalize_tool_calls
 
@@ -66,9 +66,18 @@ class OpenAICompatibleChat(ChatOpenAI):
 
     @model_validator(mode="after")
     def _take_replies_as_they_come(self) -> Self:
-        self.async_client = PlainCompletions(self.root_async_client)
-        # Its own decoder ends a stream at any event without data, and reads no JSON that comes in place of events.
-        self.root_async_client._make_sse_decoder = EventDecoder  # noqa: SLF001 - the client offers no other way
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "User-Agent": self.root_async_client.user_agent,
+            **self.root_async_client.auth_headers,
+            **(self.default_headers or {}),
+        }
+        http: Any = self.http_async_client
+        self.async_client = PlainCompletions(
+            http, str(self.root_async_client.base_url), headers, silence=self.stream_chunk_timeout
+        )
+        self.stream_chunk_timeout = None  # ChatOpenAI would make a task for each chunk, to wait for it
         return self
 
     @property

@@ -1,15 +1,14 @@
 """A reply's body, streamed or whole, as the chunks or the message that were asked for.
 
 Standards: WHATWG HTML, section 9.2 ("Server-sent events"); OpenAI's chat completion chunks and their `[DONE]`. The
-client's own decoder reads any event as JSON, so that an event without data (`retry:`, an id with a ping) ends the
+decoder of OpenAI's client reads any event as JSON, so that an event without data (`retry:`, an id with a ping) ends the
 stream with a `JSONDecodeError`, a byte order mark costs the first chunk, and a JSON body in place of events is an
-answer without chunks. This one is put in its place (`client._make_sse_decoder`).
+answer without chunks.
 """
 
 import codecs
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fusion_tool.models.json_reader import parse_json
@@ -22,27 +21,12 @@ _FIELD = re.compile(r"(?:data|event|id|retry)(?::|\Z)|:")
 _DONE = "[DONE]"
 
 
-@dataclass(frozen=True)
-class ServerEvent:
-    """One event, in the form in which the client takes it.
-
-    Args:
-        data: Its text, where that is no JSON.
-        payload: Its JSON; `None` where it is none.
-        event: Its type; always `None`, what one says has been read.
-    """
-
-    data: str = ""
-    payload: Any = None
-    event: None = None
-
-    def json(self) -> Any:
-        """Return the data as JSON."""
-        return self.payload
-
-
 class EventDecoder:
-    """Reads a stream's bytes: each event with something in it once, whatever else the server sends."""
+    """Reads a stream's bytes: each chunk with something in it once, and each error, whatever else the server sends.
+
+    Attributes:
+        is_done: Whether the server said that the answer is whole; what comes after that is none of it.
+    """
 
     def __init__(self) -> None:
         self._text = codecs.getincrementaldecoder("utf-8")("replace")
@@ -55,48 +39,41 @@ class EventDecoder:
         """The lines of a body that is no stream of events."""
         self._has_begun = False
         self._has_said = False
-        self._is_done = False
+        self.is_done = False
         self._end: dict[str, Any] = {}
         """The last chunk that gave a reason to finish: joined chunks may hold one, and servers repeat it."""
+        self._read: list[dict[str, Any]] = []
+        """What is read and not returned yet."""
 
-    async def aiter_bytes(self, iterator: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
-        """Yield the events in `iterator`."""
-        async for piece in iterator:
-            for event in self.feed(piece):
-                yield event
-        for event in self.close():
-            yield event
+    def feed(self, piece: bytes) -> list[dict[str, Any]]:
+        """Return what `piece` completes: chunks, and errors as `{"error": {"message": ..., ...}}`."""
+        if text := self._text.decode(piece):
+            if self._skips_feed:
+                text = text.removeprefix("\n")
+            self._skips_feed = text.endswith("\r")
+            rest, *lines = _LINE_END.split(text)
+            for line in lines:
+                self._take("".join([*self._line, rest]))
+                self._line, rest = [], line
+            self._line.append(rest)
+        return self._all_read()
 
-    def iter_bytes(self, iterator: Iterator[bytes]) -> Iterator[ServerEvent]:
-        """Yield the events in `iterator`."""
-        for piece in iterator:
-            yield from self.feed(piece)
-        yield from self.close()
-
-    def feed(self, piece: bytes) -> Iterator[ServerEvent]:
-        """Yield the events that `piece` completes."""
-        if not (text := self._text.decode(piece)):
-            return
-        if self._skips_feed:
-            text = text.removeprefix("\n")
-        self._skips_feed = text.endswith("\r")
-        rest, *lines = _LINE_END.split(text)
-        for line in lines:
-            yield from self._take("".join([*self._line, rest]))
-            self._line, rest = [], line
-        self._line.append(rest)
-
-    def close(self) -> Iterator[ServerEvent]:
-        """Yield what the end of the stream completes."""
+    def close(self) -> list[dict[str, Any]]:
+        """Return what the end of the stream completes."""
         for line in ("".join([*self._line, self._text.decode(b"", final=True)]), ""):
-            yield from self._take(line)
+            self._take(line)
         if self._body is not None:
-            yield from self._read_body("\n".join(self._body))
+            self._read_body("\n".join(self._body))
         elif not self._has_said:
-            yield _error({"message": "the provider sent a stream without an answer"})
-        yield from self._finish()
+            self._read.append(_error({"message": "the provider sent a stream without an answer"}))
+        self._finish()
+        return self._all_read()
 
-    def _take(self, line: str) -> Iterator[ServerEvent]:
+    def _all_read(self) -> list[dict[str, Any]]:
+        read, self._read = self._read, []
+        return read
+
+    def _take(self, line: str) -> None:
         if not self._has_begun and line.strip("\ufeff \t"):
             line = line.lstrip("\ufeff")
             self._has_begun = not line.startswith(":")  # a comment keeps a connection open, whatever is to come
@@ -106,7 +83,7 @@ class EventDecoder:
         elif not line:
             text, kind = "\n".join(self._data), self._type
             self._data, self._type = [], ""
-            yield from self._dispatch(text.strip(), kind)
+            self._dispatch(text.strip(), kind)
         else:
             name, _, value = line.partition(":")
             value = value.removeprefix(" ")
@@ -115,12 +92,12 @@ class EventDecoder:
             elif name == "event":
                 self._type = value.strip()
 
-    def _dispatch(self, text: str, kind: str) -> Iterator[ServerEvent]:
-        """Yield what the client is to see of one event's data."""
-        if self._is_done:
+    def _dispatch(self, text: str, kind: str) -> None:
+        """Read one event's data."""
+        if self.is_done:
             return
-        if text.upper().startswith(_DONE):
-            yield from self._done()
+        if text[: len(_DONE)].upper() == _DONE:
+            self._done()
         elif text.startswith(("{", "[")):
             try:
                 payload = parse_json(text)
@@ -128,24 +105,24 @@ class EventDecoder:
                 lines = text.splitlines()
                 if len(lines) > 1 and all(line.startswith(("{", _DONE)) for line in lines):  # no line between events
                     for line in lines:
-                        yield from self._dispatch(line, kind)
+                        self._dispatch(line, kind)
                 else:  # a part of the answer is lost, so the answer is
-                    yield _error({"message": "a chunk of the provider's stream is not JSON"})
+                    self._read.append(_error({"message": "a chunk of the provider's stream is not JSON"}))
                 return
             for entry in payload if isinstance(payload, list) else [payload]:
-                yield from self._show(entry, kind)
+                self._show(entry, kind)
         elif text and kind == "error":
-            yield _error(text)
+            self._read.append(_error(text))
         # Anything else is a sign of life: `ping`, `null`, an empty text.
 
-    def _show(self, payload: Any, kind: str) -> Iterator[ServerEvent]:
+    def _show(self, payload: Any, kind: str) -> None:
         if not isinstance(payload, dict):
             return
         payload = unwrap_reply(payload)
         # An error may come after a part of the answer, under a status of success that went out long before.
         if error_under_200({}, payload) or (kind == "error" and not payload.get("choices")):
             self._has_said = True
-            yield _error(payload)
+            self._read.append(_error(payload))
         elif payload.get("choices") or payload.get("usage"):
             chunk = to_chunk(payload)
             self._has_said = True
@@ -154,21 +131,20 @@ class EventDecoder:
                     choice["finish_reason"] = None
                     end = {"index": 0, "delta": {}, "finish_reason": reason}
                     self._end = {key: value for key, value in chunk.items() if key != "usage"} | {"choices": [end]}
-            yield ServerEvent(payload=chunk)
+            self._read.append(chunk)
 
-    def _finish(self) -> Iterator[ServerEvent]:
+    def _finish(self) -> None:
         if self._end:
-            yield ServerEvent(payload=self._end)
+            self._read.append(self._end)
             self._end = {}
 
-    def _done(self) -> Iterator[ServerEvent]:
-        """Yield the end that the server itself says: an answer is whole even if no chunk gave a reason to finish."""
+    def _done(self) -> None:
+        """Read the end that the server itself says: an answer is whole even if no chunk gave a reason to finish."""
         self._end = self._end or {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-        self._has_said = self._is_done = True
-        yield from self._finish()
-        yield ServerEvent(_DONE)
+        self._has_said = self.is_done = True
+        self._finish()
 
-    def _read_body(self, text: str) -> Iterator[ServerEvent]:
+    def _read_body(self, text: str) -> None:
         """Read a JSON body in place of events, or one JSON text a line; anything else is an error page."""
         try:
             payloads = [parse_json(text)]
@@ -177,11 +153,13 @@ class EventDecoder:
                 payloads = [parse_json(line) for line in text.splitlines() if line.strip()]
             except ValueError:
                 payloads = []
-        entries = [entry for payload in payloads for entry in (payload if isinstance(payload, list) else [payload])]
-        events = [event for entry in entries for event in self._show(entry, "")]
-        yield from events or [_error(text)]
-        if events and events[-1].payload.get("choices"):
-            yield from self._done()
+        for payload in payloads:
+            for entry in payload if isinstance(payload, list) else [payload]:
+                self._show(entry, "")
+        if not self._read:
+            self._read.append(_error(text))
+        elif self._read[-1].get("choices"):
+            self._done()
 
 
 def to_chunk(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,8 +175,7 @@ def to_body(text: str) -> dict[str, Any] | None:
         text: The body that came in answer to a request without `stream`.
     """
     decoder = EventDecoder()
-    payloads = [event.payload for event in (*decoder.feed(text.encode(errors="replace")), *decoder.close())]
-    chunks = [payload for payload in payloads if payload is not None]
+    chunks = [*decoder.feed(text.encode(errors="replace")), *decoder.close()]
     error = next((chunk for chunk in chunks if "error" in chunk), None)
     return error or (join_chunks(chunks) if chunks else None)
 
@@ -257,10 +234,9 @@ def _to_delta(choice: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in _finish(choice).items() if key != "message"} | {"delta": delta}
 
 
-def _error(body: Any) -> ServerEvent:
-    """Return an error in the form that the client raises, with the status as its code."""
+def _error(body: Any) -> dict[str, Any]:
+    """Return an error in the form that OpenAI's client raises, with the status as its code."""
     cause = error_cause(None, {}, body)
     error = {"message": cause.message, "code": cause.status or cause.code, "type": cause.code}
     provider = {"metadata": {"provider_name": cause.provider}} if cause.provider else {}
-    payload = {"error": error | provider}
-    return ServerEvent(payload=payload)
+    return {"error": error | provider}

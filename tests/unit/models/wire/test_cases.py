@@ -30,8 +30,7 @@ def body_of(case):
 
 def decoded(case):
     decoder = EventDecoder()
-    events = [*decoder.feed(case["replies"][0]["body"].encode()), *decoder.close()]
-    return [event.payload for event in events if event.payload]
+    return [*decoder.feed(case["replies"][0]["body"].encode()), *decoder.close()]
 
 
 def call_of(message):
