@@ -1,7 +1,8 @@
 """The one way to carry out a run, `stream_run`, and what servers make of it."""
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -15,7 +16,7 @@ from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import Event, RunCompleted, run_completed, run_started
 from fusion_tool.graph.earlier import carry_over
 from fusion_tool.graph.inputs import RunInput
-from fusion_tool.graph.runtime import UNWATCHED_KEY
+from fusion_tool.graph.runtime import LISTENER_KEY
 
 
 def stream_run(
@@ -193,16 +194,28 @@ async def _in_session(
             yield run
 
 
-async def _graph_events(run: Execution, *, is_watched: bool) -> AsyncGenerator[Any, None]:
-    configurable = run.config.get("configurable", {}) | ({} if is_watched else {UNWATCHED_KEY: True})
+async def _graph_events(run: Execution, *, is_watched: bool) -> AsyncGenerator[Event, None]:
+    if not is_watched:
+        yield run_completed((await _invoke(run, None))["result"])
+        return
+    # LangGraph's own stream makes a task for every event, to wait for the next one.
+    events: asyncio.Queue[Event | None] = asyncio.Queue()
+    work = asyncio.create_task(_invoke(run, events.put_nowait))
+    work.add_done_callback(lambda _: events.put_nowait(None))
+    try:
+        while (event := await events.get()) is not None:
+            yield event
+        await work
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
+def _invoke(run: Execution, listener: Callable[[Event], None] | None) -> Coroutine[Any, Any, dict[str, Any]]:
+    configurable = {**run.config.get("configurable", {}), LISTENER_KEY: listener}
     # The message stream of a graph around this run is not the answer's place: its caller gets the result.
     config = RunnableConfig(**{**run.config, "configurable": configurable, "tags": ["nostream"]})
     # Each step is written before the next one is paid for.
     options: dict[str, Any] = {"context": run.run_config, "durability": "sync" if run.graph.checkpointer else None}
-    if not is_watched:
-        # LangGraph's stream makes half as many tasks again, for events that nobody reads.
-        yield run_completed((await run.graph.ainvoke(run.input, config, **options))["result"])
-        return
-    async with aclosing(run.graph.astream(run.input, config, stream_mode="custom", **options)) as events:
-        async for event in events:
-            yield event
+    work: Coroutine[Any, Any, dict[str, Any]] = run.graph.ainvoke(run.input, config, **options)
+    return work

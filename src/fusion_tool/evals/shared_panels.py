@@ -24,7 +24,7 @@ from fusion_tool.evals.rows import PanelRow
 from fusion_tool.graph.build import build_graph
 from fusion_tool.graph.limits import elapsed_work
 from fusion_tool.graph.result import FusionResult
-from fusion_tool.graph.runtime import UNWATCHED_KEY
+from fusion_tool.graph.runtime import LISTENER_KEY
 from fusion_tool.graph.state import NO_OUTCOME, Failure, Plan, SeatRecord, new_run
 from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.routing.decide import decide
@@ -128,7 +128,7 @@ class SharedPanels:
     def _thread(self, name: str) -> Any:
         return {
             "run_name": "fusion",
-            "configurable": {"thread_id": name, SESSION_KEY: self._session, UNWATCHED_KEY: True},
+            "configurable": {"thread_id": name, SESSION_KEY: self._session, LISTENER_KEY: None},
         }
 
 

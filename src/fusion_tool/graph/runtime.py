@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from langgraph.config import get_config
+from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.runtime import Runtime
 
 from fusion_tool.budget.ledger import Spent, StageBudget
@@ -21,8 +21,8 @@ from fusion_tool.models.call import CallContext
 from fusion_tool.models.health import HealthTracker, tracker_for
 from fusion_tool.routing.classifier.classify import Classifier
 
-UNWATCHED_KEY = "fusion_unwatched"
-"""Key of a run's `configurable` that says that nobody reads its stream: LangGraph's own writer does not tell."""
+LISTENER_KEY = "fusion_listener"
+"""Key of a run's `configurable`: what its events are given to; `None` for nobody, without it LangGraph's stream."""
 
 
 class RunContext(FusionConfig, title="FusionConfig"):
@@ -70,11 +70,12 @@ class GraphOptions:
 
 
 class EventEmitter:
-    """Sends the run's events into the graph's custom stream."""
+    """Sends the run's events to its listener, else into the graph's custom stream."""
 
     def __init__(self, runtime: Runtime[Any], run: Run) -> None:
+        configurable = (var_child_runnable_config.get() or {}).get("configurable") or {}
         # Where nobody reads the custom stream LangGraph's writer does nothing.
-        self._write: Callable[[Any], None] = runtime.stream_writer
+        self._listener: Callable[[Any], None] | None = configurable.get(LISTENER_KEY, runtime.stream_writer)
         self._run = run
 
     @property
@@ -85,7 +86,7 @@ class EventEmitter:
     @property
     def is_watched(self) -> bool:
         """Whether anybody listens; where nobody does the synthesizer need not stream."""
-        return bool(get_config().get("configurable", {}).get(UNWATCHED_KEY) is None)
+        return self._listener is not None
 
     @property
     def stamp(self) -> EventStamp:
@@ -94,7 +95,8 @@ class EventEmitter:
 
     def emit(self, event: Event) -> None:
         """Send one event."""
-        self._write(event)
+        if self._listener is not None:
+            self._listener(event)
 
 
 @dataclass(frozen=True)

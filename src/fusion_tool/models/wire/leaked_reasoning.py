@@ -71,7 +71,8 @@ class ReasoningFilter:
 
     def apply(self, content: str) -> str:
         """Return the answer in a whole text."""
-        return self.feed(content) + self.close()
+        self._held += content
+        return self.close()
 
     def _advance(self, *, final: bool) -> str:
         while not self._started:
