@@ -3,12 +3,18 @@
 The user's folders are temporary ones, into which the local models' weights are linked, and nothing beside them.
 """
 
+# ruff: noqa: E402 - what follows is imported as well
+
+import sys
+
+# Where it is not kept, each of the many processes that tests start compiles all that it imports: half of its time.
+sys.dont_write_bytecode = False
+
 import atexit
 import gc
 import logging
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -25,8 +31,6 @@ if TYPE_CHECKING:
     from tests.scripted_server import ScriptedServer
     from tests.scripted_server.web import WebServer
 
-# Where it is not kept, each of the many processes that tests start compiles all that it imports: half of its time.
-sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 

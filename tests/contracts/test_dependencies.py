@@ -67,11 +67,14 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
                 yield module, id(node) not in lazy
 
 
-IMPORTS = [
-    (path.relative_to(SOURCE).as_posix(), module, at_once)
-    for path in sorted(SOURCE.rglob("*.py"))
-    for module, at_once in imports(path)
-]
+@cache
+def all_imports() -> list[tuple[str, str, bool]]:
+    """What `imports` yields for each file of the package, with the file's name."""
+    return [
+        (path.relative_to(SOURCE).as_posix(), module, at_once)
+        for path in sorted(SOURCE.rglob("*.py"))
+        for module, at_once in imports(path)
+    ]
 
 
 def brings(requirements: list[str], module: str) -> bool:
@@ -80,8 +83,8 @@ def brings(requirements: list[str], module: str) -> bool:
 
 def test_whatever_is_imported_is_declared():
     declared = [*BASE, *(one for needed in EXTRAS.values() for one in needed)]
-    assert len(IMPORTS) > 100
-    assert {(file, module) for file, module, _ in IMPORTS if not brings(declared, module)} == set()
+    assert len(all_imports()) > 100
+    assert {(file, module) for file, module, _ in all_imports() if not brings(declared, module)} == set()
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
@@ -90,7 +93,7 @@ def test_what_only_an_extra_declares_is_imported_lazily_or_where_the_extra_is(ex
     others = [*BASE, *(one for name, needed in EXTRAS.items() if name != extra for one in needed)]
     away = {
         (file, module)
-        for file, module, at_once in IMPORTS
+        for file, module, at_once in all_imports()
         if at_once and brings(EXTRAS[extra], module) and not brings(others, module) and not file.startswith(homes)
     }
     assert away == set()
@@ -101,5 +104,5 @@ def test_whatever_is_declared_is_imported(requirement):
     modules = modules_of(name_of(requirement))
     if not modules and ";" in requirement:
         pytest.skip("not for this system")
-    is_imported = any(module in modules for _, module, _ in IMPORTS)
+    is_imported = any(module in modules for _, module, _ in all_imports())
     assert is_imported != (name_of(requirement) in NOT_IMPORTED)

@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from fusion_tool.evals import statistics
 from fusion_tool.evals.statistics import Interval, compare, detectable, holm, mean_of, share_of
@@ -68,7 +68,7 @@ def test_a_score_that_is_no_number_is_refused():
 def test_binary_scores_go_by_mcnemars_exact_test():
     ones, others = [1] * 9 + [0] * 2 + [1] * 9, [0] * 9 + [1] * 2 + [1] * 9
     found = compare("x", arm(ones), "y", arm(others))
-    assert found.p == pytest.approx(stats.binomtest(9, 11).pvalue)
+    assert found.p == pytest.approx(scipy.stats.binomtest(9, 11).pvalue)
     assert found.difference == pytest.approx(7 / 20)
     # Bonett and Price (2012): (10 - 3) / 22 plus and minus 1.96 sqrt((10 + 3) / 22 - ((10 - 3) / 22)^2) / sqrt(22).
     middle, half = 7 / 22, 1.959964 * ((13 / 22 - (7 / 22) ** 2) / 22) ** 0.5
@@ -88,7 +88,7 @@ def test_the_detectable_difference_is_the_one_that_is_found_four_times_in_five()
     spread = np.std(differences, ddof=1)
     rng = np.random.default_rng(5)
     samples = rng.normal(least, spread, (4000, 20))
-    found = stats.ttest_1samp(samples, 0, axis=1).pvalue < 0.05
+    found = scipy.stats.ttest_1samp(samples, 0, axis=1).pvalue < 0.05
     assert found.mean() == pytest.approx(0.8, abs=0.03)
     assert detectable([0.1]) is None
     assert detectable([0.1, 0.1]) is None

@@ -31,7 +31,7 @@ _LINE_END = regex.compile(r"[ \t]*(?:\n|\Z)")
 _WORD = regex.compile(r".[^\s<]*", regex.DOTALL)
 _LONGEST_CLOSING = 80
 _LONGEST_END = 32  # each of the tokens with which a text may end begins with "<"
-_WHITE = "".join(char for char in map(chr, range(0x3001)) if regex.match(r"\s", char))
+_WHITE = "".join(regex.findall(r"\s", "".join(map(chr, range(0x3001)))))
 
 
 class ReasoningFilter:
