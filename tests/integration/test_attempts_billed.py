@@ -31,14 +31,13 @@ MODELS = (ONE, TWO, SPARE, JUDGE)
 
 
 @pytest.fixture(scope="module")
-def endpoint(one_authority):
+def endpoint():
     """An endpoint that serves all examples; the waits before retries are not made."""
 
     async def at_once(_):
         """Wait for nothing."""
 
     with ScriptedServer() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(one_authority))
         patch.setenv("OPENROUTER_BASE_URL", server.url)
         patch.setenv("OPENROUTER_API_KEY", KEY)
         patch.setattr(faults, "asyncio", SimpleNamespace(sleep=at_once))

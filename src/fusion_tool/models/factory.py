@@ -18,6 +18,7 @@ from fusion_tool.config.words import did_you_mean
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.abilities import recall_abilities
 from fusion_tool.models.clients import http_client, model_cache
+from fusion_tool.models.http import unused_client
 from fusion_tool.models.local.catalog import model_of
 from fusion_tool.models.providers import OPENAI_ADDRESS, PROVIDERS, endpoint_for, key_variable, with_model
 
@@ -143,7 +144,8 @@ async def _build_compatible(
         base_url=base_url,
         api_key=key or read_key(key_variable(panelist)) or _NO_KEY,
         http_async_client=await http_client(),
-        http_socket_options=(),  # of a client that is not used; else it warns of proxies, which ours takes
+        http_client=unused_client(),
+        http_socket_options=(),  # else it warns of proxies, which our client takes
         use_responses_api=False,  # some names of models would switch it on, and only OpenAI has that API
         max_retries=0,  # retries are ours: they know the run's deadline
         default_headers=_headers(panelist),
@@ -162,7 +164,8 @@ async def _build_native(panelist: Panelist, provider: str, name: str) -> BaseCha
         options["reasoning_effort"] = panelist.reasoning
     # The other packages bring clients of their own, which take none from outside.
     if provider == "openai":
-        options |= {"http_async_client": await http_client(), "http_socket_options": (), "stream_usage": True}
+        options |= {"http_async_client": await http_client(), "http_client": unused_client()}
+        options |= {"http_socket_options": (), "stream_usage": True}
     variable = key_variable(panelist)
     # A provider's package reads its own variable, with the white space around the key, and no keys file.
     if (key := read_key(variable)) and (panelist.api_key_env or key != os.environ.get(variable or "")):

@@ -4,8 +4,11 @@ httpx2's own connection pool takes four times the processor time for a call (ben
 """
 
 import asyncio
+import os
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from urllib.request import getproxies
 
@@ -62,7 +65,7 @@ def make_client(*, busy: int) -> httpx2.AsyncClient:
         busy: Requests that may wait for their reply at once.
     """
     options: dict[str, Any] = {
-        "verify": httpx2.create_ssl_context(),  # made once for all transports: reading the CAs takes some 60 ms
+        "verify": _read_authorities(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
         "mounts": LOCAL_MOUNTS,
     }
     # aiohttp takes no SOCKS proxies; httpx2 does with an extra of its own, and says so where that is missing.
@@ -70,6 +73,18 @@ def make_client(*, busy: int) -> httpx2.AsyncClient:
         timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
         return httpx2.AsyncClient(timeout=timeout, limits=httpx2.Limits(max_connections=busy), **options)
     return AiohttpClient(busy=busy, **options)
+
+
+@cache
+def _read_authorities(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+    # Once for all transports and loops: it takes some 60 ms, for which the loop stands still.
+    return httpx2.create_ssl_context()
+
+
+@cache
+def unused_client() -> httpx2.Client:
+    """Return a synchronous client that sends nothing: without one LangChain makes its own, and reads the CAs for it."""
+    return httpx2.Client(transport=httpx2.BaseTransport(), trust_env=False)
 
 
 @contextmanager

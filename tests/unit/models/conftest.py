@@ -1,29 +1,17 @@
-"""No test of these waits: pauses between attempts are written down instead, and certificates are not read.
+"""No test of these waits: pauses between attempts are written down instead.
 
 A data folder of the test's own, and a process that has noted nothing yet.
 """
 
 import asyncio
 import math
-import ssl
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from fusion_tool.models import health
 from fusion_tool.models.breaker import Breaker
 from fusion_tool.models.outcomes import OutcomeRecorder, SqliteOutcomes, default_path
-
-
-@pytest.fixture(autouse=True)
-def no_certificates(monkeypatch):
-    """Reading the CAs for each test's loop takes longer than the test; nothing here speaks TLS."""
-
-    def context(verify=True, **_):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if verify is True else verify
-
-    monkeypatch.setattr(httpx2, "create_ssl_context", context)
 
 
 @pytest.fixture
