@@ -7,7 +7,7 @@ import os
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -48,6 +48,14 @@ def proxy_variable(url: str) -> str:
         if not is_loopback(host_of(url)) and (proxy := environment_proxy(url)):
             return next((name for name in reversed(_PROXIES) if os.environ.get(name) == proxy), "the system's settings")
     return ""
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Return the process's one TLS context for httpx: loading the certificates takes longer than many requests."""
+    from httpx import create_ssl_context
+
+    return create_ssl_context()
 
 
 def check_network() -> None:

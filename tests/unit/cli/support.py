@@ -5,9 +5,11 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from typer import testing
 from typer.testing import CliRunner, Result
 
 from fusion_tool.cli.main import app
@@ -27,6 +29,10 @@ ANALYSIS = {
     "blind_spots": ["its age"],
     "unsupported_claims": [{"model": "B", "claim": "It has 7 bar.", "why": "Its source says 1.5 bar."}],
 }
+
+
+# It makes all commands anew for each call, which takes longer than most of them.
+testing._get_command = cache(testing._get_command)
 
 
 def fusion(*arguments: str, stdin: str | bytes = "") -> Result:

@@ -12,7 +12,7 @@ from functools import cache
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from fusion_tool.config.network import environment_proxy
+from fusion_tool.config.network import environment_proxy, tls_context
 from fusion_tool.errors import BlockedAddress
 from fusion_tool.events import plain_line
 from fusion_tool.tools.exclusions import is_excluded
@@ -20,8 +20,6 @@ from fusion_tool.tools.fetch.page import ExcludedDomainError, FetchPolicy
 from fusion_tool.tools.url_hosts import canonical_host
 
 if TYPE_CHECKING:
-    import ssl
-
     from ssrfguard import AddressTable, Policy
     from ssrfguard.httpx import AsyncClient
 
@@ -79,7 +77,7 @@ def guarded_client(url: str, policy: FetchPolicy, **options: Any) -> "AsyncClien
     # Not httpx's own reading of the environment: where NO_PROXY sends it past the proxy, the pin must hold.
     return AsyncClient(
         policy=_rules(url, policy),
-        verify=_tls(),
+        verify=tls_context(),
         trust_env=False,
         proxy=proxy,
         timeout=policy.timeout,
@@ -153,11 +151,3 @@ def _table(*, private: bool) -> "AddressTable":
     rest = Block(ip_network("::/0"), "outside global unicast", "RFC4291", Reach.DENIED)
     unicast = Block(ip_network("2000::/3"), "global unicast", "RFC4291", Reach.PERMITTED)
     return AddressTable((*map(adapt, DEFAULT_DENIED.blocks), rest, unicast))
-
-
-@cache
-def _tls() -> "ssl.SSLContext":
-    """Return the process's one TLS context: loading the certificates takes longer than many requests."""
-    from httpx import create_ssl_context
-
-    return create_ssl_context()

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from fusion_tool.config.keys import missing_key, read_key
+from fusion_tool.config.network import tls_context
 from fusion_tool.errors import FusionError, ToolReason
 from fusion_tool.events import plain_line
 from fusion_tool.tools.exclusions import blocked_by, is_excluded
@@ -191,7 +192,7 @@ async def request_json(  # noqa: PLR0913 - one argument for each part of a reque
     # httpx follows no redirect unless it is told to; `_check_status` reports one.
     try:
         async with (
-            httpx.AsyncClient(timeout=timeout, headers=all_headers) as client,
+            httpx.AsyncClient(timeout=timeout, headers=all_headers, verify=tls_context()) as client,
             client.stream(method, url, params=params, json=body) as response,
         ):
             _check_status(response.status_code, refused)

@@ -107,7 +107,7 @@ async def test_an_id_that_gives_nothing_says_why(arguments, complaint):
 async def test_nobody_elses_run_is_found():
     async with slow_panel(answer_within=SOON) as (_, client, *_rest):
         run_id = (await client.call(ASKED))["structuredContent"]["run_id"]
-        somebody = McpServer(McpOptions(fake_config(), answer_within=SOON), caller("somebody"))
+        somebody = McpServer(McpOptions(fake_config(), answer_within=45), caller("somebody"))
         async with connected(somebody) as other:
             refused = await other.call({"run_id": run_id})
     assert (refused["isError"], "of yours is kept here" in text(refused)) == (True, True)
