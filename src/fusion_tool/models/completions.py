@@ -2,7 +2,7 @@
 
 OpenAI's own client builds every request anew out of its options, walks through each parameter to convert types that are
 not in it, and makes objects of every reply and chunk, which ChatOpenAI turns back into dicts (benchmarks/ladder.py).
-Its errors are raised here, too: ChatOpenAI tells them apart.
+Its errors are raised here, too, and LangChain's that tell which may be repeated.
 """
 
 import asyncio
@@ -11,10 +11,11 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import httpx2
 import openai
+from langchain_core.exceptions import ModelConnectionError, ModelTimeoutError
 
 from fusion_tool.models.json_reader import parse_json
 from fusion_tool.models.wire.sse import EventDecoder
@@ -33,18 +34,16 @@ _DRAIN_SECONDS = 0.1
 """How long a stream's end is awaited behind its last event: a connection that was read to its end is used again."""
 
 
-class WholeReply(NamedTuple):
-    """A reply in the form in which ChatOpenAI takes it: JSON that has been read, or text where it is none."""
+class RequestTimeoutError(openai.APITimeoutError, ModelTimeoutError):
+    """The HTTP client's own limit passed."""
 
-    body: Any
 
-    def parse(self) -> Any:
-        """Return the body."""
-        return self.body
+class RequestBrokenError(openai.APIConnectionError, ModelConnectionError):
+    """The provider was not reached, or the connection broke."""
 
 
 class PlainCompletions:
-    """Stands in for `AsyncOpenAI.chat.completions`.
+    """The chat completions of one endpoint.
 
     Args:
         http: Makes the requests.
@@ -58,18 +57,17 @@ class PlainCompletions:
     ) -> None:
         self._http, self._url, self._headers = http, f"{base_url.rstrip('/')}/chat/completions", headers
         self._silence = silence or None
-        self.with_raw_response = _WholeCompletions(self)
 
     async def create(self, *, stream: bool = False, extra_body: Any = None, **fields: Any) -> Any:
-        """Ask for a completion.
+        """Ask for a completion, and return the reply's JSON; its text where that is none.
 
         Args:
-            stream: Whether the answer shall come in chunks; their stream is returned then.
+            stream: Whether the answer shall come in chunks; a `ChunkStream` of them is returned then.
             extra_body: Fields that stand above those in `fields`.
             fields: The request's fields.
 
         Raises:
-            openai.APIError: The request or its reply failed, as the client's own says it.
+            openai.APIError: The request failed, or was answered with an error.
         """
         request = self._request({**fields, "stream": stream, **(extra_body or {})})
         with _client_errors(request):
@@ -81,7 +79,9 @@ class PlainCompletions:
         if stream:
             return ChunkStream(response, self._silence)
         is_json = response.headers.get("content-type", "").partition(";")[0].endswith("json")
-        return response.json() if is_json else response.text
+        with suppress(ValueError):  # events, or lines of JSON, under the label of JSON
+            return response.json() if is_json else response.text
+        return response.text
 
     def _request(self, body: Mapping[str, Any]) -> httpx2.Request:
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
@@ -96,14 +96,6 @@ class PlainCompletions:
         request = self._http.build_request("POST", self._url, headers=self._headers)
         del request.headers["content-length"]
         return request
-
-
-class _WholeCompletions:
-    def __init__(self, completions: PlainCompletions) -> None:
-        self._completions = completions
-
-    async def create(self, **fields: Any) -> WholeReply:
-        return WholeReply(await self._completions.create(**fields))
 
 
 class ChunkStream:
@@ -160,9 +152,9 @@ def _client_errors(request: httpx2.Request) -> Iterator[None]:
     try:
         yield
     except httpx2.TimeoutException as error:
-        raise openai.APITimeoutError(request=request) from error
+        raise RequestTimeoutError(request=request) from error
     except (httpx2.RequestError, ssl.SSLError) as error:
-        raise openai.APIConnectionError(request=request) from error
+        raise RequestBrokenError(request=request) from error
 
 
 def _status_error(response: httpx2.Response) -> openai.APIStatusError:

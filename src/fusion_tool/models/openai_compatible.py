@@ -5,9 +5,8 @@ Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage
 """
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, NamedTuple, Self
@@ -35,17 +34,13 @@ from fusion_tool.models.wire.tool_calls import normalize_tool_calls
 
 _EMPTY = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "stop"}
 """The choice of a reply without any, which is passed on as an empty answer: its usage is on the bill all the same."""
-_CHUNK = "chunk"
-"""Where in a message's metadata its raw chunk stands until the stream's own state has been applied to it."""
-_offer: ContextVar["_Offer | None"] = ContextVar("offer", default=None)
-"""What the request under way offers: LangChain does not hand it to where a reply is read."""
 
 
 class _Offer(NamedTuple):
     """The names of the tools that a request offers, and the ids of the calls that its messages hold."""
 
-    names: list[str]
-    used: set[str]
+    names: Sequence[str] = ()
+    used: Collection[str] = ()
 
     @classmethod
     def of(cls, messages: Sequence[BaseMessage], options: Mapping[str, Any]) -> Self:
@@ -77,7 +72,6 @@ class OpenAICompatibleChat(ChatOpenAI):
         self.async_client = PlainCompletions(
             http, str(self.root_async_client.base_url), headers, silence=self.stream_chunk_timeout
         )
-        self.stream_chunk_timeout = None  # ChatOpenAI would make a task for each chunk, to wait for it
         return self
 
     @property
@@ -115,15 +109,18 @@ class OpenAICompatibleChat(ChatOpenAI):
         offered = [*bound.kwargs.get("tools", []), *native]
         return self.bind(**{**bound.kwargs, "tools": offered})
 
-    async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
-        token = _offer.set(_Offer.of(messages, kwargs))
-        try:
-            with self._learn_refusals():
-                return await super()._agenerate(messages, *args, **kwargs)
-        except json.JSONDecodeError as error:  # events, or lines of JSON, under the label of JSON
-            return self._create_chat_result(error.doc)
-        finally:
-            _offer.reset(token)
+    # ChatOpenAI reads each reply in a thread, and makes a task for each chunk of a stream, to wait for it.
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,  # noqa: ARG002 - LangChain's name
+        **kwargs: Any,
+    ) -> ChatResult:
+        payload = self._get_request_payload(messages, stop=stop, **kwargs)
+        with self._learn_refusals():
+            reply = await self.async_client.create(**payload)
+        return self.read_reply(reply, _Offer.of(messages, kwargs))
 
     @contextmanager
     def _learn_refusals(self) -> Iterator[None]:
@@ -137,19 +134,29 @@ class OpenAICompatibleChat(ChatOpenAI):
             remember_refusal(self.endpoint_mark, "max_tokens")
             raise AskOtherwiseError(error) from error
 
-    def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
-        body = _to_dict(response)
+    def read_reply(self, reply: Any, offer: _Offer | None = None) -> ChatResult:
+        """Return what a whole reply says.
+
+        Args:
+            reply: Its body: a JSON value, or text where it is none.
+            offer: What the request offered; `None` for no tools.
+
+        Raises:
+            ProviderReplyError: It holds an error.
+            ValueError: It is no reply.
+        """
+        body = _to_dict(reply)
         if body and (cause := error_under_200({}, body)):
             raise ProviderReplyError(cause)
         figures = usage.read_usage(body)
         if body:
             body = finish_body(body) | {"usage": usage.complete_usage(figures)}
             body["choices"] = body["choices"] or [dict(_EMPTY)]
-            offer = _offer.get() or _Offer([], set())
+            names, used = offer or _Offer()
             for choice in body["choices"]:
-                choice["message"] = normalize_tool_calls(choice["message"], offer.names, offer.used)
-            response = body
-        result = super()._create_chat_result(response, generation_info)
+                choice["message"] = normalize_tool_calls(choice["message"], names, used)
+            reply = body
+        result = super()._create_chat_result(reply)
         for generation, choice in zip(result.generations, body.get("choices") or (), strict=False):
             if isinstance(generation.message, AIMessage):
                 _keep_extras(generation.message, choice["message"])
@@ -158,17 +165,25 @@ class OpenAICompatibleChat(ChatOpenAI):
         return result
 
     async def _astream(
-        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,  # noqa: ARG002 - LangChain calls it for each chunk itself
+        *,
+        stream_usage: bool | None = None,
+        **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         # Some providers count up in each chunk, and joining chunks would add those counts: the figures are taken off
         # every chunk and come once, in a chunk of their own at the end.
         figures: dict[str, Any] = {}
         last: dict[str, Any] = {}
         assembler = ToolCallAssembler(*_Offer.of(messages, kwargs))
-        async for generation in self._generations(messages, *args, **kwargs):
-            chunk = generation.message.response_metadata.pop(_CHUNK, {})
+        async for chunk in self._chunks(messages, stop, stream_usage, kwargs):
             if usage.has_usage(chunk):
                 figures, last = usage.merge_figures(figures, usage.read_usage(chunk)), chunk
+            bare = chunk | {"usage": None, "choices": [_without_calls(choice) for choice in chunk.get("choices") or ()]}
+            if (generation := self._convert_chunk_to_generation_chunk(bare, AIMessageChunk, None)) is None:
+                continue
             for choice in chunk.get("choices") or ():
                 delta = assembler.feed(choice.get("delta") or {})
                 generation.message = message = _with_pieces(generation.message, delta.get("tool_calls", ()))
@@ -180,23 +195,25 @@ class OpenAICompatibleChat(ChatOpenAI):
             replay.keep_fields(held, {"tool_calls": pieces}, self.endpoint_mark)
             yield ChatGenerationChunk(message=held)
         end: dict[str, Any] = {"choices": [], "usage": usage.complete_usage(figures)}
-        if last and (totals := super()._convert_chunk_to_generation_chunk(end, AIMessageChunk, None)):
+        if last and (totals := self._convert_chunk_to_generation_chunk(end, AIMessageChunk, None)):
             _keep_totals(totals.message, last, figures)
             yield totals
 
-    async def _generations(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+    async def _chunks(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        stream_usage: bool | None,
+        options: Mapping[str, Any],
+    ) -> AsyncIterator[dict[str, Any]]:
+        options = {**options, "stream": True}
+        if self._should_stream_usage(stream_usage, **options):
+            options["stream_options"] = {"include_usage": True}
+        payload = self._get_request_payload(messages, stop=stop, **options)
         with self._learn_refusals():
-            async for generation in super()._astream(*args, **kwargs):
-                yield generation
-
-    def _convert_chunk_to_generation_chunk(
-        self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
-    ) -> ChatGenerationChunk | None:
-        bare = chunk | {"usage": None, "choices": [_without_calls(choice) for choice in chunk.get("choices") or ()]}
-        generation = super()._convert_chunk_to_generation_chunk(bare, default_chunk_class, base_generation_info)
-        if generation is not None and isinstance(generation.message, AIMessageChunk):
-            generation.message.response_metadata[_CHUNK] = chunk
-        return generation
+            async with await self.async_client.create(**payload) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
 
 def _is_server_tool(tool: Any) -> bool:

@@ -33,7 +33,7 @@ def test_an_address_or_a_model_of_another_name_is_another_endpoint():
         for model, url in (("a", "http://u:secret@one/v1"), ("a", "http://two/v1"), ("b", "http://u:secret@one/v1"))
     )
     said = {"role": "assistant", "content": "x", "reasoning": "Hm."}
-    reply = here._create_chat_result({"choices": [{"message": said, "finish_reason": "stop"}]}).generations[0].message
+    reply = here.read_reply({"choices": [{"message": said, "finish_reason": "stop"}]}).generations[0].message
     assert "secret" not in str(reply.additional_kwargs)
     sent = [one._get_request_payload([reply])["messages"] for one in (here, there, other)]
     assert sent == [[said], *[[{"role": "assistant", "content": "x"}]] * 2]

@@ -41,7 +41,7 @@ def normalized(*calls, used=()):
 def parsed(message):
     """What LangChain makes of a message."""
     choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "tool_calls"}
-    return MODEL._create_chat_result({"choices": [choice]}).generations[0].message
+    return MODEL.read_reply({"choices": [choice]}).generations[0].message
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def chat():
 
 @given(usage=USAGE)
 def test_no_usage_costs_an_answer_or_breaks_the_bill(chat, usage):
-    message = chat._create_chat_result(completion(usage)).generations[0].message
+    message = chat.read_reply(completion(usage)).generations[0].message
     assert message.text == MILL
     row = to_call_row(message, account(Panelist(model="openai:m", base_url="http://one/v1")), 1.0)
     check(row)
