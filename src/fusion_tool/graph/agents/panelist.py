@@ -170,12 +170,8 @@ async def _call_over(  # noqa: PLR0913 - what is asked, over what, and who follo
         ModelCallError: It gave no usable reply, or what is asked alone is longer than its window.
     """
     model = await chat_model(panelist)
-    capabilities, without = capabilities_of(panelist, model), _prompt(question, background, "", toolkit)
-    require_fit(without, capabilities, panelist.model_name)
-    room, shown, texts = prompt_room(capabilities, panelist), list(sources), [source["text"] for source in sources]
-    if room is not None:
-        labels = len(toolkit.render_sources([{**source, "text": ""} for source in sources]))
-        shown = fit_sources(sources, question, room - prompt_length(without) - labels)
+    shown = _sources_that_fit(sources, panelist, model, question=question, background=background, toolkit=toolkit)
+    texts = [source["text"] for source in sources]
 
     async def ask(sources: Sequence[RetrievedSource]) -> ModelReply:
         log.is_cut |= [source["text"] for source in sources] != texts
@@ -191,6 +187,24 @@ async def _call_over(  # noqa: PLR0913 - what is asked, over what, and who follo
         if failed.fault.reason != "context_overflow" or not shown:
             raise
         return await ask(fit_sources(shown, question, sum(len(source["text"]) for source in shown) // 2))
+
+
+def _sources_that_fit(  # noqa: PLR0913 - what is asked, over what, and of whom
+    sources: Sequence[RetrievedSource],
+    panelist: Panelist,
+    model: Any,
+    *,
+    question: str,
+    background: str,
+    toolkit: Toolkit,
+) -> list[RetrievedSource]:
+    """Return as much of the sources as the model's window takes beside what is asked."""
+    capabilities, without = capabilities_of(panelist, model), _prompt(question, background, "", toolkit)
+    require_fit(without, capabilities, panelist.model_name)
+    if (room := prompt_room(capabilities, panelist)) is None:
+        return list(sources)
+    labels = len(toolkit.render_sources([{**source, "text": ""} for source in sources]))
+    return fit_sources(sources, question, room - prompt_length(without) - labels)
 
 
 def _most_sources(panelist: Panelist, capabilities: Capabilities) -> int:
