@@ -1,5 +1,6 @@
 """Executions, which `stream_run` carries out: a transient, a stored or a resumed run."""
 
+import asyncio
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from fusion_tool.api.run_store import OWNER_KEY, RunStore, StorePlace, match_run_id, open_store, state_of
+from fusion_tool.api.run_store import OWNER_KEY, Promise, RunStore, StorePlace, match_run_id, open_store, state_of
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.serialization import apply_decision, load_stored_config, require_same_config
 from fusion_tool.errors import ConfigError, DatabaseUnavailable
@@ -63,6 +64,7 @@ async def stored_run(  # noqa: PLR0913 - keyword options, each with a default
     *,
     run_id: str | None = None,
     owner: str | None = None,
+    promise: Promise | None = None,
 ) -> AsyncIterator[Execution]:
     """Open a new run that is stored in `place`; runs that are too old there are deleted first.
 
@@ -75,6 +77,7 @@ async def stored_run(  # noqa: PLR0913 - keyword options, each with a default
         place: A SQLite file, or the shared database.
         run_id: The id that the run shall have, in hexadecimal digits; one that has begun goes on. `None` makes one.
         owner: Whose run it is, where a server keeps it for a caller; `None` for the user's own.
+        promise: The promise that it is finished, though this process dies; `None` for none.
 
     Raises:
         ConfigError: `place` cannot be written, or the run of that id asks something else.
@@ -102,7 +105,8 @@ async def stored_run(  # noqa: PLR0913 - keyword options, each with a default
             execution = await _remaining_execution(graph, thread_id.hex, None, panel_tools, owner)
         store.go_on_without(thread_id.hex)
         try:
-            yield replace(execution, losses=store.losses)
+            async with _promised(store, thread_id.hex, None if execution.result else promise):
+                yield replace(execution, losses=store.losses)
         finally:
             # Refused before its first step: there is nothing to resume.
             state = await graph.aget_state(_thread(thread_id.hex))
@@ -110,6 +114,31 @@ async def stored_run(  # noqa: PLR0913 - keyword options, each with a default
                 await _clean(store.delete(thread_id.hex))
         # Not in `finally`: a run that broke off is resumed from these steps.
         await _keep_end(store, thread_id.hex)
+
+
+@asynccontextmanager
+async def _promised(store: RunStore, run_id: str, promise: Promise | None) -> AsyncIterator[None]:
+    """Have a server finish the run unless it comes to its end here."""
+    if promise is None:
+        yield
+        return
+    await store.add_promise(run_id, promise.terms)
+    is_over = True
+    try:
+        yield
+    except (asyncio.CancelledError, GeneratorExit):  # stopped: with its process, or because its client has left
+        is_over = promise.is_void
+        raise
+    finally:
+        if is_over:
+            await _drop_promise(store, run_id)
+
+
+async def _drop_promise(store: RunStore, run_id: str) -> None:
+    try:
+        await store.drop_promise(run_id)
+    except DatabaseUnavailable as error:
+        _log.warning("run %s may be finished once more by a server: %s", run_id, error)
 
 
 def _require_same_request(begun: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
@@ -170,6 +199,7 @@ async def resumed_run(
             execution = await _remaining_execution(graph, run_id, settings, panel_tools, stored_owner)
             store.go_on_without(run_id)
             yield replace(execution, losses=store.losses)
+            await _drop_promise(store, run_id)
             await _keep_end(store, run_id)
 
 

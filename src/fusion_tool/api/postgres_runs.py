@@ -75,6 +75,19 @@ class _PostgresRuns(RunStore):
                 (run_id,),
             )
 
+    async def add_promise(self, run_id: str, terms: str) -> None:
+        upsert = "INSERT INTO promises VALUES (%s, %s) ON CONFLICT (run_id) DO UPDATE SET terms = excluded.terms"
+        async with self._database.transaction() as connection:
+            await connection.execute(upsert, (run_id, terms))
+
+    async def drop_promise(self, run_id: str) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM promises WHERE run_id = %s", (run_id,))
+
+    async def promises(self) -> list[tuple[str, str]]:
+        rows = await self._rows("SELECT run_id, terms FROM promises")
+        return [(row["run_id"], row["terms"]) for row in rows]
+
     @asynccontextmanager
     async def lock(self, run_id: str) -> AsyncIterator[None]:
         async with self._database.lock(_lock_name(run_id)) as is_held:

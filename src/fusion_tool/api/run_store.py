@@ -4,6 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
@@ -54,6 +55,21 @@ def place_name(place: StorePlace) -> str:
     return f"the database {parts.path.strip('/') or 'of its user'} on {host}"
 
 
+@dataclass
+class Promise:
+    """The promise of a server that a run is finished, though its process dies.
+
+    It stands beside the run until that has ended or failed, or its client has left; a server that is stopped leaves it.
+
+    Args:
+        terms: Who may finish it: whoever has the same terms, such as a hash of all that the run depends on.
+        is_void: Whether nobody waits for the run any more.
+    """
+
+    terms: str
+    is_void: bool = False
+
+
 class RunStore(ABC):
     """A place with runs, open.
 
@@ -92,6 +108,18 @@ class RunStore(ABC):
         """
 
     @abstractmethod
+    async def add_promise(self, run_id: str, terms: str) -> None:
+        """Promise that a server finishes a run, though the process that works on it dies; see `Promise`."""
+
+    @abstractmethod
+    async def drop_promise(self, run_id: str) -> None:
+        """Drop the promise of a run, where there is one."""
+
+    @abstractmethod
+    async def promises(self) -> list[tuple[str, str]]:
+        """Return the id and the terms of each run that a server is to finish, those that are worked on too."""
+
+    @abstractmethod
     async def tidy(self) -> None:
         """Delete the runs that are too old, unless that was just done."""
 
@@ -100,6 +128,7 @@ class RunStore(ABC):
 
     async def delete(self, run_id: str) -> None:
         """Delete all of a run."""
+        await self.drop_promise(run_id)
         await self.saver.adelete_thread(run_id)
 
     async def prune(self, days: float = KEEP_DAYS) -> list[str]:

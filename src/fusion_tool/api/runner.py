@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 
 from fusion_tool.api.execution import Execution, resumed_run, stored_run, transient_run
 from fusion_tool.api.response_cache import CacheSlot, cache_slot
-from fusion_tool.api.run_store import StorePlace, default_place
+from fusion_tool.api.run_store import Promise, StorePlace, default_place
 from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import Event, RunCompleted, run_completed, run_started
@@ -132,6 +132,7 @@ async def run_request(  # noqa: PLR0913 - keyword options, each with a default
     owner: str = "",
     open_session: OpenSession | None = None,
     kept_id: str | None = None,
+    promise: Promise | None = None,
 ) -> dict[str, Any]:
     """Carry out a run as a server does for its client, and return its result as a dict.
 
@@ -143,6 +144,7 @@ async def run_request(  # noqa: PLR0913 - keyword options, each with a default
         open_session: Opens the session that the run is part of; not called where its result is there already. `None`
             for none.
         kept_id: The hexadecimal id under which the run is kept, or goes on; `None` keeps it nowhere.
+        promise: The promise that a kept run is finished, though this process dies; `None` for none.
 
     Raises:
         FusionError: As `afuse`.
@@ -150,7 +152,7 @@ async def run_request(  # noqa: PLR0913 - keyword options, each with a default
     inputs = request.graph_input
     execution = transient_run(inputs, config, ())
     if kept_id is not None:
-        execution = stored_run(inputs, config, (), default_place(config), run_id=kept_id, owner=owner)
+        execution = stored_run(inputs, config, (), default_place(config), run_id=kept_id, owner=owner, promise=promise)
     slot = request_slot(request, config, owner=owner)
     events = stream_run(_in_session(execution, open_session), slot, is_watched=on_event is not None)
     return await final_result(events, on_event)
@@ -171,7 +173,8 @@ async def resume_request(
         owner: Who asks, which must be who began it.
         on_event: Gets every event, the past ones again; `None` where nobody watches.
         place: Where it is kept.
-        open_session: Opens the session that the rest is part of; not called where nothing is missing.
+        open_session: Opens the session that the rest is part of, by the run's own configuration; not called where
+            nothing is missing.
 
     Raises:
         FusionError: As `afuse`; `ConfigError` where there is no such run of this owner.

@@ -35,6 +35,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[RunStore]:
         # LangGraph's own serializer makes whatever object a row names; the file may come from anywhere.
         saver = AsyncSqliteSaver(connection, serde=PlainSerializer())
         await saver.setup()
+        await connection.execute("CREATE TABLE IF NOT EXISTS promises (run_id TEXT PRIMARY KEY, terms TEXT NOT NULL)")
         # With a write-ahead log this survives the death of a process; only a power cut loses the last writes.
         await connection.execute("PRAGMA synchronous = NORMAL")
         try:
@@ -94,6 +95,21 @@ class _SqliteRuns(RunStore):
                 " (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = :id)",
                 {"id": run_id},
             )
+            await self._sqlite.conn.commit()
+
+    async def add_promise(self, run_id: str, terms: str) -> None:
+        await self._change("INSERT OR REPLACE INTO promises VALUES (?, ?)", run_id, terms)
+
+    async def drop_promise(self, run_id: str) -> None:
+        await self._change("DELETE FROM promises WHERE run_id = ?", run_id)
+
+    async def promises(self) -> list[tuple[str, str]]:
+        async with self._sqlite.conn.execute("SELECT run_id, terms FROM promises") as rows:
+            return [(row[0], row[1]) async for row in rows]
+
+    async def _change(self, statement: str, *values: str) -> None:
+        async with self._sqlite.lock:
+            await self._sqlite.conn.execute(statement, values)
             await self._sqlite.conn.commit()
 
     @asynccontextmanager

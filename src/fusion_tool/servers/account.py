@@ -4,12 +4,13 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fusion_tool.api.run_store import RunBusyError, default_place
+from fusion_tool.api.run_store import Promise, RunBusyError, default_place
 from fusion_tool.api.runner import OnEvent, resume_request, run_request
 from fusion_tool.budget.session import Session
 from fusion_tool.budget.shared import SharedBudget, next_day
@@ -34,59 +35,71 @@ class Account:
         caller: Who asks.
         metrics: The server's counters; `None` where it has none.
         session: What all runs and calls of the request are part of.
-        kept_id: The id of the run that the request's `Idempotency-Key` stands for; `None` where it has none.
+        kept_id: The id under which the request's run is kept; `None` where it is kept nowhere.
+        promise: The promise that its kept runs are finished, though this process dies; `None` where none is given.
     """
 
     caller: Caller
     metrics: "Metrics | None"
     session: Session
     kept_id: str | None = None
+    promise: Promise | None = None
     _has_reserved: bool = False
 
     async def run(
-        self, request: RunInput, config: FusionConfig, on_event: OnEvent | None = None, *, kept_id: str | None = None
+        self, request: RunInput, config: FusionConfig, on_event: OnEvent | None = None, *, turn: str = ""
     ) -> dict[str, Any]:
         """Carry out a run in the caller's name, and return its result as a dict; arguments as for `run_request`.
 
         A kept one that had begun goes on, and one that is being worked on is waited for. Where the result is not there
         already, kept or cached, dollars of the caller's day are reserved.
 
+        Args:
+            request: What is asked.
+            config: The run's configuration.
+            on_event: Gets every event; `None` where nobody watches.
+            turn: Which of its request's runs it is, where there are several; each is kept by itself.
+
         Raises:
             ApiError: As `reserve_day`.
             FusionError: As `afuse`.
         """
-        run = self._run(request, config, on_event, kept_id)
-        return await (self.metrics.count_run(run, self.caller.name) if self.metrics else run)
+        kept_id = _id_of(self.kept_id, turn) if self.kept_id and turn else self.kept_id
+        return await self._counted(self._run(request, config, on_event, kept_id))
 
     async def _run(
         self, request: RunInput, config: FusionConfig, on_event: OnEvent | None, kept_id: str | None
     ) -> dict[str, Any]:
-        options: dict[str, Any] = {"owner": self.caller.owner, "open_session": self._reserved, "kept_id": kept_id}
+        options: dict[str, Any] = {"owner": self.caller.owner, "kept_id": kept_id, "promise": self.promise}
         while True:
             try:
-                return await run_request(request, config, on_event, **options)
+                return await run_request(request, config, on_event, open_session=self._reserved, **options)
             except RunBusyError:  # by another worker, or for the request whose client lost its connection
                 await asyncio.sleep(_SECONDS_TO_ASK_AGAIN)
 
-    async def resume(self, run_id: str, config: FusionConfig, on_event: OnEvent) -> dict[str, Any]:
+    async def resume(self, run_id: str, config: FusionConfig, on_event: OnEvent | None = None) -> dict[str, Any]:
         """Carry out what is missing of a run that was kept for the caller, as `resume_request` does.
 
         Args:
             run_id: The run's id.
             config: The operator's configuration, which says where runs are kept; the run has its own.
-            on_event: Gets every event.
+            on_event: Gets every event; `None` where nobody watches.
 
         Raises:
             ApiError: As `reserve_day`.
             FusionError: As `afuse`.
         """
-        return await resume_request(
-            run_id,
-            self.caller.owner,
-            on_event,
-            place=default_place(config),
-            open_session=self._reserved,
-        )
+        place = default_place(config)
+        run = resume_request(run_id, self.caller.owner, on_event, place=place, open_session=self._reserved)
+        return await self._counted(run)
+
+    async def _counted(self, run: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+        return await (self.metrics.count_run(run, self.caller.name) if self.metrics else run)
+
+    def leave(self) -> None:
+        """Note that the client has left, before its run is cancelled: no server is to finish it."""
+        if self.promise is not None:
+            self.promise.is_void = True
 
     @asynccontextmanager
     async def _reserved(self, config: FusionConfig) -> AsyncIterator[Session]:
@@ -132,25 +145,37 @@ class Account:
                 self._has_reserved = False
 
 
-def open_account(caller: Caller, metrics: "Metrics | None" = None, *, idempotency_key: str | None = None) -> Account:
+def open_account(
+    caller: Caller,
+    metrics: "Metrics | None" = None,
+    *,
+    idempotency_key: str | None = None,
+    kept_id: str | None = None,
+    terms: str | None = None,
+) -> Account:
     """Return the account of a new request, whose calls are counted as they end.
 
     Args:
         caller: Who asks.
         metrics: The server's counters; `None` where it has none.
         idempotency_key: The client's word for its request, which it says again where it sends it again; `None` for
-            none.
+            none. Its run is kept under it.
+        kept_id: The hexadecimal id under which a run without such a word is kept; `None` keeps it only where a server
+            promises to finish it.
+        terms: The terms by which a server promises to finish the kept runs; `None` where none does.
     """
     # Not from a run's result, which a run that is cancelled does not have: its calls were paid for all the same.
     count = (lambda call: metrics.count_calls(Usage.of([call]), caller.name)) if metrics else None
-    return Account(
-        caller, metrics, Session(on_call=count), _run_id(caller, idempotency_key) if idempotency_key else None
-    )
+    if idempotency_key:
+        # Of both: nobody comes to another's run by guessing what he calls it.
+        kept_id = _id_of(caller.sha256, idempotency_key)
+    elif terms:
+        kept_id = kept_id or uuid.uuid4().hex
+    return Account(caller, metrics, Session(on_call=count), kept_id, Promise(terms) if terms else None)
 
 
-def _run_id(caller: Caller, idempotency_key: str) -> str:
-    # Of both: nobody comes to another's run by guessing what he calls it.
-    return hashlib.sha256(json.dumps([caller.sha256, idempotency_key]).encode()).hexdigest()[:32]
+def _id_of(*words: str) -> str:
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
 
 
 _ROOM_SECONDS = 10.0

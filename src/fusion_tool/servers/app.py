@@ -32,6 +32,7 @@ from fusion_tool.servers.openai.responses.recent_items import RecentItems
 from fusion_tool.servers.openai.responses.request import parse_responses_request
 from fusion_tool.servers.openai.responses.responders import response_responder
 from fusion_tool.servers.openai.sse import ProgressStyle, chat_responder
+from fusion_tool.servers.promises import PromiseKeeper, keep_promises
 
 _SECONDS_TO_END = 5.0
 _SECONDS_TO_FLUSH = 0.05
@@ -50,6 +51,7 @@ class Options:
         max_bytes: Upper bound of a request's body, in bytes.
         callers: Who holds a key; none where only this machine can connect.
         origins: Origins of the pages that may ask from a browser; none unless they are named.
+        keep: Keep every run of a panel, and finish after a restart what was not finished before it.
 
     Raises:
         ConfigError: The terms of a caller cannot hold, or an origin is none.
@@ -63,6 +65,12 @@ class Options:
     max_bytes: int = MOST_BYTES
     callers: tuple[Caller, ...] = ()
     origins: tuple[str, ...] = ()
+    keep: bool = False
+
+    @property
+    def panels(self) -> list[FusionConfig]:
+        """The panels that are served, the configured one first."""
+        return [self.config, *self.presets.values()]
 
     def __post_init__(self) -> None:
         """Check the callers' terms against what is served, and the origins."""
@@ -78,6 +86,7 @@ def create_app(options: Options, slots: RunSlots | None = None) -> Starlette:
         slots: The places for its runs; `None` makes `max_runs` of its own.
     """
     metrics, catalog, slots = Metrics(), ModelCatalog(options.presets), slots or RunSlots(options.max_runs)
+    keeper = PromiseKeeper(options.panels, options.callers, slots, metrics) if options.keep else None
     endpoint = partial(
         Endpoint,
         config=options.config,
@@ -88,6 +97,7 @@ def create_app(options: Options, slots: RunSlots | None = None) -> Starlette:
         metrics=metrics,
         progress=options.progress,
         max_bytes=options.max_bytes,
+        terms=keeper.terms_of if keeper else None,
     )
     recent = RecentItems()
     read_response, write_response = partial(parse_responses_request, recent), partial(response_responder, recent)
@@ -105,14 +115,15 @@ def create_app(options: Options, slots: RunSlots | None = None) -> Starlette:
         routes=routes,
         middleware=[*cors_middleware(options.origins), Middleware(AuthMiddleware, options.callers, options.origins)],
         exception_handlers=handlers,
-        lifespan=partial(_lifespan, slots),
+        lifespan=partial(_lifespan, slots, keeper),
     )
 
 
 @asynccontextmanager
-async def _lifespan(slots: RunSlots, _: Starlette) -> AsyncIterator[None]:
+async def _lifespan(slots: RunSlots, keeper: PromiseKeeper | None, _: Starlette) -> AsyncIterator[None]:
     """Let runs that were cancelled when the server stopped come to their end, and tell their clients."""
-    yield
+    async with keep_promises(keeper):
+        yield
     # After `yield` the time to drain is over and every run is cancelled; its cleanup and its client's 503 still need
     # the loop. Bounded, since a tool that cannot be cancelled must not keep the process.
     with suppress(TimeoutError):

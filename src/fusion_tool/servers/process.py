@@ -87,7 +87,7 @@ def serve(options: Options, address: ServerAddress, *, on_listening: Callable[[s
     """
     check_address(address.host, options.callers)
     options = _check_models(options)
-    room = make_room(options.max_runs, [options.config, *options.presets.values()], workers=address.workers)
+    room = make_room(options.max_runs, options.panels, workers=address.workers)
     # The socket is opened here, not by uvicorn: a taken port is then one line, and the port that 0 picked is known.
     with listen(address.host, address.port) as listener:
         on_listening(f"{root_url(address.host, listener)}/v1")

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from fusion_tool.servers.mcp.server import McpOptions
 
 _CORS_HELP = "A web page's origin, such as https://app.example, that may ask from a browser; repeat it."
-_PANEL, _ADDRESS, _LIMITS = "What is served", "Address and processes", "Limits"
+_KEEP_HELP = (
+    "Keep every run for 30 days, and finish by itself what a server that was killed or stopped left unfinished; "
+    "a client that leaves ends its run for good."
+)
+_PANEL, _ADDRESS, _LIMITS = "What is served", "Address and processes", "Runs"
 _ROWS = [
     ("the preset budget on http://127.0.0.1:8000/v1", "fusion-tool serve"),
     (
@@ -90,6 +94,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
             min=1, help="Requests worked on at once, by all workers together; more get 429.", rich_help_panel=_LIMITS
         ),
     ] = 50,
+    keep: Annotated[bool, typer.Option("--keep", help=_KEEP_HELP, rich_help_panel=_LIMITS)] = False,
     drain_seconds: Annotated[
         int,
         typer.Option(min=0, help="Time that runs have to finish when the server is stopped.", rich_help_panel=_LIMITS),
@@ -120,6 +125,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
         progress=progress,
         callers=load_callers(keys),
         origins=tuple(cors_origin or ()),
+        keep=keep,
     )
     console = terminal.stderr()
     try:
@@ -182,6 +188,7 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
             rich_help_panel=_MCP_PANEL,
         ),
     ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help=_KEEP_HELP, rich_help_panel=_MCP_PANEL)] = False,
     http: Annotated[
         bool, typer.Option("--http", help="Listen, instead of standard input and output.", rich_help_panel=_MCP_ADDRESS)
     ] = False,
@@ -227,6 +234,7 @@ def mcp(  # noqa: PLR0913 - each is an option of the command line
         max_runs=max_runs,
         is_structured=not text_only,
         answer_within=answer_within,
+        keep=keep,
         origins=tuple(cors_origin or ()),
     )
     if http:

@@ -38,7 +38,10 @@ CREATE TABLE outcomes (
     input_tokens bigint, output_tokens bigint, at double precision NOT NULL);
 CREATE INDEX outcomes_at ON outcomes (at);
 """
-STEPS: tuple[str, ...] = (_BUDGETS, _RESULTS, _OUTCOMES)
+_PROMISES = """
+CREATE TABLE promises (run_id text PRIMARY KEY, terms text NOT NULL);
+"""
+STEPS: tuple[str, ...] = (_BUDGETS, _RESULTS, _OUTCOMES, _PROMISES)
 """A step that was released never changes: what is to be different is another step at the end."""
 _PATIENCE_SECONDS = 60.0
 """How long others may be at work on the tables before that is an error."""

@@ -32,6 +32,7 @@ from fusion_tool.servers.openai.errors import ApiError
 from fusion_tool.servers.openai.models import PANEL
 from fusion_tool.servers.openai.response import send_json
 from fusion_tool.servers.process import listen, make_room, root_url
+from fusion_tool.servers.promises import PromiseKeeper, keep_promises
 
 _log = logging.getLogger(__name__)
 
@@ -50,10 +51,13 @@ class _Endpoint:
     Args:
         servers: The server of each caller, by name: the sessions of another one do not exist for it.
         security: What the package checks of a request's headers.
+        keeper: Who finishes the runs that are promised; `None` where none are.
     """
 
-    def __init__(self, servers: Mapping[str, McpServer], security: TransportSecuritySettings) -> None:
-        self._servers = servers
+    def __init__(
+        self, servers: Mapping[str, McpServer], security: TransportSecuritySettings, keeper: PromiseKeeper | None
+    ) -> None:
+        self._servers, self._keeper = servers, keeper
         self._sessions = {
             name: StreamableHTTPSessionManager(server.sdk_server, security_settings=security)
             for name, server in servers.items()
@@ -77,6 +81,7 @@ class _Endpoint:
     async def run(self, _: Starlette) -> AsyncIterator[None]:
         """Hold the sessions while the application lives: they outlive the requests that open them."""
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(keep_promises(self._keeper))
             for sessions in self._sessions.values():
                 await stack.enter_async_context(sessions.run())
             try:
@@ -121,10 +126,12 @@ def create_app(options: McpOptions, callers: Sequence[Caller] = ()) -> Starlette
     """
     check_callers(callers, options.config)
     slots = RunSlots(options.max_runs)
-    endpoint = _Endpoint(
-        {caller.name: McpServer(options, caller, slots) for caller in callers or (ANONYMOUS,)},
-        _security(options.origins, is_local=not callers),
-    )
+    keeper = PromiseKeeper([options.config], callers, slots) if options.keep else None
+    servers = {
+        caller.name: McpServer(options, caller, slots, keeper.terms_of(caller) if keeper else None)
+        for caller in callers or (ANONYMOUS,)
+    }
+    endpoint = _Endpoint(servers, _security(options.origins, is_local=not callers), keeper)
     auth: list[Any] = [Middleware(AuthMiddleware, callers)] if callers else []
     middleware = [*cors_middleware(options.origins), *auth]
     app = Starlette(routes=[Route(PATH, endpoint)], middleware=middleware, lifespan=endpoint.run)

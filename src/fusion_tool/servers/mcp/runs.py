@@ -21,7 +21,7 @@ from fusion_tool.api.runner import OnEvent
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError, FusionError
 from fusion_tool.graph.inputs import RunInput
-from fusion_tool.servers.account import open_account
+from fusion_tool.servers.account import Account, open_account
 from fusion_tool.servers.capacity import RunSlots
 from fusion_tool.servers.keys import Caller
 from fusion_tool.servers.mcp.progress import RunProgress, send_lines
@@ -43,11 +43,13 @@ class CallRun:
 
     Args:
         id: The id by which calls find it again; of a kept run its own.
+        account: The account of the call that began it, or asked for the rest of it.
         task: What carries it out, and returns the result as a dict.
         progress: What it is doing.
     """
 
     id: str
+    account: Account
     task: "asyncio.Task[dict[str, Any]]"
     progress: RunProgress = field(default_factory=RunProgress)
 
@@ -63,14 +65,21 @@ class CallRuns:
         caller: Who asks; nobody else finds them.
         operator: The operator's configuration, as the caller may use it.
         slots: Places for runs.
-        answer_within: Seconds that a call waits for its answer; `None` for as long as it takes, and no run is kept.
+        answer_within: Seconds that a call waits for its answer; `None` for as long as it takes, and no run is kept that
+            is not promised.
+        terms: The terms by which the server promises to finish the runs; `None` where it does not.
     """
 
     def __init__(
-        self, caller: Caller, operator: FusionConfig, slots: RunSlots, answer_within: float | None = None
+        self,
+        caller: Caller,
+        operator: FusionConfig,
+        slots: RunSlots,
+        answer_within: float | None = None,
+        terms: str | None = None,
     ) -> None:
         self._operator = operator
-        self._caller, self._slots, self._answer_within = caller, slots, answer_within
+        self._caller, self._slots, self._answer_within, self._terms = caller, slots, answer_within, terms
         self._runs: dict[str, CallRun] = {}
         self._left_at_work = set[str]()
         self._is_stopped = False
@@ -88,15 +97,14 @@ class CallRuns:
             ServerStopped: The server is being stopped.
         """
         run_id = uuid.uuid4().hex
-        is_kept = self._answer_within is not None
+        may_be_left = self._answer_within is not None
+        account = open_account(self._caller, kept_id=run_id if may_be_left or self._terms else None, terms=self._terms)
 
         async def work(tell: OnEvent) -> dict[str, Any]:
-            # A kept one is watched in any case: whoever asks for it later may want to be told, too.
-            on_event = tell if is_watched or is_kept else None
-            account = open_account(self._caller)
-            return await account.run(request, config, on_event, kept_id=run_id if is_kept else None)
+            # Whoever asks later for one that was left at work may want to be told, too.
+            return await account.run(request, config, tell if is_watched or may_be_left else None)
 
-        return self._start(run_id, work)
+        return self._start(run_id, account, work)
 
     def find(self, run_id: str) -> CallRun:
         """Return a run by its id; one that no task works on goes on where it broke off.
@@ -112,17 +120,20 @@ class CallRuns:
             raise ConfigError(f"{run_id[:80]!r} is no id of a call; give it as the tool gave it", field="run_id")
         if (run := self._runs.get(run_id)) is not None:
             return run
-        run = self._start(run_id, lambda tell: self._resume(run_id, tell))
+        account = open_account(self._caller)
+        run = self._start(run_id, account, lambda tell: self._resume(run_id, account, tell))
         self._left_at_work.add(run_id)
         return run
 
-    def _start(self, run_id: str, work: Callable[[OnEvent], Coroutine[Any, Any, dict[str, Any]]]) -> CallRun:
+    def _start(
+        self, run_id: str, account: Account, work: Callable[[OnEvent], Coroutine[Any, Any, dict[str, Any]]]
+    ) -> CallRun:
         if self._is_stopped:
             raise ServerStopped("the server is being stopped; ask again once it is back")
         place, progress = ExitStack(), RunProgress()
         place.enter_context(self._slots.acquire())
         # A task of its own: the package's cancel scopes cancel at every `await`, which would break the run's cleanup.
-        run = CallRun(run_id, asyncio.ensure_future(work(progress.take)), progress)
+        run = CallRun(run_id, account, asyncio.ensure_future(work(progress.take)), progress)
         self._runs[run_id] = run
         run.task.add_done_callback(lambda _: self._end(run, place))
         return run
@@ -179,6 +190,7 @@ class CallRuns:
 
     async def _leave(self, run: CallRun) -> None:
         if run.id not in self._left_at_work:
+            run.account.leave()
             run.task.cancel()
             await asyncio.wait([run.task])
 
@@ -196,9 +208,8 @@ class CallRuns:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _resume(self, run_id: str, tell: OnEvent) -> dict[str, Any]:
+    async def _resume(self, run_id: str, account: Account, tell: OnEvent) -> dict[str, Any]:
         while True:
-            account = open_account(self._caller)
             try:
                 return await account.resume(run_id, self._operator, tell)
             except RunBusyError:

@@ -49,6 +49,7 @@ class McpOptions:
         answer_within: Seconds after which a call whose run goes on gives its id, by which a later call gets the answer;
             runs are then kept in the user's data folder. `None`: a call takes as long as its run.
         origins: Over HTTP: origins of the pages that may ask from a browser; none unless they are named.
+        keep: Keep every run, and finish after a restart what was not finished before it.
     """
 
     config: FusionConfig
@@ -56,6 +57,7 @@ class McpOptions:
     is_structured: bool = True
     answer_within: float | None = None
     origins: tuple[str, ...] = ()
+    keep: bool = False
 
 
 class McpServer:
@@ -65,13 +67,20 @@ class McpServer:
         options: The server's options.
         caller: Who is served, and nobody else.
         slots: Places for runs, which the callers of one process share; `None` makes them.
+        terms: The terms by which the server promises to finish the runs; `None` where it does not.
     """
 
-    def __init__(self, options: McpOptions, caller: Caller = ANONYMOUS, slots: RunSlots | None = None) -> None:
+    def __init__(
+        self,
+        options: McpOptions,
+        caller: Caller = ANONYMOUS,
+        slots: RunSlots | None = None,
+        terms: str | None = None,
+    ) -> None:
         self._options, self._caller = options, caller
         self._operator = operator = caller.narrow(options.config)
         self._results = SessionResults()
-        self.runs = CallRuns(caller, operator, slots or RunSlots(options.max_runs), options.answer_within)
+        self.runs = CallRuns(caller, operator, slots or RunSlots(options.max_runs), options.answer_within, terms)
         self.open_calls = set[str | int]()
         """The ids of the requests whose calls have not ended."""
         handlers = {
@@ -125,7 +134,7 @@ class McpServer:
         results = self._results_of(request)
         if (result := results.get(run_id)) is not None:
             return result
-        if not self._gives_run_ids:
+        if not (self._gives_run_ids or self._options.keep):
             known = ", ".join(results.run_ids)
             cure = f"take one of {known}, or leave it out" if known else "there is none yet: leave it out"
             raise ConfigError(

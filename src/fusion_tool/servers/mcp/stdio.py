@@ -17,8 +17,11 @@ from typing import Any, TextIO
 import anyio
 from mcp.server.stdio import stdio_server
 
+from fusion_tool.servers.capacity import RunSlots
+from fusion_tool.servers.keys import ANONYMOUS
 from fusion_tool.servers.mcp.sdk import log_in_lines
 from fusion_tool.servers.mcp.server import McpOptions, McpServer
+from fusion_tool.servers.promises import PromiseKeeper, keep_promises
 
 _log = logging.getLogger(__name__)
 _SECONDS_TO_END = 3
@@ -31,7 +34,14 @@ async def serve_stdio(options: McpOptions) -> None:
     A client whose call is cut short by the caller is told so before the end.
     """
     log_in_lines()
-    server, lines = McpServer(options), _Lines()
+    slots, lines = RunSlots(options.max_runs), _Lines()
+    keeper = PromiseKeeper([options.config], (), slots) if options.keep else None
+    server = McpServer(options, ANONYMOUS, slots, keeper.terms_of(ANONYMOUS) if keeper else None)
+    async with keep_promises(keeper):
+        await _serve(server, lines)
+
+
+async def _serve(server: McpServer, lines: "_Lines") -> None:
     with _protocol_output() as out:
         output = _Output(out)
         serving = asyncio.ensure_future(_serve_lines(server.sdk_server, lines, output))

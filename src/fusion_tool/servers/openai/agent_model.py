@@ -233,7 +233,7 @@ async def _research(agent: _AgentRequest, call: dict[str, Any]) -> ToolMessage:
     on_event = agent.show_event if agent.request.stream else None
     await agent.emit(ProgressPiece(f"fusion_research: {' '.join(question.split())[:150]}"))
     try:
-        result = await agent.account.run(request, agent.config, on_event)
+        result = await agent.account.run(request, agent.config, on_event, turn=f"{agent.runs} {call['arguments']}")
     except FusionError as error:
         return _tool_message(call, to_api_error(error).message, failed=True)
     agent.results.append(result)

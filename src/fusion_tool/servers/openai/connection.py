@@ -1,7 +1,7 @@
 """Work that ends where its client leaves."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from starlette.types import Receive
@@ -11,12 +11,13 @@ class ClientGoneError(Exception):
     """The client has closed its connection."""
 
 
-async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, None], *, on_leave: Callable[[], None]) -> None:
     """Do `work`; cancel it, and wait for its end, where the client leaves or the caller is cancelled.
 
     Args:
         receive: ASGI's function, after the request's body was read.
         work: The work that the client waits for.
+        on_leave: Called where the client leaves, before the work is cancelled.
 
     Raises:
         ClientGoneError: The client left before the work had ended.
@@ -26,6 +27,8 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> 
         await asyncio.wait((work_task, disconnect), return_when=asyncio.FIRST_COMPLETED)
         # Asked before the cancellation, which ends both; where both ended at once the answer is out.
         has_left = not work_task.done()
+        if has_left:
+            on_leave()
     finally:
         for task in (work_task, disconnect):
             task.cancel()

@@ -45,6 +45,7 @@ class Endpoint(Generic[RequestT]):
         metrics: The server's counters.
         progress: How a stream shows progress.
         max_bytes: Upper bound of a request's body, in bytes.
+        terms: The terms of a caller's promises; `None` where the server promises nothing.
     """
 
     parse: Callable[[Mapping[str, Any], str], RequestT]
@@ -57,12 +58,14 @@ class Endpoint(Generic[RequestT]):
     metrics: Metrics
     progress: ProgressStyle
     max_bytes: int
+    terms: Callable[[Caller], str] | None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         http_request, caller, model = Request(scope, receive), caller_of(scope), "none"
         key = http_request.headers.get("idempotency-key")
-        account = open_account(caller, self.metrics, idempotency_key=key)
+        terms = self.terms(caller) if self.terms else None
+        account = open_account(caller, self.metrics, idempotency_key=key, terms=terms)
         # None until the request is read, and with it whether a stream is wanted.
         responder: Responder | None = None
         try:
@@ -74,7 +77,8 @@ class Endpoint(Generic[RequestT]):
             responder = self.respond(send, request, self.progress)
             # Last of the checks: a request that is refused takes no place.
             with self.slots.acquire():
-                await while_connected(receive, self._answer(request, config, account, responder))
+                work = self._answer(request, config, account, responder)
+                await while_connected(receive, work, on_leave=account.leave)
         except (ClientGoneError, ClientDisconnect):
             self.metrics.count_request(model, "client_left", caller.name)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the last stop before the client

@@ -46,7 +46,7 @@ async def answer_as_panel(request: ChatRequest, config: FusionConfig, account: A
 
     if answer_format is not None:
         question = question._replace(answer_schema=answer_format.schema)
-    result = await account.run(question, config, pass_on if request.stream else None, kept_id=account.kept_id)
+    result = await account.run(question, config, pass_on if request.stream else None)
     # The client has the beginning of another answer, so this one may not end as if it were whole.
     if len(set(attempts)) > 1:
         raise answer_restarted(result["answer"], result_metadata(result))

@@ -29,13 +29,17 @@ class Work:
             self.ended = True
 
 
+def stay():
+    raise AssertionError("no client left")
+
+
 async def test_work_is_done_for_a_client_that_stays():
     done = []
 
     async def work():
         done.append(1)
 
-    await while_connected(stays, work())
+    await while_connected(stays, work(), on_leave=stay)
     assert done == [1]
 
 
@@ -44,19 +48,20 @@ async def test_works_own_error_is_raised():
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        await while_connected(stays, work())
+        await while_connected(stays, work(), on_leave=stay)
 
 
 async def test_when_the_client_leaves_the_work_has_ended():
-    work = Work()
+    work, had_ended = Work(), []
     with pytest.raises(ClientGoneError):
-        await while_connected(leaves, work())
+        await while_connected(leaves, work(), on_leave=lambda: had_ended.append(work.ended))
     assert work.ended
+    assert had_ended == [False]
 
 
 async def test_when_the_caller_is_cancelled_the_work_has_ended():
     work = Work()
-    task = asyncio.create_task(while_connected(stays, work()))
+    task = asyncio.create_task(while_connected(stays, work(), on_leave=stay))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     task.cancel()
