@@ -21,8 +21,9 @@ from tests.integration.breaking import (
     script_answers,
     wait_for,
 )
-from tests.integration.panel import JUDGE, QUESTION, WRITER, kinds, panel
+from tests.integration.panel import JUDGE, QUESTION, WRITER, kinds, panel, searches
 from tests.scripted_server import Gate, Hang, Reply, faults
+from tests.scripted_server.web import Hit
 
 pytestmark = pytest.mark.loopback
 
@@ -88,6 +89,20 @@ async def test_what_a_killed_seat_had_spent_is_unknown_and_not_nothing(provider,
     result = await afuse(resume=run_id, keep=file)
     rows = [(row.cost_usd, row.cost_source) for row in result.usage.calls if row.seat == "three"]
     assert rows == [(None, "unpriced"), (COST, "provider")]
+
+
+async def test_a_seat_killed_in_a_tool_round_bills_each_of_its_calls(provider, file, internet):
+    internet.hits(Hit(internet.url("/0"), "The mill", "built in 1861"))
+    provider.reply("test/one", searches(cost=COST), Hang())
+    config = panel("test/one", internet=internet, strategy="solo")
+    task = asyncio.create_task(afuse(QUESTION, config, keep=file))
+    await provider.until(lambda: provider.counts["test/one"] == 2)
+    await cancelled(task)
+    provider.reply("test/one", searches(cost=COST), Reply("In 1861.", cost=COST))
+    (run,) = await list_runs(file)
+    result = await afuse(resume=run.id, keep=file)
+    assert [row.cost_usd for row in result.usage.calls] == [COST, None, COST, COST]
+    assert len(result.usage.calls) == provider.counts["test/one"]
 
 
 async def test_a_run_broken_off_twice_bills_both(provider, file):

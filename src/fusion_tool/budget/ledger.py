@@ -5,7 +5,7 @@ allowed to produce. A call whose upper bound does not fit is not made.
 """
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple, TypeAlias
@@ -225,21 +225,10 @@ class StageBudget:
         stage: The stage whose share it draws on.
         part: How much of that share it may take, 0 to 1, so that one seat does not spend its neighbours' part.
         spent: What it had spent, or may have spent, before its process died; `None` for nothing.
-        persist: Stores what is spent and reserved where it outlives this process; `None` stores nothing.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        stage: StageName,
-        part: float = 1.0,
-        *,
-        spent: Spent | None = None,
-        persist: Callable[[Spent], Awaitable[None]] | None = None,
-    ) -> None:
+    def __init__(self, ledger: Ledger, stage: StageName, part: float = 1.0, *, spent: Spent | None = None) -> None:
         self._ledger, self.stage, self.part = ledger, stage, part
-        # Without a limit nothing is reserved, so that there is nothing which a resumed run would have to know.
-        self._persist = persist if ledger.is_limited else None
         self.spent = spent or Spent()
         self.is_exhausted = False
         # The dead process's calls are in no record yet, and so not in the ledger that was made of the records.
@@ -251,20 +240,25 @@ class StageBudget:
         return self._ledger.remaining_for(self, "tokens").amount
 
     async def reserve(self, model: str, prompt_bytes: int, max_tokens: int | None = None) -> Reservation:
-        """Reserve as `Ledger.reserve` does, and persist it; `is_exhausted` tells later that a call did not fit."""
-        return await self._persisted(lambda: self._ledger.reserve(self, model, prompt_bytes, max_tokens))
+        """Reserve as `Ledger.reserve` does; `is_exhausted` tells later that a call did not fit."""
+        return self.reserve_now(model, prompt_bytes, max_tokens)
 
-    async def reserve_fee(self, usd: float) -> Reservation:
-        """Reserve as `Ledger.reserve_fee` does, and persist it."""
-        return await self._persisted(lambda: self._ledger.reserve_fee(self, usd))
+    async def reserve_fee(self, usd: float, name: str) -> Reservation:
+        """Reserve as `Ledger.reserve_fee` does.
 
-    def reserve_unpersisted(self, model: str, prompt_bytes: int, max_tokens: int | None = None) -> Reservation:
-        """Reserve as `Ledger.reserve` does, without persisting it; for estimates, which call nobody."""
+        Args:
+            usd: The fee in US dollars.
+            name: What stands for a model on the bill.
+        """
+        del name
+        return self._track(lambda: self._ledger.reserve_fee(self, usd))
+
+    def reserve_now(self, model: str, prompt_bytes: int, max_tokens: int | None = None) -> Reservation:
+        """Reserve as `reserve` does, and write nothing down; for estimates, which call nobody."""
         return self._track(lambda: self._ledger.reserve(self, model, prompt_bytes, max_tokens))
 
     def settle(self, reservation: Reservation, call: Call | None) -> None:
         """Settle as `Ledger.settle` does."""
-        # Not persisted: a process that dies now leaves the reservation behind, which is more than was spent, not less.
         self.spent += self._ledger.settle(reservation, call) - Spent(reservation.usd, reservation.tokens)
 
     def _track(self, reserve: Callable[[], Reservation]) -> Reservation:
@@ -275,17 +269,6 @@ class StageBudget:
             raise
         self._ledger.mark_used()
         self.spent += Spent(reservation.usd, reservation.tokens)
-        return reservation
-
-    async def _persisted(self, reserve: Callable[[], Reservation]) -> Reservation:
-        reservation = self._track(reserve)
-        if self._persist:
-            try:
-                # Before the call is made: after a crash nobody knows whether it was, and it may have been charged.
-                await self._persist(self.spent)
-            except BaseException:
-                self.settle(reservation, None)  # the call is not made
-                raise
         return reservation
 
 

@@ -218,7 +218,7 @@ def _reserved_amount(stage: StageName, panelist: Panelist, prompts: Sequence[int
     budget = StageBudget(Ledger(usd=math.inf, tokens=None), stage)
     # Each call reserved as if none had been settled: the worst case is that all of them last as long as they may.
     reservations = [
-        budget.reserve_unpersisted(name, size, panelist.max_tokens) for name in models_of(panelist) for size in prompts
+        budget.reserve_now(name, size, panelist.max_tokens) for name in models_of(panelist) for size in prompts
     ]
     answers = sum(reservation.max_tokens or 0 for reservation in reservations)
     return Amount(
@@ -245,7 +245,7 @@ def _at_most(tokens: int, max_tokens: int | None) -> int:
 def _answer_bytes(panelist: Panelist) -> int:
     """Return the bytes that the longest answer of `panelist` under a limit becomes in a later prompt."""
     budget = StageBudget(Ledger(usd=math.inf, tokens=None), "panelist")
-    longest = budget.reserve_unpersisted(panelist.model_name, 0, panelist.max_tokens).max_tokens
+    longest = budget.reserve_now(panelist.model_name, 0, panelist.max_tokens).max_tokens
     return WORST_BYTES_A_TOKEN * (longest or 0)
 
 

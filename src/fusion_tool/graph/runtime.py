@@ -150,7 +150,7 @@ class Stage:
             records=records,
             deadline=stage_deadline(config, name, elapsed_work(records, *done)),
             budget=before.stage_budget(run_ledger(config, spent_so_far(records, *done)), name),
-            calls=before.unknown_calls(name, owner.model_name),
+            calls=before.calls(name, owner.model_name),
             health=tracker_for(config),
         )
 
@@ -200,9 +200,9 @@ class SeatStage(Stage):
             events=EventEmitter(runtime, task["run"]),
             records=list(before.records),
             deadline=time.monotonic() + task["seconds"],
-            # Earlier attempts count twice: on the limits with what they may have spent, on the bill as unknown.
+            # Earlier attempts count twice: on the limits with what they may have spent, on the bill with what is known.
             budget=before.stage_budget(wave.ledger, "panelist", 1 / task["seats"]),
-            calls=before.unknown_calls("panelist", config.panel[place].model_name, seat),
+            calls=before.calls("panelist", config.panel[place].model_name, seat),
             health=tracker_for(config),
             seat=seat,
             wave=wave,

@@ -49,7 +49,7 @@ def could_begin(config):
 def _holds(ledger, one, name, seats):
     tab = StageBudget(ledger, "panelist", 1 / seats)
     try:
-        held = tab.reserve_unpersisted(name, _PROMPT_BYTES + len(QUESTION), one.max_tokens)
+        held = tab.reserve_now(name, _PROMPT_BYTES + len(QUESTION), one.max_tokens)
     except OverBudgetError:
         return False
     tab.settle(held, None)

@@ -19,6 +19,7 @@ from fusion_tool.budget.ledger import (
 )
 from fusion_tool.budget.pricing import cost_of
 from fusion_tool.budget.usage import Call
+from fusion_tool.budget.written import WrittenBudget
 
 MODELS = (
     "openrouter:openai/gpt-5.4-mini",
@@ -79,7 +80,7 @@ class Seats:
     def call(self, seat, model, size, wanted, *how):
         self.settle(seat)
         with suppress(OverBudgetError):
-            held = self.tabs[seat].reserve_unpersisted(model, size, wanted)
+            held = self.tabs[seat].reserve_now(model, size, wanted)
             if held.max_tokens is not None:  # there is a limit to keep
                 self.under_way[seat] = model, held, prompt_tokens(size), *how
 
@@ -117,7 +118,7 @@ def test_no_stage_takes_what_is_kept_back_for_the_next(given_limits, steps):
     ledger = Ledger(**given_limits)
     for stage, (model, size, wanted) in sorted(steps, key=lambda one: STAGES.index(one[0])):
         with suppress(OverBudgetError):
-            StageBudget(ledger, stage).reserve_unpersisted(model, size, wanted)
+            StageBudget(ledger, stage).reserve_now(model, size, wanted)
         share = given_limits["shares"][stage]
         for kind in ("usd", "tokens"):
             limit = given_limits[kind]
@@ -143,7 +144,7 @@ class Sessions(Seats):
 
     def fee(self, seat, usd, told):
         with suppress(OverBudgetError):
-            held = at_once(self.tabs[seat].reserve_fee(usd))
+            held = at_once(self.tabs[seat].reserve_fee(usd, "search:tavily"))
             if held.max_tokens is not None:  # there is a limit to keep
                 row = Call.for_search("tavily", None).with_cost(usd if told == "all" else None, None)
                 self.tabs[seat].settle(held, None if told == "not charged" else row)
@@ -185,7 +186,7 @@ def test_threads_of_one_session_together_keep_its_limit():
         tab = StageBudget(Ledger(usd=None, tokens=None, session=session), "synthesizer")
         for _ in range(200):
             with suppress(OverBudgetError):
-                held = tab.reserve_unpersisted("local:x", 100, 400)
+                held = tab.reserve_now("local:x", 100, 400)
                 tab.settle(held, row(input_tokens=50, output_tokens=40, cost_usd=0.0))
         return tab.spent.tokens
 
@@ -199,25 +200,25 @@ def test_which_limit_a_call_could_pass_is_named():
     session = Ledger(usd=0.001, tokens=None)
     tab = StageBudget(Ledger(usd=1.0, tokens=None, session=session), "judge")
     with pytest.raises(OverBudgetError, match=r"^session_limits\.usd: "):
-        tab.reserve_unpersisted(MODELS[1], 100_000)
+        tab.reserve_now(MODELS[1], 100_000)
     assert tab.is_exhausted
     with pytest.raises(OverBudgetError, match=r"^limits\.tokens: .* left for this stage"):
-        StageBudget(Ledger(usd=None, tokens=100, session=session), "judge").reserve_unpersisted(MODELS[0], 1000)
+        StageBudget(Ledger(usd=None, tokens=100, session=session), "judge").reserve_now(MODELS[0], 1000)
 
 
 def test_the_shares_are_of_what_the_session_leaves():
     session = Ledger(usd=None, tokens=10_000)
     seat = StageBudget(Ledger(usd=None, tokens=None, shares=SHARES, session=session), "panelist")
-    assert seat.reserve_unpersisted("local:x", 0).max_tokens == 6_000
+    assert seat.reserve_now("local:x", 0).max_tokens == 6_000
     later = Ledger(usd=None, tokens=None, shares=SHARES, session=session, spent=Spent(0.0, 6_000))
-    assert StageBudget(later, "judge").reserve_unpersisted("local:x", 0).max_tokens == 1_500
+    assert StageBudget(later, "judge").reserve_now("local:x", 0).max_tokens == 1_500
 
 
 def test_without_limits_what_is_known_is_still_counted():
     session = Ledger(usd=None, tokens=None)
     tab = StageBudget(Ledger(usd=None, tokens=None, session=session), "judge")
-    tab.settle(tab.reserve_unpersisted(MODELS[0], 1000), row(input_tokens=10, output_tokens=5, cost_usd=0.001))
-    tab.settle(tab.reserve_unpersisted(MODELS[0], 1000), row())
+    tab.settle(tab.reserve_now(MODELS[0], 1000), row(input_tokens=10, output_tokens=5, cost_usd=0.001))
+    tab.settle(tab.reserve_now(MODELS[0], 1000), row())
     assert tab.spent == session.spent == Spent(0.001, 15)
 
 
@@ -227,13 +228,13 @@ def test_without_limits_what_is_known_is_still_counted():
 async def test_what_is_reserved_is_written_down_before_the_call_is_made():
     written = []
 
-    async def write_down(spent):
-        written.append(spent)
+    async def write(progress):
+        written.append(progress)
 
-    tab = StageBudget(Ledger(usd=1.0, tokens=None), "panelist", spent=Spent(0.1, 7), persist=write_down)
+    tab = WrittenBudget(Ledger(usd=1.0, tokens=None), "panelist", spent=Spent(0.1, 7), write=write)
     held = await tab.reserve(MODELS[0], 1000)
-    fee = await tab.reserve_fee(0.008)
-    assert written == [
+    fee = await tab.reserve_fee(0.008, "search:tavily")
+    assert [progress.spent for progress in written] == [
         pytest.approx(Spent(0.1 + held.usd, 7 + held.tokens)),
         pytest.approx(Spent(0.1 + held.usd + 0.008, 7 + held.tokens)),
     ]
@@ -242,26 +243,47 @@ async def test_what_is_reserved_is_written_down_before_the_call_is_made():
     assert tab.spent == pytest.approx(Spent(0.1, 7))
 
 
+@pytest.mark.parametrize("usd", [None, 1.0])
+async def test_each_call_is_written_down_with_what_became_of_those_before_it(usd):
+    written = []
+
+    async def write(progress):
+        written.append((progress.ended, progress.under_way))
+
+    tab, billed = WrittenBudget(Ledger(usd=usd, tokens=None), "panelist", write=write), row(cost_usd=0.001)
+    first, second = await tab.reserve(MODELS[0], 1000), await tab.reserve(MODELS[1], 1000)
+    tab.settle(first, billed)
+    tab.settle(await tab.reserve_fee(0.008, "search:tavily"), None)
+    tab.settle(second, row())
+    await tab.reserve(MODELS[0], 1000)
+    assert written == [
+        ([], [MODELS[0]]),
+        ([], [MODELS[0], MODELS[1]]),
+        ([billed], [MODELS[1], "search:tavily"]),
+        ([row()], [MODELS[0]]),
+    ]
+
+
 async def test_a_call_that_cannot_be_written_down_is_not_made_and_holds_nothing():
-    async def write_down(_):
+    async def write(_):
         raise OSError("disk full")
 
     ledger = Ledger(usd=1.0, tokens=None)
-    tab = StageBudget(ledger, "panelist", persist=write_down)
+    tab = WrittenBudget(ledger, "panelist", write=write)
     with pytest.raises(OSError, match="disk full"):
         await tab.reserve(MODELS[0], 1000)
     assert tab.spent == ledger.spent == Spent()
 
 
-async def test_without_a_limit_nothing_is_written_down():
-    tab = StageBudget(Ledger(usd=None, tokens=None), "panelist", persist=None)
+async def test_without_a_limit_nothing_is_reserved():
+    tab = StageBudget(Ledger(usd=None, tokens=None), "panelist")
     assert (await tab.reserve(MODELS[0], 1000)).max_tokens is None
-    assert (await tab.reserve_fee(5.0)).usd == 0.0
+    assert (await tab.reserve_fee(5.0, "search:tavily")).usd == 0.0
 
 
 def held_or_refused(given_limits, call):
     try:
-        return StageBudget(Ledger(**given_limits), "synthesizer").reserve_unpersisted(*call), None
+        return StageBudget(Ledger(**given_limits), "synthesizer").reserve_now(*call), None
     except OverBudgetError as refused:
         return None, refused
 
@@ -318,7 +340,7 @@ def row(**fields):
 def test_what_is_not_told_stays_reserved(call, usd, tokens):
     ledger = Ledger(usd=1.0, tokens=100_000)
     tab = StageBudget(ledger, "judge")
-    held = tab.reserve_unpersisted(MODELS[0], 1000)
+    held = tab.reserve_now(MODELS[0], 1000)
     tab.settle(held, call)
     assert ledger.spent.usd == pytest.approx(held.usd if usd == "held" else usd)
     assert ledger.spent.tokens == (held.tokens if tokens == "held" else tokens)
@@ -327,12 +349,12 @@ def test_what_is_not_told_stays_reserved(call, usd, tokens):
 
 def test_what_earlier_stages_spent_counts():
     ledger = Ledger(usd=None, tokens=10_000, shares=SHARES, spent=Spent(0.0, 6_000))
-    assert StageBudget(ledger, "judge").reserve_unpersisted("local:x", 0).max_tokens == 1_500
+    assert StageBudget(ledger, "judge").reserve_now("local:x", 0).max_tokens == 1_500
     with pytest.raises(OverBudgetError, match="tokens"):
-        StageBudget(ledger, "panelist").reserve_unpersisted("local:x", 0)
+        StageBudget(ledger, "panelist").reserve_now("local:x", 0)
 
 
 def test_an_unpriced_model_counts_tokens_and_no_dollars():
     ledger = Ledger(usd=1e-6, tokens=10_000)
-    held = StageBudget(ledger, "synthesizer").reserve_unpersisted("nobody:nothing", 1000)
+    held = StageBudget(ledger, "synthesizer").reserve_now("nobody:nothing", 1000)
     assert (held.usd, held.tokens) == (0.0, 500 + 8192)

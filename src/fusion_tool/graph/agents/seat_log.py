@@ -94,7 +94,8 @@ class SeatLog:
         if not fee:
             yield receipt
             return
-        reservation, row = await self.stage.budget.reserve_fee(fee), Call.for_search(provider, self.stage.seat)
+        row = Call.for_search(provider, self.stage.seat)
+        reservation = await self.stage.budget.reserve_fee(fee, row.model)
         # Of unknown cost while it is under way: a seat that is cut off meanwhile may have been charged.
         rows.append(row)
         ended: Call | None = row
