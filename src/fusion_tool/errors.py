@@ -110,19 +110,30 @@ class PanelFailed(FusionError):  # noqa: N818 - the public name is part of the c
     Args:
         failed_models: One row for each failed model: `stage`, `seat`, `model`, `reason`, `message`, `status_code`.
         usage: The bill so far, as the dict form of `Usage`; nothing paid for is hidden by the failure.
+        answered: How many seats gave a usable answer.
+        min_answers: How many were needed, `limits.min_answers`.
     """
 
-    def __init__(self, failed_models: Sequence[dict[str, Any]], usage: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        failed_models: Sequence[dict[str, Any]],
+        usage: dict[str, Any] | None = None,
+        answered: int = 0,
+        min_answers: int = 1,
+    ) -> None:
         rows = "; ".join(f"{row['seat']} {row['reason']}: {row['message']}" for row in failed_models)
         cures = "; ".join(dict.fromkeys(cure_of(row["reason"], row.get("status_code")) for row in failed_models))
-        super().__init__(f"no usable answer from the panel ({rows or 'no seat ran'}){f'; {cures}' if cures else ''}")
+        found = f"{answered} of {min_answers} usable answers" if answered else "no usable answer"
+        if answered:
+            cures = f"{cures}; or lower limits.min_answers".removeprefix("; or ")
+        super().__init__(f"{found} from the panel ({rows or 'no seat ran'}){f'; {cures}' if cures else ''}")
         self.failed_models = list(failed_models)
-        self.usage = usage
+        self.usage, self.answered, self.min_answers = usage, answered, min_answers
 
     # By default an exception is pickled as its class and `args`, and `args` is the finished message alone: unpickled in
     # another process, the class would take the message for its first argument.
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.failed_models, self.usage)
+        return type(self), (self.failed_models, self.usage, self.answered, self.min_answers)
 
 
 class BudgetExceeded(FusionError):  # noqa: N818 - the public name is part of the contract

@@ -48,6 +48,10 @@ def test_the_reasons_are_a_closed_set():
         ),
         (PanelFailed([]), "no usable answer from the panel (no seat ran)"),
         (
+            PanelFailed([ROW], None, 1, 2),
+            f"1 of 2 usable answers from the panel (a auth: no key); {KEY}; or lower limits.min_answers",
+        ),
+        (
             BudgetExceeded("usd", 0.50001, 0.1),
             (
                 "limits.usd: the run needs at least 0.5001, the limit is 0.1; raise it to 0.5001 or more, or configure "
@@ -77,7 +81,7 @@ def test_errors_carry_what_a_program_needs():
 
 
 @pytest.mark.parametrize(
-    "error", [ConfigError("m", field="f"), PanelFailed([ROW], {"cost_usd": 1}), BudgetExceeded("usd", 2, 1)]
+    "error", [ConfigError("m", field="f"), PanelFailed([ROW], {"cost_usd": 1}, 1, 2), BudgetExceeded("usd", 2, 1)]
 )
 def test_errors_survive_being_pickled(error):
     """Process pools and the Agent Server hand errors over this way."""

@@ -98,8 +98,7 @@ async def read_result(run_id: str, place: StorePlace | None = None) -> FusionRes
     if run.status == "unreadable":
         raise ConfigError(run.problem or "")
     if run.status == "failed":
-        failures = failed_models(state.values["records"], state.values.get("judgement"))
-        raise PanelFailed([row.model_dump() for row in failures], run.usage.model_dump() if run.usage else None)
+        raise _panel_failed(state.values, run.usage)
     if state.next:
         raise ConfigError(f"run {run_id} has no answer yet; finish it with 'fusion-tool ask --resume {run_id[:8]}'")
     try:
@@ -122,6 +121,13 @@ def spent_by_day(runs: Iterable[StoredRun]) -> list[DaySpent]:
 
 def _day_of(run: StoredRun) -> date | None:
     return run.last_step_at.astimezone().date() if run.last_step_at else None
+
+
+def _panel_failed(values: dict[str, Any], usage: Usage | None) -> PanelFailed:
+    rows = [row.model_dump() for row in failed_models(values["records"], values.get("judgement"))]
+    answered = sum(record["answered"] for record in values["records"])
+    limits = (values["run"]["decided"] or values["run"]["config"])["limits"]
+    return PanelFailed(rows, usage.model_dump() if usage else None, answered, limits["min_answers"])
 
 
 async def _read_run(graph: Any, run_id: str) -> StoredRun:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from fusion_tool.config.base import RUN_SECONDS
 from fusion_tool.config.loading import DEFAULT_PRESET
 from fusion_tool.config.presets import built_in_names, preset, preset_description
 from fusion_tool.config.schema import FusionConfig
@@ -34,6 +35,7 @@ _EXAMPLES: dict[str, Any] = {
     "documents": "notes",
     "database": "postgresql://user:password@localhost/fusion",
     "usd": 0.5,
+    "seconds": RUN_SECONDS,
     "hedge": 0.1,
     "tokens": 200000,
     "cache_seconds": 3600,
@@ -48,10 +50,7 @@ _EXAMPLES: dict[str, Any] = {
     "base_url": "http://localhost:8000/v1",
     "api_key_env": "MY_SERVER_KEY",
 }
-"""Values of settings without a default."""
-
-_FALLBACK_EXAMPLE = 1
-"""Value of a setting without a default and an example: a new setting must not make `init` fail."""
+"""Values of all settings without a default: each is to serve whoever takes its '#' away."""
 
 _NONE_IN_TOML = re.compile(r"`None` \(in TOML (`[^`]+`)\)")
 """TOML has no `None`: what stands for it is written in its place, or the setting is left out."""
@@ -90,8 +89,8 @@ def _part(name: str, part: BaseModel) -> str:
 
 def _setting(name: str, value: Any) -> str:
     # JSON's strings, numbers, booleans and flat lists are TOML's as well.
-    example = _EXAMPLES.get(name.rpartition(".")[2], _FALLBACK_EXAMPLE)
-    return f"#{name} = {json.dumps(example if value is None else value)}\n"
+    example = _EXAMPLES[name.rpartition(".")[2]] if value is None else value
+    return f"#{name} = {json.dumps(example)}\n"
 
 
 def setting_text(owner: type[BaseModel], name: str) -> str:

@@ -8,6 +8,7 @@ What the model said, and whether others agreed, is not in it.
 import asyncio
 import logging
 import os
+import socket
 import sqlite3
 import threading
 import time
@@ -192,10 +193,17 @@ class PostgresOutcomes:
         return _run(read(), patience)
 
 
+class _LonelyLoop(asyncio.SelectorEventLoop):
+    # A process that ends writes its last outcomes, and starts no thread any more in which a name could be looked up.
+    async def getaddrinfo(self, *arguments: Any, **options: Any) -> list[Any]:
+        return socket.getaddrinfo(*arguments, **options)
+
+
 def _run(work: Coroutine[Any, Any, T], patience: float) -> T:
     seconds = max(patience, _LEAST_PATIENCE_SECONDS)
     try:
-        return asyncio.run(asyncio.wait_for(work, seconds))
+        with asyncio.Runner(loop_factory=_LonelyLoop) as runner:
+            return runner.run(asyncio.wait_for(work, seconds))
     except TimeoutError:
         raise DatabaseUnavailable(f"no answer within {seconds:g} s") from None
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_tool import ConfigError, PanelFailed, afuse
+from fusion_tool import ConfigError, Limits, PanelFailed, afuse
 from fusion_tool.api.run_store import match_run_id
 from fusion_tool.api.stored_runs import StoredRun, list_runs, read_result, spent_by_day
 from fusion_tool.testing import fake_config
@@ -44,10 +44,11 @@ async def test_what_has_no_answer_says_why(file):  # noqa: F811 - a fixture
     assert (await read_result(ALDER[:6], file)).answer == "In 1861."
 
 
-async def test_a_failed_run_fails_again_with_its_reasons_and_its_bill(tmp_path):
+@pytest.mark.parametrize(("replies", "found"), [(("", ""), "no usable answer"), (("In 1861.", ""), "1 of 2 usable")])
+async def test_a_failed_run_fails_again_with_its_reasons_and_its_bill(tmp_path, replies, found):
     path = tmp_path / "runs"
-    with pytest.raises(PanelFailed) as first:
-        await afuse("When?", fake_config("", ""), keep=path)
+    with pytest.raises(PanelFailed, match=f"^{found}") as first:
+        await afuse("When?", fake_config(*replies, limits=Limits(min_answers=2)), keep=path)
     (run,) = await list_runs(path)
     with pytest.raises(PanelFailed) as again:
         await read_result(run.id, path)

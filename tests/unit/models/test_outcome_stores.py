@@ -1,6 +1,8 @@
 """How models fared, as processes share it: in each store the same, and what one saw the others learn."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -76,6 +78,19 @@ def test_a_database_that_is_gone_costs_one_warning_and_no_call(caplog):
     assert tracker.status(M).state == "open"
     (warning,) = caplog.records
     assert "health is not recorded in the shared database: " in warning.message
+
+
+def test_a_process_that_ends_looks_the_database_up_without_a_thread():
+    """By then no executor takes work: its last outcomes were lost, with a traceback."""
+    program = """
+from fusion_tool.config.schema import Panelist
+from fusion_tool.models.health import tracker_at
+tracker_at("postgresql://nobody@localhost:1/none").record_call(Panelist(model="openrouter:v/m"), None, seconds=1.0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    (warning,) = done.stderr.splitlines()
+    assert "health is not recorded in the shared database: " in warning
+    assert "Connection refused" in warning or "connection failed" in warning
 
 
 def test_a_process_has_one_tracker_a_database():

@@ -43,7 +43,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     before = state["judgement"] or _NOTHING
     seats, late = _next_seats(state, config, records)
     if answered < config.limits.min_answers and not seats:
-        raise _panel_failed(records, before)
+        raise _panel_failed(records, before, answered, config.limits.min_answers)
     # Without a model first: answers that agree by themselves need no judge, and pay for none.
     standing = strategy.decide_early(state["run"]["question"], answers, is_last=not seats)
     if standing.key is not None:
@@ -109,8 +109,8 @@ def _degradations(result: JudgeResult | None, task: JudgeTask) -> list[str]:
     return [*marks, "answers_packed"] if result.answers_truncated else marks
 
 
-def _panel_failed(records: list[SeatRecord], judgement: StageRecord) -> PanelFailed:
+def _panel_failed(records: list[SeatRecord], judgement: StageRecord, answered: int, min_answers: int) -> PanelFailed:
     rows = [row.model_dump() for row in failed_models(records, judgement)]
     # Nothing came of it, and it is on the bill all the same.
     calls = [Call.model_validate(call) for stage in (*records, judgement) for call in stage["calls"]]
-    return PanelFailed(rows, Usage.of(calls).model_dump())
+    return PanelFailed(rows, Usage.of(calls).model_dump(), answered, min_answers)

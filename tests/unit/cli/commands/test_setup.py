@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fusion_tool.cli.config_template import template
+from fusion_tool.config.base import RUN_SECONDS
 from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.presets import preset
 from fusion_tool.config.schema import Fetch, FusionConfig, Limits, Panelist, Search
@@ -46,7 +47,7 @@ def test_every_setting_is_named_and_loads(tmp_path: Path) -> None:
     for name, owner in (("judge", Panelist), ("limits", Limits), ("search", Search), ("fetch", Fetch)):
         assert table[name].keys() == owner.model_fields.keys()
     config = resolve_config(file)
-    assert config.limits.quorum == 2
+    assert (config.limits.quorum, config.limits.seconds) == (2, RUN_SECONDS)
     assert config.documents.path == tmp_path / "notes"
     assert resolve_config(file, preset="mine").limits == config.limits
 
