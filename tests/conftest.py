@@ -105,22 +105,25 @@ def _is_served_by_us(panelist: "Panelist") -> bool:
 @pytest.fixture(autouse=True)
 def scripted_providers_are_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """A scripted provider stands for one that is elsewhere, may charge, and needs no trial, whatever its address."""
-    monkeypatch.setattr("fusion_tool.budget.pricing.is_loopback", lambda _host: False)
-    monkeypatch.setattr("fusion_tool.models.identity.has_own_server", _is_served_by_us)
+    from fusion_tool.budget import pricing
+    from fusion_tool.models import identity
+
+    # By object: to find a module by a text takes longer than most tests.
+    monkeypatch.setattr(pricing, "is_loopback", lambda _host: False)
+    monkeypatch.setattr(identity, "has_own_server", _is_served_by_us)
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model is withdrawn or set aside because an earlier test's server had the same name and said so."""
-    if "fusion_tool.models.reasoning_filters" in sys.modules:
-        monkeypatch.setattr("fusion_tool.models.reasoning_filters._begins_inside", {})
-    if "fusion_tool.models.refusals" in sys.modules:
-        monkeypatch.setattr("fusion_tool.models.refusals._refused", set())
-    if "fusion_tool.models.health" in sys.modules:
-        monkeypatch.setattr("fusion_tool.models.health._withdrawn", {})
-        from fusion_tool.models import health
+    if filters := sys.modules.get("fusion_tool.models.reasoning_filters"):
+        monkeypatch.setattr(filters, "_begins_inside", {})
+    if refusals := sys.modules.get("fusion_tool.models.refusals"):
+        monkeypatch.setattr(refusals, "_refused", set())
+    if health := sys.modules.get("fusion_tool.models.health"):
         from fusion_tool.models.breaker import Breaker
 
+        monkeypatch.setattr(health, "_withdrawn", {})
         monkeypatch.setattr(health.TRACKER, "_breaker", Breaker())
         health.TRACKER._recorder._waiting.clear()
 

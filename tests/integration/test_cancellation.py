@@ -16,6 +16,7 @@ import pytest
 from fusion_tool import FusionTool, afuse, astream
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
 from tests.scripted_server import Hang, Reply, ToolCall
+from tests.unit.cli.support import fusion
 
 pytestmark = pytest.mark.loopback
 
@@ -167,9 +168,9 @@ def test_a_signal_stops_the_command_says_what_was_spent_and_how_to_go_on(provide
     for model in silent:
         provider.reply(model, verdict() if model == JUDGE else "At last.")
     before = provider.counts
-    with command("ask", "--resume", run_id, "--json") as resumed:
-        result = json.loads(resumed.communicate(timeout=60)[0])
-    assert resumed.returncode == 0
+    resumed = fusion("ask", "--resume", run_id, "--json")
+    assert resumed.exit_code == 0
+    result = json.loads(resumed.stdout)
     assert (result["run_id"], len(result["responses"])) == (run_id, 3)
     assert set(provider.counts - before) == set(silent) | ({WRITER} if silent != (WRITER,) else set()) | (
         {JUDGE} if silent == SEATS else set()
