@@ -36,7 +36,8 @@ from fusion_tool.graph.estimate_rows import (
     verifier_row,
 )
 from fusion_tool.graph.strategies import ESCALATION, strategy_named
-from fusion_tool.routing.decide import settle_roles
+from fusion_tool.models.providers import missing_keys, openable_providers
+from fusion_tool.routing.decide import allow_models, settle_roles
 
 ASSUMPTIONS = (
     f"each tool call is a turn of its own, and adds {RESULT_TOKENS:,} tokens to the prompts after it",
@@ -56,17 +57,27 @@ ASSUMPTIONS = (
 def estimate(config: FusionConfig, question: str, *, context: str = "", versus: Iterable[str] = ()) -> Estimate:
     """Return the expected and the worst bill of one run, and how long it takes; no model is called.
 
+    It is the bill of the models that the run would ask: where a key is missing, of those that take their place.
+
     Args:
         config: The run's configuration.
         question: The question of the run.
         context: What is already known about it.
         versus: Models, `"provider:model"`, each priced as if asked alone.
+
+    Raises:
+        ConfigError: No seat has a model left that may be asked.
     """
-    load_measurements(config)
-    bill = forecast_run(config, question + context, versus)
+    keyed = openable_providers()
+    allowed = allow_models(config, keyed=keyed)
+    load_measurements(allowed.config)
+    bill = forecast_run(allowed.config, question + context, versus)
+    roles = (role for _, role in strategy_named(allowed.config.strategy).roles(allowed.config))
+    missing = [f"{key} is set: without it the run is refused" for key in missing_keys(roles)]
+    bill = bill.model_copy(update={"assumptions": [*missing, *allowed.notes, *bill.assumptions]})
     if (name := counterpart_of(config)) is None:
         return bill
-    other = forecast_run(with_models_of(name, config), question + context)
+    other = forecast_run(allow_models(with_models_of(name, config), keyed=keyed).config, question + context)
     return bill.model_copy(update={"counterpart": Counterpart(preset=name, expected=other.expected, worst=other.worst)})
 
 

@@ -4,6 +4,7 @@ A provider's own LangChain package is used where it is installed: it knows the p
 reasoning. Otherwise the provider's OpenAI-compatible endpoint is used, so that a key alone is enough.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -119,6 +120,19 @@ def key_variable(panelist: Panelist) -> str | None:
 def providers_with_key() -> frozenset[str]:
     """Return the providers whose key is set."""
     return frozenset(name for name, provider in PROVIDERS.items() if any(map(read_key, provider.keys)))
+
+
+def openable_providers() -> frozenset[str]:
+    """Return the providers whose key is set; all of them where none is, for who looks ahead has not chosen one yet."""
+    return providers_with_key() or frozenset(PROVIDERS)
+
+
+def missing_keys(panelists: Iterable[Panelist]) -> list[str]:
+    """Return the variables without a key that the panelists and their fallbacks need, each once."""
+    models = (with_model(one, name) for one in panelists for name in (one.model, *one.fallbacks))
+    # An object has its key already.
+    variables = dict.fromkeys(key_variable(model) for model in models if isinstance(model.model, str))
+    return [variable for variable in variables if variable and not read_key(variable)]
 
 
 def has_own_server(panelist: Panelist) -> bool:

@@ -104,10 +104,7 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
     if inputs.private is not None:
         config = config.model_copy(update={"privacy": "local"})
         notes.append(f"the question holds what is private ({inputs.private})")
-    # Locality first: a model that must not be asked anyway needs no key, and no replacement at its vendor.
-    if config.privacy == "local":
-        config = take(require_local(config, panel_tools))
-    config = take(apply_bans(config, profiles=load_profiles(), keyed=inputs.keyed, today=_today()))
+    config = take(allow_models(config, keyed=inputs.keyed, panel_tools=panel_tools))
     choice = _choose(config, inputs) if config.strategy == AUTO else None
     cast = Cast(config) if choice else _cast(config, keyed=inputs.keyed, unavailable=_unavailable(config))
     config = _with(config, choice) if choice else cast.config
@@ -124,6 +121,24 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
     if shipped_preset_of(original) is None and (warning := role_warning(config, cast.at_hand)):
         notes.append(warning)
     return Decision(config if config != original else original, choice, tuple(notes))
+
+
+def allow_models(config: FusionConfig, *, keyed: frozenset[str], panel_tools: Sequence[Any] = ()) -> RestrictedConfig:
+    """Return the part of `config` that may be asked, by its privacy, its bans and the keys.
+
+    Args:
+        config: The run's configuration.
+        keyed: Providers to treat as having a key.
+        panel_tools: The caller's own tools.
+
+    Raises:
+        ConfigError: No seat has a model left; it names the setting that binds.
+    """
+    # Locality first: a model that must not be asked anyway needs no key, and no replacement at its vendor.
+    is_local = config.privacy == "local"
+    local = require_local(config, panel_tools) if is_local else RestrictedConfig(config)
+    allowed = apply_bans(local.config, profiles=load_profiles(), keyed=keyed, today=_today())
+    return RestrictedConfig(allowed.config, (*local.notes, *allowed.notes))
 
 
 def settle_roles(config: FusionConfig) -> Cast:

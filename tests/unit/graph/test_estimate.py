@@ -108,11 +108,11 @@ def test_an_unpriced_fallback_makes_the_worst_unknown_and_not_the_expected():
 
 
 def test_fallbacks_are_in_the_worst_case_alone():
-    alone, backed = (
-        estimated(config({"model": PRICED, "fallbacks": names}), QUESTION).rows[0] for names in ([], [PRICED])
-    )
+    other = "openrouter:anthropic/claude-opus-4.8"
+    seats = ({"model": PRICED}, {"model": other}, {"model": PRICED, "fallbacks": [other]})
+    alone, second, backed = (estimated(config(seat), QUESTION).rows[0] for seat in seats)
     assert backed.expected == alone.expected
-    assert backed.worst.usd == pytest.approx(2 * alone.worst.usd)
+    assert backed.worst.usd == pytest.approx(alone.worst.usd + second.worst.usd)
 
 
 def test_max_tokens_bounds_both():

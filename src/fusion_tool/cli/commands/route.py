@@ -64,7 +64,7 @@ def route(  # noqa: PLR0913 - each is an option of the command line
     text, known = terminal.read_input(question, context)
     try:
         run_config = config_options.to_config(calls_models=False)
-        choice = _choose(text, known, run_config, nearest=nearest)
+        choice, run_config = _choose(text, known, run_config, nearest=nearest)
     except ConfigError as error:
         raise config_options.in_option_terms(error) from None
     if as_json:
@@ -73,22 +73,27 @@ def route(  # noqa: PLR0913 - each is an option of the command line
         _show(choice, run_config)
 
 
-def _choose(question: str, context: str, config: "FusionConfig", *, nearest: bool) -> "Choice":
+def _choose(question: str, context: str, config: "FusionConfig", *, nearest: bool) -> "tuple[Choice, FusionConfig]":
+    """Return the plan, and the configuration that a run by it has."""
     import asyncio
 
     from fusion_tool.graph.nodes.route import settle_run
     from fusion_tool.graph.runtime import GraphOptions
     from fusion_tool.graph.state import FusionState
-    from fusion_tool.models.providers import PROVIDERS, providers_with_key
+    from fusion_tool.graph.strategies import strategy_named
+    from fusion_tool.models.providers import missing_keys, openable_providers
 
-    # Without any key the plan is made as if all were set: whoever looks at it has not chosen a provider yet.
-    keyed = providers_with_key() or frozenset(PROVIDERS)
     auto = config.model_copy(update={"strategy": "auto"})
     asked = FusionState(question=question, context=context)
     # As a run begins, so that it refuses what `ask` would.
-    decision = asyncio.run(settle_run(asked, auto, GraphOptions(), keyed=keyed, nearest=nearest)).decision
+    decision = asyncio.run(
+        settle_run(asked, auto, GraphOptions(), keyed=openable_providers(), nearest=nearest)
+    ).decision
     assert decision.choice is not None  # noqa: S101 - `auto` always chooses
-    return replace(decision.choice, reason="; ".join((decision.choice.reason, *decision.notes)))
+    roles = (role for _, role in strategy_named(decision.config.strategy).roles(decision.config))
+    missing = [f"needs {key} to run, which is not set" for key in missing_keys(roles)]
+    reason = "; ".join((decision.choice.reason, *decision.notes, *missing))
+    return replace(decision.choice, reason=reason), decision.config
 
 
 def _dump(choice: "Choice") -> None:

@@ -66,6 +66,30 @@ def test_a_run_that_would_not_begin_says_so():
     assert "would be refused: limits.usd" in fusion("estimate", QUESTION, "--max-usd", "0.0001").output
 
 
+@pytest.mark.usefixtures("user_folder")
+@pytest.mark.parametrize(
+    ("key", "chosen", "provider", "remark"),
+    [
+        pytest.param(None, (), "openrouter", "OPENROUTER_API_KEY", id="no key"),
+        pytest.param("OPENROUTER_API_KEY", (), "openrouter", "", id="OpenRouter's key"),
+        pytest.param("OPENAI_API_KEY", (), "openai", "in place of", id="a vendor's key alone"),
+        pytest.param("OPENAI_API_KEY", ("--model", "openai:gpt-5.5"), "openai", "", id="a model of that vendor"),
+    ],
+)
+def test_plan_and_bill_are_those_of_the_run_that_the_keys_allow(monkeypatch, key, chosen, provider, remark):
+    if key:
+        monkeypatch.setenv(key, "k")
+    bill = json.loads(fusion("estimate", QUESTION, *chosen, "--json").output)
+    plan = json.loads(fusion("route", QUESTION, *chosen, "--json").output)
+    shown = fusion("route", QUESTION, *chosen).output.partition("Considered")[0]
+    named = [row["model"] for row in bill["rows"]] + [seat["model"] for seat in plan["panel"]]
+    assert {name.partition(":")[0] for name in named} == {provider}
+    assert provider == "openrouter" or "openrouter:" not in shown, shown
+    assert remark in plan["reason"]
+    assert remark in "; ".join(bill["assumptions"])
+    assert ("_API_KEY" in plan["reason"]) == bool(remark) == any("_API_KEY" in text for text in bill["assumptions"])
+
+
 def test_a_wrong_flag_is_named():
     failed = fusion("estimate", QUESTION, "--max-usd", "-1")
     assert failed.exit_code == 2
