@@ -4,7 +4,9 @@ Protocol: OpenRouter's API reference, "Get current API key" (`GET /key`) and "Li
 """
 
 import asyncio
+import errno
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from http import HTTPStatus
@@ -102,6 +104,8 @@ async def _with_listing(check: Check) -> Check:
     if listing in _REFUSALS:
         detail = f"{check.detail}, and refused ({listing.removeprefix('status ')})"
         return replace(check, ok=False, runs=False, detail=detail)
+    if _SHUT.search(listing):
+        return replace(check, ok=False, runs=False, detail=f"{check.detail}, but {listing}")
     # Without a list nothing is known of the key; that there is no network says nothing against it.
     return replace(check, tried=False, detail=f"{check.detail}, not tried: {listing}")
 
@@ -215,6 +219,8 @@ _TRIAL_SECONDS = 5.0
 _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _REFUSALS = tuple(f"status {status}" for status in map(int, _REFUSED))
 """The same in the words of a list that could not be fetched."""
+_SHUT = re.compile(rf"\b(?:{re.escape(os.strerror(errno.ECONNREFUSED))}|TLS failed)")
+"""The causes of a server that was reached and cannot be used; without a network none is reached."""
 
 
 async def openrouter() -> list[Check]:
@@ -241,6 +247,8 @@ def _key(key: str | None, status: int | str) -> Check:
     if not key or status in _REFUSED:
         detail = f"{DEFAULT_KEY} is set, and refused ({status})" if key else _unset(DEFAULT_KEY)
         return Check(name, ok=False, detail=detail, cure=new)
+    if isinstance(status, str) and _SHUT.search(status):
+        return Check(name, ok=False, detail=f"{DEFAULT_KEY} is set, but no connection came about ({status})")
     detail = f"{DEFAULT_KEY} is set, {'and accepted' if (tried := status == HTTPStatus.OK) else 'not tried'}"
     return Check(name, ok=True, detail=detail, runs=True, tried=tried)
 

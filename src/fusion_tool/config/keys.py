@@ -48,6 +48,20 @@ def missing_key(variable: str) -> str | None:
     return None if can_be_sent(key) else f"the key in {variable} has characters that no key has"
 
 
+def first_key_cure(variable: str) -> str:
+    """Return what whoever has no key of a model's provider can do: one of three ways.
+
+    Args:
+        variable: The variable without a key.
+    """
+    is_empty = variable in os.environ
+    first = f"{variable} is set but empty: give it a key, or set" if is_empty else f"set {variable}, or"
+    return (
+        f"{first} a vendor's key such as OPENAI_API_KEY, or choose the preset 'local', which needs no key "
+        "(fusion-tool model install, then --preset local)"
+    )
+
+
 def is_variable_name(text: str) -> bool:
     """Tell whether `text` is the name of a variable, rather than a key in its place."""
     looks_like_key = _KEY.fullmatch(text) and any(char.islower() for char in text) and any(map(str.isdigit, text))

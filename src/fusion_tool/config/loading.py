@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from fusion_tool.config.key_names import MODEL_KEYS
-from fusion_tool.config.keys import missing_key, read_key
+from fusion_tool.config.keys import first_key_cure, read_key
 from fusion_tool.config.merging import ROLES, merge_settings
 from fusion_tool.config.presets import preset as preset_by_name
 from fusion_tool.config.presets import shipped_configs
@@ -102,10 +102,7 @@ def _unfiled_base(
         return FusionConfig(panel=overrides["panel"])
     keys = (read_key(variable) for variables in MODEL_KEYS.values() for variable in variables)
     if needs_key and not any(keys):
-        raise ConfigError(
-            f"no model provider is configured: {missing_key(DEFAULT_KEY)}, or a vendor's key such as OPENAI_API_KEY, "
-            "or choose the preset 'local', which needs no key (fusion-tool model install, then --preset local)"
-        )
+        raise ConfigError(f"no model provider is configured: {first_key_cure(DEFAULT_KEY)}")
     return preset_by_name(DEFAULT_PRESET)
 
 

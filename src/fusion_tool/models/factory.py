@@ -11,7 +11,7 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
 from fusion_tool.config.choices import OWN_PROVIDERS
-from fusion_tool.config.keys import missing_key, read_key, remember_key
+from fusion_tool.config.keys import first_key_cure, missing_key, read_key, remember_key
 from fusion_tool.config.network import check_network, read_address
 from fusion_tool.config.schema import Panelist
 from fusion_tool.config.words import did_you_mean
@@ -20,7 +20,14 @@ from fusion_tool.models.abilities import recall_abilities
 from fusion_tool.models.clients import http_client, model_cache
 from fusion_tool.models.http import unused_client
 from fusion_tool.models.local.catalog import model_of
-from fusion_tool.models.providers import OPENAI_ADDRESS, PROVIDERS, endpoint_for, key_variable, with_model
+from fusion_tool.models.providers import (
+    OPENAI_ADDRESS,
+    PROVIDERS,
+    endpoint_for,
+    key_variable,
+    providers_with_key,
+    with_model,
+)
 
 _NO_KEY = "none"
 """OpenAI's client wants some key; a server without keys ignores it."""
@@ -82,6 +89,9 @@ def _check(field: str, panelist: Panelist, keyed: Collection[str]) -> None:
     variable = key_variable(panelist)
     is_keyed = panelist.base_url is None and provider in keyed
     if variable and not is_keyed and (missing := missing_key(variable)):
+        # OpenRouter's is the default: who has no key at all need not set this one.
+        if provider == "openrouter" and not panelist.api_key_env and not providers_with_key():
+            missing = first_key_cure(variable)
         raise ConfigError(f"'{panelist.model}' needs a key: {missing}", field=f"{field}.model")
     if provider == "local" and panelist.base_url is None:
         from fusion_tool.models.local.catalog import require_model

@@ -62,6 +62,7 @@ def test_its_text_says_the_same() -> None:
 
 def test_a_key_is_enough_even_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-v1-0123456789abcdef")
+    monkeypatch.setattr("fusion_tool.cli.doctor_checks._status", _nameless)
     status, runs, checks = _examined()
     assert (status, runs) == (0, True)
     assert checks["OpenRouter"]["detail"] == "OPENROUTER_API_KEY is set, not tried"
@@ -84,6 +85,24 @@ def test_a_refused_key_is_no_way_to_run(monkeypatch: pytest.MonkeyPatch) -> None
     assert status == 2
     assert "refused (401)" in checks["OpenRouter"]["detail"]
     assert checks["OpenRouter"]["cure"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "key", "variable"),
+    [("OpenRouter", "OPENROUTER_API_KEY", "OPENROUTER_BASE_URL"), ("openai", "OPENAI_API_KEY", "OPENAI_BASE_URL")],
+)
+def test_an_address_that_lets_nobody_in_is_no_way_to_run(
+    monkeypatch: pytest.MonkeyPatch, provider: str, key: str, variable: str
+) -> None:
+    monkeypatch.setenv(key, "sk-0123456789abcdef")
+    monkeypatch.setenv(variable, "http://127.0.0.1:9/v1")
+    status, runs, checks = _examined()
+    assert (status, runs, checks[provider]["ok"]) == (2, False, False)
+    assert "Connection refused" in checks[provider]["detail"]
+
+
+async def _nameless(_url: str, _key: str | None) -> str:
+    return "Name or service not known"
 
 
 async def _refused(_url: str, _key: str | None) -> int:
@@ -158,6 +177,8 @@ def test_a_provider_whose_key_is_set_lists_its_models(
         ("status 403", False, "and refused (403)"),
         ("status 404", True, "not tried: status 404"),
         ("ConnectError", True, "not tried: ConnectError"),
+        ("no connection to x (Connection refused)", False, "but no connection to x (Connection refused)"),
+        ("no connection to x (TLS failed: expired)", False, "but no connection to x (TLS failed: expired)"),
         (None, True, "not tried: no answer in 0.05 s"),
     ],
 )

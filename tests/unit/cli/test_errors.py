@@ -37,7 +37,10 @@ def _said(*arguments: str) -> Callable[[Path], list[str]]:
 _PANEL_OF_ONE = '[[panel]]\nmodel = "ollama:m"\n'
 _BAD = {
     "no key": (_said(QUESTION), "OPENROUTER_API_KEY", "--preset local"),
-    "a preset without its key": (_said(QUESTION, "--preset", "fast"), "OPENROUTER_API_KEY"),
+    "a preset without its key": (
+        _said(QUESTION, "--preset", "fast"),
+        "set OPENROUTER_API_KEY, or a vendor's key such as OPENAI_API_KEY, or choose the preset 'local'",
+    ),
     "another provider's key": (_said(QUESTION, "--model", "openai:gpt-5.5"), "--model: ", "OPENAI_API_KEY"),
     "an empty question": (_said("  ", "--model", "ollama:m"), "question: is empty"),
     "a long question": (_said("x" * 100_001, "--model", "ollama:m"), "question: has 100,001 characters"),

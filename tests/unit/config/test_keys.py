@@ -4,7 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from fusion_tool.config import keys
+from fusion_tool.config.key_names import MODEL_KEYS
 from fusion_tool.config.keys import is_variable_name, missing_key, read_key, remember_key, scrub
+from fusion_tool.config.loading import resolve_config
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.factory import check_models
@@ -49,6 +51,26 @@ def test_an_empty_key_of_a_known_provider_is_named(monkeypatch):
     monkeypatch.setenv("OPENROUTER_API_KEY", "\n")
     with pytest.raises(ConfigError, match="OPENROUTER_API_KEY is set but empty"):
         check_models([("panel.0", Panelist(model="openrouter:a/b"))])
+
+
+@pytest.mark.parametrize(
+    ("value", "first"),
+    [
+        (None, "set OPENROUTER_API_KEY, or a vendor's key such as OPENAI_API_KEY, or choose"),
+        (" ", "OPENROUTER_API_KEY is set but empty: give it a key, or set a vendor's key such as OPENAI_API_KEY, or"),
+    ],
+)
+def test_whoever_has_no_key_at_all_is_told_three_ways(monkeypatch, value, first):
+    for names in MODEL_KEYS.values():
+        for name in names:
+            monkeypatch.delenv(name, raising=False)
+    if value is not None:
+        monkeypatch.setenv("OPENROUTER_API_KEY", value)
+    for refused in (resolve_config, lambda: check_models([("panel.0", Panelist(model="openrouter:a/b"))])):
+        with pytest.raises(ConfigError) as caught:
+            refused()
+        assert f": {first}" in str(caught.value)
+        assert "the preset 'local', which needs no key" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["MY_KEY", "my_key", "_K1", "KEY", "HF_TOKEN", "key_of_the_gateway"])
