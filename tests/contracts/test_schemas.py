@@ -30,7 +30,7 @@ RESULT = {
     "uncited": {"sentence", "start", "end", "source_id", "support", "invented"},
     "invented": None,
     "documents": {"indexed", "skipped"},
-    "plan": {"strategy", "seats", "reason", "bash"},
+    "plan": {"strategy", "seats", "reason", "bash", "stays_local"},
     "usage": {"calls", "input_tokens", "output_tokens", "cost_usd", "unpriced_calls"},
     "timing": {"total_seconds", "panel_seconds", "judge_seconds", "synthesis_seconds", "verification_seconds"},
     "run_id": None,

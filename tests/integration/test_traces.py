@@ -170,6 +170,14 @@ async def test_what_is_private_is_shown_to_no_tracer(settings):
     assert "DE89" not in tracer.said()
 
 
+async def test_nor_is_what_goes_on_from_it():
+    private = await afuse("Which bank?", fake_config(answer="DE89 3704 0044.", privacy="local"))
+    tracer, graph = Tracer(), build_graph(fake_config(answer="Another."))
+    await graph.ainvoke({"question": "And since when?", "earlier": private}, {"callbacks": [tracer]})
+    assert tracer.inside()
+    assert "DE89" not in tracer.said()
+
+
 async def test_tokens_cost_and_the_errors_name_stay():
     tracer = Tracer()
     await by_afuse(tracer, config(trace_content=False))

@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 from fusion_tool.api.run_store import StorePlace, default_place, has_runs, match_run_id, open_store, state_of
 from fusion_tool.budget.usage import Call, StageName, Usage
+from fusion_tool.config.schema import FusionConfig
+from fusion_tool.config.serialization import load_stored_config
 from fusion_tool.errors import ConfigError, PanelFailed
 from fusion_tool.graph.agents.attempts import failed_models
 from fusion_tool.graph.build import build_graph
@@ -88,6 +90,32 @@ async def read_result(run_id: str, place: StorePlace | None = None) -> FusionRes
         ConfigError: There is no such run, or several; or it has no result yet, or none that can be read.
         PanelFailed: Its panel gave too few answers.
     """
+    run, state = await _read_kept(run_id, place)
+    if run.status == "failed":
+        raise _panel_failed(state.values, run.usage)
+    if state.next:
+        raise ConfigError(f"run {run.id} has no answer yet; finish it with 'fusion-tool ask --resume {run.id[:8]}'")
+    try:
+        return parse_result(state.values["result"])
+    except ConfigError as error:
+        raise ConfigError(f"run {run.id} {error.message.partition(';')[0]}: another version kept it") from error
+
+
+async def read_config(run_id: str, place: StorePlace | None = None) -> FusionConfig:
+    """Return the configuration that a run was begun with.
+
+    Args:
+        run_id: As for `read_result`.
+        place: As for `read_result`.
+
+    Raises:
+        ConfigError: There is no such run, or several, or its configuration cannot be restored.
+    """
+    _, state = await _read_kept(run_id, place)
+    return load_stored_config(state.values["run"]["config"])
+
+
+async def _read_kept(run_id: str, place: StorePlace | None) -> tuple[StoredRun, Any]:
     place = place or default_place()
     if not has_runs(place):
         raise ConfigError(f"no run is kept in {place}")
@@ -97,14 +125,7 @@ async def read_result(run_id: str, place: StorePlace | None = None) -> FusionRes
         run, state = await _read_run(graph, run_id), await state_of(graph, run_id)
     if run.status == "unreadable":
         raise ConfigError(run.problem or "")
-    if run.status == "failed":
-        raise _panel_failed(state.values, run.usage)
-    if state.next:
-        raise ConfigError(f"run {run_id} has no answer yet; finish it with 'fusion-tool ask --resume {run_id[:8]}'")
-    try:
-        return parse_result(state.values["result"])
-    except ConfigError as error:
-        raise ConfigError(f"run {run_id} {error.message.partition(';')[0]}: another version kept it") from error
+    return run, state
 
 
 def spent_by_day(runs: Iterable[StoredRun]) -> list[DaySpent]:

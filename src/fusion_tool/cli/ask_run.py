@@ -145,8 +145,7 @@ def run_ask(request: AskRequest, choices: ConfigOptions, options: OutputOptions)
     try:
         # First, since it may fail: nothing is paid for yet.
         file = options.file(view)
-        # A resumed run has its own configuration; one that is given must equal it.
-        config = None if request.resume and choices == ConfigOptions() else choices.to_config()
+        config = _config_for(request, choices, quiet=options.quiet)
         arguments = _run_arguments(request, quiet=options.quiet)
         run_until_signal(_stream_run(arguments, config, options, output, view))
     except BrokenPipeError:
@@ -225,6 +224,21 @@ def _id_line(view: RunView, request: AskRequest, error: BaseException | None = N
         return f"resume with: fusion-tool ask --resume {run_id}"
     short = run_id[:SHORT_ID]
     return f"run {run_id}: 'fusion-tool runs show {short}' shows it again, 'ask --continue {short}' goes on from it"
+
+
+def _config_for(request: AskRequest, choices: ConfigOptions, *, quiet: bool) -> FusionConfig | None:
+    """Return the run's configuration; `None` for a resumed one that keeps its own."""
+    if request.resume and choices == ConfigOptions():
+        return None
+    if request.continues is None or choices.names_panel:
+        return choices.to_config()
+    from fusion_tool.api.stored_runs import read_config
+
+    # Those whom the run was kept from must not be shown it by the next one, either.
+    config = choices.to_config(base=asyncio.run(read_config(request.continues)))
+    if not quiet:
+        sys.stderr.write("with that run's panel; --preset, --config or --model names another\n")
+    return config
 
 
 def _run_arguments(request: AskRequest, *, quiet: bool) -> dict[str, Any]:

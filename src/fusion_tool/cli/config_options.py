@@ -68,17 +68,23 @@ class ConfigOptions:
     quorum: int | None = None
     grace_seconds: float | None = None
 
-    def to_config(self, *, calls_models: bool = True) -> FusionConfig:
+    @property
+    def names_panel(self) -> bool:
+        """Whether a preset, a file or models are named."""
+        return bool(self.preset or self.config or self.models)
+
+    def to_config(self, *, calls_models: bool = True, base: FusionConfig | None = None) -> FusionConfig:
         """Return the run's configuration.
 
         Args:
             calls_models: Whether a model is to be called, for which even the default preset needs a key.
+            base: What the flags change where none names a panel; `None` for the user's file or the default preset.
 
         Raises:
             ConfigError: As `fusion_tool.config.loading.resolve_config`.
         """
         resolve = resolve_config if calls_models else preview_config
-        config = resolve(self.config, preset=self.preset, **self._overrides())
+        config = resolve(self.config if self.names_panel else base, preset=self.preset, **self._overrides())
         # Bans are added, and do not replace the file's: a flag that is forgotten must not open what the file closed.
         bans = {"excluded_domains": (*config.excluded_domains, *self.exclude), "deny": (*config.deny, *self.deny)}
         return merge_settings(config, bans)

@@ -29,7 +29,8 @@ class EarlierRun(TypedDict):
     `answer` cites by id. `settled` is what the panel agreed on, `open` what it disputed, missed or could not support.
     `found` are the sources that the answer cites; the text of each are the passages that the audit compared. `support`
     has the audit's verdict and `retrieved_in` the run that retrieved it, by the source's id. `from_documents` says
-    whether the user's documents may be in it, `dropped` counts what the later run's exclusions withhold.
+    whether the user's documents may be in it, `stays_local` by which setting it stays on this machine, `dropped` counts
+    what the later run's exclusions withhold.
     """
 
     run_id: str
@@ -41,6 +42,7 @@ class EarlierRun(TypedDict):
     support: dict[str, str]
     retrieved_in: dict[str, str]
     from_documents: bool
+    stays_local: str | None
     dropped: int
 
 
@@ -83,6 +85,7 @@ def carry_over(result: FusionResult, config: FusionConfig) -> EarlierRun:
         support={carried[row.number]["id"]: row.support for row in result.citations if row.number in carried},
         retrieved_in={source["id"]: origin.get(source["id"]) or result.run_id for source in carried.values()},
         from_documents=result.documents is not None or any(row.kind == "document" for row in result.sources),
+        stays_local=result.plan.stays_local,
         dropped=len(sources) - len(allowed) + len(lines) - len(shown),
     )
 

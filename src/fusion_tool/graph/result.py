@@ -194,12 +194,17 @@ class ToolFailure(_Value):
 
 
 class PlanResult(_Value):
-    """How the run was carried out, and why."""
+    """How the run was carried out, and why.
+
+    `stays_local` is the setting by which its answer stays on this machine, in a run that goes on from it, too; `None`
+    where none does.
+    """
 
     strategy: PlannedStrategy
     seats: list[str]
     reason: str
     bash: str
+    stays_local: Literal["privacy", "documents.send_to"] | None = None
 
 
 class SkippedDocument(_Value):

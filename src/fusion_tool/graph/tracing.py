@@ -4,7 +4,7 @@ Every run enters here, whoever calls it, and so its caller's day begins and ends
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from copy import copy
 from typing import Any
@@ -103,10 +103,19 @@ async def _is_confidential(config: FusionConfig, inputs: Any) -> bool:
     """Return whether nothing of the run may be shown: its configuration says so, or the router will find it private."""
     if not config.trace_content or config.privacy == "local" or config.documents_stay_local:
         return True
+    if _goes_on_from_private(inputs):
+        return True
     if config.strategy != "auto":
         return False
     patterns = await asyncio.to_thread(load_patterns)
     return private_pattern(str(inputs), config.instructions, patterns) is not None
+
+
+def _goes_on_from_private(inputs: Any) -> bool:
+    value = inputs
+    for name in ("earlier", "plan", "stays_local"):  # the earlier result is an object, or JSON
+        value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+    return value is not None
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from fusion_tool.config.choices import AUTO
 from fusion_tool.config.presets import shipped_preset_of
 from fusion_tool.config.schema import FusionConfig
+from fusion_tool.errors import ConfigError
 from fusion_tool.models.health import tracker_for
 from fusion_tool.models.providers import providers_with_key
 from fusion_tool.routing.candidates import rejection_rule
@@ -49,6 +50,7 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
     context: str,
     *,
     instructions: str = "",
+    stays_local_by: str | None = None,
     panel_tools: Sequence[Any] = (),
     classifier: Classifier | None = None,
     keyed: frozenset[str] | None = None,
@@ -61,6 +63,7 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
         question: The question.
         context: What is already known.
         instructions: How the answer shall be written, which the models read as well.
+        stays_local_by: The setting by which the run that this one goes on from stays on this machine; `None` for none.
         panel_tools: The caller's own tools.
         classifier: The caller's classifier, for `strategy = "auto"`; it is not shown a private question.
         keyed: Providers to treat as having a key; by default those whose key is set.
@@ -69,10 +72,10 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
     Raises:
         ConfigError: No model is left that may be asked, or meets the limits; names the setting that binds.
     """
-    private, signals = None, None
+    private, signals = _goes_on_from_private(config, stays_local_by), None
     if config.strategy == AUTO:
         # In a thread: a pattern of the user's own may take a second of CPU, for which the loop would stand still.
-        private = await asyncio.to_thread(_private, config, question, f"{context}\n{instructions}")
+        private = private or await asyncio.to_thread(_private, config, question, f"{context}\n{instructions}")
         local = private is not None or config.privacy == "local"
         # Before the classifier, which may be a model at a provider: it is shown no question that must stay here.
         signals = await classify_with(None if local else classifier, question, context)
@@ -83,7 +86,7 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
 
 
 class _DecisionInput(NamedTuple):
-    """The inputs of a decision; `private` is the pattern that makes the question private, if any."""
+    """The inputs of a decision; `private` says why the run must stay on this machine, where its settings do not."""
 
     question: str
     context: str
@@ -103,8 +106,11 @@ def _settle(config: FusionConfig, inputs: _DecisionInput, panel_tools: Sequence[
 
     if inputs.private is not None:
         config = config.model_copy(update={"privacy": "local"})
-        notes.append(f"the question holds what is private ({inputs.private})")
-    config = take(allow_models(config, keyed=inputs.keyed, panel_tools=panel_tools))
+        notes.append(inputs.private)
+    try:
+        config = take(allow_models(config, keyed=inputs.keyed, panel_tools=panel_tools))
+    except ConfigError as error:
+        raise ConfigError("; ".join([error.message, *notes]), field=error.field) from None
     choice = _choose(config, inputs) if config.strategy == AUTO else None
     cast = Cast(config) if choice else _cast(config, keyed=inputs.keyed, unavailable=_unavailable(config))
     config = _with(config, choice) if choice else cast.config
@@ -161,7 +167,16 @@ def _cast(config: FusionConfig, *, keyed: frozenset[str] | None, unavailable: fr
 
 
 def _private(config: FusionConfig, question: str, context: str) -> str | None:
-    return None if config.privacy == "local" else private_pattern(question, context, load_patterns())
+    if config.privacy == "local" or (pattern := private_pattern(question, context, load_patterns())) is None:
+        return None
+    return f"the question holds what is private ({pattern})"
+
+
+def _goes_on_from_private(config: FusionConfig, setting: str | None) -> str | None:
+    # Documents that stay here have rules of their own for who may read what was made of them.
+    if setting is None or config.privacy == "local" or (setting != "privacy" and config.documents_stay_local):
+        return None
+    return f"it goes on from a run that stayed on this machine ({setting} = 'local')"
 
 
 def _unavailable(config: FusionConfig) -> frozenset[str]:

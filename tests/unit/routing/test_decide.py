@@ -28,6 +28,29 @@ async def test_privacy_comes_before_the_router():
     assert {one.model for one in roles} == {LOCAL}
 
 
+@pytest.mark.parametrize("setting", ["privacy", "documents.send_to"])
+@pytest.mark.parametrize("strategy", ["panel", "auto"])
+async def test_what_goes_on_from_a_run_that_stayed_here_stays_here(setting, strategy):
+    given = config(OPUS, LOCAL, judge=LOCAL, strategy=strategy)
+    decision = await decide(given, CODING, "", keyed=KEYED, stays_local_by=setting)
+    roles = (*decision.config.panel, decision.config.judge, decision.config.synthesizer)
+    assert {one.model for one in roles if one} == {LOCAL}
+    said = f"it goes on from a run that stayed on this machine ({setting} = 'local')"
+    assert (decision.config.privacy, decision.config.trace_content, decision.notes[0]) == ("local", False, said)
+    with pytest.raises(ConfigError, match=r"leaves no model .*; it goes on from a run that stayed on this machine"):
+        await decide(config(OPUS, strategy=strategy), CODING, "", keyed=KEYED, stays_local_by=setting)
+
+
+@pytest.mark.parametrize(
+    ("setting", "settings"),
+    [("privacy", {"privacy": "local"}), ("documents.send_to", {"documents": {"path": ".", "send_to": "local"}})],
+)
+async def test_where_the_settings_say_so_already_it_is_no_news(setting, settings):
+    given = config(LOCAL, judge=LOCAL, synthesizer=LOCAL, trace_content=False, **settings)
+    alone = await decide(given, CODING, "", keyed=KEYED)
+    assert await decide(given, CODING, "", keyed=KEYED, stays_local_by=setting) == alone
+
+
 async def test_bans_bind_whom_the_router_keeps():
     given = config(
         "openrouter:x/one",

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
@@ -89,6 +89,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
             seats=[config.seat_labels[seat] for seat in plan["seats"]],
             reason=plan["reason"],
             bash=plan["bash"],
+            stays_local=_stays_local(config),
         ),
         usage=Usage.of(Call.model_validate(call) for stage in [*records, *stages] for call in stage["calls"]),
         timing=_timing(state, records, verification),
@@ -102,6 +103,12 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
     events.emit(RunCompleted(type="run.completed", **events.stamp, status=result.status, result=update["result"]))
     message = _stream_end(update["result"], state, config)
     return {**update, "messages": [message]} if run["from_messages"] else update
+
+
+def _stays_local(config: FusionConfig) -> Literal["privacy", "documents.send_to"] | None:
+    if config.privacy == "local":
+        return "privacy"
+    return "documents.send_to" if config.documents_stay_local else None
 
 
 def _stream_end(result: Mapping[str, Any], state: FusionState, config: FusionConfig) -> AIMessage:

@@ -112,6 +112,7 @@ async def settle_run(  # noqa: PLR0913 - keyword options, each with a default
         request.question,
         known,
         instructions=request.instructions,
+        stays_local_by=earlier["stays_local"] if earlier else None,
         panel_tools=options.panel_tools,
         classifier=options.classifier,
         keyed=keyed,

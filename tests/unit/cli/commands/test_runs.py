@@ -122,6 +122,25 @@ def test_a_question_goes_on_from_a_kept_run(openrouter: ScriptedServer, tmp_path
 
 
 @pytest.mark.loopback
+@pytest.mark.parametrize(
+    ("flags", "asked"),
+    [
+        pytest.param((), ["v/a", "v/b"], id="the run's own panel"),
+        pytest.param(("--max-seconds", "60"), ["v/a", "v/b"], id="with another limit"),
+        pytest.param(("--model", "openrouter:v/c", *STAGES), ["v/c"], id="another one that is named"),
+    ],
+)
+def test_whom_a_question_that_goes_on_asks(
+    openrouter: ScriptedServer, flags: tuple[str, ...], asked: list[str]
+) -> None:
+    run_id, before = answered(), openrouter.counts
+    later = ask("And its age?", *flags, "--continue", run_id[:8])
+    assert later.exit_code == 0
+    assert ("with that run's panel" in later.stderr) is (asked != ["v/c"])
+    assert [seat for seat in sorted(openrouter.counts - before) if seat in {"v/a", "v/b", "v/c"}] == asked
+
+
+@pytest.mark.loopback
 @pytest.mark.usefixtures("openrouter")
 def test_the_list_ends_with_what_was_spent_by_day() -> None:
     answered()
