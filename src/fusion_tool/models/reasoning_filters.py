@@ -27,8 +27,8 @@ def reasoning_filter(panelist: Panelist, *, is_shown: bool) -> Callable[[], Reas
 
 def record_beginning(panelist: Panelist, text: str) -> None:
     """Record whether a reply's whole text began amid reasoning; a model that did so once may do so again."""
-    if not _begins_inside.get(_key(panelist)):
-        _begins_inside[_key(panelist)] = begins_amid_reasoning(text)
+    if not _begins_inside.get(key := _key(panelist)):
+        _begins_inside[key] = begins_amid_reasoning(text)
 
 
 def _key(panelist: Panelist) -> tuple[str | None, str]:

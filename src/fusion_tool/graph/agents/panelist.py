@@ -143,9 +143,7 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
     if first and not sources:
         return first
 
-    async def call(panelist: Panelist, on_first: OnFirst | None) -> ModelReply:
-        return await _call_over(sources, panelist, question, background, toolkit=toolkit, log=log, on_first=on_first)
-
+    call = partial(_call_over, sources, question=question, background=background, toolkit=toolkit, log=log)
     reply = await hedged_call(call, panelist, share=toolkit.config.hedge)
     if looks_like_tool_call(reply.text):
         raise ModelCallError(
@@ -157,12 +155,12 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
 async def _call_over(  # noqa: PLR0913 - what is asked, over what, and who follows it
     sources: Sequence[RetrievedSource],
     panelist: Panelist,
+    on_first: OnFirst | None,
+    *,
     question: str,
     background: str,
-    *,
     toolkit: Toolkit,
     log: SeatLog,
-    on_first: OnFirst | None,
 ) -> ModelReply:
     """Call a model with as much of the sources as its window takes; half of that where it turns out too small.
 

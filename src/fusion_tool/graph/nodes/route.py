@@ -21,6 +21,7 @@ from fusion_tool.graph.runtime import EventEmitter, GraphOptions
 from fusion_tool.graph.state import NO_OUTCOME, FusionState, Plan, new_run
 from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.models.health import tracker_for
+from fusion_tool.models.providers import has_own_server
 from fusion_tool.routing.decide import Decision, decide
 from fusion_tool.tools.build import ToolCheck
 
@@ -119,7 +120,8 @@ async def settle_run(  # noqa: PLR0913 - keyword options, each with a default
         nearest=nearest,
     )
     config, needs_synthesizer = decision.config, request.needs_synthesizer
-    await asyncio.to_thread(load_measurements, config)
+    if any(map(has_own_server, config.roles)):  # of others nothing is measured
+        await asyncio.to_thread(load_measurements, config)
     tools = await check_run(config, options.panel_tools, needs_synthesizer=needs_synthesizer, keyed=keyed or ())
     strategy = strategy_named(config.strategy)
     if not nearest:
