@@ -7,10 +7,12 @@ from functools import lru_cache
 from string import ascii_uppercase
 from typing import TypeVar
 
+from langchain_core.messages import BaseMessage
+
 from fusion_tool.config.schema import Panelist
 from fusion_tool.graph.agents.flags import MOST_FLAGS, Flag, flags_of, render_flags
 from fusion_tool.graph.agents.packing import take_evenly, truncate_evenly
-from fusion_tool.graph.agents.window import prompt_room
+from fusion_tool.graph.agents.window import prompt_length, prompt_room
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.state import FusionState, SeatRecord, answer_key, records_of_run
 from fusion_tool.grounding.audit import Audit, audit_citations
@@ -242,13 +244,13 @@ async def retry_when_too_long(answers: PanelAnswers, ask: Callable[[PanelAnswers
         return await ask(answers.halved())
 
 
-def answer_room(capabilities: Capabilities, panelist: Panelist, others: int) -> int | None:
+def answer_room(capabilities: Capabilities, panelist: Panelist, without: Sequence[BaseMessage]) -> int | None:
     """Return how many characters of answers fit a model's window; `None` where the window is not known.
 
     Args:
         capabilities: What is known of the model.
         panelist: The model in its role, whose `max_tokens` its answer may take.
-        others: Characters of the prompt beside the answers.
+        without: The prompt without answers: what it leaves of the window is theirs.
     """
     room = prompt_room(capabilities, panelist)
-    return None if room is None else max(_LEAST_ROOM, room - others)
+    return None if room is None else max(_LEAST_ROOM, room - prompt_length(without))

@@ -132,10 +132,10 @@ async def compare_answers(task: JudgeTask, attempt: Attempt) -> JudgeResult:
     panelist = attempt.panelist
     model = await prepare_model(panelist, task.stage, attempt.deadline)
     capabilities = capabilities_of(panelist, model)
-    # Measured on a prompt without answers: what is left of the window is theirs.
-    others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce), capabilities, panelist)))
+    without = PanelAnswers((), {}, task.answers.nonce)
+    room = answer_room(capabilities, panelist, _prompt(task, without, capabilities, panelist))
     answers = task.answers.with_flags(_FEW_FLAGS if capabilities.small else MOST_FLAGS)
-    answers = answers.truncated(answer_room(capabilities, panelist, others))
+    answers = answers.truncated(room)
     return await retry_when_too_long(answers, lambda part: _compare_once(model, capabilities, task, part, attempt))
 
 

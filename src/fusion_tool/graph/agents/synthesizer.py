@@ -118,9 +118,8 @@ async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
         deltas = DeltaEmitter(task, attempt.number, panelist.model_name)
         deltas.finish(text)
         return Draft(panelist.model_name, text, deltas.message_id, spoiled=spoiled)
-    # Measured on a prompt without answers: what is left of the window is theirs.
-    others = len(str(_prompt(task, PanelAnswers((), {}, task.answers.nonce), panelist)))
-    answers = task.answers.truncated(answer_room(capabilities, panelist, others))
+    without = PanelAnswers((), {}, task.answers.nonce)
+    answers = task.answers.truncated(answer_room(capabilities, panelist, _prompt(task, without, panelist)))
     return await retry_when_too_long(answers, lambda part: _write_once(model, task, part, ask, attempt))
 
 
