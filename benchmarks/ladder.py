@@ -1,24 +1,25 @@
 """What each layer of a run costs: CPU a run with 100 at once, from bare HTTP up to `astream`, and memory of 1,000 runs.
 
-    python benchmarks/ladder.py [--crowd]
+    python benchmarks/ladder.py [--crowd] [--baseline CHECKOUT]
 
 Every rung makes the same five calls with the payloads that one `afuse` of three seats sends: three at once, then the
 judge, then the writer; `astream` asks for streams instead. CPU is the process's own, the provider's is not in it. The
-rungs take turns, so that a busy machine is busy for all of them; ratios are medians of each round's own.
+rungs take turns, and so do the package of another checkout and this one's, each in a process of its own, so that a busy
+machine is busy for all of them; ratios are medians of each round's own.
 
 `--crowd` measures 1,000 runs at once, each kind in a process of its own: the highest resident memory above that before
 them, and failures.
 """
 
+import argparse
 import asyncio
 import gc
 import itertools
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from operator import add
 from pathlib import Path
 from statistics import median
@@ -31,6 +32,7 @@ from langchain_core.messages import convert_to_messages
 from langgraph.graph import START, StateGraph
 from openai import AsyncOpenAI
 from provider import ANSWER, JUDGE, SEATS, WRITER, provider, script
+from resident import highest_resident
 
 from fusion_tool import FusionConfig, Limits, Panelist, afuse, astream
 from fusion_tool.models.factory import chat_model
@@ -38,6 +40,7 @@ from fusion_tool.models.factory import chat_model
 QUESTION = "How were the region's sites spread, and what is still open?"
 ROUNDS, AT_ONCE, CROWD, POOLS = 5, 100, 1000, 16
 BASE = "pooled httpx"
+NOW, OBEY = "now", "obey"
 TARGETS = {"afuse": 2.2, "astream": 2.8}
 MEMORY_TARGET = 200
 Payload = dict[str, Any]
@@ -194,42 +197,51 @@ async def cpu_of(run: Run) -> float:
     return (process_time() - start) / AT_ONCE * 1000
 
 
-async def measure(url: str, payloads: dict[str, Payload]) -> None:
+async def obey(url: str, payloads: dict[str, Payload]) -> None:
+    """Print the rungs' names, then the CPU of each that is asked for by a line of the input."""
     async with AsyncExitStack() as opened:
         ladder = await rungs(url, payloads, opened)
-        spent: dict[str, list[float]] = {name: [] for name in ladder}
-        for round_ in range(ROUNDS + 1):
-            for name, run in ladder.items():
-                one = await cpu_of(run)
+        print("|".join(ladder), flush=True)
+        while name := (await asyncio.to_thread(sys.stdin.readline)).rstrip("\n"):
+            print(await cpu_of(ladder[name]), flush=True)
+
+
+def command(checkout: Path, *options: str) -> dict[str, Any]:
+    """Return how `subprocess` runs this file over the package of a checkout."""
+    environment = os.environ | {"PYTHONPATH": str(checkout.resolve() / "src")}
+    return {"args": [sys.executable, __file__, *options], "env": environment, "text": True}
+
+
+def measure(url: str, checkouts: dict[str, Path]) -> None:
+    """Print the table, with a column for each checkout."""
+    options: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    children = {when: subprocess.Popen(**command(path, OBEY, url), **options) for when, path in checkouts.items()}
+
+    def answer(when: str, name: str = "") -> str:
+        child = children[when]
+        if name:
+            print(name, file=child.stdin, flush=True)
+        return child.stdout.readline().strip()  # type: ignore[no-any-return, union-attr] - it is a pipe
+
+    names = {when: answer(when).split("|") for when in children}[NOW]
+    spent: dict[tuple[str, str], list[float]] = {(when, name): [] for when in children for name in names}
+    for round_ in range(ROUNDS + 1):
+        for name in names:
+            for when in children if round_ % 2 else reversed(children):
+                one = float(answer(when, name))
                 if round_:  # imports and connections are warm from here on
-                    spent[name].append(one)
-    print(f"| {AT_ONCE} at once | CPU a run | of {BASE} | target |\n|---|---|---|---|")
-    for name, times in spent.items():
-        ratio = median(one / base for one, base in zip(times, spent[BASE], strict=True))
-        print(f"| {name} | {median(times):.1f} ms | {ratio:.2f} | {TARGETS.get(name, '')} |", flush=True)
-
-
-@contextmanager
-def highest_resident() -> Iterator[list[float]]:
-    """Fill the list with the highest resident memory, in kB, above that at the beginning; Linux."""
-    page, over = os.sysconf("SC_PAGE_SIZE"), threading.Event()
-
-    def resident() -> float:
-        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * page / 1000
-
-    def watch() -> None:
-        while not over.wait(0.05):
-            highest[0] = max(highest[0], resident() - before)
-
-    gc.collect()
-    before, highest = resident(), [0.0]
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield highest
-    finally:
-        over.set()
-        watcher.join()
+                    spent[when, name].append(one)
+    for child in children.values():
+        child.communicate()
+    print(f"| {AT_ONCE} at once | {' | '.join(f'CPU a run {when} | of {BASE}' for when in children)} | target |")
+    print("|---|" + "---|---|" * len(children) + "---|")
+    for name in names:
+        cells = []
+        for when in children:
+            times = spent[when, name]
+            ratio = median(one / base for one, base in zip(times, spent[when, BASE], strict=True))
+            cells.append(f"{median(times):.1f} ms | {ratio:.2f}")
+        print(f"| {name} | {' | '.join(cells)} | {TARGETS.get(name, '')} |", flush=True)
 
 
 async def crowd(url: str, name: str) -> None:
@@ -244,18 +256,33 @@ async def crowd(url: str, name: str) -> None:
     print(f"| {name} | {highest[0] / CROWD:.0f} kB | {MEMORY_TARGET} kB | {failed} | {took:.0f} s |", flush=True)
 
 
-def main(options: list[str]) -> None:
-    if options and options[0] in TARGETS:  # a process of its own, started below
-        asyncio.run(crowd(options[1], options[0]))
-        return
-    with provider() as url:
-        if "--crowd" not in options:
-            asyncio.run(measure(url, record_payloads()))
-            return
-        print(f"| {CROWD} at once | memory a run | target | failed | wall |\n|---|---|---|---|---|", flush=True)
-        for name in TARGETS:
-            subprocess.run([sys.executable, __file__, name, url], check=True)  # noqa: S603 - this file
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--crowd", action="store_true")
+    parser.add_argument("--baseline", type=Path)
+    # What the processes of their own are told, which are started below.
+    parser.add_argument("what", nargs="?", choices=[OBEY, *TARGETS], help=argparse.SUPPRESS)
+    parser.add_argument("url", nargs="?", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.what == OBEY:
+        asyncio.run(obey(options.url, record_payloads()))
+    elif options.what:
+        asyncio.run(crowd(options.url, options.what))
+    else:
+        before = {"before": options.baseline} if options.baseline else {}
+        checkouts = {**before, NOW: Path(__file__).parent.parent}
+        with provider() as url:
+            if not options.crowd:
+                measure(url, checkouts)
+                return
+            print(
+                f"| {CROWD} at once | | memory a run | target | failed | wall |\n|---|---|---|---|---|---|", flush=True
+            )
+            for name in TARGETS:
+                for when, checkout in checkouts.items():
+                    print(f"| {when} ", end="", flush=True)
+                    subprocess.run(**command(checkout, name, url), check=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
