@@ -128,9 +128,12 @@ class ChunkStream:
         until = self._end_of_patience()
         piece: bytes | None = b""
         while piece is not None and not decoder.is_done:
-            with _client_errors(request):
-                async with asyncio.timeout_at(until):
-                    piece = await anext(pieces, None)
+            try:
+                with _client_errors(request):
+                    async with asyncio.timeout_at(until):
+                        piece = await anext(pieces, None)
+            except TimeoutError:
+                raise TimeoutError(f"nothing of the answer came for {self._silence:g} seconds") from None
             chunks = decoder.close() if piece is None else decoder.feed(piece)
             for chunk in chunks:
                 if error := chunk.get("error"):
