@@ -4,7 +4,7 @@ Protocol: OpenAI's chat completions. Servers are reported that send a lone choic
 in place of the text, a number where a name belongs, or a field twice; LangChain raises on most of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 _TEXTS = ("id", "model", "system_fingerprint", "service_tier", "provider")
@@ -65,20 +65,28 @@ def _choices(raw: Any) -> Iterator[dict[str, Any]]:
 def _conform_choice(choice: dict[str, Any]) -> dict[str, Any]:
     reason = choice.get("finish_reason")
     fields = {key: value for key, value in choice.items() if key not in (*_MESSAGES, "logprobs")}
-    messages = {name: _conform_message(choice[name]) for name in _MESSAGES if isinstance(choice.get(name), dict)}
-    return fields | messages | {"finish_reason": reason if isinstance(reason, str) and reason else None}
+    for name in _MESSAGES:
+        if isinstance(message := choice.get(name), dict):
+            fields[name] = {key: _FIELDS[key](value) if key in _FIELDS else value for key, value in message.items()}
+    fields["finish_reason"] = reason if isinstance(reason, str) and reason else None
+    return fields
 
 
-def _conform_message(message: dict[str, Any]) -> dict[str, Any]:
-    known: dict[str, Any] = {"content": read_text(message.get("content"))}
-    for name in ("refusal", "name", "id", "role"):
-        known[name] = message[name] if isinstance(message.get(name), str) else None
-    annotations = message.get("annotations")
-    known["annotations"] = (
-        [note for note in annotations if isinstance(note, dict)] if isinstance(annotations, list) else []
-    )
-    known["audio"] = message["audio"] if isinstance(message.get("audio"), dict) else None
-    return message | {name: value for name, value in known.items() if name in message}
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+_FIELDS: dict[str, Callable[[Any], Any]] = {
+    "content": read_text,
+    **dict.fromkeys(("refusal", "name", "id", "role"), _text_or_none),
+    "annotations": _objects,
+    "audio": lambda value: value if isinstance(value, dict) else None,
+}
+"""What a message's fields are made of whatever came."""
 
 
 def _complete(choice: dict[str, Any]) -> dict[str, Any]:
