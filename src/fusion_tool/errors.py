@@ -56,14 +56,30 @@ _NO_FUNDS = 402
 """The HTTP status of a provider whose account has run dry, which is no limit of the run's."""
 
 
-def cure_of(reason: Reason, status_code: int | None = None) -> str:
-    """Return what to change after a failure, as a clause.
+_PASSING = (408, 409, 425, 429)
+"""The HTTP statuses of a request that the provider may take the next time, though it blames the request."""
+NO_CONNECTION, NOT_SERVED, WRONG_FORM = "no connection to", "nothing is served at", "no answer in the form of"
+"""What a failure's message says where the address is to blame; its own cure, which is surer, stands there too."""
+IN_TRIAL = "in its trial: "
+"""What the message of a failure begins with that happened in the trial before a model's first use."""
+
+
+def cure_of(reason: Reason, status_code: int | None = None, message: str = "") -> str:
+    """Return what to change after a failure, as a clause; empty where its message names the cure.
 
     Args:
         reason: Why the model gave no usable answer.
         status_code: The provider's HTTP status, `None` where there is none.
+        message: The failure in one line.
     """
-    return "top up the account at the provider" if status_code == _NO_FUNDS else _CURES[reason]
+    if any(words in message for words in (NO_CONNECTION, NOT_SERVED, WRONG_FORM)):
+        return ""
+    if status_code == _NO_FUNDS:
+        return "top up the account at the provider"
+    is_refusal = status_code is not None and 400 <= status_code < 500 and status_code not in _PASSING  # noqa: PLR2004
+    if reason == "upstream_error" and is_refusal:
+        return "change the setting that the provider refuses, or configure another model for the seat"
+    return _CURES[reason]
 
 
 ToolReason: TypeAlias = Literal[
@@ -121,8 +137,9 @@ class PanelFailed(FusionError):  # noqa: N818 - the public name is part of the c
         answered: int = 0,
         min_answers: int = 1,
     ) -> None:
-        rows = "; ".join(f"{row['seat']} {row['reason']}: {row['message']}" for row in failed_models)
-        cures = "; ".join(dict.fromkeys(cure_of(row["reason"], row.get("status_code")) for row in failed_models))
+        rows = "; ".join(f"{row['seat']} {row['reason']}: {row['message']}" for row in _distinct(failed_models))
+        advice = (cure_of(row["reason"], row.get("status_code"), row["message"]) for row in failed_models)
+        cures = "; ".join(dict.fromkeys(filter(None, advice)))
         found = f"{answered} of {min_answers} usable answers" if answered else "no usable answer"
         if answered:
             cures = f"{cures}; or lower limits.min_answers".removeprefix("; or ")
@@ -134,6 +151,12 @@ class PanelFailed(FusionError):  # noqa: N818 - the public name is part of the c
     # another process, the class would take the message for its first argument.
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.failed_models, self.usage, self.answered, self.min_answers)
+
+
+def _distinct(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows without those of a trial that failed as the seat itself did: one cause is told once."""
+    causes = {(row["seat"], row["message"]) for row in rows}
+    return [row for row in rows if (row["seat"], row["message"].partition(IN_TRIAL)[2]) not in causes]
 
 
 class BudgetExceeded(FusionError):  # noqa: N818 - the public name is part of the contract

@@ -8,6 +8,8 @@ from fusion_tool import errors
 from fusion_tool.errors import BudgetExceeded, ConfigError, FusionError, PanelFailed
 
 ROW = {"seat": "a", "model": "x:a", "reason": "auth", "message": "no key", "status_code": 401}
+FAULT = {"seat": "a", "model": "x:a", "reason": "upstream_error", "message": "busy", "status_code": None}
+OTHER_SETTING = "change the setting that the provider refuses, or configure another model for the seat"
 KEY = "set the provider's key to a valid one with access to the model"
 
 
@@ -45,6 +47,21 @@ def test_the_reasons_are_a_closed_set():
         (
             PanelFailed([ROW, {**ROW, "seat": "b"}]),
             f"no usable answer from the panel (a auth: no key; b auth: no key); {KEY}",
+        ),
+        *(
+            (PanelFailed([FAULT | row]), f"no usable answer from the panel (a upstream_error: {said}){cure}")
+            for row, said, cure in (
+                ({}, "busy", "; ask again later, or configure fallbacks at another provider"),
+                ({"status_code": 400, "message": "no 'x'"}, "no 'x'", f"; {OTHER_SETTING}"),
+                ({"message": "no connection to h (x); start it"}, "no connection to h (x); start it", ""),
+                ({"message": "nothing is served at h: y"}, "nothing is served at h: y", ""),
+                ({"message": "no answer in the form of z"}, "no answer in the form of z", ""),
+                ({"status_code": 402}, "busy", "; top up the account at the provider"),
+            )
+        ),
+        (
+            PanelFailed([{**ROW, "message": f"in its trial: {ROW['message']}"}, ROW]),
+            f"no usable answer from the panel (a auth: no key); {KEY}",
         ),
         (PanelFailed([]), "no usable answer from the panel (no seat ran)"),
         (

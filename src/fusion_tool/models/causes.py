@@ -1,6 +1,7 @@
 """The line that tells a user why a call failed: who was asked, what the provider says, and what to do about it."""
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,12 +12,16 @@ from fusion_tool.budget.pricing import similar_model
 from fusion_tool.config.keys import scrub
 from fusion_tool.config.network import proxy_variable
 from fusion_tool.config.schema import Panelist
+from fusion_tool.errors import NO_CONNECTION, NOT_SERVED, WRONG_FORM
 from fusion_tool.events import plain_line
 from fusion_tool.models.faults import Fault, never_connected
 from fusion_tool.models.providers import OPENAI_ADDRESS, PROVIDERS, endpoint_for, has_own_server, key_variable
 
 _NO_ACCESS = (401, 403)
 _LONGEST_CAUSE = 120
+_MISREADINGS = (TypeError, AttributeError, KeyError, IndexError)
+"""What a provider's package raises at a reply of another form than it reads."""
+_NOTHING_THERE = re.compile(r"(?:\w+ )?not found\W*", re.IGNORECASE)
 
 
 def explain_fault(fault: Fault, error: BaseException, panelist: Panelist) -> Fault:
@@ -29,21 +34,40 @@ def explain_fault(fault: Fault, error: BaseException, panelist: Panelist) -> Fau
     """
     address = _address(panelist)
     if never_connected(error):
-        message = f"no connection to {address or 'its provider'} ({connection_cause(error)}); {address_cure(panelist)}"
+        cause = connection_cause(error)
+        message = f"{NO_CONNECTION} {address or 'its provider'} ({cause}); {address_cure(panelist)}"
+    elif isinstance(error, _MISREADINGS) and isinstance(panelist.model, str):
+        # Its words are Python's, of the package that read the reply.
+        provider = panelist.model_name.partition(":")[0]
+        message = f"{address or 'its provider'} gives {WRONG_FORM} {provider}'s API; {address_cure(panelist)}"
     else:
         message = fault.message
+        if WRONG_FORM in message:
+            # Whoever answered with a page need not be started.
+            message += f"; {'correct base_url' if panelist.base_url else address_cure(panelist)}{_path_hint(address)}"
         if fault.reason == "auth" and fault.status_code in _NO_ACCESS:
             message = f"{message} ({_key_hint(panelist)})"
-        if fault.status_code == HTTPStatus.NOT_FOUND and not isinstance(getattr(error, "body", None), Mapping):
-            # Not in the protocol's form: it is the address that nobody serves.
-            path = "" if urlsplit(address).path.strip("/") else ", which mostly ends in /v1"
-            message += f"; nothing is served at {address or 'its address'}{path}: {address_cure(panelist)}"
+        is_bare = not isinstance(getattr(error, "body", None), Mapping) or _NOTHING_THERE.fullmatch(message)
+        if fault.status_code == HTTPStatus.NOT_FOUND and is_bare:
+            # Not in the protocol's form, or without a word on the model: it is the address that nobody serves.
+            place = (panelist.base_url and address) or _requested(error) or address or "its address"
+            message += f"; {NOT_SERVED} {place}{_path_hint(address)}: {address_cure(panelist)}"
         elif fault.reason == "model_unavailable" and not panelist.base_url:
             message += similar_model(panelist.model_name)
     if not isinstance(panelist.model, str):  # of an object, nothing is known but the name that the seat has already
         return replace(fault, message=scrub(message))
     asked = f"{panelist.model_name} at {urlsplit(address).netloc}" if panelist.base_url else panelist.model_name
     return replace(fault, message=scrub(f"{asked}: {message}"))
+
+
+def _requested(error: BaseException) -> str:
+    """Return the address of the request that failed; empty where the error does not say."""
+    url = getattr(getattr(error, "request", None), "url", None)
+    return shown_address(str(url)) if url else ""
+
+
+def _path_hint(address: str) -> str:
+    return "" if urlsplit(address).path.strip("/") else ", which mostly ends in /v1"
 
 
 def _address(panelist: Panelist) -> str:
@@ -75,8 +99,13 @@ def _key_hint(panelist: Panelist) -> str:
 def address_cure(panelist: Panelist) -> str:
     """Return what to do where the panelist's address does not answer, as a clause that names what sets it."""
     # Where only a package knows the address, it is some vendor's.
-    proxy = proxy_variable(_address(panelist) or "https://vendor.example")
-    return f"{_cure(panelist)}; the way there is the proxy in {proxy}" if proxy else _cure(panelist)
+    proxy, cure = proxy_variable(_address(panelist) or "https://vendor.example"), _cure(panelist)
+    if not proxy:
+        return cure
+    return f"check the proxy in {proxy}" if cure is _NETWORK else f"{cure}; the way there is the proxy in {proxy}"
+
+
+_NETWORK = "check the network, or set HTTPS_PROXY where there is a proxy"
 
 
 def _cure(panelist: Panelist) -> str:
@@ -88,7 +117,7 @@ def _cure(panelist: Panelist) -> str:
     # An address that somebody moved is likelier to be wrong than the vendor's.
     if variable := _moved_by(name):
         return f"the address is that in {variable}"
-    return "check the network, or set HTTPS_PROXY where there is a proxy"
+    return _NETWORK
 
 
 def _moved_by(provider: str) -> str:

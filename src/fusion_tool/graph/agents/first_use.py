@@ -17,6 +17,7 @@ from langchain_core.language_models import BaseChatModel
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.config.storage import STORAGE_ERRORS, data_path, wait_for_lock
+from fusion_tool.errors import IN_TRIAL
 from fusion_tool.events import TrialCompleted, TrialStarted
 from fusion_tool.graph.agents.attempts import to_failure
 from fusion_tool.graph.agents.trial import TRIAL_TOKENS, try_model
@@ -95,7 +96,7 @@ async def _run_trial(key: str, panelist: Panelist, model: Any, stage: Stage, dea
     except ModelCallError as failed:
         failure = f"{failed.fault.reason}: {failed.fault.message}"
         _failed_at[key] = time.monotonic()
-        fault = replace(failed.fault, message=f"in its trial: {failed.fault.message}")
+        fault = replace(failed.fault, message=f"{IN_TRIAL}{failed.fault.message}")
         stage.failures.append(to_failure(name, fault))
         _log.warning("%s could not be tried, so that its profile decides how it is asked: %s", name, failure)
     finally:

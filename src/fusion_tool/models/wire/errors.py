@@ -83,6 +83,11 @@ def error_cause(status: int | None, headers: Mapping[str, str], body: Any) -> Er
     )
 
 
+def is_web_page(body: Any) -> bool:
+    """Tell whether a reply is a page for people."""
+    return isinstance(body, str) and _PAGE.match(body) is not None
+
+
 def error_under_200(headers: Mapping[str, str], body: Any) -> ErrorCause | None:
     """Read the error in a reply or a chunk whose HTTP status says that all is well; `None` where it holds none."""
     content = _content(body)

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fusion_tool.errors import WRONG_FORM
 from fusion_tool.models.json_reader import parse_json
-from fusion_tool.models.wire.errors import error_cause, error_under_200
+from fusion_tool.models.wire.errors import error_cause, error_under_200, is_web_page
 from fusion_tool.models.wire.shapes import conform_reply, unwrap_reply
 from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
 
@@ -237,6 +238,8 @@ def _to_delta(choice: dict[str, Any]) -> dict[str, Any]:
 def _error(body: Any) -> dict[str, Any]:
     """Return an error in the form that OpenAI's client raises, with the status as its code."""
     cause = error_cause(None, {}, body)
+    if is_web_page(body):
+        cause = cause._replace(message=f"{WRONG_FORM} an OpenAI-compatible API, but a web page: {cause.message}")
     error = {"message": cause.message, "code": cause.status or cause.code, "type": cause.code}
     provider = {"metadata": {"provider_name": cause.provider}} if cause.provider else {}
     return {"error": error | provider}

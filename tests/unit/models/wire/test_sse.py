@@ -60,6 +60,7 @@ ANSWERS = {
     "chunks in a list": json.dumps(CHUNKS),
 }
 
+PAGE = "no answer in the form of an OpenAI-compatible API, but a web page"
 ERRORS = {
     "an error as JSON": ('{"error": {"message": "Rate limit exceeded", "code": 429}}', "Rate limit exceeded", 429),
     "its code a text": ('{"error": {"message": "Rate limit exceeded", "code": "429"}}', "Rate limit exceeded", 429),
@@ -68,7 +69,7 @@ ERRORS = {
     "an event named error": ('event: error\ndata: {"message": "boom"}\n\n', "boom", None),
     "an event named error, no JSON": ("event: error\ndata: boom\n\n", "boom", None),
     "an error in a choice": (events({"choices": [{"error": {"message": "boom", "code": 504}}]}), "boom", 504),
-    "a page": ("<html><title>Sign in</title></html>", "Sign in", None),
+    "a page": ("<html><title>Sign in</title></html>", f"{PAGE}: Sign in", None),
     "nothing": ("", "the provider sent a stream without an answer", None),
     "nothing but comments": (": ping\n\n: ping\n\n", "the provider sent a stream without an answer", None),
     "a broken chunk": (FIRST + 'data: {"choices": [{"del\n\n', "a chunk of the provider's stream is not JSON", None),
