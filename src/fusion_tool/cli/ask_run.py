@@ -101,10 +101,10 @@ class OutputOptions:
     Args:
         as_json: The result as JSON on stdout.
         events: Each event as a line of JSON on stdout.
-        quiet: Nothing on stderr but errors.
+        quiet: Nothing on stderr but errors, and what a run that failed has spent.
         debug: The traceback of an error.
         verbosity: How much of the log goes to stderr: 0 warnings, 1 information, 2 all.
-        path: The file of the run; `None` for none.
+        paths: The files of the run.
     """
 
     as_json: bool = False
@@ -112,7 +112,7 @@ class OutputOptions:
     quiet: bool = False
     debug: bool = False
     verbosity: int = 0
-    path: Path | None = None
+    paths: tuple[Path, ...] = ()
 
     def output(self) -> Output:
         """Return the form of what goes to stdout."""
@@ -120,13 +120,11 @@ class OutputOptions:
             return JsonOutput()
         return EventsOutput() if self.events else AnswerOutput()
 
-    def file(self, view: RunView) -> OutputFile | None:
-        """Return the run's file, which listens to `view`; `None` where none is wanted."""
-        if self.path is None:
-            return None
-        file = OutputFile(self.path, quiet=self.quiet)
-        view.listeners.append(file.observe)
-        return file
+    def files(self, view: RunView, *, is_kept: bool) -> list[OutputFile]:
+        """Return the run's files, which listen to `view`."""
+        files = [OutputFile(path, quiet=self.quiet, is_kept=is_kept) for path in self.paths]
+        view.listeners.extend(file.observe for file in files)
+        return files
 
 
 def run_ask(request: AskRequest, choices: ConfigOptions, options: OutputOptions) -> int:
@@ -141,10 +139,10 @@ def run_ask(request: AskRequest, choices: ConfigOptions, options: OutputOptions)
         The exit status.
     """
     log_to_stderr(options.verbosity, quiet=options.quiet)
-    output, view, file = options.output(), RunView(), None
+    output, view, files = options.output(), RunView(), list[OutputFile]()
     try:
         # First, since it may fail: nothing is paid for yet.
-        file = options.file(view)
+        files = options.files(view, is_kept=request.keep)
         config = _config_for(request, choices, quiet=options.quiet)
         arguments = _run_arguments(request, quiet=options.quiet)
         run_until_signal(_stream_run(arguments, config, options, output, view))
@@ -153,15 +151,14 @@ def run_ask(request: AskRequest, choices: ConfigOptions, options: OutputOptions)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop before the user
         shown_error = choices.in_option_terms(error) if isinstance(error, ConfigError) else error
         output.fail(shown_error)
-        if file is not None:
-            file.fail(shown_error)
+        for file in files:
+            # Of a run that is complete only the output failed.
+            file.fail(shown_error) if view.result is None else file.write()
         print_error(shown_error.with_traceback(error.__traceback__), debug=options.debug)
-        if not options.quiet:
-            sys.stderr.writelines(
-                f"{line}\n" for line in (_spending(error, view), _id_line(view, request, error)) if line
-            )
+        # Silent as the run is to be, money and what brings its work back are part of the error.
+        sys.stderr.writelines(f"{line}\n" for line in (_spending(error, view), _id_line(view, request, error)) if line)
         return exit_status(error)
-    status = 0 if file is None else file.write()
+    status = max((file.write() for file in files), default=0)
     if not options.quiet:
         sys.stderr.write(f"{_id_line(view, request)}\n")
     return status
@@ -200,7 +197,7 @@ async def _stream_run(
 
 def _spending(error: BaseException, view: RunView) -> str | None:
     """Return a line on what a run that had begun has cost; `None` for one that was refused."""
-    if view.run_id is None:
+    if view.run_id is None or view.is_cached:
         return None
     spent = view.spent
     if isinstance(error, PanelFailed) and error.usage is not None:
@@ -214,13 +211,14 @@ def _id_line(view: RunView, request: AskRequest, error: BaseException | None = N
     """Return a line with the run's id and what it is good for; `None` where no run has begun."""
     if view.run_id is None:
         return None
-    run_id, is_kept = view.run_id, request.keep and not view.is_cached
+    is_lost = view.result is not None and "not_kept" in view.result["degraded"]
+    run_id, is_kept = view.run_id, request.keep and not view.is_cached and not is_lost
     if not is_kept:
         return f"run {run_id}, {'out of the cache' if view.is_cached else 'not kept'}"
     # Resuming changes nothing about a panel with too few answers, a limit, or a wrong setting.
     if isinstance(error, FusionError):
         return f"run {run_id}"
-    if error is not None:
+    if error is not None and view.result is None:
         return f"resume with: fusion-tool ask --resume {run_id}"
     short = run_id[:SHORT_ID]
     return f"run {run_id}: 'fusion-tool runs show {short}' shows it again, 'ask --continue {short}' goes on from it"

@@ -3,9 +3,13 @@
 `-v` and `-vv` show what the package itself logs, on stderr. Never other packages' logs: those hold prompts.
 """
 
+import io
 import logging
+import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +27,37 @@ class InterruptError(Exception):
     def __init__(self, signal_number: int) -> None:
         super().__init__("interrupted" if signal_number == 2 else "terminated")  # noqa: PLR2004 - SIGINT
         self.signal_number = signal_number
+
+
+class OutputError(Exception):
+    """Standard output that takes nothing more: its disk is full, say."""
+
+
+class StandardOutput(io.TextIOWrapper):
+    """Standard output, whose errors are told from all others; after the first one what is written goes nowhere."""
+
+    def write(self, text: str, /) -> int:  # noqa: D102 - as the base's
+        if text == "":
+            return 0  # by which Click looks what kind of stream it is, and swallows the error
+        with self._errors():
+            return super().write(text)
+
+    def flush(self) -> None:  # noqa: D102 - as the base's
+        with self._errors():
+            super().flush()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # Else Python tries again as it ends, and prints its own words.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            if isinstance(error, BrokenPipeError):
+                raise  # its reader has left, which is no error
+            raise OutputError(f"standard output: {error.strerror}") from error
 
 
 def exit_status(error: BaseException) -> int:
@@ -56,7 +91,7 @@ def error_line(error: BaseException | str) -> str:
 
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted"
-    elif isinstance(error, FusionError | InterruptError | str):
+    elif isinstance(error, FusionError | InterruptError | OutputError | str):
         text = str(error)
     else:
         from fusion_tool.config.keys import scrub

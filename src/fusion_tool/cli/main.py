@@ -2,11 +2,13 @@
 
 import atexit
 import gc
+import io
 import os
 import re
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +26,7 @@ from fusion_tool.cli.commands.route import route
 from fusion_tool.cli.commands.runs import runs
 from fusion_tool.cli.commands.serve import MCP_EXAMPLES, SERVE_EXAMPLES, mcp, serve
 from fusion_tool.cli.commands.setup import doctor, init
-from fusion_tool.cli.errors import Verbosity, exit_status, log_to_stderr, print_error
+from fusion_tool.cli.errors import StandardOutput, Verbosity, exit_status, log_to_stderr, print_error
 
 
 class CommandGroup(TyperGroup):
@@ -48,6 +50,8 @@ class CommandGroup(TyperGroup):
         try:
             # Without the base's standalone mode, in which typer prints errors in boxes and ends the process by itself.
             status = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)  # noqa: FBT003 - standalone mode is ours, below
+            with suppress(BrokenPipeError):
+                sys.stdout.flush()  # here its error has still a line and a status
         except Exception as error:  # noqa: BLE001 - the last stop before the user
             # Looked up in the arguments: the error may come before any option was parsed.
             status = _exit_with(error, debug="--debug" in arguments)
@@ -188,6 +192,10 @@ def run() -> None:
         if getattr(sys, name) is None:  # closed by the caller, as cron and services may
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
         getattr(sys, name).reconfigure(errors="replace")  # an old encoding shows `?` instead of failing
+    if isinstance(out := sys.stdout, io.TextIOWrapper):
+        sys.stdout = StandardOutput(
+            out.buffer, out.encoding, out.errors, line_buffering=out.line_buffering, write_through=out.write_through
+        )
     # Half a million objects are imported, none of them garbage: to look for it takes a quarter of a command's start.
     gc.set_threshold(100_000)
     # At the end Python collects once more: what is frozen is not looked through.

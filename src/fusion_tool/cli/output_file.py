@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_tool.cli.errors import UNEXPECTED, failed_run_json, print_error
+from fusion_tool.cli.output import SHORT_ID
 from fusion_tool.config.installation import require_extra
 from fusion_tool.errors import ConfigError, PanelFailed
 from fusion_tool.graph.result import FusionResult
@@ -22,16 +23,17 @@ class OutputFile:
     Args:
         path: The file; its suffix says what it holds.
         quiet: Whether the file's place is not printed.
+        is_kept: Whether the run is kept, from which the file can be written again.
 
     Raises:
         ConfigError: The suffix is unknown, the file cannot be written, or a page needs the extra `report`; nothing is
             paid for yet.
     """
 
-    def __init__(self, path: Path, *, quiet: bool) -> None:
+    def __init__(self, path: Path, *, quiet: bool, is_kept: bool = True) -> None:
         # Through a link to its target: a link that is replaced would be one no more.
         self._path, self._quiet, self._events = path.resolve(), quiet, list[Any]()
-        self._suffix = path.suffix.lower()
+        self._suffix, self._is_kept = path.suffix.lower(), is_kept
         if self._suffix not in _SUFFIXES:
             raise ConfigError(f"{path}: the suffix says what it shall hold; take one of {_CHOICE}", field=_FLAG)
         if self._suffix == ".html":
@@ -59,11 +61,17 @@ class OutputFile:
         try:
             replace_file(self._path, to_text(run, self._suffix, self._events))
         except Exception as error:  # noqa: BLE001 - the answer is printed, and a failed file is no reason to lose it
-            print_error(f"{_FLAG}: {error}")
+            why = (error.strerror if isinstance(error, OSError) else None) or error
+            print_error(f"{_FLAG}: {self._path}: {why}{self._cure(run)}")
             return UNEXPECTED
         if not self._quiet:
             sys.stderr.write(f"Written: {self._path}\n")
         return 0
+
+    def _cure(self, run: dict[str, Any]) -> str:
+        if not self._is_kept or run.get("cached") or "not_kept" in run.get("degraded", ("not_kept",)):
+            return ""
+        return f"; 'fusion-tool runs show {run['run_id'][:SHORT_ID]} -o FILE' writes it again"
 
 
 _CHOICE = f"{', '.join(_SUFFIXES[:-1])} and {_SUFFIXES[-1]}"

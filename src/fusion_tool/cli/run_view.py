@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from fusion_tool.events import format_duration, format_usd, one_line
+from fusion_tool.events import format_cost, format_duration, format_usd, one_line
 from fusion_tool.graph.event_lines import signed_by, tool_outcome, trial_outcome
 from fusion_tool.graph.strategies import strategy_named
 
@@ -56,6 +56,7 @@ class RunView:
         run_id: The run's id; `None` before its first event.
         expected_seconds: How long the models on the user's own machines will work; `None` where that is not known.
         is_cached: Whether its result came out of the cache.
+        result: The result of a run that is complete, as a dict; `None` before.
     """
 
     seats: dict[str, SeatView] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class RunView:
     run_id: str | None = None
     expected_seconds: float | None = None
     is_cached: bool = False
+    result: dict[str, Any] | None = None
     _origin: float = field(default_factory=time.monotonic)
 
     @property
@@ -93,7 +95,9 @@ class RunView:
 
     @property
     def spent(self) -> str:
-        """What a run without a bill has cost as far as it is known, as a clause."""
+        """What the run has cost, as a clause; of one without a bill as far as it is known."""
+        if self.result is not None:
+            return format_cost(self.result["usage"]["cost_usd"], self.result["usage"]["unpriced_calls"])
         costs = [seat.cost_usd for seat in self.seats.values() if seat.answers and seat.cost_usd is not None]
         if not costs:
             return "an unknown sum"
@@ -136,6 +140,7 @@ class RunView:
                 self.writing, self.characters_written = "working", self.characters_written + len(event["text"])
             case "run.completed":
                 self._skip_waiting()
+                self.result = event["result"]
                 self.is_cached = bool(event["result"].get("cached"))
                 self.writing = "skipped" if self.is_cached else "done"
             case kind if kind.startswith(("panelist.", "trial.")):

@@ -27,6 +27,14 @@ def test_the_page_stands_beside_the_answer(tmp_path: Path, shape: tuple[str, ...
 
 
 @pytest.mark.usefixtures("openrouter")
+def test_each_file_that_is_named_is_written(tmp_path: Path) -> None:
+    first, second = tmp_path / "run.md", tmp_path / "run.json"
+    done = ask(QUESTION, *PANEL, *STAGES, "-o", str(first), "-o", str(second))
+    assert f"Written: {first}\nWritten: {second}\n" in done.stderr
+    assert json.loads(second.read_text("utf-8"))["answer"] in first.read_text("utf-8")
+
+
+@pytest.mark.usefixtures("openrouter")
 def test_a_resumed_run_has_a_page_too(tmp_path: Path) -> None:
     path = tmp_path / "run.html"
     run_id = json.loads(ask(QUESTION, *PANEL, *STAGES, "--json").stdout)["run_id"]
@@ -82,7 +90,13 @@ def test_a_page_that_fails_does_not_take_the_answer_back(tmp_path: Path, monkeyp
     done = ask(QUESTION, *PANEL, *STAGES, "-o", str(tmp_path / "run.html"))
     assert done.exit_code == 1
     assert SENTENCE in done.stdout
-    assert "error: --output: [Errno 28] No space left on device" in done.stderr
+    (kept,) = json.loads(fusion("runs", "--json").stdout)["runs"]
+    told = (
+        f"error: --output: {tmp_path / 'run.html'}: No space left on device; 'fusion-tool runs show {kept['id'][:8]} -o"
+    )
+    assert told in done.stderr
+    unkept = ask(QUESTION, *PANEL, *STAGES, "--no-keep", "-o", str(tmp_path / "run.html"))
+    assert "No space left on device\n" in unkept.stderr
 
 
 @pytest.mark.usefixtures("openrouter")

@@ -63,19 +63,20 @@ def test_on_a_terminal_the_answer_appears_as_it_is_written_and_one_that_breaks_o
 
 @pytest.mark.loopback
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("is_quiet", [False, True])
 def test_a_signal_cancels_the_run_and_says_what_was_spent(
-    openrouter: ScriptedServer, number: signal.Signals, status: int
+    openrouter: ScriptedServer, number: signal.Signals, status: int, is_quiet: bool
 ) -> None:
     openrouter.reply("v/a", Reply("Titan.", cost=0.25))
     openrouter.reply("v/b", Hang())
-    with process("ask", QUESTION, *PANEL, *STAGES, *_BARE, "--json") as running:
-        assert running.stderr is not None
-        assert any("a: answered" in line for line in running.stderr)  # read no further: b hangs
+    with process("ask", QUESTION, *PANEL, *STAGES, *_BARE, "--events", *(["-q"] * is_quiet)) as running:
+        assert running.stdout is not None
+        assert any("panelist.answered" in line for line in running.stdout)  # read no further: b hangs
         openrouter.wait_until(lambda: bool(openrouter.calls("v/b")), timeout=30)
         running.send_signal(number)
-        out, rest = running.communicate(timeout=60)
+        rest = running.communicate(timeout=60)[1]
     assert running.returncode == status
-    assert json.loads(out)["status"] == "failed"
+    assert "\nresume with: fusion-tool ask --resume " in rest
     assert "interrupted after spending $0.2500 by 1 answered seats" in rest
     assert "Traceback" not in rest
     openrouter.wait_until(lambda: [gone.model for gone in openrouter.disconnects] == ["v/b"], timeout=30)
@@ -93,6 +94,40 @@ def test_a_reader_that_leaves_ends_the_run_quietly(openrouter: ScriptedServer) -
         gate.open()
         assert running.wait(timeout=60) != 0
         assert running.stderr.read() == ""
+
+
+_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux alone has a device that is full")
+
+
+@_FULL
+@pytest.mark.loopback
+@pytest.mark.usefixtures("openrouter")
+@pytest.mark.parametrize("shape", [(), ("--json",), ("--events",)])
+def test_an_answer_that_cannot_be_printed_is_not_lost(tmp_path: Path, shape: tuple[str, ...]) -> None:
+    file = tmp_path / "answer.md"
+    with (
+        Path("/dev/full").open("w", encoding="utf-8") as full,
+        process("ask", QUESTION, *PANEL, *STAGES, *_BARE, *shape, "-q", "-o", str(file), stdout=full) as running,
+    ):
+        told = running.communicate(timeout=60)[1]
+    assert running.returncode == 1
+    assert "error: standard output: No space left on device\n" in told
+    assert not {"Traceback", "Exception ignored", "Errno"} & set(told.split())
+    if shape != ("--events",):  # which ends with its first line
+        assert SENTENCE in file.read_text("utf-8")
+        assert "'fusion-tool runs show " in told
+
+
+@_FULL
+@pytest.mark.parametrize("unbuffered", ["", "1"])  # as containers set it
+@pytest.mark.parametrize("command", ["presets", "--version"])
+def test_every_command_says_that_its_output_is_lost(
+    command: str, unbuffered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    with Path("/dev/full").open("w", encoding="utf-8") as full, process(*command.split(), stdout=full) as running:
+        told = running.communicate(timeout=60)[1]
+    assert (running.returncode, told) == (1, "error: standard output: No space left on device\n")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-"])

@@ -104,12 +104,12 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         bool, typer.Option("--events", help="Every event as a JSON line on stdout.", rich_help_panel=_OUTPUT)
     ] = False,
     output: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             "--output",
             "-o",
             metavar="FILE",
-            help="In this file too: the answer (.md), the result (.json), or the run as a page (.html).",
+            help="In this file too: the answer (.md), the result (.json), or the run as a page (.html); repeat it.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
@@ -127,10 +127,14 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.cli.terminal import clean_text
 
     # By hand: Click knows no options that exclude each other.
-    if (question is None) == (resume is None):
-        raise typer.BadParameter("give a question, or a run with --resume", param_hint="QUESTION")
-    if resume is not None and (context or continues or no_keep):
-        raise typer.BadParameter("a resumed run has its context, and is kept", param_hint="--resume")
+    if question is None and continues is not None and resume is None:
+        raise typer.BadParameter("goes on with a question; give one", param_hint="--continue")
+    if question is None and resume is None:
+        raise typer.BadParameter(
+            "give one, '-' to read it from standard input, or a run with --resume", param_hint="QUESTION"
+        )
+    if resume is not None and (question is not None or context or continues or no_keep):
+        raise typer.BadParameter("a resumed run has its question and context, and is kept", param_hint="--resume")
     if as_json and events:
         raise typer.BadParameter("choose one of --json and --events", param_hint="--json")
     if search and no_search:
@@ -163,5 +167,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command line
         grace_seconds=grace,
         instructions=None if instructions is None else clean_text(instructions),
     )
-    shown = OutputOptions(as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose, path=output)
+    shown = OutputOptions(
+        as_json=as_json, events=events, quiet=quiet, debug=debug, verbosity=verbose, paths=tuple(output or ())
+    )
     raise typer.Exit(run_ask(AskRequest(question, context, resume, continues, keep=not no_keep), config_options, shown))

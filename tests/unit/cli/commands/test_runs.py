@@ -153,12 +153,23 @@ def test_the_list_ends_with_what_was_spent_by_day() -> None:
     assert f"{day['day']}     2  ${day['cost_usd']:.4f} + 1 of unknown cost" in fusion("runs").stdout
 
 
+QUESTIONS = [
+    (["ask"], "QUESTION: give one, '-' to read it from standard input"),
+    (["ask", QUESTION, "--resume", "0" * 32], "--resume: a resumed run has its question"),
+    (["ask", "--continue", "0" * 32], "--continue: goes on with a question; give one"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "cure"), QUESTIONS)
+def test_a_question_too_few_or_too_many_has_its_own_cure(arguments: list[str], cure: str) -> None:
+    done = fusion(*arguments)
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert cure in done.stderr
+
+
 USAGE = [
-    pytest.param(["ask"], id="neither question nor run"),
-    pytest.param(["ask", QUESTION, "--resume", "0" * 32], id="question and run"),
     pytest.param(["ask", "--resume", "0" * 32, "--no-keep"], id="resumed and not kept"),
     pytest.param(["ask", "--resume", "0" * 32, "--context", "known"], id="resumed with a context"),
-    pytest.param(["ask", "--continue", "0" * 32], id="goes on without a question"),
     pytest.param(["ask", "--resume", "0" * 32, "--continue", "0" * 32], id="resumed and going on"),
     pytest.param(["ask", QUESTION, "--model", "ollama:m", "--continue", "0" * 32], id="unknown to go on from"),
     pytest.param(["runs", "show", "0" * 32], id="unknown to show"),
