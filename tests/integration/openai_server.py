@@ -15,6 +15,9 @@ from fusion_tool import FusionConfig
 from fusion_tool.servers.app import Options, create_app
 from tests.scripted_server.loopback import Loopback
 
+_clients: list[OpenAI] = []
+"""Closed with their server: left to be collected, their sockets may go first, with a warning in another test."""
+
 
 @contextmanager
 def served(config: FusionConfig, **options: Any) -> Iterator[str]:
@@ -23,11 +26,18 @@ def served(config: FusionConfig, **options: Any) -> Iterator[str]:
     try:
         yield f"{loopback.root}/v1"
     finally:
+        _close_clients()
         loopback.stop()
 
 
 def client(url: str, key: str = "unused", **options: Any) -> OpenAI:
-    return OpenAI(base_url=url, api_key=key, **({"max_retries": 0} | options))
+    _clients.append(OpenAI(base_url=url, api_key=key, **({"max_retries": 0} | options)))
+    return _clients[-1]
+
+
+def _close_clients() -> None:
+    while _clients:
+        _clients.pop().close()
 
 
 def async_client(url: str, key: str = "unused", **options: Any) -> AsyncOpenAI:
@@ -62,6 +72,7 @@ def command(
                 said += line
             yield process, found[1]
         finally:
+            _close_clients()
             if process.poll() is None:
                 process.terminate()
             process.wait(timeout=30)

@@ -12,11 +12,13 @@ from contextlib import closing
 
 import httpx
 import pytest
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.responses import Response
 
 from fusion_tool import FusionResult
 from fusion_tool.api.run_store import default_path
 from fusion_tool.errors import ConfigError
-from fusion_tool.servers.mcp.http import serve_http
+from fusion_tool.servers.mcp.http import create_app, serve_http
 from fusion_tool.servers.mcp.server import McpOptions
 from fusion_tool.testing import fake_config
 from tests.integration.mcp_connections import (
@@ -207,6 +209,17 @@ def test_a_signal_ends_the_http_server_and_its_runs(file, scripted):
         asyncio.run(ask_in_vain())
         assert running.wait(timeout=WITHIN_SECONDS) == 130
         assert "Traceback" not in running.stderr.read()
+
+
+async def test_a_message_that_the_package_answers_twice_is_answered_once(monkeypatch):
+    async def answer_twice(_, *connection):
+        await Response(status_code=202)(*connection)
+        await Response(status_code=500)(*connection)
+
+    monkeypatch.setattr(StreamableHTTPSessionManager, "handle_request", answer_twice)
+    app = create_app(McpOptions(fake_config()))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+        assert (await client.post("/mcp", json={})).status_code == 202
 
 
 INITIALIZE = {

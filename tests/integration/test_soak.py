@@ -30,7 +30,7 @@ def test_many_runs_leave_nothing_behind(provider, monkeypatch):
     assert last.sockets <= max(one.sockets for one in censuses[:2]) + 4  # idle connections are kept, not piled up
     assert last.objects <= warm.objects * GROWTH
     assert last.resident <= warm.resident + MARGIN
-    assert settled(before) == before  # the loop is closed, and its clients with it
+    assert settled(before) <= before  # the loop is closed, and its clients with it
 
 
 def settled(wanted):

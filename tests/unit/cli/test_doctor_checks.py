@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fusion_tool.config import network
 from fusion_tool.models.local.catalog import local_model
 from fusion_tool.tools.search.base import SearchResult
 from tests.gguf_files import gguf_bytes
@@ -143,6 +144,7 @@ def test_a_wrong_address_is_told_with_the_variable_that_holds_it(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, check: str, told: str
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)  # counts before the folder
+    monkeypatch.setattr(network, "find_spec", lambda _: None)  # other packages may bring a SOCKS client along
     monkeypatch.setenv(variable, value)
     _, _, checks = _examined()
     assert not checks[check]["ok"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fusion_tool.config import network
 from fusion_tool.config.network import check_network, proxy_variable, read_address
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
@@ -45,6 +46,7 @@ def _keyed(monkeypatch):
     ],
 )
 def test_a_wrong_value_is_told_before_any_call_by_its_variable(monkeypatch, variable, value, told):
+    monkeypatch.setattr(network, "find_spec", lambda _: None)  # other packages may bring a SOCKS client along
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigError) as caught:
         check_models(MODELS)

@@ -95,12 +95,18 @@ class _Endpoint:
 
 
 async def _handle_whole(sessions: StreamableHTTPSessionManager, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request; a stream that the package leaves without an end, where the server is stopped, gets one."""
-    is_open = False
+    """Answer a request, once, and to its end, which the package fails to do where the server is stopped meanwhile."""
+    is_open = is_answered = False
 
     async def watch(message: Message) -> None:
-        nonlocal is_open
+        nonlocal is_open, is_answered
+        if (
+            is_answered
+        ):  # a message whose session ends while it is taken: the package answers it, fails, and answers that
+            _log.info("a second answer to one message is dropped")
+            return
         is_open = message["type"] == "http.response.start" or bool(message.get("more_body"))
+        is_answered = not is_open
         await send(message)
 
     await sessions.handle_request(scope, receive, watch)
