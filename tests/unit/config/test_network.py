@@ -64,7 +64,7 @@ def test_a_wrong_value_is_told_before_any_call_by_its_variable(monkeypatch, vari
         ("ALL_PROXY", ""),
         ("NO_PROXY", "localhost, 127.0.0.1,.corp,10.0.0.0/8,*"),
         ("SSL_CERT_FILE", ""),
-        ("SSL_CERT_FILE", ssl.get_default_verify_paths().cafile or ""),
+        pytest.param("SSL_CERT_FILE", ssl.get_default_verify_paths().cafile or "", id="SSL_CERT_FILE-a file"),
         ("SSL_CERT_DIR", str(Path(__file__).parent)),
         ("OPENROUTER_BASE_URL", " https://gateway.corp/v1/ "),
     ],
