@@ -42,7 +42,7 @@ class Journal:
         """The completions asked of `model`, in order."""
         return [request for request in self.requests if request.model == model]
 
-    def wait_until(self, happened: Callable[[], bool], timeout: float = 5.0) -> None:
+    def wait_until(self, happened: Callable[[], bool], timeout: float = 30.0) -> None:
         """Block until `happened()`, looked at again after each change.
 
         Raises:
@@ -52,7 +52,7 @@ class Journal:
             if not self._changed.wait_for(happened, timeout):
                 raise TimeoutError(f"not seen within {timeout:g} s; requests: {dict(self.counts)}")
 
-    async def until(self, happened: Callable[[], bool], timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the same bound as `wait_until`
+    async def until(self, happened: Callable[[], bool], timeout: float = 30.0) -> None:  # noqa: ASYNC109 - the same bound as `wait_until`
         """`wait_until` for a test that is a coroutine."""
         await asyncio.to_thread(self.wait_until, happened, timeout)
 
