@@ -11,7 +11,17 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from fusion_tool.api.run_store import OWNER_KEY, Promise, RunStore, StorePlace, match_run_id, open_store, state_of
+from fusion_tool.api.run_store import (
+    OWNER_KEY,
+    Promise,
+    RunStore,
+    StorePlace,
+    UnwritableError,
+    default_path,
+    match_run_id,
+    open_store,
+    state_of,
+)
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.config.serialization import apply_decision, load_stored_config, require_same_config
 from fusion_tool.errors import ConfigError, DatabaseUnavailable
@@ -68,7 +78,8 @@ async def stored_run(  # noqa: PLR0913 - keyword options, each with a default
 ) -> AsyncIterator[Execution]:
     """Open a new run that is stored in `place`; runs that are too old there are deleted first.
 
-    Where the shared database cannot be reached the run is a transient one, with a warning and a loss.
+    Where the shared database cannot be reached, or the user's data folder cannot be written, the run is a transient
+    one, with a warning and a loss.
 
     Args:
         inputs: The graph's input.
@@ -80,7 +91,8 @@ async def stored_run(  # noqa: PLR0913 - keyword options, each with a default
         promise: The promise that it is finished, though this process dies; `None` for none.
 
     Raises:
-        ConfigError: `place` cannot be written, or the run of that id asks something else.
+        ConfigError: `place` is a file of one's own choice that cannot be written, or the run of that id asks something
+            else.
         RunBusyError: Another task or process works on the run of that id.
     """
     thread_id = uuid.UUID(run_id) if run_id else uuid.uuid4()
@@ -89,8 +101,11 @@ async def stored_run(  # noqa: PLR0913 - keyword options, each with a default
             store = await opened.enter_async_context(open_store(place))
             await store.tidy()
             await opened.enter_async_context(store.lock(thread_id.hex))
-        except DatabaseUnavailable as error:
-            _log.warning("the run is not kept: %s", error)
+        except (DatabaseUnavailable, UnwritableError) as error:
+            # A path of one's own may be mistyped, and nothing is paid for yet.
+            if isinstance(error, UnwritableError) and place != default_path():
+                raise
+            _log.warning("the run is not kept: %s", error.cause if isinstance(error, UnwritableError) else error)
             execution = await opened.enter_async_context(transient_run(inputs, settings, panel_tools))
             yield replace(execution, losses=(error.cause,))
             return

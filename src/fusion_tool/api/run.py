@@ -47,7 +47,8 @@ async def afuse(  # noqa: PLR0913 - keyword options, each with a default
         overrides: Fields of `FusionConfig` that replace the configuration's; nested ones merge, and may be dicts.
             `preset` names the preset that a file's settings override.
 
-    Where the database that shall keep the run cannot be reached, the run goes on and `degraded` says `not_kept`.
+    Where the database or the data folder that shall keep the run cannot be used, the run goes on and `degraded` says
+    `not_kept`.
 
     Raises:
         ConfigError: The question or the configuration is wrong; names the field. Or the run to be resumed is unknown,

@@ -180,6 +180,18 @@ class RunBusyError(ConfigError):
         super().__init__(f"run {run_id} is being worked on by another process", field="resume")
 
 
+class UnwritableError(ConfigError):
+    """The file that is to hold runs cannot be written.
+
+    Args:
+        cause: The file, and what is wrong with it.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"runs cannot be kept in {cause}; make room for it, or keep nothing (--no-keep)", field="keep")
+        self.cause = cause
+
+
 def match_run_id(beginning: str, stored_ids: Sequence[str], place: str, *, field: str | None = None) -> str:
     """Return the id of the one stored run whose id begins with `beginning`.
 

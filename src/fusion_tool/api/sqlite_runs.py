@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion_tool.api.run_store import OWNER_KEY, RunBusyError, RunStore, first_id_at
+from fusion_tool.api.run_store import OWNER_KEY, RunBusyError, RunStore, UnwritableError, first_id_at
 from fusion_tool.config.storage import begin_log, make_private, says_corrupt, try_lock
 from fusion_tool.errors import ConfigError
 
@@ -23,7 +23,8 @@ async def open_sqlite(path: Path) -> AsyncIterator[RunStore]:
     """Open the file; it is made where there is none, readable by its owner alone.
 
     Raises:
-        ConfigError: The file cannot be written, or is no SQLite file.
+        ConfigError: The file is no SQLite file.
+        UnwritableError: It cannot be written.
     """
     import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -55,8 +56,10 @@ def _probe(path: Path) -> None:
         with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS)) as connection:
             begin_log(connection, _PATIENCE_SECONDS)
     except (OSError, sqlite3.Error) as error:
-        cure = "move it away, and a new one is begun" if says_corrupt(error) else "make room for it, or keep nothing"
-        raise ConfigError(f"runs cannot be kept in {path}: {error}; {cure}", field="keep") from error
+        if says_corrupt(error):
+            cure = "move it away, and a new one is begun"
+            raise ConfigError(f"runs cannot be kept in {path}: {error}; {cure}", field="keep") from error
+        raise UnwritableError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 class _SqliteRuns(RunStore):

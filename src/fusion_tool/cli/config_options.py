@@ -1,12 +1,13 @@
 """The resolution of the command line's flags into a `FusionConfig`: a flag over the file, the file over the preset."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from fusion_tool.config.loading import preview_config, resolve_config
 from fusion_tool.config.merging import merge_settings
 from fusion_tool.config.schema import FusionConfig
+from fusion_tool.config.serialization import OtherSettingsError
 from fusion_tool.errors import ConfigError
 
 _FLAGS = {
@@ -90,7 +91,7 @@ class ConfigOptions:
         return merge_settings(config, bans)
 
     def in_option_terms(self, error: ConfigError) -> ConfigError:
-        """Return `error` with the flag that caused it as its field; unchanged where no flag did."""
+        """Return `error` with the flag, or the flags, that caused it as its field; unchanged where no flag did."""
         # The nested name first (`limits.usd`), then the first part alone, as for a seat's field (`panel.0.model`).
         parts = (error.field or "").split(".")
         for field in (".".join(parts[:2]), parts[0]):
@@ -98,7 +99,15 @@ class ConfigOptions:
             value = getattr(self, name) if name else None
             if value is not None and value is not False and value != ():  # not by truth: 0.0 is a choice
                 return ConfigError(error.message, field=flag)
+        # Any flag makes a configuration of its own, in which nobody need have named the setting that differs.
+        if isinstance(error, OtherSettingsError) and (flags := self._flags()):
+            return ConfigError("a resumed run keeps its own settings; leave this out, or ask anew", field=flags)
         return error
+
+    def _flags(self) -> str:
+        names = {name: flag for flag, name in _FLAGS.values()}
+        used = (field.name for field in fields(self) if getattr(self, field.name) != field.default)
+        return ", ".join(names.get(name, f"--{name.replace('_', '-')}") for name in used)
 
     def _overrides(self) -> dict[str, Any]:
         limits = {name: getattr(self, name) for name in ("usd", "tokens", "seconds", "quorum", "grace_seconds")}

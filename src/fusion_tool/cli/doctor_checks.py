@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from fusion_tool.cli.doctor_database import database
-from fusion_tool.cli.doctor_files import documents_cache, user_files
+from fusion_tool.cli.doctor_files import own_folders, user_files
 from fusion_tool.cli.doctor_findings import Check
 from fusion_tool.config.key_names import KEY_NAMES
 from fusion_tool.config.keys import read_key
@@ -43,7 +43,7 @@ async def examine() -> list[Check]:
         asyncio.to_thread(_local_models),
         _sandbox(),
         database(),
-        asyncio.to_thread(documents_cache),
+        asyncio.to_thread(own_folders),
     )
     wrong = [Check(fault.field or "", ok=False, detail=fault.message) for fault in (*faults, *_address_faults())]
     return [*own, *wrong, *(check for checks in findings for check in checks)]

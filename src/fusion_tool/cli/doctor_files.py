@@ -1,4 +1,4 @@
-"""The checks of `doctor` that look at the user's own files: the configuration, the keys, the documents' cache."""
+"""The checks of `doctor` of the user's own files: configuration and keys, data folder and documents' cache."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from fusion_tool.config.key_file import FILE as KEY_FILE
 from fusion_tool.config.key_file import stored_keys
 from fusion_tool.config.loading import DEFAULT_KEY, preview_config
 from fusion_tool.config.schema import FusionConfig
-from fusion_tool.config.storage import cache_path, config_path, make_private_folder
+from fusion_tool.config.storage import cache_path, config_path, data_path, make_private_folder
 from fusion_tool.config.user_file import FILE as CONFIG_FILE
 from fusion_tool.errors import ConfigError
 from fusion_tool.routing.decide import warn_of_roles
@@ -35,17 +35,25 @@ def _user_file(name: str, path: Path, maker: str, read: Callable[[], object]) ->
     return Check(name, ok=True, detail="; ".join(filter(None, (f"{path} is read always", warning))))
 
 
-def documents_cache() -> list[Check]:
-    """Return the check of the folder that keeps the indices of documents."""
-    folder = cache_path("documents")
+def own_folders() -> list[Check]:
+    """Return the checks of the folders that keep runs, and the indices of documents."""
+    documents, data = cache_path("documents"), data_path()
+    sizes = [file.stat().st_size for file in documents.glob("*.sqlite")]
+    indexed = f"{len(sizes)} indexed folders, {sum(sizes) / 1e6:.1f} MB in {documents}"
+    return [
+        _folder("data folder", data, "XDG_DATA_HOME", f"runs and the models' health are kept in {data}"),
+        _folder("documents cache", documents, "XDG_CACHE_HOME", indexed),
+    ]
+
+
+def _folder(name: str, folder: Path, variable: str, detail: str) -> Check:
     try:
         make_private_folder(folder)
-        indexes = [file.stat().st_size for file in folder.glob("*.sqlite")]
     except OSError as error:
-        cause = f"{folder} cannot be used ({error.strerror})"
-        return [Check("documents cache", ok=False, detail=cause, cure=f"mkdir -p {folder}")]
+        # What it could not do, no command in the same place can.
+        cause = f"{folder} cannot be made ({error.strerror}); {variable} names a place for it elsewhere"
+        return Check(name, ok=False, detail=cause)
     # Making a folder that exists fails for nobody, writable or not.
     if not os.access(folder, os.W_OK):
-        return [Check("documents cache", ok=False, detail=f"{folder} cannot be written", cure=f"chmod u+w {folder}")]
-    size = f"{len(indexes)} indexed folders, {sum(indexes) / 1e6:.1f} MB"
-    return [Check("documents cache", ok=True, detail=f"{size} in {folder}")]
+        return Check(name, ok=False, detail=f"{folder} cannot be written", cure=f"chmod u+w {folder}")
+    return Check(name, ok=True, detail=detail)

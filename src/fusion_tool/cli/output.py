@@ -144,10 +144,20 @@ def print_report(result: FusionResult, console: Console) -> None:
 
 def _seats(result: FusionResult) -> Table:
     table = _table("Seats", "model", "state", "")
+    answered = {(response.seat, response.model) for response in result.responses}
     for response in result.responses:
-        work = _work_line(response)
-        table.add_row(one_line(response.seat), one_line(response.model), Text("answered", "green"), work)
+        # Of an answer that is not whole, or was written without a look, the same model has a failure too.
+        faults = [
+            one_line(row.message)
+            for row in result.failed_models
+            if (row.seat, row.model) == (response.seat, response.model)
+        ]
+        state = Text("answered", "yellow" if faults else "green")
+        work = "; ".join([_work_line(response), *faults])
+        table.add_row(one_line(response.seat), one_line(response.model), state, work)
     for failure in result.failed_models:
+        if (failure.seat, failure.model) in answered:
+            continue
         why = one_line(f"{failure.reason}: {failure.message}")
         table.add_row(one_line(failure.seat), one_line(failure.model), Text("failed", "red"), why)
     return table

@@ -112,18 +112,23 @@ def _provider(model: str) -> str:
     return model.partition(":")[0]
 
 
+class OtherSettingsError(ConfigError):
+    """A configuration that is not a stored run's; `field` names the first setting that differs."""
+
+
 def require_same_config(config: FusionConfig, stored: dict[str, Any]) -> None:
     """Refuse a configuration that is not the stored one.
 
     Raises:
-        ConfigError: It differs; `field` names the first setting that does.
+        OtherSettingsError: It differs.
     """
     # A setting that the version which stored the run did not know was, in effect, at its default.
     defaults = FusionConfig(panel=config.panel).model_dump(mode="json", exclude={"panel"})
     for field, before, now in _differences(_completed(stored, defaults), dump_config(config)):
         if now is None and field == "limits.seconds":  # what an earlier version wrote where none was set
             continue
-        raise ConfigError(f"the run was started with {before!r}, not {now!r}; leave it out, or ask anew", field=field)
+        message = f"the run was started with {before!r}, not {now!r}; leave it out, or ask anew"
+        raise OtherSettingsError(message, field=field)
 
 
 def _named_roles(decision: dict[str, Any]) -> dict[str, Any]:

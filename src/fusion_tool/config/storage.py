@@ -78,7 +78,9 @@ def read_toml(path: Path, *, field: str | None = None) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8-sig"))  # editors on Windows begin a file with a mark
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", field=field) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is no text in UTF-8; save it in that encoding", field=field) from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", field=field) from None
 
 

@@ -43,7 +43,7 @@ LOSSES: dict[Degradation, str] = {
     "uncited": "The answer cites no source, though there were documents or the web to answer from.",
     "budget_exhausted": "The budget ran out; what still fitted was done.",
     "deadline_reached": "Time ran out; what still fitted was done.",
-    "not_kept": "The database that was to keep the run was away: it cannot be resumed.",
+    "not_kept": "The place that was to keep the run could not be used: it cannot be resumed.",
     "not_cached": "The response cache could not be used: whoever asks the same pays again.",
 }
 

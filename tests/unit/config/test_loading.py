@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 def test_bytes_that_are_no_text_are_no_configuration(tmp_path):
     path = tmp_path / "fusion.toml"
     path.write_bytes(b"panel = '\xff'")
-    with pytest.raises(ConfigError, match="not valid TOML"):
+    with pytest.raises(ConfigError, match="is no text in UTF-8"):
         resolve_config(path)
 
 

@@ -56,7 +56,8 @@ def _run_table(kept: "list[StoredRun]") -> "Table":
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("run", "last step", "state", "cost", "question"):
-        table.add_column(name, no_wrap=name != "question", overflow="fold")
+        # An id that is cut names no run, and a date no day; what is narrow folds the rest by its words.
+        table.add_column(name, no_wrap=name in ("run", "last step"), overflow="fold")
     for run in kept:
         state = f"{run.status} before {run.stage}" if run.stage else run.status
         # Stored in UTC, shown in the user's time.

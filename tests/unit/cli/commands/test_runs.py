@@ -1,11 +1,17 @@
 """`fusion-tool runs`, and how `ask` keeps, resumes and goes on."""
 
+import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from fusion_tool.api.run_store import default_path
+from fusion_tool.api.stored_runs import StoredRun
+from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.cli.commands.runs import _run_table
 from tests.scripted_server import ScriptedServer
 from tests.unit.cli.support import PANEL, QUESTION, SENTENCE, STAGES, ask, fusion, titan
 
@@ -59,6 +65,46 @@ def test_another_configuration_is_refused_in_the_flags_words() -> None:
     assert refused.exit_code == 2
     assert refused.stderr.count("\n") == 1
     assert "was started with" in refused.stderr
+
+
+@pytest.mark.loopback
+@pytest.mark.usefixtures("openrouter")
+def test_a_flag_beside_a_run_of_another_configuration_is_what_is_to_be_left_out() -> None:
+    refused = fusion("ask", "--resume", answered(), "--max-seconds", "15", "--no-search")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: --no-search, --max-seconds: a resumed run keeps its own settings; leave")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_an_id_is_whole_on_every_terminal(columns: int) -> None:
+    unknown = Call(stage="panelist", seat="a", model="x:a", cost_usd=None)
+    usage = Usage.of([unknown, unknown.model_copy(update={"cost_usd": 0.25})])
+    run = StoredRun("0123456789ab", "Which moon is it? " * 9, datetime.now(UTC), "unfinished", "panelist", usage)
+    console = Console(width=columns, file=io.StringIO())
+    with console.capture() as shown:
+        console.print(_run_table([run, run]))
+    rows = shown.get().splitlines()
+    assert sum(row.startswith("01234567  2") for row in rows) == 2
+    assert "Which moon" in " ".join(row[28:] for row in rows)
+    assert max(map(len, rows)) <= columns
+
+
+@pytest.mark.loopback
+@pytest.mark.usefixtures("openrouter")
+def test_a_data_folder_that_cannot_be_written_costs_the_keeping_alone() -> None:
+    folder = default_path().parent
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("where a folder should be", "utf-8")
+    done = ask(QUESTION, *PANEL, *STAGES)
+    assert done.exit_code == 0
+    assert SENTENCE in done.stdout
+    assert f"warning: the run is not kept: {default_path()}: " in done.stderr
+    assert "Errno" not in done.stderr
+    assert "not_kept" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith(", not kept")
+    found = {check["name"]: check for check in json.loads(fusion("doctor", "--json").stdout)["checks"]}
+    assert (found["data folder"]["ok"], found["data folder"]["cure"]) == (False, None)
+    assert "XDG_DATA_HOME" in found["data folder"]["detail"]
 
 
 @pytest.mark.loopback
