@@ -11,12 +11,13 @@ import time
 from contextlib import closing
 
 import httpx
+import psycopg
 import pytest
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.responses import Response
 
 from fusion_tool import FusionResult
-from fusion_tool.api.run_store import default_path
+from fusion_tool.api.run_store import default_path, default_place
 from fusion_tool.errors import ConfigError
 from fusion_tool.servers.mcp.http import create_app, serve_http
 from fusion_tool.servers.mcp.server import McpOptions
@@ -127,18 +128,30 @@ def test_a_signal_ends_the_process_while_its_client_still_holds_the_line(file, s
         assert running.stderr.read() == ""
 
 
-def test_a_killed_servers_run_goes_on_by_its_id_and_nothing_is_paid_twice(scripted, tmp_path):
+@pytest.fixture(params=["sqlite", "postgres"])
+def homes(request, tmp_path, monkeypatch):
+    """The folders of a server, and of one that finds its runs: the same, or another one over the same database."""
+    if request.param == "sqlite":
+        return (str(tmp_path / "home"),) * 2
+    monkeypatch.setenv("FUSION_DATABASE_URL", request.getfixturevalue("database"))
+    return str(tmp_path / "home"), str(tmp_path / "elsewhere")
+
+
+def test_a_killed_servers_run_goes_on_by_its_id_and_nothing_is_paid_twice(scripted, homes, tmp_path, monkeypatch):
     scripted.otherwise("In 1861.")
     scripted.reply("judge", verdict())
     scripted.reply("two", Hang())
-    options = (f"--config={panel_file(tmp_path, scripted, 'one', 'two')}", "--answer-within=1")
+    for home in reversed(homes):  # each knows what the models can do
+        monkeypatch.setenv("XDG_DATA_HOME", home)
+        file = panel_file(tmp_path, scripted, "one", "two")
+    options = (f"--config={file}", "--answer-within=1")
     with program(*options) as running:
         call_by_hand(running, ASKED)
         left = read_result(running)
         run_id = left["structuredContent"]["run_id"]
         assert left["structuredContent"]["status"] == "at_work"
         scripted.wait_until(lambda: len(scripted.calls("one")) == len(scripted.calls("two")) == 1, timeout=60)
-        # The first seat's answer is in the file before the process dies.
+        # The first seat's answer is kept before the process dies.
         while not is_written("In 1861."):
             time.sleep(0.02)
         running.kill()
@@ -146,7 +159,7 @@ def test_a_killed_servers_run_goes_on_by_its_id_and_nothing_is_paid_twice(script
     patient = (options[0], "--answer-within=60")
     results = []
     for _ in range(2):
-        with program(*patient) as running:
+        with program(*patient, XDG_DATA_HOME=homes[1]) as running:
             call_by_hand(running, {"run_id": run_id})
             results.append(read_result(running)["structuredContent"])
     first, second = results
@@ -154,11 +167,16 @@ def test_a_killed_servers_run_goes_on_by_its_id_and_nothing_is_paid_twice(script
     assert (first["run_id"], first["answer"]) == (run_id, "In 1861.")
     calls = {name: len(scripted.calls(name)) for name in ("one", "two", "judge", "synthesizer")}
     assert calls == {"one": 1, "two": 2, "judge": 1, "synthesizer": 1}
+    assert len(first["usage"]["calls"]) == sum(calls.values())
 
 
 def is_written(text):
-    """Whether a run in the file holds `text`."""
-    with closing(sqlite3.connect(default_path())) as connection:
+    """Whether a run in the place for runs holds `text`."""
+    if (place := default_place()) != default_path():
+        with psycopg.connect(place, options="-c search_path=fusion_tool") as connection:
+            query = "SELECT 1 FROM checkpoint_writes WHERE position(%s::bytea IN blob) > 0"
+            return connection.execute(query, (text.encode(),)).fetchone() is not None
+    with closing(sqlite3.connect(place)) as connection:
         return bool(connection.execute("SELECT 1 FROM writes WHERE instr(value, ?)", (text.encode(),)).fetchone())
 
 

@@ -19,6 +19,8 @@ from fusion_tool.api.execution import stored_run
 from fusion_tool.api.run_store import KEEP_DAYS, OWNER_KEY, RunBusyError, delete_runs, first_id_at, open_store
 from fusion_tool.api.runner import resume_request, run_request
 from fusion_tool.api.stored_runs import list_runs, read_result
+from fusion_tool.budget.postgres import PostgresBudgets
+from fusion_tool.budget.store import Amounts
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.graph.inputs import RunInput
 from fusion_tool.testing import fake_config
@@ -176,6 +178,22 @@ async def test_a_crafted_row_of_the_database_costs_its_own_run_alone(database, r
         other.run_id: "finished",
     }
     assert called == []
+
+
+async def test_a_role_needs_no_right_but_those_to_its_schema(postgres, database):
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE ROLE lodger LOGIN PASSWORD 'key'")
+        connection.execute("CREATE SCHEMA fusion_tool")
+        connection.execute("GRANT USAGE, CREATE ON SCHEMA fusion_tool TO lodger")
+        try:
+            place = postgres.address(password="key").replace("fusion:", "lodger:")
+            result = await afuse("When?", fake_config(answer="In 1861."), keep=place)
+            assert result.degraded == []
+            assert await read_result(result.run_id, place) == result
+            assert (await PostgresBudgets(place).balance("nobody")).spent == Amounts()
+        finally:
+            connection.execute("DROP OWNED BY lodger CASCADE")
+            connection.execute("DROP ROLE lodger")
 
 
 async def test_a_configured_database_keeps_the_runs(database, monkeypatch):

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from fusion_tool.api.stored_runs import list_runs
 from fusion_tool.config import network
+from fusion_tool.config.database.tables import STEPS
 from fusion_tool.models.local.catalog import local_model
 from fusion_tool.tools.search.base import SearchResult
 from tests.gguf_files import gguf_bytes
@@ -243,9 +245,11 @@ def test_a_damaged_local_model_is_no_way_to_run() -> None:
 def test_the_database_is_looked_at_where_an_address_is_set_and_its_password_never_shown(database, monkeypatch):
     assert "database" not in _examined()[2]
     monkeypatch.setenv("FUSION_DATABASE_URL", database)
-    answers = _examined()[2]["database"]
-    assert answers["ok"]
-    assert re.fullmatch(r"PostgreSQL \d+\..* answers; .*", answers["detail"])
+    for tables in (f"{len(STEPS)} steps to its tables are missing; the next run makes them", "its tables are made"):
+        answers = _examined()[2]["database"]
+        assert answers["ok"]
+        assert re.fullmatch(rf"PostgreSQL \d+\..* answers; {tables}", answers["detail"])
+        asyncio.run(list_runs(database))
     for address, cause in (
         (database.replace("@/", "x@/"), "authentication failed for user"),
         ("postgresql://fusion:hunter22pass@/name?host=/nowhere", "No such file or directory"),

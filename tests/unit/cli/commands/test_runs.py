@@ -157,7 +157,25 @@ def test_a_failed_run_is_shown_as_one(openrouter: ScriptedServer) -> None:
     assert openrouter.counts == {"v/bad": 1}
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the commands keep and find runs."""
+    if request.param == "postgres":
+        monkeypatch.setenv("FUSION_DATABASE_URL", request.getfixturevalue("database"))
+
+
 @pytest.mark.loopback
+@pytest.mark.usefixtures("openrouter")
+def test_a_run_whose_database_is_away_is_not_said_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUSION_DATABASE_URL", "postgresql://nobody@/none?host=/nowhere")
+    done = ask(QUESTION, *PANEL, *STAGES)
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.splitlines()[-1].endswith(", not kept")
+    assert "not_kept" in done.stderr
+
+
+@pytest.mark.loopback
+@pytest.mark.usefixtures("place")
 def test_a_question_goes_on_from_a_kept_run(openrouter: ScriptedServer, tmp_path: Path) -> None:
     docs = ("--docs", str(titan(tmp_path / "docs")))
     run_id = answered(*docs)
