@@ -1,25 +1,29 @@
 """`PanelRunner`: a panel that is asked again and again, behind a tool and a chat model."""
 
 import math
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 
 from fusion_tool.api.execution import Execution, stored_run
-from fusion_tool.api.run_store import StorePlace, default_place
+from fusion_tool.api.run_store import StorePlace, default_place, open_store
 from fusion_tool.api.runner import request_slot, stream_run
+from fusion_tool.api.stored_runs import read_result
 from fusion_tool.budget.session import SESSION_KEY, Session
 from fusion_tool.budget.shared import SharedBudget
 from fusion_tool.budget.store import Amounts
 from fusion_tool.config.schema import FusionConfig, Limits
-from fusion_tool.errors import ConfigError
+from fusion_tool.errors import ConfigError, PanelFailed
 from fusion_tool.events import Event
 from fusion_tool.graph.build import build_graph
 from fusion_tool.graph.duration import run_seconds
 from fusion_tool.graph.inputs import RunInput
+
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class PanelRunner:
@@ -99,8 +103,33 @@ class PanelRunner:
         if self._keep is False:
             execution = Execution(self._graph, request.graph_input, RunnableConfig(run_name="fusion"), config)
             return nullcontext(execution)
-        place = default_place(config) if self._keep is True else self._keep
-        return stored_run(request.graph_input, config, self._tools, place)
+        return stored_run(request.graph_input, config, self._tools, self._place(config, self._keep))
+
+    async def kept_result(self, run_id: str) -> dict[str, Any] | None:
+        """Return the result of a finished run, as a dict, that is kept where this object keeps its own.
+
+        Args:
+            run_id: The whole id: by its beginning alone nobody comes to another's run.
+
+        Returns:
+            The result; `None` where there is none, where a server keeps it for its caller, and where nothing is kept.
+
+        Raises:
+            DatabaseUnavailable: The shared database cannot be reached.
+        """
+        if self._keep is False or not _ID.fullmatch(run_id):
+            return None
+        place = self._place(self.config, self._keep)
+        try:
+            result = await read_result(run_id, place)
+            async with open_store(place) as store:
+                return None if await store.owner(run_id) else result.model_dump(mode="json")
+        except (ConfigError, PanelFailed):
+            return None
+
+    @staticmethod
+    def _place(config: FusionConfig, keep: StorePlace | Literal[True]) -> StorePlace:
+        return default_place(config) if keep is True else keep
 
     @asynccontextmanager
     async def _open_session(self, config: FusionConfig) -> AsyncIterator[Session]:

@@ -16,6 +16,9 @@ class RecentResults:
     def __init__(self) -> None:
         self._results: dict[str, dict[str, Any]] = {}
 
+    def __contains__(self, run_id: str) -> bool:
+        return run_id in self._results
+
     def add(self, result: dict[str, Any]) -> None:
         """Remember a `FusionResult` as a dict."""
         self._results[result["run_id"]] = result

@@ -1,7 +1,7 @@
 """`FusionTool`: a panel as a LangChain tool."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, Literal, Unpack
 
@@ -156,7 +156,7 @@ class FusionTool(BaseTool):
     plain arguments it returns the text, and a failed run raises.
 
     A call whose `continues` is the id of an earlier answer goes on from it; the last twenty are remembered, and those
-    that the calling conversation holds as artifacts.
+    that the calling conversation holds as artifacts. With `keep` any run that is kept there will do.
 
     A call for which `session_limits` leave too little to begin fails with `BudgetExceeded`; one that reaches them on
     its way degrades.
@@ -217,7 +217,7 @@ class FusionTool(BaseTool):
     ) -> tuple[str, dict[str, Any]]:
         """Ask the panel."""
         tell = parent_stream_writer(runtime)
-        earlier = self._recent.find(continues.strip(), _results_in(runtime)) if continues.strip() else None
+        earlier = await self._find_earlier(continues.strip(), _results_in(runtime)) if continues.strip() else None
         request = RunInput(question, context, instructions, earlier=earlier)
         result: dict[str, Any] = {}
         async with aclosing(self._panel.stream(request, is_watched=tell is not None)) as events:
@@ -228,6 +228,12 @@ class FusionTool(BaseTool):
                     result = event["result"]
         self._recent.add(result)
         return summarize(FusionResult.model_validate(result), self.config.summary_tokens), result
+
+    async def _find_earlier(self, run_id: str, conversation: Mapping[str, Any] | None) -> FusionResult:
+        is_known = run_id in self._recent or run_id in (conversation or {})
+        if not is_known and (kept := await self._panel.kept_result(run_id)) is not None:
+            self._recent.add(kept)
+        return self._recent.find(run_id, conversation)
 
     def _run(
         self,

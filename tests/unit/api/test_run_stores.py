@@ -220,6 +220,24 @@ async def test_a_tool_and_a_chat_model_keep_their_runs_too(place):
     assert (await afuse(resume=first.id, keep=place)).model_dump(mode="json") == said.artifact
 
 
+async def test_a_tool_goes_on_from_a_run_that_another_process_kept(place):
+    first = await afuse("When?", fake_config(answer="In 1861."), keep=place)
+    config = fake_config(answer="At Wexmoor.")
+    async with stored_run(RunInput("Hers?").graph_input, config, (), place, owner="ada") as run:
+        hers = (await run.graph.ainvoke(run.input, run.config, context=config))["result"]["run_id"]
+
+    async def go_on(run_id, **options):
+        args = {"question": "Where?", "continues": run_id}
+        call = {"name": "fusion_research", "args": args, "id": "1", "type": "tool_call"}
+        return await FusionTool(config, **options).ainvoke(call)
+
+    assert (await go_on(first.run_id, keep=place)).artifact["continues"] == first.run_id
+    for run_id, options in ((first.run_id, {}), (first.run_id[:8], {"keep": place}), (hers, {"keep": place})):
+        refused = await go_on(run_id, **options)
+        assert refused.status == "error"
+        assert "no earlier answer has the id" in refused.text
+
+
 def test_the_commands_list_show_and_delete_what_the_database_keeps(database, monkeypatch):
     monkeypatch.setenv("FUSION_DATABASE_URL", database)
     kept = asyncio.run(afuse("When?", fake_config(answer="In 1861."), keep=True))
