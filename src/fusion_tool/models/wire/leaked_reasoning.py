@@ -21,6 +21,7 @@ from fusion_tool.models.wire.reasoning_marks import (
     OPENS_ANY,
     TOOL_CALL_OPENS,
     ReasoningMark,
+    find_closing,
 )
 
 _BEGINNINGS = (*(mark.opens for mark in MARKS), HEADS, ANSWER_TOKENS, ANSWER_TAGS, CLOSES_ALONE)
@@ -130,7 +131,7 @@ class ReasoningFilter:
         """Return whether no closing mark comes any more; where one has come, what stands before it goes."""
         if self._only_thoughts and not BEGINS_THOUGHT.match(self._held, partial=not final):
             return True
-        while closing := CLOSES_ALONE.search(self._held, max(self._scanned, 0)):
+        while closing := find_closing(self._held, max(self._scanned, 0)):
             ends = _ends_reasoning(self._held, closing.start(), closing.end(), final=final)
             if ends is None:
                 return False
@@ -196,7 +197,7 @@ def strip_reasoning(content: str, *, begins_inside: bool = True) -> str:
 
 def begins_amid_reasoning(content: str) -> bool:
     """Return whether a whole text begins amid reasoning that only a closing mark ends."""
-    is_closed = CLOSES_ALONE.search(content) is not None
+    is_closed = find_closing(content) is not None
     return is_closed and strip_reasoning(content) != strip_reasoning(content, begins_inside=False)
 
 

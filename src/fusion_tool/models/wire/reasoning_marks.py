@@ -70,6 +70,13 @@ CLOSES_ALONE = regex.compile(
 )
 """Ends of reasoning whose beginning the prompt's template wrote, so that it is not in the text."""
 
+
+def find_closing(text: str, start: int = 0) -> "regex.Match[str] | None":
+    """Return the first match of `CLOSES_ALONE` from `start` on; `None` where there is none."""
+    # Each of them holds one of these, most texts none; the search would try every place of a text.
+    return CLOSES_ALONE.search(text, start) if "<" in text or "[/" in text or "◁" in text else None
+
+
 OPENS_ANY = regex.compile("|".join(f"(?:{mark.opens.pattern})" for mark in MARKS if mark.is_sure), regex.IGNORECASE)
 
 ANSWER_TOKENS = regex.compile(

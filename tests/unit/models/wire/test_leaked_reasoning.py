@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter, strip_reasoning
+from fusion_tool.models.wire.reasoning_marks import CLOSES_ALONE, find_closing
 
 ANSWER = "The tide rose."
 FINAL = "<|start|>assistant<|channel|>final<|message|>"
@@ -173,6 +174,12 @@ def test_every_way_of_cutting_says_the_same(texts, begins_inside, data):
     if data is not None:
         cut = data.draw(st.integers(0, len(text)))
         assert streamed([text[:cut], text[cut:]], begins_inside=begins_inside) == whole
+
+
+@given(pieces)
+def test_no_end_of_reasoning_is_overlooked(texts):
+    text = "".join(texts)
+    assert (find_closing(text) is None) == (CLOSES_ALONE.search(text) is None)
 
 
 @given(pieces)
