@@ -89,15 +89,16 @@ def is_priced(model: str) -> bool:
     return True
 
 
-def similar_model(model: str) -> str:
+def similar_model(model: str, cutoff: float = 0.6) -> str:
     """Return a clause with the model of the same provider's list whose name comes nearest; empty where none comes near.
 
     Args:
         model: A name that the list or the provider does not know, `"provider:model"`.
+        cutoff: As for `did_you_mean`.
     """
     provider, _, name = model.partition(":")
     names = _listed_names(provider)
-    return did_you_mean(name, names, prefix=f"{provider}:") if name not in names else ""
+    return did_you_mean(name, names, prefix=f"{provider}:", cutoff=cutoff) if name not in names else ""
 
 
 def renamed_model(model: str) -> str | None:

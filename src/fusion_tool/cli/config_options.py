@@ -82,10 +82,13 @@ class ConfigOptions:
             base: What the flags change where none names a panel; `None` for the user's file or the default preset.
 
         Raises:
-            ConfigError: As `fusion_tool.config.loading.resolve_config`.
+            ConfigError: As `fusion_tool.config.loading.resolve_config`, with the flag that caused it as its field.
         """
         resolve = resolve_config if calls_models else preview_config
-        config = resolve(self.config if self.names_panel else base, preset=self.preset, **self._overrides())
+        try:
+            config = resolve(self.config if self.names_panel else base, preset=self.preset, **self._overrides())
+        except ConfigError as error:
+            raise self.in_option_terms(error) from None
         # Bans are added, and do not replace the file's: a flag that is forgotten must not open what the file closed.
         bans = {"excluded_domains": (*config.excluded_domains, *self.exclude), "deny": (*config.deny, *self.deny)}
         return merge_settings(config, bans)

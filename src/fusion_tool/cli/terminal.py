@@ -16,8 +16,8 @@ from fusion_tool.errors import ConfigError
 
 SILENCE = 5.0
 """Seconds without a line after which one says what is done: a log that stands still looks like a hang."""
-_WIDE = 120
-"""Columns where no terminal says how many there are."""
+_WIDE = 180
+"""Columns where no terminal says how many there are: names in tables, for which a pipe is searched, are whole."""
 _MOST_CHARACTERS = 100_000
 """Upper bound of what is piped in: each seat pays for a question and its context in each of its turns."""
 _MOST_BYTES = 4 * _MOST_CHARACTERS

@@ -94,8 +94,11 @@ def check_name(name: str) -> None:
         ConfigError: It is none; it says which name comes nearest, if one comes near.
     """
     if name not in KEY_NAMES and name not in (known := key_names()):
-        hint, own = did_you_mean(name, known), f"those that api_key_env names in {config_path(CONFIG_FILE)}"
-        raise ConfigError(f"no key has this name{hint}; there are {', '.join(KEY_NAMES)}, and {own}")
+        # All names end alike: what is near must be alike in the rest, too.
+        if hint := did_you_mean(name, known, cutoff=0.8):
+            raise ConfigError(f"no key has this name{hint}")
+        own = f"those that api_key_env names in {config_path(CONFIG_FILE)}"
+        raise ConfigError(f"no key has this name; there are {', '.join(KEY_NAMES)}, and {own}")
 
 
 def can_be_sent(key: str) -> bool:

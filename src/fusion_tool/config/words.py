@@ -9,16 +9,17 @@ from types import NoneType
 from typing import Any
 
 
-def did_you_mean(name: str, known: Collection[str], *, prefix: str = "") -> str:
+def did_you_mean(name: str, known: Collection[str], *, prefix: str = "", cutoff: float = 0.6) -> str:
     """Return a clause with the known name that comes nearest to `name`, to be put behind the error; else empty.
 
     Args:
         name: What somebody wrote.
         known: The names that there are.
         prefix: What stands before each of them, and is not compared.
+        cutoff: How much of the names must be alike, from 0 to 1.
     """
     by_lower_case = {right.lower(): right for right in known}
-    near = get_close_matches(name.strip().lower(), by_lower_case, n=1)
+    near = get_close_matches(name.strip().lower(), by_lower_case, n=1, cutoff=cutoff)
     return f" (did you mean '{prefix}{by_lower_case[near[0]]}'?)" if near else ""
 
 

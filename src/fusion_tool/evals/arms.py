@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fusion_tool.config.loading import resolve_config
+from fusion_tool.config.presets import preset_names
 from fusion_tool.config.schema import FusionConfig, Panelist
-from fusion_tool.config.words import complaint
+from fusion_tool.config.words import complaint, did_you_mean
 from fusion_tool.errors import ConfigError
 from fusion_tool.graph.strategies import strategy_named
 from fusion_tool.routing.decide import settle_roles
@@ -194,9 +195,9 @@ def _parse_arm(spec: str, overrides: Mapping[str, Any]) -> Arm:
                     name, kind, _adjust_config(resolve_config(preset or None, strategy="auto"), options, overrides)
                 )
             case _:
-                raise ConfigError(  # noqa: TRY301 - the handler below adds the arm
-                    f"is none of {', '.join(FORMS)}"
-                )
+                forms = (*(f"panel:{name}" for name in preset_names()), *FORMS)
+                hint = did_you_mean(f"panel:{form}", forms, cutoff=0.8) or did_you_mean(form, forms)
+                raise ConfigError(f"is none of {', '.join(FORMS)}{hint}")  # noqa: TRY301 - the handler adds the arm
         # A judge and a writer whom nobody named are part of what is compared, and so of what the folder stores.
         return Arm(name, kind, settle_roles(_adjust_config(config, options, overrides)).config)
     except ConfigError as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from fusion_tool.budget.amounts import sum_known
+from fusion_tool.budget.pricing import price_name
 from fusion_tool.config import choices
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.routing.ages import OLD
@@ -158,7 +159,7 @@ class _Planner:
         """Plan with the configured panel."""
         panel = self._config.panel
         judge, writer, cast = self._comparers((), choices.PANEL, panel)
-        usd = self._usd([seat.model_name for seat in panel], judge, writer)
+        usd = self._usd(panel, judge, writer)
         reason = f"{doubt}: all {len(panel)} configured seats; {'; '.join(filter(None, (self._told_age, cast)))}"
         return Choice(choices.PANEL, panel, judge, writer, reason, self._signals, self._field.candidates, usd)
 
@@ -170,7 +171,7 @@ class _Planner:
             # A single seat's answer is the run's: nobody compares, and no judge or writer is paid.
             is_solo = strategy == choices.SOLO
             judge, writer, cast = (None, None, None) if is_solo else self._comparers(fit, strategy, panel)
-            usd = seats[0].usd if is_solo else self._usd([seat.model for seat in seats], judge, writer)
+            usd = seats[0].usd if is_solo else self._usd(panel, judge, writer)
             if is_solo or limit is None or (usd is not None and usd <= limit):
                 break
             note += f"A {strategy} of {len(seats)} would pass limits.usd. "
@@ -258,12 +259,14 @@ class _Planner:
             judge, writer = self._seat(other, [other], fit), self._seat(best, [best], fit)
         return judge, None if self._config.synthesizer else writer, cast.reason
 
-    def _usd(self, names: Sequence[str], judge: Panelist | None, writer: Panelist | None) -> float | None:
+    def _usd(self, panel: Sequence[Panelist], judge: Panelist | None, writer: Panelist | None) -> float | None:
         """Return US dollars that the seats and the comparison of their answers are expected to cost."""
         config = self._config
-        roles = judge or config.judge_or_default, writer or config.synthesizer_or_default
-        comparison = comparison_usd(roles[0].model_name, roles[1].model_name, self._question_bytes, len(names))
-        return sum_known([*(seat_usd(name, config, self._question_bytes) for name in names), comparison])
+        compares = price_name(judge or config.judge_or_default)
+        writes = price_name(writer or config.synthesizer_or_default)
+        comparison = comparison_usd(compares, writes, self._question_bytes, len(panel))
+        seats = (seat_usd(price_name(seat), config, self._question_bytes) for seat in panel)
+        return sum_known([*seats, comparison])
 
 
 def _score_age(field: CandidateSet, today: date) -> timedelta | None:

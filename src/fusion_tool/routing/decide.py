@@ -4,17 +4,18 @@ The one part of `routing` with effects: it awaits the caller's classifier, and r
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
+from fusion_tool.budget.pricing import is_priced, similar_model
 from fusion_tool.config.choices import AUTO
 from fusion_tool.config.presets import shipped_preset_of
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.health import tracker_for
-from fusion_tool.models.providers import providers_with_key
+from fusion_tool.models.providers import providers_with_key, with_model
 from fusion_tool.routing.candidates import rejection_rule
 from fusion_tool.routing.casts import Cast, cast_roles
 from fusion_tool.routing.choose import Choice, choose
@@ -144,7 +145,19 @@ def allow_models(config: FusionConfig, *, keyed: frozenset[str], panel_tools: Se
     is_local = config.privacy == "local"
     local = require_local(config, panel_tools) if is_local else RestrictedConfig(config)
     allowed = apply_bans(local.config, profiles=load_profiles(), keyed=keyed, today=_today())
-    return RestrictedConfig(allowed.config, (*local.notes, *allowed.notes))
+    return RestrictedConfig(allowed.config, (*local.notes, *allowed.notes, *_misspellings(allowed.config)))
+
+
+_ALIKE = 0.85
+"""How much a name must be like a known one to be taken for a misspelling: new models are in no list yet."""
+
+
+def _misspellings(config: FusionConfig) -> Iterator[str]:
+    models = (with_model(role, name) for role in config.roles for name in (role.model, *role.fallbacks))
+    named = {model.model for model in models if isinstance(model.model, str) and model.base_url is None}
+    for name in sorted(named):
+        if not is_priced(name) and (hint := similar_model(name, _ALIKE)):
+            yield f"the price list does not know {name}{hint}"
 
 
 def settle_roles(config: FusionConfig) -> Cast:

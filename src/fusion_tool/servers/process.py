@@ -4,6 +4,7 @@ After SIGTERM or Ctrl-C no connection is accepted; runs may finish within the ti
 their clients get an error.
 """
 
+import errno
 import logging
 import os
 import pickle
@@ -47,7 +48,10 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}", field="port") from None
+        # Python's own text repeats the address; a name that is not found has numbers of its own, below 0.
+        cause = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        cure = "; port 0 picks a free one" if error.errno == errno.EADDRINUSE else ""
+        raise ConfigError(f"cannot listen on {host}:{port}: {cause}{cure}", field="port") from None
 
 
 def root_url(host: str, listener: socket.socket) -> str:

@@ -91,6 +91,22 @@ def test_bad_input_is_one_line_and_status_2(case: str, tmp_path: Path) -> None:
         assert part in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("serve", "--also", "mime"), "--also: no preset 'mime'"),
+        (("serve", "--preset", "mime"), "--preset: no preset 'mime'"),
+        (("mcp", "--preset", "mime"), "--preset: no preset 'mime'"),
+        (("keys", "set", "OPENAI_KEY"), "no key has this name (did you mean 'OPENAI_API_KEY'?)"),
+        (("keys", "set", "LANGSMITH_API_KEY"), "no key has this name; there are OPENROUTER_API_KEY"),
+    ],
+)
+def test_other_commands_name_the_flag_and_the_nearest_name(arguments: tuple[str, ...], said: str) -> None:
+    done = fusion(*arguments)
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert said in done.stderr
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "docs"

@@ -88,6 +88,7 @@ def test_a_port_that_is_taken():
     with socket.create_server(("127.0.0.1", 0)) as other:
         error = refused(Options(fake_config()), ServerAddress(port=other.getsockname()[1]))
     assert (error.field, "cannot listen on 127.0.0.1" in error.message) == ("port", True)
+    assert error.message.endswith(": Address already in use; port 0 picks a free one")
 
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch):

@@ -7,7 +7,8 @@ import typer
 
 keys = typer.Typer(
     name="keys",
-    help="The keys of providers: list where each comes from, or store one for yourself alone.",
+    help="The keys of providers: list where each comes from, or store one for yourself alone. "
+    "To remove one, delete its line in keys.env.",
     invoke_without_command=True,
 )
 

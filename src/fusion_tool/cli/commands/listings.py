@@ -3,10 +3,13 @@
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fusion_tool.config.schema import Panelist
     from fusion_tool.config.user_file import ConfigFile
 
@@ -41,22 +44,37 @@ def _row(name: str, file: "ConfigFile | None") -> tuple[str, str, str]:
         config = preset(name, file)
     except ConfigError as error:  # one of the user's; the others are to be seen all the same
         return f"cannot be used: {error}", "", ""
-    panel = [seat.model_name for seat in config.panel]
-    judges = list(dict.fromkeys([config.judge_or_default.model_name, config.synthesizer_or_default.model_name]))
-    return _model_lines(panel), _model_lines(judges), _needs([*config.roles])
+    judges = [*dict.fromkeys(map(_line, (config.judge_or_default, config.synthesizer_or_default)))]
+    return _model_lines(map(_line, config.panel)), _model_lines(judges), _needs([*config.roles])
 
 
-def _model_lines(models: list[str]) -> str:
-    """Return each model on a line of its own, without its provider, which the last column implies."""
-    counts = Counter(model.partition(":")[2] for model in models)
+def _line(panelist: "Panelist") -> str:
+    """Return a panelist's model without its provider, which the last column implies; with a server of its own."""
+    name = panelist.served_name
+    return f"{name} at {urlsplit(panelist.base_url).netloc}" if panelist.base_url else name
+
+
+def _model_lines(models: "Iterable[str]") -> str:
+    """Return each model on a line of its own."""
+    counts = Counter(models)
     return "\n".join(f"{model} ({n} times)" if n > 1 else model for model, n in counts.items())
 
 
-def _needs(panelists: list["Panelist"]) -> str:
+def _need(panelist: "Panelist") -> str | None:
+    """Return the key that the panelist needs, or the server where it needs none."""
+    from fusion_tool.models.causes import shown_address
     from fusion_tool.models.providers import key_variable
 
+    variable = key_variable(panelist)
+    if panelist.base_url:
+        return variable or f"a server at {shown_address(panelist.base_url)}"
+    is_movable = variable is not None and panelist.model_name.startswith("openrouter:")
+    return f"{variable}, or vendors' keys" if is_movable else variable
+
+
+def _needs(panelists: list["Panelist"]) -> str:
     needs = [
-        "fusion-tool model install" if panelist.model_name.startswith("local:") else key_variable(panelist)
+        "fusion-tool model install" if panelist.model_name.startswith("local:") else _need(panelist)
         for panelist in panelists
     ]
     return ", ".join(dict.fromkeys(need for need in needs if need))

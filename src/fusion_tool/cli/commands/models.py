@@ -73,7 +73,8 @@ def check(
     from fusion_tool.routing.profiles import load_profiles
 
     panelists = model_listings.candidates(ConfigOptions(preset=preset, config=config).to_config(calls_models=False))
-    ages = age_models((panelist.model_name for panelist in panelists), load_profiles())
+    # No list knows what one's own server calls its models.
+    ages = age_models((panelist.model_name for panelist in panelists if not panelist.base_url), load_profiles())
     today = datetime.now(UTC).date()
     lines = [f"{age.model}: {finding}" for age in ages for finding in age.findings(today)]
     for line in lines or [f"nothing has aged of {len(ages)} models"]:

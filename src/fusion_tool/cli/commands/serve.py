@@ -107,6 +107,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.config.presets import load_presets
     from fusion_tool.config.schema import Panelist
     from fusion_tool.config.user_file import read_config_file
+    from fusion_tool.errors import ConfigError
 
     # Before the imports below, which would fail with Python's own error.
     require_extra("server")
@@ -116,10 +117,14 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     from fusion_tool.servers.process import serve as serve_at
 
     file = None if config is None else read_config_file(config)
+    try:
+        also_served = load_presets(also or (), file)
+    except ConfigError as error:
+        raise ConfigError(error.message, field="--also" if error.field == "preset" else error.field) from None
     options = Options(
         config=ConfigOptions(preset=preset, config=config).to_config(),
         # The preset behind `fusion` has its own name as well, so that a client can say which one it means.
-        presets=load_presets([*([preset] if preset else []), *(also or ())], file),
+        presets=load_presets([preset] if preset else [], file) | also_served,
         agent_model=None if agent_model is None else Panelist(model=agent_model),
         max_runs=max_runs,
         progress=progress,

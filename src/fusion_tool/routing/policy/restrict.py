@@ -87,6 +87,10 @@ def restrict(
     return RestrictedConfig(config.model_copy(update=changes), tuple(restriction.lines()))
 
 
+_NAMED = 4
+"""How many models a line names."""
+
+
 class _Restriction:
     """The work on one configuration, and the notes on it."""
 
@@ -127,8 +131,10 @@ class _Restriction:
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each reason, with the models that it is about."""
-        for reason, models in self._notes.items():
-            yield f"{reason}: {', '.join(models)}" if models else reason
+        # The long lists last: a terminal shows the beginning, and what is asked is news before what is not.
+        for reason, models in sorted(self._notes.items(), key=lambda note: len(note[1]) > _NAMED):
+            more = f" and {len(models) - _NAMED} more" if len(models) > _NAMED else ""
+            yield f"{reason}: {', '.join(models[:_NAMED])}{more}" if models else reason
 
 
 def fit_limits(limits: Limits, seats: int) -> Limits:

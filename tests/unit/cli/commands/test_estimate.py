@@ -90,6 +90,20 @@ def test_plan_and_bill_are_those_of_the_run_that_the_keys_allow(monkeypatch, key
     assert ("_API_KEY" in plan["reason"]) == bool(remark) == any("_API_KEY" in text for text in bill["assumptions"])
 
 
+def test_what_a_server_on_this_machine_runs_costs_nothing_in_the_plan_either(monkeypatch, user_folder):
+    monkeypatch.setattr("fusion_tool.budget.pricing.is_loopback", lambda host: host == "127.0.0.1")
+    own = '[presets.mine]\npanel = [{model = "m", base_url = "http://127.0.0.1:8080/v1"}]\n'
+    (user_folder / "fusion.toml").write_text(own, "utf-8")
+    assert json.loads(fusion("route", "x", "--preset", "mine", "--json").output)["usd"] == 0
+
+
+def test_a_misspelt_model_is_named_with_the_nearest():
+    chosen = ("--model", "openrouter:openai/gtp-5.5", "--judge", "openrouter:openai/gpt-5.5")
+    hint = "the price list does not know openrouter:openai/gtp-5.5 (did you mean 'openrouter:openai/gpt-5.5'?)"
+    assert json.loads(fusion("estimate", QUESTION, *chosen, "--json").output)["assumptions"].count(hint) == 1
+    assert hint in json.loads(fusion("route", "x", *chosen[:2], "--json").output)["reason"]
+
+
 def test_a_wrong_flag_is_named():
     failed = fusion("estimate", QUESTION, "--max-usd", "-1")
     assert failed.exit_code == 2

@@ -28,6 +28,28 @@ def test_presets_of_ones_own_are_listed_with_what_they_need_and_completed(user_f
     assert (broken.exit_code, "not valid TOML" in broken.stderr) == (2, True)
 
 
+OWN = """
+[presets.mine]
+panel = [{model = "qwen3:8b", base_url = "http://127.0.0.1:8080/v1"}, {model = "o/m", base_url = "http://h:1/v1"}]
+"""
+
+
+def test_a_preset_on_ones_own_servers_names_them_and_no_price_list_judges_it(user_folder: Path) -> None:
+    (user_folder / "fusion.toml").write_text(OWN, "utf-8")
+    rows = " ".join(fusion("presets").stdout.partition("mine")[2].split())
+    for words in ("qwen3:8b at 127.0.0.1:8080", "o/m at h:1", "a server at http://127.0.0.1:8080", "http://h:1/v1"):
+        assert words in rows
+    assert fusion("model", "check", "--preset", "mine").exit_code == 0
+
+
+@pytest.mark.usefixtures("user_folder")
+def test_in_a_pipe_names_are_whole_and_vendors_keys_are_named() -> None:
+    rows = fusion("presets").stdout
+    assert "google/gemini-3-flash-preview" in rows
+    assert "OPENROUTER_API_KEY, or vendors' keys" in " ".join(rows.split())
+    assert "openrouter:google/gemini-3-flash-preview" in fusion("estimate", "x").stdout
+
+
 @pytest.mark.usefixtures("user_folder")
 @pytest.mark.parametrize(
     "words",
