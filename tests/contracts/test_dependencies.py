@@ -30,7 +30,7 @@ AT_HOME = {
     "mcp": ("servers/mcp/",),
     "studio": ("servers/agent_server.py",),
     "server": ("servers/",),
-    "postgres": ("api/postgres_runs.py",),
+    "postgres": ("api/postgres_runs.py", "config/database/interruption.py"),
     "report": ("report/", "evals/"),
     "evals": ("evals/",),
 }

@@ -27,4 +27,6 @@ class InterruptibleConnection(AsyncConnection[dict[str, Any]]):
                 statement.cancel()
                 await asyncio.wait([statement])
                 await self.close()
+            if not statement.cancelled():
+                statement.exception()  # else told as never retrieved
             raise
