@@ -3,8 +3,6 @@
 import asyncio
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 
@@ -12,6 +10,7 @@ import pytest
 
 from fusion_tool import afuse
 from fusion_tool.api.stored_runs import list_runs
+from tests.integration import forked, kept_run
 from tests.integration.panel import JUDGE, QUESTION, WRITER, verdict
 from tests.scripted_server import Hang, Reply
 
@@ -25,12 +24,6 @@ def script_answers(provider):
         provider.reply(seat, Reply("It was built in 1861.", cost=COST))
     provider.reply(JUDGE, Reply(verdict(), cost=COST))
     provider.reply(WRITER, Reply("In 1861.", cost=COST))
-
-
-def start(file, config, *node):
-    """The run in a process of its own."""
-    arguments = [sys.executable, "-m", "tests.integration.kept_run", str(file), config.model_dump_json(), *node]
-    return subprocess.Popen(arguments)
 
 
 def kept_answers(file):
@@ -55,13 +48,14 @@ def killed(provider, file, config, *node, silent=()):
     """The id of a run that was killed: where it would begin `node`, else once all the `silent` are being asked."""
     for model in silent:
         provider.reply(model, Hang())
-    with start(file, config, *node) as process:
-        if silent:
-            wait_for(lambda: all(provider.calls(model) for model in silent))
-            done = len(set(SEATS) - set(silent)) if set(SEATS) & set(silent) else 0
-            wait_for(lambda: kept_answers(file) >= done)
-            process.kill()
-        assert process.wait(60) == -signal.SIGKILL
+    process = forked.start(kept_run.main, str(file), config.model_dump_json(), *node)
+    if silent:
+        wait_for(lambda: all(provider.calls(model) for model in silent))
+        done = len(set(SEATS) - set(silent)) if set(SEATS) & set(silent) else 0
+        wait_for(lambda: kept_answers(file) >= done)
+        process.kill()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
     for model in silent:
         provider.reply(model, Reply(verdict() if model == JUDGE else "In 1861, at last.", cost=COST))
     (run,) = asyncio.run(list_runs(file))

@@ -1,21 +1,17 @@
-"""Runs of one question at once, in a process of their own: `python -m tests.integration.cached_runs CONFIG COUNT`.
-
-Prints, as JSON, a list of the results.
-"""
+"""Runs of one question at once, in a process of their own, which sends their results as JSON."""
 
 import asyncio
-import json
-import sys
+from multiprocessing.connection import Connection
+from typing import Any
 
 from fusion_tool import FusionConfig, afuse
 from tests.integration.panel import QUESTION
 
 
-async def main(config: str, count: str) -> None:
-    settings = FusionConfig.model_validate_json(config)
-    results = await asyncio.gather(*(afuse(QUESTION, settings) for _ in range(int(count))))
-    print(json.dumps([result.model_dump(mode="json") for result in results]))  # noqa: T201 - the test reads it
+def main(sender: Connection, config: str, count: int) -> None:
+    sender.send(asyncio.run(_results(FusionConfig.model_validate_json(config), count)))
 
 
-if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+async def _results(config: FusionConfig, count: int) -> list[dict[str, Any]]:
+    results = await asyncio.gather(*(afuse(QUESTION, config) for _ in range(count)))
+    return [result.model_dump(mode="json") for result in results]

@@ -1,12 +1,8 @@
-"""A run in a process of its own, that a test can kill: `python -m tests.integration.kept_run PLACE CONFIG [NODE]`.
-
-With NODE it kills itself where that node would begin.
-"""
+"""A run in a process of its own, that a test can kill; with `node` it kills itself where that node would begin."""
 
 import asyncio
 import os
 import signal
-import sys
 
 from fusion_tool import FusionConfig, afuse
 from fusion_tool.graph import build
@@ -21,7 +17,3 @@ def main(file, config, node=None):
     if node:
         setattr(build, node, _dies)
     asyncio.run(afuse(QUESTION, FusionConfig.model_validate_json(config), keep=file))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

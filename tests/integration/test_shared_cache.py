@@ -1,8 +1,7 @@
 """The response cache of several processes: they make one run of what all of them ask, whoever of them dies."""
 
-import json
-import subprocess
-import sys
+from contextlib import suppress
+from multiprocessing import Pipe
 
 import pytest
 
@@ -10,6 +9,7 @@ from fusion_tool import FusionResult, afuse, astream
 from fusion_tool.api import response_cache
 from fusion_tool.cli import terminal
 from fusion_tool.cli.output import print_report
+from tests.integration import cached_runs, forked
 from tests.integration.breaking import SEATS
 from tests.integration.panel import JUDGE, QUESTION, WRITER, panel, verdict
 from tests.scripted_server import Gate, Hang, Reply, faults
@@ -38,24 +38,31 @@ def answers(provider):
     return provider
 
 
-def start(count):
-    command = [sys.executable, "-m", "tests.integration.cached_runs", CONFIG.model_dump_json(), str(count)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+class Runs:
+    """So many runs at once in a process."""
 
+    def __init__(self, count):
+        self._receiver, sender = Pipe(duplex=False)
+        self.process = forked.start(cached_runs.main, sender, CONFIG.model_dump_json(), count)
+        sender.close()
 
-def results_of(process):
-    output, _ = process.communicate(timeout=100)
-    assert process.returncode == 0
-    return json.loads(output)
+    def results(self):
+        """What they return, once they have ended; nothing where the process fails."""
+        found = []
+        with self._receiver, suppress(EOFError):
+            assert self._receiver.poll(100)
+            found = self._receiver.recv()
+        self.process.join(100)
+        return found
 
 
 def test_four_identical_questions_in_two_processes_cost_one_run(answers):
     gate = Gate()
     answers.reply(SEATS[0], Reply("It was built in 1861.", gate=gate))
-    processes = [start(2), start(2)]
+    both = [Runs(2), Runs(2)]
     answers.wait_until(lambda: answers.in_flight > 0, timeout=60)
     gate.open()
-    results = [result for process in processes for result in results_of(process)]
+    results = [result for runs in both for result in runs.results()]
     assert sum(answers.counts.values()) == RUN
     assert sorted(result["cached"] for result in results) == [False, True, True, True]
     assert len({result["run_id"] for result in results}) == 1
@@ -63,16 +70,16 @@ def test_four_identical_questions_in_two_processes_cost_one_run(answers):
 
 def test_where_the_leaders_process_is_killed_another_makes_the_result(answers):
     answers.reply(SEATS[0], Hang())
-    leader = start(1)
+    leader = Runs(1)
     answers.wait_until(lambda: answers.calls(SEATS[0]), timeout=60)
-    follower = start(1)
+    follower = Runs(1)
     answers.reply(SEATS[0], Reply("It was built in 1861."))
-    with pytest.raises(subprocess.TimeoutExpired):
-        follower.wait(3)  # it waits for the leader, and asks nobody
+    follower.process.join(3)
+    assert follower.process.is_alive()  # it waits for the leader, and asks nobody
     before = sum(answers.counts.values())
-    leader.kill()
-    leader.communicate()
-    (result,) = results_of(follower)
+    leader.process.kill()
+    assert leader.results() == []
+    (result,) = follower.results()
     assert not result["cached"]
     assert sum(answers.counts.values()) == before + RUN
 
@@ -80,10 +87,10 @@ def test_where_the_leaders_process_is_killed_another_makes_the_result(answers):
 def test_a_leader_that_fails_frees_those_who_wait(answers):
     for seat in SEATS:
         answers.reply(seat, faults.unauthorized(), Reply("It was built in 1861."))
-    processes = [start(1), start(1)]
-    outputs = [process.communicate(timeout=100)[0] for process in processes]
-    assert sorted(process.returncode for process in processes) == [0, 1]
-    assert "In 1861." in "".join(outputs)
+    both = [Runs(1), Runs(1)]
+    (result,) = [result for runs in both for result in runs.results()]
+    assert sorted(runs.process.exitcode for runs in both) == [0, 1]
+    assert result["answer"] == "In 1861."
     assert sum(answers.counts.values()) == len(SEATS) + RUN
 
 

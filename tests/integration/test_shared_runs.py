@@ -1,7 +1,6 @@
 """Runs in the shared database: resumed elsewhere, by one of many, over its restarts; for a client that comes again."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 
 from fusion_tool import afuse
 from fusion_tool.api.stored_runs import list_runs
+from tests.integration import forked, kept_run
 from tests.integration.breaking import COST, SEATS, script_answers, wait_for
 from tests.integration.callers import caller
 from tests.integration.openai_server import client, command, served, user
@@ -33,9 +33,10 @@ def answers(provider):
 
 def killed_before_its_judge(database, home):
     """The id of a run of another home that a SIGKILL ended where its judge would begin."""
-    command_ = [sys.executable, "-m", "tests.integration.kept_run", database, panel(*SEATS).model_dump_json(), "judge"]
-    done = subprocess.run(command_, env={**os.environ, "XDG_DATA_HOME": str(home)}, check=False)
-    assert done.returncode == -signal.SIGKILL
+    config = panel(*SEATS).model_dump_json()
+    process = forked.start(kept_run.main, database, config, "judge", XDG_DATA_HOME=str(home))
+    process.join(SLOW)
+    assert process.exitcode == -signal.SIGKILL
     (run,) = asyncio.run(list_runs(database))
     return run.id
 
