@@ -8,7 +8,10 @@ from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["fusion_tool.api.run", "fusion_tool.api.stored_runs", "fusion_tool.models.openai_compatible"]
+    [
+        *("fusion_tool.api.run", "fusion_tool.api.stored_runs", "fusion_tool.models.openai_compatible"),
+        *("genai_prices.data", "httpcore2", "langgraph.checkpoint.sqlite.aio", "openai.resources"),  # of a first run
+    ]
 )
 
 
