@@ -1,5 +1,6 @@
 """Runs in a SQLite file of the user's, the default."""
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fusion_tool.api.run_store import OWNER_KEY, RunBusyError, RunStore, UnwritableError, first_id_at
 from fusion_tool.config.storage import begin_log, make_private, says_corrupt, try_lock
+from fusion_tool.config.tasks import finish
 from fusion_tool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,27 +28,42 @@ async def open_sqlite(path: Path) -> AsyncIterator[RunStore]:
         ConfigError: The file is no SQLite file.
         UnwritableError: It cannot be written.
     """
+    _probe(path)
+    # Neither is broken off: the connection's thread would go on, and tell a loop that may have closed by then.
+    opening = asyncio.ensure_future(_open(path))
+    try:
+        yield _SqliteRuns(path, await finish(opening))
+    finally:
+        if opening.done() and not opening.cancelled() and opening.exception() is None:
+            await finish(asyncio.ensure_future(_close(opening.result())))
+
+
+async def _open(path: Path) -> "AsyncSqliteSaver":
     import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     from fusion_tool.tools.serializer import PlainSerializer
 
-    _probe(path)
-    async with aiosqlite.connect(path, timeout=_PATIENCE_SECONDS) as connection:
+    connection = await aiosqlite.connect(path, timeout=_PATIENCE_SECONDS)
+    try:
         # LangGraph's own serializer makes whatever object a row names; the file may come from anywhere.
         saver = AsyncSqliteSaver(connection, serde=PlainSerializer())
         await saver.setup()
         await connection.execute("CREATE TABLE IF NOT EXISTS promises (run_id TEXT PRIMARY KEY, terms TEXT NOT NULL)")
         # With a write-ahead log this survives the death of a process; only a power cut loses the last writes.
         await connection.execute("PRAGMA synchronous = NORMAL")
-        try:
-            yield _SqliteRuns(path, saver)
-        finally:
-            # A cancelled run may leave a write of LangGraph's under way. Closed between its insert and its commit,
-            # SQLite would keep the file locked for as long as Python keeps the cursor.
-            async with saver.lock:
-                await connection.rollback()
-                await connection.close()
+    except BaseException:
+        await connection.close()
+        raise
+    return saver
+
+
+async def _close(saver: "AsyncSqliteSaver") -> None:
+    # A cancelled run may leave a write of LangGraph's under way. Closed between its insert and its commit, SQLite would
+    # keep the file locked for as long as Python keeps the cursor.
+    async with saver.lock:
+        await saver.conn.rollback()
+        await saver.conn.close()
 
 
 def _probe(path: Path) -> None:

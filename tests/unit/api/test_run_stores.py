@@ -5,9 +5,10 @@ What is too old goes, what is worked on stays, of a finished run only the end is
 
 import asyncio
 import sqlite3
+import threading
 import time
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -94,6 +95,30 @@ async def test_one_at_a_time_works_on_a_run(place):
                     await one.lock("a").__aenter__()
         async with other.lock("a"):
             pass
+
+
+def test_a_store_that_is_cancelled_while_it_opens_or_closes_leaves_no_thread(tmp_path):
+    """Its thread would tell a loop that has closed."""
+
+    async def use():
+        async with open_store(tmp_path / "runs.sqlite"):
+            pass
+
+    async def cancel(steps):
+        task = asyncio.create_task(use())
+        for _ in range(steps):
+            await asyncio.sleep(0.0005)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    threads = set(threading.enumerate())
+    for steps in range(1, 30):
+        asyncio.run(cancel(steps))
+    left = [thread for thread in set(threading.enumerate()) - threads if not thread.name.startswith("asyncio_")]
+    for thread in left:  # told to end, and it may have a few instructions left
+        thread.join(1)
+    assert [thread for thread in left if thread.is_alive()] == []
 
 
 async def test_an_unknown_run_deletes_nothing(place):
