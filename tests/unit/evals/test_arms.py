@@ -109,6 +109,7 @@ WRONG = [
     ([f"solo:{MODEL}"] * 2, "two arms have the name"),
     (["solo:"], "is none of"),
     (["model"], "is none of"),
+    (["budgt"], "did you mean 'panel:budget'"),
     ([f"solo:{MODEL},tools"], "no option 'tools'"),
     ([f"self:{MODEL},seats=many"], "no option 'seats=many'"),
     ([f"solo:{MODEL},usd=much"], "no option 'usd=much'"),

@@ -197,6 +197,14 @@ def test_a_seat_with_nothing_left_is_dropped_and_the_quorum_shrinks():
     assert (left.limits.quorum, left.limits.min_answers) == (2, 2)
 
 
+def test_what_is_asked_instead_comes_before_a_long_list_of_what_is_not():
+    seats = ("openrouter:openai/a", *(f"openrouter:anthropic/m{number}" for number in range(6)))
+    left = left_of(config(*seats, judge=OPUS, synthesizer=OPUS), deny=("anthropic/*",))
+    names = ", ".join(f"anthropic/m{number}" for number in range(4))
+    denied = f"denied by 'anthropic/*': {names} and 3 more"
+    assert left.notes == ("the panel's a judges", "a writes the answer", denied)
+
+
 def test_a_judge_with_nothing_left_gives_way_to_the_first_seat_and_a_synthesizer_to_the_judge():
     seats = ({"model": "openrouter:openai/a", "seat": "one"}, "openrouter:x-ai/b")
     left = left_of(config(*seats, judge=OPUS, synthesizer=OPUS), deny=("anthropic/*",))
