@@ -37,6 +37,7 @@ async def test_a_normal_run_has_every_field():
         "seats": ["one", "two"],
         "reason": "strategy panel: all 2 configured seats",
         "bash": "off",
+        "stays_local": None,
     }
     assert [(one.seat, one.model, one.wave, one.tool_calls, one.content) for one in result.responses] == [
         ("one", "openrouter:test/one", 1, 0, "The scripted answer of test/one."),
