@@ -72,7 +72,8 @@ def test_the_models_of_the_contract(name, panel, judge):
 def test_a_preset_says_how_deep_a_seat_may_research(name, calls):
     config = preset(name)
     assert config.max_tool_calls == calls
-    assert estimate(config, "When?").assumptions[0].startswith(f"every seat makes all {calls} tool calls")
+    assumptions = estimate(config, "When?").assumptions
+    assert any(text.startswith(f"every seat makes all {calls} tool calls") for text in assumptions)
 
 
 @pytest.mark.parametrize("name", CURRENT)
