@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fusion_tool.api.run_store import OWNER_KEY, RunBusyError, RunStore, UnwritableError, first_id_at
 from fusion_tool.config.storage import begin_log, make_private, says_corrupt, try_lock
+from fusion_tool.config.system import failure_text
 from fusion_tool.config.tasks import finish
 from fusion_tool.errors import ConfigError
 
@@ -76,7 +77,7 @@ def _probe(path: Path) -> None:
         if says_corrupt(error):
             cure = "move it away, and a new one is begun"
             raise ConfigError(f"runs cannot be kept in {path}: {error}; {cure}", field="keep") from error
-        raise UnwritableError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        raise UnwritableError(f"{path}: {failure_text(error)}") from error
 
 
 class _SqliteRuns(RunStore):

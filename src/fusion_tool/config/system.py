@@ -1,4 +1,4 @@
-"""What the system tells this process: how many files it may open, and what day it is."""
+"""What the system tells this process: how many files it may open, what day it is, and why something failed."""
 
 from datetime import UTC, datetime
 
@@ -20,3 +20,8 @@ def file_limit() -> int | None:
         return None
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if soft == resource.RLIM_INFINITY else soft
+
+
+def failure_text(error: Exception) -> str:
+    """Return what went wrong, of the system's own errors the words alone, without number and path."""
+    return getattr(error, "strerror", None) or str(error)

@@ -9,6 +9,7 @@ import sqlite3
 from typing import Any
 
 from fusion_tool.config.storage import STORAGE_ERRORS, data_path, with_database
+from fusion_tool.config.system import failure_text
 from fusion_tool.models.identity import ModelIdentity
 
 _SCHEMA = """
@@ -39,7 +40,7 @@ def read_fact(identity: ModelIdentity, fact: str) -> Any:
         row = with_database(path, _SCHEMA, read)
         return json.loads(row[1]) if row and identity.may_be(row[0]) else None
     except (*STORAGE_ERRORS, ValueError) as error:
-        _log.warning("what is known of %s cannot be read: %s", identity.key, error)
+        _log.warning("what is known of %s cannot be read: %s", identity.key, failure_text(error))
         return None
 
 
@@ -61,4 +62,4 @@ def write_fact(identity: ModelIdentity, fact: str, value: Any) -> None:
     try:
         with_database(data_path("models.sqlite"), _SCHEMA, write)
     except STORAGE_ERRORS as error:
-        _log.warning("what was measured of %s cannot be kept: %s", identity.key, error)
+        _log.warning("what was measured of %s cannot be kept: %s", identity.key, failure_text(error))

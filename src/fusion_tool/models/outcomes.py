@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from fusion_tool.config.database import open_connection
 from fusion_tool.config.schema import Panelist
 from fusion_tool.config.storage import STORAGE_ERRORS, data_path, with_database
+from fusion_tool.config.system import failure_text
 from fusion_tool.errors import DatabaseUnavailable, Reason
 
 T = TypeVar("T")
@@ -280,4 +281,4 @@ class OutcomeRecorder:
         # Once a process: a full disk would otherwise add a line to the log with every call.
         if not self._has_warned:
             self._has_warned = True
-            _log.warning("the models' health is not recorded in %s: %s", self._store, error)
+            _log.warning("the models' health is not recorded in %s: %s", self._store, failure_text(error))
