@@ -1,6 +1,7 @@
 """`fusion-tool route`: the plan of `--strategy auto` for a question, and its reasons. No model is called."""
 
 import sys
+from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from fusion_tool.routing.choose import Choice
 
 _UNKNOWN_QUALITY = "no score"
+_MOST_ALIKE = 5
+"""Models that are listed one by one though none was compared, for the same reason."""
 
 
 def route(  # noqa: PLR0913 - each is an option of the command line
@@ -144,8 +147,10 @@ def _show_candidates(candidates: "tuple[Candidate, ...]") -> None:
     from fusion_tool.events import UNKNOWN, format_usd, one_line
 
     console = terminal.stdout()
-    # Models without a score were never compared; the list of them would hide those that were.
-    rows = [candidate for candidate in candidates if candidate.rejection != _UNKNOWN_QUALITY]
+    # Many that were never compared, for one reason, would hide those that were.
+    alike = Counter(candidate.rejection for candidate in candidates if candidate.score is None)
+    sums = {why: count for why, count in alike.items() if count > _MOST_ALIKE or why == _UNKNOWN_QUALITY}
+    rows = [candidate for candidate in candidates if candidate.score is not None or candidate.rejection not in sums]
     table = Table(box=None, pad_edge=False, header_style="bold", title="\nConsidered", title_justify="left")
     for column in ("model", "score", "of the best", "one seat", "why not"):
         table.add_column(column, justify="left" if column in ("model", "why not") else "right", overflow="fold")
@@ -155,5 +160,10 @@ def _show_candidates(candidates: "tuple[Candidate, ...]") -> None:
         table.add_row(one_line(row.model), score, quality, format_usd(row.usd), one_line(row.rejection or ""))
     if rows:
         console.print(table)
-    if len(rows) < len(candidates):
-        console.print(f"\n{len(candidates) - len(rows)} more without a score that tells how good they are here.")
+    for why, count in sums.items():
+        told = (
+            "without a score that tells how good they are here"
+            if why == _UNKNOWN_QUALITY
+            else one_line(f"not asked: {why}")
+        )
+        console.print(f"\n{count} more {told}.")

@@ -1,6 +1,7 @@
 """`route`: the router's plan and why, without key, network or spending."""
 
 import json
+import re
 
 import pytest
 import typer
@@ -84,6 +85,14 @@ def test_flags_bind():
 def test_a_set_key_tells_where_models_are_reached(monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-0123456789")
     assert plan(QUESTION)["panel"][0]["model"] == "anthropic:claude-opus-4-6"
+
+
+def test_many_that_lack_one_key_are_one_line(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    shown = run(QUESTION).output
+    assert re.search(r"^\d+ more not asked: OPENROUTER_API_KEY is not set\.$", shown, re.MULTILINE)
+    assert "openrouter:" not in shown.partition("Considered")[2]
+    assert sum(row["rejection"] == "OPENROUTER_API_KEY is not set" for row in plan(QUESTION)["candidates"]) > 5
 
 
 def test_what_binds_is_named_by_its_flag_and_the_nearest_plan_is_shown_when_asked():
