@@ -11,9 +11,9 @@ from tests.integration.soak import chaos, soak, sockets
 
 RUNS = 200
 MIB = 1 << 20
-GROWTH, MARGIN = 1.02, 12 * MIB
-"""Live objects may grow by 2 % and resident memory by 12 MiB from the first to the last quarter of the runs: pools that
-fill, the allocator's fragments. One leaked run of 50 KiB would add 7 MiB and over 100,000 objects."""
+GROWTH, IDLE, MARGIN = 1.05, 16, 12 * MIB
+"""Live objects may grow by 5 %, idle connections by 16, resident memory by 12 MiB from the first to the last quarter of
+the runs: pools that fill, the allocator's fragments. A leaked run of 50 KiB adds 7 MiB, over 100,000 objects."""
 
 
 @pytest.mark.loopback
@@ -27,7 +27,7 @@ def test_many_runs_leave_nothing_behind(provider, monkeypatch):
     assert sum(ends.values()) == RUNS
     assert ends["ok"] > RUNS / 2
     assert [one.tasks for one in censuses] == [0, 0, 0, 0]
-    assert last.sockets <= max(one.sockets for one in censuses[:2]) + 4  # idle connections are kept, not piled up
+    assert last.sockets <= max(one.sockets for one in censuses[:2]) + IDLE  # idle connections are kept, not piled up
     assert last.objects <= warm.objects * GROWTH
     assert last.resident <= warm.resident + MARGIN
     assert settled(before) <= before  # the loop is closed, and its clients with it
