@@ -56,6 +56,7 @@ _NO_FUNDS = 402
 """The HTTP status of a provider whose account has run dry, which is no limit of the run's."""
 
 
+_CLIENT_ERRORS = range(400, 500)
 _PASSING = (408, 409, 425, 429)
 """The HTTP statuses of a request that the provider may take the next time, though it blames the request."""
 NO_CONNECTION, NOT_SERVED, WRONG_FORM = "no connection to", "nothing is served at", "no answer in the form of"
@@ -76,7 +77,7 @@ def cure_of(reason: Reason, status_code: int | None = None, message: str = "") -
         return ""
     if status_code == _NO_FUNDS:
         return "top up the account at the provider"
-    is_refusal = status_code is not None and 400 <= status_code < 500 and status_code not in _PASSING  # noqa: PLR2004
+    is_refusal = status_code in _CLIENT_ERRORS and status_code not in _PASSING
     if reason == "upstream_error" and is_refusal:
         return "change the setting that the provider refuses, or configure another model for the seat"
     return _CURES[reason]

@@ -537,7 +537,7 @@ async def test_the_pages_way_of_editing_and_forking_works(served, scripted, caps
     names: dict[str, object] = {}
     for block in (edit, fork):
         text = block.replace("http://127.0.0.1:2024", served).replace("gemma3", "two")
-        await eval(compile(text, "studio.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307
+        await eval(compile(text, "studio.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307 - our own page
     assert capsys.readouterr().out == "Both say so.\nWritten anew.\n"
     assert "It weighs 7.35e22 kg." in scripted.calls("judge")[0].prompt
     assert scripted.counts == {"one": 2, "two": 3, "judge": 2}

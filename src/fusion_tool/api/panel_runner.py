@@ -1,7 +1,6 @@
 """`PanelRunner`: a panel that is asked again and again, behind a tool and a chat model."""
 
 import math
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Literal
@@ -10,7 +9,7 @@ from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 
 from fusion_tool.api.execution import Execution, stored_run
-from fusion_tool.api.run_store import StorePlace, default_place, open_store
+from fusion_tool.api.run_store import RUN_ID, StorePlace, default_place, open_store
 from fusion_tool.api.runner import request_slot, stream_run
 from fusion_tool.api.stored_runs import read_result
 from fusion_tool.budget.session import SESSION_KEY, Session
@@ -22,8 +21,6 @@ from fusion_tool.events import Event
 from fusion_tool.graph.build import build_graph
 from fusion_tool.graph.duration import run_seconds
 from fusion_tool.graph.inputs import RunInput
-
-_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class PanelRunner:
@@ -117,7 +114,7 @@ class PanelRunner:
         Raises:
             DatabaseUnavailable: The shared database cannot be reached.
         """
-        if self._keep is False or not _ID.fullmatch(run_id):
+        if self._keep is False or not RUN_ID.fullmatch(run_id):
             return None
         place = self._place(self.config, self._keep)
         try:

@@ -1,5 +1,6 @@
 """Stored runs: where they are kept, in a SQLite file or in the shared database, a lock for each, their ids and ends."""
 
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
@@ -25,6 +26,8 @@ KEEP_DAYS = 30.0
 """Days after its last step for which a run is kept, where nobody deletes it."""
 _DAY_SECONDS = 86_400
 _UUID_EPOCH = 0x01B21DD213814000
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+"""A run's whole id."""
 OWNER_KEY = "fusion_owner"
 """The key of the steps' metadata under which a run that a server keeps names its caller."""
 

@@ -132,7 +132,7 @@ def score_rubric(
     axes = dict.fromkeys(criterion.axis for criterion in task.rubric if criterion.axis)
     # The axis is bound as a default: a lambda looks a loop's variable up when it is called.
     by_axis = {
-        axis: over_passes(lambda met, axis=axis: rubric_score((c for c in task.rubric if c.axis == axis), met))  # type: ignore[misc]
+        axis: over_passes(lambda met, axis=axis: rubric_score((c for c in task.rubric if c.axis == axis), met))  # type: ignore[misc] # mypy infers no default of a lambda
         for axis in axes
     }
     update = {

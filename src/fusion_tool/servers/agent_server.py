@@ -68,7 +68,7 @@ def context_schema(operator: FusionConfig | None, presets: Mapping[str, FusionCo
         """The models of a preset instead of the configured ones."""
 
         # LangGraph calls the class with the client's fields: what it returns is the context of the run's nodes.
-        def __new__(cls, **values: Any) -> FusionConfig:  # type: ignore[misc]
+        def __new__(cls, **values: Any) -> FusionConfig:  # type: ignore[misc] # of another class, see above
             """Return the configuration of the run."""
             overrides = parse_overrides(values)
             # Without an operator's file the chosen preset is the base, for which the default one's key is not needed.

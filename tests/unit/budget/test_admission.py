@@ -65,7 +65,7 @@ def _holds(ledger, one, name, seats):
     st.sampled_from(["panel", "solo"]),
     st.none() | st.integers(1, 400),
 )
-def test_it_decides_as_the_ledger_would(panel, usd, tokens, min_answers, strategy, max_tokens):  # noqa: PLR0913, PLR0917
+def test_it_decides_as_the_ledger_would(panel, usd, tokens, min_answers, strategy, max_tokens):  # noqa: PLR0913, PLR0917 - what hypothesis draws
     most = 1 if strategy == "solo" else len(panel)
     limits = {"usd": usd, "tokens": tokens, "min_answers": min(min_answers, most)}
     seats = [one | {"max_tokens": max_tokens} for one in panel]

@@ -145,9 +145,9 @@ def test_model_install_passes_the_name_and_shows_the_steps(monkeypatch: pytest.M
 
     def install(name: str, *, on_step: object) -> Path:
         asked.append(name)
-        on_step(InstallStep("downloading", 0, 100))  # type: ignore[operator]
-        on_step(InstallStep("downloading", 100, 100))  # type: ignore[operator]
-        on_step(InstallStep("installed"))  # type: ignore[operator]
+        on_step(InstallStep("downloading", 0, 100))  # type: ignore[operator] # an object to the type checker
+        on_step(InstallStep("downloading", 100, 100))  # type: ignore[operator] # an object to the type checker
+        on_step(InstallStep("installed"))  # type: ignore[operator] # an object to the type checker
         return Path(f"{name}.gguf")
 
     async def trial(_name: str) -> str:

@@ -36,7 +36,7 @@ def _board(*events: Any) -> RunView:
 def _drawn(board: RunView, width: int = 100) -> str:
     console = Console(file=io.StringIO(), width=width)
     console.print(table(board, Spinner("dots")))
-    return console.file.getvalue()  # type: ignore[attr-defined]
+    return console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
 
 
 def test_the_table_shows_state_tools_time_and_cost() -> None:

@@ -16,7 +16,7 @@ THOUGHTS = [
     "Hmm, is it 3.4?",
     "We need to answer with one sentence.",
     "I'll compare both sources first.",
-    "好的，用户问的是潮水。",  # noqa: RUF001
+    "好的，用户问的是潮水。",  # noqa: RUF001 - Chinese punctuation
 ]
 
 

@@ -87,7 +87,7 @@ def test_whatever_a_profile_file_says_there_is_a_plan_or_one_line(files, today, 
             profiles = load_profiles(Path(folder))
         except ConfigError as error:
             assert "leads in a circle" in str(error)  # noqa: PT017 - raised for some examples alone
-            assert "\n" not in str(error)  # noqa: PT017
+            assert "\n" not in str(error)  # noqa: PT017 - raised for some examples alone
             return
     config = OWN.model_copy(update=wishes)
     signals = classify("").model_copy(update={"confidence": 0.9, **asked})

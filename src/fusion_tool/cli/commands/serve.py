@@ -15,7 +15,7 @@ _KEEP_HELP = (
     "Keep every run for 30 days, and finish by itself what a server that was killed or stopped left unfinished; "
     "a client that leaves ends its run for good."
 )
-_PANEL, _ADDRESS, _LIMITS = "What is served", "Address and processes", "Runs"
+_PANEL, _ADDRESS, _RUNS = "What is served", "Address and processes", "Runs"
 _ROWS = [
     ("the preset budget on http://127.0.0.1:8000/v1", "fusion-tool serve"),
     (
@@ -91,13 +91,13 @@ def serve(  # noqa: PLR0913 - each is an option of the command line
     max_runs: Annotated[
         int,
         typer.Option(
-            min=1, help="Requests worked on at once, by all workers together; more get 429.", rich_help_panel=_LIMITS
+            min=1, help="Requests worked on at once, by all workers together; more get 429.", rich_help_panel=_RUNS
         ),
     ] = 50,
-    keep: Annotated[bool, typer.Option("--keep", help=_KEEP_HELP, rich_help_panel=_LIMITS)] = False,
+    keep: Annotated[bool, typer.Option("--keep", help=_KEEP_HELP, rich_help_panel=_RUNS)] = False,
     drain_seconds: Annotated[
         int,
-        typer.Option(min=0, help="Time that runs have to finish when the server is stopped.", rich_help_panel=_LIMITS),
+        typer.Option(min=0, help="Time that runs have to finish when the server is stopped.", rich_help_panel=_RUNS),
     ] = 30,
 ) -> None:
     """Serve the panel to OpenAI's clients: POST /v1/chat/completions, /v1/responses; GET /v1/models, /metrics."""

@@ -7,7 +7,6 @@ resumed by whoever asks with the id.
 
 import asyncio
 import logging
-import re
 import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from typing import Any
 
 import anyio
 
-from fusion_tool.api.run_store import RunBusyError
+from fusion_tool.api.run_store import RUN_ID, RunBusyError
 from fusion_tool.api.runner import OnEvent
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.errors import ConfigError, FusionError
@@ -29,8 +28,6 @@ from fusion_tool.servers.mcp.sdk import SendProgress
 
 _log = logging.getLogger(__name__)
 
-# It stands in lines of the log.
-_ID = re.compile(r"[0-9a-f]{32}")
 _MOST_FINISHED = 50
 """How many finished runs are remembered, so that whoever comes late need not read them from the file."""
 _SECONDS_TO_ASK_AGAIN = 1.0
@@ -116,7 +113,7 @@ class CallRuns:
             ConfigError: `run_id` is no id of a run.
             ServerStopped: The server is being stopped.
         """
-        if not _ID.fullmatch(run_id):
+        if not RUN_ID.fullmatch(run_id):  # it stands in lines of the log
             raise ConfigError(f"{run_id[:80]!r} is no id of a call; give it as the tool gave it", field="run_id")
         if (run := self._runs.get(run_id)) is not None:
             return run

@@ -91,5 +91,5 @@ class Metrics:
             from prometheus_client.multiprocess import MultiProcessCollector
 
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the package has no types for it
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

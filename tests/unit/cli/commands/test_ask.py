@@ -181,6 +181,6 @@ def test_a_key_never_shows(openrouter: ScriptedServer) -> None:
 def _at(value: object, path: str) -> object:
     """The first value at a dotted path; of a list, its first element."""
     for name in filter(None, path.split(".")):
-        value = value[name]  # type: ignore[index]
+        value = value[name]  # type: ignore[index] # nested JSON
         value = value[0] if isinstance(value, list) else value
     return value

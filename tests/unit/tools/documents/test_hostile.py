@@ -162,7 +162,7 @@ async def test_whatever_keeps_an_index_from_being_made_is_one_typed_error(reopen
 )
 async def test_any_file_name_survives(reopen, folder, name, url):
     path = os.path.join(os.fsencode(folder), name)  # noqa: PTH118 - the name is bytes
-    with open(path, "w", encoding="utf-8") as file:  # noqa: ASYNC230, PTH123
+    with open(path, "w", encoding="utf-8") as file:  # noqa: ASYNC230, PTH123 - the name is bytes, the file tiny
         file.write("quinces")
     [one] = await (await reopen()).search("quinces")
     assert one["url"] == url
