@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, lru_cache
 from importlib.util import find_spec
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -37,16 +38,34 @@ def read_address(variable: str) -> str:
 def environment_proxy(url: str) -> str | None:
     """Return the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) names for `url`; `None` for none."""
     parts, proxies = urlsplit(url), getproxies()
-    if proxy_bypass(parts.hostname or ""):
+    host = parts.hostname or ""
+    is_direct = proxy_bypass(f"{host}:{parts.port}" if parts.port else host)
+    if is_direct or any(_covers(entry.strip(), host) for entry in proxies.get("no", "").split(",")):
         return None
-    return proxies.get(parts.scheme) or proxies.get("all")
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    return _with_scheme(proxy) if proxy else None
+
+
+def _covers(entry: str, host: str) -> bool:
+    """Tell whether an entry of `NO_PROXY` covers a host by one of the forms that urllib does not know."""
+    if entry.startswith("*"):
+        return host.endswith(entry[1:].lower())
+    with suppress(ValueError):
+        return ip_address(host) in ip_network(entry.strip("[]"), strict=False)
+    return False
+
+
+def _with_scheme(proxy: str) -> str:
+    # As clients read it: without a scheme it is http.
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def proxy_variable(url: str) -> str:
     """Return the variable whose proxy a request to `url` takes; empty where it takes none."""
     with suppress(ValueError):
         if not is_loopback(host_of(url)) and (proxy := environment_proxy(url)):
-            return next((name for name in reversed(_PROXIES) if os.environ.get(name) == proxy), "the system's settings")
+            named = (name for name in reversed(_PROXIES) if _with_scheme(os.environ.get(name, "")) == proxy)
+            return next(named, "the system's settings")
     return ""
 
 
@@ -83,8 +102,7 @@ def network_faults() -> Iterator[ConfigError]:
 
 
 def _proxy_fault(proxy: str) -> str | None:
-    # As clients read it: without a scheme it is http.
-    url = proxy if "://" in proxy else f"http://{proxy}"
+    url = _with_scheme(proxy)
     scheme = url.partition("://")[0].lower()
     if scheme not in _PROXY_SCHEMES or not is_web_address(f"http{url[len(scheme) :]}"):
         return "expected a proxy's address such as http://proxy.example.org:3128"

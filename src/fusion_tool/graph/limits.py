@@ -7,7 +7,7 @@ same for all of them and for no other wave.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -97,6 +97,9 @@ def session_ledger() -> Ledger | None:
 _waves: WeakValueDictionary[str, "WaveLimits"] = WeakValueDictionary()
 
 
+_OPEN = nullcontext()
+
+
 class LateSeatError(Exception):
     """The gate closed while this seat was still at work."""
 
@@ -122,13 +125,16 @@ class QuorumGate:
         for scope in self._inside:
             scope.reschedule(self._closes_at)
 
-    @asynccontextmanager
-    async def admit(self) -> AsyncIterator[None]:
+    def admit(self) -> AbstractAsyncContextManager[None]:
         """Enclose a seat's work.
 
         Raises:
             LateSeatError: The gate closed first; the work was cancelled.
         """
+        return _OPEN if self._quorum is None else self._enclose()
+
+    @asynccontextmanager
+    async def _enclose(self) -> AsyncIterator[None]:
         scope = asyncio.timeout_at(self._closes_at)
         try:
             async with scope:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -19,7 +20,7 @@ from fusion_tool.models.faults import AskOtherwiseError, Fault, to_fault, with_r
 from fusion_tool.models.finish_reasons import InterruptedReplyError, ending_of, is_cut_off, unusable_reason
 from fusion_tool.models.health import HealthTracker, remember_withdrawn, withdrawn_fault
 from fusion_tool.models.prompt import offers_tools, sendable_messages
-from fusion_tool.models.prompt_cache import CacheablePrompt
+from fusion_tool.models.prompt_cache import Ask, CacheablePrompt
 from fusion_tool.models.reasoning_filters import reasoning_filter, record_beginning
 from fusion_tool.models.speed import learn_speed
 from fusion_tool.models.streaming import FirstToken, MessageStream, StreamBrokenError, whole_reply
@@ -114,14 +115,9 @@ async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and wh
     prompt = CacheablePrompt(sendable_messages(messages), account.panelist)
     first = FirstToken(account.panelist, on_first)
     make_filter = reasoning_filter(account.panelist, is_shown=on_delta is not None)
-    streaming = MessageStream(first, on_delta, make_filter)
-
-    def send(max_tokens: int | None) -> Awaitable[AIMessage]:
-        bound = model if max_tokens is None else model.bind(max_tokens=max_tokens)
-        return prompt.send(bound, streaming.attempt if on_delta or on_first else whole_reply)
-
+    ask = MessageStream(first, on_delta, make_filter).attempt if on_delta or on_first else whole_reply
     reply = await measured_call(
-        send,
+        partial(_send, prompt, model, ask),
         size=prompt.size + extra_bytes,
         account=account,
         deadline=deadline,
@@ -132,6 +128,10 @@ async def call_model(  # noqa: PLR0913 - what is asked, on whose account, and wh
     )
     mark_blocks(reply.message, account.panelist)
     return reply
+
+
+def _send(prompt: CacheablePrompt, model: Runnable[Any, AIMessage], ask: Ask, most: int | None) -> Awaitable[AIMessage]:
+    return prompt.send(model if most is None else model.bind(max_tokens=most), ask)
 
 
 async def measured_call(  # noqa: PLR0913 - one attempt, on whose account, and who follows it

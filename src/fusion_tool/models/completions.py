@@ -8,8 +8,8 @@ Its errors are raised here, too, and LangChain's that tell which may be repeated
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, Self
 
@@ -30,6 +30,7 @@ _ERRORS: dict[int, type[openai.APIStatusError]] = {
     429: openai.RateLimitError,
 }
 _SERVER_ERRORS = 500
+_HTTP_ERRORS = (httpx2.RequestError, ssl.SSLError)
 _DRAIN_SECONDS = 0.1
 """How long a stream's end is awaited behind its last event: a connection that was read to its end is used again."""
 
@@ -70,10 +71,12 @@ class PlainCompletions:
             openai.APIError: The request failed, or was answered with an error.
         """
         request = self._request({**fields, "stream": stream, **(extra_body or {})})
-        with _client_errors(request):
+        try:
             response = await self._http.send(request, stream=stream)
             if not response.is_success:
                 await response.aread()
+        except _HTTP_ERRORS as error:
+            raise _client_error(error, request) from error
         if not response.is_success:
             raise _status_error(response)
         if stream:
@@ -129,15 +132,16 @@ class ChunkStream:
         piece: bytes | None = b""
         while piece is not None and not decoder.is_done:
             try:
-                with _client_errors(request):
-                    async with asyncio.timeout_at(until):
-                        piece = await anext(pieces, None)
+                async with asyncio.timeout_at(until):
+                    piece = await anext(pieces, None)
             except TimeoutError:
                 raise TimeoutError(f"nothing of the answer came for {self._silence:g} seconds") from None
+            except _HTTP_ERRORS as error:
+                raise _client_error(error, request) from error
             chunks = decoder.close() if piece is None else decoder.feed(piece)
             for chunk in chunks:
-                if error := chunk.get("error"):
-                    raise openai.APIError(error["message"], request, body=error)
+                if cause := chunk.get("error"):
+                    raise openai.APIError(cause["message"], request, body=cause)
                 yield chunk
             if chunks:
                 until = self._end_of_patience()
@@ -150,14 +154,9 @@ class ChunkStream:
         return None if self._silence is None else asyncio.get_running_loop().time() + self._silence
 
 
-@contextmanager
-def _client_errors(request: httpx2.Request) -> Iterator[None]:
-    try:
-        yield
-    except httpx2.TimeoutException as error:
-        raise RequestTimeoutError(request=request) from error
-    except (httpx2.RequestError, ssl.SSLError) as error:
-        raise RequestBrokenError(request=request) from error
+def _client_error(error: Exception, request: httpx2.Request) -> openai.APIConnectionError:
+    kind = RequestTimeoutError if isinstance(error, httpx2.TimeoutException) else RequestBrokenError
+    return kind(request=request)
 
 
 def _status_error(response: httpx2.Response) -> openai.APIStatusError:

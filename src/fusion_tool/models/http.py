@@ -1,61 +1,131 @@
 """The HTTP client of models: aiohttp behind httpx2's interface, whose errors say what has happened.
 
-httpx2's own connection pool takes four times the processor time for a call (benchmarks/ladder.py).
+httpx2's own connection pool takes four times the processor time for a call, and the layers of its client (redirects,
+authentication, cookies: no model's API has them) a third of the rest (benchmarks/ladder.py).
 """
 
 import asyncio
 import os
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from functools import cache
 from typing import Any
 from urllib.request import getproxies
 
 import aiohttp
 import httpx2
-from httpx_aiohttp.httpx2 import Httpx2AiohttpClient
 
-from fusion_tool.config.network import LOCAL_MOUNTS
+from fusion_tool.config.addresses import host_of, is_loopback
+from fusion_tool.config.network import LOCAL_MOUNTS, environment_proxy
 
 _CONNECT_SECONDS = 10.0
 """Only connecting has a timeout here; how long an answer may take is decided by the run's deadline."""
+_IDLE_SECONDS = 30.0
+"""How long a connection is kept that nobody uses."""
 _ERRORS: tuple[tuple[type[aiohttp.ClientError], type[httpx2.TransportError]], ...] = (
+    (aiohttp.ClientProxyConnectionError, httpx2.ProxyError),
+    (aiohttp.ClientHttpProxyError, httpx2.ProxyError),
     (aiohttp.ClientConnectorError, httpx2.ConnectError),
     (aiohttp.ConnectionTimeoutError, httpx2.ConnectTimeout),
+    (aiohttp.SocketTimeoutError, httpx2.ReadTimeout),
     (aiohttp.ServerDisconnectedError, httpx2.RemoteProtocolError),
     (aiohttp.ClientResponseError, httpx2.RemoteProtocolError),  # what came is no HTTP
-    (aiohttp.ClientConnectionError, httpx2.ReadError),  # any other: the connection stood
+    (aiohttp.InvalidURL, httpx2.UnsupportedProtocol),
+    (aiohttp.ClientError, httpx2.ReadError),  # any other: the connection stood
 )
-"""What aiohttp's errors are in httpx2's words, the first that fits; the adapter calls nearly all `ConnectTimeout`."""
+"""What aiohttp's errors are in httpx2's words, the first that fits."""
 
 
-class AiohttpClient(Httpx2AiohttpClient):
-    """A client with as many connections as are needed.
+class AiohttpTransport(httpx2.AsyncBaseTransport):
+    """Requests over one session of aiohttp.
+
+    Args:
+        authorities: Whose certificates are believed.
+    """
+
+    def __init__(self, authorities: ssl.SSLContext) -> None:
+        self._session = aiohttp.ClientSession(
+            # 0 is aiohttp's word for no limit.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS, ssl=authorities),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,  # httpx2's response does that
+            timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS),
+        )
+        self._proxy = cache(_proxy)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request, and return its response, whose body is still to be read."""
+        try:
+            reply = await self._send(request)
+        except aiohttp.ClientError as error:
+            raise _httpx_error(error, request) from error
+        return httpx2.Response(reply.status, headers=reply.raw_headers, stream=_Body(reply, request), request=request)
+
+    async def fetch(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request, and return its response with its whole body."""
+        try:
+            reply = await self._send(request)
+            body = await reply.read()
+        except aiohttp.ClientError as error:
+            raise _httpx_error(error, request) from error
+        return httpx2.Response(reply.status, headers=reply.raw_headers, content=body, request=request)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    def _send(self, request: httpx2.Request) -> Any:
+        limits = request.extensions.get("timeout", {})
+        return self._session.request(
+            request.method,
+            str(request.url),
+            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
+            data=request.content or None,
+            allow_redirects=False,
+            # `connect` is all of it: finding the address and TLS, too.
+            timeout=aiohttp.ClientTimeout(total=None, connect=limits.get("connect"), sock_read=limits.get("read")),
+            proxy=self._proxy(f"{request.url.scheme}://{request.url.netloc.decode()}"),
+        )
+
+
+class _Body(httpx2.AsyncByteStream):
+    """A response's body as it comes; closed before its end it takes its connection along."""
+
+    def __init__(self, reply: aiohttp.ClientResponse, request: httpx2.Request) -> None:
+        self._reply, self._request = reply, request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._reply.content.iter_any():
+                yield piece
+        except aiohttp.ClientError as error:
+            raise _httpx_error(error, self._request) from error
+
+    async def aclose(self) -> None:
+        self._reply.close()
+
+
+class AiohttpClient(httpx2.AsyncClient):
+    """A client with as many connections as are needed; it follows no redirects.
 
     Args:
         busy: Requests that may wait for their reply at once, a streamed one for its headers; others wait their turn.
-        options: As `httpx2.AsyncClient` takes them.
+        authorities: Whose certificates are believed.
     """
 
-    def __init__(self, *, busy: int, **options: Any) -> None:
-        super().__init__(
-            # aiohttp's `connect`, which is called `pool` here, is all of it: finding the address and TLS, too.
-            timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS),
-            limits=httpx2.Limits(max_connections=0, keepalive_expiry=30),  # 0 is aiohttp's word for no limit
-            **options,
-        )
+    def __init__(self, *, busy: int, authorities: ssl.SSLContext) -> None:
+        self._aiohttp = AiohttpTransport(authorities)
+        super().__init__(timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS), transport=self._aiohttp)
         self._room = asyncio.Semaphore(busy)
 
-    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+    async def send(self, request: httpx2.Request, *, stream: bool = False, **_: Any) -> httpx2.Response:
         """Send as `httpx2.AsyncClient.send` does."""
         if request.url.scheme not in ("http", "https"):
             raise httpx2.UnsupportedProtocol(
                 "Request URL is missing an 'http://' or 'https://' protocol.", request=request
             )
         async with self._room:
-            with _httpx_errors(request):
-                return await super().send(request, **options)
+            return await (self._aiohttp.handle_async_request(request) if stream else self._aiohttp.fetch(request))
 
 
 def make_client(*, busy: int) -> httpx2.AsyncClient:
@@ -64,15 +134,12 @@ def make_client(*, busy: int) -> httpx2.AsyncClient:
     Args:
         busy: Requests that may wait for their reply at once.
     """
-    options: dict[str, Any] = {
-        "verify": _read_authorities(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
-        "mounts": LOCAL_MOUNTS,
-    }
+    authorities = _read_authorities(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
     # aiohttp takes no SOCKS proxies; httpx2 does with an extra of its own, and says so where that is missing.
     if any(address.startswith("socks") for address in getproxies().values()):
-        timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
-        return httpx2.AsyncClient(timeout=timeout, limits=httpx2.Limits(max_connections=busy), **options)
-    return AiohttpClient(busy=busy, **options)
+        timeout, limits = httpx2.Timeout(None, connect=_CONNECT_SECONDS), httpx2.Limits(max_connections=busy)
+        return httpx2.AsyncClient(timeout=timeout, limits=limits, verify=authorities, mounts=LOCAL_MOUNTS)
+    return AiohttpClient(busy=busy, authorities=authorities)
 
 
 @cache
@@ -81,19 +148,16 @@ def _read_authorities(_file: str | None, _folder: str | None) -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
+def _proxy(origin: str) -> str | None:
+    return None if is_loopback(host_of(origin)) else environment_proxy(origin)
+
+
 @cache
 def unused_client() -> httpx2.Client:
     """Return a synchronous client that sends nothing: without one LangChain makes its own, and reads the CAs for it."""
     return httpx2.Client(transport=httpx2.BaseTransport(), trust_env=False)
 
 
-@contextmanager
-def _httpx_errors(request: httpx2.Request) -> Iterator[None]:
-    try:
-        yield
-    except (httpx2.ConnectTimeout, aiohttp.ClientError) as error:
-        root = error if isinstance(error, aiohttp.ClientError) else error.__cause__
-        kind = next((ours for theirs, ours in _ERRORS if isinstance(root, theirs)), None)
-        if kind is None:
-            raise
-        raise kind(str(root), request=request) from root
+def _httpx_error(error: aiohttp.ClientError, request: httpx2.Request) -> httpx2.TransportError:
+    kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
+    return kind(str(error), request=request)

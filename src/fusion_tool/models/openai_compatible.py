@@ -5,8 +5,7 @@ Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage
 """
 
 import json
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, NamedTuple, Self
@@ -118,19 +117,16 @@ class OpenAICompatibleChat(ChatOpenAI):
         **kwargs: Any,
     ) -> ChatResult:
         payload = self._get_request_payload(messages, stop=stop, **kwargs)
-        with self._learn_refusals():
+        try:
             reply = await self.async_client.create(**payload)
+        except Exception as error:
+            self._learn_refusal(error, payload)
+            raise
         return self.read_reply(reply, _Offer.of(messages, kwargs))
 
-    @contextmanager
-    def _learn_refusals(self) -> Iterator[None]:
+    def _learn_refusal(self, error: Exception, payload: Mapping[str, Any]) -> None:
         """Have a request repeated with `max_completion_tokens` where the endpoint refuses `max_tokens`."""
-        knew = has_refused(self.endpoint_mark, "max_tokens")
-        try:
-            yield
-        except Exception as error:
-            if knew or not to_fault(error).rejects("max_tokens"):
-                raise
+        if "max_tokens" in payload and to_fault(error).rejects("max_tokens"):
             remember_refusal(self.endpoint_mark, "max_tokens")
             raise AskOtherwiseError(error) from error
 
@@ -210,10 +206,13 @@ class OpenAICompatibleChat(ChatOpenAI):
         if self._should_stream_usage(stream_usage, **options):
             options["stream_options"] = {"include_usage": True}
         payload = self._get_request_payload(messages, stop=stop, **options)
-        with self._learn_refusals():
+        try:
             async with await self.async_client.create(**payload) as chunks:
                 async for chunk in chunks:
                     yield chunk
+        except Exception as error:
+            self._learn_refusal(error, payload)
+            raise
 
 
 def _is_server_tool(tool: Any) -> bool:

@@ -21,7 +21,7 @@ from fusion_tool.models.providers import endpoint_for
 from fusion_tool.models.refusals import has_refused, remember_refusal
 from fusion_tool.models.thinking import fit_blocks, model_mark
 
-Send: TypeAlias = Callable[[Runnable[Any, AIMessage], Sequence[BaseMessage]], Awaitable[AIMessage]]
+Ask: TypeAlias = Callable[[Runnable[Any, AIMessage], Sequence[BaseMessage]], Awaitable[AIMessage]]
 """Makes one attempt: the model, and the messages to send."""
 _HINT: Final = "cache_control"
 _WRITE_SURCHARGE = 4
@@ -71,20 +71,21 @@ class CacheablePrompt:
         size = prompt_bytes(self._plain())
         return size + (sum(map(len, map(str.encode, self._prefixes))) // _WRITE_SURCHARGE if self._is_hinted else 0)
 
-    async def send(self, model: Runnable[Any, AIMessage], send: Send) -> AIMessage:
-        """Make one attempt by `send`.
+    def send(self, model: Runnable[Any, AIMessage], ask: Ask) -> Awaitable[AIMessage]:
+        """Make one attempt by `ask`.
 
         Raises:
             AskOtherwiseError: The endpoint refused the mark; the next attempt does without.
-            Exception: As `send`.
+            Exception: As `ask`.
         """
         if self._is_routed and self._prefixes:
             # A hash: one run's judge and writer have the same, and nothing can be read from it.
             model = model.bind(session_id=sha256("".join(self._prefixes).encode()).hexdigest())
-        if not self._is_hinted:
-            return await send(model, self._plain())
+        return self._send_hinted(model, ask) if self._is_hinted else ask(model, self._plain())
+
+    async def _send_hinted(self, model: Runnable[Any, AIMessage], ask: Ask) -> AIMessage:
         try:
-            return await send(model, self._messages)
+            return await ask(model, self._messages)
         except Exception as error:
             if not to_fault(error).rejects(_HINT):
                 raise

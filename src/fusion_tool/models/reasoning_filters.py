@@ -10,6 +10,9 @@ from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter, begins_ami
 _begins_inside: dict[tuple[str | None, str], bool] = {}
 """Whether a model was seen to begin its text amid reasoning: templates write the opening mark into the prompt."""
 
+_ONLY_THOUGHTS = partial(ReasoningFilter, only_thoughts=True)
+_INSIDE, _OUTSIDE = (partial(ReasoningFilter, begins_inside=is_inside) for is_inside in (True, False))
+
 
 def reasoning_filter(panelist: Panelist, *, is_shown: bool) -> Callable[[], ReasoningFilter]:
     """Return what makes the filters of one call's attempts.
@@ -21,8 +24,8 @@ def reasoning_filter(panelist: Panelist, *, is_shown: bool) -> Callable[[], Reas
     # What is shown cannot be taken back, and what is held back for nothing is a stream that does not stream.
     known = _begins_inside.get(_key(panelist))
     if known is None and is_shown:
-        return partial(ReasoningFilter, only_thoughts=True)
-    return partial(ReasoningFilter, begins_inside=known is not False or not is_shown)
+        return _ONLY_THOUGHTS
+    return _INSIDE if known is not False or not is_shown else _OUTSIDE
 
 
 def record_beginning(panelist: Panelist, text: str) -> None:

@@ -8,7 +8,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import quantiles
 from typing import Any, cast
@@ -97,9 +97,9 @@ _NO_STREAM = RunnableConfig(tags=["nostream"])
 """Keeps the inner models' tokens out of an outer agent's message stream."""
 
 
-async def whole_reply(model: Runnable[Any, AIMessage], messages: Sequence[BaseMessage]) -> AIMessage:
+def whole_reply(model: Runnable[Any, AIMessage], messages: Sequence[BaseMessage]) -> Awaitable[AIMessage]:
     """Return the answer of `model` to `messages` without streaming it."""
-    return await model.ainvoke(messages, _NO_STREAM)
+    return model.ainvoke(messages, _NO_STREAM)
 
 
 class StreamBrokenError(Exception):

@@ -100,6 +100,7 @@ def _wake(waiter: "asyncio.Future[None]") -> None:
 
 _queues: dict[Path, TurnQueue] = {}
 _lock = threading.Lock()
+_NO_TURN = nullcontext()
 
 
 def server_turn(panelist: Panelist, run_id: str, *, seconds: float) -> AbstractAsyncContextManager[None]:
@@ -112,6 +113,6 @@ def server_turn(panelist: Panelist, run_id: str, *, seconds: float) -> AbstractA
     """
     model = model_of(panelist)
     if model is None:
-        return nullcontext()
+        return _NO_TURN
     with _lock:
         return _queues.setdefault(model.path, TurnQueue()).turn(run_id, seconds)

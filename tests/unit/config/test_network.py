@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fusion_tool.config import network
-from fusion_tool.config.network import check_network, proxy_variable, read_address
+from fusion_tool.config.network import check_network, environment_proxy, proxy_variable, read_address
 from fusion_tool.config.schema import Panelist
 from fusion_tool.errors import ConfigError
 from fusion_tool.models.factory import check_models
@@ -80,8 +80,30 @@ def test_an_address_is_read_without_what_stands_around_it(monkeypatch):
     assert read_address("HF_ENDPOINT") == ""
 
 
+@pytest.mark.parametrize(
+    ("entries", "direct", "through"),
+    [
+        ("", [], ["openrouter.ai"]),
+        ("*", ["openrouter.ai", "10.0.0.1"], []),
+        ("localhost, *", ["openrouter.ai"], []),
+        ("corp.example", ["corp.example", "models.corp.example"], ["othercorp.example", "corp.example.org"]),
+        (".corp.example", ["models.corp.example"], ["othercorp.example"]),
+        ("*.corp.example,x", ["models.corp.example", "MODELS.CORP.EXAMPLE"], ["corp.example", "othercorp.example"]),
+        ("models.corp:8443", ["models.corp:8443"], ["models.corp", "models.corp:443"]),
+        ("10.0.0.0/8", ["10.1.2.3", "10.1.2.3:8000"], ["11.0.0.1", "10.example"]),
+        ("10.1.2.3", ["10.1.2.3"], ["10.1.2.4"]),
+        ("[fd00::]/8, fd01::1", ["[fd01::1]:80"], ["[2001:db8::1]"]),
+    ],
+)
+def test_hosts_that_need_no_proxy_are_named_in_any_form_that_clients_take(monkeypatch, entries, direct, through):
+    monkeypatch.setenv("HTTPS_PROXY", "proxy:3128")
+    monkeypatch.setenv("NO_PROXY", entries)
+    assert [environment_proxy(f"https://{host}/v1") for host in direct] == [None] * len(direct)
+    assert [environment_proxy(f"https://{host}/v1") for host in through] == ["http://proxy:3128"] * len(through)
+
+
 def test_the_variable_of_a_proxy_is_known_where_one_is_taken(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("HTTPS_PROXY", "proxy:3128")
     monkeypatch.setenv("NO_PROXY", ".corp")
     check_network()
     assert proxy_variable("https://openrouter.ai/api/v1") == "HTTPS_PROXY"

@@ -144,7 +144,6 @@ async def test_a_server_that_never_speaks_tls_is_given_up(monkeypatch):
                 await client.get(f"https://127.0.0.1:{silent.getsockname()[1]}/")
 
 
-@pytest.mark.filterwarnings("ignore:.*(BasicAuth|proxy_auth)")  # the adapter's way, which aiohttp 3 takes
 async def test_the_environments_proxy_is_asked_with_its_password_and_not_for_this_machine(monkeypatch, scripted):
     asked = []
     async with raw_server(OK, asked) as port:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -41,48 +41,60 @@ _FEW_WINDOW = 32_768
 """Up to this many tokens of context few sources are handed over."""
 
 
-async def answer_question(  # noqa: PLR0913 - what is asked, of whom, and what is known already
-    panelist: Panelist,
-    question: str,
-    context: str,
-    *,
-    earlier: EarlierRun | None = None,
-    toolkit: Toolkit,
-    log: SeatLog,
-) -> SeatAnswer:
+@dataclass(frozen=True, slots=True)
+class SeatQuestion:
+    """What a seat's models are asked, and with what they answer.
+
+    Args:
+        text: The question as the seat gets it.
+        context: What is already known; outside text that is not fenced yet.
+        earlier: The run that this one goes on from, `None` where it begins anew.
+        toolkit: The tools of the wave, or what of them a model may use.
+        log: The seat's log.
+    """
+
+    text: str
+    context: str
+    earlier: EarlierRun | None
+    toolkit: Toolkit
+    log: SeatLog
+
+    @property
+    def background(self) -> str:
+        """What is already known, as sections of the prompt."""
+        nonce = self.toolkit.nonce
+        known = fence(self.context, label="context", nonce=nonce) if self.context else ""
+        return render_earlier(self.earlier, nonce=nonce) + section("What is already known", known)
+
+
+async def answer_question(panelist: Panelist, question: SeatQuestion) -> SeatAnswer:
     """Ask `panelist` the question; once more, over evidence, where it did not look at the sources that there are.
 
     Args:
         panelist: The model, in its seat.
-        question: The question as the seat gets it.
-        context: What is already known; outside text that is not fenced yet.
-        earlier: The run that this one goes on from, `None` where it begins anew.
-        toolkit: The tools of the wave.
-        log: The seat's log.
+        question: What it is asked.
 
     Raises:
-        ModelCallError: It gave no usable answer, or none over evidence; what it cost, and the first, stand in `log`.
+        ModelCallError: It gave no usable answer, or none over evidence; what it cost, and the first, stand in the log.
     """
-    toolkit = seat_toolkit(toolkit, panelist)
+    toolkit, log = seat_toolkit(question.toolkit, panelist), question.log
+    question = question if toolkit is question.toolkit else replace(question, toolkit=toolkit)
     model = await prepare_model(panelist, log.stage, log.deadline)
     capabilities = capabilities_of(panelist, model)
     if capabilities.path != "tools":
         log.miss_tools(toolkit)
     if capabilities.path == "claims":
-        return await _from_claims(model, panelist, question, context, earlier=earlier, toolkit=toolkit, log=log)
-    known = fence(context, label="context", nonce=toolkit.nonce) if context else ""
-    background = render_earlier(earlier, nonce=toolkit.nonce) + section("What is already known", known)
-    most = _most_sources(panelist, capabilities)
-    over_evidence = partial(_over_evidence, panelist, question, background, most=most, toolkit=toolkit, log=log)
+        return await _from_claims(model, panelist, question)
+    over_evidence = partial(_over_evidence, panelist, question, _most_sources(panelist, capabilities))
     if capabilities.path == "evidence" or not toolkit.tools:
         return await over_evidence()
     # A seat's fallbacks share its log: what an earlier model retrieved, this one has not read.
-    prompt, before = _prompt(question, background, "", toolkit, _tools_hint(toolkit)), len(log.sources)
+    prompt, before = _prompt(question, "", _tools_hint(toolkit)), len(log.sources)
     # What an earlier run settled may be all that is asked for, and is not to be looked up again.
-    must_look = earlier is None and _must_look(toolkit, question)
+    must_look = question.earlier is None and _must_look(toolkit, question.text)
     try:
         first = await answer_with_tools(
-            model, prompt, question=question, panelist=panelist, toolkit=toolkit, log=log, must_look=must_look
+            model, prompt, question=question.text, panelist=panelist, toolkit=toolkit, log=log, must_look=must_look
         )
     except ModelCallError as failed:
         # What is listed of a model may be wrong: only its endpoint knows whether it takes tools.
@@ -90,13 +102,14 @@ async def answer_question(  # noqa: PLR0913 - what is asked, of whom, and what i
             raise
         log.miss_tools(toolkit)
         return await over_evidence()
-    inspection = inspect(first.text) if (inspect := inspector(panelist, question, rules=prompt[0].text)) else None
+    inspect = inspector(panelist, question.text, rules=prompt[0].text)
+    inspection = inspect(first.text) if inspect else None
     if looks_like_tool_call(first.text) or (inspection and inspection.fault):
         if inspection and inspection.fault and inspection.text:
             log.keep_answer(replace(first, text=inspection.text, spoiled=inspection.fault))
         return await over_evidence(retrieved=log.sources[before:])
     first = replace(first, text=inspection.text) if inspection else first
-    if not first.unread or _cites(first.text, earlier):
+    if not first.unread or _cites(first.text, question.earlier):
         return replace(first, unread=False)
     # An answer from memory is better than none, should the evidence not be found or the second call fail.
     log.keep_answer(first)
@@ -115,14 +128,11 @@ def _must_look(toolkit: Toolkit, question: str) -> bool:
     return has_web and classify(question).needs_sources
 
 
-async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is known already
+async def _over_evidence(
     panelist: Panelist,
-    question: str,
-    background: str,
-    *,
+    question: SeatQuestion,
     most: int,
-    toolkit: Toolkit,
-    log: SeatLog,
+    *,
     first: SeatAnswer | None = None,
     retrieved: Sequence[RetrievedSource] = (),
 ) -> SeatAnswer:
@@ -130,21 +140,17 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
 
     Args:
         panelist: The model, in its seat.
-        question: The question as the seat gets it.
-        background: What is already known, as sections of the prompt.
+        question: What it is asked.
         most: The most sources of a kind that are gathered.
-        toolkit: What the seat may use.
-        log: The seat's log.
         first: An answer without evidence, which stands where none is found; `None` for none.
         retrieved: Sources that the model has retrieved itself.
     """
-    gathered = await _evidence(question, most, toolkit=toolkit, log=log)
+    gathered = await _evidence(question, most)
     sources = list(merge_sources([*retrieved, *gathered]).values())
     if first and not sources:
         return first
 
-    call = partial(_call_over, sources, question=question, background=background, toolkit=toolkit, log=log)
-    reply = await hedged_call(call, panelist, share=toolkit.config.hedge)
+    reply = await hedged_call(partial(_call_over, sources, question), panelist, share=question.toolkit.config.hedge)
     if looks_like_tool_call(reply.text):
         raise ModelCallError(
             Fault("invalid_output", "it wrote a tool call in place of an answer"), reply.panelist.model_name
@@ -152,15 +158,8 @@ async def _over_evidence(  # noqa: PLR0913 - what is asked, of whom, and what is
     return SeatAnswer(reply.text, reply.panelist.model_name, reply.truncated, spoiled=reply.spoiled)
 
 
-async def _call_over(  # noqa: PLR0913 - what is asked, over what, and who follows it
-    sources: Sequence[RetrievedSource],
-    panelist: Panelist,
-    on_first: OnFirst | None,
-    *,
-    question: str,
-    background: str,
-    toolkit: Toolkit,
-    log: SeatLog,
+async def _call_over(
+    sources: Sequence[RetrievedSource], question: SeatQuestion, panelist: Panelist, on_first: OnFirst | None
 ) -> ModelReply:
     """Call a model with as much of the sources as its window takes; half of that where it turns out too small.
 
@@ -168,41 +167,38 @@ async def _call_over(  # noqa: PLR0913 - what is asked, over what, and who follo
         ModelCallError: It gave no usable reply, or what is asked alone is longer than its window.
     """
     model = await chat_model(panelist)
-    shown = _sources_that_fit(sources, panelist, model, question=question, background=background, toolkit=toolkit)
-    texts = [source["text"] for source in sources]
-
-    async def ask(sources: Sequence[RetrievedSource]) -> ModelReply:
-        log.is_cut |= [source["text"] for source in sources] != texts
-        prompt = _prompt(question, background, toolkit.render_sources(sources), toolkit)
-        account = log.stage.call_context(panelist)
-        call = partial(call_model, model, account=account, deadline=log.deadline, on_first=on_first)
-        inspect = inspector(panelist, question, rules=prompt[0].text)
-        return await mend_reply(await call(prompt), inspect, prompt, call)
-
+    shown = _sources_that_fit(sources, panelist, model, question)
+    account = question.log.stage.call_context(panelist)
+    call = partial(call_model, model, account=account, deadline=question.log.deadline, on_first=on_first)
     try:
-        return await ask(shown)
+        return await _ask_over(shown, sources, question, call)
     except ModelCallError as failed:
         if failed.fault.reason != "context_overflow" or not shown:
             raise
-        return await ask(fit_sources(shown, question, sum(len(source["text"]) for source in shown) // 2))
+        shown = fit_sources(shown, question.text, sum(len(source["text"]) for source in shown) // 2)
+        return await _ask_over(shown, sources, question, call)
 
 
-def _sources_that_fit(  # noqa: PLR0913 - what is asked, over what, and of whom
-    sources: Sequence[RetrievedSource],
-    panelist: Panelist,
-    model: Any,
-    *,
-    question: str,
-    background: str,
-    toolkit: Toolkit,
+async def _ask_over(
+    shown: Sequence[RetrievedSource], sources: Sequence[RetrievedSource], question: SeatQuestion, call: "partial[Any]"
+) -> ModelReply:
+    """Make a call over `shown`, which is what fits of `sources`."""
+    question.log.is_cut |= [source["text"] for source in shown] != [source["text"] for source in sources]
+    prompt = _prompt(question, question.toolkit.render_sources(shown))
+    inspect = inspector(call.keywords["account"].panelist, question.text, rules=prompt[0].text)
+    return await mend_reply(await call(prompt), inspect, prompt, call)
+
+
+def _sources_that_fit(
+    sources: Sequence[RetrievedSource], panelist: Panelist, model: Any, question: SeatQuestion
 ) -> list[RetrievedSource]:
     """Return as much of the sources as the model's window takes beside what is asked."""
-    capabilities, without = capabilities_of(panelist, model), _prompt(question, background, "", toolkit)
+    capabilities, without = capabilities_of(panelist, model), _prompt(question, "")
     require_fit(without, capabilities, panelist.model_name)
     if (room := prompt_room(capabilities, panelist)) is None:
         return list(sources)
-    labels = len(toolkit.render_sources([{**source, "text": ""} for source in sources]))
-    return fit_sources(sources, question, room - prompt_length(without) - labels)
+    labels = len(question.toolkit.render_sources([{**source, "text": ""} for source in sources]))
+    return fit_sources(sources, question.text, room - prompt_length(without) - labels)
 
 
 def _most_sources(panelist: Panelist, capabilities: Capabilities) -> int:
@@ -212,15 +208,14 @@ def _most_sources(panelist: Panelist, capabilities: Capabilities) -> int:
     return _EVIDENCE_FEW if is_few else _EVIDENCE
 
 
-async def _evidence(
-    question: str, limit: int, *, toolkit: Toolkit, log: SeatLog, excerpt: int | None = None
-) -> list[RetrievedSource]:
+async def _evidence(question: SeatQuestion, limit: int, *, excerpt: int | None = None) -> list[RetrievedSource]:
     """Gather evidence for the seat, in the time that it has; `limit` and `excerpt` as for `gather_evidence`."""
+    toolkit, log = question.toolkit, question.log
     if not toolkit.has_sources:
         return []
     try:
         async with asyncio.timeout(log.deadline - time.monotonic()):
-            return await gather_evidence(question, limit, toolkit=toolkit, log=log, excerpt=excerpt)
+            return await gather_evidence(question.text, limit, toolkit=toolkit, log=log, excerpt=excerpt)
     except TimeoutError as error:
         raise ModelCallError(Fault("timeout", "gathering evidence took longer than the seat has")) from error
 
@@ -229,34 +224,22 @@ def _tools_hint(toolkit: Toolkit) -> str:
     return render("panelist_tools", calls=toolkit.config.max_tool_calls) + "\n\n"
 
 
-def _prompt(question: str, background: str, evidence: str, toolkit: Toolkit, hint: str = "") -> list[BaseMessage]:
-    system = render("panelist", nonce=toolkit.nonce, today=utc_day(), hint=hint)
-    user = render(
-        "question",
-        question=question,
-        context=background,
-        evidence=section("Evidence", evidence),
-    )
+def _prompt(question: SeatQuestion, evidence: str, hint: str = "") -> list[BaseMessage]:
+    system = render("panelist", nonce=question.toolkit.nonce, today=utc_day(), hint=hint)
+    found = section("Evidence", evidence)
+    user = render("question", question=question.text, context=question.background, evidence=found)
     return [SystemMessage(system), HumanMessage(user)]
 
 
-async def _from_claims(  # noqa: PLR0913 - what is asked, of whom, and what is known already
-    model: Any,
-    panelist: Panelist,
-    question: str,
-    context: str,
-    *,
-    earlier: EarlierRun | None,
-    toolkit: Toolkit,
-    log: SeatLog,
-) -> SeatAnswer:
+async def _from_claims(model: Any, panelist: Panelist, asked: SeatQuestion) -> SeatAnswer:
     """Ask a model for claims over the sources that are found or carried over, or plainly where none are."""
+    question, earlier, toolkit, log = asked.text, asked.earlier, asked.toolkit, asked.log
     capabilities = capabilities_of(panelist, model)
     require_fit([HumanMessage(question)], capabilities, panelist.model_name)
     bounds, before = claim_bounds(capabilities.max_input_tokens), len(log.sources)
     first = await use_shell(model, panelist, question, toolkit, log) if capabilities.tools else None
     outputs = log.sources[before:]
-    evidence = await _evidence(question, _EVIDENCE_FEW, toolkit=toolkit, log=log, excerpt=bounds.excerpt)
+    evidence = await _evidence(asked, _EVIDENCE_FEW, excerpt=bounds.excerpt)
     carried = [row for row in (earlier["found"] if earlier else ()) if row["text"]][:_EVIDENCE_FEW]
     excerpts = [
         RetrievedSource(**{**row, "text": relevant_sentences(row["text"], question, bounds.excerpt)})
@@ -266,7 +249,7 @@ async def _from_claims(  # noqa: PLR0913 - what is asked, of whom, and what is k
     sources = list(merge_sources([*excerpts[: len(outputs)], *evidence, *excerpts[len(outputs) :]]).values())
     account = log.stage.call_context(panelist)
     # Of two excerpts' length where there is room: in the smallest window it must leave some to the sources.
-    known = relevant_sentences(context, question, bounds.excerpt * (1 if capabilities.has_small_window else 2))
+    known = relevant_sentences(asked.context, question, bounds.excerpt * (1 if capabilities.has_small_window else 2))
     wish = f"{question}\n\nKnown already:\n{fence(known, label='context', nonce=toolkit.nonce)}" if known else question
     if first and not sources:
         return first

@@ -1,13 +1,14 @@
 """`panelist`: one seat. Its model, then its fallbacks, until one gives a usable answer or the gate closes."""
 
 import time
+from functools import partial
 
 from langgraph.runtime import Runtime
 
 from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.events import PanelistStarted
 from fusion_tool.graph.agents.attempts import CUT_OFF, Attempt, first_whole_reply, models_of_role, to_failure
-from fusion_tool.graph.agents.panelist import answer_question
+from fusion_tool.graph.agents.panelist import SeatQuestion, answer_question
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.graph.answer_stream import leave_message_stream
 from fusion_tool.graph.limits import LateSeatError
@@ -48,7 +49,7 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: G
         # Only the work itself: the record below must be written whatever becomes of the seat.
         async with stage.wave.gate.admit():
             with inside_seat():
-                answer = await _first_usable(panelist, task, toolkit, log)
+                answer = await _first_usable(panelist, _question(task, panelist, toolkit, log))
     except LateSeatError:
         log.failures.append(to_failure(panelist.model_name, Fault("straggler", "late: the panel had closed")))
         answer = log.kept_answer
@@ -85,49 +86,51 @@ def _record(task: SeatTask, log: SeatLog, answer: SeatAnswer | None, *, model: s
     )
 
 
-async def _first_usable(seat: Panelist, task: SeatTask, toolkit: Toolkit, log: SeatLog) -> SeatAnswer | None:
+async def _first_usable(seat: Panelist, question: SeatQuestion) -> SeatAnswer | None:
     """Return the first full answer of the seat's models; else the one that was kept, cut off or unread."""
-    question, context = _question_for(task)
-    earlier = task["run"].get("earlier")
-    if earlier and not may_read_earlier(log.stage.config, seat, from_documents=earlier["from_documents"]):
-        earlier = None
-
-    async def ask(attempt: Attempt) -> SeatAnswer:
-        log.deadline = attempt.deadline
-        answer = await answer_question(attempt.panelist, question, context, earlier=earlier, toolkit=toolkit, log=log)
-        if answer.unread:
-            unread = Fault("empty", "it did not look, and no evidence was found for it")
-            log.failures.append(to_failure(answer.model, unread))
-        if answer.spoiled:
-            log.failures.append(to_failure(answer.model, Fault("invalid_output", answer.spoiled)))
-        if answer.truncated:
-            log.failures.append(to_failure(answer.model, CUT_OFF))
-            log.keep_answer(answer)
-        return answer
-
-    def note_failure(attempt: Attempt, error: Exception) -> None:
-        log.failures.append(to_failure(attempt.panelist.model_name, error))
-
+    log = question.log
     answer = await first_whole_reply(
         models_of_role(seat),
-        ask,
+        partial(_ask, question),
         run_id=log.stage.events.run_id,
         health=log.stage.health,
         deadline=log.deadline,
         most_seconds=log.stage.config.limits.seat_seconds,
-        on_failure=note_failure,
+        on_failure=partial(_note_failure, log),
         is_whole=_is_whole,
     )
     # Of those that are not whole the log knows the best: cut off, or written without a look at the sources.
     return log.kept_answer if answer is None or answer.truncated else answer
 
 
+async def _ask(question: SeatQuestion, attempt: Attempt) -> SeatAnswer:
+    log = question.log
+    log.deadline = attempt.deadline
+    answer = await answer_question(attempt.panelist, question)
+    if answer.unread:
+        unread = Fault("empty", "it did not look, and no evidence was found for it")
+        log.failures.append(to_failure(answer.model, unread))
+    if answer.spoiled:
+        log.failures.append(to_failure(answer.model, Fault("invalid_output", answer.spoiled)))
+    if answer.truncated:
+        log.failures.append(to_failure(answer.model, CUT_OFF))
+        log.keep_answer(answer)
+    return answer
+
+
+def _note_failure(log: SeatLog, attempt: Attempt, error: Exception) -> None:
+    log.failures.append(to_failure(attempt.panelist.model_name, error))
+
+
 def _is_whole(answer: SeatAnswer) -> bool:
     return not answer.truncated
 
 
-def _question_for(task: SeatTask) -> tuple[str, str]:
+def _question(task: SeatTask, seat: Panelist, toolkit: Toolkit, log: SeatLog) -> SeatQuestion:
     """Return the question as this seat gets it, and what is already known, which is to be fenced."""
-    run, ask = task["run"], task["ask"]
-    question = render("pointed_question", question=run["question"]) if ask["point"] else run["question"]
-    return question, "\n\n".join(part for part in (run["context"], ask["shown"], ask["point"]) if part)
+    run, ask, earlier = task["run"], task["ask"], task["run"].get("earlier")
+    if earlier and not may_read_earlier(log.stage.config, seat, from_documents=earlier["from_documents"]):
+        earlier = None
+    text = render("pointed_question", question=run["question"]) if ask["point"] else run["question"]
+    context = "\n\n".join(part for part in (run["context"], ask["shown"], ask["point"]) if part)
+    return SeatQuestion(text, context, earlier, toolkit, log)
