@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from fusion_tool.config.key_file import can_be_sent, stored_keys
@@ -21,15 +22,21 @@ _read: set[str] = set()
 """The keys that were read: whatever their variables are called, they are secrets."""
 
 
-def read_key(variable: str | None) -> str:
+def read_key(variable: str | None, stored: Mapping[str, str] | None = None) -> str:
     """Return the key in an environment variable, else of that name in the keys file; empty where there is none.
+
+    Args:
+        variable: The variable; `None` for none.
+        stored: What the file holds, for who reads many keys; `None` looks at it.
 
     Raises:
         ConfigError: The variable is not set, and the keys file is broken or open to others.
     """
     if not variable:
         return ""
-    key = os.environ[variable].strip() if variable in os.environ else stored_keys().get(variable, "")
+    if (key := os.environ.get(variable)) is None:
+        key = (stored_keys() if stored is None else stored).get(variable, "")
+    key = key.strip()
     remember_key(key)
     return key
 

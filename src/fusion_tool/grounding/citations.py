@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from fusion_tool.grounding.grammar import Scanner, Token, tokens
+from fusion_tool.grounding.grammar import BRACKETS, Scanner, Token, tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +176,9 @@ def _write_whole(text: str, numbering: Numbering) -> str:
 
 def cited_ids(text: str) -> list[str]:
     """Return the ids cited in `text`, known or not, in order of first appearance, without repeats."""
+    # Each holds a bracket; a text without any need not be taken apart.
+    if not any(bracket in text for bracket in BRACKETS):
+        return []
     return list(dict.fromkeys(source_id for token in tokens(text) for source_id in token.ids))
 
 

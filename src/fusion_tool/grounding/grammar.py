@@ -44,6 +44,8 @@ class Token:
     in_parentheses: bool = False
 
 
+BRACKETS = "[\u3010\uff3b"
+"""What opens a citation: ASCII's bracket, a lenticular one, a full-width one."""
 _LABEL = r"(?:sources?|src|refs?|references?|cites?|citations?|docs?|documents?|see|from|and|ids?|pages?|pp?|lines?)"
 _BREAK = r"[ \t,;|&:^#@`\"'\u2019.†*/\u2013-]"
 _TARGET = r"(?: \( [^()\s]* \) )"
@@ -144,7 +146,7 @@ class Scanner:
             return self._token("space", at, space.end())
         if self._held[at] == "`":
             return self._token("text", at, self._inline(at))
-        if self._held[at] in "([【\uff3b" and (token := self._citation(at) or self._number(at)):
+        if (self._held[at] == "(" or self._held[at] in BRACKETS) and (token := self._citation(at) or self._number(at)):
             return token
         if self._held[at] == "\\" and at + 1 == len(self._held) and not self._final:
             raise _UnfinishedError

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 
 from fusion_tool.config.addresses import host_of, is_private
 from fusion_tool.config.choices import OWN_PROVIDERS
+from fusion_tool.config.key_file import stored_keys
 from fusion_tool.config.key_names import MODEL_KEYS
 from fusion_tool.config.keys import read_key
 from fusion_tool.config.network import read_address
@@ -119,7 +120,10 @@ def key_variable(panelist: Panelist) -> str | None:
 
 def providers_with_key() -> frozenset[str]:
     """Return the providers whose key is set."""
-    return frozenset(name for name, provider in PROVIDERS.items() if any(map(read_key, provider.keys)))
+    stored = stored_keys()
+    return frozenset(
+        name for name, provider in PROVIDERS.items() if any(read_key(key, stored) for key in provider.keys)
+    )
 
 
 def openable_providers() -> frozenset[str]:

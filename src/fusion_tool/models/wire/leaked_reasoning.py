@@ -22,6 +22,7 @@ from fusion_tool.models.wire.reasoning_marks import (
     TOOL_CALL_OPENS,
     ReasoningMark,
     find_closing,
+    opening_mark,
 )
 
 _BEGINNINGS = (*(mark.opens for mark in MARKS), HEADS, ANSWER_TOKENS, ANSWER_TAGS, CLOSES_ALONE)
@@ -95,7 +96,7 @@ class ReasoningFilter:
         self._held = HEADS.sub("", self._held, count=1)
         if not self._held:
             return False
-        if mark := next((mark for mark in MARKS if mark.opens.match(self._held)), None):
+        if mark := opening_mark(self._held):
             self._within, self._scanned = mark, 0
             return True
         tag = ANSWER_TAGS.match(self._held) if self._has_reasoned else None

@@ -7,6 +7,7 @@ Sources: the models' chat templates and the reasoning parsers of vLLM (`reasonin
 # ruff: noqa: RUF001
 
 from dataclasses import dataclass
+from string import printable
 
 import regex  # it tells a text that can still become a match from one that cannot
 
@@ -61,6 +62,19 @@ MARKS = (
         is_sure=False,
     ),
 )
+
+_FIRST_CHARACTERS = frozenset(
+    char for char in f"{printable}◁" if any(mark.opens.match(char, partial=True) for mark in MARKS)
+)
+
+
+def opening_mark(text: str) -> ReasoningMark | None:
+    """Return the notation that `text` begins with; `None` for none."""
+    # Few texts begin with such a character, and each notation costs a search.
+    if text[:1] not in _FIRST_CHARACTERS:
+        return None
+    return next((mark for mark in MARKS if mark.opens.match(text)), None)
+
 
 CLOSES_ALONE = regex.compile(
     rf"</{_SPACED}(?:{_NAMES})\s*>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<\|inner_suffix\|>"

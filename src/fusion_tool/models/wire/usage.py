@@ -115,4 +115,4 @@ def _counts(details: Any) -> dict[str, int]:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
