@@ -5,15 +5,14 @@ Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage
 """
 
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from langchain_core.language_models.base import LanguageModelInput
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.messages.tool import tool_call_chunk
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatResult
 from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from pydantic import model_validator
@@ -23,12 +22,13 @@ from fusion_tool.models.completions import PlainCompletions
 from fusion_tool.models.faults import AskOtherwiseError, ProviderReplyError, to_fault
 from fusion_tool.models.refusals import has_refused, remember_refusal
 from fusion_tool.models.speed import TIMINGS
+from fusion_tool.models.streaming import piece_listener
 from fusion_tool.models.wire import usage
 from fusion_tool.models.wire.arguments import read_arguments
 from fusion_tool.models.wire.errors import error_under_200
 from fusion_tool.models.wire.shapes import unwrap_reply
 from fusion_tool.models.wire.sse import finish_body, to_body
-from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
+from fusion_tool.models.wire.streamed_reply import StreamedReply
 from fusion_tool.models.wire.tool_calls import normalize_tool_calls
 
 _EMPTY = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "stop"}
@@ -54,6 +54,9 @@ class OpenAICompatibleChat(ChatOpenAI):
 
     usage_accounting: bool = False
     """Whether to ask for OpenRouter's own cost figure; other servers may refuse the field."""
+
+    disable_streaming: bool | Literal["tool_calling"] = True
+    """Streams go to `piece_listener`."""
 
     openai_proxy: str | None = None
     """`None`, and not read from `OPENAI_PROXY`: the shared client has the environment's proxies already."""
@@ -108,21 +111,44 @@ class OpenAICompatibleChat(ChatOpenAI):
         offered = [*bound.kwargs.get("tools", []), *native]
         return self.bind(**{**bound.kwargs, "tools": offered})
 
-    # ChatOpenAI reads each reply in a thread, and makes a task for each chunk of a stream, to wait for it.
+    # ChatOpenAI reads each reply in a thread. Of a stream it makes a task for each chunk, to wait for it, and a message
+    # of each, which LangChain keeps all until it joins them: here who follows an answer is told its pieces.
     async def _agenerate(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: Any = None,  # noqa: ARG002 - LangChain's name
+        run_manager: Any = None,
+        *,
+        stream_usage: bool | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        offer, listener = _Offer.of(messages, kwargs), piece_listener.get()
+        if listener is not None:
+            counts = self._should_stream_usage(stream_usage, **kwargs)
+            kwargs |= {"stream": True} | ({"stream_options": {"include_usage": True}} if counts else {})
         payload = self._get_request_payload(messages, stop=stop, **kwargs)
         try:
-            reply = await self.async_client.create(**payload)
+            if listener is None:
+                reply = await self.async_client.create(**payload)
+            else:
+                reply = await self._listen(payload, offer, listener, run_manager)
         except Exception as error:
             self._learn_refusal(error, payload)
             raise
-        return self.read_reply(reply, _Offer.of(messages, kwargs))
+        return self.read_reply(reply, offer, is_whole=listener is None)
+
+    async def _listen(
+        self, payload: dict[str, Any], offer: _Offer, listener: Callable[[str], None], run_manager: Any
+    ) -> dict[str, Any]:
+        """Return the body of a streamed reply, whose pieces `listener` is told as they come."""
+        reply = StreamedReply(*offer)
+        async with await self.async_client.create(**payload) as chunks:
+            async for chunk in chunks:
+                if (text := reply.feed(chunk)) is not None:
+                    listener(text)
+                    if run_manager is not None and run_manager.handlers:
+                        await run_manager.on_llm_new_token(text)
+        return reply.body()
 
     def _learn_refusal(self, error: Exception, payload: Mapping[str, Any]) -> None:
         """Have a request repeated with `max_completion_tokens` where the endpoint refuses `max_tokens`."""
@@ -130,12 +156,13 @@ class OpenAICompatibleChat(ChatOpenAI):
             remember_refusal(self.endpoint_mark, "max_tokens")
             raise AskOtherwiseError(error) from error
 
-    def read_reply(self, reply: Any, offer: _Offer | None = None) -> ChatResult:
-        """Return what a whole reply says.
+    def read_reply(self, reply: Any, offer: _Offer | None = None, *, is_whole: bool = True) -> ChatResult:
+        """Return what a reply says.
 
         Args:
             reply: Its body: a JSON value, or text where it is none.
             offer: What the request offered; `None` for no tools.
+            is_whole: Whether it came in one piece; one in chunks that gives no reason to finish was broken off.
 
         Raises:
             ProviderReplyError: It holds an error.
@@ -146,7 +173,7 @@ class OpenAICompatibleChat(ChatOpenAI):
             raise ProviderReplyError(cause)
         figures = usage.read_usage(body)
         if body:
-            body = finish_body(body) | {"usage": usage.complete_usage(figures)}
+            body = (finish_body(body) if is_whole else body) | {"usage": usage.complete_usage(figures)}
             body["choices"] = body["choices"] or [dict(_EMPTY)]
             names, used = offer or _Offer()
             for choice in body["choices"]:
@@ -159,60 +186,6 @@ class OpenAICompatibleChat(ChatOpenAI):
                 replay.keep_fields(generation.message, choice["message"], self.endpoint_mark)
                 _keep_totals(generation.message, body, figures)
         return result
-
-    async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: Any = None,  # noqa: ARG002 - LangChain calls it for each chunk itself
-        *,
-        stream_usage: bool | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        # Some providers count up in each chunk, and joining chunks would add those counts: the figures are taken off
-        # every chunk and come once, in a chunk of their own at the end.
-        figures: dict[str, Any] = {}
-        last: dict[str, Any] = {}
-        assembler = ToolCallAssembler(*_Offer.of(messages, kwargs))
-        async for chunk in self._chunks(messages, stop, stream_usage, kwargs):
-            if usage.has_usage(chunk):
-                figures, last = usage.merge_figures(figures, usage.read_usage(chunk)), chunk
-            bare = chunk | {"usage": None, "choices": [_without_calls(choice) for choice in chunk.get("choices") or ()]}
-            if (generation := self._convert_chunk_to_generation_chunk(bare, AIMessageChunk, None)) is None:
-                continue
-            for choice in chunk.get("choices") or ():
-                delta = assembler.feed(choice.get("delta") or {})
-                generation.message = message = _with_pieces(generation.message, delta.get("tool_calls", ()))
-                _keep_extras(message, delta)
-                replay.keep_fields(message, delta, self.endpoint_mark)
-            yield generation
-        if pieces := assembler.close():
-            held = _with_pieces(AIMessageChunk(content=""), pieces)
-            replay.keep_fields(held, {"tool_calls": pieces}, self.endpoint_mark)
-            yield ChatGenerationChunk(message=held)
-        end: dict[str, Any] = {"choices": [], "usage": usage.complete_usage(figures)}
-        if last and (totals := self._convert_chunk_to_generation_chunk(end, AIMessageChunk, None)):
-            _keep_totals(totals.message, last, figures)
-            yield totals
-
-    async def _chunks(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None,
-        stream_usage: bool | None,
-        options: Mapping[str, Any],
-    ) -> AsyncIterator[dict[str, Any]]:
-        options = {**options, "stream": True}
-        if self._should_stream_usage(stream_usage, **options):
-            options["stream_options"] = {"include_usage": True}
-        payload = self._get_request_payload(messages, stop=stop, **options)
-        try:
-            async with await self.async_client.create(**payload) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        except Exception as error:
-            self._learn_refusal(error, payload)
-            raise
 
 
 def _is_server_tool(tool: Any) -> bool:
@@ -236,24 +209,6 @@ def _mend_arguments(sent: dict[str, Any]) -> None:
     for call in sent.get("tool_calls") or ():
         if read_arguments(call["function"]["arguments"]) is None:  # the call's result says what was wrong
             call["function"]["arguments"] = "{}"
-
-
-def _without_calls(choice: dict[str, Any]) -> dict[str, Any]:
-    delta = choice.get("delta") or {}
-    return choice | {"delta": {name: delta[name] for name in delta if name not in ("tool_calls", "function_call")}}
-
-
-def _with_pieces(message: BaseMessage, pieces: Sequence[dict[str, Any]]) -> AIMessageChunk:
-    """Return a chunk that holds the pieces of tool calls, too."""
-    if not pieces and isinstance(message, AIMessageChunk):
-        return message
-    chunks = [
-        tool_call_chunk(
-            name=piece["function"]["name"], args=piece["function"]["arguments"], id=piece["id"], index=piece["index"]
-        )
-        for piece in pieces
-    ]
-    return AIMessageChunk(**message.__dict__ | {"tool_call_chunks": chunks})
 
 
 def _keep_extras(message: BaseMessage, raw: dict[str, Any]) -> None:

@@ -45,6 +45,13 @@ def offers_tools(model: Runnable[Any, Any]) -> bool:
     return offered or not isinstance(model, BaseChatModel)
 
 
+def innermost(model: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    """Return the model itself, without what is bound around it."""
+    while isinstance(model, RunnableBindingBase):
+        model = model.bound
+    return model
+
+
 def _to_sendable_message(message: BaseMessage) -> BaseMessage:
     content = _to_sendable_value(message.content)
     return message if content == message.content else message.model_copy(update={"content": content})

@@ -20,6 +20,8 @@ MARK = "reasoning_endpoint"
 _PLAIN = ("reasoning", "reasoning_content")
 DETAILS = "reasoning_details"
 EXTRA = "extra_content"
+REASONING = (*_PLAIN, DETAILS)
+"""The fields of a reply that hold its reasoning."""
 _GROWING = ("text", "summary", "data")
 """The fields of a reasoning detail that a stream cuts into pieces; the others come whole, or again with each piece."""
 
@@ -32,7 +34,7 @@ def keep_fields(message: BaseMessage, raw: Mapping[str, Any], endpoint: str) -> 
         raw: The reply's message, or a stream's delta, as it came.
         endpoint: The mark of the endpoint that sent it.
     """
-    part = {name: raw[name] for name in (*_PLAIN, DETAILS) if raw.get(name) is not None}
+    part = {name: raw[name] for name in REASONING if raw.get(name) is not None}
     calls = [call for call in raw.get("tool_calls") or () if isinstance(call, dict)]
     # Ids are kept, too, where there is no extra: in a stream the extra may come in a later delta, which has no id.
     if relevant := [call for call in calls if call.get("id") or call.get(EXTRA) is not None]:
@@ -67,7 +69,7 @@ def read_fields(message: BaseMessage, raw: Mapping[str, Any], endpoint: str | No
 def has_token(message: BaseMessage) -> bool:
     """Tell whether any reasoning is kept on `message`."""
     # An empty field has to be sent back, too, but it is no token.
-    return any(part.get(name) for part in _parts(message) for name in (*_PLAIN, DETAILS))
+    return any(part.get(name) for part in _parts(message) for name in REASONING)
 
 
 def fields_to_return(message: BaseMessage, endpoint: str | None = None) -> dict[str, Any]:
@@ -82,9 +84,9 @@ def fields_to_return(message: BaseMessage, endpoint: str | None = None) -> dict[
     """
     parts = [part for part in _parts(message) if endpoint in (None, part["endpoint"])]
     fields = {}
-    for name in (*_PLAIN, DETAILS):
+    for name in REASONING:
         if pieces := [part[name] for part in parts if name in part]:
-            fields[name] = pieces[0] if len(pieces) == 1 else _join(pieces)
+            fields[name] = pieces[0] if len(pieces) == 1 else join_pieces(name, pieces)
     if extras := _extras(call for part in parts for call in part.get("calls", ())):
         fields[EXTRA] = extras
     return fields
@@ -105,12 +107,13 @@ def _parts(message: BaseMessage) -> list[dict[str, Any]]:
     return parts
 
 
-def _join(pieces: list[Any]) -> Any:
-    """Join a field's deltas; where they cannot be joined, return the last one."""
+def join_pieces(name: str, pieces: list[Any]) -> Any:
+    """Join the deltas of the field `name`; where they cannot be joined, return the last one."""
     if all(isinstance(piece, str) for piece in pieces):
         return "".join(pieces)
     if all(isinstance(piece, list) for piece in pieces):
-        return _join_details(detail for piece in pieces for detail in piece)
+        entries = [entry for piece in pieces for entry in piece]
+        return _join_details(entries) if name in REASONING else entries
     return pieces[-1]
 
 

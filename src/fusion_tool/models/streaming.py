@@ -8,10 +8,11 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from statistics import quantiles
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
 from langchain_core.messages.ai import add_ai_message_chunks
@@ -21,6 +22,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models import replay
 from fusion_tool.models.faults import AskOtherwiseError
+from fusion_tool.models.prompt import innermost
 from fusion_tool.models.providers import endpoint_for
 from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter
 from fusion_tool.models.wire.tool_calls import argument_text
@@ -149,18 +151,48 @@ class MessageStream:
             raise AskOtherwiseError(error) from error
 
     async def _read(self, model: Runnable[Any, AIMessage], messages: Sequence[BaseMessage]) -> AIMessage:
-        answer, chunks = self._make_filter(), []
+        answer = self._make_filter()
+
+        def take(piece: str) -> None:
+            self._first.arrived()
+            if self._on_delta and (text := answer.feed(piece)):
+                self._on_delta(text)
+
+        read = _by_listening if getattr(innermost(model), "disable_streaming", False) is True else _by_chunks
         with self._first.measure():
-            async for message in model.astream(messages, _NO_STREAM, **self._options):
-                chunk = _as_chunk(message)
-                chunks.append(chunk)
-                if _has_token(chunk):
-                    self._first.arrived()
-                if self._on_delta and (text := answer.feed(str(chunk.text))):
-                    self._on_delta(text)
+            message = await read(model, messages, take, self._options)
+            if self._first.seconds is None:
+                take(str(message.text))
         if self._on_delta and (text := answer.close()):
             self._on_delta(text)
-        return _join_chunks(chunks)
+        return message
+
+
+Take: TypeAlias = Callable[[str], None]
+"""Takes a piece of an answer; an empty one is a token of something else, such as its reasoning."""
+piece_listener: ContextVar[Take | None] = ContextVar("fusion_piece_listener", default=None)
+"""Who is told the pieces of the answers that are asked for in this context; only a model of this package tells them."""
+
+
+async def _by_listening(
+    model: Runnable[Any, AIMessage], messages: Sequence[BaseMessage], take: Take, options: Mapping[str, Any]
+) -> AIMessage:
+    token = piece_listener.set(take)
+    try:
+        return await model.ainvoke(messages, _NO_STREAM, **options)
+    finally:
+        piece_listener.reset(token)
+
+
+async def _by_chunks(
+    model: Runnable[Any, AIMessage], messages: Sequence[BaseMessage], take: Take, options: Mapping[str, Any]
+) -> AIMessage:
+    chunks = []
+    async for message in model.astream(messages, _NO_STREAM, **options):
+        chunks.append(chunk := _as_chunk(message))
+        if _has_token(chunk):
+            take(str(chunk.text))
+    return _join_chunks(chunks)
 
 
 def _as_chunk(message: AIMessage) -> AIMessageChunk:

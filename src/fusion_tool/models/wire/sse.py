@@ -8,14 +8,14 @@ answer without chunks.
 
 import codecs
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fusion_tool.errors import WRONG_FORM
 from fusion_tool.models.json_reader import parse_json
 from fusion_tool.models.wire.errors import error_cause, error_under_200, is_web_page
 from fusion_tool.models.wire.shapes import conform_reply, unwrap_reply
-from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
+from fusion_tool.models.wire.streamed_reply import join_chunks
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _FIELD = re.compile(r"(?:data|event|id|retry)(?::|\Z)|:")
@@ -179,34 +179,6 @@ def to_body(text: str) -> dict[str, Any] | None:
     chunks = [*decoder.feed(text.encode(errors="replace")), *decoder.close()]
     error = next((chunk for chunk in chunks if "error" in chunk), None)
     return error or (join_chunks(chunks) if chunks else None)
-
-
-def join_chunks(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the whole reply that `chunks` make up; of usage and the like the last one counts."""
-    body: dict[str, Any] = {}
-    message: dict[str, Any] = {"role": "assistant", "content": ""}
-    finish_reason = None
-    assembler, pieces = ToolCallAssembler(()), list[dict[str, Any]]()
-    for chunk in chunks:
-        body |= {key: value for key, value in chunk.items() if value is not None}
-        for choice in chunk.get("choices", ()):
-            delta = assembler.feed(choice.get("delta") or {})
-            pieces += delta.pop("tool_calls", [])
-            for key, value in delta.items():
-                if isinstance(value, str | list) and key != "role" and isinstance(message.get(key, value), type(value)):
-                    message[key] = message.get(key, type(value)()) + value
-                elif value is not None:
-                    message[key] = value
-            finish_reason = choice.get("finish_reason") or finish_reason
-    calls: dict[int, dict[str, Any]] = {}
-    for piece in (*pieces, *assembler.close()):
-        call = calls.setdefault(piece["index"], {**piece, "function": {"name": "", "arguments": ""}})
-        call["function"]["name"] += piece["function"]["name"] or ""
-        call["function"]["arguments"] += piece["function"]["arguments"]
-    if calls:
-        message["tool_calls"] = list(calls.values())
-    body["object"] = "chat.completion"
-    return body | {"choices": [{"index": 0, "message": message, "finish_reason": finish_reason}]}
 
 
 def finish_body(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import pytest
 from fusion_tool.models.wire.errors import error_cause, error_under_200
 from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter, strip_reasoning
 from fusion_tool.models.wire.shapes import read_text
-from fusion_tool.models.wire.sse import EventDecoder, finish_body, join_chunks, to_body
+from fusion_tool.models.wire.sse import EventDecoder, finish_body, to_body
+from fusion_tool.models.wire.streamed_reply import join_chunks
 from fusion_tool.models.wire.text_calls import looks_like_tool_call, parse_text_calls
 from fusion_tool.models.wire.tool_call_stream import ToolCallAssembler
 from fusion_tool.models.wire.tool_calls import normalize_tool_calls

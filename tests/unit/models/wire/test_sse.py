@@ -6,9 +6,13 @@ import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.messages import HumanMessage
 
+from fusion_tool.config.schema import Panelist
 from fusion_tool.models.openai_compatible import OpenAICompatibleChat
-from fusion_tool.models.wire.sse import EventDecoder, finish_body, join_chunks, to_body
+from fusion_tool.models.streaming import FirstToken, MessageStream, StreamBrokenError
+from fusion_tool.models.wire.sse import EventDecoder, finish_body, to_body
+from fusion_tool.models.wire.streamed_reply import join_chunks
 
 
 def chunk(content=None, finish_reason=None, **fields):
@@ -96,12 +100,19 @@ def client(body, kind):
     )
 
 
+async def streamed(model, pieces=None):
+    listener = [].append if pieces is None else pieces.append
+    return await MessageStream(FirstToken(Panelist(model="openai:m")), listener).attempt(
+        model, [HumanMessage("How high?")]
+    )
+
+
 @pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
 @pytest.mark.parametrize("case", ANSWERS)
 async def test_the_client_streams_the_answer(case, kind):
-    chunks = [part async for part in client(ANSWERS[case], kind).astream("How high?")]
-    whole = sum(chunks[1:], chunks[0])
-    assert whole.text == "The tide rose."
+    pieces = []
+    whole = await streamed(client(ANSWERS[case], kind), pieces)
+    assert whole.text == "".join(pieces) == "The tide rose."
     assert whole.response_metadata["finish_reason"] == "stop"
 
 
@@ -109,8 +120,9 @@ async def test_the_client_streams_the_answer(case, kind):
 async def test_the_client_raises_the_error(case):
     body, message, code = ERRORS[case]
     with pytest.raises(Exception, match=message) as caught:
-        [part async for part in client(body, "text/event-stream").astream("How high?")]
-    assert caught.value.body["code"] == code
+        await streamed(client(body, "text/event-stream"))
+    failed = caught.value.error if isinstance(caught.value, StreamBrokenError) else caught.value
+    assert failed.body["code"] == code
 
 
 @pytest.mark.parametrize("case", ANSWERS)
