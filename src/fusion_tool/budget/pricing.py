@@ -4,7 +4,7 @@ A model that is not in the list is unpriced, never free.
 """
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from fusion_tool.budget.usage import CostSource
 from fusion_tool.config.addresses import host_of, is_loopback
@@ -89,6 +89,8 @@ def is_priced(model: str) -> bool:
     return True
 
 
+# It takes milliseconds, and every run with a model that is in no list looks for it: one that is new, or the user's own.
+@lru_cache(maxsize=256)
 def similar_model(model: str, cutoff: float = 0.6) -> str:
     """Return a clause with the model of the same provider's list whose name comes nearest; empty where none comes near.
 
@@ -123,6 +125,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[._]", "-", _PASSING.sub("", name.lower()))
 
 
+@cache
 def _listed_names(provider: str) -> frozenset[str]:
     from genai_prices.data import providers
 
