@@ -12,6 +12,7 @@ from fusion_tool.models.wire.prose import is_in_code, is_quoted, line_before
 from fusion_tool.models.wire.reasoning_marks import (
     ANSWER_TAGS,
     ANSWER_TOKENS,
+    BEGINNINGS,
     BEGINS_THOUGHT,
     CLOSES_ALONE,
     END,
@@ -21,11 +22,10 @@ from fusion_tool.models.wire.reasoning_marks import (
     OPENS_ANY,
     TOOL_CALL_OPENS,
     ReasoningMark,
+    begins_with_mark,
     find_closing,
-    opening_mark,
 )
 
-_BEGINNINGS = (*(mark.opens for mark in MARKS), HEADS, ANSWER_TOKENS, ANSWER_TAGS, CLOSES_ALONE)
 _SENTENCE_ENDS = ".!?…。！？)]}\"'”’»*>"
 _ABOUT_TAGS = regex.compile(r"\b(?:tags?|tokens?|markers?|elements?|write[sn]?|between|clos(?:es?|ing))\b", regex.I)
 _LINE_OPENING = regex.compile(r"\n[ \t]*(?=[<\[◁])")
@@ -92,11 +92,20 @@ class ReasoningFilter:
         """Take one step towards the answer; `False` where that needs more text, or none is left."""
         if self._within:
             return self._leave(self._within, final=final)
+        if begins_with_mark(self._held) and (is_on := self._pass_mark(final=final)) is not None:
+            return is_on
+        if not self._held:
+            return False
+        self._started = not self._begins_inside or self._is_answer(final=final)
+        return self._started or not self._begins_inside
+
+    def _pass_mark(self, *, final: bool) -> bool | None:
+        """Pass what stands before an answer, as `_begin` does; `None` where nothing does."""
         # Templates and servers put white space around every mark.
         self._held = HEADS.sub("", self._held, count=1)
         if not self._held:
             return False
-        if mark := opening_mark(self._held):
+        if mark := next((mark for mark in MARKS if mark.opens.match(self._held)), None):
             self._within, self._scanned = mark, 0
             return True
         tag = ANSWER_TAGS.match(self._held) if self._has_reasoned else None
@@ -104,10 +113,9 @@ class ReasoningFilter:
             self._drop(beside.end())
             self._end = END_IN_TAGS if tag else self._end
             return True
-        if not final and any(beginning.match(self._held, partial=True) for beginning in _BEGINNINGS):
+        if not final and any(beginning.match(self._held, partial=True) for beginning in BEGINNINGS):
             return False
-        self._started = not self._begins_inside or self._is_answer(final=final)
-        return self._started or not self._begins_inside
+        return None
 
     def _leave(self, mark: ReasoningMark, *, final: bool) -> bool:
         """Drop reasoning that was opened, as soon as it is closed."""

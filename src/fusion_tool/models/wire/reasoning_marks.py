@@ -63,19 +63,6 @@ MARKS = (
     ),
 )
 
-_FIRST_CHARACTERS = frozenset(
-    char for char in f"{printable}◁" if any(mark.opens.match(char, partial=True) for mark in MARKS)
-)
-
-
-def opening_mark(text: str) -> ReasoningMark | None:
-    """Return the notation that `text` begins with; `None` for none."""
-    # Few texts begin with such a character, and each notation costs a search.
-    if text[:1] not in _FIRST_CHARACTERS:
-        return None
-    return next((mark for mark in MARKS if mark.opens.match(text)), None)
-
-
 CLOSES_ALONE = regex.compile(
     rf"</{_SPACED}(?:{_NAMES})\s*>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<\|inner_suffix\|>"
     r"|<\|close\|>think<\|sep\|>|<channel\|>"
@@ -110,6 +97,19 @@ HEADS = regex.compile(
 
 ANSWER_TAGS = regex.compile(r"<(?:answer|final_answer|final|response|output)>", regex.IGNORECASE)
 """The same, but also a tag that an answer may write about: it counts after reasoning alone (Hunyuan, Reflection)."""
+
+BEGINNINGS = (*(mark.opens for mark in MARKS), HEADS, ANSWER_TOKENS, ANSWER_TAGS, CLOSES_ALONE)
+"""All that may stand before an answer, but for reasoning itself."""
+_FIRST_CHARACTERS = frozenset(
+    char for char in f"{printable}◁\ufeff\u200b" if any(pattern.match(char, partial=True) for pattern in BEGINNINGS)
+)
+
+
+def begins_with_mark(text: str) -> bool:
+    """Tell whether one of `BEGINNINGS` may stand at the beginning of `text`; where it says no, none does."""
+    # Each of them costs a search, and most texts begin with a letter.
+    return text[:1] in _FIRST_CHARACTERS or text[:1].isspace()
+
 
 _END_TOKENS = (
     r"<\|(?:return|end|im_end|eot_id|eom_id|eot|eos|end_?of_?text|end_of_solution|END_RESPONSE|END_OF_TURN_TOKEN"

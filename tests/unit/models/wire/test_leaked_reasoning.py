@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fusion_tool.models.wire.leaked_reasoning import ReasoningFilter, strip_reasoning
-from fusion_tool.models.wire.reasoning_marks import CLOSES_ALONE, find_closing
+from fusion_tool.models.wire.reasoning_marks import BEGINNINGS, CLOSES_ALONE, begins_with_mark, find_closing
 
 ANSWER = "The tide rose."
 FINAL = "<|start|>assistant<|channel|>final<|message|>"
@@ -221,3 +221,9 @@ def test_a_long_text_costs_no_time(mark):
     text = mark * (50_000 // len(mark))
     for begins_inside in (True, False):
         streamed((text[place : place + 16] for place in range(0, len(text), 16)), begins_inside=begins_inside)
+
+
+@given(st.text(min_size=1) | st.sampled_from("<[◁>aAH\u200b\u3000\x1f").flatmap(lambda char: st.just(char + "x")))
+def test_no_mark_is_passed_over_for_its_first_character(text):
+    may_be = any(pattern.match(text, partial=True) for pattern in BEGINNINGS)
+    assert begins_with_mark(text) or not may_be
