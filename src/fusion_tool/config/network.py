@@ -20,6 +20,8 @@ from fusion_tool.errors import ConfigError
 LOCAL_MOUNTS = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
 """For clients of httpx: hosts that are never reached through a proxy; a local run's data would leave the machine."""
 _PROXIES = tuple(name for kind in ("HTTP", "HTTPS", "ALL") for name in (f"{kind}_PROXY", f"{kind.lower()}_proxy"))
+_WITH_PASSWORD = ("SEARXNG_URL",)
+"""The variables whose address may hold a password."""
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -27,11 +29,16 @@ def read_address(variable: str) -> str:
     """Return the address in an environment variable, without a slash at its end; empty where none is set.
 
     Raises:
-        ConfigError: It is none. What stands there is not repeated: it may be a key.
+        ConfigError: It is none, or holds a password. What stands there is not repeated: it may be a key.
     """
     address = os.environ.get(variable, "").strip().rstrip("/")
     if address and not is_web_address(address):
         raise ConfigError("expected an address such as https://example.org/v1", field=variable)
+    # Where a key is sent there is one header for both.
+    if "@" in urlsplit(address).netloc and variable not in _WITH_PASSWORD:
+        raise ConfigError(
+            "a URL must not carry a password; put a gateway's into the variable of the key", field=variable
+        )
     return address
 
 

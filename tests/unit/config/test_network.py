@@ -43,6 +43,8 @@ def _keyed(monkeypatch):
         ("OPENAI_BASE_URL", "api.corp", "expected an address such as"),
         ("OPENAI_API_BASE", "https://api.corp:port", "expected an address such as"),
         ("OPENROUTER_BASE_URL", "sk-or-v1-0123456789", "expected an address such as"),
+        ("OPENROUTER_BASE_URL", "https://me:sk-or-v1-0123456789@api.corp/v1", "a URL must not carry a password"),
+        ("OPENAI_BASE_URL", "https://me@api.corp/v1", "a URL must not carry a password"),
     ],
 )
 def test_a_wrong_value_is_told_before_any_call_by_its_variable(monkeypatch, variable, value, told):
@@ -75,8 +77,8 @@ def test_what_clients_take_is_taken(monkeypatch, variable, value):
 
 
 def test_an_address_is_read_without_what_stands_around_it(monkeypatch):
-    monkeypatch.setenv("SEARXNG_URL", " http://search.corp/ ")
-    assert read_address("SEARXNG_URL") == "http://search.corp"
+    monkeypatch.setenv("SEARXNG_URL", " http://me:word@search.corp/ ")
+    assert read_address("SEARXNG_URL") == "http://me:word@search.corp"
     assert read_address("HF_ENDPOINT") == ""
 
 
