@@ -5,14 +5,15 @@ Protocol: OpenAI's chat completions; OpenRouter's additions (`reasoning`, `usage
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
 from langchain_core.language_models.base import LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatResult
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from pydantic import model_validator
@@ -55,8 +56,8 @@ class OpenAICompatibleChat(ChatOpenAI):
     usage_accounting: bool = False
     """Whether to ask for OpenRouter's own cost figure; other servers may refuse the field."""
 
-    disable_streaming: bool | Literal["tool_calling"] = True
-    """Streams go to `piece_listener`."""
+    tells_pieces: ClassVar[bool] = True
+    """Whether `piece_listener` is told of its streams."""
 
     openai_proxy: str | None = None
     """`None`, and not read from `OPENAI_PROXY`: the shared client has the environment's proxies already."""
@@ -112,43 +113,73 @@ class OpenAICompatibleChat(ChatOpenAI):
         return self.bind(**{**bound.kwargs, "tools": offered})
 
     # ChatOpenAI reads each reply in a thread. Of a stream it makes a task for each chunk, to wait for it, and a message
-    # of each, which LangChain keeps all until it joins them: here who follows an answer is told its pieces.
+    # of each, which LangChain keeps all until it joins them: who follows an answer is told its pieces here instead.
     async def _agenerate(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: Any = None,
+        run_manager: Any = None,  # noqa: ARG002 - LangChain's name
         *,
         stream_usage: bool | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        offer, listener = _Offer.of(messages, kwargs), piece_listener.get()
-        if listener is not None:
-            counts = self._should_stream_usage(stream_usage, **kwargs)
-            kwargs |= {"stream": True} | ({"stream_options": {"include_usage": True}} if counts else {})
+        offer = _Offer.of(messages, kwargs)
+        if piece_listener.get() is not None:
+            reply = StreamedReply(*offer)
+            async for _ in self._pieces(reply, messages, stop, stream_usage, kwargs):
+                """The listener is told."""
+            return self.read_reply(reply.body(), offer, is_whole=False)
         payload = self._get_request_payload(messages, stop=stop, **kwargs)
         try:
-            if listener is None:
-                reply = await self.async_client.create(**payload)
-            else:
-                reply = await self._listen(payload, offer, listener, run_manager)
+            body = await self.async_client.create(**payload)
         except Exception as error:
             self._learn_refusal(error, payload)
             raise
-        return self.read_reply(reply, offer, is_whole=listener is None)
+        return self.read_reply(body, offer)
 
-    async def _listen(
-        self, payload: dict[str, Any], offer: _Offer, listener: Callable[[str], None], run_manager: Any
-    ) -> dict[str, Any]:
-        """Return the body of a streamed reply, whose pieces `listener` is told as they come."""
+    # For agents around this model, whose own tokens are shown.
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,  # noqa: ARG002 - LangChain calls it for each chunk itself
+        *,
+        stream_usage: bool | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        offer = _Offer.of(messages, kwargs)
         reply = StreamedReply(*offer)
-        async with await self.async_client.create(**payload) as chunks:
-            async for chunk in chunks:
-                if (text := reply.feed(chunk)) is not None:
-                    listener(text)
-                    if run_manager is not None and run_manager.handlers:
-                        await run_manager.on_llm_new_token(text)
-        return reply.body()
+        async for text in self._pieces(reply, messages, stop, stream_usage, kwargs):
+            if text:
+                yield ChatGenerationChunk(message=AIMessageChunk(content=text))
+        result = self.read_reply(reply.body(), offer, is_whole=False)
+        [generation] = result.generations
+        told = {**(result.llm_output or {}), **(generation.generation_info or {})}
+        yield ChatGenerationChunk(message=_rest_of(cast("AIMessage", generation.message)), generation_info=told)
+
+    async def _pieces(
+        self,
+        reply: StreamedReply,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        stream_usage: bool | None,
+        options: Mapping[str, Any],
+    ) -> AsyncIterator[str]:
+        """Feed a stream to `reply`, tell the listener, and yield, the text of each chunk that holds a part of it."""
+        options = {**options, "stream": True}
+        if self._should_stream_usage(stream_usage, **options):
+            options["stream_options"] = {"include_usage": True}
+        payload, listener = self._get_request_payload(messages, stop=stop, **options), piece_listener.get()
+        try:
+            async with await self.async_client.create(**payload) as chunks:
+                async for chunk in chunks:
+                    if (text := reply.feed(chunk)) is not None:
+                        if listener is not None:
+                            listener(text)
+                        yield text
+        except Exception as error:
+            self._learn_refusal(error, payload)
+            raise
 
     def _learn_refusal(self, error: Exception, payload: Mapping[str, Any]) -> None:
         """Have a request repeated with `max_completion_tokens` where the endpoint refuses `max_tokens`."""
@@ -186,6 +217,26 @@ class OpenAICompatibleChat(ChatOpenAI):
                 replay.keep_fields(generation.message, choice["message"], self.endpoint_mark)
                 _keep_totals(generation.message, body, figures)
         return result
+
+
+def _rest_of(message: AIMessage) -> AIMessageChunk:
+    """Return a chunk with all of a message but its text."""
+    calls = [
+        tool_call_chunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=index)
+        for index, call in enumerate(message.tool_calls)
+    ]
+    broken = [
+        tool_call_chunk(name=call["name"], args=call["args"], id=call["id"], index=len(calls) + index)
+        for index, call in enumerate(message.invalid_tool_calls)
+    ]
+    fields = {"additional_kwargs": message.additional_kwargs, "response_metadata": message.response_metadata}
+    return AIMessageChunk(
+        content="",
+        **fields,
+        usage_metadata=message.usage_metadata,
+        tool_call_chunks=[*calls, *broken],
+        chunk_position="last",
+    )
 
 
 def _is_server_tool(tool: Any) -> bool:

@@ -158,7 +158,7 @@ class MessageStream:
             if self._on_delta and (text := answer.feed(piece)):
                 self._on_delta(text)
 
-        read = _by_listening if getattr(innermost(model), "disable_streaming", False) is True else _by_chunks
+        read = _by_listening if getattr(innermost(model), "tells_pieces", False) else _by_chunks
         with self._first.measure():
             message = await read(model, messages, take, self._options)
             if self._first.seconds is None:

@@ -5,9 +5,11 @@ import gc
 import warnings
 
 import pytest
+from langchain_core.messages import message_chunk_to_message
 
 from fusion_tool.config.schema import Panelist
 from fusion_tool.models.call import ModelCallError
+from fusion_tool.models.factory import chat_model
 from tests.scripted_server import Reply, ToolCall, Usage, cited, faults
 from tests.unit.models.models import account, asked, panelist
 
@@ -104,6 +106,27 @@ async def test_tool_calls_come_through(scripted, stream):
     reply, _ = await answer(panelist(scripted), stream=stream, bound={"tools": [SEARCH]})
     (call,) = reply.message.tool_calls
     assert (call["name"], call["args"], call["id"]) == ("web_search", {"query": "mill"}, "c1")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        FULL,
+        Reply("It stood in 18", finish_reason="length", chunk_size=4),
+        Reply(tool_calls=[ToolCall("web_search", {"query": "mill"}, id="c1"), ToolCall("web_search", {}, id="c2")]),
+    ],
+)
+async def test_an_agent_around_the_model_streams_the_message_that_it_would_get_whole(scripted, reply):
+    scripted.otherwise(reply)
+    model = (await chat_model(panelist(scripted))).bind_tools([SEARCH])
+    whole = await model.ainvoke("When was the mill built?")
+    chunks = [chunk async for chunk in model.astream("When was the mill built?")]
+    streamed = message_chunk_to_message(sum(chunks[1:], chunks[0]))
+    assert len(chunks) > 2 or not reply.text
+    for field in ("text", "tool_calls", "invalid_tool_calls", "usage_metadata", "additional_kwargs"):
+        assert getattr(streamed, field) == getattr(whole, field), field
+    for key in ("finish_reason", "model_name", "model_provider"):
+        assert streamed.response_metadata[key] == whole.response_metadata[key]
 
 
 @BOTH
