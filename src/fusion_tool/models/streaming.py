@@ -1,6 +1,7 @@
 """A streamed answer: its text is passed on, its first token timed, and in the end there is one whole message.
 
 - `MessageStream`: one call that streams, over all its attempts; `whole_reply`: one attempt that does not.
+- `piece_listener`: who is told a stream's pieces by this package's own chat model; others are read chunk by chunk.
 - `ReasoningFilter`, `strip_reasoning`: leaked reasoning is held back, in a stream of deltas or in a whole text.
 - `FirstToken`, `first_token_p90`: the wait for the first token, remembered over each model's latest calls.
 """
@@ -161,7 +162,7 @@ class MessageStream:
         read = _by_listening if getattr(innermost(model), "tells_pieces", False) else _by_chunks
         with self._first.measure():
             message = await read(model, messages, take, self._options)
-            if self._first.seconds is None:
+            if self._first.seconds is None and (message.text or message.tool_calls):
                 take(str(message.text))
         if self._on_delta and (text := answer.close()):
             self._on_delta(text)

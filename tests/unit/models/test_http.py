@@ -12,7 +12,7 @@ import pytest
 
 from fusion_tool.models.faults import never_connected
 from fusion_tool.models.http import make_client
-from tests.scripted_server import Gate, Reply
+from tests.scripted_server import Gate, Hang, Reply
 
 pytestmark = pytest.mark.loopback
 
@@ -67,6 +67,29 @@ async def test_calls_one_after_another_share_a_connection(monkeypatch, scripted)
         for _ in range(3):
             assert await ask(client, scripted) == 200
     assert len(opened) == 1
+
+
+async def test_a_streams_connection_is_used_again_if_it_was_read_to_its_end_and_closed_if_not(monkeypatch, scripted):
+    opened = []
+    connect = asyncio.BaseEventLoop.create_connection
+
+    async def count(loop, *args, **options):
+        opened.append(args)
+        return await connect(loop, *args, **options)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", count)
+    scripted.reply("m", Reply("The tide rose."), Reply("And fell."), Hang(after=2), Reply("Again."))
+    body = {**BODY, "stream": True}
+    async with make_client(busy=1) as client:
+        for is_whole in (True, True, False, True):
+            async with client.stream("POST", f"{scripted.url}/chat/completions", json=body) as reply:
+                pieces = reply.aiter_bytes()
+                assert await anext(pieces)
+                if is_whole:
+                    async for _ in pieces:
+                        """To its end."""
+        await scripted.until(lambda: len(scripted.disconnects) == 1)
+    assert len(opened) == 2
 
 
 async def test_more_at_once_than_clients_mostly_allow_are_all_on_their_way(scripted):
