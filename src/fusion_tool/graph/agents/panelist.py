@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -168,25 +168,33 @@ async def _call_over(
     """
     model = await chat_model(panelist)
     shown = _sources_that_fit(sources, panelist, model, question)
-    account = question.log.stage.call_context(panelist)
-    call = partial(call_model, model, account=account, deadline=question.log.deadline, on_first=on_first)
+    log = question.log
+    account = log.stage.call_context(panelist)
+    call = partial(call_model, model, account=account, deadline=log.deadline, on_first=on_first)
+    log.is_cut |= _texts(shown) != _texts(sources)
     try:
-        return await _ask_over(shown, sources, question, call)
+        return await _ask_over(shown, panelist, question, call)
     except ModelCallError as failed:
         if failed.fault.reason != "context_overflow" or not shown:
             raise
-        shown = fit_sources(shown, question.text, sum(len(source["text"]) for source in shown) // 2)
-        return await _ask_over(shown, sources, question, call)
+        log.is_cut = True
+        shown = fit_sources(shown, question.text, sum(map(len, _texts(shown))) // 2)
+        return await _ask_over(shown, panelist, question, call)
 
 
 async def _ask_over(
-    shown: Sequence[RetrievedSource], sources: Sequence[RetrievedSource], question: SeatQuestion, call: "partial[Any]"
+    sources: Sequence[RetrievedSource],
+    panelist: Panelist,
+    question: SeatQuestion,
+    call: Callable[[Sequence[BaseMessage]], Awaitable[ModelReply]],
 ) -> ModelReply:
-    """Make a call over `shown`, which is what fits of `sources`."""
-    question.log.is_cut |= [source["text"] for source in shown] != [source["text"] for source in sources]
-    prompt = _prompt(question, question.toolkit.render_sources(shown))
-    inspect = inspector(call.keywords["account"].panelist, question.text, rules=prompt[0].text)
+    prompt = _prompt(question, question.toolkit.render_sources(sources))
+    inspect = inspector(panelist, question.text, rules=prompt[0].text)
     return await mend_reply(await call(prompt), inspect, prompt, call)
+
+
+def _texts(sources: Sequence[RetrievedSource]) -> list[str]:
+    return [source["text"] for source in sources]
 
 
 def _sources_that_fit(
