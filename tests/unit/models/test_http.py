@@ -27,6 +27,20 @@ def no_proxies(monkeypatch):
         monkeypatch.delenv(f"{name}_proxy".upper(), raising=False)
 
 
+@pytest.fixture
+def opened(monkeypatch):
+    """The connections that are opened."""
+    connections = []
+    connect = asyncio.BaseEventLoop.create_connection
+
+    async def count(loop, *args, **options):
+        connections.append(args)
+        return await connect(loop, *args, **options)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", count)
+    return connections
+
+
 async def ask(client, server):
     return (await client.post(f"{server.url}/chat/completions", json=BODY)).status_code
 
@@ -54,30 +68,14 @@ async def raw_server(reply, asked=None):
         yield server.sockets[0].getsockname()[1]
 
 
-async def test_calls_one_after_another_share_a_connection(monkeypatch, scripted):
-    opened = []
-    connect = asyncio.BaseEventLoop.create_connection
-
-    async def count(loop, *args, **options):
-        opened.append(args)
-        return await connect(loop, *args, **options)
-
-    monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", count)
+async def test_calls_one_after_another_share_a_connection(opened, scripted):
     async with make_client(busy=100) as client:
         for _ in range(3):
             assert await ask(client, scripted) == 200
     assert len(opened) == 1
 
 
-async def test_a_streams_connection_is_used_again_if_it_was_read_to_its_end_and_closed_if_not(monkeypatch, scripted):
-    opened = []
-    connect = asyncio.BaseEventLoop.create_connection
-
-    async def count(loop, *args, **options):
-        opened.append(args)
-        return await connect(loop, *args, **options)
-
-    monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", count)
+async def test_a_streams_connection_is_used_again_if_it_was_read_to_its_end_and_closed_if_not(opened, scripted):
     scripted.reply("m", Reply("The tide rose."), Reply("And fell."), Hang(after=2), Reply("Again."))
     body = {**BODY, "stream": True}
     async with make_client(busy=1) as client:
