@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import closing
 
+import anyio
 import httpx
 import psycopg
 import pytest
@@ -229,15 +230,17 @@ def test_a_signal_ends_the_http_server_and_its_runs(file, scripted):
         assert "Traceback" not in running.stderr.read()
 
 
-async def test_a_message_that_the_package_answers_twice_is_answered_once(monkeypatch):
-    async def answer_twice(_, *connection):
-        await Response(status_code=202)(*connection)
-        await Response(status_code=500)(*connection)
+@pytest.mark.parametrize(("answers", "status"), [((), 404), ((500,), 500), ((202, 500), 202)])
+async def test_a_message_for_a_session_that_ends_meanwhile_is_answered_once(monkeypatch, answers, status):
+    async def end_the_session(_, *connection):
+        for answer in answers:
+            await Response(status_code=answer)(*connection)
+        raise anyio.ClosedResourceError
 
-    monkeypatch.setattr(StreamableHTTPSessionManager, "handle_request", answer_twice)
+    monkeypatch.setattr(StreamableHTTPSessionManager, "handle_request", end_the_session)
     app = create_app(McpOptions(fake_config()))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
-        assert (await client.post("/mcp", json={})).status_code == 202
+        assert (await client.post("/mcp", json={})).status_code == status
 
 
 INITIALIZE = {

@@ -13,11 +13,13 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from anyio import BrokenResourceError, ClosedResourceError
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
@@ -37,6 +39,8 @@ from fusion_tool.servers.promises import PromiseKeeper, keep_promises
 _log = logging.getLogger(__name__)
 
 PATH = "/mcp"
+_NO_SESSION = 404
+"""By this status a client learns that its session has ended, and begins another one."""
 _SECONDS_TO_END = 3
 """Seconds that answers have to reach their clients when the server is stopped."""
 _THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
@@ -109,7 +113,12 @@ async def _handle_whole(sessions: StreamableHTTPSessionManager, scope: Scope, re
         is_answered = not is_open
         await send(message)
 
-    await sessions.handle_request(scope, receive, watch)
+    try:
+        await sessions.handle_request(scope, receive, watch)
+    except (ClosedResourceError, BrokenResourceError):
+        _log.info("a message came for a session that has ended")
+        if not (is_open or is_answered):
+            await Response(status_code=_NO_SESSION)(scope, receive, send)
     if is_open:
         await send({"type": "http.response.body", "body": b""})
 
