@@ -67,10 +67,15 @@ def _with_scheme(proxy: str) -> str:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
+def model_proxy(url: str) -> str | None:
+    """Return the proxy of a request to a model; `None` for none, as for any on this machine."""
+    return None if is_loopback(host_of(url)) else environment_proxy(url)
+
+
 def proxy_variable(url: str) -> str:
     """Return the variable whose proxy a request to `url` takes; empty where it takes none."""
     with suppress(ValueError):
-        if not is_loopback(host_of(url)) and (proxy := environment_proxy(url)):
+        if proxy := model_proxy(url):
             named = (name for name in reversed(_PROXIES) if _with_scheme(os.environ.get(name, "")) == proxy)
             return next(named, "the system's settings")
     return ""

@@ -15,8 +15,7 @@ from urllib.request import getproxies
 import aiohttp
 import httpx2
 
-from fusion_tool.config.addresses import host_of, is_loopback
-from fusion_tool.config.network import LOCAL_MOUNTS, environment_proxy
+from fusion_tool.config.network import LOCAL_MOUNTS, model_proxy
 
 _CONNECT_SECONDS = 10.0
 """Only connecting has a timeout here; how long an answer may take is decided by the run's deadline."""
@@ -51,7 +50,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             auto_decompress=False,  # httpx2's response does that
             timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS),
         )
-        self._proxy = cache(_proxy)
+        self._proxy = cache(model_proxy)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request, and return its response, whose body is still to be read."""
@@ -146,10 +145,6 @@ def make_client(*, busy: int) -> httpx2.AsyncClient:
 def _read_authorities(_file: str | None, _folder: str | None) -> ssl.SSLContext:
     # Once for all transports and loops: it takes some 60 ms, for which the loop stands still.
     return httpx2.create_ssl_context()
-
-
-def _proxy(origin: str) -> str | None:
-    return None if is_loopback(host_of(origin)) else environment_proxy(origin)
 
 
 @cache

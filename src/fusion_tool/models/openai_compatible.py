@@ -165,7 +165,7 @@ class OpenAICompatibleChat(ChatOpenAI):
         stream_usage: bool | None,
         options: Mapping[str, Any],
     ) -> AsyncIterator[str]:
-        """Feed a stream to `reply`, tell the listener, and yield, the text of each chunk that holds a part of it."""
+        """Feed a stream to `reply`; tell the listener, and yield, the text of each chunk that holds a part of it."""
         options = {**options, "stream": True}
         if self._should_stream_usage(stream_usage, **options):
             options["stream_options"] = {"include_usage": True}
