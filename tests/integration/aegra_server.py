@@ -43,6 +43,14 @@ def redis() -> Iterator[str]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def migrate(folder: Path, database: str) -> dict[str, str]:
+    """Make all tables, as the compose file does it, and return the environment that its processes share."""
+    environment = {**offline(folder), **COMPOSE["aegra"]["environment"], **QUIET, "OPENROUTER_API_KEY": ""}
+    environment |= {"DATABASE_URL": database}
+    subprocess.run([PYTHON, *COMPOSE["migrate"]["command"][1:]], env=environment, cwd=folder, check=True)
+    return environment
+
+
 @contextmanager
 def aegra(
     folder: Path, ports: list[int], database: str, redis_url: str, *, jobs: int
@@ -52,10 +60,8 @@ def aegra(
     The operator's files are in `folder`.
     """
     copy_graphs(folder)
-    shared = COMPOSE["aegra"]["environment"] | {"DATABASE_URL": database, "REDIS_URL": redis_url}
-    shared |= LEASE | QUIET | {"WORKER_COUNT": "1", "N_JOBS_PER_WORKER": str(jobs), "OPENROUTER_API_KEY": ""}
-    environment = {**offline(folder), **shared}
-    subprocess.run([PYTHON, *COMPOSE["migrate"]["command"][1:]], env=environment, cwd=folder, check=True)
+    environment = migrate(folder, database) | LEASE | {"REDIS_URL": redis_url}
+    environment |= {"WORKER_COUNT": "1", "N_JOBS_PER_WORKER": str(jobs)}
     with ExitStack() as stack:
         processes = []
         for port in ports:

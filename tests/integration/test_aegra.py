@@ -4,12 +4,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from langgraph_sdk import get_client
 
 from fusion_tool import FusionResult
 from fusion_tool.models import facts
-from tests.integration.aegra_server import aegra, redis, require_aegra
+from tests.integration.aegra_server import aegra, migrate, redis, require_aegra
 from tests.integration.dev_server import free_ports
 from tests.integration.panel import verdict
 from tests.integration.trials import remember_trials
@@ -62,6 +63,14 @@ async def test_it_serves_the_graphs_and_does_what_a_killed_process_had_begun(hom
             with suppress(httpx.HTTPError):
                 await client.runs.join(*misspelt)
             assert (await client.runs.get(*misspelt))["status"] == "error"
+
+
+def test_all_tables_are_made_before_a_process_begins(home, database):
+    migrate(home, database)
+    with psycopg.connect(database) as connection:
+        made = {name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+    # Aegra's own, and LangGraph's: processes that made them at once would fail, all but one.
+    assert {"runs", "checkpoints", "checkpoint_writes", "store"} <= made
 
 
 async def begin(client, question, **options):
