@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,6 +163,12 @@ def web() -> Iterator["WebServer"]:
 
     with WebServer() as server:
         yield server
+
+
+@pytest.fixture
+def in_seat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller is a seat of another run."""
+    monkeypatch.setattr("fusion_tool.graph.preflight._inside_seat", ContextVar("inside_seat", default=True))
 
 
 @pytest.fixture(scope="session")

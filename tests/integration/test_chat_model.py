@@ -7,7 +7,6 @@ from langchain_core.prompts import ChatPromptTemplate
 from fusion_tool import BudgetExceeded, ChatFusion, ConfigError, FusionConfig, FusionResult, Limits, PanelFailed, fuse
 from fusion_tool.config.key_names import KEY_NAMES
 from fusion_tool.errors import RecursionRefused
-from fusion_tool.graph.preflight import inside_seat
 from fusion_tool.testing import ScriptedChat, fake_config
 from tests.integration.panel import JUDGE, QUESTION, WRITER, cite, panel, reads, text, verdict
 from tests.scripted_server import Reply, Usage
@@ -251,8 +250,9 @@ async def test_the_response_cache_is_the_panels(judged, face):
 
 
 @FACES
+@pytest.mark.usefixtures("in_seat")
 async def test_called_by_a_seat_it_refuses(face):
-    with inside_seat(), pytest.raises(RecursionRefused):
+    with pytest.raises(RecursionRefused):
         await face(ChatFusion(fake_config()), "Where?")
 
 

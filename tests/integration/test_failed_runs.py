@@ -4,7 +4,6 @@ import pytest
 
 from fusion_tool import FusionTool, Limits
 from fusion_tool.errors import REASONS, PanelFailed
-from fusion_tool.graph.preflight import inside_seat
 from fusion_tool.testing import ScriptedChat, fake_config
 from fusion_tool.tools.sandbox.bubblewrap import Probe
 from tests.integration.panel import QUESTION, panel
@@ -124,8 +123,8 @@ async def test_a_shell_that_is_required_and_missing(monkeypatch):
     assert told.endswith("install it; or set bash = 'auto' to do without")
 
 
+@pytest.mark.usefixtures("in_seat")
 async def test_a_panel_inside_a_panel():
-    with inside_seat():
-        told = await read(FusionTool(fake_config()))
+    told = await read(FusionTool(fake_config()))
     assert told.startswith("RecursionRefused: ")
     assert told.endswith("take fusion_research out of panel_tools")

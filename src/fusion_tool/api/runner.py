@@ -219,6 +219,10 @@ def _invoke(run: Execution, listener: Callable[[Event], None] | None) -> Corouti
     # The message stream of a graph around this run is not the answer's place: its caller gets the result.
     config = RunnableConfig(**{**run.config, "configurable": configurable, "tags": ["nostream"]})
     # Each step is written before the next one is paid for.
-    options: dict[str, Any] = {"context": run.run_config, "durability": "sync" if run.graph.checkpointer else None}
+    options: dict[str, Any] = {
+        "context": run.run_config,
+        "durability": "sync" if run.graph.checkpointer else None,
+        "output_keys": ["result"],
+    }
     work: Coroutine[Any, Any, dict[str, Any]] = run.graph.ainvoke(run.input, config, **options)
     return work

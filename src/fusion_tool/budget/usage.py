@@ -94,9 +94,9 @@ class Call(BaseModel):
             reported: US dollars by the provider's reply, `None` where it gave none.
             listed: US dollars by the price list, `None` where it has none.
         """
-        # `model_validate`, not `model_copy`: a listed `None` must turn the source into "unpriced".
-        cost, source = (listed, "list_price") if believe_usd(reported) is None else (reported, "provider")
-        return Call.model_validate({**self.model_dump(), "cost_usd": cost, "cost_source": source})
+        said, listed = believe_usd(reported), believe_usd(listed)
+        cost, source = (listed, "list_price") if said is None else (said, "provider")
+        return self.model_copy(update={"cost_usd": cost, "cost_source": "unpriced" if cost is None else source})
 
 
 class Usage(BaseModel):
@@ -120,13 +120,14 @@ class Usage(BaseModel):
         rows = list(calls)
         return cls(
             calls=rows,
-            input_tokens=_sum(row.input_tokens for row in rows),
-            output_tokens=_sum(row.output_tokens for row in rows),
-            cost_usd=_sum(row.cost_usd for row in rows),
+            input_tokens=sum_known(row.input_tokens for row in rows),
+            output_tokens=sum_known(row.output_tokens for row in rows),
+            cost_usd=sum_known(row.cost_usd for row in rows),
             unpriced_calls=sum(row.cost_usd is None for row in rows),
         )
 
 
-def _sum(values: "Iterable[int | None] | Iterable[float | None]") -> int | float | None:
+def sum_known(values: "Iterable[int | None] | Iterable[float | None]") -> int | float | None:
+    """Return the sum of what is known of `values`; `None` where nothing is."""
     numbers = [value for value in values if value is not None]
     return sum(numbers) if numbers else None

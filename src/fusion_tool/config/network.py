@@ -31,7 +31,12 @@ def read_address(variable: str) -> str:
     Raises:
         ConfigError: It is none, or holds a password. What stands there is not repeated: it may be a key.
     """
-    address = os.environ.get(variable, "").strip().rstrip("/")
+    return _checked_address(variable, os.environ.get(variable, ""))
+
+
+@lru_cache(maxsize=64)
+def _checked_address(variable: str, value: str) -> str:
+    address = value.strip().rstrip("/")
     if address and not is_web_address(address):
         raise ConfigError("expected an address such as https://example.org/v1", field=variable)
     # Where a key is sent there is one header for both.

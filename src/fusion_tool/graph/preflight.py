@@ -1,7 +1,6 @@
 """Checks before a run or a wave pays for anything: its models and tools work here, and nobody makes it ask for more."""
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,14 +16,9 @@ from fusion_tool.tools.untrusted import apply_exclusions
 _inside_seat: ContextVar[bool] = ContextVar("fusion_inside_seat", default=False)
 
 
-@contextmanager
-def inside_seat() -> Iterator[None]:
-    """Mark everything that is called inside as the work of a seat."""
-    token = _inside_seat.set(True)
-    try:
-        yield
-    finally:
-        _inside_seat.reset(token)
+def mark_seat() -> None:
+    """Mark all that is called from here on as the work of a seat: each node has a context of its own."""
+    _inside_seat.set(True)
 
 
 def forbid_nested_run() -> None:

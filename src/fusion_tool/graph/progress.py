@@ -5,7 +5,7 @@ What seats and judge wrote is in them where tracers may see it too (`trace_conte
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fusion_tool.budget.usage import Call, Usage
+from fusion_tool.budget.usage import believe_usd, sum_known
 from fusion_tool.config.schema import FusionConfig
 from fusion_tool.events import (
     Event,
@@ -41,12 +41,12 @@ def analysis_of(judgement: StageRecord | None, names: Mapping[str, str]) -> Anal
 
 def plan_chosen(plan: Plan, config: FusionConfig, stamp: EventStamp) -> PlanChosen:
     """Return the event that names the plan, its seats by their labels."""
-    seats = [config.seat_labels[seat] for seat in plan["seats"]]
+    labels = config.seat_labels
     return PlanChosen(
         type="plan.chosen",
         **stamp,
         strategy=plan["strategy"],
-        seats=seats,
+        seats=[labels[seat] for seat in plan["seats"]],
         reason=plan["reason"],
         expected_seconds=expected_seconds(config),
     )
@@ -61,7 +61,7 @@ def panelist_ended(record: SeatRecord, config: FusionConfig, stamp: EventStamp) 
             seat=record["seat"],
             model=record["model"],
             seconds=record["seconds"],
-            cost_usd=Usage.of(map(Call.model_validate, record["calls"])).cost_usd,
+            cost_usd=sum_known(believe_usd(call["cost_usd"]) for call in record["calls"]),
             text=_bounded(record["content"]) if config.trace_content else None,
         )
     # Its last model's: what the models before it met, it was there to make good.

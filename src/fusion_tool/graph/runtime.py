@@ -98,6 +98,16 @@ class EventEmitter:
         if self._listener is not None:
             self._listener(event)
 
+    def tell(self, make: Callable[..., Event], *facts: Any) -> None:
+        """Send what `make` makes of `facts` and the stamp: some events take longer than a look whether anybody listens.
+
+        Args:
+            make: Makes the event; its last argument is the stamp.
+            facts: Its other arguments.
+        """
+        if self._listener is not None:
+            self._listener(make(*facts, self.stamp))
+
 
 @dataclass(frozen=True)
 class Stage:

@@ -136,6 +136,8 @@ def audit_numbered(text: NumberedText, sources: Mapping[str, RetrievedSource]) -
         text: The text with its citations as numbers; offsets of the audit are in `text.text`.
         sources: The retrieved sources by id. A source's title is read along with its text.
     """
+    if not sources and not text.invented:
+        return Audit((), tuple(text.dropped), 0, ())  # nothing to hold a sentence against, and nothing that was made up
     texts = {key: f"{source['title']}\n\n{source['text']}" for key, source in sources.items()}
     verdicts: list[CitationVerdict] = []
     uncited: list[UncitedClaim] = []

@@ -10,13 +10,14 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import httpx2
 import openai
 from langchain_core.exceptions import ModelConnectionError, ModelTimeoutError
 
+from fusion_tool.models.http import AiohttpClient, Headers, post_body
 from fusion_tool.models.json_reader import parse_json
 from fusion_tool.models.wire.sse import EventDecoder
 
@@ -58,6 +59,7 @@ class PlainCompletions:
     ) -> None:
         self._http, self._url, self._headers = http, f"{base_url.rstrip('/')}/chat/completions", headers
         self._silence = silence or None
+        self._post = http.post_body if isinstance(http, AiohttpClient) else partial(post_body, http)
 
     async def create(self, *, stream: bool = False, extra_body: Any = None, **fields: Any) -> Any:
         """Ask for a completion, and return the reply's JSON; its text where that is none.
@@ -70,35 +72,27 @@ class PlainCompletions:
         Raises:
             openai.APIError: The request failed, or was answered with an error.
         """
-        request = self._request({**fields, "stream": stream, **(extra_body or {})})
+        content = _encode({**fields, "stream": stream, **(extra_body or {})})
         try:
-            response = await self._http.send(request, stream=stream)
+            response = await self._post(self._url, self._all_headers, content, stream=stream)
             if not response.is_success:
                 await response.aread()
         except _HTTP_ERRORS as error:
-            raise _client_error(error, request) from error
+            raise _client_error(error, self._url) from error
         if not response.is_success:
-            raise _status_error(response)
+            raise _status_error(response, self._url)
         if stream:
-            return ChunkStream(response, self._silence)
+            return ChunkStream(response, self._url, self._silence)
         is_json = response.headers.get("content-type", "").partition(";")[0].endswith("json")
         with suppress(ValueError):  # events, or lines of JSON, under the label of JSON
             return response.json() if is_json else response.text
         return response.text
 
-    def _request(self, body: Mapping[str, Any]) -> httpx2.Request:
-        content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-        first = self._first_request
-        return httpx2.Request(
-            "POST", first.url, headers=first.headers, content=content, extensions=dict(first.extensions)
-        )
-
     @cached_property
-    def _first_request(self) -> httpx2.Request:
-        """What every request has in common: address, headers and timeouts."""
-        request = self._http.build_request("POST", self._url, headers=self._headers)
-        del request.headers["content-length"]
-        return request
+    def _all_headers(self) -> Headers:
+        """The headers of every request, the HTTP client's own among them."""
+        headers = self._http.build_request("POST", self._url, headers=self._headers).headers
+        return [(name, value) for name, value in headers.items() if name != "content-length"]
 
 
 class ChunkStream:
@@ -106,11 +100,12 @@ class ChunkStream:
 
     Args:
         response: The response, whose body is still to be read.
+        url: Where it comes from.
         silence: Seconds that may pass without a chunk; `None` sets no limit.
     """
 
-    def __init__(self, response: httpx2.Response, silence: float | None) -> None:
-        self._response, self._silence = response, silence
+    def __init__(self, response: httpx2.Response, url: str, silence: float | None) -> None:
+        self._response, self._url, self._silence = response, url, silence
 
     async def __aenter__(self) -> Self:
         """Enter the context."""
@@ -127,7 +122,7 @@ class ChunkStream:
             openai.APIError: The stream holds an error, or broke off.
             TimeoutError: Nothing of the answer came for too long; signs of life are no part of it.
         """
-        decoder, pieces, request = EventDecoder(), aiter(self._response.aiter_bytes()), self._response.request
+        decoder, pieces = EventDecoder(), aiter(self._response.aiter_bytes())
         until = self._end_of_patience()
         piece: bytes | None = b""
         while piece is not None and not decoder.is_done:
@@ -137,11 +132,11 @@ class ChunkStream:
             except TimeoutError:
                 raise TimeoutError(f"nothing of the answer came for {self._silence:g} seconds") from None
             except _HTTP_ERRORS as error:
-                raise _client_error(error, request) from error
+                raise _client_error(error, self._url) from error
             chunks = decoder.close() if piece is None else decoder.feed(piece)
             for chunk in chunks:
                 if cause := chunk.get("error"):
-                    raise openai.APIError(cause["message"], request, body=cause)
+                    raise openai.APIError(cause["message"], _request_to(self._url), body=cause)
                 yield chunk
             if chunks:
                 until = self._end_of_patience()
@@ -154,12 +149,22 @@ class ChunkStream:
         return None if self._silence is None else asyncio.get_running_loop().time() + self._silence
 
 
-def _client_error(error: Exception, request: httpx2.Request) -> openai.APIConnectionError:
+def _encode(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _request_to(url: str) -> httpx2.Request:
+    """Return the request that OpenAI's errors name: without the headers, which hold the key."""
+    return httpx2.Request("POST", url)
+
+
+def _client_error(error: Exception, url: str) -> openai.APIConnectionError:
     kind = RequestTimeoutError if isinstance(error, httpx2.TimeoutException) else RequestBrokenError
-    return kind(request=request)
+    return kind(request=_request_to(url))
 
 
-def _status_error(response: httpx2.Response) -> openai.APIStatusError:
+def _status_error(response: httpx2.Response, url: str) -> openai.APIStatusError:
+    response.request = _request_to(url)
     text = response.text.strip()
     try:
         body = parse_json(text)

@@ -47,7 +47,7 @@ async def chat_model(panelist: Panelist) -> BaseChatModel:
         return model_object
     cache = await model_cache()
     # Label and fallbacks do not change the client: two seats with one model share it, and its connections.
-    identity = panelist.model_copy(update={"seat": None, "fallbacks": ()})
+    identity = tuple(value for name, value in panelist if name not in ("seat", "fallbacks"))
     # With what the environment says now: a key or an address that was changed since must not find the old model.
     key = (identity, endpoint_for(panelist), read_key(key_variable(panelist)))
     if key not in cache:

@@ -221,6 +221,8 @@ def remember_withdrawn(panelist: Panelist, fault: Fault) -> None:
 
 def withdrawn_fault(panelist: Panelist) -> Fault | None:
     """Return the fault that told, within the last hour, that the panelist's model is gone; `None` without one."""
+    if not _withdrawn:  # as nearly always: the key takes longer than the look
+        return None
     since, fault = _withdrawn.get((endpoint_for(panelist), panelist.model_name), (0.0, None))
     if fault is None or time.monotonic() - since > _WITHDRAWN_SECONDS:
         return None

@@ -8,14 +8,16 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, TypeAlias
 from urllib.request import getproxies
 
 import aiohttp
 import httpx2
 
 from fusion_tool.config.network import LOCAL_MOUNTS, model_proxy
+
+Headers: TypeAlias = list[tuple[str, str]]
 
 _CONNECT_SECONDS = 10.0
 """Only connecting has a timeout here; how long an answer may take is decided by the run's deadline."""
@@ -48,57 +50,74 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS, ssl=authorities),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,  # httpx2's response does that
+            # `connect` is all of it: finding the address and TLS, too.
             timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS),
         )
-        self._proxy = cache(model_proxy)
+        self._proxy = lru_cache(maxsize=64)(model_proxy)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request, and return its response, whose body is still to be read."""
-        try:
-            reply = await self._send(request)
-        except aiohttp.ClientError as error:
-            raise _httpx_error(error, request) from error
-        return httpx2.Response(reply.status, headers=reply.raw_headers, stream=_Body(reply, request), request=request)
+        return await self.send(request, stream=True)
 
-    async def fetch(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request, and return its response with its whole body."""
+    async def send(self, request: httpx2.Request, *, stream: bool) -> httpx2.Response:
+        """Send a request, and return its response, with its body unless that is to be streamed."""
+        limits = request.extensions.get("timeout", {})
+        timeout = aiohttp.ClientTimeout(total=None, connect=limits.get("connect"), sock_read=limits.get("read"))
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+        url = str(request.url)
+        response = await self.exchange(
+            request.method, url, headers, request.content or None, stream=stream, timeout=timeout
+        )
+        response.request = request
+        return response
+
+    async def exchange(
+        self, method: str, url: str, headers: Headers, body: bytes | None, *, stream: bool, **options: Any
+    ) -> httpx2.Response:
+        """Send what a request would hold, of which a waiting call then keeps none: each is 14 objects to the collector.
+
+        Args:
+            method: As in the request line.
+            url: The whole address.
+            headers: All of them but the length.
+            body: What is sent.
+            stream: Whether the response's body is still to be read.
+            options: Others of aiohttp's `ClientSession.request`.
+
+        Raises:
+            httpx2.TransportError: There was no response, or it broke off.
+        """
+        if not url.startswith(("http://", "https://")):
+            message = "Request URL is missing an 'http://' or 'https://' protocol."
+            raise httpx2.UnsupportedProtocol(message, request=httpx2.Request(method, url))
         try:
-            reply = await self._send(request)
-            body = await reply.read()
+            reply = await self._session.request(
+                method, url, headers=headers, data=body, allow_redirects=False, proxy=self._proxy(url), **options
+            )
+            content = None if stream else await reply.read()
         except aiohttp.ClientError as error:
-            raise _httpx_error(error, request) from error
-        return httpx2.Response(reply.status, headers=reply.raw_headers, content=body, request=request)
+            raise _httpx_error(error, method, url) from error
+        if content is None:
+            return httpx2.Response(reply.status, headers=reply.raw_headers, stream=_Body(reply, method, url))
+        return httpx2.Response(reply.status, headers=reply.raw_headers, content=content)
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self._session.close()
 
-    def _send(self, request: httpx2.Request) -> Any:
-        limits = request.extensions.get("timeout", {})
-        return self._session.request(
-            request.method,
-            str(request.url),
-            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
-            data=request.content or None,
-            allow_redirects=False,
-            # `connect` is all of it: finding the address and TLS, too.
-            timeout=aiohttp.ClientTimeout(total=None, connect=limits.get("connect"), sock_read=limits.get("read")),
-            proxy=self._proxy(f"{request.url.scheme}://{request.url.netloc.decode()}"),
-        )
-
 
 class _Body(httpx2.AsyncByteStream):
     """A response's body as it comes; closed before its end it takes its connection along."""
 
-    def __init__(self, reply: aiohttp.ClientResponse, request: httpx2.Request) -> None:
-        self._reply, self._request = reply, request
+    def __init__(self, reply: aiohttp.ClientResponse, method: str, url: str) -> None:
+        self._reply, self._method, self._url = reply, method, url
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for piece in self._reply.content.iter_any():
                 yield piece
         except aiohttp.ClientError as error:
-            raise _httpx_error(error, self._request) from error
+            raise _httpx_error(error, self._method, self._url) from error
 
     async def aclose(self) -> None:
         self._reply.close()
@@ -119,12 +138,31 @@ class AiohttpClient(httpx2.AsyncClient):
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **_: Any) -> httpx2.Response:
         """Send as `httpx2.AsyncClient.send` does."""
-        if request.url.scheme not in ("http", "https"):
-            raise httpx2.UnsupportedProtocol(
-                "Request URL is missing an 'http://' or 'https://' protocol.", request=request
-            )
         async with self._room:
-            return await (self._aiohttp.handle_async_request(request) if stream else self._aiohttp.fetch(request))
+            return await self._aiohttp.send(request, stream=stream)
+
+    async def post_body(self, url: str, headers: Headers, body: bytes, *, stream: bool) -> httpx2.Response:
+        """Post as `post_body` does; the response has no request."""
+        async with self._room:
+            return await self._aiohttp.exchange("POST", url, headers, body, stream=stream)
+
+
+async def post_body(
+    client: httpx2.AsyncClient, url: str, headers: Headers, body: bytes, *, stream: bool
+) -> httpx2.Response:
+    """Post `body` by any client.
+
+    Args:
+        client: The client.
+        url: The whole address.
+        headers: All of them but the length, the client's own among them.
+        body: What is posted.
+        stream: Whether the response's body is still to be read.
+
+    Raises:
+        httpx2.TransportError: There was no response, or it broke off.
+    """
+    return await client.send(client.build_request("POST", url, headers=headers, content=body), stream=stream)
 
 
 def make_client(*, busy: int) -> httpx2.AsyncClient:
@@ -153,6 +191,6 @@ def unused_client() -> httpx2.Client:
     return httpx2.Client(transport=httpx2.BaseTransport(), trust_env=False)
 
 
-def _httpx_error(error: aiohttp.ClientError, request: httpx2.Request) -> httpx2.TransportError:
+def _httpx_error(error: aiohttp.ClientError, method: str, url: str) -> httpx2.TransportError:
     kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
-    return kind(str(error), request=request)
+    return kind(str(error), request=httpx2.Request(method, url))

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
+from inspect import signature
 from typing import Any, ClassVar, NamedTuple, Self, cast
 
 from langchain_core.language_models.base import LanguageModelInput
@@ -47,6 +48,8 @@ class _Offer(NamedTuple):
         """Read a request."""
         tools = [tool["function"] for tool in options.get("tools") or () if "function" in tool]
         calls = [call for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
+        if not (tools or calls):
+            return cls()
         return cls([tool["name"] for tool in tools], {call["id"] for call in calls if call["id"]})
 
 
@@ -86,6 +89,16 @@ class OpenAICompatibleChat(ChatOpenAI):
         """Return the mark of replies of this endpoint."""
         # A hash: an address may hold a password, and the messages that are marked with it are traced.
         return sha256(f"{self.openai_api_base} {self.model_name}".encode()).hexdigest()[:16]
+
+    @cached_property
+    def _fixed_params(self) -> dict[str, Any]:
+        return super()._get_invocation_params()
+
+    # LangChain asks for them twice a call, and puts together each time what no call changes.
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        if "tools" in kwargs:  # which may hold secrets, that ChatOpenAI takes out
+            return super()._get_invocation_params(stop, **kwargs)
+        return self._fixed_params | ({} if stop is None else {"stop": stop}) | kwargs
 
     def _get_request_payload(self, input_: Any, *, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
         messages = self._convert_input(input_).to_messages()
@@ -136,6 +149,9 @@ class OpenAICompatibleChat(ChatOpenAI):
             self._learn_refusal(error, payload)
             raise
         return self.read_reply(body, offer)
+
+    # LangChain reads it at every call; of a function that holds its own none is made (PEP 362).
+    _agenerate.__signature__ = signature(_agenerate)  # type: ignore[attr-defined]
 
     # For agents around this model, whose own tokens are shown.
     async def _astream(

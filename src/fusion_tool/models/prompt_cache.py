@@ -59,7 +59,7 @@ class CacheablePrompt:
     """
 
     def __init__(self, messages: Sequence[BaseMessage], panelist: Panelist) -> None:
-        self._messages, self._mark = fit_blocks(messages, panelist), model_mark(panelist)
+        self._messages, self._panelist = fit_blocks(messages, panelist), panelist
         self._prefixes, self._takes_hints = _prefixes(messages), _takes_hints(panelist)
         # Anybody's own model object, or address, may take no such field.
         is_own = panelist.base_url is not None or not isinstance(panelist.model, str)
@@ -89,12 +89,12 @@ class CacheablePrompt:
         except Exception as error:
             if not to_fault(error).rejects(_HINT):
                 raise
-            remember_refusal(self._mark, _HINT)
+            remember_refusal(model_mark(self._panelist), _HINT)
             raise AskOtherwiseError(error) from error
 
     @property
     def _is_hinted(self) -> bool:
-        return bool(self._prefixes) and self._takes_hints and not has_refused(self._mark, _HINT)
+        return bool(self._prefixes) and self._takes_hints and not has_refused(model_mark(self._panelist), _HINT)
 
     def _plain(self) -> list[BaseMessage]:
         return [_without_marks(message) for message in self._messages]

@@ -83,6 +83,8 @@ def fields_to_return(message: BaseMessage, endpoint: str | None = None) -> dict[
         The fields by name, the pieces of a stream joined; `extra_content` by the ids of its calls.
     """
     parts = [part for part in _parts(message) if endpoint in (None, part["endpoint"])]
+    if not parts:
+        return {}
     fields = {}
     for name in REASONING:
         if pieces := [part[name] for part in parts if name in part]:

@@ -34,6 +34,8 @@ def mark_blocks(message: AIMessage, panelist: Panelist) -> None:
 
 def fit_blocks(messages: Sequence[BaseMessage], panelist: Panelist) -> list[BaseMessage]:
     """Return `messages` with the thinking blocks of `panelist`'s model, and of no other."""
+    if not any(isinstance(message, AIMessage) for message in messages):
+        return list(messages)
     mark = model_mark(panelist)
     return [_fit(message, mark) if isinstance(message, AIMessage) else message for message in messages]
 

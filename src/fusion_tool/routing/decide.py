@@ -82,8 +82,22 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
         signals = await classify_with(None if local else classifier, question, context)
     keyed = providers_with_key() if keyed is None else keyed
     inputs = _DecisionInput(question, context, private, signals, keyed, nearest)
+    if _is_quick(config):
+        return _settle(config, inputs, panel_tools)
     # In a thread: files are read, and the first time the price list may be loaded, which takes half a second.
-    return await asyncio.to_thread(_settle, config, inputs, panel_tools)
+    decision = await asyncio.to_thread(_settle, config, inputs, panel_tools)
+    _settled.update(_names(config))
+    return decision
+
+
+_settled: set[str] = set()
+"""The models that were decided on: what the lists say of them is in memory."""
+
+
+def _is_quick(config: FusionConfig) -> bool:
+    """Tell whether a decision takes no longer than the change of threads: there is nothing to rank, and all is read."""
+    is_ranked = config.strategy == AUTO or config.judge is None
+    return not is_ranked and config.documents is None and _settled.issuperset(_names(config))
 
 
 class _DecisionInput(NamedTuple):

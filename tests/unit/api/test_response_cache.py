@@ -17,7 +17,6 @@ from fusion_tool.api import response_cache, response_store
 from fusion_tool.api.response_cache import as_cached, cache_slot
 from fusion_tool.api.response_store import SqliteResponses
 from fusion_tool.errors import ConfigError, PanelFailed, RecursionRefused
-from fusion_tool.graph.preflight import inside_seat
 from fusion_tool.graph.result import FusionResult
 from fusion_tool.testing import fake_config
 from tests.scripted_server import Gate, Reply, faults
@@ -271,8 +270,9 @@ async def test_the_caller_s_own_tools_are_refused():
         await afuse(Q, CONFIG, panel_tools=[print])
 
 
+@pytest.mark.usefixtures("in_seat")
 async def test_a_seat_that_asks_its_own_question_is_refused_instead_of_waiting_for_itself():
-    with inside_seat(), pytest.raises(RecursionRefused):
+    with pytest.raises(RecursionRefused):
         await ask()
 
 

@@ -244,13 +244,15 @@ async def retry_when_too_long(answers: PanelAnswers, ask: Callable[[PanelAnswers
         return await ask(answers.halved())
 
 
-def answer_room(capabilities: Capabilities, panelist: Panelist, without: Sequence[BaseMessage]) -> int | None:
+def answer_room(
+    capabilities: Capabilities, panelist: Panelist, without: Callable[[], Sequence[BaseMessage]]
+) -> int | None:
     """Return how many characters of answers fit a model's window; `None` where the window is not known.
 
     Args:
         capabilities: What is known of the model.
         panelist: The model in its role, whose `max_tokens` its answer may take.
-        without: The prompt without answers: what it leaves of the window is theirs.
+        without: Makes the prompt without answers: what it leaves of the window is theirs.
     """
     room = prompt_room(capabilities, panelist)
-    return None if room is None else max(_LEAST_ROOM, room - prompt_length(without))
+    return None if room is None else max(_LEAST_ROOM, room - prompt_length(without()))

@@ -80,14 +80,16 @@ async def first_whole_reply(  # noqa: PLR0913 - who is asked, until when, and wh
         The first whole reply; else the first that was cut off; `None` without any.
     """
     cut_off: ReplyT | None = None
+    tried = 0
     # Read one by one: a model that is due for a trial has it only where its turn comes.
-    for tried, panelist in enumerate(by_availability(candidates, health)):
+    for panelist in by_availability(candidates, health):
         left = (len(candidates) if shares is None else shares) - tried
-        attempt = Attempt(panelist, share_of_deadline(deadline, left), tried + 1)
+        tried += 1
+        attempt = Attempt(panelist, share_of_deadline(deadline, left), tried)
         try:
             async with server_turn(panelist, run_id, seconds=attempt.deadline - time.monotonic()):
                 # The clock begins here: a seat must not lose to another one's work what it has for its own.
-                if most_seconds is not None and not tried:
+                if most_seconds is not None and tried == 1:
                     deadline = min(deadline, time.monotonic() + most_seconds)
                 attempt = replace(attempt, deadline=share_of_deadline(deadline, left))
                 reply = await ask(attempt)

@@ -133,7 +133,7 @@ async def compare_answers(task: JudgeTask, attempt: Attempt) -> JudgeResult:
     model = await prepare_model(panelist, task.stage, attempt.deadline)
     capabilities = capabilities_of(panelist, model)
     without = PanelAnswers((), {}, task.answers.nonce)
-    room = answer_room(capabilities, panelist, _prompt(task, without, capabilities, panelist))
+    room = answer_room(capabilities, panelist, partial(_prompt, task, without, capabilities, panelist))
     answers = task.answers.with_flags(_FEW_FLAGS if capabilities.small else MOST_FLAGS)
     answers = answers.truncated(room)
     return await retry_when_too_long(answers, lambda part: _compare_once(model, capabilities, task, part, attempt))

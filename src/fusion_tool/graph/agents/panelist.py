@@ -85,9 +85,9 @@ async def answer_question(panelist: Panelist, question: SeatQuestion) -> SeatAns
         log.miss_tools(toolkit)
     if capabilities.path == "claims":
         return await _from_claims(model, panelist, question)
-    over_evidence = partial(_over_evidence, panelist, question, _most_sources(panelist, capabilities))
+    most = _most_sources(panelist, capabilities)
     if capabilities.path == "evidence" or not toolkit.tools:
-        return await over_evidence()
+        return await _over_evidence(panelist, question, most)
     # A seat's fallbacks share its log: what an earlier model retrieved, this one has not read.
     prompt, before = _prompt(question, "", _tools_hint(toolkit)), len(log.sources)
     # What an earlier run settled may be all that is asked for, and is not to be looked up again.
@@ -101,19 +101,19 @@ async def answer_question(panelist: Panelist, question: SeatQuestion) -> SeatAns
         if not failed.fault.rejects("tools"):
             raise
         log.miss_tools(toolkit)
-        return await over_evidence()
+        return await _over_evidence(panelist, question, most)
     inspect = inspector(panelist, question.text, rules=prompt[0].text)
     inspection = inspect(first.text) if inspect else None
     if looks_like_tool_call(first.text) or (inspection and inspection.fault):
         if inspection and inspection.fault and inspection.text:
             log.keep_answer(replace(first, text=inspection.text, spoiled=inspection.fault))
-        return await over_evidence(retrieved=log.sources[before:])
+        return await _over_evidence(panelist, question, most, retrieved=log.sources[before:])
     first = replace(first, text=inspection.text) if inspection else first
     if not first.unread or _cites(first.text, question.earlier):
         return replace(first, unread=False)
     # An answer from memory is better than none, should the evidence not be found or the second call fail.
     log.keep_answer(first)
-    return await over_evidence(first=first)
+    return await _over_evidence(panelist, question, most, first=first)
 
 
 def _cites(text: str, earlier: EarlierRun | None) -> bool:
@@ -201,10 +201,11 @@ def _sources_that_fit(
     sources: Sequence[RetrievedSource], panelist: Panelist, model: Any, question: SeatQuestion
 ) -> list[RetrievedSource]:
     """Return as much of the sources as the model's window takes beside what is asked."""
-    capabilities, without = capabilities_of(panelist, model), _prompt(question, "")
-    require_fit(without, capabilities, panelist.model_name)
+    capabilities = capabilities_of(panelist, model)
     if (room := prompt_room(capabilities, panelist)) is None:
         return list(sources)
+    without = _prompt(question, "")
+    require_fit(without, capabilities, panelist.model_name)
     labels = len(question.toolkit.render_sources([{**source, "text": ""} for source in sources]))
     return fit_sources(sources, question.text, room - prompt_length(without) - labels)
 

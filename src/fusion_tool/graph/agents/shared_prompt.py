@@ -9,7 +9,7 @@ from fusion_tool.config.schema import FusionConfig, Panelist
 from fusion_tool.graph.agents.answers import PanelAnswers
 from fusion_tool.graph.prompts import render
 from fusion_tool.models.prompt_cache import mark_prefix
-from fusion_tool.models.thinking import model_mark
+from fusion_tool.models.providers import endpoint_for
 
 
 def shared_prompt(question: str, answers: PanelAnswers, task: str, *, is_marked: bool) -> list[BaseMessage]:
@@ -29,4 +29,4 @@ def shared_prompt(question: str, answers: PanelAnswers, task: str, *, is_marked:
 def is_judge_and_writer(panelist: Panelist, config: FusionConfig) -> bool:
     """Tell whether one model judges and writes, and `panelist` is that one: a cache is a model's own."""
     roles = (config.judge_or_default, config.synthesizer_or_default, panelist)
-    return len({model_mark(role) for role in roles}) == 1
+    return len({role.model_name for role in roles}) == 1 and len(set(map(endpoint_for, roles))) == 1

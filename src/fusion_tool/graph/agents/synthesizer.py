@@ -119,7 +119,7 @@ async def write_answer(task: SynthesisTask, attempt: Attempt) -> Draft:
         deltas.finish(text)
         return Draft(panelist.model_name, text, deltas.message_id, spoiled=spoiled)
     without = PanelAnswers((), {}, task.answers.nonce)
-    answers = task.answers.truncated(answer_room(capabilities, panelist, _prompt(task, without, panelist)))
+    answers = task.answers.truncated(answer_room(capabilities, panelist, partial(_prompt, task, without, panelist)))
     return await retry_when_too_long(answers, lambda part: _write_once(model, task, part, ask, attempt))
 
 

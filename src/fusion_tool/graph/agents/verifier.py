@@ -141,7 +141,7 @@ async def _read_batch(stage: Stage, batch: Sequence[_Item], nonce: str, attempt:
     panelist = attempt.panelist
     model = await chat_model(panelist)
     capabilities = capabilities_of(panelist, model)
-    room = answer_room(capabilities, panelist, _prompt([], nonce))
+    room = answer_room(capabilities, panelist, partial(_prompt, [], nonce))
     shown = list(_fitting(batch, room, nonce))
     schema = reply_schema(len(shown))
     methods = structured_output_methods(

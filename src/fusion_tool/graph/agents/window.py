@@ -51,8 +51,9 @@ def require_fit(messages: Sequence[BaseMessage], capabilities: Capabilities, mod
     Raises:
         ModelCallError: It is longer than the window by any measure.
     """
-    window, characters = capabilities.max_input_tokens, prompt_length(messages)
-    if window is not None and characters > window * _MOST_CHARACTERS_A_TOKEN:
+    if (window := capabilities.max_input_tokens) is None:
+        return
+    if (characters := prompt_length(messages)) > window * _MOST_CHARACTERS_A_TOKEN:
         about = characters // 4
         told = f"the question and its context have about {about:,} tokens, the model's window {window:,}"
         raise ModelCallError(Fault("context_overflow", told, may_be_charged=False, is_of_model=False), model)

@@ -25,9 +25,13 @@ async def fan_out(
     run, plan, wave, records = state["run"], state["plan"], state["wave"] + 1, records_of_run(state)
     config = options.config_for(runtime, run)
     check_wave(state, config)
-    seats = [config.seat_labels[ask["seat"]] for ask in state["asks"]]
+    labels = config.seat_labels
     events = EventEmitter(runtime, run)
-    events.emit(WaveStarted(type="wave.started", **events.stamp, wave=wave, seats=seats))
+    events.emit(
+        WaveStarted(
+            type="wave.started", **events.stamp, wave=wave, seats=[labels[ask["seat"]] for ask in state["asks"]]
+        )
+    )
     # A follow-up, which may come after the last planned wave, needs time as well.
     more = len(plan["waves"]) - wave + config.follow_up
     task = SeatTask(

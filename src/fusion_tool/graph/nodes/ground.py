@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Literal
 
 from langchain_core.messages import AIMessage
@@ -51,10 +52,9 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
     config = options.config_for(runtime, run)
     stages = [stage for stage in (state["judgement"], state["synthesis"]) if stage]
     answers = panel_answers(state)
+    work = partial(_audit_answer, str(stages[-1]["output"]), answers.sources, is_json=run["answer_schema"] is not None)
     # In a thread: twenty long pages take half a second, in which a server's other runs would stand still.
-    audit, numbered = await asyncio.to_thread(
-        _audit_answer, str(stages[-1]["output"]), answers.sources, is_json=run["answer_schema"] is not None
-    )
+    audit, numbered = await asyncio.to_thread(work) if answers.sources else work()
     verifications: Mapping[CitedSentence, Verification] = {}
     verification = None
     if config.verifier and audit.verdicts:
@@ -69,7 +69,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
     # Only where there was something to cite: without sources no answer has citations, and lacks none.
     if config.has_sources and not citations:
         degraded.append("uncited")
-    plan = state["plan"]
+    plan, labels = state["plan"], config.seat_labels
     result = FusionResult(
         status="partial" if PARTIAL & set(degraded) else "ok",
         answer=numbered.text,
@@ -86,7 +86,7 @@ async def ground(state: FusionState, runtime: Runtime[FusionConfig], *, options:
         documents=plan.get("documents"),
         plan=PlanResult(
             strategy=plan["strategy"],
-            seats=[config.seat_labels[seat] for seat in plan["seats"]],
+            seats=[labels[seat] for seat in plan["seats"]],
             reason=plan["reason"],
             bash=plan["bash"],
             stays_local=_stays_local(config),

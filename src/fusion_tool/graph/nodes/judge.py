@@ -39,7 +39,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     stage = await Stage.open(options, state, runtime, "judge")
     config, records, answers = stage.config, stage.records, panel_answers(state)
     strategy, answered = strategy_named(state["plan"]["strategy"]), len(answers.records)
-    stage.events.emit(panel_closed(records, stage.events.stamp))
+    stage.events.tell(panel_closed, records)
     before = state["judgement"] or _NOTHING
     seats, late = _next_seats(state, config, records)
     if answered < config.limits.min_answers and not seats:
@@ -54,7 +54,7 @@ async def judge(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
         return _next_step({**before, "degraded": late}, assignments)
     task = JudgeTask(stage, state["run"]["question"], answers, asks_whether_settled=bool(seats))
     result, judgement = await _run_judge(task, before)
-    stage.events.emit(judge_completed(judgement, answers, config, stage.events.stamp))
+    stage.events.tell(judge_completed, judgement, answers, config)
     if result and strategy.is_settled(result.analysis):
         # An answer alone is not compared: it stands as it is, and its analysis would repeat it.
         alone = answer_key(answers.records[0]) if answered == 1 else None

@@ -12,7 +12,7 @@ from fusion_tool.graph.agents.panelist import SeatQuestion, answer_question
 from fusion_tool.graph.agents.seat_log import SeatAnswer, SeatLog
 from fusion_tool.graph.answer_stream import leave_message_stream
 from fusion_tool.graph.limits import LateSeatError
-from fusion_tool.graph.preflight import inside_seat
+from fusion_tool.graph.preflight import mark_seat
 from fusion_tool.graph.progress import panelist_ended
 from fusion_tool.graph.prompts import render
 from fusion_tool.graph.runtime import GraphOptions, SeatStage
@@ -26,6 +26,7 @@ from fusion_tool.tools.untrusted import apply_exclusions
 
 async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: GraphOptions) -> FusionState:
     """Work one seat. Whatever goes wrong becomes its record, never an exception of the graph's."""
+    mark_seat()
     leave_message_stream()
     stage = await SeatStage.for_seat(options, task, runtime)
     panelist = stage.config.panel[task["ask"]["seat"]]
@@ -48,15 +49,14 @@ async def panelist(task: SeatTask, runtime: Runtime[FusionConfig], *, options: G
     try:
         # Only the work itself: the record below must be written whatever becomes of the seat.
         async with stage.wave.gate.admit():
-            with inside_seat():
-                answer = await _first_usable(panelist, _question(task, panelist, toolkit, log))
+            answer = await _first_usable(panelist, _question(task, panelist, toolkit, log))
     except LateSeatError:
         log.failures.append(to_failure(panelist.model_name, Fault("straggler", "late: the panel had closed")))
         answer = log.kept_answer
     if answer is not None:
         stage.wave.gate.record_answer(stage.seat)
     record = _record(task, log, answer, model=answer.model if answer else panelist.model_name, started=started)
-    stage.events.emit(panelist_ended(record, stage.config, stage.events.stamp))
+    stage.events.tell(panelist_ended, record, stage.config)
     return {"records": [record]}
 
 

@@ -56,7 +56,7 @@ async def route(state: FusionState, runtime: Runtime[FusionConfig], *, options: 
     plan = _plan(decision, tools)
     events = EventEmitter(runtime, run)
     events.emit(RunStarted(type="run.started", **events.stamp, question=request.question))
-    events.emit(plan_chosen(plan, config, events.stamp))
+    events.tell(plan_chosen, plan, config)
     return {
         "run": run,
         "plan": plan,
@@ -140,8 +140,8 @@ def _plan(decision: Decision, tools: ToolCheck) -> Plan:
     config = decision.config
     strategy = strategy_named(config.strategy)
     waves = strategy.waves(config)
-    seats = [seat for wave in waves for seat in wave]
-    labels = [config.seat_labels[seat] for seat in seats]
+    seats, names = [seat for wave in waves for seat in wave], config.seat_labels
+    labels = [names[seat] for seat in seats]
     chosen = decision.choice.reason if decision.choice else None
     reason = chosen or f"strategy {strategy.name}: {strategy.describe(labels, len(waves[0]))}"
     return Plan(
