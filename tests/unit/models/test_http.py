@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import socket
 import ssl
 import struct
@@ -41,8 +42,26 @@ def opened(monkeypatch):
     return connections
 
 
-async def ask(client, server):
-    return (await client.post(f"{server.url}/chat/completions", json=BODY)).status_code
+async def by_request(client, url):
+    return await client.post(url, json=BODY)
+
+
+async def by_body(client, url):
+    return await client.post_body(url, [("content-type", "application/json")], json.dumps(BODY).encode(), stream=False)
+
+
+@pytest.fixture(params=[by_request, by_body])
+def post(request):
+    """Each way to post a body: that of LangChain's packages, and that of this package's own model."""
+    return request.param
+
+
+@pytest.fixture
+def ask(post):
+    async def status(client, server):
+        return (await post(client, f"{server.url}/chat/completions")).status_code
+
+    return status
 
 
 @asynccontextmanager
@@ -68,7 +87,7 @@ async def raw_server(reply, asked=None):
         yield server.sockets[0].getsockname()[1]
 
 
-async def test_calls_one_after_another_share_a_connection(opened, scripted):
+async def test_calls_one_after_another_share_a_connection(opened, scripted, ask):
     async with make_client(busy=100) as client:
         for _ in range(3):
             assert await ask(client, scripted) == 200
@@ -90,7 +109,7 @@ async def test_a_streams_connection_is_used_again_if_it_was_read_to_its_end_and_
     assert len(opened) == 2
 
 
-async def test_more_at_once_than_clients_mostly_allow_are_all_on_their_way(scripted):
+async def test_more_at_once_than_clients_mostly_allow_are_all_on_their_way(scripted, ask):
     gate = Gate()
     scripted.otherwise(Reply("x", gate=gate))
     async with make_client(busy=200) as client:
@@ -100,13 +119,13 @@ async def test_more_at_once_than_clients_mostly_allow_are_all_on_their_way(scrip
         assert set(await asyncio.gather(*calls)) == {200}
 
 
-async def test_where_every_place_is_busy_calls_wait_their_turn(scripted):
+async def test_where_every_place_is_busy_calls_wait_their_turn(scripted, ask):
     async with make_client(busy=2) as client:
         assert await asyncio.gather(*(ask(client, scripted) for _ in range(8))) == [200] * 8
     assert scripted.peak_in_flight <= 2
 
 
-async def test_a_cancelled_call_is_seen_by_the_server_and_gives_its_place_back(scripted):
+async def test_a_cancelled_call_is_seen_by_the_server_and_gives_its_place_back(scripted, ask):
     gate = Gate()
     scripted.otherwise(Reply("x", gate=gate))
     async with make_client(busy=1) as client:
@@ -130,10 +149,10 @@ async def test_a_cancelled_call_is_seen_by_the_server_and_gives_its_place_back(s
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nok", httpx2.ReadError),
     ],
 )
-async def test_a_connection_that_broke_is_no_timeout_and_may_be_charged(reply, kind):
+async def test_a_connection_that_broke_is_no_timeout_and_may_be_charged(reply, kind, post):
     async with raw_server(reply) as port, make_client(busy=1) as client:
         with pytest.raises(kind) as raised:
-            await client.get(f"http://127.0.0.1:{port}/")
+            await post(client, f"http://127.0.0.1:{port}/")
     assert not never_connected(raised.value)
     assert not isinstance(raised.value, httpx2.TimeoutException)
 
@@ -148,47 +167,49 @@ async def test_a_connection_that_broke_is_no_timeout_and_may_be_charged(reply, k
         ("ftp://127.0.0.1/", httpx2.UnsupportedProtocol, type(None)),
     ],
 )
-async def test_what_never_connected_says_why(scripted, address, kind, root):
+async def test_what_never_connected_says_why(scripted, address, kind, root, post):
     async with make_client(busy=1) as client:
         with pytest.raises(kind) as raised:
-            await client.get(address.format(port=httpx2.URL(scripted.url).port))
+            await post(client, address.format(port=httpx2.URL(scripted.url).port))
     assert never_connected(raised.value)
     cause = raised.value.__cause__
     assert isinstance(cause and (cause.__cause__ or cause), root)
 
 
-async def test_a_server_that_never_speaks_tls_is_given_up(monkeypatch):
+async def test_a_server_that_never_speaks_tls_is_given_up(monkeypatch, post):
     monkeypatch.setattr("fusion_tool.models.http._CONNECT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         async with make_client(busy=1) as client:
             with pytest.raises(httpx2.ConnectTimeout):
-                await client.get(f"https://127.0.0.1:{silent.getsockname()[1]}/")
+                await post(client, f"https://127.0.0.1:{silent.getsockname()[1]}/")
 
 
-async def test_the_environments_proxy_is_asked_with_its_password_and_not_for_this_machine(monkeypatch, scripted):
+async def test_the_environments_proxy_is_asked_with_its_password_and_not_for_this_machine(
+    monkeypatch, scripted, post, ask
+):
     asked = []
     async with raw_server(OK, asked) as port:
         monkeypatch.setenv("HTTP_PROXY", f"http://user:word@127.0.0.1:{port}")
         monkeypatch.setenv("http_proxy", f"http://user:word@127.0.0.1:{port}")
         monkeypatch.setenv("NO_PROXY", "inside.invalid")
         async with make_client(busy=9) as client:
-            assert (await client.get("http://away.invalid/v1")).text == "ok"
+            assert (await post(client, "http://away.invalid/v1")).text == "ok"
             assert await ask(client, scripted) == 200
             with pytest.raises(httpx2.ConnectError):
-                await client.get("http://inside.invalid/v1")
+                await post(client, "http://inside.invalid/v1")
     assert len(asked) == 1
-    assert asked[0].startswith("GET http://away.invalid/v1 HTTP/1.1")
+    assert asked[0].startswith("POST http://away.invalid/v1 HTTP/1.1")
     assert base64.b64encode(b"user:word").decode() in asked[0]
 
 
-async def test_tls_goes_through_a_tunnel_of_the_proxy(monkeypatch):
+async def test_tls_goes_through_a_tunnel_of_the_proxy(monkeypatch, post):
     asked = []
     async with raw_server(b"HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n", asked) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
         async with make_client(busy=1) as client:
             with pytest.raises(httpx2.ProxyError, match="407"):
-                await client.get("https://away.invalid/v1")
+                await post(client, "https://away.invalid/v1")
     assert asked[0].startswith("CONNECT away.invalid:443 HTTP/1.1")
 
 
