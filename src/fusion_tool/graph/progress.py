@@ -61,7 +61,7 @@ def panelist_ended(record: SeatRecord, config: FusionConfig, stamp: EventStamp) 
             seat=record["seat"],
             model=record["model"],
             seconds=record["seconds"],
-            cost_usd=sum_known(believe_usd(call["cost_usd"]) for call in record["calls"]),
+            cost_usd=sum_known(believe_usd(call.get("cost_usd")) for call in record["calls"]),
             text=_bounded(record["content"]) if config.trace_content else None,
         )
     # Its last model's: what the models before it met, it was there to make good.

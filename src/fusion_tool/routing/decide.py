@@ -86,16 +86,17 @@ async def decide(  # noqa: PLR0913 - what a decision rests on, each with a defau
         return _settle(config, inputs, panel_tools)
     # In a thread: files are read, and the first time the price list may be loaded, which takes half a second.
     decision = await asyncio.to_thread(_settle, config, inputs, panel_tools)
-    _settled.update(_names(config))
+    if decision.config is config:
+        _settled.update(_names(config))
     return decision
 
 
 _settled: set[str] = set()
-"""The models that were decided on: what the lists say of them is in memory."""
+"""The models that a decision left where they were: what the lists say of them is in memory."""
 
 
 def _is_quick(config: FusionConfig) -> bool:
-    """Tell whether a decision takes no longer than the change of threads: there is nothing to rank, and all is read."""
+    """Tell whether a decision takes no longer than the change of threads: nothing to rank or to replace, all is read."""
     is_ranked = config.strategy == AUTO or config.judge is None
     return not is_ranked and config.documents is None and _settled.issuperset(_names(config))
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from fusion_tool.budget.pricing import cost_of, is_priced
 from fusion_tool.config.choices import OWN_PROVIDERS
@@ -91,6 +91,8 @@ def _provider(model: str) -> str:
     return model.partition(":")[0]
 
 
+# A millisecond each, and a replacement is the nearest of all that the set keys open.
+@lru_cache(maxsize=1024)
 def call_usd(model: str) -> float | None:
     """Return US dollars of the call by which the prices of models are compared; `None` where the price is unknown."""
     return cost_of(model, input_tokens=_PROMPT, output_tokens=_ANSWER)[0]
