@@ -96,7 +96,7 @@ _settled: set[str] = set()
 
 
 def _is_quick(config: FusionConfig) -> bool:
-    """Tell whether a decision takes no longer than the change of threads: nothing to rank or to replace, all is read."""
+    """Tell whether a decision takes no longer than a change of threads: nothing to rank or replace, and all is read."""
     is_ranked = config.strategy == AUTO or config.judge is None
     return not is_ranked and config.documents is None and _settled.issuperset(_names(config))
 
