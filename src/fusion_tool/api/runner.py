@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, TypeAlias
@@ -201,13 +202,22 @@ async def _graph_events(run: Execution, *, is_watched: bool) -> AsyncGenerator[E
     if not is_watched:
         yield run_completed((await _invoke(run, None))["result"])
         return
-    # LangGraph's own stream makes a task for every event, to wait for the next one.
-    events: asyncio.Queue[Event | None] = asyncio.Queue()
-    work = asyncio.create_task(_invoke(run, events.put_nowait))
-    work.add_done_callback(lambda _: events.put_nowait(None))
+    # LangGraph's own stream makes a task for every event, to wait for the next one; a queue holds 3 kB.
+    events, wake = deque[Event](), asyncio.Event()
+
+    def take(event: Event) -> None:
+        events.append(event)
+        wake.set()
+
+    work = asyncio.create_task(_invoke(run, take))
+    work.add_done_callback(lambda _: wake.set())
     try:
-        while (event := await events.get()) is not None:
-            yield event
+        while events or not work.done():
+            if events:
+                yield events.popleft()
+            else:
+                wake.clear()
+                await wake.wait()
         await work
     finally:
         work.cancel()

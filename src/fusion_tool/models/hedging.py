@@ -32,9 +32,9 @@ CallModel: TypeAlias = Callable[[Panelist, OnFirst | None], Coroutine[Any, Any, 
 """Makes one whole call of a panelist; it streams where there is a callback for its first token."""
 
 
-async def hedged_call(
+def hedged_call(
     call_panelist: CallModel, panelist: Panelist, *, share: float | None, tools: bool = False
-) -> ModelReply:
+) -> Coroutine[Any, Any, ModelReply]:
     """Call `panelist`, and its fallback where it is silent for longer than nine of ten of its calls are.
 
     Args:
@@ -50,7 +50,11 @@ async def hedged_call(
         ModelCallError: The panelist's call failed and the extra one did not begin, or whichever had begun broke off.
     """
     if share is None or not panelist.fallbacks:
-        return await call_panelist(panelist, None)
+        return call_panelist(panelist, None)
+    return _hedge(call_panelist, panelist, share, tools=tools)
+
+
+async def _hedge(call_panelist: CallModel, panelist: Panelist, share: float, *, tools: bool) -> ModelReply:
     with allowance_for(share).call() as allowed:
         calls = [_Attempt(partial(call_panelist, panelist))]
         try:

@@ -7,7 +7,7 @@ authentication, cookies: no model's API has them) a third of the rest (benchmark
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from functools import cache, lru_cache
 from typing import Any, TypeAlias
 from urllib.request import getproxies
@@ -41,10 +41,12 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     """Requests over one session of aiohttp.
 
     Args:
+        busy: Requests that may wait for their reply at once, a streamed one for its headers; others wait their turn.
         authorities: Whose certificates are believed.
     """
 
-    def __init__(self, authorities: ssl.SSLContext) -> None:
+    def __init__(self, busy: int, authorities: ssl.SSLContext) -> None:
+        self._room = asyncio.Semaphore(busy)
         self._session = aiohttp.ClientSession(
             # 0 is aiohttp's word for no limit.
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS, ssl=authorities),
@@ -90,11 +92,11 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         if not url.startswith(("http://", "https://")):
             message = "Request URL is missing an 'http://' or 'https://' protocol."
             raise httpx2.UnsupportedProtocol(message, request=httpx2.Request(method, url))
+        options |= {"headers": headers, "data": body, "proxy": self._proxy(url), "allow_redirects": False}
         try:
-            reply = await self._session.request(
-                method, url, headers=headers, data=body, allow_redirects=False, proxy=self._proxy(url), **options
-            )
-            content = None if stream else await reply.read()
+            async with self._room:
+                reply = await self._session.request(method, url, **options)
+                content = None if stream else await reply.read()
         except aiohttp.ClientError as error:
             raise _httpx_error(error, method, url) from error
         if content is None:
@@ -127,24 +129,20 @@ class AiohttpClient(httpx2.AsyncClient):
     """A client with as many connections as are needed; it follows no redirects.
 
     Args:
-        busy: Requests that may wait for their reply at once, a streamed one for its headers; others wait their turn.
-        authorities: Whose certificates are believed.
+        transport: Makes the requests.
     """
 
-    def __init__(self, *, busy: int, authorities: ssl.SSLContext) -> None:
-        self._aiohttp = AiohttpTransport(authorities)
-        super().__init__(timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS), transport=self._aiohttp)
-        self._room = asyncio.Semaphore(busy)
+    def __init__(self, transport: AiohttpTransport) -> None:
+        super().__init__(timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS), transport=transport)
+        self._aiohttp = transport
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **_: Any) -> httpx2.Response:
         """Send as `httpx2.AsyncClient.send` does."""
-        async with self._room:
-            return await self._aiohttp.send(request, stream=stream)
+        return await self._aiohttp.send(request, stream=stream)
 
-    async def post_body(self, url: str, headers: Headers, body: bytes, *, stream: bool) -> httpx2.Response:
+    def post_body(self, url: str, headers: Headers, body: bytes, *, stream: bool) -> Awaitable[httpx2.Response]:
         """Post as `post_body` does; the response has no request."""
-        async with self._room:
-            return await self._aiohttp.exchange("POST", url, headers, body, stream=stream)
+        return self._aiohttp.exchange("POST", url, headers, body, stream=stream)
 
 
 async def post_body(
@@ -176,7 +174,7 @@ def make_client(*, busy: int) -> httpx2.AsyncClient:
     if any(address.startswith("socks") for address in getproxies().values()):
         timeout, limits = httpx2.Timeout(None, connect=_CONNECT_SECONDS), httpx2.Limits(max_connections=busy)
         return httpx2.AsyncClient(timeout=timeout, limits=limits, verify=authorities, mounts=LOCAL_MOUNTS)
-    return AiohttpClient(busy=busy, authorities=authorities)
+    return AiohttpClient(AiohttpTransport(busy, authorities))
 
 
 @cache
