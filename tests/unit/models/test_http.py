@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import json
 import socket
 import ssl
@@ -155,6 +156,15 @@ async def test_a_connection_that_broke_is_no_timeout_and_may_be_charged(reply, k
             await post(client, f"http://127.0.0.1:{port}/")
     assert not never_connected(raised.value)
     assert not isinstance(raised.value, httpx2.TimeoutException)
+
+
+async def test_a_compressed_reply_is_read_whole_and_as_a_stream(post):
+    packed = gzip.compress(b"ok")
+    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nconnection: close\r\ncontent-length: {len(packed)}\r\n\r\n"
+    async with raw_server(head.encode() + packed) as port, make_client(busy=1) as client:
+        assert (await post(client, f"http://127.0.0.1:{port}/")).text == "ok"
+        reply = await client.post_body(f"http://127.0.0.1:{port}/", [], b"{}", stream=True)
+        assert [piece async for piece in reply.aiter_text()] == ["ok"]
 
 
 @pytest.mark.parametrize(
