@@ -10,6 +10,7 @@ import sys
 # Where it is not kept, each of the many processes that tests start compiles all that it imports: half of its time.
 sys.dont_write_bytecode = False
 
+import asyncio
 import atexit
 import gc
 import logging
@@ -53,6 +54,9 @@ def pytest_configure(config: pytest.Config) -> None:
         moved.mkdir(parents=True)
         for file in weights.glob("*.gguf"):
             (moved / file.name).symlink_to(file)
+    # Asked for the loop where none was ever set, as pytest-asyncio does, asyncio makes one, which nobody closes: its
+    # end would fail the test that happens to run then.
+    asyncio.set_event_loop(None)
     os.environ.pop("FUSION_DATABASE_URL", None)
     os.environ["SSL_CERT_FILE"] = str(_one_authority(folder))
     _rest_on_profiles_of_march()
