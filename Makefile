@@ -6,8 +6,8 @@ UV := .uv/$(SCRIPTS)/uv
 FLOORS := .venv-floors
 # What every suite runs; of a release a part can be tried with TESTS=tests/contracts.
 TESTS ?=
-# One more than there are cores: many tests wait for processes that they start.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
+# Two more than there are cores: many tests wait for processes that they start.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 2)")
 PYTEST = pytest -q -n $(WORKERS) --dist worksteal $(TESTS)
 # Each is a resolution of its own, and a run of the suite: crewai holds openai at 2, LangChain's adapters mcp at 1.
 MAJORS := older newer
