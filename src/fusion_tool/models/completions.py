@@ -10,14 +10,14 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Self
 
 import httpx2
 import openai
 from langchain_core.exceptions import ModelConnectionError, ModelTimeoutError
 
-from fusion_tool.models.http import AiohttpClient, Headers, post_body
+from fusion_tool.models.http import Headers, post_body
 from fusion_tool.models.json_reader import parse_json
 from fusion_tool.models.wire.sse import EventDecoder
 
@@ -59,7 +59,6 @@ class PlainCompletions:
     ) -> None:
         self._http, self._url, self._headers = http, f"{base_url.rstrip('/')}/chat/completions", headers
         self._silence = silence or None
-        self._post = http.post_body if isinstance(http, AiohttpClient) else partial(post_body, http)
 
     async def create(self, *, stream: bool = False, extra_body: Any = None, **fields: Any) -> Any:
         """Ask for a completion, and return the reply's JSON; its text where that is none.
@@ -74,7 +73,7 @@ class PlainCompletions:
         """
         content = _encode({**fields, "stream": stream, **(extra_body or {})})
         try:
-            response = await self._post(self._url, self._all_headers, content, stream=stream)
+            response = await post_body(self._http, self._url, self._all_headers, content, stream=stream)
             if not response.is_success:
                 await response.aread()
         except _HTTP_ERRORS as error:

@@ -134,21 +134,17 @@ class AiohttpClient(httpx2.AsyncClient):
 
     def __init__(self, transport: AiohttpTransport) -> None:
         super().__init__(timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS), transport=transport)
-        self._aiohttp = transport
+        self.transport = transport
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **_: Any) -> httpx2.Response:
         """Send as `httpx2.AsyncClient.send` does."""
-        return await self._aiohttp.send(request, stream=stream)
-
-    def post_body(self, url: str, headers: Headers, body: bytes, *, stream: bool) -> Awaitable[httpx2.Response]:
-        """Post as `post_body` does; the response has no request."""
-        return self._aiohttp.exchange("POST", url, headers, body, stream=stream)
+        return await self.transport.send(request, stream=stream)
 
 
-async def post_body(
+def post_body(
     client: httpx2.AsyncClient, url: str, headers: Headers, body: bytes, *, stream: bool
-) -> httpx2.Response:
-    """Post `body` by any client.
+) -> Awaitable[httpx2.Response]:
+    """Post `body` by any client; by one of aiohttp without a request, which the response has none of then.
 
     Args:
         client: The client.
@@ -160,7 +156,9 @@ async def post_body(
     Raises:
         httpx2.TransportError: There was no response, or it broke off.
     """
-    return await client.send(client.build_request("POST", url, headers=headers, content=body), stream=stream)
+    if isinstance(client, AiohttpClient):
+        return client.transport.exchange("POST", url, headers, body, stream=stream)
+    return client.send(client.build_request("POST", url, headers=headers, content=body), stream=stream)
 
 
 def make_client(*, busy: int) -> httpx2.AsyncClient:

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from fusion_tool.models.faults import never_connected
-from fusion_tool.models.http import make_client
+from fusion_tool.models.http import make_client, post_body
 from tests.scripted_server import Gate, Hang, Reply
 
 pytestmark = pytest.mark.loopback
@@ -48,7 +48,7 @@ async def by_request(client, url):
 
 
 async def by_body(client, url):
-    return await client.post_body(url, [("content-type", "application/json")], json.dumps(BODY).encode(), stream=False)
+    return await post_body(client, url, [("content-type", "application/json")], json.dumps(BODY).encode(), stream=False)
 
 
 @pytest.fixture(params=[by_request, by_body])
@@ -163,7 +163,7 @@ async def test_a_compressed_reply_is_read_whole_and_as_a_stream(post):
     head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nconnection: close\r\ncontent-length: {len(packed)}\r\n\r\n"
     async with raw_server(head.encode() + packed) as port, make_client(busy=1) as client:
         assert (await post(client, f"http://127.0.0.1:{port}/")).text == "ok"
-        reply = await client.post_body(f"http://127.0.0.1:{port}/", [], b"{}", stream=True)
+        reply = await post_body(client, f"http://127.0.0.1:{port}/", [], b"{}", stream=True)
         assert [piece async for piece in reply.aiter_text()] == ["ok"]
 
 
