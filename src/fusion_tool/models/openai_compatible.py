@@ -151,7 +151,7 @@ class OpenAICompatibleChat(ChatOpenAI):
         return self.read_reply(body, offer)
 
     # LangChain reads it at every call; of a function that holds its own none is made (PEP 362).
-    _agenerate.__signature__ = signature(_agenerate)  # type: ignore[attr-defined] - the stubs know no such attribute
+    _agenerate.__signature__ = signature(_agenerate)  # type: ignore[attr-defined] # no stub has it
 
     # For agents around this model, whose own tokens are shown.
     async def _astream(
